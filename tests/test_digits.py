@@ -2,6 +2,8 @@
 
 tests/data/digits_losses.json holds the losses of real MXNet 2.0.0b1 (tests/oracle/digits.py asks for them).
 """
+from __future__ import annotations
+
 import json
 import os
 import re

@@ -72,7 +72,7 @@ def report() -> dict:
 def run(arguments: list[str], tier: str) -> str:
     """The standard output of a Python process with this tier forced."""
     done = subprocess.run(
-        [sys.executable, *arguments], env={**os.environ, "TRACER_JIT": tier}, cwd=ROOT,
+        [sys.executable, *arguments], env={**os.environ, "TRACER_JIT": tier}, cwd=EXAMPLE.parent,
         check=False, capture_output=True, text=True, timeout=300,
     )
     assert done.returncode == 0, done.stderr[-3000:]

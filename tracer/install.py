@@ -1,9 +1,9 @@
 """`install_as_mxnet()`: from then on, every way of importing `mxnet` gives tracer.
 
-The modules are the same objects under two names (`mxnet.np is tracer.np`), so that classes, flags and state are
+The modules are the same objects under two names (`mxnet.np is tracer.np`), so classes, flags and state are
 shared whichever name a line of code uses. Nothing is imported before it is asked for.
 
-Processes started by `multiprocessing`'s *spawn* method run the main script again and know nothing of the call made
+Processes started by `multiprocessing`'s *spawn* method run the main script again and know nothing of the call
 in their parent: a script that uses them calls `install_as_mxnet()` at its top.
 """
 from __future__ import annotations
@@ -48,13 +48,12 @@ class _MXNetFinder(MetaPathFinder):
 
 
 def _loader_of(parent: ModuleType, child: str) -> Callable[[], ModuleType] | None:
-    """How to get the submodule `child` of tracer's module `parent`: by importing it or, else, as an attribute.
+    """How to get the submodule `child` of tracer's module `parent`: by importing it or as an attribute.
 
     Some modules of MXNet's have a second name that is only an attribute (`mxnet.nd` is `mxnet.ndarray`).
     """
     name = f"{parent.__name__}.{child}"
-    importable = parent.__name__ in sys.modules
-    if name in sys.modules or importable and importlib.util.find_spec(name) is not None:
+    if name in sys.modules or importlib.util.find_spec(name) is not None:
         return partial(importlib.import_module, name)
     found = getattr(parent, child, None)
     if isinstance(found, ModuleType) and found.__name__.startswith(_PACKAGE + "."):

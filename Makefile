@@ -1,0 +1,46 @@
+# make demo | test | lint | bench     Everything happens in .venv, which the first of them makes.
+SHELL := /bin/bash
+VENV := .venv
+PY := $(VENV)/bin/python
+# Processes that run tests side by side.
+JOBS ?= logical
+
+# The first interpreter that starts, is one of ours and can make a venv. `make PYTHON=... demo` chooses another.
+CANDIDATES := python3 python3.12 python3.11 python3.13 python3.10 python
+FITS := import sys, venv, ensurepip; sys.exit(not (3, 10) <= sys.version_info[:2] < (3, 14))
+PYTHON ?= $(shell for p in $(CANDIDATES); do $$p -c '$(FITS)' 2>/dev/null && { command -v $$p; break; }; done)
+
+.PHONY: demo test lint bench clean
+
+demo: $(VENV)/demo.stamp
+	$(PY) -m tracer --report examples/digits_from_scratch.py
+
+# Both tiers: NumPy runs every program, then Numba compiles every program.
+test: $(VENV)/dev.stamp
+	TRACER_JIT=never $(VENV)/bin/pytest -q -n $(JOBS) $(ARGS)
+	TRACER_JIT=always $(VENV)/bin/pytest -q -n $(JOBS) -m "not tierless" $(ARGS)
+
+lint: $(VENV)/dev.stamp
+	$(VENV)/bin/ruff check .
+	rm -rf build/tree && mkdir -p build/tree
+	cp -R tracer build/tree/tracer && cp -R jit ops build/tree/tracer/
+	cd build/tree && ../../$(VENV)/bin/mypy --config-file ../../pyproject.toml
+	cd build/tree && ../../$(VENV)/bin/lint-imports --config ../../pyproject.toml --no-cache
+
+bench: $(VENV)/dev.stamp
+	$(PY) bench/run.py $(ARGS)
+
+clean:
+	rm -rf $(VENV) build
+
+$(VENV)/bin/python:
+	@test -n "$(PYTHON)" || { echo "make: needs Python 3.10 to 3.13 with venv (make PYTHON=/path/to/python ...)" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/demo.stamp: pyproject.toml | $(VENV)/bin/python
+	$(PY) -m pip install -q --disable-pip-version-check -e '.[examples]'
+	@touch $@
+
+$(VENV)/dev.stamp: pyproject.toml | $(VENV)/bin/python
+	$(PY) -m pip install -q --disable-pip-version-check -e '.[examples,test,dev]'
+	@touch $@

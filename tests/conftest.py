@@ -1,0 +1,62 @@
+"""What every test gets: a cache of the session's own, fixed seeds, the tier; sweeps are cut to a sample."""
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import tempfile
+import zlib
+
+import numpy
+import pytest
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--sweep", action="store_true", help="run all of the tests marked sweep, not a sample")
+    parser.addoption("--sweep-seed", type=int, default=0, help="which sample of the sweeps to run")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # One folder for the session: pytest-xdist's workers and the processes that tests start inherit it.
+    if not hasattr(config, "workerinput"):
+        folder = tempfile.mkdtemp(prefix="tracer-test-cache-")
+        config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+        os.environ["TRACER_CACHE"] = folder
+
+
+def pytest_report_header() -> str:
+    return f"TRACER_JIT={os.environ.get('TRACER_JIT', 'auto')}"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Of each test function marked `sweep` keep `sample` parameter sets, the same ones for the same seed."""
+    if config.getoption("--sweep"):
+        return
+    sweeps: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        if item.get_closest_marker("sweep"):
+            sweeps.setdefault(item.nodeid.partition("[")[0], []).append(item)
+    dropped: set[pytest.Item] = set()
+    for name, group in sweeps.items():
+        marker = group[0].get_closest_marker("sweep")
+        assert marker is not None
+        chooser = random.Random(f"{config.getoption('--sweep-seed')} {name}")
+        sample = min(marker.kwargs.get("sample", 8), len(group))
+        dropped.update(set(group) - set(chooser.sample(group, sample)))
+    if dropped:
+        config.hook.pytest_deselected(items=[item for item in items if item in dropped])
+        items[:] = [item for item in items if item not in dropped]
+
+
+@pytest.fixture(autouse=True)
+def _seeded(request: pytest.FixtureRequest) -> None:
+    """Each test starts from seeds of its own, whatever ran before it."""
+    seed = zlib.crc32(request.node.nodeid.encode())
+    random.seed(seed)
+    numpy.random.seed(seed)
+
+
+@pytest.fixture
+def jit_mode() -> str:
+    """The tier this run is about: auto, always or never."""
+    return os.environ.get("TRACER_JIT", "auto")

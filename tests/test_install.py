@@ -1,0 +1,188 @@
+"""The second and third way in: `tracer.install_as_mxnet()` and `python -m tracer`."""
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+def python(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """A process of its own: what `mxnet` means lasts as long as a process does."""
+    return subprocess.run([sys.executable, *arguments], cwd=cwd, capture_output=True, text=True)
+
+
+def passes(code: str, cwd: Path) -> None:
+    """The code runs to its end after `import sys, tracer`."""
+    result = python("-c", "import sys, tracer\n" + code, cwd=cwd)
+    assert result.returncode == 0, result.stderr
+
+
+INSTALL = "tracer.install_as_mxnet()\n"
+
+
+@pytest.mark.parametrize("code", [
+    "import mxnet; assert mxnet is tracer",
+    "import mxnet as mx; assert mx is tracer",
+    "from mxnet import np, npx, nd, autograd, gluon\n"
+    "assert np is tracer.np and npx is tracer.npx and nd is tracer.nd\n"
+    "assert autograd is tracer.autograd and gluon is tracer.gluon",
+    "import mxnet.ndarray as nd; assert nd is tracer.nd",
+    "import mxnet.nd; assert mxnet.nd is tracer.nd",
+    "from mxnet.ndarray import NDArray; assert NDArray is tracer.nd.NDArray",
+    "from mxnet.base import MXNetError; assert issubclass(MXNetError, RuntimeError)",
+    "import mxnet.gluon.nn as nn; assert nn is tracer.gluon.nn",
+    "from mxnet.gluon import nn; assert nn is tracer.gluon.nn",
+    "from mxnet.test_utils import assert_almost_equal",
+    "import mxnet.install as ours\n"
+    "assert ours is sys.modules['tracer.install'] is sys.modules['mxnet.install'] is tracer.install",
+    "import mxnet.install; assert mxnet.install.__spec__.name == mxnet.install.__name__ == 'tracer.install'",
+    "from importlib import import_module as load; assert load('mxnet.install') is load('tracer.install')",
+])
+def test_every_spelling_gives_tracers_own_module(code, tmp_path):
+    passes(INSTALL + code, tmp_path)
+
+
+def test_nothing_is_loaded_before_it_is_asked_for(tmp_path):
+    (tmp_path / "late.py").write_text("loaded = True\n")
+    passes(INSTALL + f"tracer.__path__.append({str(tmp_path)!r})\n"
+           "import mxnet; assert 'tracer.late' not in sys.modules\n"
+           "import mxnet.late; assert sys.modules['tracer.late'] is mxnet.late is tracer.late", tmp_path)
+
+
+def test_a_module_known_by_an_attribute_only(tmp_path):
+    """`mxnet.nick` where tracer.nick is the module tracer.real; `mxnet.made` that nothing can import."""
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real/__init__.py").touch()
+    (tmp_path / "real/child.py").touch()
+    passes(INSTALL + f"tracer.__path__.append({str(tmp_path)!r})\n"
+           "import types, tracer.real; tracer.nick = tracer.real\n"
+           "import mxnet.nick.child; assert mxnet.nick.child is sys.modules['tracer.real.child']\n"
+           "tracer.made = types.ModuleType('tracer.made')\n"
+           "import mxnet.made as made; assert made is tracer.made", tmp_path)
+
+
+@pytest.mark.parametrize("statement, missing", [
+    ("import mxnet.no_such_thing", "No module named 'mxnet.no_such_thing'"),
+    ("import mxnet.install.deeper", "No module named 'mxnet.install.deeper'"),
+    ("import mxnet.sys", "No module named 'mxnet.sys'"),
+    ("from mxnet import no_such_thing", "cannot import name 'no_such_thing' from 'tracer'"),
+])
+def test_what_is_missing_is_an_ordinary_import_error(statement, missing, tmp_path):
+    code = f"import sys, tracer\n{INSTALL}tracer.sys = sys\n{statement}"
+    result = python("-c", code, cwd=tmp_path)
+    last = result.stderr.strip().splitlines()[-1]
+    assert missing in last and last.startswith(("ImportError", "ModuleNotFoundError")), result.stderr
+
+
+def test_an_error_inside_a_module_is_not_called_a_missing_module(tmp_path):
+    (tmp_path / "broken.py").write_text("import absent_dependency\n")
+    passes(INSTALL + f"tracer.__path__.append({str(tmp_path)!r})\n"
+           "try:\n    import mxnet.broken\n"
+           "except ModuleNotFoundError as error:\n    assert error.name == 'absent_dependency'\n"
+           "assert 'mxnet.broken' not in sys.modules", tmp_path)
+
+
+def test_installing_again_changes_nothing(tmp_path):
+    passes(INSTALL + "before = list(sys.meta_path)\n" + INSTALL + "assert sys.meta_path == before", tmp_path)
+
+
+def test_a_real_mxnet_that_is_only_on_the_path_is_left_alone(tmp_path):
+    (tmp_path / "mxnet.py").write_text("raise SystemExit('the real one was imported')\n")
+    passes(INSTALL + "import mxnet; assert mxnet is tracer", tmp_path)
+
+
+def test_a_real_mxnet_that_is_already_imported_is_refused(tmp_path):
+    (tmp_path / "mxnet.py").write_text("")
+    result = python("-c", "import mxnet, tracer\ntracer.install_as_mxnet()", cwd=tmp_path)
+    last = result.stderr.strip().splitlines()[-1]
+    assert last.startswith("RuntimeError") and str(tmp_path / "mxnet.py") in last and "before" in last
+
+
+def both_ways(tmp_path: Path, arguments: list[str]) -> tuple[subprocess.CompletedProcess[str], ...]:
+    """The same command line given to python and to python -m tracer."""
+    return python(*arguments, cwd=tmp_path), python("-m", "tracer", *arguments, cwd=tmp_path)
+
+
+CONTEXT = """
+import pickle, sys
+class Thing: pass
+assert type(pickle.loads(pickle.dumps(Thing()))) is Thing
+import beside
+print(__name__, __package__, __file__, __spec__ and __spec__.name, sys.argv, sys.path[0], beside.mark)
+"""
+
+
+@pytest.mark.parametrize("arguments", [
+    ["program.py"],
+    ["program.py", "--report", "-m", "x", "--", "-h"],
+    ["sub/program.py", "a b"],
+    ["sub/link.py"],
+    ["-m", "program", "-x"],
+    ["-m", "sub.program", "1"],
+    ["-m", "package", "1"],
+    ["-c", "import sys, beside; print(__name__, sys.argv, sys.path[0], beside.mark)", "-q", "1"],
+])
+def test_the_program_sees_what_python_would_show_it(arguments, tmp_path):
+    (tmp_path / "beside.py").write_text("mark = 'top'\n")
+    (tmp_path / "program.py").write_text(CONTEXT)
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub/beside.py").write_text("mark = 'sub'\n")
+    (tmp_path / "sub/program.py").write_text(CONTEXT)
+    (tmp_path / "sub/link.py").symlink_to(tmp_path / "program.py")
+    (tmp_path / "package").mkdir()
+    (tmp_path / "package/__main__.py").write_text(CONTEXT)
+    plain, ours = both_ways(tmp_path, arguments)
+    assert plain.returncode == 0, plain.stderr
+    assert (ours.stdout, ours.stderr, ours.returncode) == (plain.stdout, plain.stderr, plain.returncode)
+
+
+@pytest.mark.parametrize("source", [
+    "def f():\n    1 / 0\nf()",
+    "try:\n    1 / 0\nexcept ZeroDivisionError as e:\n    raise ValueError('two') from e",
+    "a b",
+    "import sys; sys.exit(7)",
+    "import sys; sys.exit('a message')",
+    "raise SystemExit",
+    "import sys; sys.excepthook = lambda kind, value, tb: print('hook', kind, tb.tb_lineno); 1 / 0",
+    "import atexit; atexit.register(print, 'at exit'); 1 / 0",
+    "import absent_module",
+])
+def test_the_program_ends_as_under_python(source, tmp_path):
+    """The same traceback, without a frame of the runner's, and the same exit status."""
+    (tmp_path / "program.py").write_text(source + "\n")
+    plain, ours = both_ways(tmp_path, ["program.py"])
+    assert (ours.stdout, ours.stderr, ours.returncode) == (plain.stdout, plain.stderr, plain.returncode)
+
+
+def test_a_keyboard_interrupt_ends_it_with_the_shells_status(tmp_path):
+    result = python("-m", "tracer", "-c", "raise KeyboardInterrupt", cwd=tmp_path)
+    assert result.returncode == 130 and result.stderr.strip().endswith("KeyboardInterrupt")
+
+
+@pytest.mark.parametrize("arguments, said", [
+    ([], "which script?"),
+    (["absent.py"], "can't open file"),
+    (["-m", "absent_module"], "no module named absent_module"),
+    (["-m", "folder.absent"], "no module named folder.absent"),
+    (["--no-such-option", "x.py"], "unrecognized arguments: --no-such-option"),
+])
+def test_a_command_line_that_cannot_run_says_why(arguments, said, tmp_path):
+    result = python("-m", "tracer", *arguments, cwd=tmp_path)
+    assert result.returncode != 0 and said in result.stderr and "Traceback" not in result.stderr
+
+
+def test_help_names_the_options(tmp_path):
+    result = python("-m", "tracer", "--help", cwd=tmp_path)
+    assert result.returncode == 0
+    assert all(word in result.stdout for word in ("--report", "-m", "-c", "TRACER_JIT", "TRACER_CACHE"))
+
+
+def test_report_follows_the_programs_own_output_whatever_its_end(tmp_path):
+    code = "import mxnet as mx; print(mx.np.ones(3).sum()); 1 / 0"
+    result = python("-m", "tracer", "--report", "-c", code, cwd=tmp_path)
+    explained = python("-c", "import tracer; print(tracer.explain())", cwd=tmp_path).stdout
+    assert result.stdout == "3.0\n" and result.returncode == 1
+    _, _, report = result.stderr.partition("ZeroDivisionError: division by zero\n")
+    assert report.split()[:1] == explained.split()[:1] != []

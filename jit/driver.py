@@ -135,7 +135,7 @@ def _run_parallel(table: int, bind: int, threads: int, counters: int) -> None:
                     c = _take_word(counters, owner * _LINE)
 
 
-def _compiled(build: Callable[[bool], Any]) -> Any:
+def compiled(build: Callable[[bool], Any]) -> Any:
     """`build(cache)` with Numba's disk cache, or without it where that is unwritable or damaged."""
     try:
         return build(True)
@@ -197,7 +197,7 @@ def _serial_entry() -> Callable[[int, int], None]:
     global _serial
     with _lock:
         if _serial is None:
-            _serial = _compiled(_build_serial)
+            _serial = compiled(_build_serial)
         return _serial
 
 
@@ -238,7 +238,7 @@ class Table:
             return
         with _lock:
             if _parallel is None:
-                _parallel = _compiled(_build_parallel)
+                _parallel = compiled(_build_parallel)
             if _threads == _pool:
                 _parallel(self._address, bind, _threads, _counters_address)
                 return

@@ -202,7 +202,7 @@ warnings.simplefilter("error")
 import numpy as np
 from tracer.jit import driver
 table = driver.Table([])
-driver._parallel = driver._compiled(driver._build_parallel)
+driver._parallel = driver.compiled(driver._build_parallel)
 driver._parallel(table._address, 0, 1, driver._counters_address)
 print("ran")
 """

@@ -1,0 +1,357 @@
+"""Matrix products through a private OpenBLAS (the `scipy-openblas32` wheel), as steps of a compiled program.
+
+``gemm(...)`` gives the step ``C[i] = alpha * op(A[i]) @ op(B[i]) + beta * C[i]`` for the table of `tracer.jit.driver`;
+``gemm_step``, ``gemm_args`` and ``gemm_range`` are its parts. ``matmul`` is the same for NumPy arrays.
+
+OpenBLAS itself is kept on one thread: the driver calls it for parts of a product from several threads, which its
+buffers' lock makes safe. Products are cut by rows or, where C is wider than high, by columns: a part packs all of the
+operand that is not cut, so the longer side is cut, and into few parts.
+"""
+
+import ctypes
+import importlib.util
+import math
+import os
+import struct
+import sys
+import threading
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import llvmlite.binding as llvm  # type: ignore[import-untyped]
+import numba
+import numpy as np
+from llvmlite import ir  # type: ignore[import-untyped]
+from numba import types
+
+from tracer.jit.driver import Step, Table, compiled, intrinsic
+
+_SUFFIX = {"win32": ".dll", "darwin": ".dylib"}.get(sys.platform, ".so")
+_cfunc: Any = numba.cfunc
+_loading = threading.Lock()
+
+
+class Blas(NamedTuple):
+    """The private library: `functions` maps (name, itemsize) to an address, `core` names its kernels."""
+
+    library: ctypes.CDLL
+    functions: dict[tuple[str, int], int]
+    core: str
+
+
+def core_type(features: dict[str, bool]) -> str | None:
+    """The OPENBLAS_CORETYPE for a processor with these features (as llvmlite names them); None: OpenBLAS's choice.
+
+    AVX-512 kernels where the processor is wide enough for them. AMD's Zen 4 (sse4a, no vp2intersect) splits each
+    512-bit instruction in two: there AVX2's kernels measured 5 to 13 % faster in float32, and equal in float64.
+
+    >>> core_type({"avx2": True}), core_type(dict.fromkeys(["avx512f", "avx512bw", "avx512dq", "avx512vl"], True))
+    (None, 'SKYLAKEX')
+    """
+    if not all(features.get(name) for name in ("avx512f", "avx512bw", "avx512dq", "avx512vl")):
+        return None
+    return "HASWELL" if features.get("sse4a") and not features.get("avx512vp2intersect") else "SKYLAKEX"
+
+
+def _library_path() -> Path:
+    """The shared library, found without importing its package (importing it would load it with other settings)."""
+    spec = importlib.util.find_spec("scipy_openblas32")
+    for folder in spec.submodule_search_locations or [] if spec else []:
+        for path in sorted(Path(folder, "lib").glob(f"*scipy_openblas*{_SUFFIX}")):
+            return path
+    raise ImportError("matrix products need OpenBLAS from the package scipy-openblas32: pip install scipy-openblas32")
+
+
+def _open(path: Path) -> ctypes.CDLL:
+    """Load the library with its settings in the environment, which is put back even on failure."""
+    wanted = {"OPENBLAS_NUM_THREADS": "1", "OPENBLAS_CORETYPE": core_type(dict(llvm.get_host_cpu_features()))}
+    if os.environ.get("OPENBLAS_CORETYPE"):
+        del wanted["OPENBLAS_CORETYPE"]  # the user's word counts more than ours
+    before = {name: os.environ.get(name) for name in wanted}
+    try:
+        os.environ.update({name: value for name, value in wanted.items() if value is not None})
+        return ctypes.CDLL(str(path), mode=getattr(os, "RTLD_LOCAL", 0))
+    except OSError as error:
+        raise ImportError(f"{path} cannot be loaded ({error}); reinstall the package scipy-openblas32") from error
+    finally:
+        for name, value in before.items():
+            if value is not None:
+                os.environ[name] = value
+            else:
+                os.environ.pop(name, None)
+
+
+@lru_cache(maxsize=1)
+def _load() -> Blas:
+    library = _open(_library_path())
+    functions = {}
+    try:
+        for letter, itemsize in (("s", 4), ("d", 8)):
+            for name in ("gemm", "gemv"):
+                symbol = getattr(library, f"scipy_cblas_{letter}{name}")
+                functions[name, itemsize] = ctypes.cast(symbol, ctypes.c_void_p).value or 0
+        library.scipy_openblas_set_num_threads(1)
+        library.scipy_openblas_get_corename.restype = ctypes.c_char_p
+        core = library.scipy_openblas_get_corename().decode()
+    except AttributeError as error:
+        raise ImportError(f"{error}; tracer needs another version of the package scipy-openblas32") from error
+    return Blas(library, functions, core)
+
+
+def load() -> Blas:
+    """The private OpenBLAS, loaded on first use. ImportError, saying what to install, if it is not there."""
+    with _loading:
+        return _load()
+
+
+class GemmArgs(NamedTuple):
+    """The static arguments of a product's step. Matrices are row-major; sizes, leading dimensions and strides count
+    elements, offsets count bytes; `ta`: A is stored as k x m, `tb`: B is stored as n x k."""
+
+    gemm: int  # addresses of the two library functions
+    gemv: int
+    itemsize: int  # 4 or 8
+    a: int  # words of bind that hold the addresses of A, B, C
+    b: int
+    c: int
+    a_offset: int
+    b_offset: int
+    c_offset: int
+    m: int
+    n: int
+    k: int
+    ta: int
+    tb: int
+    lda: int
+    ldb: int
+    ldc: int
+    inner: int  # length of the second batch dimension: product i is at (i // inner, i % inner)
+    a_outer: int  # strides of the two batch dimensions; 0 where the operand is the same for all
+    a_inner: int
+    b_outer: int
+    b_inner: int
+    c_outer: int
+    c_inner: int
+    columns: int  # 1: the range counts columns of C, 0: rows
+    alpha: int  # bits of a float64
+    alpha_index: int  # word of bind with a float64 that multiplies alpha, or -1
+    beta: int
+    beta_index: int
+
+
+_AT = {name: i for i, name in enumerate(GemmArgs._fields)}
+(_GEMM, _GEMV, _SIZE, _A, _B, _C, _A_OFF, _B_OFF, _C_OFF, _M, _N, _K, _TA, _TB, _LDA, _LDB, _LDC) = range(17)
+(_INNER, _AO, _AI, _BO, _BI, _CO, _CI, _COLUMNS, _ALPHA, _ALPHA_INDEX, _BETA, _BETA_INDEX) = range(17, 29)
+_ROW_MAJOR, _PLAIN, _TRANSPOSED = 101, 111, 112  # values of the CBLAS enumerations
+
+_I32, _I64 = ir.IntType(32), ir.IntType(64)
+
+
+def _call(builder: ir.IRBuilder, kinds: str, values: Sequence[ir.Value]) -> None:
+    """Call the function at address values[0]; `kinds`: i int32, f scalar, p pointer; float if values[1] is 4."""
+
+    def emit(real: ir.Type) -> None:
+        of = {"i": _I32, "f": real, "p": _I64.as_pointer()}
+        convert = {"i": builder.trunc, "f": builder.fptrunc, "p": builder.inttoptr}
+        args = [v if v.type == of[kind] else convert[kind](v, of[kind]) for kind, v in zip(kinds, values[2:], strict=True)]
+        function = ir.FunctionType(ir.VoidType(), [of[kind] for kind in kinds])
+        builder.call(builder.inttoptr(values[0], function.as_pointer()), args)
+
+    single = builder.icmp_signed("==", values[1], ir.Constant(_I64, 4))
+    with builder.if_else(single) as (then, otherwise):
+        with then:
+            emit(ir.FloatType())
+        with otherwise:
+            emit(ir.DoubleType())
+
+
+def _caller(kinds: str) -> Any:
+    """(types, code) of an intrinsic (address, itemsize, arguments...)."""
+    signature = types.void(*[types.int64] * 2, *[types.float64 if kind == "f" else types.int64 for kind in kinds])
+
+    def codegen(context, builder, signature, values):
+        _call(builder, kinds, values)
+        return context.get_dummy_value()
+
+    return signature, codegen
+
+
+@intrinsic
+def _call_gemm(typingctx, fn, size, order, ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc):
+    return _caller("iiiiiifpipifpi")
+
+
+@intrinsic
+def _call_gemv(typingctx, fn, size, order, ta, m, n, alpha, a, lda, x, incx, beta, y, incy):
+    return _caller("iiiifpipifpi")
+
+
+@intrinsic
+def _as_float(typingctx, bits):
+    """The float64 with these bits."""
+
+    def codegen(context, builder, signature, values):
+        return builder.bitcast(values[0], ir.DoubleType())
+
+    return types.float64(types.int64), codegen
+
+
+def _gemm_native(bind, args, lo, hi):
+    """The step: rows (or columns) lo...hi, counted through all products of the batch."""
+    m, n, k, ta, tb = args[_M], args[_N], args[_K], args[_TA], args[_TB]
+    if m == 0 or n == 0:
+        return
+    size, lda, ldb, ldc, inner = args[_SIZE], args[_LDA], args[_LDB], args[_LDC], args[_INNER]
+    alpha, beta = _as_float(args[_ALPHA]), _as_float(args[_BETA])
+    if args[_ALPHA_INDEX] >= 0:
+        alpha *= _as_float(bind[args[_ALPHA_INDEX]])
+    if args[_BETA_INDEX] >= 0:
+        beta *= _as_float(bind[args[_BETA_INDEX]])
+    side = n if args[_COLUMNS] else m
+    while lo < hi:
+        i = lo // side
+        first = lo - i * side
+        count = min(side - first, hi - lo)
+        a = bind[args[_A]] + args[_A_OFF] + size * (i // inner * args[_AO] + i % inner * args[_AI])
+        b = bind[args[_B]] + args[_B_OFF] + size * (i // inner * args[_BO] + i % inner * args[_BI])
+        c = bind[args[_C]] + args[_C_OFF] + size * (i // inner * args[_CO] + i % inner * args[_CI])
+        if args[_COLUMNS]:
+            n = count
+            b += size * first * (ldb if tb else 1)
+            c += size * first
+        else:
+            m = count
+            a += size * first * (1 if ta else lda)
+            c += size * first * ldc
+        if n == 1 and k > 0:
+            rows, cols, trans = (k, m, _TRANSPOSED) if ta else (m, k, _PLAIN)
+            step = 1 if tb else ldb
+            _call_gemv(args[_GEMV], size, _ROW_MAJOR, trans, rows, cols, alpha, a, lda, b, step, beta, c, ldc)
+        elif m == 1 and k > 0:
+            rows, cols, trans = (n, k, _PLAIN) if tb else (k, n, _TRANSPOSED)
+            step = lda if ta else 1
+            _call_gemv(args[_GEMV], size, _ROW_MAJOR, trans, rows, cols, alpha, b, ldb, a, step, beta, c, 1)
+        else:
+            trans_a, trans_b = _TRANSPOSED if ta else _PLAIN, _TRANSPOSED if tb else _PLAIN
+            _call_gemm(
+                args[_GEMM], size, _ROW_MAJOR, trans_a, trans_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc
+            )
+        lo += count
+
+
+@lru_cache(maxsize=1)
+def _native() -> Any:
+    signature = types.void(*[types.CPointer(types.int64)] * 2, types.int64, types.int64)
+    return compiled(lambda cache: _cfunc(signature, cache=cache, error_model="numpy")(_gemm_native))
+
+
+def gemm_step(dtype: Any) -> int:
+    """The address of the native step for float32 or float64 (one function for both); TypeError for another dtype."""
+    _itemsize(dtype)
+    with _loading:
+        return _native().address
+
+
+def _itemsize(dtype: Any) -> int:
+    dtype = np.dtype(dtype)
+    if dtype not in (np.float32, np.float64):
+        raise TypeError(f"matrix products are for float32 and float64, not {dtype}")
+    return dtype.itemsize
+
+
+# Measured (2 threads, launch of 2 us): a part of less than a million operations is not worth a thread's waking, and
+# one of fewer than 64 rows spends its time on packing the other operand once more.
+_PART, _PART_SIDE = 1 << 20, 64
+
+
+def gemm_range(m: int, n: int, k: int, batch: int = 1) -> tuple[int, int]:
+    """(extent, chunk) of a product's step: chunk 0 means that one thread does better alone.
+
+    The extent counts rows of C, or columns if n > m, through the whole batch. The cut depends on the sizes alone, so
+    that results do not depend on the number of threads.
+
+    >>> gemm_range(32, 10, 256), gemm_range(32, 784, 256), gemm_range(128, 128, 64, batch=64)
+    ((32, 0), (784, 196), (8192, 128))
+    """
+    side = max(m, n)
+    product = 2 * m * n * k
+    if batch * product < 2 * _PART:
+        return batch * side, 0
+    if batch >= 8:
+        return batch * side, side * min(-(-_PART // product), -(-batch // 2))
+    parts = 1
+    while batch * product >= 2 * parts * _PART and side >= 2 * parts * _PART_SIDE:
+        parts *= 2
+    chunk = -(-side // parts)
+    return batch * side, chunk if batch * side > chunk else 0
+
+
+def gemm_args(
+    dtype: Any,
+    a: int,
+    b: int,
+    c: int,
+    m: int,
+    n: int,
+    k: int,
+    *,
+    ta: bool = False,
+    tb: bool = False,
+    lda: int | None = None,
+    ldb: int | None = None,
+    ldc: int | None = None,
+    a_offset: int = 0,
+    b_offset: int = 0,
+    c_offset: int = 0,
+    batch: Sequence[int] = (),
+    a_strides: Sequence[int] = (),
+    b_strides: Sequence[int] = (),
+    c_strides: Sequence[int] = (),
+    alpha: float = 1.0,
+    alpha_index: int = -1,
+    beta: float = 0.0,
+    beta_index: int = -1,
+) -> list[int]:
+    """The `args` of a product's step.
+
+    `a`, `b`, `c` are indices into bind; op(A) is m x k, op(B) k x n, C m x n, all row-major; with `ta` (`tb`) the
+    stored A is k x m (B is n x k). Leading dimensions and the strides over `batch` (at most two dimensions) count
+    elements, offsets bytes; a stride of 0 repeats an operand. The factor of the product is `alpha`, times the float64
+    bits in ``bind[alpha_index]`` if that index is not -1; `beta` likewise. With beta 0, C is never read; with alpha 0,
+    A and B are not, so that their NaNs do not show. ValueError for what BLAS cannot express.
+    """
+    widths = [m if ta else k, k if tb else n, n]
+    given = [lda, ldb, ldc]
+    leading = [max(1, width) if ld is None else ld for ld, width in zip(given, widths, strict=True)]
+    if min(m, n, k) < 0 or any(ld < max(1, width) for ld, width in zip(leading, widths, strict=True)):
+        raise ValueError(f"no matrix product of sizes {(m, n, k)} with leading dimensions {leading}")
+    if max(m, n, k, *leading) >= 2**31:
+        raise ValueError(f"a matrix product of sizes {(m, n, k)} exceeds OpenBLAS's 32-bit integers")
+    if len(batch) > 2 or not len(batch) == len(a_strides) == len(b_strides) == len(c_strides):
+        raise ValueError(f"a batch has at most 2 dimensions, each with a stride for A, B and C, not {tuple(batch)}")
+    if any(size > 1 and stride == 0 for size, stride in zip(batch, c_strides, strict=True)):
+        raise ValueError("the products of a batch cannot share one C")
+    itemsize, functions = _itemsize(dtype), load().functions
+    pad = [0] * (2 - len(batch))
+    strides = [s for of in (a_strides, b_strides, c_strides) for s in [*pad, *of]]
+    alpha_bits, beta_bits = struct.unpack("2q", struct.pack("2d", alpha, beta))
+    return list(
+        GemmArgs(
+            functions["gemm", itemsize],
+            functions["gemv", itemsize],
+            itemsize,
+            *(a, b, c, a_offset, b_offset, c_offset, m, n, k, int(ta), int(tb), *leading),
+            batch[-1] if batch and batch[-1] else 1,
+            *strides,
+            int(n > m),
+            *(alpha_bits, alpha_index, beta_bits, beta_index),
+        )
+    )
+
+
+def gemm(dtype: Any, a: int, b: int, c: int, m: int, n: int, k: int, **options: Any) -> Step:
+    """The whole step of a product, for a `driver.Table`; parameters are those of `gemm_args`."""
+    args = gemm_args(dtype, a, b, c, m, n, k, **options)
+    return Step(gemm_step(dtype), args, *gemm_range(m, n, k, math.prod(options.get("batch", ()))))

@@ -1,0 +1,99 @@
+"""Memory: the buffers that values live in, and the pool that keeps their pages warm.
+
+Fresh pages cost more than the arithmetic done on them (design.md 7.6), so the memory of a dead buffer is kept,
+up to a stated bound, for the next buffer of its size class.
+"""
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tracer.ops.aval import Aval
+
+#: Bytes that the pool keeps for reuse; what would exceed it is given back to the system.
+KEEP_BYTES = 1 << 30
+
+_free: dict[int, list[tuple[np.ndarray, int]]] = {}
+_kept = 0
+
+
+def size_class(nbytes: int) -> int:
+    """Bytes really allocated for a request: cache lines, or an eighth of the leading power of two, if larger.
+
+    >>> size_class(1), size_class(1000), size_class(100_000)
+    (64, 1024, 106496)
+    """
+    grain = max(64, 1 << max(nbytes - 1, 1).bit_length() - 4)
+    return max(64, -(-nbytes // grain) * grain)
+
+
+class Buffer:
+    """Aligned memory at `addr`, of at least `nbytes`. Returns to the pool when the last owner lets go."""
+
+    __slots__ = ("mem", "addr", "nbytes", "parent")
+
+    def __init__(self, mem: np.ndarray, addr: int, nbytes: int, parent: Buffer | None = None) -> None:
+        self.mem = mem
+        self.addr = addr
+        self.nbytes = nbytes
+        self.parent = parent
+
+    def view(self, of: Aval) -> np.ndarray:
+        """The memory as an array of shape and dtype `of`. It shares: keep the buffer while you use it."""
+        return np.ndarray(of.shape, of.dtype, self.mem)
+
+    def part(self, offset: int, nbytes: int) -> Buffer:
+        """The `nbytes` at byte `offset` as a buffer of their own, which keeps this one alive."""
+        return Buffer(self.mem[offset:offset + max(nbytes, 1)], self.addr + offset, nbytes, self)
+
+    def __del__(self) -> None:
+        if self.parent is None:
+            _give(self.mem, self.addr)
+
+
+def _give(mem: np.ndarray, addr: int) -> None:
+    global _kept
+    size = mem.nbytes
+    if _kept + size <= KEEP_BYTES:
+        _kept += size
+        _free.setdefault(size, []).append((mem, addr))
+
+
+def allocate(nbytes: int) -> Buffer:
+    """An uninitialized buffer, from the pool when it has one."""
+    global _kept
+    size = size_class(nbytes)
+    stack = _free.get(size)
+    if stack:
+        try:
+            mem, addr = stack.pop()
+        except IndexError:  # another thread took the last one
+            pass
+        else:
+            _kept -= size
+            return Buffer(mem, addr, nbytes)
+    raw = np.empty(size + 64, np.uint8)
+    start = -raw.ctypes.data % 64
+    mem = raw[start:start + size]
+    return Buffer(mem, raw.ctypes.data + start, nbytes)
+
+
+def from_array(array: Any) -> Buffer:
+    """A buffer with a row-major copy of `array`."""
+    array = np.asarray(array)
+    buffer = allocate(array.nbytes)
+    np.ndarray(array.shape, array.dtype, buffer.mem)[...] = array
+    return buffer
+
+
+def kept_bytes() -> int:
+    """Bytes that the pool holds at present for reuse."""
+    return _kept
+
+
+def trim() -> None:
+    """Give all kept memory back to the system."""
+    global _kept
+    _free.clear()
+    _kept = 0

@@ -1,0 +1,64 @@
+"""Small helpers that Numba alone would compile badly (to calls or branches), under the same scheme as the rest."""
+from __future__ import annotations
+
+from typing import Any
+
+
+def sqrt(m: Any, x: Any) -> Any:
+    """The square root, correctly rounded."""
+    return m.sqrt(x)
+
+
+def rsqrt(m: Any, x: Any) -> Any:
+    """1 / sqrt(x); 1.5 ulp."""
+    return 1.0 / m.sqrt(x)
+
+
+def rint(m: Any, x: Any) -> Any:
+    """The nearest integer, ties to even."""
+    return m.rint(x)
+
+
+def floor(m: Any, x: Any) -> Any:
+    """The largest integer not above x."""
+    return m.floor(x)
+
+
+def ceil(m: Any, x: Any) -> Any:
+    """The smallest integer not below x."""
+    return m.ceil(x)
+
+
+def trunc(m: Any, x: Any) -> Any:
+    """The integer part."""
+    return m.trunc(x)
+
+
+def fabs(m: Any, x: Any) -> Any:
+    """The absolute value."""
+    return m.fabs(x)
+
+
+def copysign(m: Any, x: Any, sign: Any) -> Any:
+    """|x| with the sign of `sign`."""
+    return m.copysign(x, sign)
+
+
+def maximum(m: Any, a: Any, b: Any) -> Any:
+    """The larger; a NaN in either wins, as in NumPy."""
+    return m.select(a != a, a, m.select(a > b, a, b))
+
+
+def minimum(m: Any, a: Any, b: Any) -> Any:
+    """The smaller; a NaN in either wins, as in NumPy."""
+    return m.select(a != a, a, m.select(a < b, a, b))
+
+
+def fadd_reassoc(m: Any, a: Any, b: Any) -> Any:
+    """a + b, which a loop may add up in any order: without this leave no sum is vectorized."""
+    return m.add_reassoc(a, b)
+
+
+def fmul_reassoc(m: Any, a: Any, b: Any) -> Any:
+    """a * b, which a loop may multiply up in any order."""
+    return m.mul_reassoc(a, b)

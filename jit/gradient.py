@@ -1,0 +1,81 @@
+"""Reverse-mode differentiation: a pass from nodes to nodes.
+
+Rules (`Op.vjp`) are written with ops, so that a derivative is an ordinary graph that fuses and differentiates
+again. The driver owns what every rule would repeat: accumulation, and undoing broadcasts.
+"""
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tracer.ops.arithmetic import add, cast, like
+from tracer.ops.movement import broadcast_to, unbroadcast
+from tracer.ops.node import Node, item_op, leaf_op, mark_op, stop_op, toposort
+from tracer.ops.op import ELEMENTWISE
+
+_MEMO: dict[tuple, tuple[Node, ...]] = {}
+
+
+def gradient(heads: tuple[Node, ...], cotangents: tuple[Node | None, ...],
+             targets: tuple[Node, ...]) -> tuple[Node, ...]:
+    """The cotangents of `targets` (leaves, marks, or any nodes) for those of `heads`; None stands for ones.
+
+    Memoized: for a request seen before it is one look-up.
+    """
+    key = (heads, cotangents, targets)
+    found = _MEMO.get(key)
+    if found is None:
+        found = _MEMO.setdefault(key, tuple(_expand(heads, cotangents, targets)))
+    return found
+
+
+def forget() -> None:
+    """Drop all memoized derivatives."""
+    _MEMO.clear()
+
+
+def _expand(heads: Sequence[Node], cotangents: Sequence[Node | None], targets: Sequence[Node]) -> list[Node]:
+    wanted = set(targets)
+    order = toposort(heads)
+    # A node matters when a target is among its differentiable ancestors (or is the node itself).
+    matters = set(wanted)
+    for n in order:
+        if n.op is leaf_op or n.op is mark_op or n.op is stop_op:
+            continue
+        if any(i in matters for i in n.inputs) and n not in wanted:
+            matters.add(n)
+    sums: dict[Node, Node] = {}
+    multi: dict[Node, dict[int, Node]] = {}
+
+    def deposit(node: Node, g: Node) -> None:
+        g = cast(unbroadcast(g, node.shape), node.dtype)
+        sums[node] = add(sums[node], g) if node in sums else g
+
+    for head, g in zip(heads, cotangents, strict=True):
+        deposit(head, broadcast_to(like(head, 1), head.shape) if g is None else g)
+    for n in reversed(order):
+        if n not in matters or n.op is leaf_op or n.op is mark_op or n.op is stop_op:
+            continue
+        if isinstance(n.aval, tuple):
+            parts = multi.get(n)
+            if parts is None:
+                continue
+            g_all = [parts.get(i) for i in range(len(n.aval))]
+            for source, cot in zip(n.inputs, n.op.vjp(n, g_all), strict=True):  # type: ignore[misc, arg-type]
+                if cot is not None and source in matters:
+                    deposit(source, cot)
+            continue
+        g = sums.get(n)
+        if g is None:
+            continue
+        if n.op is item_op:
+            slot = multi.setdefault(n.inputs[0], {})
+            slot[n.attrs[0]] = g
+            continue
+        if n.op.vjp is None:
+            continue
+        if n.op.kind == ELEMENTWISE and g.shape != n.shape:
+            g = broadcast_to(g, n.shape)
+        for source, cot in zip(n.inputs, n.op.vjp(n, g), strict=True):
+            if cot is not None and source in matters and source.dtype.kind == "f":
+                deposit(source, cot)
+    return [sums[t] if t in sums else broadcast_to(like(t, 0), t.shape) for t in targets]

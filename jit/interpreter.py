@@ -1,0 +1,66 @@
+"""The interpreter tier: a program run by NumPy, node by node, from each op's reference meaning."""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tracer.ops.errors import MXNetError
+from tracer.ops.node import Node, const_op, leaf_op, scalar_op, toposort
+
+from .buffers import Buffer, from_array
+
+
+class ExecutionError(Exception):
+    """A node failed while a program ran: `node` which, `cause` why."""
+
+    def __init__(self, node: Node, cause: BaseException) -> None:
+        super().__init__(f"{node.op.name}: {cause}")
+        self.node = node
+        self.cause = cause
+
+
+class Interpreter:
+    """A graph in executable order. `run` maps leaf arrays and numbers to output buffers."""
+
+    def __init__(self, outputs: Sequence[Node]) -> None:
+        order = toposort(outputs)
+        position = {n: i for i, n in enumerate(order)}
+        self.outputs = [(position[o], o.aval) for o in outputs]
+        self.nodes = order
+        self.steps = [(i, n, tuple(position[s] for s in n.inputs)) for i, n in enumerate(order)
+                      if n.op is not leaf_op and n.op is not scalar_op and n.op is not const_op]
+        self.leaves = [(i, n.attrs[1], n.aval) for i, n in enumerate(order) if n.op is leaf_op]
+        self.scalars = [(i, n.attrs[1], n.aval.dtype) for i, n in enumerate(order) if n.op is scalar_op]
+        self.start: list[Any] = [n.op.ref((), n.attrs) if n.op is const_op else None for n in order]
+        last: dict[int, int] = {}
+        for at, (_, _, sources) in enumerate(self.steps):
+            for s in sources:
+                last[s] = at
+        kept = {i for i, _ in self.outputs}
+        self.drops: list[list[int]] = [[] for _ in self.steps]
+        for s, at in last.items():
+            if s not in kept:
+                self.drops[at].append(s)
+
+    def run(self, leaves: Sequence[Buffer], scalars: Sequence[float | int]) -> list[Buffer]:
+        """Compute the outputs; raises ExecutionError at the node that failed."""
+        env = self.start.copy()
+        for i, index, of in self.leaves:
+            env[i] = leaves[index].view(of)
+        for i, index, dtype in self.scalars:
+            env[i] = dtype.type(scalars[index])
+        with np.errstate(all="ignore"):
+            for (i, node, sources), drops in zip(self.steps, self.drops, strict=True):
+                try:
+                    result = node.op.ref([env[s] for s in sources], node.attrs)
+                except (ArithmeticError, ValueError, TypeError, IndexError, np.linalg.LinAlgError, MXNetError,
+                        MemoryError, NotImplementedError) as cause:
+                    raise ExecutionError(node, cause) from cause
+                if not isinstance(node.aval, tuple) and result.dtype != node.aval.dtype:
+                    result = result.astype(node.aval.dtype)
+                env[i] = result
+                for s in drops:
+                    env[s] = None
+        return [from_array(env[i]) for i, _ in self.outputs]

@@ -1,0 +1,167 @@
+"""Arithmetic, comparison and logic primitives: two operands of one dtype, broadcast; and selection."""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .aval import Aval, aval
+from .families import binary, elementwise, interval, unary
+from .node import Node, const, const_op, const_value, make, stop
+from .op import ELEMENTWISE, Op, declare
+from .shapes import broadcast
+
+
+def like(x: Node, value: float) -> Node:
+    """The number `value` in the dtype of `x`, as part of the program."""
+    return const(value, x.dtype)
+
+
+# ---- conversion ------------------------------------------------------------------------------------------
+
+def _cast_ref(arrays: Sequence[Any], attrs: tuple) -> Any:
+    with np.errstate(invalid="ignore", over="ignore"):
+        return np.asarray(arrays[0]).astype(attrs[0])
+
+
+cast_op = declare(Op(
+    "cast", ELEMENTWISE, lambda avals, attrs: aval(avals[0].shape, np.dtype(attrs[0])), _cast_ref,
+    lambda node, g: (cast(g, node.inputs[0].dtype),), expr="{T}({0})", same=False,
+    samples=interval(-5, 5, attrs=("float64",))))
+
+
+def cast(x: Node, dtype: np.dtype | str) -> Node:
+    """`x` converted to `dtype`; floats go to integers by truncation."""
+    dtype = np.dtype(dtype)
+    if x.dtype == dtype:
+        return x
+    if x.op is const_op:
+        return const(_cast_ref([np.array(const_value(x))], (dtype,)).item(), dtype)
+    return make(cast_op, (x,), (dtype.name,))
+
+
+# ---- arithmetic ---------------------------------------------------------------------------------------------
+
+add = binary("add", "{0} + {1}", np.add, lambda g, x, y, out: (g, g), samples=interval(-2, 2, 2))
+sub = binary("subtract", "{0} - {1}", np.subtract, lambda g, x, y, out: (g, neg(g)), samples=interval(-2, 2, 2))
+mul = binary("multiply", "{0} * {1}", np.multiply, lambda g, x, y, out: (mul(g, y), mul(g, x)),
+             samples=interval(-2, 2, 2))
+div = binary("divide", "{0} / {1}", np.divide,
+             lambda g, x, y, out: (div(g, y), neg(div(mul(g, out), y))), samples=interval(0.5, 2, 2), cost=4)
+neg = unary("negative", "-{0}", np.negative, lambda g, x, y: neg(g), samples=interval(-2, 2))
+
+
+def _int_floor_divide(a: Any, b: Any) -> Any:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.floor_divide(a, b)
+
+
+floor_divide = binary("floor_divide", "floor_divide({0}, {1})", _int_floor_divide, samples=interval(0.5, 5, 2),
+                      cost=8, smooth=False)
+mod = binary("mod", "floor_mod({0}, {1})", lambda a, b: np.mod(a, b),
+             lambda g, x, y, out: (g, neg(mul(g, stop(floor_divide(x, y))))), samples=interval(0.5, 5, 2), cost=8,
+             smooth=False)
+fmod = binary("fmod", "trunc_mod({0}, {1})", np.fmod,
+              lambda g, x, y, out: (g, neg(mul(g, stop(trunc(div(x, y)))))), samples=interval(0.5, 5, 2), cost=8,
+              smooth=False)
+trunc = unary("trunc", "trunc({0})", np.trunc, lambda g, x, y: mul(g, like(x, 0)), samples=interval(-5, 5),
+              smooth=False)
+maximum = binary("maximum", "maximum({0}, {1})", np.maximum,
+                 lambda g, x, y, out: (where(greater_equal(x, y), g, like(g, 0)),
+                                       where(less(x, y), g, like(g, 0))), samples=interval(-2, 2, 2))
+minimum = binary("minimum", "minimum({0}, {1})", np.minimum,
+                 lambda g, x, y, out: (where(less_equal(x, y), g, like(g, 0)),
+                                       where(greater(x, y), g, like(g, 0))), samples=interval(-2, 2, 2))
+
+# ---- comparison and logic: bool results -----------------------------------------------------------------------
+
+equal = binary("equal", "{0} == {1}", np.equal, boolean=True, samples=interval(-2, 2, 2))
+not_equal = binary("not_equal", "{0} != {1}", np.not_equal, boolean=True, samples=interval(-2, 2, 2))
+less = binary("less", "{0} < {1}", np.less, boolean=True, samples=interval(-2, 2, 2))
+less_equal = binary("less_equal", "{0} <= {1}", np.less_equal, boolean=True, samples=interval(-2, 2, 2))
+greater = binary("greater", "{0} > {1}", np.greater, boolean=True, samples=interval(-2, 2, 2))
+greater_equal = binary("greater_equal", "{0} >= {1}", np.greater_equal, boolean=True, samples=interval(-2, 2, 2))
+
+logical_and = binary("logical_and", "({0} != 0) & ({1} != 0)", np.logical_and, boolean=True,
+                     samples=interval(-2, 2, 2))
+logical_or = binary("logical_or", "({0} != 0) | ({1} != 0)", np.logical_or, boolean=True,
+                    samples=interval(-2, 2, 2))
+logical_xor = binary("logical_xor", "({0} != 0) ^ ({1} != 0)", np.logical_xor, boolean=True,
+                     samples=interval(-2, 2, 2))
+logical_not = unary("logical_not", "{0} == 0", np.logical_not, boolean=True, samples=interval(-2, 2))
+isnan = unary("isnan", "{0} != {0}", np.isnan, boolean=True, samples=interval(-2, 2))
+bitwise_and = binary("bitwise_and", "{0} & {1}", np.bitwise_and)
+bitwise_or = binary("bitwise_or", "{0} | {1}", np.bitwise_or)
+bitwise_xor = binary("bitwise_xor", "{0} ^ {1}", np.bitwise_xor)
+bitwise_not = unary("bitwise_not", "~{0}", np.bitwise_not)
+
+# ---- selection ----------------------------------------------------------------------------------------------
+
+def _where_samples() -> Any:
+    rng = np.random.RandomState(3)
+    for shapes in [((3, 4), (3, 4), (3, 4)), ((3, 1), (4,), ()), ((), (), ())]:
+        yield [rng.rand(*shapes[0]) > 0.5, rng.randn(*shapes[1]), rng.randn(*shapes[2])], ()
+
+
+def _where_infer(avals: Sequence[Aval], attrs: tuple) -> Aval:
+    return aval(broadcast(*(a.shape for a in avals)), avals[1].dtype)
+
+
+where_op = declare(Op(
+    "where", ELEMENTWISE, _where_infer, lambda a, attrs: np.where(*a),
+    lambda node, g: (None, where(node.inputs[0], g, like(g, 0)), where(node.inputs[0], like(g, 0), g)),
+    expr="select({0}, {1}, {2})", samples=_where_samples, same=False))
+
+
+def where(condition: Node, x: Node, y: Node) -> Node:
+    """`x` where the bool `condition` holds, else `y`; both of one dtype."""
+    return make(where_op, (condition, x, y))
+
+
+# ---- powers -------------------------------------------------------------------------------------------------
+
+def _power_ref(a: Any, b: Any) -> Any:
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        if np.asarray(b).dtype.kind in "iu":  # NumPy refuses negative integer powers; the engine computes pow()
+            return np.power(np.asarray(a, float), b).astype(np.asarray(a).dtype)
+        return np.power(a, b)
+
+
+def _power_vjp(g: Node, x: Node, y: Node, out: Node) -> tuple[Node, Node]:
+    from .unary import log
+
+    by_base = mul(g, mul(y, power(x, sub(y, like(y, 1)))))
+    # The derivative by the exponent at x = 0 is 0 (for y > 0), where log(x) * 0 would be NaN.
+    at_zero = equal(x, like(x, 0))
+    return by_base, where(at_zero, like(g, 0), mul(g, mul(out, log(where(at_zero, like(x, 1), x)))))
+
+
+general_power = binary("power", "pow({0}, {1})", _power_ref, _power_vjp, samples=interval(0.5, 2, 2), cost=30)
+
+#: Exponents that change the code, and so are part of the program, not run-time scalars.
+LITERAL_EXPONENTS = frozenset((-1, -0.5, 0, 0.5, 1, 2, 3))
+
+
+def power(x: Node, y: Node) -> Node:
+    """x ** y of one dtype; the literal exponents become products, roots and quotients."""
+    from .movement import broadcast_to
+    from .unary import sqrt, square
+
+    if y.op is const_op and x.dtype.kind == "f":
+        exponent, one = const_value(y), like(x, 1)
+        if exponent == 0:
+            return broadcast_to(one, x.shape)
+        if exponent == 1:
+            return x
+        if exponent == 2:
+            return square(x)
+        if exponent == 3:
+            return mul(square(x), x)
+        if exponent == -1:
+            return div(one, x)
+        if exponent == 0.5:
+            return sqrt(x)
+        if exponent == -0.5:
+            return div(one, sqrt(x))
+    return general_power(x, y)

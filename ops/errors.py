@@ -1,0 +1,14 @@
+"""The exceptions of MXNet that are not Python's own."""
+
+
+class MXNetError(RuntimeError):
+    """What MXNet's engine raises: mismatched shapes or dtypes, misuse of autograd, failures of an operator."""
+
+
+class CannotCompile(Exception):
+    """A part of a program has no native form: `reason` says why, `node` where. The interpreter takes it."""
+
+    def __init__(self, reason: str, node: object = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.node = node

@@ -1,0 +1,219 @@
+"""The graph: immutable, hash-consed nodes. Equal graphs are the same object, so that a graph's identity
+is a dictionary key, common subexpressions are shared from birth, and nothing about a node needs a walk twice.
+
+Nodes know no arrays. A leaf is (aval, index of first use in its trace); a run-time scalar is (kind, index).
+"""
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from .aval import Aval, aval
+from .op import CALL, ELEMENTWISE, LEAF, Op, declare
+
+
+class Node:
+    """An op applied to nodes. Make one with `make`, never directly."""
+
+    __slots__ = ("op", "inputs", "attrs", "aval", "_reach")
+
+    def __init__(self, op: Op, inputs: tuple[Node, ...], attrs: tuple, result: Aval) -> None:
+        self.op = op
+        self.inputs = inputs
+        self.attrs = attrs
+        self.aval = result
+        self._reach: tuple[Node, ...] | None = None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.aval.shape
+
+    @property
+    def dtype(self) -> np.dtype:
+        return self.aval.dtype
+
+    @property
+    def ndim(self) -> int:
+        return len(self.aval.shape)
+
+    @property
+    def size(self) -> int:
+        return self.aval.size
+
+    @property
+    def reach(self) -> tuple[Node, ...]:
+        """The leaves and marks that a derivative of this node can be taken by, in order of first use."""
+        if self._reach is None:
+            _fill_reach(self)
+        return self._reach  # type: ignore[return-value]
+
+    def __repr__(self) -> str:
+        return f"<{self.op.name}{list(self.attrs) if self.attrs else ''} {self.aval!r}>"
+
+
+_TABLE: dict[tuple, Node] = {}
+
+
+def make(op: Op, inputs: tuple[Node, ...] = (), attrs: tuple = ()) -> Node:
+    """The node of `op` on `inputs` with static `attrs`: looked up, or inferred, checked and entered."""
+    key = (op, attrs, *inputs)
+    node = _TABLE.get(key)
+    if node is None:
+        node = _TABLE.setdefault(key, Node(op, inputs, attrs, op.infer([n.aval for n in inputs], attrs)))
+    return node
+
+
+def table_size() -> int:
+    """How many nodes are interned: the bound on the table is kept by whoever owns the caches keyed by them."""
+    return len(_TABLE)
+
+
+def forget() -> None:
+    """Empty the table. Only between traces: a live trace's nodes would lose their identity."""
+    _TABLE.clear()
+
+
+# ---- the primitive inputs of a graph -------------------------------------------------------------------
+
+def _no_ref(arrays: Sequence[Any], attrs: tuple) -> Any:
+    raise AssertionError("a leaf has no computation")
+
+
+leaf_op = declare(Op("leaf", LEAF, lambda avals, attrs: attrs[0], _no_ref))
+scalar_op = declare(Op("scalar", LEAF, lambda avals, attrs: aval((), np.dtype(attrs[0])), _no_ref))
+
+
+def leaf(of: Aval, index: int) -> Node:
+    """The `index`-th array that a trace uses, of the given aval."""
+    return make(leaf_op, (), (of, index))
+
+
+def scalar(kind: str, index: int) -> Node:
+    """The `index`-th Python number that a trace uses: "float64" or "int64". Its value is a run-time input."""
+    return make(scalar_op, (), (kind, index))
+
+
+def const_value(node: Node) -> float | int | bool:
+    """The number that a `const` node stands for."""
+    text, dtype = node.attrs
+    kind = np.dtype(dtype).kind
+    return text == "True" if kind == "b" else float(text) if kind == "f" else int(text)
+
+
+# A constant is keyed by its text: tuple equality would take 1 for True and 0.0 for -0.0, and nan for no one.
+const_op = declare(Op(
+    "const", ELEMENTWISE, lambda avals, attrs: aval((), np.dtype(attrs[1])),
+    lambda arrays, attrs: np.dtype(attrs[1]).type(attrs[0] == "True" if attrs[1] == "bool" else attrs[0]),
+    vjp=lambda node, g: (), cost=0))
+
+
+def const(value: float | int | bool, dtype: np.dtype | str) -> Node:
+    """A number that is part of the program's structure (as the 2 in the derivative of x*x), of shape ()."""
+    dtype = np.dtype(dtype)
+    return make(const_op, (), (repr(dtype.type(value).item()), dtype.name))
+
+
+# ---- barriers: where differentiation stops --------------------------------------------------------------
+
+def _same(avals: Sequence[Aval], attrs: tuple) -> Aval:
+    return avals[0]
+
+
+stop_op = declare(Op("stop", ELEMENTWISE, _same, lambda a, attrs: a[0], expr="{0}", cost=0))
+mark_op = declare(Op("mark", ELEMENTWISE, _same, lambda a, attrs: a[0], expr="{0}", cost=0))
+
+
+def stop(x: Node) -> Node:
+    """`x` as a constant of any derivative."""
+    return make(stop_op, (x,))
+
+
+def mark(x: Node, index: int) -> Node:
+    """`x` as the `index`-th variable of its trace: derivatives are taken by it and go no further."""
+    return make(mark_op, (x,), (index,))
+
+
+# ---- one output of an op that has several ---------------------------------------------------------------
+
+def _item_infer(avals: Sequence[Any], attrs: tuple) -> Aval:
+    return avals[0][attrs[0]]
+
+
+item_op = declare(Op("item", CALL, _item_infer, lambda a, attrs: a[0][attrs[0]], cost=0))
+
+
+def items(multi: Node) -> tuple[Node, ...]:
+    """The outputs of a node whose aval is a tuple."""
+    return tuple(make(item_op, (multi,), (i,)) for i in range(len(multi.aval)))  # type: ignore[arg-type]
+
+
+# ---- walking ---------------------------------------------------------------------------------------------
+
+def toposort(outputs: Iterable[Node], stop_at: frozenset[Node] | set[Node] = frozenset()) -> list[Node]:
+    """All nodes that `outputs` need, inputs first; nodes in `stop_at` are entered but not followed."""
+    order: list[Node] = []
+    seen: set[Node] = set()
+    stack: list[tuple[Node, Iterator[Node]]] = []
+    for root in outputs:
+        if root in seen:
+            continue
+        seen.add(root)
+        stack.append((root, iter(() if root in stop_at else root.inputs)))
+        while stack:
+            node, children = stack[-1]
+            for child in children:
+                if child not in seen:
+                    seen.add(child)
+                    stack.append((child, iter(() if child in stop_at else child.inputs)))
+                    break
+            else:
+                order.append(node)
+                stack.pop()
+    return order
+
+
+def _fill_reach(node: Node) -> None:
+    known = {n for n in (node,) if n._reach is not None}
+    for n in toposort([node], known):
+        if n._reach is not None:
+            continue
+        if n.op is leaf_op or n.op is mark_op:
+            n._reach = (n,) if not isinstance(n.aval, tuple) and n.aval.dtype.kind == "f" else ()
+        elif n.op is stop_op or n.op is scalar_op or (n.op.vjp is None and n.op is not item_op):
+            n._reach = ()
+        elif not isinstance(n.aval, tuple) and n.aval.dtype.kind != "f":
+            n._reach = ()
+        else:
+            n._reach = tuple(dict.fromkeys(leaf for i in n.inputs for leaf in i._reach or ()))
+
+
+def format_graph(outputs: Sequence[Node], lines: dict[Node, str] | None = None) -> str:
+    """The graph as text, a node a line: `%3: f32[8,4] = tanh %2    # train.py:31`.
+
+    >>> x = leaf(aval((2,), np.dtype("float32")), 0)
+    >>> print(format_graph([stop(x)]))
+    %0: f32[2] = leaf 0
+    %1: f32[2] = stop %0
+    return %1
+    """
+    names: dict[Node, str] = {}
+    text = []
+    for n in toposort(outputs):
+        names[n] = f"%{len(names)}"
+        attrs = n.attrs[1:] if n.op is leaf_op else n.attrs
+        words = [n.op.name, *(names[i] for i in n.inputs), *(str(a).replace(" ", "") for a in attrs)]
+        note = f"    # {lines[n]}" if lines and n in lines else ""
+        text.append(f"{names[n]}: {n.aval!r} = {' '.join(words)}{note}")
+    return "\n".join([*text, "return " + ", ".join(names[o] for o in outputs)])
+
+
+def substitute(outputs: Sequence[Node], mapping: dict[Node, Node]) -> list[Node]:
+    """The graph of `outputs` with each node in `mapping` replaced, wherever it stands."""
+    done = dict(mapping)
+    for n in toposort(outputs, set(mapping)):
+        if n not in done:
+            inputs = tuple(done[i] for i in n.inputs)
+            done[n] = n if inputs == n.inputs else make(n.op, inputs, n.attrs)
+    return [done[o] for o in outputs]

@@ -1,0 +1,60 @@
+"""What an operation is: one frozen record each, from which everything else about it is derived."""
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .aval import Aval
+    from .node import Node
+
+#: kinds, by how a value of the op comes about
+LEAF = "leaf"              # a run-time input of the program
+ELEMENTWISE = "elementwise"  # one scalar expression per element, inputs broadcast
+REDUCTION = "reduction"    # an associative combination over axes (attrs: axes)
+VIEW = "view"              # a re-indexing: every element is an element of the input
+CALL = "call"              # a library or NumPy call on whole arrays
+
+
+@dataclass(frozen=True, eq=False)
+class Op:
+    """A primitive operation.
+
+    infer(avals, attrs) -> Aval, or a tuple of them for an op with several outputs; raises on bad input.
+    vjp(node, g) -> one cotangent node (or None) for each input; un-broadcasting is the driver's work.
+    ref(arrays, attrs) -> the NumPy meaning, which the interpreter tier runs.
+    expr: the scalar expression of an elementwise op over {0}, {1}… ({T} is the result's scalar type), or
+    the combining expression of a reduction over {0} (accumulator) and {1} (element).
+    samples: () -> iterable of (input arrays, attrs), for the tests that every op gets.
+    smooth: whether the samples stay clear of kinks, so that finite differences apply.
+    """
+
+    name: str
+    kind: str
+    infer: Callable[[Sequence[Aval], tuple], Any]
+    ref: Callable[[Sequence[Any], tuple], Any]
+    vjp: Callable[[Node, Node], Sequence[Node | None]] | None = None
+    expr: str | None = None
+    samples: Callable[[], Any] | None = None
+    cost: int = 1  # of one element, in flops: what recomputing it would take
+    same: bool = True  # elementwise: computed in the dtype of its result
+    identity: Any = None  # of a reduction: dtype -> start value
+    smooth: bool = True
+    step: str | None = None  # a CALL with a native step: the name under which jit/ knows it
+    notes: dict = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+#: Every primitive by name, filled as the families are imported.
+OPS: dict[str, Op] = {}
+
+
+def declare(op: Op) -> Op:
+    """Enter `op` into the table; a name stands for one op only."""
+    if op.name in OPS:
+        raise ValueError(f"op {op.name!r} is declared twice")
+    OPS[op.name] = op
+    return op

@@ -1,0 +1,57 @@
+"""Reductions over axes. The primitives drop the reduced axes; keepdims is a reshape."""
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .arithmetic import div, equal, like, mul, where
+from .families import reduction
+from .movement import broadcast_to, reshape
+from .node import Node
+from .shapes import reduced
+
+
+def spread(x: Node, axes: tuple[int, ...], to: Node) -> Node:
+    """`x`, of `to`'s shape without `axes`, broadcast back over them."""
+    return broadcast_to(reshape(x, reduced(to.shape, axes, keepdims=True)), to.shape)
+
+
+def _sum_ref(x: Any, axes: tuple) -> Any:
+    x = np.asarray(x)
+    if x.dtype == np.float16:
+        return np.sum(x, axis=axes, dtype=np.float32).astype(x.dtype)
+    return np.sum(x, axis=axes, dtype=x.dtype)
+
+
+def _extreme_vjp(g: Node, x: Node, axes: tuple, y: Node) -> Node:
+    # MXNet gives the whole cotangent to every element that attains the extreme.
+    return where(equal(x, spread(y, axes, x)), spread(g, axes, x), like(g, 0))
+
+
+def _lowest(dtype: np.dtype) -> Any:
+    return -np.inf if dtype.kind == "f" else False if dtype.kind == "b" else np.iinfo(dtype).min
+
+
+def _highest(dtype: np.dtype) -> Any:
+    return np.inf if dtype.kind == "f" else True if dtype.kind == "b" else np.iinfo(dtype).max
+
+
+def _ref(f: Any, start: Any) -> Any:
+    def ref(x: Any, axes: tuple) -> Any:
+        x = np.asarray(x)
+        return f(x, axis=axes, initial=start(x.dtype))
+
+    return ref
+
+
+def _prod_vjp(g: Node, x: Node, axes: tuple, y: Node) -> Node:
+    return div(mul(spread(g, axes, x), spread(y, axes, x)), x)
+
+
+reduce_sum = reduction("reduce_sum", "{0} + {1}", _sum_ref, lambda g, x, axes, y: spread(g, axes, x),
+                       lambda dtype: 0)
+reduce_prod = reduction("reduce_prod", "{0} * {1}", lambda x, axes: np.prod(x, axis=axes, dtype=np.asarray(x).dtype),
+                        _prod_vjp, lambda dtype: 1, low=0.5, high=1.5)
+reduce_max = reduction("reduce_max", "maximum({0}, {1})", _ref(np.max, _lowest), _extreme_vjp, _lowest)
+reduce_min = reduction("reduce_min", "minimum({0}, {1})", _ref(np.min, _highest), _extreme_vjp, _highest)

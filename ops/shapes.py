@@ -1,0 +1,76 @@
+"""The rules of shapes: broadcasting, axes, and what reductions and reshapes leave. The only copy of each."""
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from .aval import Shape
+from .errors import MXNetError
+
+
+def broadcast(*shapes: Shape) -> Shape:
+    """NumPy's broadcast shape; MXNetError when the shapes don't fit.
+
+    >>> broadcast((3, 1), (4,))
+    (3, 4)
+    """
+    first = shapes[0]
+    if all(s == first for s in shapes):
+        return first
+    rank = max(map(len, shapes))
+    out = []
+    for dims in zip(*((1,) * (rank - len(s)) + s for s in shapes), strict=True):
+        big = {d for d in dims if d != 1}
+        if len(big) > 1:
+            raise MXNetError("operands could not be broadcast together with shapes "
+                             + " ".join(map(str, shapes)))
+        out.append(big.pop() if big else 1)
+    return tuple(out)
+
+
+def normalize_axis(axis: Any, ndim: int) -> int:
+    """A non-negative axis; MXNetError when out of bounds."""
+    index = int(axis)
+    if not -ndim <= index < ndim:
+        raise MXNetError(f"axis {axis} is out of bounds for array of dimension {ndim}")
+    return index % ndim if ndim else 0
+
+
+def normalize_axes(axis: int | Sequence[int] | None, ndim: int) -> tuple[int, ...]:
+    """Sorted non-negative axes; all of them for None."""
+    if axis is None:
+        return tuple(range(ndim))
+    axes = tuple(axis) if isinstance(axis, (tuple, list)) else (axis,)
+    found = sorted(normalize_axis(a, ndim) for a in axes)
+    if len(set(found)) != len(found):
+        raise MXNetError(f"duplicate axis in {axes}")
+    return tuple(found)
+
+
+def reduced(shape: Shape, axes: Sequence[int], keepdims: bool = False) -> Shape:
+    """What is left of `shape` when `axes` (normalized) are reduced."""
+    if keepdims:
+        return tuple(1 if i in axes else d for i, d in enumerate(shape))
+    return tuple(d for i, d in enumerate(shape) if i not in axes)
+
+
+def reshape_to(shape: Shape, wanted: Sequence[int]) -> Shape:
+    """`wanted` with its one -1 filled in; ValueError when the sizes differ."""
+    size, target = math.prod(shape), [int(d) for d in wanted]
+    if target.count(-1) > 1:
+        raise ValueError(f"can only specify one unknown dimension, got {tuple(wanted)}")
+    if -1 in target:
+        rest = math.prod(d for d in target if d != -1)
+        if rest == 0 or size % rest:
+            raise ValueError(f"cannot reshape array of size {size} into shape {tuple(wanted)}")
+        target[target.index(-1)] = size // rest
+    if math.prod(target) != size:
+        raise ValueError(f"cannot reshape array of size {size} into shape {tuple(wanted)}")
+    return tuple(target)
+
+
+def sum_axes(shape: Shape, target: Shape) -> tuple[int, ...]:
+    """The axes of `shape` over which a cotangent is summed to undo the broadcast of `target` to `shape`."""
+    lead = len(shape) - len(target)
+    return tuple(i for i, d in enumerate(shape) if i < lead or (target[i - lead] == 1 and d != 1))

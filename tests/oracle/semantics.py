@@ -1,0 +1,116 @@
+"""Asks real MXNet every case of the tables and stores its answers in tests/data/semantics_{nd,np}.json.
+
+    python tests/oracle/semantics.py MX191/bin/python MX20/bin/python
+
+The two interpreters have MXNet 1.9.1, which answers for nd, and 2.0.0b1, which answers for np. `evaluate` gives a case's
+answer as plain data; tests/test_semantics.py asks tracer with it.
+"""
+from __future__ import annotations
+
+import ast
+import json
+import math
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from semantics_cases import DATA, Case, cases_of
+
+ORACLES = {"nd": "1.9.1", "np": "2.0.0b1"}
+
+
+def plain(values):
+    """Nested lists with nan and the infinities as text, so that the JSON is standard."""
+    if isinstance(values, list):
+        return [plain(value) for value in values]
+    if isinstance(values, float) and not math.isfinite(values):
+        return str(values)
+    return values
+
+
+def describe(value) -> dict:
+    """An answer as plain data: the class, text, dtype, shape and values of an array; class and text of anything else."""
+    if isinstance(value, (list, tuple)):
+        return {"class": type(value).__name__, "items": [describe(item) for item in value]}
+    answer = {"class": type(value).__name__, "repr": repr(value)}
+    if hasattr(value, "asnumpy"):
+        array = value.asnumpy()
+        answer["dtype"] = array.dtype.name
+        answer["shape"] = list(value.shape)
+        if array.size <= 100:
+            answer["values"] = plain(array.tolist())
+    return answer
+
+
+def namespace(mx, flavour: str) -> dict:
+    """What a case sees: the names a script imports, `onp` (NumPy) and `xp` (the flavour's own namespace)."""
+    import numpy
+
+    mx.npx.set_np() if flavour == "np" else mx.npx.reset_np()
+    names = {"mx": mx, "np": mx.np, "npx": mx.npx, "nd": mx.nd, "autograd": mx.autograd, "onp": numpy}
+    return {**names, "xp": names[flavour]}
+
+
+def evaluate(source: str, names: dict) -> dict:
+    """The answer to one case, run in `names`; an exception is an answer too."""
+    tree = ast.parse(source)
+    last = tree.body.pop() if isinstance(tree.body[-1], ast.Expr) else None
+    try:
+        exec(compile(tree, "case", "exec"), names)
+        return describe(eval(compile(ast.Expression(last.value), "case", "eval"), names) if last else None)
+    except Exception as error:
+        return {"error": type(error).__name__, "message": message(error)}
+
+
+def message(error: Exception) -> str:
+    """The line of an error's text that says what is wrong: MXNet puts a C++ trace before it."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    lines = [line for line in lines if not re.match(r"(Traceback|\[bt\]|File |\(\d+\) )", line)]
+    named = [line for line in lines if line.startswith("MXNetError: ")]
+    text = " ".join(named[:1] or lines[:3])
+    text = re.sub(r"^(MXNetError: )?(\[[\d:]+\] )?", "", text)
+    return re.sub(r"0x[0-9a-f]+", "0x", text)[:300]
+
+
+def ask(flavour: str, first: int) -> None:
+    """Print the answers from case `first` on, a line of JSON each."""
+    import mxnet as mx
+
+    for case in cases_of(flavour)[first:]:
+        print(json.dumps(evaluate(case.source, namespace(mx, flavour))), flush=True)
+
+
+def answers(interpreter: str, flavour: str, cases: list[Case]) -> list[dict]:
+    """Real MXNet's answers; where its process dies the answer is {"crash": status} and a new one goes on."""
+    found: list[dict] = []
+    while len(found) < len(cases):
+        command = [interpreter, __file__, "--ask", flavour, str(len(found))]
+        done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=600)
+        found += [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+        if len(found) < len(cases):
+            print(f"{flavour}: crash ({done.returncode}) in {cases[len(found)].source!r}")
+            found.append({"crash": done.returncode})
+    return found
+
+
+def main(mx191: str, mx20: str) -> None:
+    """Write both files: the version, then one [source, answer] for each case, in the tables' order."""
+    for flavour, interpreter in (("nd", mx191), ("np", mx20)):
+        cases = cases_of(flavour)
+        found = answers(interpreter, flavour, cases)
+        pairs = zip(cases, found)
+        kept = [[c.source, a] for c, a in pairs if not (c.answer_only and ("error" in a or "crash" in a))]
+        lines = ",\n".join(json.dumps(pair) for pair in kept)
+        text = f'{{"mxnet": "{ORACLES[flavour]}", "answers": [\n{lines}\n]}}\n'
+        (DATA / f"semantics_{flavour}.json").write_text(text)
+        print(f"{flavour}: {len(kept)} answers of MXNet {ORACLES[flavour]}, {len(cases) - len(kept)} left out")
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "--ask":
+        ask(sys.argv[2], int(sys.argv[3]))
+    else:
+        main(*sys.argv[1:])

@@ -1,0 +1,373 @@
+"""`mx.autograd`: scopes, gradients, and user-defined functions."""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Any
+
+from tracer.ops.errors import MXNetError
+from tracer.ops.node import Node, mark, stop, toposort
+
+from .flush import flush
+from .record import Handle, add_values, pending, wrap
+from .tape import Call, Segment, Walk, node_of
+from .trace import STATE, Value
+
+__all__ = ["Function", "backward", "grad", "is_recording", "is_training", "mark_variables", "pause",
+           "predict_mode", "record", "set_recording", "set_training", "train_mode"]
+
+
+# ---- scopes -------------------------------------------------------------------------------------------------
+
+def is_recording() -> bool:
+    """Whether this thread is inside `record()`."""
+    return STATE.recording
+
+
+def is_training() -> bool:
+    """Whether this thread is in training mode."""
+    return STATE.training
+
+
+def set_recording(is_recording: bool) -> bool:
+    """Set this thread's recording flag; returns what it was."""
+    before, STATE.recording = STATE.recording, bool(is_recording)
+    return before
+
+
+def set_training(train_mode: bool) -> bool:
+    """Set this thread's training flag; returns what it was."""
+    before, STATE.training = STATE.training, bool(train_mode)
+    return before
+
+
+class _Scope:
+    """Sets the two flags on entry (None: leaves one alone) and puts back what it found; may be re-entered."""
+
+    __slots__ = ("_recording", "_training", "_before")
+
+    def __init__(self, recording: bool | None, training: bool | None) -> None:
+        self._recording = recording
+        self._training = training
+        self._before: list[tuple[bool, bool]] = []
+
+    def __enter__(self) -> None:
+        state = STATE
+        self._before.append((state.recording, state.training))
+        if self._recording is not None:
+            if self._recording and not state.recording and state.trace.updated:
+                flush("record")
+            state.recording = self._recording
+        if self._training is not None:
+            state.training = self._training
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None,
+                 traceback: TracebackType | None) -> None:
+        STATE.recording, STATE.training = self._before.pop()
+
+
+def record(train_mode: bool = True) -> _Scope:
+    """A scope in which operations are recorded for `backward()`."""
+    return _Scope(True, train_mode)
+
+
+def pause(train_mode: bool = False) -> _Scope:
+    """A scope inside `record()` in which operations are not recorded."""
+    return _Scope(False, train_mode)
+
+
+def train_mode() -> _Scope:
+    """A scope in training mode, whether or not recording."""
+    return _Scope(None, True)
+
+
+def predict_mode() -> _Scope:
+    """A scope in prediction mode, whether or not recording."""
+    return _Scope(None, False)
+
+
+# ---- variables ------------------------------------------------------------------------------------------------
+
+class Variable:
+    """Where the gradient of a marked array goes: the array that holds it, and how ("write" or "add")."""
+
+    __slots__ = ("grad", "request")
+
+    def __init__(self, grad: Any, request: str) -> None:
+        self.grad = grad
+        self.request = request
+
+
+_REQUESTS = {0: "null", 1: "write", 2: "write", 3: "add", "null": "null", "write": "write", "inplace": "write",
+             "add": "add"}
+
+
+def mark_variables(variables: Any, gradients: Any, grad_reqs: str | Sequence[str] = "write") -> None:
+    """Make arrays the variables that gradients are taken by, with the arrays that shall hold these.
+
+    ValueError when the sequences' lengths differ or a request is not "null", "write" or "add".
+    """
+    if isinstance(variables, Handle):
+        variables, gradients = [variables], [gradients]
+    if isinstance(grad_reqs, str):
+        grad_reqs = [grad_reqs] * len(variables)
+    if not len(variables) == len(gradients) == len(grad_reqs):
+        raise ValueError(f"mark_variables: {len(variables)} variables, {len(gradients)} gradients, "
+                         f"{len(grad_reqs)} requests")
+    for variable, gradient, request in zip(variables, gradients, grad_reqs, strict=True):
+        if request not in _REQUESTS:
+            raise ValueError(f"grad_req must be one of 'null', 'write', 'add', got {request!r}")
+        if gradient.shape != variable.shape:
+            raise MXNetError(f"gradient of shape {gradient.shape} for a variable of shape {variable.shape}")
+        attach(variable, None if _REQUESTS[request] == "null" else Variable(gradient, _REQUESTS[request]))
+
+
+def attach(handle: Handle, variable: Variable | None) -> None:
+    """Make `handle` a variable, or an ordinary array for None; either way it is cut off from its past."""
+    old = handle._value
+    if old.trace is STATE.trace:
+        trace = STATE.trace
+        node = stop(old.node)  # type: ignore[arg-type]
+        if variable is not None:
+            node = mark(node, trace.marks)
+            trace.marks += 1
+        value = Value(old.aval, node, trace, False, old.line)
+        trace.pending.append(value)
+        if variable is not None:
+            trace.targets[node] = value
+    else:
+        value = Value(old.aval, None, None, False, None, old.buffer)
+        if old.buffer is None:
+            value.node, value.trace, value.error = old.node, old.trace, old.error
+    value.variable = variable
+    handle._value = value
+    handle._variable = variable
+
+
+# ---- gradients ------------------------------------------------------------------------------------------------
+
+NOT_IN_GRAPH = ("Cannot differentiate node because it is not in a computational graph. You need to set "
+                "is_recording to true or use autograd.record() to save computational graphs for backward. If you "
+                "want to differentiate the same graph twice, you need to pass retain_graph=True to backward.")
+
+
+def _as_list(x: Any) -> list[Any]:
+    return list(x) if isinstance(x, (list, tuple)) else [x]
+
+
+def _heads(heads: Any, head_grads: Any) -> tuple[list[Value], list[Value | None]]:
+    values = [h._value for h in _as_list(heads)]
+    grads: list[Value | None] = [None] * len(values)
+    if head_grads is not None:
+        given = _as_list(head_grads)
+        if len(given) != len(values):
+            raise ValueError(f"{len(values)} heads but {len(given)} head gradients")
+        grads = [None if g is None else g._value for g in given]
+        for v, g in zip(values, grads, strict=True):
+            if g is not None and g.aval.shape != v.aval.shape:
+                raise MXNetError(f"head gradient of shape {g.aval.shape} for a head of shape {v.aval.shape}")
+    for v in values:
+        if v.error is not None:
+            raise v.error
+        if not _differentiable(v):
+            raise MXNetError(NOT_IN_GRAPH)
+    return values, grads
+
+
+def _differentiable(value: Value) -> bool:
+    if value.variable is not None:
+        return True
+    if value.entry is not None:
+        return not value.entry.freed
+    if not value.recorded or value.trace is not STATE.trace:
+        return False
+    consumed = STATE.trace.consumed
+    if not consumed:
+        return True
+    return value.node not in consumed and _gone(consumed).isdisjoint(_inner(value.node))  # type: ignore[arg-type]
+
+
+_INNER: dict[Node, frozenset[Node]] = {}
+
+
+def _inner(node: Node) -> frozenset[Node]:
+    """The recorded operations that a derivative of `node` passes through."""
+    found = _INNER.get(node)
+    if found is None:
+        found = frozenset(n for n in toposort([node]) if n.inputs and n.reach and n.reach != (n,))
+        _INNER[node] = found
+    return found
+
+
+def _gone(consumed: tuple[Node, ...]) -> frozenset[Node]:
+    return frozenset().union(*map(_inner, consumed))
+
+
+def backward(heads: Any, head_grads: Any = None, retain_graph: bool = False, train_mode: bool = True) -> None:
+    """Compute the gradients of `heads` into the `.grad` of all variables that they were computed from.
+
+    heads: an array or a list of them; head_grads: their cotangents (None: ones), of the same shapes.
+    retain_graph: keep what was recorded for another backward. Raises MXNetError for a head that was not recorded,
+    or whose graph a backward has already consumed.
+    """
+    values, grads = _heads(heads, head_grads)
+    walk = _walk(values, grads, retain_graph)
+    for variable, parts in walk.gradients.items():
+        total = add_values(parts)
+        if variable.request == "add":
+            total = add_values([variable.grad._value, total])
+        variable.grad._rebind(total)
+
+
+def _walk(values: list[Value], grads: list[Value | None], retain: bool) -> Walk:
+    state = STATE
+    training, recording = state.training, state.recording
+    state.recording = False
+    walk = Walk()
+    try:
+        walk.run(values, grads)
+    finally:
+        state.recording, state.training = recording, training
+    if not retain:
+        trace = state.trace
+        trace.consumed += tuple([v.node for v in values  # type: ignore[misc]
+                                 if v.trace is trace and v.node not in trace.targets])
+        for entry in walk.visited:
+            entry.freed = True
+    return walk
+
+
+def grad(heads: Any, variables: Any, head_grads: Any = None, retain_graph: bool | None = None,
+         create_graph: bool = False, train_mode: bool = True) -> list[Any]:
+    """The gradients of `heads` by `variables`, as new arrays; `.grad` stays as it is.
+
+    create_graph: record the gradients' own computation, so that they can be differentiated again.
+    """
+    single = isinstance(variables, Handle)
+    wanted = [variables] if single else list(variables)
+    if not wanted:
+        raise ValueError("need at least one variable")
+    for v in wanted:
+        if v._variable is None:
+            raise MXNetError("autograd.grad: a variable has no gradient attached: call attach_grad() first")
+    values, grads = _heads(heads, head_grads)
+    retain = create_graph if retain_graph is None else retain_graph
+    if create_graph:
+        values = [replay(v) for v in values]
+    walk = _walk(values, grads, retain)
+    out = []
+    for v in wanted:
+        parts = walk.gradients.get(v._variable)
+        if parts is None:
+            raise MXNetError("autograd.grad: the heads do not depend on one of the variables")
+        total = add_values(parts)
+        if create_graph:
+            total = pending(node_of(total), recorded=True)
+        out.append(wrap(type(v), total))
+    return out[0] if single else out
+
+
+def replay(value: Value) -> Value:
+    """`value` recomputed in the present trace from the segments that it came from, so that its gradient is a graph."""
+    from tracer.ops.node import leaf_op, substitute
+
+    def rebuilt(v: Value) -> Node:
+        if v in done:
+            return done[v]
+        if isinstance(v.entry, Segment) and v.variable is None:
+            segment = v.entry
+            inner = segment.kept.heads[v.slot]
+            mapping: dict[Node, Node] = {}
+            for n in toposort([inner]):
+                if n.op is leaf_op:
+                    mapping[n] = rebuilt(segment.leaves[n.attrs[1]])
+                elif n.op.name == "scalar":
+                    mapping[n] = STATE.trace.number(segment.scalars[n.attrs[1]])
+                elif n in segment.kept.targets:
+                    mapping[n] = rebuilt(segment.targets[segment.kept.targets.index(n)])
+            node = substitute([inner], mapping)[0]
+        else:
+            node = node_of(v)
+            pieces = {n: rebuilt(STATE.trace.targets[n]) for n in node.reach
+                      if n is not node and isinstance(getattr(STATE.trace.targets.get(n), "entry", None), Segment)}
+            node = substitute([node], pieces)[0] if pieces else node
+        done[v] = node
+        return node
+
+    done: dict[Value, Node] = {}
+    if value.variable is not None:
+        return value
+    return pending(rebuilt(value), recorded=True)
+
+
+# ---- user-defined functions ---------------------------------------------------------------------------------------
+
+class Function:
+    """A function with a gradient of its own: subclass, and define `forward` and `backward` on arrays.
+
+    `backward` takes the cotangents of forward's outputs and returns those of its inputs. Inside, operations are
+    not recorded, and anything goes, NumPy included. An instance is used once; again, it raises AssertionError.
+    """
+
+    def __init__(self) -> None:
+        self._used = False
+        self.saved_tensors: Any = ()
+
+    def save_for_backward(self, *args: Any) -> None:
+        """Keep arrays for `backward`, which finds them in `saved_tensors`."""
+        self.saved_tensors = args
+
+    def forward(self, *inputs: Any) -> Any:
+        """The function's value: an array, or a tuple or list of arrays."""
+        raise NotImplementedError(f"{type(self).__name__} defines no forward")
+
+    def backward(self, *output_grads: Any) -> Any:
+        """The inputs' cotangents, for those of the outputs."""
+        raise NotImplementedError(f"{type(self).__name__} defines no backward")
+
+    def __call__(self, *inputs: Any) -> Any:
+        assert not self._used, ("Each Function instance can only be called once. "
+                                "Please create another instance.")
+        self._used = True
+        recording = STATE.recording
+        with pause(train_mode=STATE.training):
+            outputs = self.forward(*inputs)
+        if not recording:
+            return outputs
+        many = outputs if isinstance(outputs, (list, tuple)) else [outputs]
+        arrays = [x for x in inputs if isinstance(x, Handle)]
+        recorded = [x for x in arrays if x._value.recorded or x._value.variable is not None]
+        if not recorded:
+            return outputs
+        flavour = type(many[0])
+        call = Call([x._value for x in arrays], [y._value.aval for y in many], self._runner(arrays, flavour))
+        results = [self._output(y, call, i) for i, y in enumerate(many)]
+        return type(outputs)(results) if isinstance(outputs, (list, tuple)) else results[0]
+
+    def _output(self, handle: Any, call: Call, slot: int) -> Any:
+        trace = STATE.trace
+        node = mark(stop(node_of(handle._value)), trace.marks)
+        trace.marks += 1
+        value = pending(node, recorded=True)
+        value.entry, value.slot = call, slot
+        trace.targets[node] = value
+        return wrap(type(handle), value)
+
+    def _runner(self, arrays: list[Any], flavour: type) -> Any:
+        def run(cotangents: list[Value]) -> list[Value | None]:
+            with pause(train_mode=STATE.training):
+                grads = self.backward(*[wrap(flavour, g) for g in cotangents])
+            grads = list(grads) if isinstance(grads, (list, tuple)) else [grads]
+            if len(grads) != len(arrays):
+                raise MXNetError(f"{type(self).__name__}.backward must return exactly the same number of arrays as "
+                                 f"forward has inputs: {len(arrays)}, got {len(grads)}")
+            return [None if g is None else g._value for g in grads]
+
+        return run
+
+
+def get_symbol(x: Any) -> Any:
+    """Not supported: tracer records no symbols."""
+    raise NotImplementedError("autograd.get_symbol: tracer has no symbol API")
+
+

@@ -1,0 +1,129 @@
+"""Sync points: everything pending and still alive in a trace runs as one program."""
+from __future__ import annotations
+
+import threading
+from sys import getrefcount
+
+from tracer.jit.buffers import Buffer
+from tracer.jit.program import ExecutionError, Program, find_program
+from tracer.jit.stats import LOG
+from tracer.ops.errors import MXNetError
+from tracer.ops.node import toposort
+
+from . import source
+from .tape import Segment, keeps
+from .trace import STATE, Trace, Value
+
+#: Serializes launches: Numba's threading layers are not safe under several Python threads.
+RUN_LOCK = threading.RLock()
+
+#: The causes of a sync point; every one has one of these names.
+CAUSES = frozenset((
+    "asnumpy", "item", "bool", "float", "int", "index", "print", "wait", "waitall", "save", "numpy", "record",
+    "bound", "backward over a cut", "custom function", "another thread", "fallback", "shape", "copy"))
+
+# What getrefcount(value) gives for a pending value with no owner but the trace: the list of pending values,
+# the loop variable, and the argument itself.
+_UNOWNED = 3
+
+
+def sync(value: Value, cause: str) -> Buffer:
+    """The buffer of `value`; if it is pending, everything pending with it runs first."""
+    if value.buffer is None:
+        compute(value, cause)
+    return value.buffer  # type: ignore[return-value]
+
+
+def compute(value: Value, cause: str = "another thread") -> None:
+    """Make `value` computed, or raise the error that its computation met."""
+    trace = STATE.trace
+    if value.error is None and value.trace is trace:
+        flush(cause)
+    if value.buffer is None and value.error is None:
+        with RUN_LOCK:
+            if value.buffer is None and value.error is None:
+                _compute_foreign(value)
+    if value.error is not None:
+        raise value.error
+
+
+def flush(cause: str) -> None:
+    """Run what is pending and alive in this thread's trace, and begin a new trace."""
+    trace = STATE.trace
+    if not trace.pending:
+        if trace.bytes > BYTES_BOUND:
+            STATE.trace = Trace()
+        return
+    STATE.trace = Trace()
+    with RUN_LOCK:
+        alive = [v for v in trace.pending if getrefcount(v) > _UNOWNED and v.buffer is None]
+        if alive:
+            _run(trace, alive, cause)
+
+
+#: Bytes of leaves that a trace may keep alive before it is run at the next opportunity.
+BYTES_BOUND = 1 << 28
+
+
+def _run(trace: Trace, alive: list[Value], cause: str) -> None:
+    nodes = tuple([v.node for v in alive])
+    kept = keeps(nodes, tuple([v.recorded for v in alive]), trace) if trace.targets else None
+    outputs = nodes + kept.saved if kept else nodes
+    program = find_program(outputs)  # type: ignore[arg-type]
+    LOG.syncs[cause, source.where()] += 1
+    try:
+        buffers = program.run([v.buffer for v in trace.leaves], trace.scalars,  # type: ignore[misc]
+                              None if kept else _donated(program, trace))
+    except ExecutionError as failure:
+        error = _explain(failure, trace)
+        for v in alive:
+            v.error = error
+        return
+    segment = None
+    if kept:
+        segment = Segment(trace, kept, dict(zip(outputs, buffers, strict=True)))  # type: ignore[arg-type]
+    for v, buffer in zip(alive, buffers):
+        v.buffer = buffer
+        if segment is not None and v.recorded and v.node in segment.slots:
+            v.entry, v.slot = segment, segment.slots[v.node]
+        elif v.entry is None:
+            v.recorded = False
+        v.node = v.trace = None
+
+
+def _donated(program: Program, trace: Trace) -> dict[int, Buffer] | None:
+    """Buffers of leaves that nobody will read again, for the outputs that the program can write over them."""
+    given = None
+    for output, index in program.donations:
+        value = trace.leaves[index]
+        # Owners of a dead leaf: trace.leaves, trace.nodes, `value`, and the argument of getrefcount.
+        if getrefcount(value) == 4 and value.buffer is not None and value.buffer.parent is None:
+            # Owners of its buffer: the value and the argument.
+            if getrefcount(value.buffer) == 2:
+                given = given or {}
+                given[output] = value.buffer
+    return given
+
+
+def _compute_foreign(value: Value) -> None:
+    trace = value.trace
+    assert trace is not None and value.node is not None
+    program = find_program((value.node,))
+    try:
+        value.buffer = program.run([v.buffer for v in trace.leaves], list(trace.scalars), None)[0]  # type: ignore
+    except ExecutionError as failure:
+        value.error = _explain(failure, trace)
+
+
+def _explain(failure: ExecutionError, trace: Trace) -> MXNetError:
+    """The error of a failed flush, with the op and the user's line that recorded it."""
+    line = "an unknown line"
+    for v in trace.pending:
+        if v.node is not None and failure.node in toposort([v.node]):
+            line = source.format_line(v.line)
+            break
+    error = MXNetError(f"{failure.node.op.name}: {failure.cause} (recorded at {line}; operands "
+                       f"{', '.join(map(repr, (i.aval for i in failure.node.inputs)))})")
+    error.__cause__ = failure.cause
+    return error
+

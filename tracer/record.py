@@ -1,0 +1,211 @@
+"""Recording: a public function called on handles becomes a node and a pending value. The hot path."""
+from __future__ import annotations
+
+from sys import _getframe
+from typing import Any
+
+import numpy as np
+
+from tracer.jit.buffers import from_array
+from tracer.ops.arithmetic import add
+from tracer.ops.aval import Aval, aval
+from tracer.ops.movement import broadcast_to
+from tracer.ops.node import Node, const, mark, stop
+from tracer.ops.public import Function
+
+from . import source
+from .flush import flush
+from .tape import node_of
+from .trace import STATE, Trace, Value
+
+#: (function, static arguments, operand nodes) -> the node, or list of nodes, that it means.
+MEMO: dict[tuple, Any] = {}
+
+#: Pending values at which a trace is run although nobody has read anything.
+PENDING_BOUND = 4096
+
+_OURS = source.OURS
+
+
+class Handle:
+    """What a user's arrays are: a mutable name for a value. The flavours derive from it."""
+
+    __slots__ = ("_value", "__dict__", "__weakref__")
+    _value: Value
+    _variable: Any = None
+    _base: Any = None
+    _views: Any = None
+
+
+def wrap(cls: type, value: Value) -> Any:
+    """A handle of the flavour `cls` for a value."""
+    handle = cls.__new__(cls)
+    handle._value = value
+    return handle
+
+
+def invoke(function: Function, cls: type, operands: tuple, statics: tuple) -> Any:
+    """Record `function` on handles, Python numbers or None, with static arguments. Returns new handles of `cls`."""
+    state = STATE
+    trace = state.trace
+    recorded = False
+    key: list[Any] = [function, statics]
+    for x in operands:
+        if isinstance(x, Handle):
+            value = x._value
+            if state.recording and (value.recorded or value.variable is not None):
+                recorded = True
+                key.append(_taped(trace, value))
+            else:
+                node = value.node if value.trace is trace else trace.nodes.get(value)
+                if node is None:
+                    node = trace.enter(value)
+                key.append(node)
+        else:
+            key.append(_operand(function, trace, x))
+    if recorded:
+        for i, x in enumerate(operands, 2):
+            if isinstance(x, Handle):
+                value = x._value
+                if not value.recorded and value.variable is None and value.trace is trace and value.node.reach:
+                    key[i] = stop(value.node)
+    try:
+        result = MEMO.get(tuple(key))
+    except TypeError:
+        statics = freeze(statics)
+        key[1] = statics
+        result = MEMO.get(tuple(key))
+    if result is None:
+        result = MEMO[tuple(key)] = _build(function, key[2:], statics)
+    frame = _getframe(2)
+    while frame.f_globals.get("__package__") in _OURS:
+        frame = frame.f_back  # type: ignore[assignment]
+    line = (frame.f_code, frame.f_lasti)
+    pending = trace.pending
+    if len(pending) >= PENDING_BOUND or trace.bytes > (1 << 28):
+        return _after_bound(result, cls, trace, recorded, line)
+    if type(result) is Node:
+        value = Value(result.aval, result, trace, recorded, line)
+        pending.append(value)
+        handle = cls.__new__(cls)
+        handle._value = value
+        return handle
+    return _wrap_many(result, cls, trace, recorded, line)
+
+
+def _wrap_many(result: Any, cls: type, trace: Trace, recorded: bool, line: Any) -> Any:
+    if isinstance(result, Node):
+        result = (result,)
+        single = True
+    else:
+        single = False
+    handles = []
+    for node in result:
+        value = Value(node.aval, node, trace, recorded, line)
+        trace.pending.append(value)
+        handles.append(wrap(cls, value))
+    return handles[0] if single else type(result)(handles)
+
+
+def _after_bound(result: Any, cls: type, trace: Trace, recorded: bool, line: Any) -> Any:
+    handles = _wrap_many(result, cls, trace, recorded, line)
+    flush("bound")
+    return handles
+
+
+def _taped(trace: Trace, value: Value) -> Node:
+    """The node of a recorded value or variable, as an operand of a recorded function."""
+    if value.trace is not trace:
+        return trace.enter(value)
+    if value.variable is not None and value.node not in trace.targets:
+        # A variable whose new value has not been computed yet: derivatives are taken by it, not through it.
+        value.node = mark(value.node, trace.marks)  # type: ignore[arg-type]
+        trace.marks += 1
+        trace.targets[value.node] = value
+    return value.node  # type: ignore[return-value]
+
+
+def _operand(function: Function, trace: Trace, x: Any) -> Node | None:
+    kind = type(x)
+    if kind is float or kind is int:
+        if function.literals and x in function.literals:
+            return const(x, "float64" if kind is float else "int64")
+        return trace.number(x)
+    if x is None:
+        return None
+    if kind is bool:
+        return const(x, "bool")
+    if isinstance(x, (np.ndarray, np.generic)):
+        if x.ndim == 0 and x.dtype.kind in "fiub":
+            return _operand(function, trace, x.item())
+        return trace.enter(constant(x))
+    if isinstance(x, (float, int)):
+        return _operand(function, trace, float(x) if isinstance(x, float) else int(x))
+    raise TypeError(f"{function.name}: an operand is {kind.__name__} {x!r}; wanted an array or a number")
+
+
+def _build(function: Function, nodes: list[Any], statics: tuple) -> Any:
+    try:
+        if function.variadic:
+            return function.build(nodes, *statics)
+        return function.build(*nodes, *statics)
+    except Exception as error:
+        operands = ", ".join(repr(n.aval) for n in nodes if n is not None)
+        raise type(error)(f"{function.name}({operands}): {error}").with_traceback(None) from None
+
+
+def freeze(x: Any) -> Any:
+    """Static arguments as hashable values: lists become tuples, arrays and handles their contents."""
+    if isinstance(x, (list, tuple)):
+        return tuple(freeze(i) for i in x)
+    if isinstance(x, slice):
+        return ("slice", freeze(x.start), freeze(x.stop), freeze(x.step))
+    if isinstance(x, np.ndarray):
+        return freeze(x.tolist())
+    if isinstance(x, Handle):
+        return freeze(x.asnumpy())  # type: ignore[attr-defined]
+    return x
+
+
+# ---- values made directly --------------------------------------------------------------------------------
+
+def constant(array: Any) -> Value:
+    """A computed value with a copy of a NumPy array."""
+    array = np.asarray(array)
+    return Value(aval(array.shape, array.dtype), None, None, False, None, from_array(array))
+
+
+def pending(node: Node, recorded: bool = False) -> Value:
+    """A pending value of this thread's trace for a node made of its leaves."""
+    trace = STATE.trace
+    frame = source.user_frame(1)
+    value = Value(node.aval, node, trace, recorded, None if frame is None else (frame.f_code, frame.f_lasti))
+    trace.pending.append(value)
+    return value
+
+
+def full_value(of: Aval, number: float) -> Value:
+    """A pending value all of whose elements are `number`, a part of the program."""
+    return pending(broadcast_to(const(number, of.dtype), of.shape))
+
+
+def ones_value(of: Aval) -> Value:
+    """A pending value of ones."""
+    return full_value(of, 1)
+
+
+def zeros_value(of: Aval) -> Value:
+    """A pending value of zeros."""
+    return full_value(of, 0)
+
+
+def add_values(values: list[Value], recorded: bool = False) -> Value:
+    """The sum of values of one aval."""
+    if len(values) == 1:
+        return values[0]
+    total = node_of(values[0])
+    for v in values[1:]:
+        total = add(total, node_of(v))
+    return pending(total, recorded)
+
+

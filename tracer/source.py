@@ -1,0 +1,38 @@
+"""Where in the user's own files something was recorded or read."""
+from __future__ import annotations
+
+import os
+import sys
+from types import CodeType, FrameType
+
+#: Packages whose frames are never the user's line.
+OURS = frozenset(("tracer", "tracer.jit", "tracer.jit.elementary", "tracer.ops", "tracer.gluon"))
+
+
+def user_frame(depth: int = 1) -> FrameType | None:
+    """The innermost frame, from `depth` callers up, that is not tracer's own."""
+    frame: FrameType | None = sys._getframe(depth + 1)
+    while frame is not None and frame.f_globals.get("__package__") in OURS:
+        frame = frame.f_back
+    return frame
+
+
+def line_number(code: CodeType, lasti: int) -> int:
+    """The line of an instruction."""
+    for start, end, line in code.co_lines():
+        if start <= lasti < end and line is not None:
+            return line
+    return code.co_firstlineno
+
+
+def format_line(line: tuple[CodeType, int] | None) -> str:
+    """`train.py:31`, or `?`."""
+    if line is None:
+        return "?"
+    return f"{os.path.basename(line[0].co_filename)}:{line_number(*line)}"
+
+
+def where() -> tuple[str, int]:
+    """File and number of the user's line that is running now."""
+    frame = user_frame(2)
+    return ("?", 0) if frame is None else (frame.f_code.co_filename, frame.f_lineno)

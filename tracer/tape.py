@@ -1,0 +1,211 @@
+"""The tape over cuts: what a trace that ended leaves behind for a later backward, and the walk back.
+
+Inside one trace the node graph is the tape. When a trace ends (a sync point under `record()`) while recorded
+values live on, a `Segment` keeps its graph's identity, its inputs and what is dear to recompute; its backward is
+a program of its own, cached, so that a loop that runs 9 times today and 11 times tomorrow compiles nothing new.
+A `Call` is one application of a user's `autograd.Function`, whose backward is Python.
+"""
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from tracer.jit.buffers import Buffer
+from tracer.jit.gradient import gradient
+from tracer.jit.program import find_program
+from tracer.ops.arithmetic import add
+from tracer.ops.node import Node, leaf, substitute, toposort
+from tracer.ops.op import CALL, REDUCTION
+
+from .trace import STATE, Trace, Value
+
+_order = itertools.count()
+
+
+# ---- what a trace keeps -----------------------------------------------------------------------------------
+
+@dataclass(frozen=True, eq=False)
+class Kept:
+    """Of an ended trace: the outputs that gradients may enter by (heads), the targets, the values computed
+    for the backward only (saved), and all values that it need not recompute (known)."""
+
+    heads: tuple[Node, ...]
+    targets: tuple[Node, ...]
+    saved: tuple[Node, ...]
+    known: tuple[Node, ...]
+
+
+_KEPT: dict[tuple, Kept | None] = {}
+
+
+def keeps(outputs: tuple[Node, ...], recorded: tuple[bool, ...], trace: Trace) -> Kept | None:
+    """What must be kept of a trace with these live outputs; None when no backward can reach it any more."""
+    if True not in recorded:
+        return None
+    targets = tuple(trace.targets)
+    key = (outputs, recorded, targets, trace.consumed)
+    if key not in _KEPT:
+        _KEPT[key] = _decide(outputs, recorded, frozenset(targets), trace.consumed)
+    return _KEPT[key]
+
+
+def _decide(outputs: tuple[Node, ...], recorded: tuple[bool, ...], targets: frozenset[Node],
+            consumed: tuple[Node, ...]) -> Kept | None:
+    gone = set(toposort(consumed))
+    heads = tuple(n for n, r in zip(outputs, recorded, strict=True)
+                  if r and n not in gone and not targets.isdisjoint(n.reach))
+    if not heads:
+        return None
+    order = toposort(heads)
+    saved = tuple(n for n in order if n.op.kind in (CALL, REDUCTION) and n not in outputs
+                  and not isinstance(n.aval, tuple) and not targets.isdisjoint(n.reach))
+    useful = {n for n in order if n not in targets}
+    known = tuple(n for n in dict.fromkeys(outputs + saved) if n in useful)
+    return Kept(heads, tuple(n for n in order if n in targets), saved, known)
+
+
+class Segment:
+    """An ended trace, seen from its backward."""
+
+    __slots__ = ("order", "leaves", "scalars", "kept", "targets", "saved", "slots", "freed", "__weakref__")
+
+    def __init__(self, trace: Trace, kept: Kept, buffers: dict[Node, Buffer]) -> None:
+        self.order = next(_order)
+        self.leaves = trace.leaves
+        self.scalars = trace.scalars
+        self.kept = kept
+        self.targets = [trace.targets[n] for n in kept.targets]
+        self.saved = [buffers[n] for n in kept.known]
+        self.slots = {n: i for i, n in enumerate(kept.heads)}
+        self.freed = False
+
+    def pull(self, cotangents: dict[int, list[Value]]) -> list[tuple[Value, Value]]:
+        """The cotangents of the segment's targets, from those of its outputs: one cached program."""
+        from .flush import sync
+
+        slots = sorted(cotangents)
+        counts = tuple((s, len(cotangents[s])) for s in slots)
+        given = [v for s in slots for v in cotangents[s]]
+        key = (self.kept, counts, len(self.leaves))
+        outputs = _BACKWARD.get(key)
+        if outputs is None:
+            outputs = _BACKWARD.setdefault(key, self._backward_graph(counts))
+        program = find_program(outputs)
+        inputs = [v.buffer for v in self.leaves] + self.saved
+        inputs += [v.buffer or sync(v, "backward over a cut") for v in given]
+        buffers = program.run(inputs, self.scalars, None)  # type: ignore[arg-type]
+        return [(t, Value(t.aval, None, None, False, None, b)) for t, b in zip(self.targets, buffers, strict=True)]
+
+    def _backward_graph(self, counts: tuple[tuple[int, int], ...]) -> tuple[Node, ...]:
+        kept, index = self.kept, len(self.leaves)
+        known = {n: leaf(n.aval, index + i) for i, n in enumerate(kept.known)}
+        index += len(known)
+        heads, sums = [], []
+        for slot, count in counts:
+            head = kept.heads[slot]
+            total = leaf(head.aval, index)
+            for i in range(1, count):
+                total = add(total, leaf(head.aval, index + i))
+            index += count
+            heads.append(head)
+            sums.append(total)
+        return tuple(substitute(gradient(tuple(heads), tuple(sums), kept.targets), known))
+
+
+_BACKWARD: dict[tuple, tuple[Node, ...]] = {}
+
+
+class Call:
+    """One application of a user's `autograd.Function`; `run` is its backward, from handles to handles."""
+
+    __slots__ = ("order", "inputs", "avals", "run", "freed", "__weakref__")
+
+    def __init__(self, inputs: list[Value], avals: list[Any], run: Callable[[list[Value]], list[Value | None]]) -> None:
+        self.order = next(_order)
+        self.inputs = inputs
+        self.avals = avals
+        self.run = run
+        self.freed = False
+
+    def pull(self, cotangents: dict[int, list[Value]]) -> list[tuple[Value, Value]]:
+        """The cotangents of the inputs, by the user's own backward; missing ones of the outputs are zeros."""
+        from .record import add_values, zeros_value
+
+        given = [add_values(cotangents[i]) if i in cotangents else zeros_value(a)
+                 for i, a in enumerate(self.avals)]
+        return [(v, g) for v, g in zip(self.inputs, self.run(given), strict=True) if g is not None]
+
+
+Entry = Segment | Call
+
+
+# ---- the walk back ----------------------------------------------------------------------------------------
+
+class Walk:
+    """One backward pass: cotangents handed from heads to variables, latest tape entry first."""
+
+    def __init__(self) -> None:
+        self.waiting: dict[Entry, dict[int, list[Value]]] = {}
+        self.gradients: dict[Any, list[Value]] = {}
+        self.visited: list[Entry] = []
+
+    def run(self, heads: list[Value], cotangents: list[Value | None]) -> None:
+        """Hand `cotangents` (None: ones) to `heads`, and on, until all that is left are variables' gradients."""
+        self._hand(heads, cotangents)
+        while self.waiting:
+            entry = max(self.waiting, key=lambda e: e.order)
+            given = self.waiting.pop(entry)
+            self.visited.append(entry)
+            pairs = entry.pull(given)
+            self._hand([v for v, _ in pairs], [g for _, g in pairs])
+
+    def _hand(self, values: list[Value], cotangents: list[Value | None]) -> None:
+        trace = STATE.trace
+        inside: list[Value] = []
+        given: list[Value | None] = []
+        for value, g in zip(values, cotangents, strict=True):
+            if value.buffer is not None or value.trace is not trace or value.node in trace.targets:
+                self._arrive(value, g)
+            elif value.recorded:
+                inside.append(value)
+                given.append(g)
+        if not inside:
+            return
+        nodes = tuple([v.node for v in inside])
+        cots = tuple([None if g is None else node_of(g) for g in given])
+        targets = targets_of(nodes, trace)  # type: ignore[arg-type]
+        if not targets:
+            return
+        for target, node in zip(targets, gradient(nodes, cots, targets), strict=True):  # type: ignore[arg-type]
+            value = trace.targets[target]
+            result = Value(node.aval, node, trace, False, inside[0].line)
+            trace.pending.append(result)
+            self._arrive(value, result)
+
+    def _arrive(self, value: Value, g: Value | None) -> None:
+        if g is None:
+            from .record import ones_value
+
+            g = ones_value(value.aval)
+        if value.variable is not None:
+            self.gradients.setdefault(value.variable, []).append(g)
+        elif value.entry is not None:
+            self.waiting.setdefault(value.entry, {}).setdefault(value.slot, []).append(g)
+
+
+def targets_of(nodes: tuple[Node, ...], trace: Trace) -> tuple[Node, ...]:
+    """The variables and earlier tape values of `trace` that `nodes` depend on."""
+    known = trace.targets
+    if len(nodes) == 1:
+        return tuple([n for n in nodes[0].reach if n in known])
+    return tuple(dict.fromkeys(n for h in nodes for n in h.reach if n in known))
+
+
+def node_of(value: Value) -> Node:
+    """The node that stands for `value` in this thread's trace."""
+    trace = STATE.trace
+    if value.trace is trace:
+        return value.node  # type: ignore[return-value]
+    return trace.enter(value)

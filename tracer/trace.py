@@ -1,0 +1,95 @@
+"""The trace: what a thread has recorded and not yet run, and the values it binds nodes to."""
+from __future__ import annotations
+
+import threading
+from types import CodeType
+from typing import Any
+
+from tracer.jit.buffers import Buffer
+from tracer.ops.aval import Aval
+from tracer.ops.node import Node, leaf, scalar
+
+
+class Value:
+    """What a handle holds: a node of a trace while pending, a buffer once computed.
+
+    recorded: a derivative can be taken through it. variable: where its gradient goes, if it is a variable.
+    entry, slot: the tape entry that it came from and which output of it, once its trace has ended.
+    """
+
+    __slots__ = ("aval", "node", "trace", "buffer", "recorded", "variable", "entry", "slot", "error", "line")
+
+    def __init__(self, aval: Aval, node: Node | None, trace: Trace | None, recorded: bool,
+                 line: tuple[CodeType, int] | None, buffer: Buffer | None = None) -> None:
+        self.aval = aval
+        self.node = node
+        self.trace = trace
+        self.recorded = recorded
+        self.line = line
+        self.buffer = buffer
+        self.variable: Any = None
+        self.entry: Any = None
+        self.slot = 0
+        self.error: BaseException | None = None
+
+
+class Trace:
+    """One stretch of recording, from a sync point to the next.
+
+    leaves: the computed values used, in order of first use; their index is their identity in the graph.
+    targets: the nodes by which derivatives are taken: variables, and values that come from earlier on the tape.
+    """
+
+    __slots__ = ("leaves", "nodes", "scalars", "pending", "targets", "consumed", "updated", "bytes", "marks")
+
+    def __init__(self) -> None:
+        self.leaves: list[Value] = []
+        self.nodes: dict[Value, Node] = {}
+        self.scalars: list[float | int] = []
+        self.pending: list[Value] = []
+        self.targets: dict[Node, Value] = {}
+        self.consumed: tuple[Node, ...] = ()
+        self.updated = False
+        self.bytes = 0
+        self.marks = 0
+
+    def enter(self, value: Value) -> Node:
+        """The leaf that stands for a computed value in this trace."""
+        node = self.nodes.get(value)
+        if node is None:
+            if value.buffer is None:
+                from .flush import compute
+
+                compute(value)  # pending in another thread's trace
+            node = leaf(value.aval, len(self.leaves))
+            self.leaves.append(value)
+            self.nodes[value] = node
+            self.bytes += value.aval.nbytes
+            if value.variable is not None or value.entry is not None:
+                self.targets[node] = value
+        return node
+
+    def number(self, value: float | int) -> Node:
+        """The run-time scalar that stands for a Python number."""
+        index = len(self.scalars)
+        self.scalars.append(value)
+        table = _FLOATS if type(value) is float else _INTS
+        while len(table) <= index:
+            table.append(scalar("float64" if table is _FLOATS else "int64", len(table)))
+        return table[index]
+
+
+_FLOATS: list[Node] = []
+_INTS: list[Node] = []
+
+
+class State(threading.local):
+    """What each thread has of its own: its trace, and the autograd scopes it is in."""
+
+    def __init__(self) -> None:
+        self.trace = Trace()
+        self.recording = False
+        self.training = False
+
+
+STATE = State()

@@ -23,35 +23,59 @@ class Format:
     ln2_high: float
     ln2_low: float
     exp: tuple[float, ...]
+    expm1: tuple[float, ...]
     exp2: tuple[float, ...]
     expm1_low: float
-    erf: tuple[float, ...]
+    sinh_high: float
+    tanh_high: float
     erf_high: float
+    erf: tuple[float, ...]
 
 
 LN2 = math.log(2.0)
+TINY = 2.0**-60  # odd functions of slope 1 at 0 return an argument below this as it is
 
 FORMATS = {
     32: Format(
         mantissa=23, bias=127, magic=1.5 * 2.0**23, low=-104.0, high=89.0,
         ln2_high=0.6931471824645996, ln2_low=-1.904654290582768e-09,
-        exp=(0.5, 0.16666534543037415, 0.041666608303785324, 0.008367705158889294, 0.0013917890610173345),
+        exp=(0.4999999403953552, 0.16666507720947266, 0.041667986661195755, 0.008370201103389263,
+             0.0013850824907422066),
+        expm1=(0.5, 0.1666666716337204, 0.04166634380817413, 0.008333270438015461, 0.0013942046789452434,
+               0.0001991562603507191),
         exp2=(0.6931471824645996, 0.24022650718688965, 0.05550406128168106, 0.009618062525987625,
               0.0013337248237803578, 0.00015463036834262311, 1.4419601939152926e-05),
-        expm1_low=-18.0,
-        erf=(), erf_high=3.95,
+        expm1_low=-18.0, sinh_high=89.5,
+        tanh_high=25.0,
+        erf_high=3.95, erf=(
+            1.128379225730896, -5.411833825519352e-08, 0.6366193890571594, 0.10277783125638962,
+            -0.019153064116835594, -0.00016039393085520715, 0.0016670251497998834, -0.0006328355520963669,
+            0.00011764088412746787, -9.256220437237062e-06,
+        ),
     ),
     64: Format(
         mantissa=52, bias=1023, magic=1.5 * 2.0**52, low=-746.0, high=710.0,
         ln2_high=0.6931471805599453, ln2_low=2.3190468138462996e-17,
-        exp=(0.5, 0.16666666666666677, 0.04166666666666669, 0.008333333333321147, 0.0013888888888869211,
+        exp=(0.5, 0.1666666666666669, 0.04166666666666685, 0.008333333333311767, 0.0013888888888757337,
+             0.00019841269908715763, 2.4801587612423663e-05, 2.755722326298926e-06, 2.75570124306981e-07,
+             2.5115836947804605e-08, 2.0997435091105453e-09),
+        expm1=(0.5, 0.16666666666666677, 0.04166666666666669, 0.008333333333321147, 0.0013888888888869211,
              0.00019841269887854789, 2.4801587358146764e-05, 2.755724206839531e-06, 2.7557243694392724e-07,
              2.510989970037433e-08, 2.0924381152784454e-09),
         exp2=(0.6931471805599453, 0.24022650695910155, 0.05550410866482403, 0.009618129107583816,
               0.0013333558145789694, 0.00015403530470538924, 1.525273445746644e-05, 1.3215428472080807e-06,
               1.0177794691187143e-07, 7.074962482277004e-09, 4.495818252832926e-10),
-        expm1_low=-38.0,
-        erf=(), erf_high=5.95,
+        expm1_low=-38.0, sinh_high=710.6,
+        tanh_high=44.0,
+        erf_high=5.95, erf=(
+            1.1283791670955126, 9.738124890207033e-18, 0.6366197723675836, 0.1027726033017886,
+            -0.01912844700506704, -0.00020919469488017454, 0.001696206386014566, -0.0005901255541999682,
+            2.5878608787715737e-05, 6.44918493782217e-05, -2.972402407498334e-05, 3.4072326613408837e-06,
+            2.835178639516598e-06, -1.7415833920569006e-06, 3.363917920742833e-07, 1.3716544254337512e-07,
+            -1.4175363901975077e-07, 6.573014643720633e-08, -2.0961578333872797e-08, 4.997432197156325e-09,
+            -9.081692633738288e-10, 1.2483304516588576e-10, -1.2610139256892665e-11, 8.844935115864204e-13,
+            -3.8502348030080585e-14, 7.833571196055144e-16,
+        ),
     ),
 }
 
@@ -87,14 +111,19 @@ def power_of_two(m: Any, t: Any, offset: Any = 0) -> Any:
 
 def _expm1_reduced(m: Any, r: Any) -> Any:
     """e**r - 1 for |r| <= log(2) / 2."""
-    return m.fma(r * r, polynomial(m, r, FORMATS[m.bits(r)].exp), r)
+    return m.fma(r * r, polynomial(m, r, FORMATS[m.bits(r)].expm1), r)
+
+
+def _exp_reduced(m: Any, r: Any) -> Any:
+    """e**r for |r| <= log(2) / 2."""
+    return m.fma(r * r, polynomial(m, r, FORMATS[m.bits(r)].exp), r) + 1.0
 
 
 def _exp_below_zero(m: Any, x: Any) -> Any:
     """exp(x) for x <= 0, denormal results included: scaled up by 2**64 and down again, rounding once."""
     x = clamp(m, x, FORMATS[m.bits(x)].low, None)
     t, _, r = reduce_exp(m, x)
-    return (_expm1_reduced(m, r) + 1.0) * power_of_two(m, t, 64) * 2.0**-64
+    return _exp_reduced(m, r) * power_of_two(m, t, 64) * 2.0**-64
 
 
 def exp(m: Any, x: Any) -> Any:
@@ -102,7 +131,7 @@ def exp(m: Any, x: Any) -> Any:
     f = FORMATS[m.bits(x)]
     x = clamp(m, x, f.low, f.high)
     t, _, r = reduce_exp(m, x)
-    return scale_by_parts(m, _expm1_reduced(m, r) + 1.0, x, t)
+    return scale_by_parts(m, _exp_reduced(m, r), x, t)
 
 
 def scale_by_parts(m: Any, value: Any, x: Any, t: Any) -> Any:
@@ -123,12 +152,12 @@ def exp2(m: Any, x: Any) -> Any:
     return scale_by_parts(m, m.fma(r, polynomial(m, r, f.exp2), 1.0), x, t)
 
 
-def half_expm1(m: Any, x: Any) -> Any:
-    """(e**x - 1) / 2, which overflows only where (e**x) / 2 does; a denormal loses its last bit."""
+def quarter_expm1(m: Any, x: Any) -> Any:
+    """(e**x - 1) / 4, finite as far as sinh(x) is; a denormal loses its last bits."""
     f = FORMATS[m.bits(x)]
-    t, _, r = reduce_exp(m, clamp(m, x, f.expm1_low, f.high + 1.0))
-    half = power_of_two(m, t, -1)
-    return m.fma(half, _expm1_reduced(m, r), half - 0.5)
+    t, _, r = reduce_exp(m, clamp(m, x, f.expm1_low, f.sinh_high))
+    scale = power_of_two(m, t, -2)
+    return m.fma(scale, _expm1_reduced(m, r), scale - 0.25)
 
 
 def _expm1_moderate(m: Any, x: Any) -> Any:
@@ -140,29 +169,28 @@ def _expm1_moderate(m: Any, x: Any) -> Any:
 
 def expm1(m: Any, x: Any) -> Any:
     """e**x - 1."""
-    tiny = m.fabs(x) < 2.0**-60
-    return m.select(tiny, x, half_expm1(m, x) * 2.0)
+    return m.select(m.fabs(x) < TINY, x, quarter_expm1(m, x) * 4.0)
 
 
 def sinh(m: Any, x: Any) -> Any:
     """(e**x - e**-x) / 2."""
-    h = half_expm1(m, m.fabs(x))
-    y = h + h / m.fma(h, 2.0, 1.0)
-    return m.copysign(m.select(m.fabs(x) < 2.0**-60, m.fabs(x), y), x)
+    a = m.fabs(x)
+    q = quarter_expm1(m, a)
+    y = (q + q / m.fma(q, 4.0, 1.0)) * 2.0
+    return m.copysign(m.select(a < TINY, a, y), x)
 
 
 def cosh(m: Any, x: Any) -> Any:
     """(e**x + e**-x) / 2."""
-    f = FORMATS[m.bits(x)]
-    t, _, r = reduce_exp(m, clamp(m, m.fabs(x), None, f.high + 1.0))
-    h = (_expm1_reduced(m, r) + 1.0) * power_of_two(m, t, -1)
-    return h + 0.25 / h
+    t, _, r = reduce_exp(m, clamp(m, m.fabs(x), None, FORMATS[m.bits(x)].sinh_high))
+    quarter = _exp_reduced(m, r) * power_of_two(m, t, -2)
+    return (quarter + 0.0625 / quarter) * 2.0
 
 
 def tanh(m: Any, x: Any) -> Any:
     """(e**2x - 1) / (e**2x + 1)."""
     f = FORMATS[m.bits(x)]
-    e = _expm1_moderate(m, clamp(m, m.fabs(x) * 2.0, None, -f.expm1_low))
+    e = _expm1_moderate(m, clamp(m, m.fabs(x) * 2.0, None, f.tanh_high))
     return m.copysign(e / (e + 2.0), x)
 
 
@@ -176,4 +204,5 @@ def erf(m: Any, x: Any) -> Any:
     """The error function, as 1 - e**-(a q(a)) with a = |x|: q = -log(erfc(a)) / a is smooth."""
     f = FORMATS[m.bits(x)]
     a = clamp(m, m.fabs(x), None, f.erf_high)
-    return m.copysign(_expm1_moderate(m, -a * polynomial(m, a, f.erf)), x)
+    exponent = m.fma(a, f.erf[0], a * polynomial(m, a, f.erf[1:]))
+    return m.copysign(_expm1_moderate(m, -exponent), x)

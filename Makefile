@@ -17,8 +17,8 @@ demo: $(VENV)/demo.stamp
 
 # Both tiers: NumPy runs every program, then Numba compiles every program.
 test: $(VENV)/dev.stamp
-	TRACER_JIT=never $(VENV)/bin/pytest -q -n $(JOBS) $(ARGS)
-	TRACER_JIT=always $(VENV)/bin/pytest -q -n $(JOBS) -m "not tierless" $(ARGS)
+	TRACER_JIT=never $(VENV)/bin/pytest -q -n $(JOBS) --dist loadgroup $(ARGS)
+	TRACER_JIT=always $(VENV)/bin/pytest -q -n $(JOBS) --dist loadgroup -m "not tierless" $(ARGS)
 
 lint: $(VENV)/dev.stamp
 	$(VENV)/bin/ruff check .

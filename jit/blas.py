@@ -1,11 +1,12 @@
-"""Matrix products through a private OpenBLAS (the `scipy-openblas32` wheel), as steps of a compiled program.
+"""Matrix products through a private OpenBLAS (`scipy-openblas32`), as steps of a compiled program.
 
-``gemm(...)`` gives the step ``C[i] = alpha * op(A[i]) @ op(B[i]) + beta * C[i]`` for the table of `tracer.jit.driver`;
-``gemm_step``, ``gemm_args`` and ``gemm_range`` are its parts. ``matmul`` is the same for NumPy arrays.
+``gemm(...)`` gives the step ``C[i] = alpha * op(A[i]) @ op(B[i]) + beta * C[i]`` for the table of
+`tracer.jit.driver`; ``gemm_step``, ``gemm_args`` and ``gemm_range`` are its parts. ``matmul`` is the same for
+NumPy arrays.
 
-OpenBLAS itself is kept on one thread: the driver calls it for parts of a product from several threads, which its
-buffers' lock makes safe. Products are cut by rows or, where C is wider than high, by columns: a part packs all of the
-operand that is not cut, so the longer side is cut, and into few parts.
+OpenBLAS itself is kept on one thread: the driver calls it for parts of a product from several threads, which
+its buffers' lock makes safe. Products are cut by rows or, where C is wider than high, by columns: a part
+packs all of the operand that is not cut, so the longer side is cut, and into few parts.
 """
 
 import ctypes
@@ -20,10 +21,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import llvmlite.binding as llvm  # type: ignore[import-untyped]
+import llvmlite.binding as llvm
 import numba
 import numpy as np
-from llvmlite import ir  # type: ignore[import-untyped]
+from llvmlite import ir
 from numba import types
 
 from tracer.jit.driver import Step, Table, compiled, intrinsic
@@ -42,13 +43,14 @@ class Blas(NamedTuple):
 
 
 def core_type(features: dict[str, bool]) -> str | None:
-    """The OPENBLAS_CORETYPE for a processor with these features (as llvmlite names them); None: OpenBLAS's choice.
+    """The OPENBLAS_CORETYPE for a processor with these features (llvmlite's names); None: OpenBLAS's choice.
 
-    AVX-512 kernels where the processor is wide enough for them. AMD's Zen 4 (sse4a, no vp2intersect) splits each
-    512-bit instruction in two: there AVX2's kernels measured 5 to 13 % faster in float32, and equal in float64.
+    AVX-512 kernels where the processor is wide enough for them. AMD's Zen 4 (sse4a, no vp2intersect) splits
+    each 512-bit instruction in two: there AVX2's kernels measured up to 13 % faster in float32, and equal in
+    float64.
 
-    >>> core_type({"avx2": True}), core_type(dict.fromkeys(["avx512f", "avx512bw", "avx512dq", "avx512vl"], True))
-    (None, 'SKYLAKEX')
+    >>> core_type({"avx2": True}) is None
+    True
     """
     if not all(features.get(name) for name in ("avx512f", "avx512bw", "avx512dq", "avx512vl")):
         return None
@@ -56,12 +58,14 @@ def core_type(features: dict[str, bool]) -> str | None:
 
 
 def _library_path() -> Path:
-    """The shared library, found without importing its package (importing it would load it with other settings)."""
+    """The shared library, found without importing its package: that would load it with other settings."""
     spec = importlib.util.find_spec("scipy_openblas32")
     for folder in spec.submodule_search_locations or [] if spec else []:
         for path in sorted(Path(folder, "lib").glob(f"*scipy_openblas*{_SUFFIX}")):
             return path
-    raise ImportError("matrix products need OpenBLAS from the package scipy-openblas32: pip install scipy-openblas32")
+    raise ImportError(
+        "matrix products need OpenBLAS from the package scipy-openblas32: pip install scipy-openblas32"
+    )
 
 
 def _open(path: Path) -> ctypes.CDLL:
@@ -74,7 +78,9 @@ def _open(path: Path) -> ctypes.CDLL:
         os.environ.update({name: value for name, value in wanted.items() if value is not None})
         return ctypes.CDLL(str(path), mode=getattr(os, "RTLD_LOCAL", 0))
     except OSError as error:
-        raise ImportError(f"{path} cannot be loaded ({error}); reinstall the package scipy-openblas32") from error
+        raise ImportError(
+            f"{path} cannot be loaded ({error}); reinstall the package scipy-openblas32"
+        ) from error
     finally:
         for name, value in before.items():
             if value is not None:
@@ -107,8 +113,11 @@ def load() -> Blas:
 
 
 class GemmArgs(NamedTuple):
-    """The static arguments of a product's step. Matrices are row-major; sizes, leading dimensions and strides count
-    elements, offsets count bytes; `ta`: A is stored as k x m, `tb`: B is stored as n x k."""
+    """The static arguments of a product's step.
+
+    Matrices are row-major; sizes, leading dimensions and strides count elements, offsets count bytes; `ta`: A
+    is stored as k x m, `tb`: B is stored as n x k.
+    """
 
     gemm: int  # addresses of the two library functions
     gemv: int
@@ -150,12 +159,15 @@ _I32, _I64 = ir.IntType(32), ir.IntType(64)
 
 
 def _call(builder: ir.IRBuilder, kinds: str, values: Sequence[ir.Value]) -> None:
-    """Call the function at address values[0]; `kinds`: i int32, f scalar, p pointer; float if values[1] is 4."""
+    """Call the function at values[0]; `kinds`: i int32, f scalar (float if values[1] is 4), p pointer."""
 
     def emit(real: ir.Type) -> None:
         of = {"i": _I32, "f": real, "p": _I64.as_pointer()}
         convert = {"i": builder.trunc, "f": builder.fptrunc, "p": builder.inttoptr}
-        args = [v if v.type == of[kind] else convert[kind](v, of[kind]) for kind, v in zip(kinds, values[2:], strict=True)]
+        args = [
+            v if v.type == of[kind] else convert[kind](v, of[kind])
+            for kind, v in zip(kinds, values[2:], strict=True)
+        ]
         function = ir.FunctionType(ir.VoidType(), [of[kind] for kind in kinds])
         builder.call(builder.inttoptr(values[0], function.as_pointer()), args)
 
@@ -169,7 +181,9 @@ def _call(builder: ir.IRBuilder, kinds: str, values: Sequence[ir.Value]) -> None
 
 def _caller(kinds: str) -> Any:
     """(types, code) of an intrinsic (address, itemsize, arguments...)."""
-    signature = types.void(*[types.int64] * 2, *[types.float64 if kind == "f" else types.int64 for kind in kinds])
+    signature = types.void(
+        *[types.int64] * 2, *[types.float64 if kind == "f" else types.int64 for kind in kinds]
+    )
 
     def codegen(context, builder, signature, values):
         _call(builder, kinds, values)
@@ -248,7 +262,7 @@ def _native() -> Any:
 
 
 def gemm_step(dtype: Any) -> int:
-    """The address of the native step for float32 or float64 (one function for both); TypeError for another dtype."""
+    """The address of the native step for float32 or float64 (one function for both); TypeError for others."""
     _itemsize(dtype)
     with _loading:
         return _native().address
@@ -261,19 +275,21 @@ def _itemsize(dtype: Any) -> int:
     return dtype.itemsize
 
 
-# Measured (2 threads, launch of 2 us): a part of less than a million operations is not worth a thread's waking, and
-# one of fewer than 64 rows spends its time on packing the other operand once more.
-_PART, _PART_SIDE = 1 << 20, 64
+# Measured on 2 cores: from 2 million operations on, two threads beat one; beyond 4 parts, those of less than
+# 32 million or of fewer than 128 rows lose more to packing the other operand again than they win.
+_PART, _BIG_PART, _PART_SIDE = 1 << 20, 1 << 25, 128
 
 
 def gemm_range(m: int, n: int, k: int, batch: int = 1) -> tuple[int, int]:
     """(extent, chunk) of a product's step: chunk 0 means that one thread does better alone.
 
-    The extent counts rows of C, or columns if n > m, through the whole batch. The cut depends on the sizes alone, so
-    that results do not depend on the number of threads.
+    The extent counts rows of C, or columns if n > m, through the whole batch. The cut depends on the sizes
+    alone, so that results do not depend on the number of threads.
 
     >>> gemm_range(32, 10, 256), gemm_range(32, 784, 256), gemm_range(128, 128, 64, batch=64)
     ((32, 0), (784, 196), (8192, 128))
+    >>> gemm_range(1024, 1024, 1024)
+    (1024, 128)
     """
     side = max(m, n)
     product = 2 * m * n * k
@@ -281,11 +297,10 @@ def gemm_range(m: int, n: int, k: int, batch: int = 1) -> tuple[int, int]:
         return batch * side, 0
     if batch >= 8:
         return batch * side, side * min(-(-_PART // product), -(-batch // 2))
-    parts = 1
-    while batch * product >= 2 * parts * _PART and side >= 2 * parts * _PART_SIDE:
+    parts = 4 if batch * product >= 4 * _PART else 2
+    while batch * product >= 2 * parts * _BIG_PART and batch * side >= 2 * parts * _PART_SIDE:
         parts *= 2
-    chunk = -(-side // parts)
-    return batch * side, chunk if batch * side > chunk else 0
+    return batch * side, -(-batch * side // parts)
 
 
 def gemm_args(
@@ -316,11 +331,12 @@ def gemm_args(
 ) -> list[int]:
     """The `args` of a product's step.
 
-    `a`, `b`, `c` are indices into bind; op(A) is m x k, op(B) k x n, C m x n, all row-major; with `ta` (`tb`) the
-    stored A is k x m (B is n x k). Leading dimensions and the strides over `batch` (at most two dimensions) count
-    elements, offsets bytes; a stride of 0 repeats an operand. The factor of the product is `alpha`, times the float64
-    bits in ``bind[alpha_index]`` if that index is not -1; `beta` likewise. With beta 0, C is never read; with alpha 0,
-    A and B are not, so that their NaNs do not show. ValueError for what BLAS cannot express.
+    `a`, `b`, `c` are indices into bind; op(A) is m x k, op(B) k x n, C m x n, all row-major; with `ta` (`tb`)
+    the stored A is k x m (B is n x k). Leading dimensions and the strides over `batch` (at most two
+    dimensions) count elements, offsets bytes; a stride of 0 repeats an operand. The factor of the product is
+    `alpha`, times the float64 bits in ``bind[alpha_index]`` if that index is not -1; `beta` likewise. With
+    beta 0, C is never read; with alpha 0, A and B are not, so that their NaNs do not show. ValueError for
+    what BLAS cannot express.
     """
     widths = [m if ta else k, k if tb else n, n]
     given = [lda, ldb, ldc]
@@ -330,28 +346,113 @@ def gemm_args(
     if max(m, n, k, *leading) >= 2**31:
         raise ValueError(f"a matrix product of sizes {(m, n, k)} exceeds OpenBLAS's 32-bit integers")
     if len(batch) > 2 or not len(batch) == len(a_strides) == len(b_strides) == len(c_strides):
-        raise ValueError(f"a batch has at most 2 dimensions, each with a stride for A, B and C, not {tuple(batch)}")
+        raise ValueError(
+            f"a batch has at most 2 dimensions, each with a stride for A, B and C, not {tuple(batch)}"
+        )
     if any(size > 1 and stride == 0 for size, stride in zip(batch, c_strides, strict=True)):
         raise ValueError("the products of a batch cannot share one C")
     itemsize, functions = _itemsize(dtype), load().functions
     pad = [0] * (2 - len(batch))
     strides = [s for of in (a_strides, b_strides, c_strides) for s in [*pad, *of]]
     alpha_bits, beta_bits = struct.unpack("2q", struct.pack("2d", alpha, beta))
-    return list(
-        GemmArgs(
-            functions["gemm", itemsize],
-            functions["gemv", itemsize],
-            itemsize,
-            *(a, b, c, a_offset, b_offset, c_offset, m, n, k, int(ta), int(tb), *leading),
-            batch[-1] if batch and batch[-1] else 1,
-            *strides,
-            int(n > m),
-            *(alpha_bits, alpha_index, beta_bits, beta_index),
-        )
-    )
+    inner = batch[-1] if batch and batch[-1] else 1
+    values = [functions["gemm", itemsize], functions["gemv", itemsize], itemsize, a, b, c]
+    values += [a_offset, b_offset, c_offset, m, n, k, int(ta), int(tb), *leading, inner, *strides]
+    return list(GemmArgs._make([*values, int(n > m), alpha_bits, alpha_index, beta_bits, beta_index]))
 
 
 def gemm(dtype: Any, a: int, b: int, c: int, m: int, n: int, k: int, **options: Any) -> Step:
     """The whole step of a product, for a `driver.Table`; parameters are those of `gemm_args`."""
     args = gemm_args(dtype, a, b, c, m, n, k, **options)
     return Step(gemm_step(dtype), args, *gemm_range(m, n, k, math.prod(options.get("batch", ()))))
+
+
+def _operand(x: np.ndarray) -> tuple[np.ndarray, bool, int]:
+    """(x or a copy, whether its matrices are stored transposed, leading dimension)."""
+    size = x.itemsize
+    (rows, cols), (down, along) = x.shape[-2:], x.strides[-2:]
+    for transposed, (r, c, ld, step) in enumerate([(rows, cols, down, along), (cols, rows, along, down)]):
+        if (c <= 1 or step == size) and (r <= 1 or (ld >= size * max(c, 1) and ld % size == 0)):
+            return x, bool(transposed), ld // size if r > 1 else max(c, 1)
+    return _operand(np.ascontiguousarray(x))
+
+
+def _merged(sizes: Sequence[int], strides: Sequence[Sequence[int]]) -> list[tuple[int, tuple[int, ...]]]:
+    """Batch dimensions as (size, strides), without those of size 1, neighbours joined where that is exact."""
+    dims: list[tuple[int, tuple[int, ...]]] = []
+    for size, *steps in zip(sizes, *strides, strict=True):
+        if size == 1:
+            continue
+        if dims and all(outer == size * inner for outer, inner in zip(dims[-1][1], steps, strict=True)):
+            dims[-1] = dims[-1][0] * size, tuple(steps)
+        else:
+            dims.append((size, tuple(steps)))
+    return dims
+
+
+def _multiply(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> None:
+    """c[...] = a @ b, where all three have the same batch shape and c's matrices are row-major."""
+    (a, ta, lda), (b, tb, ldb), (c, _, ldc) = _operand(a), _operand(b), _operand(c)
+    operands, size = (a, b, c), c.itemsize
+    dims = _merged(c.shape[:-2], [[s // size for s in x.strides[:-2]] for x in operands])
+    if len(dims) > 2:
+        for i in np.ndindex(c.shape[:1]):
+            _multiply(a[i], b[i], c[i])
+        return
+    strides = [[steps[j] for _, steps in dims] for j in range(3)]
+    options = dict(zip(("a_strides", "b_strides", "c_strides"), strides, strict=True))
+    (m, k), n = a.shape[-2:], b.shape[-1]
+    step = gemm(
+        c.dtype,
+        0,
+        1,
+        2,
+        m,
+        n,
+        k,
+        ta=ta,
+        tb=tb,
+        lda=lda,
+        ldb=ldb,
+        ldc=ldc,
+        batch=[d for d, _ in dims],
+        **options,
+    )
+    bind = np.array([x.ctypes.data for x in operands], np.int64)
+    Table([step]).run(bind.ctypes.data)
+
+
+def matmul(a: np.ndarray, b: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    """``numpy.matmul(a, b, out)`` for two float32 or two float64 arrays; transposed views are not copied.
+
+    TypeError for other dtypes, ValueError for shapes that do not fit.
+
+    >>> matmul(np.ones((2, 3, 4)), np.ones((5, 4)).T).shape
+    (2, 3, 5)
+    """
+    if a.dtype != b.dtype or (out is not None and out.dtype != a.dtype):
+        raise TypeError(f"a matrix product needs equal dtypes, not {a.dtype} and {b.dtype}")
+    _itemsize(a.dtype)
+    if not a.ndim or not b.ndim:
+        raise ValueError("a matrix product needs arrays of at least one dimension")
+    left, right = a[None] if a.ndim == 1 else a, b[:, None] if b.ndim == 1 else b
+    if left.shape[-1] != right.shape[-2]:
+        raise ValueError(f"shapes {a.shape} and {b.shape} do not fit for a matrix product")
+    batch = np.broadcast_shapes(left.shape[:-2], right.shape[:-2])
+    m, n = left.shape[-2], right.shape[-1]
+    shape = batch + (m,) * (a.ndim > 1) + (n,) * (b.ndim > 1)
+    if out is not None and out.shape != shape:
+        raise ValueError(f"out has shape {out.shape}, the product has {shape}")
+    result = np.empty((*batch, m, n), a.dtype)
+    if out is not None and out.flags.c_contiguous and not any(np.may_share_memory(out, x) for x in (a, b)):
+        result = out.reshape(result.shape)
+    if not left.size or not right.size:
+        result.fill(0)
+    else:
+        left, right = (np.broadcast_to(x, batch + x.shape[-2:]) for x in (left, right))
+        _multiply(left, right, result)
+    if out is None:
+        return result.reshape(shape) if shape else result.reshape(())[()]
+    if not np.may_share_memory(out, result):
+        out[...] = result.reshape(shape)
+    return out

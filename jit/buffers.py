@@ -24,7 +24,7 @@ def size_class(nbytes: int) -> int:
     >>> size_class(1), size_class(1000), size_class(100_000)
     (64, 1024, 106496)
     """
-    grain = max(64, 1 << max(nbytes - 1, 1).bit_length() - 4)
+    grain = max(64, 1 << max(nbytes.bit_length() - 4, 0))
     return max(64, -(-nbytes // grain) * grain)
 
 

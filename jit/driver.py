@@ -29,7 +29,7 @@ from typing import Any, NamedTuple
 import numba
 import numba.extending
 import numpy as np
-from llvmlite import ir  # type: ignore[import-untyped]
+from llvmlite import ir
 from numba import prange, types
 
 # Numba's own types give an intrinsic the parameters of its compile-time half, not those of a call.

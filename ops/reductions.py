@@ -5,11 +5,13 @@ from typing import Any
 
 import numpy as np
 
-from .arithmetic import div, equal, like, mul, where
+from .arithmetic import cast, div, equal, like, mul, where
 from .families import reduction
 from .movement import broadcast_to, reshape
 from .node import Node
-from .shapes import reduced
+from .public import public
+from .aval import Shape
+from .shapes import normalize_axes, reduced
 
 
 def spread(x: Node, axes: tuple[int, ...], to: Node) -> Node:
@@ -55,3 +57,28 @@ reduce_prod = reduction("reduce_prod", "{0} * {1}", lambda x, axes: np.prod(x, a
                         _prod_vjp, lambda dtype: 1, low=0.5, high=1.5)
 reduce_max = reduction("reduce_max", "maximum({0}, {1})", _ref(np.max, _lowest), _extreme_vjp, _lowest)
 reduce_min = reduction("reduce_min", "minimum({0}, {1})", _ref(np.min, _highest), _extreme_vjp, _highest)
+
+
+# ---- public ----------------------------------------------------------------------------------------------------
+
+def _kept(x: Node, shape: Shape, axes: tuple, keepdims: bool) -> Node:
+    return reshape(x, reduced(shape, axes, keepdims=True)) if keepdims else x
+
+
+@public("np.sum", "np.ndarray.sum")
+def np_sum(a: Node, axis=None, dtype=None, out=None, keepdims=False) -> Node:
+    """The sum over `axis` (None: all); bools and integers narrower than int64 are summed in int64."""
+    wide = dtype or ("int64" if a.dtype.kind in "iub" else a.dtype)
+    a = cast(a, wide)
+    axes = normalize_axes(axis, a.ndim)
+    return _kept(reduce_sum(a, axes), a.shape, axes, keepdims)
+
+
+@public("nd.sum", "nd.NDArray.sum")
+def nd_sum(data: Node, axis=None, keepdims=False, exclude=False) -> Node:
+    """The sum over `axis` (None or empty: all); exclude: over all axes but these. A full one has shape (1,)."""
+    axes = normalize_axes(None if axis in (None, ()) else axis, data.ndim)
+    if exclude:
+        axes = tuple(i for i in range(data.ndim) if i not in axes)
+    result = _kept(reduce_sum(data, axes), data.shape, axes, keepdims)
+    return reshape(result, (1,)) if result.shape == () else result

@@ -51,13 +51,13 @@ class Engine:
     __slots__ = ("_bits", "_raw", "_ahead")
 
     def __init__(self, seed: int) -> None:
-        self._bits = MT19937(_NO_SEED)
+        self._bits = MT19937(_NO_SEED)  # type: ignore[arg-type]
         self._raw = self._bits.random_raw
         self.seed(seed)
 
     def seed(self, seed: int) -> None:
         """Start again from `seed` modulo 2**32."""
-        self._bits._legacy_seeding(seed & 0xFFFFFFFF)  # type: ignore[attr-defined]
+        self._bits._legacy_seeding(seed & 0xFFFFFFFF)
         self._ahead: np.ndarray | None = None
 
     def take(self, n: int) -> np.ndarray:

@@ -1,9 +1,9 @@
 """The C library's elementary functions, bit for bit, over NumPy arrays.
 
-MXNet's kernels call `logf`, `log`, `powf`, ... of the system's C library; NumPy's own vector versions differ from them in
-the last bit, which a random draw then shows. `logf` is computed here with array operations (glibc 2.27 and later, all
-x86-64 and aarch64 systems); the others go through the C library one element at a time, and are only used by the rarer
-distributions.
+MXNet's kernels call `logf`, `log`, `powf`, ... of the system's C library; NumPy's own vector versions
+differ from them in the last bit, which a random draw then shows. `logf` is computed here with array
+operations, as glibc 2.27 and later compute it; the others go through the C library one element at a time,
+and only the rarer distributions use them.
 """
 from __future__ import annotations
 
@@ -84,21 +84,13 @@ def logf_one(x: float) -> float:
     return _FLOAT.unpack(_FLOAT.pack(y))[0]
 
 
-def _each(function: Callable[..., float]) -> Callable[..., np.ndarray]:
-    """`function` of doubles, applied to every element of broadcast float64 arrays."""
-    def apply(*arrays: np.ndarray) -> np.ndarray:
-        columns = np.broadcast_arrays(*[np.asarray(a, np.float64) for a in arrays])
-        values = map(function, *[c.ravel().tolist() for c in columns])
-        return np.fromiter(values, np.float64, columns[0].size).reshape(columns[0].shape)
-    return apply
-
-
-def _log(x: float) -> float:
+def log_one(x: float) -> float:
+    """The C library's `log` of one value, without Python's exceptions."""
     return math.log(x) if x > 0 else -math.inf if x == 0 else math.nan
 
 
 def _load() -> ctypes.CDLL | None:
-    """The C library's mathematical part, or None where it has no separate file (Windows)."""
+    """The C library's mathematical part, or None where it has no file of its own (Windows)."""
     name = ctypes.util.find_library("m")
     try:
         return ctypes.CDLL(name) if name else None
@@ -109,15 +101,30 @@ def _load() -> ctypes.CDLL | None:
 _LIBRARY = _load()
 
 
-def _single(name: str, fallback: Callable[..., float], arguments: int = 1) -> Callable[..., np.ndarray]:
-    """The C function `name` of floats; `fallback`, rounded to float32, where the library is missing."""
-    function: Callable[..., float] = fallback
-    if _LIBRARY is not None and hasattr(_LIBRARY, name):
-        function = getattr(_LIBRARY, name)
-        function.argtypes = [ctypes.c_float] * arguments  # type: ignore[attr-defined]
-        function.restype = ctypes.c_float  # type: ignore[attr-defined]
-    apply = _each(function)
-    return lambda *arrays: apply(*arrays).astype(np.float32)
+def _one(name: str, fallback: Callable[..., float], arguments: int = 1) -> Callable[..., float]:
+    """The C function `name` of floats; where the library is missing `fallback`, rounded to float32."""
+    if _LIBRARY is None or not hasattr(_LIBRARY, name):
+        return lambda *x: _FLOAT.unpack(_FLOAT.pack(fallback(*x)))[0]
+    function = getattr(_LIBRARY, name)
+    function.argtypes = [ctypes.c_float] * arguments
+    function.restype = ctypes.c_float
+    return function
 
 
-log = _each(_log)
+def _each(function: Callable[..., float], dtype: type) -> Callable[..., np.ndarray]:
+    """`function` of numbers, applied to every element of broadcast arrays."""
+    def apply(*arrays: np.ndarray) -> np.ndarray:
+        columns = np.broadcast_arrays(*arrays)
+        values = map(function, *[c.ravel().tolist() for c in columns])
+        return np.fromiter(values, dtype, columns[0].size).reshape(columns[0].shape)
+    return apply
+
+
+expf_one = _one("expf", math.exp)
+powf_one = _one("powf", math.pow, 2)
+tanf_one = _one("tanf", math.tan)
+lgammaf_one = _one("lgammaf", math.lgamma)
+log = _each(log_one, np.float64)
+exp = _each(math.exp, np.float64)
+expf = _each(expf_one, np.float32)
+powf = _each(powf_one, np.float32)

@@ -1,0 +1,281 @@
+"""`NDArray`: the array of `mx.nd`, and what both flavours share. Operators and most methods are generated
+(namespaces.py) from the declarations in ops/."""
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from tracer.jit.buffers import Buffer
+from tracer.ops.aval import aval
+from tracer.ops.errors import MXNetError
+from tracer.ops.node import Node
+
+from . import autograd
+from .context import Context, cpu
+from .flush import sync
+from .printing import format_nd
+from .record import Handle, constant, pending, wrap, zeros_value
+from .tape import node_of
+from .trace import STATE, Value
+
+#: The message of MXNet when an array that autograd needs is overwritten.
+INPLACE = ("Inplace operations (+=, -=, x[:]=, etc) are not supported when recording with autograd. "
+           "Use an out-of-place operation, or write outside record()")
+
+
+class NDArray(Handle):
+    """A multi-dimensional array whose operations are recorded, and computed when a value is needed."""
+
+    __slots__ = ()
+    __array_priority__ = 1000.0
+    __hash__ = object.__hash__
+
+    # ---- what it is --------------------------------------------------------------------------------------
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Its dimensions."""
+        return self._value.aval.shape
+
+    @property
+    def dtype(self) -> Any:
+        """Its element type, as a NumPy scalar class."""
+        return self._value.aval.dtype.type
+
+    @property
+    def size(self) -> int:
+        """The number of its elements."""
+        return self._value.aval.size
+
+    @property
+    def ndim(self) -> int:
+        """The number of its dimensions."""
+        return len(self._value.aval.shape)
+
+    @property
+    def context(self) -> Context:
+        """Where it lives: the CPU."""
+        return cpu()
+
+    ctx = device = context
+
+    @property
+    def stype(self) -> str:
+        """Its storage: always "default", dense."""
+        return "default"
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes an element."""
+        return self._value.aval.dtype.itemsize
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes in all."""
+        return self._value.aval.nbytes
+
+    # ---- reading: each of these is a sync point ----------------------------------------------------------
+
+    def _read(self, cause: str) -> np.ndarray:
+        """The elements, shared with the buffer: for use inside tracer while the value lives."""
+        value = self._value
+        return sync(value, cause).view(value.aval)
+
+    def asnumpy(self) -> np.ndarray:
+        """A NumPy array with a copy of the elements."""
+        return self._read("asnumpy").copy()
+
+    def asscalar(self) -> Any:
+        """The one element as a NumPy scalar; ValueError when there are several."""
+        if self.size != 1:
+            raise ValueError("The current array is not a scalar")
+        return self._read("item").reshape(-1)[0]
+
+    def item(self, *args: Any) -> Any:
+        """One element as a Python number."""
+        return self._read("item").item(*args)
+
+    def tolist(self) -> Any:
+        """The elements as nested lists of Python numbers."""
+        return self._read("item").tolist()
+
+    def __bool__(self) -> bool:
+        if self.size == 0:
+            return False
+        if self.size != 1:
+            raise ValueError("The truth value of an ndarray with multiple elements is ambiguous.")
+        return bool(self._read("bool").item())
+
+    def __float__(self) -> float:
+        return float(self._number("float"))
+
+    def __int__(self) -> int:
+        return int(self._number("int"))
+
+    def __complex__(self) -> complex:
+        return complex(self._number("float"))
+
+    def __index__(self) -> int:
+        if self._value.aval.dtype.kind not in "iub":
+            raise TypeError("only integer scalar arrays can be converted to a scalar index")
+        return int(self._number("index"))
+
+    def _number(self, cause: str) -> Any:
+        if self.size != 1:
+            raise TypeError("only size-1 arrays can be converted to Python scalars")
+        return self._read(cause).item()
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        array = self._read("numpy")
+        return array.astype(dtype) if dtype is not None else array.copy()
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("len() of unsized object")
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[Any]:
+        if not self.shape:
+            raise TypeError("iteration over a 0-d array")
+        return (self[i] for i in range(self.shape[0]))
+
+    def wait_to_read(self) -> None:
+        """Compute it now; an error met in the computation is raised here."""
+        sync(self._value, "wait")
+
+    wait_to_write = wait_to_read
+
+    def __repr__(self) -> str:
+        return format_nd(self._read("print"), self.context)
+
+    __str__ = __repr__
+
+    # ---- writing: the handle is bound to a new value -----------------------------------------------------
+
+    def _rebind(self, value: Value) -> None:
+        """Make this a name for `value`, of its own shape and dtype; views see it and are seen."""
+        base = self._base
+        if base is not None:
+            base[0]._rebind(base[1](base[0]._value, value))
+        else:
+            self._bind(value)
+
+    def _bind(self, value: Value) -> None:
+        old = self._value
+        if self._variable is not None:
+            if value.trace is None:
+                value = Value(value.aval, None, None, False, None, value.buffer)
+            else:
+                value = pending(node_of(value))
+            value.variable = self._variable
+            STATE.trace.updated = True
+        elif value.recorded and not STATE.recording:
+            pass
+        if value.aval is not old.aval:
+            raise MXNetError(f"cannot write {value.aval!r} into an array {old.aval!r}")
+        self._value = value
+        views = self._views
+        if views is not None:
+            for ref, read in views:
+                view = ref()
+                if view is not None:
+                    view._bind(read(value))
+
+    def _check_writable(self) -> None:
+        if STATE.recording and (self._value.recorded or self._variable is not None):
+            raise MXNetError(INPLACE)
+
+    def _view(self, read: Callable[[Value], Value], write: Callable[[Value, Value], Value]) -> Any:
+        """A handle that reads as `read(value of self)`, and on writing binds self to `write(old, new part)`."""
+        handle = wrap(type(self), read(self._value))
+        handle._base = (self, write)
+        views = [entry for entry in self._views or () if entry[0]() is not None]
+        views.append((weakref.ref(handle), read))
+        self._views = views
+        return handle
+
+    # ---- autograd -----------------------------------------------------------------------------------------
+
+    def attach_grad(self, grad_req: str = "write", stype: str | None = None) -> None:
+        """Make it a variable: `backward()` puts its gradient into `.grad`. It is cut off from its past."""
+        if stype not in (None, "default"):
+            raise NotImplementedError(f"attach_grad(stype={stype!r}): tracer has dense arrays only")
+        grad = wrap(type(self), zeros_value(self._value.aval))
+        autograd.mark_variables([self], [grad], grad_req)
+
+    @property
+    def grad(self) -> Any:
+        """The gradient's array, or None for one that is no variable."""
+        variable = self._variable
+        return None if variable is None else variable.grad
+
+    def drop_grad(self) -> None:
+        """Make it an ordinary array again."""
+        autograd.attach(self, None)
+
+    def zero_grad(self) -> None:
+        """Set the gradient to zeros."""
+        if self.grad is not None:
+            self.grad._rebind(zeros_value(self._value.aval))
+
+    def backward(self, out_grad: Any = None, retain_graph: bool = False, train_mode: bool = True) -> None:
+        """Compute the gradients of its sum (or of its product with `out_grad`) into the variables' `.grad`."""
+        autograd.backward([self], [out_grad], retain_graph, train_mode)
+
+    def detach(self) -> Any:
+        """The same values as a constant of any derivative; writing to one writes to the other."""
+        return self._view(constant_of, lambda old, new: new)
+
+    # ---- copies ------------------------------------------------------------------------------------------
+
+    def copyto(self, other: Any) -> Any:
+        """Write the values into another array, or into a new one in a context."""
+        if isinstance(other, Context):
+            return self.copy()
+        if other is self:
+            raise ValueError("cannot copy an array onto itself")
+        other[:] = self
+        return other
+
+    def as_in_context(self, context: Any) -> Any:
+        """Itself: all arrays live on the CPU."""
+        return self
+
+    as_in_ctx = to_device = as_in_context
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"array": self.asnumpy()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self._value = constant(state["array"])
+
+    def __reduce__(self) -> Any:
+        return _restore, (type(self), self.asnumpy())
+
+    def __deepcopy__(self, memo: Any) -> Any:
+        return self.copy()
+
+
+def _restore(cls: type, array: np.ndarray) -> Any:
+    return wrap(cls, constant(array))
+
+
+def constant_of(value: Value) -> Value:
+    """The same elements, but no part of any graph."""
+    if value.buffer is not None:
+        return Value(value.aval, None, None, False, None, value.buffer)
+    return pending(node_of(value), recorded=False)
+
+
+def share(buffer: Buffer, shape: tuple[int, ...], dtype: np.dtype, offset: int) -> Value:
+    """A computed value that is the part of a buffer at byte `offset`: a contiguous slice without a copy."""
+    of = aval(shape, dtype)
+    return Value(of, None, None, False, None, buffer.part(offset, of.nbytes))
+
+
+def recorded_like(value: Value, node: Node) -> Value:
+    """A pending value for `node`, recorded when `value` is and the thread is recording."""
+    return pending(node, STATE.recording and (value.recorded or value.variable is not None))

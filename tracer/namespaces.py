@@ -1,0 +1,105 @@
+"""The namespaces and methods, generated from the declarations of public functions in ops/."""
+from __future__ import annotations
+
+import inspect
+import types
+from typing import Any
+
+from tracer import ops
+from tracer.ops.arithmetic import cast
+from tracer.ops.public import FUNCTIONS, Function
+
+from .record import Handle, invoke, pending
+from .tape import node_of
+from .trace import STATE
+
+ops.load()
+
+
+def assign(out: Any, result: Any) -> Any:
+    """Write `result` into the array `out` that a caller gave, in `out`'s dtype; returns `out`."""
+    if isinstance(out, (list, tuple)) and isinstance(result, (list, tuple)):
+        for o, r in zip(out, result, strict=True):
+            assign(o, r)
+        return out
+    if not isinstance(out, Handle):
+        raise TypeError(f"out must be an array, got {type(out).__name__}")
+    if tuple(out.shape) != tuple(result.shape):  # type: ignore[attr-defined]
+        raise ValueError(f"out has shape {out.shape}, the result {result.shape}")  # type: ignore[attr-defined]
+    out._check_writable()  # type: ignore[attr-defined]
+    value = result._value
+    if value.aval is not out._value.aval:
+        value = pending(cast(node_of(value), out._value.aval.dtype), value.recorded and STATE.recording)
+    out._rebind(value)  # type: ignore[attr-defined]
+    return out
+
+
+def wrapper(function: Function, name: str, cls: type, method: bool) -> Any:
+    """The Python function that records `function` under `name`, with its declared signature."""
+    parts, env = [], {"F": function, "C": cls, "invoke": invoke, "assign": assign}
+    parameters = list(function.signature.parameters.values())
+    starred = False
+    for i, p in enumerate(parameters):
+        if p.kind is p.KEYWORD_ONLY and not starred:
+            parts.append("*")
+            starred = True
+        if p.default is inspect.Parameter.empty:
+            parts.append(p.name)
+        else:
+            env[f"d{i}"] = p.default
+            parts.append(f"{p.name}=d{i}")
+    if "out" not in function.signature.parameters and not method:
+        parts.append("out=None")
+    statics = "".join(f"{s}, " for s in function.statics)
+    arrays = f"tuple({function.arrays[0]})" if function.variadic else \
+        "(" + "".join(f"{a}, " for a in function.arrays) + ")"
+    call = f"invoke(F, C, {arrays}, ({statics}))"
+    body = f"    return {call}\n"
+    if "out=None" in parts or "out" in function.signature.parameters:
+        body = f"    if out is None:\n        return {call}\n    return assign(out, {call})\n"
+    text = f"def {name}({', '.join(parts)}):\n{body}"
+    code = compile(text, f"<generated {function.name}>", "exec")
+    env["__name__"] = env["__package__"] = "tracer"
+    exec(code, env)
+    made = env[name]
+    made.__doc__ = inspect.getdoc(function.build)
+    made.__qualname__ = f"{cls.__name__}.{name}" if method else name
+    return made
+
+
+def functions_of(prefix: str, cls: type) -> dict[str, Any]:
+    """The functions declared directly under `prefix`, such as "np" or "np.linalg", that make arrays of `cls`."""
+    return {name: wrapper(f, name, cls, False) for f, name in _declared(prefix)}
+
+
+def add_methods(cls: type, prefix: str) -> None:
+    """Give `cls` the methods and operators declared under `prefix`, such as "np.ndarray"."""
+    for function, name in _declared(prefix):
+        made = wrapper(function, name, cls, True)
+        setattr(cls, name, made)
+
+
+def _declared(prefix: str) -> list[tuple[Function, str]]:
+    return [(f, full[len(prefix) + 1:]) for f in FUNCTIONS for full in f.names
+            if full.startswith(prefix + ".") and "." not in full[len(prefix) + 1:]]
+
+
+def fill(module: types.ModuleType, prefix: str, cls: type) -> None:
+    """Put the functions declared under `prefix` into a module that is a namespace."""
+    made = functions_of(prefix, cls)
+    for name, function in made.items():
+        function.__module__ = module.__name__
+        setattr(module, name, function)
+
+
+def in_place(cls: type, name: str) -> None:
+    """Give `cls` the in-place operator of `__name__`: it binds the array to the result, in its own dtype."""
+    operate = getattr(cls, f"__{name}__")
+
+    def operator(self: Any, other: Any) -> Any:
+        self._check_writable()
+        return assign(self, operate(self, other))
+
+    operator.__name__ = f"__i{name}__"
+    operator.__qualname__ = f"{cls.__name__}.__i{name}__"
+    setattr(cls, operator.__name__, operator)

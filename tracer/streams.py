@@ -1,0 +1,301 @@
+"""MXNet's random number streams, bit for bit: `Streams` draws what MXNet draws from the same seed.
+
+Every method gives a NumPy array. `single_*` methods draw from MXNet's one sequential generator
+(`np.random.*`, shuffles, choices), `par_*` methods and `dropout_mask` from its 1024 parallel ones
+(`nd.random.*`, `np.random.randint`, Dropout). Where MXNet 1.9.1 and 2.0 differ in the last bit, `single_*`
+follow 2.0 and `par_*` follow 1.9.1, except for what only 2.0 has (binomial, multinomial). Invalid
+parameters raise ValueError with MXNet's words; MXNet itself raises MXNetError.
+
+Shapes are the final shapes of the results; parameters of `single_*` methods broadcast to them, while array
+parameters of `par_*` methods give `shape` values for each of their elements: the result's shape is theirs
+followed by `shape`.
+"""
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from tracer import distributions, engines, libm, samplers
+
+Shape = int | tuple[int, ...] | list[int]
+Param = float | np.ndarray
+Split = tuple[list[engines.Engine], list[int]]
+
+_MAGIC = 127
+_F32 = np.dtype(np.float32)
+_F64 = np.dtype(np.float64)
+
+
+def size_of(shape: Shape) -> int:
+    """The number of elements of `shape`."""
+    return int(shape) if isinstance(shape, int | np.integer) else math.prod(shape)
+
+
+class Streams:
+    """All random state of one process. A fresh process is `Streams()`, that is, seed 0. Safe to share between threads.
+
+    >>> streams = Streams(42)
+    >>> streams.single_uniform(0, 1, 2)
+    array([0.82909364, 0.55818135], dtype=float32)
+    >>> streams.par_randint(0, 10, (2,))
+    array([6, 3], dtype=int32)
+    """
+
+    def __init__(self, seed: int = 0) -> None:
+        self._lock = threading.RLock()
+        self._single = engines.Engine(seed * _MAGIC)
+        self._par = engines.ParEngines(seed * _MAGIC)
+
+    def seed(self, seed: int, device_only: bool = False) -> None:
+        """`mx.random.seed(seed)`; with `device_only`, `mx.random.seed(seed, ctx=mx.cpu())`.
+
+        The seed is taken modulo 2**32. Naming a context seeds the sequential generator with the seed itself rather
+        than 127 times it. MXNet's function raises ValueError("seed_state must be int") for anything but an integer.
+        """
+        with self._lock:
+            self._single.seed(seed if device_only else seed * _MAGIC)
+            self._par.seed(seed * _MAGIC)
+
+    # -- the sequential generator ------------------------------------------------------------------------------
+
+    def _noise(self, n: int) -> np.ndarray:
+        """`n` float32 uniforms in [0, 1)."""
+        with self._lock:
+            return engines.uniform((self._single,), (n,), False)
+
+    def single_uniform(self, low: Param, high: Param, shape: Shape, dtype: Any = _F32) -> np.ndarray:
+        """`np.random.uniform`: [low, high), float32 numbers whatever the `dtype`; low > high is allowed."""
+        u = self._noise(size_of(shape))
+        if isinstance(low, np.ndarray) or isinstance(high, np.ndarray):
+            return distributions.affine(low, high, u.reshape(shape), dtype, width=True)
+        if low == 0 and high == 1:
+            return _shaped(u, shape, dtype)
+        first = np.float32(low)
+        u *= np.float32(high) - first
+        u += first
+        return _shaped(u, shape, dtype)
+
+    def single_normal(self, loc: Param, scale: Param, shape: Shape, dtype: Any = _F32) -> np.ndarray:
+        """`np.random.normal`, `randn`: float32 numbers whatever the `dtype`. scale < 0 raises."""
+        _check(scale, "scale < 0", strict=False)
+        with self._lock:
+            z = engines.normal_single(self._single, size_of(shape))
+        if isinstance(loc, np.ndarray) or isinstance(scale, np.ndarray):
+            return distributions.affine(loc, scale, z.reshape(shape), dtype)
+        if loc != 0 or scale != 1:
+            z *= np.float32(scale)
+            z += np.float32(loc)
+        return _shaped(z, shape, dtype)
+
+    def single_lognormal(self, mean: Param, sigma: Param, shape: Shape, dtype: Any = _F32) -> np.ndarray:
+        """`np.random.lognormal`: the C library's exponential of a normal."""
+        z = self.single_normal(mean, sigma, shape, dtype)
+        return libm.exp(z) if z.dtype == _F64 else libm.expf(z).astype(z.dtype)
+
+    def single_transformed(self, name: str, first: Param, second: Param | None, shape: Shape,
+                           dtype: Any = _F32) -> np.ndarray:
+        """`np.random.NAME` for the distributions made of one uniform u each, as MXNet 2.0 computes them:
+
+        exponential(scale), rayleigh(scale), weibull(a), pareto(a), power(a), logistic(loc, scale),
+        gumbel(loc, scale), laplace(loc, scale). u may be 0: exponential and rayleigh then give infinity.
+        Raises for scale < 0 or a <= 0, except laplace, which does not look.
+        """
+        distributions.check_transformed(name, first, second)
+        n = size_of(shape)
+        u = self._noise(n + (name == "power"))[:n].reshape(shape)  # MXNet's power draws one more than it uses
+        return distributions.TRANSFORMS[name](u, first, second).astype(dtype, copy=False)
+
+    def single_gamma(self, a: Param, scale: Param, shape: Shape, dtype: Any = _F32) -> np.ndarray:
+        """`np.random.gamma`: computed in float64. Raises unless a > 0 and scale > 0."""
+        _check(a, "expect shape > 0")
+        _check(scale, "expect scale > 0")
+        with self._lock:
+            return distributions.gamma_single(self._single, a, scale, shape).astype(dtype)
+
+    def single_beta(self, a: Param, b: Param, shape: Shape, dtype: Any = _F32) -> np.ndarray:
+        """`np.random.beta`: x / (x + y) of two float64 gamma draws."""
+        with self._lock:
+            x, y = self.single_gamma(a, 1, shape, _F64), self.single_gamma(b, 1, shape, _F64)
+        return (x / (x + y)).astype(dtype)
+
+    def single_chisquare(self, df: Param, shape: Shape, dtype: Any = _F32) -> np.ndarray:
+        """`np.random.chisquare` of 2.0: gamma(df / 2, scale 2). (1.9.1 gives a quarter of it, by mistake.)"""
+        return self.single_gamma(df / 2, 2, shape, dtype)
+
+    def single_f(self, dfnum: Param, dfden: Param, shape: Shape) -> np.ndarray:
+        """`np.random.f`, in float32."""
+        with self._lock:
+            x, y = self.single_chisquare(dfnum, shape), self.single_chisquare(dfden, shape)
+        return x * np.float32(dfden) / (y * np.float32(dfnum))
+
+    def single_bernoulli(self, prob: Param | None, logit: Param | None, shape: Shape,
+                         dtype: Any = _F32) -> np.ndarray:
+        """`npx.random.bernoulli`: 1 where prob > u, or logit > log(u) - log(1 - u). prob outside [0, 1] raises."""
+        if prob is not None and not bool(np.all((np.asarray(prob) >= 0) & (np.asarray(prob) <= 1))):
+            raise ValueError("ValueError: expect probs >= 0 && probs <= 1")
+        u = self._noise(size_of(shape)).reshape(shape)
+        if prob is None:
+            u = libm.logf(u) - libm.logf(1 - u)
+        bound = logit if prob is None else prob
+        return ((bound if isinstance(bound, np.ndarray) else np.float32(bound)) > u).astype(dtype)
+
+    def single_multinomial(self, n: int, pvals: np.ndarray | list[float] | tuple[float, ...],
+                           shape: Shape) -> np.ndarray:
+        """`np.random.multinomial`: how often each of len(pvals) outcomes came in `n` trials; int64.
+
+        A list is summed in float64, an array in its own dtype. A running sum above 1 + 1e-12 raises (a float32
+        array such as [0.1] * 10 therefore does).
+        """
+        given = isinstance(pvals, np.ndarray)
+        p = np.asarray(pvals, None if given else _F64)
+        with self._lock:  # a list lies behind MXNet's uniforms, and is drawn over with them before it is copied
+            return distributions.multinomial_single(self._single, n, p, shape, 0 if given else len(p))
+
+    def single_categorical(self, data: np.ndarray, shape: Shape, dtype: Any = np.int32) -> np.ndarray:
+        """`nd.random.multinomial` (1.9.1), `nd.random.categorical`, `nd.sample_multinomial`: indices drawn by weight.
+
+        The last axis of `data` holds probabilities; the result has shape data.shape[:-1] + `shape`. Not normalized,
+        and an index of len(data) is possible when the sum is below 1, as in MXNet.
+        """
+        rows = data.reshape(-1, data.shape[-1])
+        u = self._noise(len(rows) * size_of(shape)).reshape(len(rows), -1)
+        tail = (shape,) if isinstance(shape, int) else tuple(shape)
+        return distributions.categorical(rows, u).astype(dtype).reshape(data.shape[:-1] + tail)
+
+    def single_choice(self, n: int, shape: Shape, replace: bool = True, p: np.ndarray | None = None) -> np.ndarray:
+        """`np.random.choice`: int64 indices below `n`; of an array, take these. `p` is an array of weights.
+
+        MXNet checks nothing: without replacement, more than `n` draws, and weights that do not sum to 1, are undefined
+        there; here the former raises.
+        """
+        if not replace and size_of(shape) > n:
+            raise ValueError("Cannot take a larger sample than population when 'replace=False'")
+        with self._lock:
+            return distributions.choice(self._single, n, size_of(shape), replace, p).reshape(shape)
+
+    def single_permutation(self, n: int, rows: bool = False, item_size: int = 4) -> np.ndarray:
+        """The order in which a shuffle leaves `n` elements (or `rows` of an array with several axes).
+
+        `item_size`, the bytes of one element, matters above 2**18 bytes, where MXNet shuffles by bins.
+        """
+        with self._lock:
+            if rows:
+                return distributions.shuffle_rows(self._single, n)
+            return distributions.shuffle_flat(self._single, n, item_size)
+
+    def single_shuffle(self, array: np.ndarray) -> np.ndarray:
+        """`nd.random.shuffle(array)`, `np.random.shuffle(array)` (which writes it back): along the first axis."""
+        return array[self.single_permutation(len(array), array.ndim > 1, array.itemsize)]
+
+    # -- the parallel generators -------------------------------------------------------------------------------
+
+    def par_uniform(self, low: Param, high: Param, shape: Shape, dtype: Any = _F32) -> np.ndarray:
+        """`nd.random.uniform`: [low, high); float64 draws have 64 random bits. low > high raises."""
+        double = np.dtype(dtype) != _F32  # float16 too is computed in float64
+        if isinstance(low, np.ndarray) or isinstance(high, np.ndarray):
+            return self._per_element(lambda split: engines.uniform(split[0], split[1], double), (low, high), shape, dtype, True)
+        first, last = np.float32(low), np.float32(high)
+        if first > last:
+            raise ValueError("low must be less or equal to high in uniform distribution")
+        with self._lock:
+            u = engines.uniform(*self._par.split(size_of(shape)), double)
+        if first != 0 or last != 1:
+            u *= last - first
+            u += first
+        return _shaped(u, shape, dtype)
+
+    def par_normal(self, loc: Param, scale: Param, shape: Shape, dtype: Any = _F32) -> np.ndarray:
+        """`nd.random.normal`, `randn`: scale <= 0 raises (array parameters are not checked)."""
+        double = np.dtype(dtype) != _F32
+        if isinstance(loc, np.ndarray) or isinstance(scale, np.ndarray):
+            return self._per_element(lambda split: engines.normal_par(split[0], split[1], double), (loc, scale), shape, dtype)
+        if not scale > 0:
+            raise ValueError("scale parameter in gaussian has to be positive")
+        with self._lock:
+            z = engines.normal_par(*self._par.split(size_of(shape)), double)
+        if loc != 0 or scale != 1:
+            z *= np.float32(scale)
+            z += np.float32(loc)
+        return _shaped(z, shape, dtype)
+
+    def _per_element(self, draw: Callable[[Split], np.ndarray], params: tuple[Param, Param], shape: Shape, dtype: Any,
+                     width: bool = False) -> np.ndarray:
+        """`shape` draws for each element of the parameter arrays, scaled and shifted by them."""
+        first, second = params
+        if not (isinstance(first, np.ndarray) and isinstance(second, np.ndarray) and first.shape == second.shape):
+            raise ValueError("Distribution parameters must all have the same type: arrays of one shape, or numbers")
+        with self._lock:
+            raw = draw(self._par.split(first.size * size_of(shape)))
+        column = (first.size, 1)
+        out = distributions.affine(first.reshape(column), second.reshape(column), raw.reshape(first.size, -1), dtype,
+                                   width)
+        return out.reshape(first.shape + ((shape,) if isinstance(shape, int) else tuple(shape)))
+
+    def par_randint(self, low: int, high: int, shape: Shape, dtype: Any = np.int32) -> np.ndarray:
+        """`nd.random.randint`, `np.random.randint`: [low, high), int32 or int64.
+
+        low > high raises; low == high, which kills MXNet's process, raises too.
+        """
+        if low >= high:
+            raise ValueError("low must be less or equal to high in uniform distribution")
+        with self._lock:
+            raw = engines.words(*self._par.split(size_of(shape)), 2)
+        wide = (raw[0::2] << np.uint64(31)) + raw[1::2]
+        return _shaped(np.fmod(wide.view(np.int64), high - low) + low, shape, dtype)
+
+    def par_sample(self, name: str, params: tuple[Param, ...], shape: Shape, dtype: Any = _F32) -> np.ndarray:
+        """`nd.random.NAME`, one value after the other (some microseconds each):
+
+        exponential(lam), gamma(alpha, beta), poisson(lam), negative_binomial(k, p),
+        generalized_negative_binomial(mu, alpha), binomial(n, p).
+        Negative parameters raise, and for exponential and gamma zero ones; array parameters are not checked.
+        """
+        arrays = isinstance(params[0], np.ndarray)
+        if not arrays:
+            samplers.check(name, params)
+        flat = [np.asarray(p).ravel() if arrays else np.array([p], np.float32) for p in params]
+        n = size_of(shape)
+        with self._lock:
+            values = samplers.sample(name, self._par.split(len(flat[0]) * n), flat, n, np.dtype(dtype))
+        head = np.shape(params[0]) if arrays else ()
+        return values.reshape(head + ((shape,) if isinstance(shape, int) else tuple(shape))).astype(dtype)
+
+    def par_multinomial(self, n: np.ndarray, p: np.ndarray, shape: Shape, dtype: Any = _F32) -> np.ndarray:
+        """`nd.random.multinomial` of 2.0: counts, in an array of n.shape + `shape` + (outcomes,).
+
+        `p` has shape n.shape + (outcomes,).
+        """
+        each = size_of(shape)
+        with self._lock:
+            counts = samplers.multinomial(self._par.split(n.size * each), n.ravel(), p.reshape(n.size, -1), each)
+        tail = (shape,) if isinstance(shape, int) else tuple(shape)
+        return counts.reshape((*n.shape, *tail, p.shape[-1])).astype(dtype)
+
+    def dropout_mask(self, p: float, shape: Shape, dtype: Any = _F32, strict: bool = False) -> np.ndarray:
+        """What Dropout multiplies its input by: 0 or 1 / (1 - p), in `dtype`.
+
+        `strict` is how MXNet draws with `axes`: the mask then has size 1 along those axes. With p = 0 MXNet draws
+        nothing, and nor must the caller; p outside [0, 1] is refused when the operator is made.
+        """
+        keep = np.float32(1) - np.float32(p)
+        with self._lock:
+            u = engines.uniform(*self._par.split(size_of(shape)), np.dtype(dtype) != _F32).astype(_F32, copy=False)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            mask = (u < keep if strict else u <= keep) * (np.float32(1) / keep)
+        return _shaped(mask, shape, dtype)
+
+
+def _shaped(flat: np.ndarray, shape: Shape, dtype: Any) -> np.ndarray:
+    out = flat if flat.dtype == dtype else distributions.rounded(flat, dtype)
+    return out if isinstance(shape, int) else out.reshape(shape)
+
+
+def _check(value: Param, message: str, strict: bool = True) -> None:
+    """Raise unless every element of `value` is positive (or, not `strict`, at least not negative)."""
+    low = value.min(initial=math.inf) if isinstance(value, np.ndarray) else value
+    if low < 0 or (strict and low == 0):
+        raise ValueError("ValueError: " + message)

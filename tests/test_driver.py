@@ -92,7 +92,9 @@ def _calls(extent, chunk):
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-@pytest.mark.parametrize("extent, chunk", [(10, 3), (10, 5), (10, 10), (10, 11), (1, 1), (7, 1), (900, 1), (0, 4)])
+@pytest.mark.parametrize(
+    "extent, chunk", [(10, 3), (10, 5), (10, 10), (10, 11), (1, 1), (7, 1), (900, 1), (0, 4)]
+)
 def test_cut_is_the_same_for_any_number_of_threads(threads, extent, chunk):
     driver.set_threads(threads)
     expected = [(lo, min(lo + chunk, extent)) for lo in range(0, extent, chunk)] or [(0, 0)]

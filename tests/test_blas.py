@@ -1,0 +1,307 @@
+"""Matrix products through the private OpenBLAS, against NumPy in float64."""
+
+import itertools
+import os
+import subprocess
+import sys
+import threading
+
+import numpy as np
+import pytest
+
+from tracer.jit import blas, driver
+
+_RNG = np.random.default_rng(5)
+_DTYPES = [np.float32, np.float64]
+
+
+def _draw(dtype, *shape):
+    return _RNG.normal(size=shape).astype(dtype)
+
+
+def _close(got, expected, k):
+    """Equal up to the rounding of a sum of `k` products."""
+    eps = np.finfo(got.dtype).eps
+    np.testing.assert_allclose(got, expected, rtol=0, atol=eps * 8 * (k + 1))
+
+
+def _run(step, *arrays, scalars=()):
+    bind = np.array([x.ctypes.data for x in arrays], np.int64)
+    bind = np.concatenate([bind, np.array(scalars, np.float64).view(np.int64)])
+    driver.Table([step]).run(bind.ctypes.data)
+
+
+def _check(dtype, m, n, k, ta, tb, alpha, beta, chunk=None):
+    """One product in padded matrices: the result, and nothing written beside it."""
+    a, b = (
+        _draw(dtype, k if ta else m, (m if ta else k) + 3),
+        _draw(dtype, n if tb else k, (k if tb else n) + 2),
+    )
+    c = _draw(dtype, m, n + 1)
+    before = c.copy()
+    if beta == 0:
+        c[:, :n] = np.nan
+    step = blas.gemm(
+        *(dtype, 0, 1, 2, m, n, k),
+        ta=ta,
+        tb=tb,
+        lda=a.shape[1],
+        ldb=b.shape[1],
+        ldc=n + 1,
+        alpha=alpha,
+        beta=beta,
+    )
+    _run(step if chunk is None else step._replace(chunk=chunk), a, b, c)
+    left, right = a[:, :-3].astype(np.float64), b[:, :-2].astype(np.float64)
+    expected = alpha * (left.T if ta else left) @ (right.T if tb else right) + beta * before[:, :n]
+    _close(c[:, :n], expected, k)
+    assert (c[:, n] == before[:, n]).all()
+
+
+@pytest.mark.parametrize("dtype", _DTYPES)
+@pytest.mark.parametrize("ta", [False, True])
+@pytest.mark.parametrize("tb", [False, True])
+def test_all_odd_sizes(dtype, ta, tb):
+    for m, n, k in itertools.product([0, 1, 2, 7, 31], [0, 1, 5, 17], [0, 1, 3, 29]):
+        for alpha, beta in [(1.0, 0.0), (-0.5, 1.0), (2.0, -0.25)]:
+            _check(dtype, m, n, k, ta, tb, alpha, beta)
+
+
+@pytest.mark.parametrize("dtype", _DTYPES)
+@pytest.mark.parametrize("m, n", [(13, 11), (11, 13), (13, 1), (1, 13)])
+@pytest.mark.parametrize("chunk", [1, 2, 5])
+def test_any_cut_of_rows_or_columns(dtype, m, n, chunk):
+    for ta, tb in itertools.product([False, True], repeat=2):
+        _check(dtype, m, n, 19, ta, tb, 1.5, 0.5, chunk)
+        _check(dtype, m, n, 19, ta, tb, 1.0, 0.0, chunk)
+
+
+@pytest.mark.parametrize("dtype", _DTYPES)
+@pytest.mark.parametrize(
+    "m, n, k", [(300, 200, 170), (32, 784, 256), (784, 256, 32), (1500, 1, 900), (1, 1500, 900)]
+)
+def test_sizes_that_are_cut(dtype, m, n, k):
+    assert blas.gemm_range(m, n, k)[1] > 0
+    for ta, tb in itertools.product([False, True], repeat=2):
+        _check(dtype, m, n, k, ta, tb, 1.0, 0.0)
+
+
+@pytest.mark.parametrize("dtype", _DTYPES)
+def test_factors_from_bind(dtype):
+    """The update W -= lr * x.T @ d, folded into one accumulating product."""
+    x, d, w = _draw(dtype, 8, 5), _draw(dtype, 8, 3), _draw(dtype, 5, 3)
+    expected = 0.5 * w - 0.1 * x.T.astype(np.float64) @ d
+    step = blas.gemm(dtype, 0, 1, 2, 5, 3, 8, ta=True, alpha=-1.0, alpha_index=3, beta=1.0, beta_index=4)
+    _run(step, x, d, w, scalars=[0.1, 0.5])
+    _close(w, expected, 8)
+
+
+@pytest.mark.parametrize("dtype", _DTYPES)
+def test_nan_and_infinity_pass_through(dtype):
+    a, b, c = np.ones((4, 3), dtype), np.ones((3, 4), dtype), np.zeros((4, 4), dtype)
+    a[1, 2], b[0, 3] = np.nan, np.inf
+    _run(blas.gemm(dtype, 0, 1, 2, 4, 4, 3), a, b, c)
+    np.testing.assert_array_equal(c, a @ b)
+
+
+@pytest.mark.parametrize("chunk", [1, 7, 1000])
+def test_batches_with_offsets_and_repeated_operands(chunk):
+    """Two batch dimensions with their own strides: (T, H, D) x shared (H, E, D) -> (H, T, E)."""
+    outer, heads, t, d, e = 3, 4, 5, 6, 7
+    a, b, c = (
+        _draw("f4", outer, t, heads, d),
+        _draw("f4", heads, e, d),
+        np.full((outer, heads, t, e), np.nan, "f4"),
+    )
+    step = blas.gemm(
+        *("f4", 0, 1, 2, t, e, d),
+        tb=True,
+        lda=heads * d,
+        batch=(outer - 1, heads),
+        a_offset=a[1:].ctypes.data - a.ctypes.data,
+        c_offset=c[1:].ctypes.data - c.ctypes.data,
+        a_strides=(t * heads * d, d),
+        b_strides=(0, e * d),
+        c_strides=(heads * t * e, t * e),
+    )
+    _run(step._replace(chunk=chunk), a, b, c)
+    _close(c[1:], np.einsum("othd,hed->ohte", a[1:].astype("f8"), b), d)
+    assert np.isnan(c[0]).all()
+
+
+@pytest.mark.parametrize("sizes", list(itertools.product([1, 3, 40, 700], repeat=3)))
+@pytest.mark.parametrize("batch", [1, 2, 9, 64])
+def test_range_covers_all_rows_in_few_parts(sizes, batch):
+    extent, chunk = blas.gemm_range(*sizes, batch)
+    assert extent == batch * max(sizes[:2])
+    assert chunk == 0 or 2 <= -(-extent // chunk) <= max(batch, 32)
+    assert chunk == 0 or batch < 8 or chunk % max(sizes[:2]) == 0
+
+
+def test_what_blas_cannot_express_is_refused():
+    for bad in [
+        {"lda": 2},
+        {"batch": (2,), "a_strides": (0,), "b_strides": (0,), "c_strides": (0,)},
+        {"batch": (2, 2, 2), "a_strides": (0,) * 3, "b_strides": (0,) * 3, "c_strides": (1,) * 3},
+        {"batch": (2,)},
+        {"ldc": 2**31},
+    ]:
+        with pytest.raises(ValueError):
+            blas.gemm_args("f4", 0, 1, 2, 3, 3, 3, **bad)
+    for dtype in ("f2", "i4", "c8"):
+        with pytest.raises(TypeError, match="float32 and float64"):
+            blas.gemm_step(dtype)
+
+
+def test_four_threads_at_once():
+    """OpenBLAS's buffers are safe under concurrent calls."""
+    shapes = [(64, 64, 64), (33, 129, 65), (200, 30, 100), (5, 300, 77), (300, 1, 40), (128, 128, 256)]
+    wrong = []
+
+    def work(seed):
+        rng = np.random.default_rng(seed)
+        for m, n, k in shapes:
+            a, b = rng.normal(size=(m, k)).astype("f4"), rng.normal(size=(k, n)).astype("f4")
+            c, expected = np.empty((m, n), "f4"), a.astype("f8") @ b
+            bind = np.array([x.ctypes.data for x in (a, b, c)], np.int64)
+            table = driver.Table([blas.gemm("f4", 0, 1, 2, m, n, k)._replace(chunk=0)])
+            for _ in range(150):
+                c.fill(np.nan)
+                table.run(bind.ctypes.data)
+                if not np.abs(c - expected).max() < 1e-3:
+                    wrong.append((m, n, k))
+
+    threads = [threading.Thread(target=work, args=(seed,)) for seed in range(4)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join(120)
+    assert not any(t.is_alive() for t in threads)
+    assert wrong == []
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_works_after_a_fork():
+    a = _draw("f4", 300, 300)
+    expected = blas.matmul(a, a)
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if np.array_equal(blas.matmul(a, a), expected) else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    np.testing.assert_array_equal(blas.matmul(a, a), expected)
+
+
+@pytest.mark.parametrize("dtype", _DTYPES)
+@pytest.mark.parametrize(
+    "left, right",
+    [
+        [(3, 4), (4, 5)],
+        [(4,), (4, 5)],
+        [(3, 4), (4,)],
+        [(4,), (4,)],
+        [(2, 3, 4), (4, 5)],
+        [(6, 2, 3, 4), (2, 4, 5)],
+        [(2, 1, 3, 1, 3, 4), (1, 5, 1, 2, 4, 3)],
+        [(0, 3, 4), (4, 5)],
+        [(3, 0), (0, 5)],
+        [(2, 1, 4), (1, 4, 1)],
+        [(1, 1), (1, 1)],
+    ],
+)
+def test_matmul_is_numpys(dtype, left, right):
+    a, b = _draw(dtype, *left), _draw(dtype, *right)
+    got, expected = blas.matmul(a, b), np.matmul(a.astype("f8"), b.astype("f8"))
+    assert (got.shape, got.dtype) == (expected.shape, dtype)
+    _close(got, expected, left[-1])
+    out = np.full(expected.shape, np.nan, dtype)
+    assert blas.matmul(a, b, out) is out
+    _close(out, expected, left[-1])
+
+
+@pytest.mark.parametrize(
+    "view", [np.s_[::2, ::2], np.s_[::-1], np.s_[:, ::-1], np.s_[:, 1:], np.s_[2:3], np.s_[:, 3:4]]
+)
+def test_matmul_of_views(view):
+    base = _draw("f4", 12, 12)
+    x = base[view]
+    kept = base.copy()
+    for a, b in [(x, x.T), (x.T, x), (x, np.asfortranarray(x.T)), (np.broadcast_to(x[:1], x.shape), x.T)]:
+        _close(blas.matmul(a, b), a.astype("f8") @ b.astype("f8"), 12)
+    np.testing.assert_array_equal(base, kept)
+
+
+def test_transposed_views_are_not_copied(monkeypatch):
+    monkeypatch.setattr(np, "ascontiguousarray", None)
+    a, b = _draw("f4", 2, 3, 8, 5), _draw("f4", 2, 8, 3, 6)
+    got = blas.matmul(a.swapaxes(-1, -2), b.transpose(0, 2, 1, 3))
+    _close(got, np.einsum("bhki,bkhj->bhij", a.astype("f8"), b), 8)
+
+
+def test_matmul_into_awkward_outputs():
+    a = _draw("f4", 6, 6)
+    expected = a.astype("f8") @ a
+    out = np.zeros((6, 12), "f4")
+    _close(blas.matmul(a, a, out[:, ::2]), expected, 6)
+    assert (out[:, 1::2] == 0).all()
+    _close(blas.matmul(a, a, a), expected, 6)
+
+
+def test_matmul_errors():
+    x = np.ones((2, 3), np.float32)
+    with pytest.raises(ValueError, match="do not fit"):
+        blas.matmul(x, x)
+    with pytest.raises(ValueError, match="out has shape"):
+        blas.matmul(x, x.T, np.empty((3, 3), np.float32))
+    with pytest.raises(ValueError, match="at least one dimension"):
+        blas.matmul(x[0, 0].reshape(()), x)
+    with pytest.raises(TypeError, match="equal dtypes"):
+        blas.matmul(x, x.T.astype("f8"))
+    with pytest.raises(TypeError, match="float32 and float64"):
+        blas.matmul(x.astype("i4"), x.T.astype("i4"))
+
+
+def test_core_type_follows_the_features():
+    wide = dict.fromkeys(["avx2", "avx512f", "avx512bw", "avx512dq", "avx512vl"], True)
+    assert blas.core_type(wide) == "SKYLAKEX"
+    assert blas.core_type({**wide, "sse4a": True}) == "HASWELL"
+    assert blas.core_type({**wide, "sse4a": True, "avx512vp2intersect": True}) == "SKYLAKEX"
+    assert blas.core_type({**wide, "avx512vl": False}) is None
+    assert blas.core_type({"neon": True}) is None
+
+
+def test_environment_is_restored(monkeypatch):
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "7")
+    monkeypatch.delenv("OPENBLAS_CORETYPE", raising=False)
+    before = dict(os.environ)
+    blas._open(blas._library_path())
+    assert dict(os.environ) == before
+    with pytest.raises(ImportError, match="reinstall the package scipy-openblas32"):
+        blas._open(blas._library_path().with_name("missing.so"))
+    assert dict(os.environ) == before
+
+
+def test_missing_package_says_what_to_install(monkeypatch):
+    monkeypatch.setattr(blas.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(ImportError, match="pip install scipy-openblas32"):
+        blas._library_path()
+
+
+def test_import_loads_nothing_and_a_fresh_load_has_the_wanted_kernels():
+    script = """
+from tracer.jit import blas
+import sys, llvmlite.binding as llvm
+loaded = lambda: "libscipy_openblas.so" in open("/proc/self/maps").read()
+assert not loaded() and "scipy_openblas32" not in sys.modules
+library = blas.load()
+wanted = blas.core_type(dict(llvm.get_host_cpu_features()))
+assert loaded() and wanted in (None, library.core.upper()), library.core
+assert library.library.scipy_openblas_get_num_threads() == 1
+print("good")
+"""
+    if not os.path.exists("/proc/self/maps"):
+        pytest.skip("needs /proc/self/maps to see which libraries are loaded")
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("OPENBLAS")}
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.stdout, done.stderr) == ("good\n", "")

@@ -2,8 +2,8 @@
 
     python tests/oracle/semantics.py MX191/bin/python MX20/bin/python
 
-The two interpreters have MXNet 1.9.1, which answers for nd, and 2.0.0b1, which answers for np. `evaluate` gives a case's
-answer as plain data; tests/test_semantics.py asks tracer with it.
+The two interpreters have MXNet 1.9.1, which answers for nd, and 2.0.0b1, which answers for np. `evaluate`
+gives a case's answer as plain data; tests/test_semantics.py asks tracer with it.
 """
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+
+import numpy
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -32,37 +34,49 @@ def plain(values):
 
 
 def describe(value) -> dict:
-    """An answer as plain data: the class, text, dtype, shape and values of an array; class and text of anything else."""
+    """Plain data of an answer: the class, text, dtype, shape and values of an array; class and text of the rest.
+
+    NumPy's scalars and dtypes are described so that the answer is the same under NumPy 1 and 2.
+    """
     if isinstance(value, (list, tuple)):
         return {"class": type(value).__name__, "items": [describe(item) for item in value]}
+    if isinstance(value, numpy.dtype) or (isinstance(value, type) and issubclass(value, numpy.generic)):
+        return {"class": "dtype", "repr": numpy.dtype(value).name}
+    if isinstance(value, numpy.generic):
+        return {"class": type(value).__name__, "repr": repr(value.item())}
+    if isinstance(value, numpy.ndarray):
+        return {"class": "numpy.ndarray", **contents(value)}
     answer = {"class": type(value).__name__, "repr": repr(value)}
     if hasattr(value, "asnumpy"):
-        array = value.asnumpy()
-        answer["dtype"] = array.dtype.name
-        answer["shape"] = list(value.shape)
-        if array.size <= 100:
-            answer["values"] = plain(array.tolist())
+        answer.update(contents(value.asnumpy()), shape=list(value.shape))
     return answer
+
+
+def contents(array: numpy.ndarray) -> dict:
+    """dtype, shape and, up to 100 of them, values of a NumPy array."""
+    found = {"dtype": array.dtype.name, "shape": list(array.shape)}
+    if array.size > 100 or array.dtype == object:
+        return found
+    return {**found, "values": plain(array.tolist())}
 
 
 def namespace(mx, flavour: str) -> dict:
     """What a case sees: the names a script imports, `onp` (NumPy) and `xp` (the flavour's own namespace)."""
-    import numpy
-
     mx.npx.set_np() if flavour == "np" else mx.npx.reset_np()
     names = {"mx": mx, "np": mx.np, "npx": mx.npx, "nd": mx.nd, "autograd": mx.autograd, "onp": numpy}
     return {**names, "xp": names[flavour]}
 
 
 def evaluate(source: str, names: dict) -> dict:
-    """The answer to one case, run in `names`; an exception is an answer too."""
+    """The answer to one case, run in `names`; an exception is one too, with the names of its bases."""
     tree = ast.parse(source)
     last = tree.body.pop() if isinstance(tree.body[-1], ast.Expr) else None
     try:
         exec(compile(tree, "case", "exec"), names)
         return describe(eval(compile(ast.Expression(last.value), "case", "eval"), names) if last else None)
     except Exception as error:
-        return {"error": type(error).__name__, "message": message(error)}
+        bases = [base.__name__ for base in type(error).__mro__[1:-1]]
+        return {"error": type(error).__name__, "bases": bases, "message": message(error)}
 
 
 def message(error: Exception) -> str:
@@ -106,7 +120,7 @@ def main(mx191: str, mx20: str) -> None:
         lines = ",\n".join(json.dumps(pair) for pair in kept)
         text = f'{{"mxnet": "{ORACLES[flavour]}", "answers": [\n{lines}\n]}}\n'
         (DATA / f"semantics_{flavour}.json").write_text(text)
-        print(f"{flavour}: {len(kept)} answers of MXNet {ORACLES[flavour]}, {len(cases) - len(kept)} left out")
+        print(f"{flavour}: {len(kept)} answers of {ORACLES[flavour]}, {len(cases) - len(kept)} left out")
 
 
 if __name__ == "__main__":

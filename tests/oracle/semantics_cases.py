@@ -1,11 +1,12 @@
 """The tables of expressions that real MXNet and tracer are both asked.
 
-A table (tests/data/semantics_cases_*.txt) has groups, `@group name`, of cases, one a line. Lines that follow belong to it:
+A table (tests/data/semantics_cases_*.txt) has groups, `@group name`, of cases, one a line. Lines that follow
+belong to the case:
 
     .. statement      the case goes on (its last line, when it is an expression, is what is answered)
     @phrase text      the message of the error must hold this text
     @why reason       why the answer is what it is
-    @ours {"…": …}    what tracer must answer instead of real MXNet's answer, with a @why; keys as in `describe`
+    @ours {"…": …}    what tracer must answer instead of real MXNet's answer (keys as in `describe`), with a @why
 
 `@setup statement` after a group's name is run before each of its cases.
 """
@@ -57,7 +58,7 @@ def read(path: Path) -> list[Case]:
 
 
 def promotion(flavour: str) -> list[Case]:
-    """Each operator on each pair of dtypes (np), on equal dtypes (nd), and with a Python scalar on either side."""
+    """Each operator on each pair of dtypes (np), on equal dtypes (nd), and with a scalar on either side."""
     cases = []
     for op in OPERATORS:
         for left in DTYPES:

@@ -14,7 +14,7 @@ import numpy as np
 from numba.core import types
 from numba.extending import intrinsic
 
-from . import basic, exponential, logarithm
+from . import basic, exponential, logarithm, power, trigonometric
 from .lanes import Lane, LlvmMachine, NumpyMachine
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
@@ -23,6 +23,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
         exponential.exp, exponential.exp2, exponential.expm1, exponential.sinh, exponential.cosh,
         exponential.tanh, exponential.sigmoid, exponential.erf,
         logarithm.log, logarithm.log1p, logarithm.log2, logarithm.log10,
+        power.pow, trigonometric.sin, trigonometric.cos, trigonometric.tan,
         basic.sqrt, basic.rsqrt, basic.rint, basic.floor, basic.ceil, basic.trunc, basic.fabs, basic.copysign,
         basic.maximum, basic.minimum, basic.fadd_reassoc, basic.fmul_reassoc,
     )

@@ -1,4 +1,4 @@
-"""examples/digits_from_scratch.py under tracer: real MXNet's losses, one program a step, nothing compiled twice.
+"""examples/digits_from_scratch.py: real MXNet's losses, one program a step, nothing compiled twice.
 
 tests/data/digits_losses.json holds the losses of real MXNet 2.0.0b1 (tests/oracle/digits.py asks for them).
 """
@@ -15,6 +15,7 @@ import numpy
 import pytest
 
 pytest.importorskip("sklearn")
+pytestmark = [pytest.mark.tierless, pytest.mark.xdist_group("digits")]
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLE = ROOT / "examples" / "digits_from_scratch.py"
@@ -33,7 +34,7 @@ def counts() -> dict[str, int]:
 
 
 def counted_steps(example) -> dict[str, dict[str, int]]:
-    """Counters around the steps of a perceptron: 16 to warm up, 6 more, the smaller last batch, and that one again.
+    """Counters after steps of a perceptron: 16 to warm up, 6 more, the smaller last batch, and it again.
 
     The learning rate is another one in every step.
     """
@@ -133,8 +134,9 @@ def test_the_script_itself():
     for model in MODELS:
         (accuracy,) = re.findall(rf"^{model}: test accuracy ([0-9.]+)$", out, re.MULTILINE)
         assert abs(float(accuracy) - STORED[model]["accuracy"]) <= 2 / 360
-        means = re.findall(rf"^{model}: epoch +[0-9]+: mean loss ([0-9.]+)", out, re.MULTILINE)
-        numpy.testing.assert_allclose([float(m) for m in means], STORED[model]["epoch_means"], rtol=1e-2, atol=1e-4)
+        found = re.findall(rf"^{model}: epoch +[0-9]+: mean loss ([0-9.]+)", out, re.MULTILINE)
+        means = [float(mean) for mean in found]
+        numpy.testing.assert_allclose(means, STORED[model]["epoch_means"], rtol=1e-2, atol=1e-4)
 
 
 if __name__ == "__main__":

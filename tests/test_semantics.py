@@ -1,8 +1,8 @@
 """What expressions answer, case by case, against stored answers of real MXNet (1.9.1 for nd, 2.0.0b1 for np).
 
 The cases stand in tests/data/semantics_cases_*.txt, the answers in tests/data/semantics_{nd,np}.json;
-tests/oracle/semantics.py asked for them. Where tracer means to differ the case says so, with its reason (`@ours`,
-`@why`).
+tests/oracle/semantics.py asked for them. Where tracer means to differ the case says so, with its reason
+(`@ours`, `@why`).
 """
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent / "oracle"))
 
 import semantics
-from semantics_cases import DATA, FLAVOURS, Case, cases_of
+from semantics_cases import DATA, FLAVOURS, cases_of
 
 STORED = {flavour: json.loads((DATA / f"semantics_{flavour}.json").read_text()) for flavour in FLAVOURS}
 ANSWERS = {flavour: dict(stored["answers"]) for flavour, stored in STORED.items()}

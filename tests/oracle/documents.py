@@ -2,8 +2,8 @@
 
     python tests/oracle/documents.py MX191/bin/python MX20/bin/python
 
-The two interpreters have MXNet 1.9.1 and 2.0.0b1 (shared/oracle/setup makes them). The np flavour is answered by 2.0.0b1, the nd
-flavour by 1.9.1. Each script runs in a fresh process, so that the random draws are those of seed 0.
+The two interpreters have MXNet 1.9.1 and 2.0.0b1. The np flavour is answered by 2.0.0b1, the nd flavour by
+1.9.1. Each script runs in a fresh process, so that the random draws are those of seed 0.
 """
 import subprocess
 import sys
@@ -25,9 +25,8 @@ def main(mx191: str, mx20: str) -> None:
     """Write every answer, from the interpreters of MXNet 1.9.1 and 2.0.0b1."""
     interpreters = {"1.9.1": mx191, "2.0.0b1": mx20}
     for answer, script, version in ANSWERS:
-        done = subprocess.run(
-            [interpreters[version], str(ROOT / script)], check=True, capture_output=True, text=True, timeout=120
-        )
+        command = [interpreters[version], str(ROOT / script)]
+        done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=120)
         (DATA / answer).write_text(done.stdout)
         print(f"{answer}: {len(done.stdout.splitlines())} lines from MXNet {version}")
 

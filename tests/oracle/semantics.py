@@ -34,7 +34,7 @@ def plain(values):
 
 
 def describe(value) -> dict:
-    """Plain data of an answer: the class, text, dtype, shape and values of an array; class and text of the rest.
+    """An answer as plain data: class and text, and of an array dtype, shape and values too.
 
     NumPy's scalars and dtypes are described so that the answer is the same under NumPy 1 and 2.
     """

@@ -6,7 +6,7 @@ belong to the case:
     .. statement      the case goes on (its last line, when it is an expression, is what is answered)
     @phrase text      the message of the error must hold this text
     @why reason       why the answer is what it is
-    @ours {"…": …}    what tracer must answer instead of real MXNet's answer (keys as in `describe`), with a @why
+    @ours {"…": …}    what tracer must answer instead (keys as in `semantics.describe`), with a @why
 
 `@setup statement` after a group's name is run before each of its cases.
 """

@@ -2,8 +2,8 @@
 
 examples/seed_np.py is MXNet's "Step 3: autograd", examples/seed_nd.py the Gluon crash course's autograd page;
 tests/oracle/documents_*.py are the same two in the other flavour. What real MXNet prints for them is stored
-in tests/data/seed_*.txt (tests/oracle/documents.py asked for it). The random draws are those of a fresh process
-and are reproduced bit for bit, so the texts are compared as they are.
+in tests/data/seed_*.txt (tests/oracle/documents.py asked for it). The random draws are those of a fresh
+process and are reproduced bit for bit, so the texts are compared as they are.
 """
 from __future__ import annotations
 
@@ -269,8 +269,8 @@ LOOPS = [step3, crash_course]
 def doubled(xp, autograd, f, count: int, sign: int) -> None:
     """Run f on an array that it doubles `count` times; assert its value, its gradient, and gradient == c / a.
 
-    After `count` doublings the norm is 1250 and the sum of absolute values 1750; one doubling before, both are
-    less than 1000. Every number is exact.
+    After `count` doublings the norm is 1250 and the sum of absolute values 1750; one doubling before, both
+    are less than 1000. Every number is exact.
     """
     a = xp.array(sign * numpy.array([750.0, 1000.0]) / 2.0 ** (count + 1))
     a.attach_grad()

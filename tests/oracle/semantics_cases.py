@@ -72,7 +72,7 @@ def promotion(flavour: str) -> list[Case]:
                 cases.append(Case("scalars", f"{scalar} {op} {b}", answer_only=True))
             if op in "+-*":
                 source = f"x = {a}; x {op}= {flavour}.array([2, 1, 1], dtype='{left}'); x"
-                cases.append(Case("in place", source, answer_only=True))
+                cases.append(Case("updating", source, answer_only=True))
     return cases
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from tracer import engines, libm
 from tracer.engines import Engine
+from tracer.ops.errors import MXNetError
 
 _F32 = np.dtype(np.float32)
 _F64 = np.dtype(np.float64)
@@ -20,15 +21,16 @@ Param = float | np.ndarray
 
 def kind_of(first: Param, second: Param | None) -> np.dtype:
     """The dtype a kernel reads its parameters in: float32 for numbers, otherwise the arrays' own."""
-    arrays = [p for p in (first, second) if isinstance(p, np.ndarray)]
-    if len({a.dtype for a in arrays}) > 1:
-        raise ValueError("array parameters of a distribution must have one dtype")
-    return arrays[0].dtype if arrays else _F32
+    if not isinstance(first, np.ndarray):
+        return second.dtype if isinstance(second, np.ndarray) else _F32
+    if isinstance(second, np.ndarray) and first.dtype != second.dtype:
+        raise MXNetError("TBlob.get_with_shape: data type do not match specified type")
+    return first.dtype
 
 
 def rounded(values: np.ndarray, dtype: Any) -> np.ndarray:
     """`values` in `dtype`; MXNet goes from float64 to float16 through float32."""
-    if values.dtype == _F64 and dtype == np.float16:
+    if values.dtype == _F64 and np.dtype(dtype) == np.float16:
         values = values.astype(_F32)
     return values.astype(dtype, copy=False)
 
@@ -44,10 +46,11 @@ def affine(first: Param, second: Param, raw: np.ndarray, dtype: Any, width: bool
         scale = scale - shift
     if kind.kind in "iu":
         shift, scale = shift.astype(raw.dtype), scale.astype(raw.dtype)
-    return rounded(shift + raw * scale, dtype)
+    product = raw * scale
+    if kind == np.float16:  # a half times anything is a half in MXNet
+        product = rounded(product, kind)
+    return rounded(shift + product, dtype)
 
-
-# -- one uniform each ----------------------------------------------------------------------------------------------
 
 def _number(p: Param | None) -> Any:
     return p if isinstance(p, np.ndarray) else np.float32(p)
@@ -93,25 +96,24 @@ def _laplace(u: np.ndarray, loc: Param, scale: Param | None) -> np.ndarray:
 
 
 TRANSFORMS: dict[str, Callable[[np.ndarray, Param, Param | None], np.ndarray]] = {
-    "exponential": _exponential, "rayleigh": _rayleigh, "weibull": _weibull, "pareto": _pareto, "power": _power,
-    "logistic": _logistic, "gumbel": _gumbel, "laplace": _laplace,
+    "exponential": _exponential, "rayleigh": _rayleigh, "weibull": _weibull, "pareto": _pareto,
+    "power": _power, "logistic": _logistic, "gumbel": _gumbel, "laplace": _laplace,
 }
 
 
 def check_transformed(name: str, first: Param, second: Param | None) -> None:
     """Raise as MXNet does for parameters that make no distribution."""
+    kind_of(first, second)
     if name in ("exponential", "rayleigh") and np.any(np.asarray(first) < 0):
-        raise ValueError("ValueError: expect scale >= 0")
+        raise ValueError("expect scale >= 0")
     if name in ("weibull", "pareto", "power") and np.any(np.asarray(first) <= 0):
-        raise ValueError("ValueError: expect a > 0")
+        raise ValueError("expect a > 0")
     if name in ("logistic", "gumbel") and np.any(np.asarray(second) < 0):
-        raise ValueError("ValueError: scale < 0")
+        raise ValueError("scale < 0")
 
-
-# -- np.random's gamma, multinomial, choice ----------------------------------------------------------------------
 
 def gamma_single(engine: Engine, a: Param, scale: Param, shape: Any) -> np.ndarray:
-    """Marsaglia and Tsang's method; all values are drawn again until the last one is accepted, as MXNet does."""
+    """Marsaglia and Tsang's method; as in MXNet all values are drawn again until the last one is accepted."""
     kind = kind_of(a, scale)
     size = np.empty(shape, np.bool_).size
     alpha = np.broadcast_to(np.asarray(a).astype(kind), shape).ravel().astype(_F64)
@@ -140,16 +142,17 @@ def gamma_single(engine: Engine, a: Param, scale: Param, shape: Any) -> np.ndarr
 
 
 def multinomial_single(engine: Engine, n: int, p: np.ndarray, shape: Any, unused: int) -> np.ndarray:
-    """Counts of `n` trials each; the last outcome takes what the others leave. Draws `unused` uniforms more."""
+    """Counts of `n` trials each; the last outcome takes what is left. Draws `unused` uniforms more."""
     running = np.cumsum(p, dtype=p.dtype)
     if np.any(running.astype(_F64) > 1.0 + 1e-12):
-        raise ValueError("sum(pvals[:-1]) > 1.0")
+        raise MXNetError("sum(pvals[:-1]) > 1.0")
     shape = (shape,) if isinstance(shape, int) else tuple(shape)
-    out = np.zeros(math.prod(shape) * len(p), np.int64)
+    draws = math.prod(shape)
+    out = np.zeros(draws * len(p), np.int64)
     if out.size:
-        u = engines.uniform((engine,), (math.prod(shape) * n + unused,), True)[:math.prod(shape) * n].astype(p.dtype)
+        u = engines.uniform((engine,), (draws * n + unused,), True)[:draws * n].astype(p.dtype)
         found = np.minimum(np.searchsorted(running, u, side="right"), len(p) - 1)
-        found += np.repeat(np.arange(math.prod(shape)) * len(p), n)
+        found += np.repeat(np.arange(draws) * len(p), n)
         out += np.bincount(found, minlength=out.size)
     return out.reshape((*shape, len(p)))
 
@@ -187,8 +190,6 @@ def choice(engine: Engine, n: int, count: int, replace: bool, p: np.ndarray | No
     return np.array(indices[n - count:] if 2 * count < n else indices[:count], np.int64)
 
 
-# -- shuffles ------------------------------------------------------------------------------------------------------
-
 def shuffle_rows(engine: Engine, n: int) -> np.ndarray:
     """Fisher and Yates from the last row down."""
     order = list(range(n))
@@ -198,7 +199,7 @@ def shuffle_rows(engine: Engine, n: int) -> np.ndarray:
     return np.array(order, np.intp)
 
 
-def shuffle_flat(engine: Engine, n: int, item_size: int) -> np.ndarray:
+def shuffle_flat(engine: Engine, n: int) -> np.ndarray:
     """Fisher and Yates from the second element up."""
     order = list(range(n))
     places = engines.below(engine, np.arange(1, n)).tolist()

@@ -1,7 +1,7 @@
 """std::mt19937 engines, and what libstdc++ makes of their words: uniforms, normals, bounded integers.
 
-Every function takes the engines it draws from and how many values it wants from each; the values come back in one
-flat array, engine after engine. Words are uint64 arrays holding 32-bit numbers.
+Every function takes the engines it draws from and how many values it wants from each; the values come back
+in one flat array, engine after engine. Words are uint64 arrays holding 32-bit numbers.
 """
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class Engine:
 class ParEngines:
     """MXNet's "parallel" generator: 1024 engines, each made when first used.
 
-    `n` values are split over min(ceil(n / 64), 1024) engines, consecutive values to each, whatever the threads.
+    `n` values are split over min(ceil(n / 64), 1024) engines, consecutive values to each.
     """
 
     COUNT = 1024
@@ -156,10 +156,10 @@ def uniform(engines: Sequence[Engine], counts: Sequence[int], double: bool) -> n
 def polar(engines: Sequence[Engine], counts: Sequence[int], double: bool) -> tuple[np.ndarray, np.ndarray]:
     """Pairs of normals by the polar method, in the order std::normal_distribution returns them.
 
-    From uniforms u and v: x = 2u - 1, y = 2v - 1, rejected unless 0 < x*x + y*y <= 1; the first normal is y times
-    a factor, the second x times it. Returns (first, second), `counts[i]` of each from engine i.
+    From uniforms u and v: x = 2u - 1, y = 2v - 1, rejected unless 0 < x*x + y*y <= 1; the first normal is y
+    times a factor, the second x times it. Returns (first, second), `counts[i]` of each from engine i.
     """
-    if sum(counts) <= _FEW and not double:
+    if sum(counts) <= (0 if double else _FEW):
         return _polar_few(engines, counts)
     parts = []
     width = max(counts, default=0)
@@ -168,8 +168,8 @@ def polar(engines: Sequence[Engine], counts: Sequence[int], double: bool) -> tup
         parts.append(_polar_rows(engines[start:start + rows], np.array(counts[start:start + rows]), double))
     if len(parts) == 1:
         return parts[0]
-    empty = np.empty(0, np.float64 if double else np.float32)
-    return (np.concatenate([p[0] for p in parts] or [empty]), np.concatenate([p[1] for p in parts] or [empty]))
+    first, second = zip(*parts)
+    return np.concatenate(first), np.concatenate(second)
 
 
 def _polar_few(engines: Sequence[Engine], counts: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
@@ -223,10 +223,9 @@ def _polar_rows(engines: Sequence[Engine], counts: np.ndarray, double: bool) -> 
 
 
 def normal_single(engine: Engine, n: int, double: bool = False) -> np.ndarray:
-    """`n` normals of one std::normal_distribution, which keeps the second of each pair; an odd one out is lost."""
+    """`n` normals of one std::normal_distribution, which keeps the second of each pair for the next value."""
     out = np.empty(n + n % 2, np.float64 if double else np.float32)
-    if n:
-        out[0::2], out[1::2] = polar([engine], [(n + 1) // 2], double)
+    out[0::2], out[1::2] = polar([engine], [(n + 1) // 2], double)
     return out[:n]
 
 
@@ -236,7 +235,7 @@ def normal_par(engines: Sequence[Engine], counts: Sequence[int], double: bool) -
 
 
 def below(engine: Engine, bounds: np.ndarray) -> np.ndarray:
-    """For each bound k an integer in [0, k], as libstdc++'s uniform_int_distribution drew it before GCC 11."""
+    """For each bound k an integer in [0, k], as libstdc++ drew it before GCC 11."""
     out = np.empty(len(bounds), np.int64)
     start = 0
     while start < len(bounds):

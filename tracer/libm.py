@@ -29,7 +29,7 @@ _LOGARITHM = np.array([float.fromhex(v) for v in (
 _LN2 = float.fromhex("0x1.62e42fefa39efp-1")
 _A0, _A1, _A2 = (float.fromhex(v) for v in ("-0x1.00ea348b88334p-2", "0x1.5575b0be00b6ap-2",
                                             "-0x1.ffffef20a4123p-2"))
-# 1/c in two parts: 24-bit z times the high part is exact, so z/c - 1 is rounded once, as by a fused multiply-add.
+# 1/c in two parts: a 24-bit z times the high one is exact, so z/c - 1 is rounded once, like a fused one.
 _INVERSE_HIGH = (_INVERSE.view(np.uint64) & np.uint64(0xFFFFFFFFFE000000)).view(np.float64)
 _INVERSE_LOW = _INVERSE - _INVERSE_HIGH
 _HIGH_LIST, _LOW_LIST, _LOGARITHM_LIST = (a.tolist() for a in (_INVERSE_HIGH, _INVERSE_LOW, _LOGARITHM))

@@ -1,6 +1,7 @@
-"""The parallel generators' rejection samplers, value after value, with each result rounded as MXNet's variables are.
+"""The parallel generators' rejection samplers, value after value, rounded where MXNet's variables are.
 
-Used by `tracer.streams` only. A value costs some microseconds: its number of words depends on every value before it.
+Used by `tracer.streams` only. A value costs some microseconds: where its words begin depends on every value
+before it.
 """
 from __future__ import annotations
 
@@ -13,6 +14,7 @@ import numpy as np
 
 from tracer import engines, libm
 from tracer.engines import Engine
+from tracer.ops.errors import MXNetError
 
 _FLOAT = struct.Struct("<f")
 _F32 = np.dtype(np.float32)
@@ -133,7 +135,7 @@ def _stirling(k: float) -> float:
 
 
 def binomial(feed: Feed, n: float, p: float) -> float:
-    """Inversion for small means, otherwise Hormann's rejection (BTRD), as MXNet 2.0; 1.9.1 has no binomial."""
+    """Inversion for small means, otherwise Hormann's rejection (BTRD). MXNet 1.9.1 has no binomial."""
     if p >= 1:
         return n
     q = p if p <= 0.5 else round32(1.0 - p)
@@ -219,14 +221,17 @@ _SAMPLERS: dict[str, tuple[Callable[..., float], int]] = {  # and about how many
 }
 
 
+_LABELS = {"exponential": ("lambda",), "gamma": ("alpha", "beta"), "poisson": ("lambda",),
+           "binomial": ("n", "p"), "negative_binomial": ("k", "p"),
+           "generalized_negative_binomial": ("mu", "alpha")}
+
+
 def check(name: str, params: Sequence[Any]) -> None:
     """Raise as MXNet does for parameters that make no distribution."""
-    named = {"exponential": ("lambda",), "gamma": ("alpha", "beta"), "poisson": ("lambda",), "binomial": ("n", "p"),
-             "negative_binomial": ("k", "p"), "generalized_negative_binomial": ("mu", "alpha")}[name]
     positive = name in ("exponential", "gamma")
-    for label, value in zip(named, params, strict=True):
+    for label, value in zip(_LABELS[name], params, strict=True):
         if value < 0 or (positive and value == 0):
-            raise ValueError(f"{label} parameter in {name.replace('_', ' ')} distribution has to be "
+            raise MXNetError(f"{label} parameter in {name.replace('_', ' ')} distribution has to be "
                              + ("positive" if positive else "non-negative"))
 
 
@@ -249,7 +254,7 @@ def sample(name: str, split: tuple[list[Engine], list[int]], params: list[np.nda
 
 
 def multinomial(split: tuple[list[Engine], list[int]], n: np.ndarray, p: np.ndarray, each: int) -> np.ndarray:
-    """MXNet 2.0's `nd.random.multinomial`: counts, one binomial after the other; shape (len(n) * each, len(p[0]))."""
+    """Counts by one binomial after the other: `each` rows for every row of `p`."""
     out = np.zeros((len(n) * each, p.shape[1]))
     i = 0
     for engine, count in zip(*split, strict=True):

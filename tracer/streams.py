@@ -4,7 +4,7 @@ Every method gives a NumPy array. `single_*` methods draw from MXNet's one seque
 (`np.random.*`, shuffles, choices), `par_*` methods and `dropout_mask` from its 1024 parallel ones
 (`nd.random.*`, `np.random.randint`, Dropout). Where MXNet 1.9.1 and 2.0 differ in the last bit, `single_*`
 follow 2.0 and `par_*` follow 1.9.1, except for what only 2.0 has (binomial, multinomial). Invalid
-parameters raise ValueError with MXNet's words; MXNet itself raises MXNetError.
+parameters raise what MXNet raises: `single_*` mostly ValueError, `par_*` MXNetError.
 
 Shapes are the final shapes of the results; parameters of `single_*` methods broadcast to them, while array
 parameters of `par_*` methods give `shape` values for each of their elements: the result's shape is theirs
@@ -14,16 +14,17 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from tracer import distributions, engines, libm, samplers
+from tracer.ops.errors import MXNetError
 
 Shape = int | tuple[int, ...] | list[int]
 Param = float | np.ndarray
-Split = tuple[list[engines.Engine], list[int]]
+Draw = Callable[[Sequence[engines.Engine], Sequence[int], bool], np.ndarray]
 
 _MAGIC = 127
 _F32 = np.dtype(np.float32)
@@ -36,7 +37,7 @@ def size_of(shape: Shape) -> int:
 
 
 class Streams:
-    """All random state of one process. A fresh process is `Streams()`, that is, seed 0. Safe to share between threads.
+    """All random state of one process, safe to share between threads. A fresh process is `Streams()`: seed 0.
 
     >>> streams = Streams(42)
     >>> streams.single_uniform(0, 1, 2)
@@ -53,14 +54,13 @@ class Streams:
     def seed(self, seed: int, device_only: bool = False) -> None:
         """`mx.random.seed(seed)`; with `device_only`, `mx.random.seed(seed, ctx=mx.cpu())`.
 
-        The seed is taken modulo 2**32. Naming a context seeds the sequential generator with the seed itself rather
-        than 127 times it. MXNet's function raises ValueError("seed_state must be int") for anything but an integer.
+        The seed is taken modulo 2**32. Naming a context (any) seeds the sequential generator with the seed
+        itself, not 127 times it. `mx.random.seed` raises ValueError("seed_state must be int") for anything
+        but an integer, which a bool or NumPy integer is.
         """
         with self._lock:
             self._single.seed(seed if device_only else seed * _MAGIC)
             self._par.seed(seed * _MAGIC)
-
-    # -- the sequential generator ------------------------------------------------------------------------------
 
     def _noise(self, n: int) -> np.ndarray:
         """`n` float32 uniforms in [0, 1)."""
@@ -68,7 +68,11 @@ class Streams:
             return engines.uniform((self._single,), (n,), False)
 
     def single_uniform(self, low: Param, high: Param, shape: Shape, dtype: Any = _F32) -> np.ndarray:
-        """`np.random.uniform`: [low, high), float32 numbers whatever the `dtype`; low > high is allowed."""
+        """`np.random.uniform`: [low, high), float32 numbers whatever the `dtype`; low > high is allowed.
+
+        Array parameters of two dtypes raise MXNetError.
+        """
+        distributions.kind_of(low, high)
         u = self._noise(size_of(shape))
         if isinstance(low, np.ndarray) or isinstance(high, np.ndarray):
             return distributions.affine(low, high, u.reshape(shape), dtype, width=True)
@@ -80,8 +84,9 @@ class Streams:
         return _shaped(u, shape, dtype)
 
     def single_normal(self, loc: Param, scale: Param, shape: Shape, dtype: Any = _F32) -> np.ndarray:
-        """`np.random.normal`, `randn`: float32 numbers whatever the `dtype`. scale < 0 raises."""
+        """`np.random.normal`, `randn`: float32 numbers whatever the `dtype`. scale < 0 raises ValueError."""
         _check(scale, "scale < 0", strict=False)
+        distributions.kind_of(loc, scale)
         with self._lock:
             z = engines.normal_single(self._single, size_of(shape))
         if isinstance(loc, np.ndarray) or isinstance(scale, np.ndarray):
@@ -102,7 +107,7 @@ class Streams:
 
         exponential(scale), rayleigh(scale), weibull(a), pareto(a), power(a), logistic(loc, scale),
         gumbel(loc, scale), laplace(loc, scale). u may be 0: exponential and rayleigh then give infinity.
-        Raises for scale < 0 or a <= 0, except laplace, which does not look.
+        Raises ValueError for scale < 0 or a <= 0, except laplace, which does not look.
         """
         distributions.check_transformed(name, first, second)
         n = size_of(shape)
@@ -110,7 +115,11 @@ class Streams:
         return distributions.TRANSFORMS[name](u, first, second).astype(dtype, copy=False)
 
     def single_gamma(self, a: Param, scale: Param, shape: Shape, dtype: Any = _F32) -> np.ndarray:
-        """`np.random.gamma`: computed in float64. Raises unless a > 0 and scale > 0."""
+        """`np.random.gamma`: computed in float64. Raises ValueError unless a > 0 and scale > 0.
+
+        MXNet looks at an uninitialized flag after its first round, and so may draw a round too many, which
+        shifts what follows; this never does.
+        """
         _check(a, "expect shape > 0")
         _check(scale, "expect scale > 0")
         with self._lock:
@@ -132,11 +141,25 @@ class Streams:
             x, y = self.single_chisquare(dfnum, shape), self.single_chisquare(dfden, shape)
         return x * np.float32(dfden) / (y * np.float32(dfnum))
 
+    def single_multivariate_normal(self, mean: np.ndarray, cov: np.ndarray, shape: Shape) -> np.ndarray:
+        """`np.random.multivariate_normal`: mean + chol(cov) @ noise, in an array of `shape` + mean.shape.
+
+        The noise is MXNet's, the result is not: both versions multiply by the transposed factor, which gives
+        another covariance than `cov`; this gives `cov`.
+        """
+        tail = (shape,) if isinstance(shape, int) else tuple(shape)
+        noise = self.single_normal(0, 1, tail + mean.shape, mean.dtype)
+        out = mean + np.einsum("...jk,...k->...j", np.linalg.cholesky(cov), noise)
+        return out.astype(mean.dtype, copy=False)
+
     def single_bernoulli(self, prob: Param | None, logit: Param | None, shape: Shape,
                          dtype: Any = _F32) -> np.ndarray:
-        """`npx.random.bernoulli`: 1 where prob > u, or logit > log(u) - log(1 - u). prob outside [0, 1] raises."""
+        """`npx.random.bernoulli`: 1 where prob > u, or logit > log(u) - log(1 - u).
+
+        Exactly one of `prob` and `logit` is None. prob outside [0, 1] raises ValueError.
+        """
         if prob is not None and not bool(np.all((np.asarray(prob) >= 0) & (np.asarray(prob) <= 1))):
-            raise ValueError("ValueError: expect probs >= 0 && probs <= 1")
+            raise ValueError("expect probs >= 0 && probs <= 1")
         u = self._noise(size_of(shape)).reshape(shape)
         if prob is None:
             u = libm.logf(u) - libm.logf(1 - u)
@@ -147,60 +170,60 @@ class Streams:
                            shape: Shape) -> np.ndarray:
         """`np.random.multinomial`: how often each of len(pvals) outcomes came in `n` trials; int64.
 
-        A list is summed in float64, an array in its own dtype. A running sum above 1 + 1e-12 raises (a float32
-        array such as [0.1] * 10 therefore does).
+        A list is summed in float64, an array in its own dtype. A running sum above 1 + 1e-12 raises
+        MXNetError, as a float32 array of [0.1] * 10 does. (MXNet refuses a NumPy array with ValueError.)
         """
         given = isinstance(pvals, np.ndarray)
         p = np.asarray(pvals, None if given else _F64)
-        with self._lock:  # a list lies behind MXNet's uniforms, and is drawn over with them before it is copied
+        with self._lock:  # MXNet keeps a list behind its uniforms, and draws over its place too
             return distributions.multinomial_single(self._single, n, p, shape, 0 if given else len(p))
 
     def single_categorical(self, data: np.ndarray, shape: Shape, dtype: Any = np.int32) -> np.ndarray:
-        """`nd.random.multinomial` (1.9.1), `nd.random.categorical`, `nd.sample_multinomial`: indices drawn by weight.
+        """`nd.random.multinomial` of 1.9.1, `nd.random.categorical` of 2.0: weighted indices.
 
-        The last axis of `data` holds probabilities; the result has shape data.shape[:-1] + `shape`. Not normalized,
-        and an index of len(data) is possible when the sum is below 1, as in MXNet.
+        The last axis of `data` holds probabilities; the result has shape data.shape[:-1] + `shape`. They are
+        not normalized, and where they sum to less than 1 the index past the last is possible, as in MXNet.
         """
         rows = data.reshape(-1, data.shape[-1])
         u = self._noise(len(rows) * size_of(shape)).reshape(len(rows), -1)
         tail = (shape,) if isinstance(shape, int) else tuple(shape)
         return distributions.categorical(rows, u).astype(dtype).reshape(data.shape[:-1] + tail)
 
-    def single_choice(self, n: int, shape: Shape, replace: bool = True, p: np.ndarray | None = None) -> np.ndarray:
+    def single_choice(self, n: int, shape: Shape, replace: bool = True,
+                      p: np.ndarray | None = None) -> np.ndarray:
         """`np.random.choice`: int64 indices below `n`; of an array, take these. `p` is an array of weights.
 
-        MXNet checks nothing: without replacement, more than `n` draws, and weights that do not sum to 1, are undefined
-        there; here the former raises.
+        `p` works as in 1.9.1 (2.0 ignores it unless it chooses from an array). n < 1, which kills MXNet's
+        process, and too many draws without replacement, for which it gives up on memory, raise MXNetError.
         """
-        if not replace and size_of(shape) > n:
-            raise ValueError("Cannot take a larger sample than population when 'replace=False'")
+        if n < 1 or (not replace and size_of(shape) > n):
+            raise MXNetError(f"cannot choose {size_of(shape)} of {n} with replace={replace}")
         with self._lock:
             return distributions.choice(self._single, n, size_of(shape), replace, p).reshape(shape)
 
-    def single_permutation(self, n: int, rows: bool = False, item_size: int = 4) -> np.ndarray:
-        """The order in which a shuffle leaves `n` elements (or `rows` of an array with several axes).
+    def single_permutation(self, n: int, rows: bool = False) -> np.ndarray:
+        """The order in which a shuffle leaves `n` elements, or `rows` of an array with several axes.
 
-        `item_size`, the bytes of one element, matters above 2**18 bytes, where MXNet shuffles by bins.
+        From 2**19 bytes of one axis on this is what 1.9.1 does; 2.0 then shuffles in bins.
         """
         with self._lock:
-            if rows:
-                return distributions.shuffle_rows(self._single, n)
-            return distributions.shuffle_flat(self._single, n, item_size)
+            return (distributions.shuffle_rows if rows else distributions.shuffle_flat)(self._single, n)
 
     def single_shuffle(self, array: np.ndarray) -> np.ndarray:
-        """`nd.random.shuffle(array)`, `np.random.shuffle(array)` (which writes it back): along the first axis."""
-        return array[self.single_permutation(len(array), array.ndim > 1, array.itemsize)]
-
-    # -- the parallel generators -------------------------------------------------------------------------------
+        """`nd.random.shuffle(array)`; `np.random.shuffle(array)` writes it back. Along the first axis."""
+        return array[self.single_permutation(len(array), array.ndim > 1)]
 
     def par_uniform(self, low: Param, high: Param, shape: Shape, dtype: Any = _F32) -> np.ndarray:
-        """`nd.random.uniform`: [low, high); float64 draws have 64 random bits. low > high raises."""
+        """`nd.random.uniform`: [low, high); float64 draws have 64 random bits. low > high raises MXNetError.
+
+        Array parameters are not checked; arrays of two shapes raise MXNetError.
+        """
         double = np.dtype(dtype) != _F32  # float16 too is computed in float64
         if isinstance(low, np.ndarray) or isinstance(high, np.ndarray):
-            return self._per_element(lambda split: engines.uniform(split[0], split[1], double), (low, high), shape, dtype, True)
+            return self._per_element(engines.uniform, double, (low, high), shape, dtype, True)
         first, last = np.float32(low), np.float32(high)
-        if first > last:
-            raise ValueError("low must be less or equal to high in uniform distribution")
+        if not first <= last:
+            raise MXNetError("low must be less or equal to high in uniform distribution")
         with self._lock:
             u = engines.uniform(*self._par.split(size_of(shape)), double)
         if first != 0 or last != 1:
@@ -209,12 +232,12 @@ class Streams:
         return _shaped(u, shape, dtype)
 
     def par_normal(self, loc: Param, scale: Param, shape: Shape, dtype: Any = _F32) -> np.ndarray:
-        """`nd.random.normal`, `randn`: scale <= 0 raises (array parameters are not checked)."""
+        """`nd.random.normal`, `randn`: scale <= 0 raises MXNetError (array parameters are not checked)."""
         double = np.dtype(dtype) != _F32
         if isinstance(loc, np.ndarray) or isinstance(scale, np.ndarray):
-            return self._per_element(lambda split: engines.normal_par(split[0], split[1], double), (loc, scale), shape, dtype)
+            return self._per_element(engines.normal_par, double, (loc, scale), shape, dtype)
         if not scale > 0:
-            raise ValueError("scale parameter in gaussian has to be positive")
+            raise MXNetError("scale parameter in gaussian has to be positive")
         with self._lock:
             z = engines.normal_par(*self._par.split(size_of(shape)), double)
         if loc != 0 or scale != 1:
@@ -222,26 +245,28 @@ class Streams:
             z += np.float32(loc)
         return _shaped(z, shape, dtype)
 
-    def _per_element(self, draw: Callable[[Split], np.ndarray], params: tuple[Param, Param], shape: Shape, dtype: Any,
+    def _per_element(self, draw: Draw, double: bool, params: tuple[Param, Param], shape: Shape, dtype: Any,
                      width: bool = False) -> np.ndarray:
         """`shape` draws for each element of the parameter arrays, scaled and shifted by them."""
         first, second = params
-        if not (isinstance(first, np.ndarray) and isinstance(second, np.ndarray) and first.shape == second.shape):
-            raise ValueError("Distribution parameters must all have the same type: arrays of one shape, or numbers")
+        if not (isinstance(first, np.ndarray) and isinstance(second, np.ndarray)):
+            raise AssertionError("Distribution parameters must all have the same type")
+        if first.shape != second.shape:
+            raise MXNetError(f"Distribution parameters differ in shape: {first.shape} and {second.shape}")
         with self._lock:
-            raw = draw(self._par.split(first.size * size_of(shape)))
+            raw = draw(*self._par.split(first.size * size_of(shape)), double)
         column = (first.size, 1)
-        out = distributions.affine(first.reshape(column), second.reshape(column), raw.reshape(first.size, -1), dtype,
-                                   width)
+        out = distributions.affine(first.reshape(column), second.reshape(column),
+                                   raw.reshape(first.size, size_of(shape)), dtype, width)
         return out.reshape(first.shape + ((shape,) if isinstance(shape, int) else tuple(shape)))
 
     def par_randint(self, low: int, high: int, shape: Shape, dtype: Any = np.int32) -> np.ndarray:
         """`nd.random.randint`, `np.random.randint`: [low, high), int32 or int64.
 
-        low > high raises; low == high, which kills MXNet's process, raises too.
+        low > high raises MXNetError; so does low == high, which kills MXNet's process.
         """
         if low >= high:
-            raise ValueError("low must be less or equal to high in uniform distribution")
+            raise MXNetError("low must be less or equal to high in uniform distribution")
         with self._lock:
             raw = engines.words(*self._par.split(size_of(shape)), 2)
         wide = (raw[0::2] << np.uint64(31)) + raw[1::2]
@@ -252,7 +277,8 @@ class Streams:
 
         exponential(lam), gamma(alpha, beta), poisson(lam), negative_binomial(k, p),
         generalized_negative_binomial(mu, alpha), binomial(n, p).
-        Negative parameters raise, and for exponential and gamma zero ones; array parameters are not checked.
+        Negative parameters raise MXNetError, and for exponential and gamma zero ones do too; array parameters
+        are not checked. Only gamma computes in float64 for that dtype; exponential always does.
         """
         arrays = isinstance(params[0], np.ndarray)
         if not arrays:
@@ -271,19 +297,24 @@ class Streams:
         """
         each = size_of(shape)
         with self._lock:
-            counts = samplers.multinomial(self._par.split(n.size * each), n.ravel(), p.reshape(n.size, -1), each)
+            split = self._par.split(n.size * each)
+            counts = samplers.multinomial(split, n.ravel(), p.reshape(n.size, -1), each)
         tail = (shape,) if isinstance(shape, int) else tuple(shape)
         return counts.reshape((*n.shape, *tail, p.shape[-1])).astype(dtype)
 
     def dropout_mask(self, p: float, shape: Shape, dtype: Any = _F32, strict: bool = False) -> np.ndarray:
         """What Dropout multiplies its input by: 0 or 1 / (1 - p), in `dtype`.
 
-        `strict` is how MXNet draws with `axes`: the mask then has size 1 along those axes. With p = 0 MXNet draws
-        nothing, and nor must the caller; p outside [0, 1] is refused when the operator is made.
+        `strict` is how MXNet draws with `axes`: the mask then has size 1 along those axes. With p = 0 MXNet
+        draws nothing, and nor must the caller; with p = 1 the mask is NaN where MXNet's is. p outside [0, 1]
+        raises MXNetError.
         """
+        if not 0 <= p <= 1:
+            raise MXNetError(f"value {p} for Parameter p exceed bound [0,1]")
         keep = np.float32(1) - np.float32(p)
         with self._lock:
-            u = engines.uniform(*self._par.split(size_of(shape)), np.dtype(dtype) != _F32).astype(_F32, copy=False)
+            u = engines.uniform(*self._par.split(size_of(shape)), np.dtype(dtype) != _F32)
+        u = u.astype(_F32, copy=False)
         with np.errstate(divide="ignore", invalid="ignore"):
             mask = (u < keep if strict else u <= keep) * (np.float32(1) / keep)
         return _shaped(mask, shape, dtype)
@@ -298,4 +329,4 @@ def _check(value: Param, message: str, strict: bool = True) -> None:
     """Raise unless every element of `value` is positive (or, not `strict`, at least not negative)."""
     low = value.min(initial=math.inf) if isinstance(value, np.ndarray) else value
     if low < 0 or (strict and low == 0):
-        raise ValueError("ValueError: " + message)
+        raise ValueError(message)

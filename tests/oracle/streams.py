@@ -1,8 +1,11 @@
-"""Asks a real MXNet for its random numbers: `python tests/oracle/streams.py OUT.json` under MXNet 1.9.1 or 2.0.
+"""Asks a real MXNet, 1.9.1 or 2.0, for its random numbers: `python tests/oracle/streams.py OUT.json`.
 
-Each program starts from a seed (None: a fresh process) and makes its calls in order; of each result the dtype, shape
-and a digest are kept, and the values themselves when they are few. Run it under both versions and give the two files to
-`python tests/oracle/streams.py --merge A.json B.json OUT.json`: answers on which both agree are stored once.
+Each program starts from a seed (None: a fresh process) and makes its calls in order; of each result a hash
+and the first and last value are kept. Run it under both versions and give the two files, 1.9.1's first, to
+`python tests/oracle/streams.py --merge A.json B.json tests/data/streams.json`.
+
+Every program but the fresh one runs five times, and the most frequent answers count: np.random.gamma and what
+is made of it read an uninitialized flag, which now and then costs them a round more.
 """
 import hashlib
 import json
@@ -76,7 +79,8 @@ def programs():
 def alone(name, seed, calls):
     """Each call twice in a program of its own, and what the generators give after it."""
     for call in calls:
-        yield name, seed, [call, call, ["np.random.uniform", {"size": 1}], ["nd.random.uniform", {"shape": 1}]]
+        after = [["np.random.uniform", {"size": 1}], ["nd.random.uniform", {"shape": 1}]]
+        yield name, seed, [call, call] + after
 
 
 def many():
@@ -87,20 +91,34 @@ def many():
             ["np.random.uniform", {"low": array([0, 1, 2]), "high": array([1, 3, 7])}],
             ["np.random.uniform", {"low": array([0, 1, 2]), "high": 9, "size": [4, 3]}],
             ["np.random.uniform", {"low": -1.5, "high": array([[0], [1]]), "size": [2, 3]}],
-            ["np.random.uniform", {"low": array([0, 1], "float64"), "high": array([1, 3], "float64"), "size": [3, 2]}],
+            ["np.random.uniform", {"low": array([0, 1], "float64"), "high": array([1, 3], "float64"),
+                                   "size": [3, 2]}],
+            ["np.random.uniform", {"low": array([0, 1], "int64"), "high": array([5, 9], "int64")}],
+            ["np.random.uniform", {"low": array([0.3, 1], "float16"), "high": array([5.7, 9], "float16")}],
+            ["np.random.normal", {"loc": array([0.3, 1], "float16"), "scale": array([5.7, 9], "float16")}],
             ["np.random.uniform", {"low": array([0, 1], "int32"), "high": 3.7, "size": [3, 2]}],
             ["np.random.normal", {"loc": array([0, 10, 20]), "scale": array([1, 0.1, 2])}],
             ["np.random.normal", {"loc": array([0, 10, 20]), "scale": 0.5, "size": [2, 3]}],
             ["np.random.normal", {"loc": 3, "scale": array([1, 0.1, 2], "float64"), "dtype": "float64"}],
             ["nd.random.uniform", {"low": array([0, 1, 2]), "high": array([1, 3, 7])}],
             ["nd.random.uniform", {"low": array([0, 1, 2]), "high": array([1, 3, 7]), "shape": [50]}],
-            ["nd.random.uniform", {"low": array([0, 1], "float64"), "high": array([1, 3], "float64"), "shape": 2}],
+            ["nd.random.uniform", {"low": array([0, 1], "float64"), "high": array([1, 3], "float64"),
+                                   "shape": 2}],
             ["nd.random.normal", {"loc": array([0, 1, 2]), "scale": array([1, 3, 7]), "shape": [50, 2]}],
             ["nd.random.exponential", {"scale": array([1, 3, 7]), "shape": [50]}],
             ["nd.random.gamma", {"alpha": array([1, 0.3, 7]), "beta": array([1, 3, 7]), "shape": [50]}],
             ["nd.random.poisson", {"lam": array([1, 3, 70]), "shape": [50]}],
             ["np.random.exponential", {"scale": array([1, 3, 7])}],
             ["np.random.gamma", {"shape": array([1, 0.3, 7]), "size": [2, 3]}],
+            ["np.random.weibull", {"a": array([1, 0.3, 7]), "size": [2, 3]}],
+            ["np.random.pareto", {"a": array([1, 0.3, 7]), "size": [2, 3]}],
+            ["np.random.power", {"a": array([1, 0.3, 7]), "size": [2, 3]}],
+            ["np.random.rayleigh", {"scale": array([1, 0.3, 7]), "size": [2, 3]}],
+            ["np.random.logistic", {"loc": array([1, 0.3, 7]), "scale": 2, "size": [2, 3]}],
+            ["np.random.gumbel", {"loc": array([1, 0.3, 7]), "scale": 2, "size": [2, 3]}],
+            ["np.random.laplace", {"loc": array([1, 0.3, 7]), "scale": 2, "size": [2, 3]}],
+            ["npx.random.bernoulli", {"prob": array([0.5, 0.3, 1]), "size": [2, 3]}],
+            ["np.random.choice", {"a": 200, "size": 50, "replace": False, "p": array([0.005] * 200)}],
         ])
         for n in (1, 7, 3000):
             yield from alone("single", seed, [
@@ -157,8 +175,8 @@ def ask(mx, name, arguments):
     space, function = name.rsplit(".", 1)
     numpy = space.startswith("np")
     kind = mx.np if numpy else mx.nd
-    given = {k: kind.array(v["array"], dtype=v["dtype"]) if isinstance(v, dict) else tuple(v) if isinstance(v, list)
-             else v for k, v in arguments.items()}
+    given = {k: kind.array(v["array"], dtype=v["dtype"]) if isinstance(v, dict)
+             else tuple(v) if isinstance(v, list) else v for k, v in arguments.items()}
     if name == "nd.Dropout":
         data = mx.nd.ones(given.pop("shape"), dtype=given.pop("dtype", "float32"))
         with mx.autograd.record():
@@ -186,10 +204,10 @@ def ask(mx, name, arguments):
 
 
 def digest(a):
-    out = {"dtype": str(a.dtype), "shape": list(a.shape), "sha": hashlib.sha256(a.tobytes()).hexdigest()[:16]}
-    flat = a.ravel()
-    out["values"] = (flat if flat.size <= 3 else flat[[0, 1, -1]]).tolist()
-    return out
+    """[hash of dtype, shape and bytes; first value; last value]"""
+    text = f"{a.dtype} {a.shape} ".encode()
+    ends = [float(f"{float(v):.9g}") for v in a.ravel()[[0, -1]]] if a.size else []
+    return [hashlib.sha256(text + a.tobytes()).hexdigest()[:12]] + ends
 
 
 def every():
@@ -197,39 +215,50 @@ def every():
     yield from many()
 
 
-def main(out, full):
+def answer(mx, seed, calls):
+    """The digests of one run of a program; None if this version lacks or refuses one of its calls."""
+    if seed is not None:
+        mx.random.seed(seed)
+    results = []
+    for function, arguments in calls:
+        try:
+            a = ask(mx, function, arguments)
+        except mx.MXNetError:
+            a = None
+        if a is None:
+            return None
+        results.append(digest(a))
+    return results
+
+
+def main(out):
     import mxnet as mx
 
     answers = []
-    for name, seed, calls in every():
-        if seed is not None:
-            mx.random.seed(seed)
-        results = []
-        for function, arguments in calls:
-            try:
-                a = ask(mx, function, arguments)
-            except Exception as error:  # recorded, so that a refused call is visible
-                results.append({"error": type(error).__name__, "message": str(error)[:200]})
-                continue
-            results.append(None if a is None else dict(digest(a), **({"all": a.tolist()} if full else {})))
-        answers.append({"name": name, "seed": seed, "calls": calls, "results": results})
+    for _, seed, calls in every():
+        tries = [answer(mx, seed, calls) for _ in range(1 if seed is None else 5)]
+        answers.append(max(tries, key=tries.count))
     with open(out, "w") as f:
-        json.dump({"version": mx.__version__, "answers": answers}, f)
+        json.dump([mx.__version__, answers], f)
 
 
 def merge(first, second, out):
+    """One answer a program: where the versions differ, 2.0's for np programs and 1.9.1's for nd programs."""
     with open(first) as f, open(second) as g:
-        a, b = json.load(f), json.load(g)
-    for one, two in zip(a["answers"], b["answers"]):
-        assert one["calls"] == two["calls"] and one["seed"] == two["seed"]
-        one["results"] = [x if x == y else {a["version"]: x, b["version"]: y}
-                          for x, y in zip(one["results"], two["results"])]
+        (old, a), (new, b) = json.load(f), json.load(g)
+    lines = []
+    for (_, _, calls), one, two in zip(every(), a, b):
+        function, arguments = calls[0]
+        newer = function.startswith("np") and not (function == "np.random.choice" and "p" in arguments)
+        use = two if one is None or (newer and two is not None) else one
+        version = "both" if one == two else new if use is two else old
+        lines.append(json.dumps([version, use], separators=(",", ":")))
     with open(out, "w") as f:
-        f.write('[\n' + ",\n".join(json.dumps(x, separators=(",", ":")) for x in a["answers"]) + "\n]\n")
+        f.write("[\n" + ",\n".join(lines) + "\n]\n")
 
 
 if __name__ == "__main__":
     if sys.argv[1] == "--merge":
         merge(*sys.argv[2:])
     else:
-        main(sys.argv[1], "--full" in sys.argv)
+        main(sys.argv[1])

@@ -7,6 +7,7 @@ tests/oracle/semantics.py asked for them. Where tracer means to differ the case 
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections import Counter
 from pathlib import Path
@@ -17,7 +18,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent / "oracle"))
 
 import semantics
-from semantics_cases import DATA, FLAVOURS, cases_of
+from semantics_cases import DATA, FLAVOURS, Case, cases_of
 
 STORED = {flavour: json.loads((DATA / f"semantics_{flavour}.json").read_text()) for flavour in FLAVOURS}
 ANSWERS = {flavour: dict(stored["answers"]) for flavour, stored in STORED.items()}
@@ -27,11 +28,11 @@ RELATIVE = {"float16": 2e-3, "float32": 2e-5, "float64": 1e-9}
 ABSOLUTE = {"float16": 1e-3, "float32": 1e-6, "float64": 1e-12}
 
 
-def ids() -> list[str]:
+def ids(chosen: list[tuple[str, Case]]) -> list[str]:
     """The tests' names: flavour, group, number in the group, and the case's last line."""
     seen: Counter[tuple[str, str]] = Counter()
     names = []
-    for flavour, case in ANSWERED:
+    for flavour, case in chosen:
         seen[flavour, case.group] += 1
         number = seen[flavour, case.group]
         names.append(f"{flavour}-{case.group}-{number}-{case.source.splitlines()[-1]}")
@@ -90,11 +91,33 @@ def mx():
     tracer.npx.reset_np()
 
 
-@pytest.mark.parametrize(("flavour", "case"), ANSWERED, ids=ids())
-def test_case(mx, flavour, case):
+def check(mx, flavour: str, case: Case) -> None:
+    """Ask tracer one case and assert its answer."""
     answer = semantics.evaluate(case.source, semantics.namespace(mx, flavour))
     compare(answer, case.ours or ANSWERS[flavour][case.source], strict=case.group == "repr")
     assert case.phrase in answer.get("message", "")
+
+
+def pairs(generated: bool):
+    """Parametrizes a test with the cases of the tables, or with those generated for each pair of dtypes."""
+    chosen = [(flavour, case) for flavour, case in ANSWERED if case.answer_only == generated]
+    return pytest.mark.parametrize(("flavour", "case"), chosen, ids=ids(chosen))
+
+
+def sampled_when_compiled(test):
+    """Each pair of dtypes is a kernel of its own: where all are compiled a sample will do."""
+    return pytest.mark.sweep(sample=150)(test) if os.environ.get("TRACER_JIT") == "always" else test
+
+
+@pairs(generated=False)
+def test_case(mx, flavour, case):
+    check(mx, flavour, case)
+
+
+@sampled_when_compiled
+@pairs(generated=True)
+def test_dtypes(mx, flavour, case):
+    check(mx, flavour, case)
 
 
 def test_every_case_has_an_answer():

@@ -1,14 +1,17 @@
 """Elementary functions that are emitted inside the calling loop and vectorize with it.
 
-`INTRINSICS[name]` is a Numba intrinsic for float32 or float64 scalars (two arguments must agree in type); calling it in
-a kernel emits its instructions there: no symbol, no call, no branch. `NUMPY[name]` runs the same text on NumPy arrays.
+`INTRINSICS[name]` is a Numba intrinsic for float32 or float64 scalars (the arguments must agree in type);
+calling it in a kernel emits its instructions there: no symbol, no call, no branch. `NUMPY[name]` runs the
+same text on NumPy arrays (float16 is computed in float32, and rounded). A function's docstring states its
+largest error in units in the last place.
 
 >>> float(NUMPY["sigmoid"](0.0))
 0.5
 """
 from __future__ import annotations
 
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numba.core import types
@@ -23,46 +26,55 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
         exponential.exp, exponential.exp2, exponential.expm1, exponential.sinh, exponential.cosh,
         exponential.tanh, exponential.sigmoid, exponential.erf,
         logarithm.log, logarithm.log1p, logarithm.log2, logarithm.log10,
+        logarithm.softplus, logarithm.log_sigmoid,
         power.pow, trigonometric.sin, trigonometric.cos, trigonometric.tan,
         basic.sqrt, basic.rsqrt, basic.rint, basic.floor, basic.ceil, basic.trunc, basic.fabs, basic.copysign,
-        basic.maximum, basic.minimum, basic.fadd_reassoc, basic.fmul_reassoc,
+        basic.maximum, basic.minimum, basic.select,
+        basic.fadd_reassoc, basic.fmul_reassoc, basic.max_acc, basic.min_acc,
     )
 }
 
 
 def _intrinsic(name: str, function: Callable[..., Any]) -> Any:
-    """A Numba intrinsic that emits `function` for one or two floats of one type."""
+    """A Numba intrinsic that emits `function`; types that it does not take are a typing error."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         m = LlvmMachine(builder)
         return function(m, *(Lane(m, a) for a in args)).value
 
-    def accepts(*args: Any) -> Any:
+    def accept(*args: Any) -> Any:
         if args[0] in (types.float32, types.float64) and all(a == args[0] for a in args):
             return args[0](*args), codegen
         return None
 
-    if function.__code__.co_argcount == 2:
-        def typing(typingctx, x):
-            return accepts(x)
-    else:
-        def typing(typingctx, x, y):
-            return accepts(x, y)
-    typing.__name__ = typing.__qualname__ = name
-    typing.__doc__ = function.__doc__
-    return intrinsic(typing)
+    def one(typingctx: Any, x: Any) -> Any:
+        return accept(x)
+
+    def two(typingctx: Any, x: Any, y: Any) -> Any:
+        return accept(x, y)
+
+    def pick(typingctx: Any, condition: Any, a: Any, b: Any) -> Any:
+        numbers = (types.Float, types.Integer, types.Boolean)
+        if condition == types.boolean and a == b and isinstance(a, numbers):
+            return a(condition, a, b), codegen
+        return None
+
+    typer = {1: one, 2: two, 3: pick}[function.__code__.co_argcount - 1]
+    typer.__name__ = typer.__qualname__ = name
+    typer.__doc__ = function.__doc__
+    return intrinsic(typer)
 
 
 def _numpy(function: Callable[..., Any]) -> Callable[..., Any]:
-    """`function` over arrays of one float type; float16 is computed in float32, and rounded."""
+    """`function` over arrays of one float type."""
 
     def run(*args: Any) -> Any:
         arrays = [np.asarray(a) for a in args]
-        dtype = arrays[0].dtype
-        lanes = [np.atleast_1d(a.astype(np.float32) if dtype == np.float16 else a) for a in arrays]
+        dtype = arrays[-1].dtype
+        lanes = [np.atleast_1d(a.astype(np.float32) if a.dtype == np.float16 else a) for a in arrays]
         with np.errstate(all="ignore"):
-            y = function(NumpyMachine(), *lanes)
-        return y.astype(dtype).reshape(np.broadcast_shapes(*(a.shape for a in arrays)))
+            y = function(NumpyMachine(), *lanes).astype(dtype)
+        return y.reshape(np.broadcast_shapes(*(a.shape for a in arrays)))
 
     run.__name__ = function.__name__
     run.__doc__ = function.__doc__

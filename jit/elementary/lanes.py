@@ -1,11 +1,12 @@
 """Two machines that run the same text: NumPy arrays, and scalar LLVM values that the loop vectorizer widens.
 
-An elementary function is a plain Python function `f(m, x, ...)`. Its lanes (`x`) carry ordinary operators (`+ - * /`,
-comparisons, and `+ - & | ^ << >>` on integer lanes); everything else is a method of the machine `m`. A Python number
-beside a lane takes the lane's type. Integer lanes are as wide as the float lanes they were taken from.
+An elementary function is a plain Python function `f(m, x, ...)`. Its lanes (`x`) carry ordinary operators:
+`+ - * /` and comparisons, on integer lanes `+ - & | ^ << >>`, on conditions `& |`. Everything else is a
+method of the machine `m`. A Python number beside a lane takes the lane's type. Integer lanes are as wide as
+the float lanes they were taken from.
 
-Control flow does not exist: `m.select` picks between two values that were both computed, so that a loop over the
-function has no branch and can be vectorized.
+Control flow does not exist: `m.select` picks between two values that were both computed, so that a loop over
+the function has no branch and can be vectorized.
 """
 from __future__ import annotations
 
@@ -13,6 +14,8 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
+from llvmlite.binding import llvm_version_info
+from llvmlite.ir.instructions import FastMathFlags
 
 F32, F64 = ir.FloatType(), ir.DoubleType()
 I1, I32, I64 = ir.IntType(1), ir.IntType(32), ir.IntType(64)
@@ -25,10 +28,13 @@ _FLOAT_OF = {I32: F32, I64: F64}
 _SHIELD = ("afn",)
 
 
-class _NoFlags(set):
+class _ClosedFlags(FastMathFlags):
     """The fast-math flags of a call, closed to Numba's attempt to add some (see `_SHIELD`)."""
 
-    def add(self, element: Any) -> None:
+    def __init__(self, *flags: str) -> None:
+        self.update(flags)
+
+    def add(self, name: Any) -> None:
         pass
 
 
@@ -114,6 +120,12 @@ class NumpyMachine:
 
     def mul_reassoc(self, a: Any, b: Any) -> Any:
         return a * b
+
+    def max_reduction(self, a: Any, b: Any) -> Any:
+        return np.maximum(a, b)
+
+    def min_reduction(self, a: Any, b: Any) -> Any:
+        return np.minimum(a, b)
 
 
 class Lane:
@@ -224,12 +236,12 @@ class LlvmMachine:
     def _type(self, *values: Any) -> ir.Type:
         return next(v.value.type for v in values if isinstance(v, Lane))
 
-    def _call(self, name: str, *args: Any) -> Lane:
+    def _call(self, name: str, *args: Any, flags: tuple[str, ...] = ()) -> Lane:
         type_ = self._type(*args)
-        module = self.builder.module
-        function = module.declare_intrinsic(f"llvm.{name}", [type_], ir.FunctionType(type_, [type_] * len(args)))
+        signature = ir.FunctionType(type_, [type_] * len(args))
+        function = self.builder.module.declare_intrinsic(f"llvm.{name}", [type_], signature)
         call = self.builder.call(function, [self.raw(a, type_) for a in args])
-        call.fastmath = _NoFlags()
+        call.fastmath = _ClosedFlags(*flags)
         return Lane(self, call)
 
     def bits(self, x: Lane) -> int:
@@ -290,3 +302,15 @@ class LlvmMachine:
 
     def mul_reassoc(self, a: Lane, b: Lane) -> Lane:
         return Lane(self, self.builder.fmul(a.value, b.value, flags=("reassoc", "nsz", "contract")))
+
+    def max_reduction(self, a: Lane, b: Lane) -> Lane:
+        """The larger, or a NaN, in the one form whose reduction LLVM vectorizes (from version 18 on)."""
+        if llvm_version_info[0] >= 18:
+            return self._call("maximum", a, b, flags=("nsz",))
+        return self.select(a != a, a, self.select(a > b, a, b))
+
+    def min_reduction(self, a: Lane, b: Lane) -> Lane:
+        """The smaller, or a NaN; see `max_reduction`."""
+        if llvm_version_info[0] >= 18:
+            return self._call("minimum", a, b, flags=("nsz",))
+        return self.select(a != a, a, self.select(a < b, a, b))

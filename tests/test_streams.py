@@ -1,6 +1,7 @@
 """The random streams against the answers of real MXNet 1.9.1 and 2.0 (tests/oracle/streams.py asked them)."""
 import importlib.util
 import json
+import math
 import threading
 from itertools import groupby
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tracer import libm
+from tracer import distributions, libm
 from tracer.ops.errors import MXNetError
 from tracer.streams import Streams, size_of
 
@@ -136,6 +137,13 @@ def test_reseeding_forgets_words_looked_at():
     streams.seed(3)
     again = streams.single_normal(0, 1, 5), streams.par_normal(0, 1, 500)
     assert all((a == b).all() for a, b in zip(first, again, strict=True))
+
+
+def test_remainder_is_cs():
+    values = np.array([-7, -6, 0, 5, 6, 7, 2**63 - 1, -(2**63), -(2**63) + 1])
+    assert distributions.remainder(values, 3).tolist() == [int(math.fmod(v, 3)) if abs(v) < 9 else
+                                                           (abs(v) % 3) * (1 if v > 0 else -1)
+                                                           for v in values.tolist()]
 
 
 def test_large_shuffle():

@@ -35,6 +35,16 @@ def rounded(values: np.ndarray, dtype: Any) -> np.ndarray:
     return values.astype(dtype, copy=False)
 
 
+def remainder(values: np.ndarray, divisor: int) -> np.ndarray:
+    """C's `values % divisor` of int64, of the value's sign. NumPy vectorizes only the division."""
+    out = values // divisor
+    out *= -divisor
+    out += values
+    if values.size and values.min() < 0:
+        out[(values < 0) & (out > 0)] -= divisor
+    return out
+
+
 def affine(first: Param, second: Param, raw: np.ndarray, dtype: Any, width: bool = False) -> np.ndarray:
     """first + raw * second, or with `width` first + raw * (second - first), where a parameter is an array.
 
@@ -44,7 +54,9 @@ def affine(first: Param, second: Param, raw: np.ndarray, dtype: Any, width: bool
     shift, scale = np.asarray(first).astype(kind), np.asarray(second).astype(kind)
     if width:
         scale = scale - shift
-    if kind.kind in "iu":
+    if kind == _F64:
+        raw = raw.astype(_F64)  # said aloud, as NumPy 1 lets float64 of no dimension stay float32
+    elif kind.kind in "iu":
         shift, scale = shift.astype(raw.dtype), scale.astype(raw.dtype)
     product = raw * scale
     if kind == np.float16:  # a half times anything is a half in MXNet

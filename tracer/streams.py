@@ -269,8 +269,9 @@ class Streams:
             raise MXNetError("low must be less or equal to high in uniform distribution")
         with self._lock:
             raw = engines.words(*self._par.split(size_of(shape)), 2)
-        wide = (raw[0::2] << np.uint64(31)) + raw[1::2]
-        return _shaped(np.fmod(wide.view(np.int64), high - low) + low, shape, dtype)
+        wide = raw[0::2] << np.uint64(31)
+        wide += raw[1::2]
+        return _shaped(distributions.remainder(wide.view(np.int64), high - low) + low, shape, dtype)
 
     def par_sample(self, name: str, params: tuple[Param, ...], shape: Shape, dtype: Any = _F32) -> np.ndarray:
         """`nd.random.NAME`, one value after the other (some microseconds each):

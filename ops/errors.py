@@ -5,6 +5,10 @@ class MXNetError(RuntimeError):
     """What MXNet's engine raises: mismatched shapes or dtypes, misuse of autograd, failures of an operator."""
 
 
+class BroadcastError(MXNetError, ValueError):
+    """A value that does not fit the place it is written to: MXNetError in `mx.np`, ValueError in `mx.nd`."""
+
+
 class CannotCompile(Exception):
     """A part of a program has no native form: `reason` says why, `node` where. The interpreter takes it."""
 

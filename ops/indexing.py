@@ -6,11 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from .arithmetic import cast, like, where
 from .aval import Aval, Shape, aval
+from .errors import BroadcastError
 from .families import call
-from .movement import _as_slices, slice_, unbroadcast
+from .movement import broadcast_to, reshape, slice_, slice_key, unbroadcast
 from .node import Node
-
+from .public import Nodes, Operand, public
 
 #: (start, count, step) along each axis
 Spec = tuple[tuple[int, int, int], ...]
@@ -20,7 +22,7 @@ Spec = tuple[tuple[int, int, int], ...]
 
 def _place_ref(g: Any, shape: Shape, spec: Spec) -> Any:
     out = np.zeros(shape, g.dtype)
-    out[_as_slices(spec)] = g
+    out[slice_key(spec)] = g
     return out
 
 
@@ -41,14 +43,11 @@ def place(g: Node, shape: Shape, spec: Spec) -> Node:
 
 def _update_ref(x: Any, value: Any, spec: Spec) -> Any:
     out = np.array(x)
-    out[_as_slices(spec)] = value
+    out[slice_key(spec)] = value
     return out
 
 
 def _update_vjp(g: Node, node: Node) -> tuple[Node, Node]:
-    from .arithmetic import like
-    from .movement import broadcast_to
-
     x, value = node.inputs
     (spec,) = node.attrs
     region = slice_(g, spec)
@@ -85,7 +84,7 @@ def _key(indices: tuple[Any, ...], template: Template) -> tuple:
         elif entry[0] == "n":
             out.append(None)
         else:
-            out.append(_as_slices((entry[1:],))[0])
+            out.append(slice_key((entry[1:],))[0])
     return tuple(out)
 
 
@@ -157,8 +156,6 @@ def _put_ref(x: Any, value: Any, *rest: Any) -> Any:
 
 
 def _put_vjp(g: Node, node: Node) -> tuple[Node | None, ...]:
-    from .arithmetic import like
-
     x, value, *indices = node.inputs
     (template,) = node.attrs
     region = gather(g, tuple(indices), template)
@@ -193,3 +190,61 @@ def put_mask(x: Node, mask: Node, value: Node) -> Node:
     return _put_mask(x, mask, value)
 
 
+# ---- what x[key] and x[key] = value record (tracer/indexing.py makes the static parts from the key) ---------------
+
+def _fit(value: Node, dtype: np.dtype, shape: Shape) -> Node:
+    """`value` converted to `dtype` and broadcast to `shape`, leading axes of size 1 dropped as NumPy does."""
+    value = cast(value, dtype)
+    if value.shape == shape or value.ndim == 0:
+        return value
+    lead = max(value.ndim - len(shape), 0)
+    fitted = reshape(value, value.shape[lead:]) if set(value.shape[:lead]) <= {1} else value
+    if lead and fitted is value or any(d not in (1, n) for d, n in zip(fitted.shape[::-1], shape[::-1])):
+        raise BroadcastError(f"could not broadcast input array from shape {value.shape} into shape {shape}")
+    return fitted
+
+
+@public("index.read_slice")
+def read_slice(x: Node, spec, shape) -> Node:
+    """The slice `spec` of `x`, under the shape that the key gives it."""
+    return reshape(slice_(x, spec), shape)
+
+
+@public("index.write_slice")
+def write_slice(x: Node, value: Operand, spec, shape) -> Node:
+    """`x` with the slice `spec`, which the key shows as `shape`, replaced by `value`."""
+    value = _fit(value, x.dtype, shape)
+    region = tuple(count for _, count, _ in spec)
+    if value.ndim and region != shape:
+        value = reshape(broadcast_to(value, shape), region)
+    if all(start == 0 and step == 1 and count == n for (start, count, step), n in zip(spec, x.shape)):
+        return broadcast_to(value, x.shape)
+    return update(x, value, spec)
+
+
+@public("index.read_gather")
+def read_gather(arrays: Nodes, template) -> Node:
+    """`x[key]` for arrays (x, index, index, ...), the indices standing in `template`'s places."""
+    x, *indices = arrays
+    return gather(x, tuple(cast(i, "int64") for i in indices), template)
+
+
+@public("index.write_put")
+def write_put(arrays: Nodes, template) -> Node:
+    """`x` with `x[key]` replaced, for arrays (x, value, index, index, ...)."""
+    x, value, *indices = arrays
+    places = tuple(cast(i, "int64") for i in indices)
+    return put(x, _fit(value, x.dtype, gather(x, places, template).shape), places, template)
+
+
+@public("index.write_mask")
+def write_mask(x: Node, mask: Node, value: Operand) -> Node:
+    """`x` with `value` written where `mask`, which covers leading axes of `x`, holds."""
+    value = cast(value, x.dtype)
+    rest = x.shape[mask.ndim:]
+    if value.ndim <= len(rest):
+        return where(reshape(mask, mask.shape + (1,) * len(rest)), broadcast_to(_fit(value, x.dtype, rest), rest), x)
+    extra = value.ndim - len(rest) - 1
+    if extra and set(value.shape[:extra]) - {1}:
+        raise BroadcastError(f"could not broadcast input array from shape {value.shape} into masked {x.shape}")
+    return put_mask(x, mask, reshape(value, value.shape[extra:]))

@@ -10,7 +10,7 @@ import numpy as np
 from .aval import Aval, Shape, aval
 from .errors import MXNetError
 from .families import view
-from .node import Node, const_op
+from .node import Node
 from .shapes import broadcast, sum_axes
 
 
@@ -97,7 +97,8 @@ def _slice_infer(avals: Sequence[Aval], attrs: tuple) -> Aval:
     return aval(tuple(n for _, n, _ in attrs[0]), avals[0].dtype)
 
 
-def _as_slices(spec: tuple) -> tuple[slice, ...]:
+def slice_key(spec: tuple) -> tuple[slice, ...]:
+    """NumPy's key for a slice given as (start, count, step) an axis."""
     out = []
     for start, count, step in spec:
         stop = start + count * step
@@ -111,7 +112,7 @@ def _slice_vjp(g: Node, x: Node, spec: tuple) -> Node:
     return place(g, x.shape, spec)
 
 
-_slice = view("slice", _slice_infer, lambda x, spec: x[_as_slices(spec)], _slice_vjp,
+_slice = view("slice", _slice_infer, lambda x, spec: x[slice_key(spec)], _slice_vjp,
               _samples(((5, 4), (((1, 2, 2), (0, 4, 1)),)), ((6,), (((5, 3, -2),),)), ((3, 4), (((2, 1, 1), (1, 2, 1)),)),
                        ((3,), (((0, 0, 1),),))))
 

@@ -2,28 +2,23 @@
 (namespaces.py) from the declarations in ops/."""
 from __future__ import annotations
 
-import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
+from weakref import ref
 
 import numpy as np
 
-from tracer.jit.buffers import Buffer
-from tracer.ops.aval import aval
 from tracer.ops.errors import MXNetError
-from tracer.ops.node import Node
 
 from . import autograd
 from .context import Context, cpu
 from .flush import sync
+from .indexing import INPLACE, getitem, setitem
 from .printing import format_nd
 from .record import Handle, constant, pending, wrap, zeros_value
 from .tape import node_of
 from .trace import STATE, Value
-
-#: The message of MXNet when an array that autograd needs is overwritten.
-INPLACE = ("Inplace operations (+=, -=, x[:]=, etc) are not supported when recording with autograd. "
-           "Use an out-of-place operation, or write outside record()")
+from .views import Slice, Whole
 
 
 class NDArray(Handle):
@@ -31,7 +26,13 @@ class NDArray(Handle):
 
     __slots__ = ()
     __array_priority__ = 1000.0
-    __hash__ = object.__hash__
+    __hash__ = object.__hash__  # type: ignore[assignment]
+    __getitem__ = getitem
+    __setitem__ = setitem
+    #: What indexing needs to know of the flavour: the shape of one element, and whether bool arrays are masks.
+    _scalar: tuple[int, ...] = (1,)
+    _masks = False
+    _views_bound = 8
 
     # ---- what it is --------------------------------------------------------------------------------------
 
@@ -159,7 +160,7 @@ class NDArray(Handle):
         """Make this a name for `value`, of its own shape and dtype; views see it and are seen."""
         base = self._base
         if base is not None:
-            base[0]._rebind(base[1](base[0]._value, value))
+            base[0]._rebind(base[1].write(base[0]._value, value))
         else:
             self._bind(value)
 
@@ -172,29 +173,31 @@ class NDArray(Handle):
                 value = pending(node_of(value))
             value.variable = self._variable
             STATE.trace.updated = True
-        elif value.recorded and not STATE.recording:
-            pass
         if value.aval is not old.aval:
             raise MXNetError(f"cannot write {value.aval!r} into an array {old.aval!r}")
         self._value = value
         views = self._views
         if views is not None:
-            for ref, read in views:
-                view = ref()
+            for reference, part in views:
+                view = reference()
                 if view is not None:
-                    view._bind(read(value))
+                    view._bind(part.read(value))
 
     def _check_writable(self) -> None:
         if STATE.recording and (self._value.recorded or self._variable is not None):
             raise MXNetError(INPLACE)
 
-    def _view(self, read: Callable[[Value], Value], write: Callable[[Value, Value], Value]) -> Any:
-        """A handle that reads as `read(value of self)`, and on writing binds self to `write(old, new part)`."""
-        handle = wrap(type(self), read(self._value))
-        handle._base = (self, write)
-        views = [entry for entry in self._views or () if entry[0]() is not None]
-        views.append((weakref.ref(handle), read))
-        self._views = views
+    def _view(self, part: Slice | Whole, cls: type | None = None) -> Any:
+        """A handle (of the flavour `cls`) that shares the elements of `part`: writing to one writes to the other."""
+        handle = wrap(cls or type(self), part.read(self._value))
+        handle._base = (self, part)
+        views = self._views
+        if views is None:
+            views = self._views = []
+        elif len(views) >= self._views_bound:
+            views = self._views = [entry for entry in views if entry[0]() is not None]
+            self._views_bound = max(8, 2 * len(views))
+        views.append((ref(handle), part))
         return handle
 
     # ---- autograd -----------------------------------------------------------------------------------------
@@ -227,7 +230,7 @@ class NDArray(Handle):
 
     def detach(self) -> Any:
         """The same values as a constant of any derivative; writing to one writes to the other."""
-        return self._view(constant_of, lambda old, new: new)
+        return self._view(Whole(self.shape, constant=True))
 
     # ---- copies ------------------------------------------------------------------------------------------
 
@@ -261,21 +264,3 @@ class NDArray(Handle):
 
 def _restore(cls: type, array: np.ndarray) -> Any:
     return wrap(cls, constant(array))
-
-
-def constant_of(value: Value) -> Value:
-    """The same elements, but no part of any graph."""
-    if value.buffer is not None:
-        return Value(value.aval, None, None, False, None, value.buffer)
-    return pending(node_of(value), recorded=False)
-
-
-def share(buffer: Buffer, shape: tuple[int, ...], dtype: np.dtype, offset: int) -> Value:
-    """A computed value that is the part of a buffer at byte `offset`: a contiguous slice without a copy."""
-    of = aval(shape, dtype)
-    return Value(of, None, None, False, None, buffer.part(offset, of.nbytes))
-
-
-def recorded_like(value: Value, node: Node) -> Value:
-    """A pending value for `node`, recorded when `value` is and the thread is recording."""
-    return pending(node, STATE.recording and (value.recorded or value.variable is not None))

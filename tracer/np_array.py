@@ -5,7 +5,7 @@ from __future__ import annotations
 from .arrays import NDArray
 from .namespaces import add_methods, in_place
 from .printing import format_np
-from .record import wrap
+from .views import Whole
 
 IN_PLACE = ("add", "sub", "mul", "truediv", "mod", "pow", "floordiv", "and", "or", "xor", "matmul")
 
@@ -14,6 +14,8 @@ class ndarray(NDArray):
     """An array that behaves as NumPy's: 0-d results, bool comparisons, promotion; float32 by default."""
 
     __slots__ = ()
+    _scalar = ()
+    _masks = True
 
     def __repr__(self) -> str:
         return format_np(self._read("print"), self.context)
@@ -23,7 +25,7 @@ class ndarray(NDArray):
 
     def as_nd_ndarray(self) -> NDArray:
         """The same elements as an `mx.nd.NDArray`."""
-        return wrap(NDArray, self._value)
+        return self._view(Whole(self.shape), NDArray)
 
     def as_np_ndarray(self) -> ndarray:
         """Itself."""
@@ -32,7 +34,7 @@ class ndarray(NDArray):
 
 def _as_np_ndarray(self: NDArray) -> ndarray:
     """The same elements as an `mx.np.ndarray`."""
-    return wrap(ndarray, self._value)
+    return self._view(Whole(self.shape), ndarray)
 
 
 NDArray.as_np_ndarray = _as_np_ndarray  # type: ignore[attr-defined]

@@ -1,0 +1,110 @@
+"""Views: arrays that share the elements of another. Writing to one writes to the other.
+
+A view is a handle with a `Part`: how its value is read from its base's, and how the base's follows from a new one.
+"""
+from __future__ import annotations
+
+import math
+
+from tracer import ops
+from tracer.ops.aval import aval
+from tracer.ops.public import FUNCTIONS, Function
+
+from .record import Handle, invoke, wrap
+from .trace import STATE, Value
+
+ops.load()
+_BY_NAME = {f.name: f for f in FUNCTIONS}
+
+
+def internal(name: str) -> Function:
+    """The function declared under `name` for use inside tracer, such as "index.read_slice"."""
+    return _BY_NAME[name]
+
+
+READ, WRITE = internal("index.read_slice"), internal("index.write_slice")
+
+
+def run(function: Function, operands: tuple, statics: tuple) -> Value:
+    """The value of `function` on values and numbers, recorded where it must be."""
+    handles = tuple([wrap(Handle, x) if isinstance(x, Value) else x for x in operands])
+    return invoke(function, Handle, handles, statics)._value
+
+
+def live(value: Value) -> bool:
+    """Whether an operation on `value` now would be part of a derivative."""
+    return STATE.recording and (value.recorded or value.variable is not None)
+
+
+class Slice:
+    """The contiguous slice `spec` of the base, at element `offset`, under `shape`."""
+
+    __slots__ = ("spec", "shape", "offset")
+
+    def __init__(self, spec: tuple, shape: tuple[int, ...], offset: int) -> None:
+        self.spec = spec
+        self.shape = shape
+        self.offset = offset
+
+    def read(self, value: Value) -> Value:
+        """The slice of the base's value: shared memory when that is computed, else a recorded slice."""
+        buffer = value.buffer
+        if buffer is None or live(value):
+            return run(READ, (value,), (self.spec, self.shape))
+        dtype = value.aval.dtype
+        of = aval(self.shape, dtype)
+        return Value(of, None, None, False, None, buffer.part(self.offset * dtype.itemsize, of.nbytes))
+
+    def write(self, old: Value, new: Value) -> Value:
+        """The base's value with the slice replaced."""
+        return run(WRITE, (old, new), (self.spec, self.shape))
+
+
+class Whole:
+    """All of the base, under `shape`; constant: as a constant of any derivative."""
+
+    __slots__ = ("shape", "constant")
+
+    def __init__(self, shape: tuple[int, ...], constant: bool = False) -> None:
+        self.shape = shape
+        self.constant = constant
+
+    def read(self, value: Value) -> Value:
+        """The base's value under the view's shape."""
+        if value.buffer is not None and (self.constant or not live(value)):
+            of = aval(self.shape, value.aval.dtype)
+            return Value(of, None, None, False, None, value.buffer)
+        return _reshaped(value, self.shape, self.constant)
+
+    def write(self, old: Value, new: Value) -> Value:
+        """The new value under the base's shape."""
+        return _reshaped(new, old.aval.shape, False)
+
+
+def _reshaped(value: Value, shape: tuple[int, ...], constant: bool) -> Value:
+    recording = STATE.recording
+    STATE.recording = recording and not constant
+    try:
+        return run(READ, (value,), (tuple((0, n, 1) for n in value.aval.shape), shape))
+    finally:
+        STATE.recording = recording
+
+
+def slice_offset(spec: tuple[tuple[int, int, int], ...], shape: tuple[int, ...]) -> int | None:
+    """The element at which the slice begins, if it is contiguous, else None.
+
+    >>> slice_offset(((1, 1, 1), (2, 2, 1)), (3, 4)), slice_offset(((0, 2, 1), (2, 2, 1)), (3, 4))
+    (6, None)
+    """
+    if 0 in [count for _, count, _ in spec]:
+        return 0
+    inner_full = True
+    for (_, count, step), size in zip(reversed(spec), reversed(shape)):
+        if count > 1 and (step != 1 or not inner_full):
+            return None
+        inner_full = inner_full and count == size
+    offset, stride = 0, math.prod(shape)
+    for (start, _, _), size in zip(spec, shape):
+        stride //= size
+        offset += start * stride
+    return offset

@@ -1,4 +1,4 @@
-"""The operators of the arrays, and the functions of the same meaning, in both flavours."""
+"""The operators of `mx.nd` arrays, and the functions of the same meaning; np_operators.py has those of `mx.np`."""
 from __future__ import annotations
 
 import numpy as np
@@ -6,37 +6,8 @@ import numpy as np
 from . import arithmetic as a
 from .arithmetic import cast
 from .node import Node
-from .promotion import inexact, nd_pair, np_pair
+from .promotion import nd_pair
 from .public import Operand, public
-
-
-def _np(name: str, primitive, method: str, reflected: bool = True, literals: frozenset = frozenset()):
-    def build(x1: Operand, x2: Operand) -> Node:
-        return primitive(*np_pair(x1, x2))
-
-    def swapped(x1: Operand, x2: Operand) -> Node:
-        return primitive(*np_pair(x2, x1))
-
-    build.__doc__ = f"Elementwise {name.replace('_', ' ')}, broadcast, in the promoted dtype."
-    public(f"np.{name}", f"np.ndarray.__{method}__", literals=literals)(build)
-    if reflected:
-        public(f"np.ndarray.__r{method}__")(swapped)
-
-
-for _name, _primitive, _method in [("add", a.add, "add"), ("subtract", a.sub, "sub"), ("multiply", a.mul, "mul")]:
-    _np(_name, _primitive, _method)
-
-
-def _true_divide(x: Node, y: Node) -> Node:
-    return a.div(inexact(x), inexact(y))
-
-
-_np("true_divide", _true_divide, "truediv")
-for _name, _primitive, _method in [("less", a.less, "lt"), ("greater", a.greater, "gt"), ("equal", a.equal, "eq"),
-                                   ("less_equal", a.less_equal, "le"), ("not_equal", a.not_equal, "ne"),
-                                   ("greater_equal", a.greater_equal, "ge")]:
-    _np(_name, _primitive, _method, reflected=False)
-_np("power", a.power, "pow", literals=a.LITERAL_EXPONENTS)
 
 
 def _nd(name: str, primitive, method: str, reflected: bool = True, boolean: bool = False,
@@ -68,13 +39,13 @@ for _name, _primitive, _method in [("lesser", a.less, "lt"), ("greater", a.great
 _nd("power", a.power, "pow", literals=a.LITERAL_EXPONENTS)
 
 
-@public("np.negative", "np.ndarray.__neg__", "nd.negative", "nd.NDArray.__neg__")
+@public("nd.negative", "nd.NDArray.__neg__")
 def negative(x: Operand) -> Node:
     """-x, elementwise."""
     return a.neg(x)
 
 
-@public("np.ndarray.astype", "nd.NDArray.astype")
+@public("nd.NDArray.astype")
 def astype(x: Operand, dtype, copy=True) -> Node:
     """The elements converted to `dtype`."""
     return a.make(a.cast_op, (x,), (np.dtype(dtype).name,))

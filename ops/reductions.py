@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from .arithmetic import cast, div, equal, like, mul, where
+from .arithmetic import div, equal, like, mul, where
 from .families import reduction
 from .movement import broadcast_to, reshape
 from .node import Node
@@ -63,15 +63,6 @@ reduce_min = reduction("reduce_min", "minimum({0}, {1})", _ref(np.min, _highest)
 
 def _kept(x: Node, shape: Shape, axes: tuple, keepdims: bool) -> Node:
     return reshape(x, reduced(shape, axes, keepdims=True)) if keepdims else x
-
-
-@public("np.sum", "np.ndarray.sum")
-def np_sum(a: Node, axis=None, dtype=None, out=None, keepdims=False) -> Node:
-    """The sum over `axis` (None: all); bools and integers narrower than int64 are summed in int64."""
-    wide = dtype or ("int64" if a.dtype.kind in "iub" else a.dtype)
-    a = cast(a, wide)
-    axes = normalize_axes(axis, a.ndim)
-    return _kept(reduce_sum(a, axes), a.shape, axes, keepdims)
 
 
 @public("nd.sum", "nd.NDArray.sum")

@@ -56,17 +56,17 @@ def reduced(shape: Shape, axes: Sequence[int], keepdims: bool = False) -> Shape:
 
 
 def reshape_to(shape: Shape, wanted: Sequence[int]) -> Shape:
-    """`wanted` with its one -1 filled in; ValueError when the sizes differ."""
+    """`wanted` with its one -1 filled in; MXNetError when the sizes differ."""
     size, target = math.prod(shape), [int(d) for d in wanted]
     if target.count(-1) > 1:
-        raise ValueError(f"can only specify one unknown dimension, got {tuple(wanted)}")
+        raise MXNetError(f"can only specify one unknown dimension, got {tuple(wanted)}")
     if -1 in target:
         rest = math.prod(d for d in target if d != -1)
         if rest == 0 or size % rest:
-            raise ValueError(f"cannot reshape array of size {size} into shape {tuple(wanted)}")
+            raise MXNetError(f"Cannot reshape array of size {size} into shape {tuple(wanted)}")
         target[target.index(-1)] = size // rest
     if math.prod(target) != size:
-        raise ValueError(f"cannot reshape array of size {size} into shape {tuple(wanted)}")
+        raise MXNetError(f"Cannot reshape array of size {size} into shape {tuple(wanted)}")
     return tuple(target)
 
 

@@ -83,18 +83,18 @@ def _public_unary(name: str, primitive: Callable[[Node], Node], *names: str) -> 
 
 for _name, _primitive in [("exp", exp), ("log", log), ("tanh", tanh), ("sqrt", sqrt), ("sin", sin), ("cos", cos),
                           ("expm1", expm1), ("log1p", log1p)]:
-    _public_unary(_name, _primitive, f"np.{_name}", f"nd.{_name}", f"nd.NDArray.{_name}")
+    _public_unary(_name, _primitive, f"nd.{_name}", f"nd.NDArray.{_name}")
 for _name, _primitive in [("sigmoid", sigmoid), ("erf", erf)]:
-    _public_unary(_name, _primitive, f"npx.{_name}", f"nd.{_name}", f"nd.NDArray.{_name}")
+    _public_unary(_name, _primitive, f"nd.{_name}", f"nd.NDArray.{_name}")
 
 
-@public("np.abs", "np.absolute", "np.ndarray.__abs__", "nd.abs", "nd.NDArray.abs", "nd.NDArray.__abs__")
+@public("nd.abs", "nd.NDArray.abs", "nd.NDArray.__abs__")
 def _abs(x: Operand) -> Node:
     """|x|, elementwise."""
     return absolute(x)
 
 
-@public("npx.relu", "nd.relu", "nd.NDArray.relu")
+@public("nd.relu", "nd.NDArray.relu")
 def _relu(x: Operand) -> Node:
     """max(x, 0), elementwise."""
     return relu(x)

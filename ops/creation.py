@@ -1,0 +1,190 @@
+"""Arrays made of nothing: constants spread, and counts along an axis. Both fuse into what uses them."""
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from .aval import Aval, Shape, aval
+from .arithmetic import add, cast, equal, greater_equal, less_equal, like, mul, where
+from .errors import MXNetError
+from .joining import concatenate
+from .movement import broadcast_to, reshape
+from .node import Node, const, make
+from .op import ELEMENTWISE, Op, declare
+from .promotion import FLOAT64
+from .public import Nodes, Operand, public
+
+
+def _iota_infer(avals: Sequence[Aval], attrs: tuple) -> Aval:
+    shape, axis, dtype = attrs
+    return aval(shape, np.dtype(dtype))
+
+
+def _iota_ref(arrays: Sequence[Any], attrs: tuple) -> Any:
+    shape, axis, dtype = attrs
+    column = [1] * len(shape)
+    column[axis] = shape[axis]
+    return np.broadcast_to(np.arange(shape[axis], dtype=dtype).reshape(column), shape)
+
+
+def _iota_samples() -> Iterable[tuple[list[np.ndarray], tuple]]:
+    for shape, axis, dtype in [((5,), 0, "int64"), ((3, 4), 1, "float32"), ((3, 4), 0, "int32"), ((0,), 0, "int64")]:
+        yield [], (shape, axis, dtype)
+
+
+#: Of no input: attrs are the shape, the axis along which it counts, and the dtype. {iota} is the index there.
+iota_op = declare(Op("iota", ELEMENTWISE, _iota_infer, _iota_ref, vjp=lambda node, g: (), expr="{T}({iota})",
+                     samples=_iota_samples, same=False, smooth=False))
+
+
+def iota(shape: Shape, axis: int, dtype: np.dtype | str) -> Node:
+    """0, 1, 2 … along `axis` of an array of `shape`, the same along all others."""
+    return make(iota_op, (), (shape, axis, np.dtype(dtype).name))
+
+
+def counts(n: int, ndim: int, axis: int, dtype: np.dtype | str = "int64") -> Node:
+    """0 … n-1 along `axis` of an otherwise size-1 array of `ndim` dimensions: broadcasts against one."""
+    shape = [1] * ndim
+    shape[axis] = n
+    return iota(tuple(shape), axis, dtype)
+
+
+def full(shape: Shape, value: float | int | bool, dtype: np.dtype | str) -> Node:
+    """An array all of whose elements are `value`."""
+    return broadcast_to(const(value, dtype), shape)
+
+
+# ---- public: the functions whose dtype is known; tracer/numpy fills in MXNet's defaults --------------------------
+
+@public("np._full")
+def _full(shape, value, dtype) -> Node:
+    """An array of `shape` (checked) filled with a number."""
+    if any(d < 0 for d in shape):
+        raise MXNetError(f"Shape dim size cannot be a negative value: {shape}")
+    return full(shape, value, dtype)
+
+
+@public("np._arange")
+def _arange(start, stop, step, dtype) -> Node:
+    """start, start + step, … below stop."""
+    if step == 0:
+        raise MXNetError("arange: step must not be zero")
+    n = max(0, int(np.ceil((stop - start) / step)))
+    dtype = np.dtype(dtype)
+    if dtype.kind == "b":
+        raise MXNetError("arange does not support bool")
+    count = iota((n,), 0, dtype)
+    if step != 1:
+        count = mul(count, const(step, dtype))
+    return count if start == 0 else add(count, const(start, dtype))
+
+
+@public("np._linspace")
+def _linspace(start, stop, num, endpoint, dtype) -> Node:
+    """`num` numbers from start to stop, computed in float64."""
+    if num < 0:
+        raise MXNetError(f"Number of sequence should be non-negative, received {num}")
+    step = (stop - start) / max(num - 1 if endpoint else num, 1)
+    count = iota((num,), 0, FLOAT64)
+    line = add(mul(count, like(count, step)), like(count, start))
+    if endpoint and num > 1:
+        line = where(equal(count, like(count, num - 1)), like(count, stop), line)
+    return cast(line, dtype)
+
+
+def band(shape: Shape, low: int | None, high: int | None) -> Node:
+    """Bools, true where low <= column - row <= high (None: no bound), over the last two axes of `shape`."""
+    rows, columns = counts(shape[-2], 2, 0), counts(shape[-1], 2, 1)
+    inside = const(True, bool)
+    if low is not None:
+        inside = greater_equal(columns, add(rows, const(low, "int64")))
+    if high is not None:
+        above = less_equal(columns, add(rows, const(high, "int64")))
+        inside = above if low is None else mul(inside, above)
+    return broadcast_to(inside, shape[-2:])
+
+
+@public("np._eye")
+def _eye(N, M, k, dtype) -> Node:
+    """Ones on the k-th diagonal of an N x M matrix."""
+    if N < 0 or M < 0:
+        raise MXNetError(f"negative dimensions are not allowed. N is {N}, M is {M}")
+    return cast(band((N, M), k, k), dtype)
+
+
+@public("np._tri")
+def _tri(N, M, k, dtype) -> Node:
+    """Ones at and below the k-th diagonal of an N x M matrix."""
+    return cast(band((N, M), None, k), dtype)
+
+
+def _matrix(m: Node) -> Node:
+    if m.ndim == 0:
+        raise MXNetError("tril and triu want at least one dimension")
+    return broadcast_to(m, (m.shape[0], m.shape[0])) if m.ndim == 1 else m
+
+
+@public("np.tril", "np.ndarray.tril")
+def tril(m: Node, k=0) -> Node:
+    """A matrix (or a stack of them) with the elements above the k-th diagonal zeroed."""
+    m = _matrix(m)
+    return where(broadcast_to(band(m.shape, None, k), m.shape), m, like(m, 0))
+
+
+@public("np.triu", "np.ndarray.triu")
+def triu(m: Node, k=0) -> Node:
+    """A matrix (or a stack of them) with the elements below the k-th diagonal zeroed."""
+    m = _matrix(m)
+    return where(broadcast_to(band(m.shape, k, None), m.shape), m, like(m, 0))
+
+
+@public("np._full_of")
+def _full_of(fill_value: Operand, shape, dtype) -> Node:
+    """An array of `shape` filled with an array, broadcast."""
+    return broadcast_to(cast(fill_value, dtype or fill_value.dtype), shape)
+
+
+@public("np.full_like")
+def full_like(a: Node, fill_value: Operand, dtype=None, order="C", ctx=None, device=None) -> Node:
+    """An array of the shape and dtype of `a`, filled with a number."""
+    return broadcast_to(cast(fill_value, dtype or a.dtype), a.shape)
+
+
+@public("np.zeros_like", "np.empty_like", "np.ndarray.zeros_like")
+def zeros_like(a: Node, dtype=None, order="C", subok=False, shape=None, ctx=None, device=None) -> Node:
+    """Zeros of the shape and dtype of `a`."""
+    return full(a.shape if shape is None else shape, 0, dtype or a.dtype)
+
+
+@public("np.ones_like", "np.ndarray.ones_like")
+def ones_like(a: Node, dtype=None, order="C", ctx=None, device=None) -> Node:
+    """Ones of the shape and dtype of `a`."""
+    return full(a.shape, 1, dtype or a.dtype)
+
+
+@public("np._meshgrid")
+def _meshgrid(xi: Nodes, indexing, sparse) -> list[Node]:
+    """A grid's coordinates, an array an axis."""
+    order = list(range(len(xi)))
+    if indexing == "xy" and len(xi) > 1:
+        order[:2] = 1, 0
+    shape = tuple(xi[i].size for i in order)
+    out = []
+    for i, x in enumerate(xi):
+        column = [1] * len(xi)
+        column[order.index(i)] = x.size
+        x = reshape(x, tuple(column))
+        out.append(x if sparse else broadcast_to(x, shape))
+    return out
+
+
+@public("np._indices")
+def _indices(dimensions, dtype) -> Node:
+    """The indices of a grid: shape (len(dimensions), *dimensions)."""
+    dtype = np.dtype(dtype)
+    parts = [broadcast_to(reshape(counts(n, len(dimensions), i, dtype), (1,) + tuple(
+        n if j == i else 1 for j in range(len(dimensions)))), (1, *dimensions)) for i, n in enumerate(dimensions)]
+    return concatenate(parts, 0)
+

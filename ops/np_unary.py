@@ -1,0 +1,161 @@
+"""The elementary functions of `mx.np` and `mx.npx`, elementwise."""
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from . import arithmetic as a
+from . import rounding as r
+from . import special as s
+from . import trigonometry as t
+from . import unary as u
+from .arithmetic import cast, like, where
+from .bits import gcd, lcm
+from .node import Node
+from .promotion import FLOAT64, floating, integral, is_weak, np_inexact, np_pair, np_same, numeric
+from .public import Operand, public
+from .rounding import copysign, rint, round_half_down, sign_of
+
+
+def _function(names: str, primitive: Callable[[Node], Node], prepare: Callable[[Node], Node] = np_inexact,
+              methods: str = "", module: str = "np") -> None:
+    def build(x: Operand) -> Node:
+        return primitive(prepare(x))
+
+    build.__doc__ = f"{names.split()[0]}, elementwise" + (
+        "; integers become float32, one-byte ones float16." if prepare is np_inexact else ".")
+    public(*(f"{module}.{n}" for n in names.split()), *(f"np.ndarray.{n}" for n in methods.split()))(build)
+
+
+for _names, _primitive in [
+    ("exp", u.exp), ("expm1", u.expm1), ("log", u.log), ("log1p", u.log1p), ("log2", u.log2), ("log10", u.log10),
+    ("sqrt", u.sqrt), ("cbrt", u.cbrt), ("sin", u.sin), ("cos", u.cos), ("tan", t.tan), ("tanh", u.tanh),
+    ("sinh", t.sinh), ("cosh", t.cosh), ("arcsin asin", t.arcsin), ("arccos acos", t.arccos),
+    ("arctan atan", t.arctan), ("arcsinh asinh", t.arcsinh), ("arccosh acosh", t.arccosh),
+    ("arctanh atanh", t.arctanh), ("degrees rad2deg", lambda x: a.mul(x, like(x, 180 / math.pi))),
+    ("radians deg2rad", lambda x: a.mul(x, like(x, math.pi / 180))),
+]:
+    _function(_names, _primitive, methods=_names)
+
+
+def _of_floats(primitive: Callable[[Node], Node]) -> Callable[[Node], Node]:
+    """A rounding: integers are round already, bools become float16."""
+    return lambda x: x if x.dtype.kind in "iu" else primitive(np_inexact(x))
+
+
+for _names, _primitive in [("floor", r.floor), ("ceil", r.ceil), ("rint", round_half_down), ("trunc", a.trunc),
+                           ("fix", a.trunc)]:
+    _function(_names, _of_floats(_primitive), lambda x: x, methods=_names)
+
+
+def _reciprocal(x: Node) -> Node:
+    if x.dtype.kind == "f":
+        return a.div(like(x, 1), x)
+    wide = cast(x, FLOAT64)
+    return cast(a.div(like(wide, 1), wide), x.dtype)
+
+
+_function("abs absolute fabs", u.absolute, numeric, methods="abs __abs__")
+_function("sign", lambda x: sign_of(x) if x.dtype.kind == "f" else u.sign(x), numeric, methods="sign")
+_function("square", u.square, numeric, methods="square")
+_function("reciprocal", _reciprocal, numeric, methods="reciprocal")
+
+
+def _isinf(x: Node) -> Node:
+    return a.equal(u.absolute(x), like(x, math.inf))
+
+
+def _never(x: Node, answer: bool) -> Node:
+    return a.cast(a.not_equal(x, x) if not answer else a.equal(x, x), bool)
+
+
+def _test(name: str, of_floats: Callable[[Node], Node], of_integers: bool) -> None:
+    _function(name, lambda x: of_floats(x) if x.dtype.kind == "f" else _never(x, of_integers), lambda x: x)
+
+
+_test("isnan", a.isnan, False)
+_test("isinf", _isinf, False)
+_test("isfinite", lambda x: a.less(u.absolute(x), like(x, math.inf)), True)
+_test("isposinf", lambda x: a.equal(x, like(x, math.inf)), False)
+_test("isneginf", lambda x: a.equal(x, like(x, -math.inf)), False)
+
+
+@public("np.around", "np.round", "np.round_", "np.ndarray.round", "np.ndarray.__round__")
+def around(x: Operand, decimals=0) -> Node:
+    """The elements rounded to `decimals` places, halves to even; negative: to tens, hundreds and so on."""
+    decimals = decimals or 0
+    if x.dtype.kind in "iub":
+        if decimals >= 0:
+            return x
+        return cast(around(cast(x, FLOAT64), decimals), x.dtype)
+    if decimals == 0:
+        return rint(x)
+    scale = like(x, 10.0 ** abs(decimals))
+    return a.div(rint(a.mul(x, scale)), scale) if decimals > 0 else a.mul(rint(a.div(x, scale)), scale)
+
+
+@public("np.nan_to_num")
+def nan_to_num(x: Operand, copy=True, nan=0.0, posinf=None, neginf=None) -> Node:
+    """NaN replaced by `nan`, infinities by `posinf` and `neginf` (None: the largest and lowest number)."""
+    if x.dtype.kind != "f":
+        return x
+    limits = np.finfo(x.dtype)
+    high, low = (float(limits.max) if posinf is None else posinf), (float(limits.min) if neginf is None else neginf)
+    x = where(a.isnan(x), like(x, nan), x)
+    x = where(a.equal(x, like(x, math.inf)), like(x, high), x)
+    return where(a.equal(x, like(x, -math.inf)), like(x, low), x)
+
+
+# ---- two operands -----------------------------------------------------------------------------------------------
+
+def _pair_function(names: str, primitive: Callable[[Node, Node], Node],
+                   prepare: Callable[[Node], Node] = lambda x: x) -> None:
+    def build(x1: Operand, x2: Operand) -> Node:
+        if not is_weak(x1) and not is_weak(x2):
+            prepare(x1)
+        return primitive(*np_same(x1, x2))
+
+    build.__doc__ = f"{names.split()[0]} of two operands, elementwise and broadcast; arrays must be of one dtype."
+    public(*(f"np.{n}" for n in names.split()))(build)
+
+
+def _through_floats(primitive: Callable[[Node, Node], Node]) -> Callable[[Node, Node], Node]:
+    """Computed in floats; integers give integers, by truncation, as in MXNet."""
+    def build(x: Node, y: Node) -> Node:
+        if x.dtype.kind == "f":
+            return primitive(x, y)
+        return cast(primitive(cast(x, FLOAT64), cast(y, FLOAT64)), x.dtype)
+
+    return build
+
+
+_pair_function("arctan2 atan2", _through_floats(t.arctan2), floating)
+_pair_function("hypot", _through_floats(t.hypot))
+_pair_function("copysign", _through_floats(copysign))
+_pair_function("logaddexp", _through_floats(s.logaddexp), floating)
+_pair_function("ldexp", _through_floats(lambda x, n: a.mul(x, u.exp2(n))))
+_pair_function("lcm", lcm, integral)
+_pair_function("gcd", gcd, integral)
+
+
+@public("np.heaviside")
+def heaviside(x1: Operand, x2: Operand) -> Node:
+    """0 where x1 < 0, x2 where x1 == 0, 1 where x1 > 0."""
+    x, y = np_pair(x1, x2)
+    step = where(a.greater(x, like(x, 0)), like(x, 1), like(x, 0))
+    return where(a.isnan(x), x, where(a.equal(x, like(x, 0)), y, step))
+
+
+# ---- npx --------------------------------------------------------------------------------------------------------
+
+def _kept(primitive: Callable[[Node], Node]) -> Callable[[Node], Node]:
+    """MXNet's neural functions keep integers: the result is truncated."""
+    return lambda x: primitive(x) if x.dtype.kind == "f" else cast(primitive(cast(x, FLOAT64)), x.dtype)
+
+
+for _names, _primitive in [("sigmoid", u.sigmoid), ("erf", u.erf), ("erfinv", s.erfinv), ("gamma", s.gamma),
+                           ("gammaln", s.gammaln), ("digamma", s.digamma), ("softsign", s.softsign)]:
+    _function(_names, _kept(_primitive), numeric, methods="sigmoid" if _names == "sigmoid" else "", module="npx")
+_function("relu", u.relu, numeric, methods="relu", module="npx")

@@ -1,0 +1,52 @@
+"""Rounding, and the sign of numbers."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .arithmetic import cast, greater, greater_equal, less, less_equal, like, mul, sub, where
+from .families import binary, interval, unary
+from .node import Node
+
+
+def _flat(g: Node, x: Node, y: Node) -> Node:
+    return mul(g, like(g, 0))
+
+
+def _rounding(name: str, f: Any) -> Callable[[Node], Node]:
+    return unary(name, f"{name}({{0}})", f, _flat, samples=interval(-5, 5), smooth=False)
+
+
+floor = _rounding("floor", np.floor)
+ceil = _rounding("ceil", np.ceil)
+rint = _rounding("rint", np.rint)  # halves to even
+
+
+def round_half_down(x: Node) -> Node:
+    """MXNet's `rint`: to the nearest, halves to the lower."""
+    low, high = floor(x), ceil(x)
+    return where(less_equal(sub(x, low), sub(high, x)), low, high)
+
+
+def round_half_away(x: Node) -> Node:
+    """C's `round`: to the nearest, halves away from zero."""
+    low, high = floor(x), ceil(x)
+    up, down = sub(high, x), sub(x, low)
+    nearer_low = where(less(x, like(x, 0)), less_equal(down, up), less(down, up))
+    return where(nearer_low, low, high)
+
+
+def sign_of(x: Node) -> Node:
+    """-1, 0 or 1; 0 for NaN, as in MXNet."""
+    zero = like(x, 0)
+    return sub(cast(greater(x, zero), x.dtype), cast(less(x, zero), x.dtype))
+
+
+def _copysign_vjp(g: Node, x: Node, y: Node, out: Node) -> tuple[Node, Node]:
+    same = greater_equal(mul(sign_of(x), sign_of(out)), like(x, 0))
+    return mul(g, where(same, like(x, 1), like(x, -1))), mul(g, like(g, 0))
+
+
+copysign = binary("copysign", "copysign({0}, {1})", np.copysign, _copysign_vjp, samples=interval(0.2, 2, 2))

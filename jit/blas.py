@@ -27,7 +27,8 @@ import numpy as np
 from llvmlite import ir
 from numba import types
 
-from tracer.jit.driver import Step, Table, compiled, intrinsic
+from tracer.jit.driver import Step, Table
+from tracer.jit.native import compiled, intrinsic
 
 _SUFFIX = {"win32": ".dll", "darwin": ".dylib"}.get(sys.platform, ".so")
 _cfunc: Any = numba.cfunc

@@ -76,6 +76,6 @@ def _expand(heads: Sequence[Node], cotangents: Sequence[Node | None], targets: S
         if n.op.kind == ELEMENTWISE and g.shape != n.shape:
             g = broadcast_to(g, n.shape)
         for source, cot in zip(n.inputs, n.op.vjp(n, g), strict=True):
-            if cot is not None and source in matters and source.dtype.kind == "f":
+            if cot is not None and source in matters and source.dtype.kind != "b":
                 deposit(source, cot)
     return [sums[t] if t in sums else broadcast_to(like(t, 0), t.shape) for t in targets]

@@ -1,29 +1,84 @@
-"""Programs: a set of output nodes with the means to run it, found by one look-up of those nodes."""
+"""Programs: a set of output nodes with the means to run it, found by one look-up of those nodes.
+
+The policy between the tiers, under `settings.mode` "auto": a program is interpreted the first two times that it
+runs, unless it handles more than a million elements; from then on it is native. "always" and "never" force a tier.
+"""
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 
+from tracer.ops.errors import CannotCompile
 from tracer.ops.node import Node
 
+from . import settings
 from .buffers import Buffer
 from .interpreter import ExecutionError, Interpreter
-from .stats import COUNTERS
+from .plan import Plan
+from .stats import COUNTERS, LOG
 
-__all__ = ["ExecutionError", "Program", "find_program"]
+__all__ = ["RUN_LOCK", "ExecutionError", "Program", "find_program"]
+
+#: Runs by the interpreter before a small program is compiled, and the elements that make one large.
+PATIENCE = 2
+LARGE = 1 << 20
+
+#: Serializes launches: a plan's `bind` array is shared by all its runs.
+RUN_LOCK = threading.RLock()
 
 
 class Program:
     """What runs for a set of output nodes."""
 
+    __slots__ = ("outputs", "runs", "donations", "_interpreter", "_plan", "_large", "_failed")
+
     def __init__(self, outputs: tuple[Node, ...]) -> None:
         self.outputs = outputs
+        self.runs = 0
         self.donations: list[tuple[int, int]] = []
-        self.interpreter = Interpreter(outputs)
+        self._interpreter: Interpreter | None = None
+        self._plan: Plan | None = None
+        self._failed = False
+        self._large = -1
 
     def run(self, leaves: Sequence[Buffer], scalars: Sequence[float | int],
             donated: dict[int, Buffer] | None) -> list[Buffer]:
-        COUNTERS.interpreted += 1
-        return self.interpreter.run(leaves, scalars)
+        """Compute the outputs. Raises ExecutionError, with the node, when one of them cannot be."""
+        with RUN_LOCK:
+            plan = self._plan
+            if plan is None or settings.mode == "never":
+                plan = self._choose()
+            if plan is not None:
+                COUNTERS.native += 1
+                return plan.run(leaves, scalars, donated)
+            COUNTERS.interpreted += 1
+            if self._interpreter is None:
+                self._interpreter = Interpreter(self.outputs)
+            return self._interpreter.run(leaves, scalars)
+
+    @property
+    def plan(self) -> Plan | None:
+        """The native form, if there is one yet."""
+        return self._plan
+
+    def _choose(self) -> Plan | None:
+        """The tier of this run: a plan, made now if it is time, or None for the interpreter."""
+        self.runs += 1
+        if settings.mode == "never" or self._failed:
+            return None
+        if settings.mode == "auto" and self.runs <= PATIENCE:
+            if self._large < 0:
+                if self._interpreter is None:
+                    self._interpreter = Interpreter(self.outputs)
+                self._large = sum(n.size for n in self._interpreter.nodes if not isinstance(n.aval, tuple))
+            if self._large < LARGE:
+                return None
+        try:
+            self._plan = Plan(self.outputs)
+        except CannotCompile as why:
+            self._failed = True
+            LOG.fallbacks[f"program of {len(self.outputs)} outputs: {why.reason}", ("?", 0)] += 1
+        return self._plan
 
 
 _PROGRAMS: dict[tuple[Node, ...], Program] = {}

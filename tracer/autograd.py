@@ -6,11 +6,11 @@ from types import TracebackType
 from typing import Any
 
 from tracer.ops.errors import MXNetError
-from tracer.ops.node import Node, mark, stop, toposort
+from tracer.ops.node import Node, leaf_op, mark, scalar_op, stop, substitute, toposort
 
 from .flush import flush
 from .record import Handle, add_values, pending, wrap
-from .tape import Call, Segment, Walk, node_of
+from .tape import Call, Segment, Walk, entered, node_of
 from .trace import STATE, Value
 
 __all__ = ["Function", "backward", "grad", "is_recording", "is_training", "mark_variables", "pause",
@@ -105,7 +105,7 @@ _REQUESTS = {0: "null", 1: "write", 2: "write", 3: "add", "null": "null", "write
 def mark_variables(variables: Any, gradients: Any, grad_reqs: str | Sequence[str] = "write") -> None:
     """Make arrays the variables that gradients are taken by, with the arrays that shall hold these.
 
-    ValueError when the sequences' lengths differ or a request is not "null", "write" or "add".
+    ValueError when the sequences' lengths differ, KeyError when a request is not "null", "write" or "add".
     """
     if isinstance(variables, Handle):
         variables, gradients = [variables], [gradients]
@@ -116,7 +116,7 @@ def mark_variables(variables: Any, gradients: Any, grad_reqs: str | Sequence[str
                          f"{len(grad_reqs)} requests")
     for variable, gradient, request in zip(variables, gradients, grad_reqs, strict=True):
         if request not in _REQUESTS:
-            raise ValueError(f"grad_req must be one of 'null', 'write', 'add', got {request!r}")
+            raise KeyError(f"grad_req must be one of 'null', 'write', 'add', got {request!r}")
         if gradient.shape != variable.shape:
             raise MXNetError(f"gradient of shape {gradient.shape} for a variable of shape {variable.shape}")
         attach(variable, None if _REQUESTS[request] == "null" else Variable(gradient, _REQUESTS[request]))
@@ -156,13 +156,16 @@ def _as_list(x: Any) -> list[Any]:
 
 
 def _heads(heads: Any, head_grads: Any) -> tuple[list[Value], list[Value | None]]:
-    values = [h._value for h in _as_list(heads)]
+    values = [_value_of(h) for h in _as_list(heads)]
+    if not values:
+        raise MXNetError("no heads: there are no inputs in computation graph that require gradients")
     grads: list[Value | None] = [None] * len(values)
     if head_grads is not None:
         given = _as_list(head_grads)
         if len(given) != len(values):
-            raise ValueError(f"{len(values)} heads but {len(given)} head gradients")
-        grads = [None if g is None else g._value for g in given]
+            raise AssertionError("heads and head_grads must be lists of the same length: "
+                                 f"{len(values)} vs. {len(given)}")
+        grads = [None if g is None else _value_of(g) for g in given]
         for v, g in zip(values, grads, strict=True):
             if g is not None and g.aval.shape != v.aval.shape:
                 raise MXNetError(f"head gradient of shape {g.aval.shape} for a head of shape {v.aval.shape}")
@@ -171,7 +174,14 @@ def _heads(heads: Any, head_grads: Any) -> tuple[list[Value], list[Value | None]
             raise v.error
         if not _differentiable(v):
             raise MXNetError(NOT_IN_GRAPH)
-    return values, grads
+    last = dict(zip(values, grads, strict=True))  # of a head given twice the last counts, as in MXNet
+    return list(last), list(last.values())
+
+
+def _value_of(x: Any) -> Value:
+    if not isinstance(x, Handle):
+        raise TypeError(f"heads and head gradients are arrays, got {type(x).__name__}")
+    return x._value
 
 
 def _differentiable(value: Value) -> bool:
@@ -219,11 +229,11 @@ def backward(heads: Any, head_grads: Any = None, retain_graph: bool = False, tra
         variable.grad._rebind(total)
 
 
-def _walk(values: list[Value], grads: list[Value | None], retain: bool) -> Walk:
+def _walk(values: list[Value], grads: list[Value | None], retain: bool, create_graph: bool = False) -> Walk:
     state = STATE
     training, recording = state.training, state.recording
     state.recording = False
-    walk = Walk()
+    walk = Walk(create_graph)
     try:
         walk.run(values, grads)
     finally:
@@ -239,12 +249,11 @@ def _walk(values: list[Value], grads: list[Value | None], retain: bool) -> Walk:
 
 def grad(heads: Any, variables: Any, head_grads: Any = None, retain_graph: bool | None = None,
          create_graph: bool = False, train_mode: bool = True) -> list[Any]:
-    """The gradients of `heads` by `variables`, as new arrays; `.grad` stays as it is.
+    """The gradients of `heads` by `variables`, as a list of new arrays; `.grad` stays as it is.
 
     create_graph: record the gradients' own computation, so that they can be differentiated again.
     """
-    single = isinstance(variables, Handle)
-    wanted = [variables] if single else list(variables)
+    wanted = [variables] if isinstance(variables, Handle) else list(variables)
     if not wanted:
         raise ValueError("need at least one variable")
     for v in wanted:
@@ -254,7 +263,7 @@ def grad(heads: Any, variables: Any, head_grads: Any = None, retain_graph: bool 
     retain = create_graph if retain_graph is None else retain_graph
     if create_graph:
         values = [replay(v) for v in values]
-    walk = _walk(values, grads, retain)
+    walk = _walk(values, grads, retain, create_graph)
     out = []
     for v in wanted:
         parts = walk.gradients.get(v._variable)
@@ -264,40 +273,54 @@ def grad(heads: Any, variables: Any, head_grads: Any = None, retain_graph: bool 
         if create_graph:
             total = pending(node_of(total), recorded=True)
         out.append(wrap(type(v), total))
-    return out[0] if single else out
+    return out
 
 
 def replay(value: Value) -> Value:
     """`value` recomputed in the present trace from the segments that it came from, so that its gradient is a graph."""
-    from tracer.ops.node import leaf_op, substitute
-
-    def rebuilt(v: Value) -> Node:
-        if v in done:
-            return done[v]
-        if isinstance(v.entry, Segment) and v.variable is None:
-            segment = v.entry
-            inner = segment.kept.heads[v.slot]
-            mapping: dict[Node, Node] = {}
-            for n in toposort([inner]):
-                if n.op is leaf_op:
-                    mapping[n] = rebuilt(segment.leaves[n.attrs[1]])
-                elif n.op.name == "scalar":
-                    mapping[n] = STATE.trace.number(segment.scalars[n.attrs[1]])
-                elif n in segment.kept.targets:
-                    mapping[n] = rebuilt(segment.targets[segment.kept.targets.index(n)])
-            node = substitute([inner], mapping)[0]
-        else:
-            node = node_of(v)
-            pieces = {n: rebuilt(STATE.trace.targets[n]) for n in node.reach
-                      if n is not node and isinstance(getattr(STATE.trace.targets.get(n), "entry", None), Segment)}
-            node = substitute([node], pieces)[0] if pieces else node
-        done[v] = node
-        return node
-
-    done: dict[Value, Node] = {}
     if value.variable is not None:
         return value
-    return pending(rebuilt(value), recorded=True)
+    done: dict[Value, Node] = {}
+    stack = [value]
+    while stack:  # a loop may have left thousands of segments behind, so no recursion
+        v = stack[-1]
+        needed = _needs(v)
+        missing = [w for w in needed.values() if w not in done]
+        if missing:
+            stack += missing
+            continue
+        stack.pop()
+        if v not in done:
+            mapping = {n: done[w] for n, w in needed.items()}
+            done[v] = _rebuilt(v, mapping)
+    return pending(done[value], recorded=True)
+
+
+def _segment(value: Value) -> Segment | None:
+    entry = value.entry
+    return entry if isinstance(entry, Segment) and value.variable is None else None
+
+
+def _needs(value: Value) -> dict[Node, Value]:
+    """The nodes of `value`'s graph that stand for values from earlier on the tape, and these values."""
+    segment = _segment(value)
+    if segment is None:
+        targets = STATE.trace.targets
+        reach = () if value.trace is not STATE.trace else value.node.reach  # type: ignore[union-attr]
+        return {n: targets[n] for n in reach if n in targets and targets[n] is not value and _segment(targets[n])}
+    inner = segment.kept.heads[value.slot]
+    needed = {n: segment.leaves[n.attrs[1]] for n in toposort([inner]) if n.op is leaf_op}
+    known = dict(zip(segment.kept.targets, segment.targets, strict=True))
+    return needed | {n: known[n] for n in inner.reach if n in known}
+
+
+def _rebuilt(value: Value, mapping: dict[Node, Node]) -> Node:
+    segment = _segment(value)
+    if segment is None:
+        return substitute([node_of(value)], mapping)[0] if mapping else node_of(value)
+    inner = segment.kept.heads[value.slot]
+    numbers = {n: STATE.trace.number(segment.scalars[n.attrs[1]]) for n in toposort([inner]) if n.op is scalar_op}
+    return substitute([inner], mapping | numbers)[0]
 
 
 # ---- user-defined functions ---------------------------------------------------------------------------------------
@@ -341,17 +364,8 @@ class Function:
             return outputs
         flavour = type(many[0])
         call = Call([x._value for x in arrays], [y._value.aval for y in many], self._runner(arrays, flavour))
-        results = [self._output(y, call, i) for i, y in enumerate(many)]
+        results = [wrap(type(y), entered(y._value, call, i)) for i, y in enumerate(many)]
         return type(outputs)(results) if isinstance(outputs, (list, tuple)) else results[0]
-
-    def _output(self, handle: Any, call: Call, slot: int) -> Any:
-        trace = STATE.trace
-        node = mark(stop(node_of(handle._value)), trace.marks)
-        trace.marks += 1
-        value = pending(node, recorded=True)
-        value.entry, value.slot = call, slot
-        trace.targets[node] = value
-        return wrap(type(handle), value)
 
     def _runner(self, arrays: list[Any], flavour: type) -> Any:
         def run(cotangents: list[Value]) -> list[Value | None]:

@@ -65,7 +65,8 @@ def flush(cause: str) -> None:
 BYTES_BOUND = 1 << 28
 
 
-def _run(trace: Trace, alive: list[Value], cause: str) -> None:
+def _run(trace: Trace, alive: list[Value], cause: str, ends: bool = True) -> None:
+    """Compute the values `alive`; `ends`: the trace is over, so that nothing refers to their nodes any more."""
     nodes = tuple([v.node for v in alive])
     kept = keeps(nodes, tuple([v.recorded for v in alive]), trace) if trace.targets else None
     outputs = nodes + kept.saved if kept else nodes
@@ -73,7 +74,7 @@ def _run(trace: Trace, alive: list[Value], cause: str) -> None:
     LOG.syncs[cause, source.where()] += 1
     try:
         buffers = program.run([v.buffer for v in trace.leaves], trace.scalars,  # type: ignore[misc]
-                              None if kept else _donated(program, trace))
+                              _donated(program, trace) if ends and not kept else None)
     except ExecutionError as failure:
         error = _explain(failure, trace)
         for v in alive:
@@ -88,7 +89,8 @@ def _run(trace: Trace, alive: list[Value], cause: str) -> None:
             v.entry, v.slot = segment, segment.slots[v.node]
         elif v.entry is None:
             v.recorded = False
-        v.node = v.trace = None
+        if ends:
+            v.node = v.trace = None
 
 
 def _donated(program: Program, trace: Trace) -> dict[int, Buffer] | None:
@@ -106,13 +108,10 @@ def _donated(program: Program, trace: Trace) -> dict[int, Buffer] | None:
 
 
 def _compute_foreign(value: Value) -> None:
+    """Compute one pending value of another thread's trace, which goes on; its gradient stays reachable."""
     trace = value.trace
-    assert trace is not None and value.node is not None
-    program = find_program((value.node,))
-    try:
-        value.buffer = program.run([v.buffer for v in trace.leaves], list(trace.scalars), None)[0]  # type: ignore
-    except ExecutionError as failure:
-        value.error = _explain(failure, trace)
+    assert trace is not None
+    _run(trace.snapshot(), [value], "another thread", ends=False)
 
 
 def _explain(failure: ExecutionError, trace: Trace) -> MXNetError:

@@ -3,7 +3,8 @@
 Inside one trace the node graph is the tape. When a trace ends (a sync point under `record()`) while recorded
 values live on, a `Segment` keeps its graph's identity, its inputs and what is dear to recompute; its backward is
 a program of its own, cached, so that a loop that runs 9 times today and 11 times tomorrow compiles nothing new.
-A `Call` is one application of a user's `autograd.Function`, whose backward is Python.
+A `Call` is one application of a user's `autograd.Function`, whose backward is Python; an `Opaque` stands for what
+such a backward computed, which cannot be differentiated again.
 """
 from __future__ import annotations
 
@@ -16,7 +17,8 @@ from tracer.jit.buffers import Buffer
 from tracer.jit.gradient import gradient
 from tracer.jit.program import find_program
 from tracer.ops.arithmetic import add
-from tracer.ops.node import Node, leaf, substitute, toposort
+from tracer.ops.errors import MXNetError
+from tracer.ops.node import Node, leaf, mark, stop, substitute, toposort
 from tracer.ops.op import CALL, REDUCTION
 
 from .trace import STATE, Trace, Value
@@ -55,7 +57,7 @@ def _decide(outputs: tuple[Node, ...], recorded: tuple[bool, ...], targets: froz
             consumed: tuple[Node, ...]) -> Kept | None:
     gone = set(toposort(consumed))
     heads = tuple(n for n, r in zip(outputs, recorded, strict=True)
-                  if r and n not in gone and not targets.isdisjoint(n.reach))
+                  if r and n not in gone and n not in targets and not targets.isdisjoint(n.reach))
     if not heads:
         return None
     order = toposort(heads)
@@ -138,15 +140,52 @@ class Call:
         return [(v, g) for v, g in zip(self.inputs, self.run(given), strict=True) if g is not None]
 
 
-Entry = Segment | Call
+class Opaque:
+    """A gradient that a user's own backward computed, under create_graph: what it did was not recorded."""
+
+    __slots__ = ("order", "freed", "__weakref__")
+
+    def __init__(self) -> None:
+        self.order = next(_order)
+        self.freed = False
+
+    def pull(self, cotangents: dict[int, list[Value]]) -> list[tuple[Value, Value]]:
+        """Always MXNetError, as in MXNet."""
+        raise MXNetError("the backward of an autograd.Function is non-differentiable: operations inside it are not "
+                         "recorded, so that create_graph has no second derivative through it")
+
+
+def opaque(values: list[Value]) -> list[Value]:
+    """`values` as results of this trace by which nothing can be differentiated."""
+    entry = Opaque()
+    return [entered(v, entry, i) for i, v in enumerate(values)]
+
+
+def entered(value: Value, entry: Call | Opaque, slot: int) -> Value:
+    """A pending value of the same elements, from which a walk goes on to `entry`, and not through its node."""
+    trace = STATE.trace
+    node = mark(stop(node_of(value)), trace.marks)
+    trace.marks += 1
+    made = Value(value.aval, node, trace, True, value.line)
+    trace.pending.append(made)
+    made.entry, made.slot = entry, slot
+    trace.targets[node] = made
+    return made
+
+
+Entry = Segment | Call | Opaque
 
 
 # ---- the walk back ----------------------------------------------------------------------------------------
 
 class Walk:
-    """One backward pass: cotangents handed from heads to variables, latest tape entry first."""
+    """One backward pass: cotangents handed from heads to variables, latest tape entry first.
 
-    def __init__(self) -> None:
+    create_graph: whether the gradients will be differentiated in turn.
+    """
+
+    def __init__(self, create_graph: bool = False) -> None:
+        self.create_graph = create_graph
         self.waiting: dict[Entry, dict[int, list[Value]]] = {}
         self.gradients: dict[Any, list[Value]] = {}
         self.visited: list[Entry] = []
@@ -159,15 +198,20 @@ class Walk:
             given = self.waiting.pop(entry)
             self.visited.append(entry)
             pairs = entry.pull(given)
-            self._hand([v for v, _ in pairs], [g for _, g in pairs])
+            grads = [g for _, g in pairs]
+            if self.create_graph and isinstance(entry, Call):
+                grads = opaque(grads)
+            self._hand([v for v, _ in pairs], grads)  # type: ignore[arg-type]
 
     def _hand(self, values: list[Value], cotangents: list[Value | None]) -> None:
         trace = STATE.trace
         inside: list[Value] = []
         given: list[Value | None] = []
         for value, g in zip(values, cotangents, strict=True):
-            if value.buffer is not None or value.trace is not trace or value.node in trace.targets:
+            if value.buffer is not None or value.trace is not trace:
                 self._arrive(value, g)
+            elif value.node in trace.targets:
+                self._arrive(trace.targets[value.node], g)
             elif value.recorded:
                 inside.append(value)
                 given.append(g)

@@ -79,6 +79,14 @@ class Trace:
         return table[index]
 
 
+    def snapshot(self) -> Trace:
+        """What has been recorded so far, for a thread that reads a value while the owner goes on."""
+        copy = Trace()
+        copy.leaves, copy.scalars, copy.pending = self.leaves.copy(), self.scalars.copy(), self.pending.copy()
+        copy.targets, copy.consumed = self.targets.copy(), self.consumed
+        return copy
+
+
 _FLOATS: list[Node] = []
 _INTS: list[Node] = []
 

@@ -1,0 +1,112 @@
+"""Index maps: where in an array each point of a kernel's iteration domain reads or writes.
+
+An access has one affine function of the domain's indices for each axis of the array: (offset, coefficients).
+Views only compose these maps; no element moves.
+"""
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tracer.ops.aval import Shape
+from tracer.ops.node import Node
+
+#: of one axis: the offset, and a coefficient for each dimension of the domain
+Affine = tuple[int, tuple[int, ...]]
+#: of an array: one Affine an axis
+Access = tuple[Affine, ...]
+
+
+class NotAffine(Exception):
+    """A reshape mixes axes in a way that no affine map expresses: its input must be in memory."""
+
+
+def identity(rank: int) -> Access:
+    """The map of an array whose axes are the domain's."""
+    return tuple((0, tuple(int(i == j) for j in range(rank))) for i in range(rank))
+
+
+def along(dims: Sequence[int], rank: int) -> Access:
+    """The map of an array whose axes are the domain's dimensions `dims`."""
+    return tuple((0, tuple(int(d == j) for j in range(rank))) for d in dims)
+
+
+def broadcast(access: Access, out: Shape, source: Shape, rank: int) -> Access:
+    """The map of an operand of shape `source` whose broadcast to `out` is read at `access`."""
+    if out == source:
+        return access
+    lead, still = len(out) - len(source), (0, (0,) * rank)
+    return tuple(still if n == 1 and out[lead + i] != 1 else access[lead + i] for i, n in enumerate(source))
+
+
+def flatten(access: Access, shape: Shape, rank: int) -> Affine:
+    """The row-major position in an array of `shape` that `access` gives."""
+    if len(access) == 1 and len(shape) != 1:
+        return access[0]  # already a position: see `flat`
+    offset, coefs, stride = 0, [0] * rank, 1
+    for (start, row), n in zip(reversed(access), reversed(shape), strict=True):
+        offset += start * stride
+        for i, c in enumerate(row):
+            if c:
+                coefs[i] += c * stride
+        stride *= n
+    return offset, tuple(coefs)
+
+
+def flat(access: Access, shape: Shape, rank: int) -> Access:
+    """The map that gives the row-major position itself; only what is in memory can be read by it."""
+    return (flatten(access, shape, rank),)
+
+
+def unflatten(position: Affine, shape: Shape, domain: Shape) -> Access:
+    """The map into an array of `shape` of a row-major position; NotAffine when digits would carry."""
+    offset, coefs = position
+    rest = list(coefs)
+    out: list[Affine] = []
+    stride = 1
+    for n in shape:
+        stride *= n
+    for n in shape:
+        stride = stride // n if n else 0
+        if n == 1 or stride == 0:
+            out.append((0, (0,) * len(domain)))
+            continue
+        digit, offset = divmod(offset, stride)
+        row = [0] * len(domain)
+        for i, c in enumerate(rest):
+            if c >= stride and domain[i] > 1:
+                row[i], rest[i] = divmod(c, stride)
+                if rest[i]:
+                    raise NotAffine
+            elif c < 0:
+                raise NotAffine
+        top = digit + sum(c * (domain[i] - 1) for i, c in enumerate(row))
+        below = offset + sum(c * (domain[i] - 1) for i, c in enumerate(rest))
+        if top >= n or below >= stride:
+            raise NotAffine
+        out.append((digit, tuple(row)))
+    return tuple(out)
+
+
+def through_view(node: Node, access: Access, domain: Shape) -> Access:
+    """The map into the input of the view `node` that is read at `access`."""
+    source = node.inputs[0]
+    rank = len(domain)
+    kind = node.op.name
+    if kind == "transpose":
+        out: list[Affine] = [(0, ())] * source.ndim
+        for i, p in enumerate(node.attrs[0]):
+            out[p] = access[i]
+        return tuple(out)
+    if kind == "broadcast_to":
+        return broadcast(access, node.shape, source.shape, rank)
+    if kind == "slice":
+        return tuple((start + step * offset, tuple(step * c for c in row))
+                     for (start, _, step), (offset, row) in zip(node.attrs[0], access, strict=True))
+    if kind == "reshape":
+        return unflatten(flatten(access, node.shape, rank), source.shape, domain)
+    raise NotAffine
+
+
+def is_still(access: Access, dims: Sequence[int]) -> bool:
+    """Whether the position does not move along the dimensions `dims`."""
+    return all(row[d] == 0 for _, row in access for d in dims)

@@ -1,0 +1,527 @@
+"""Code generation: a fused kernel as the Python source of one flat function for Numba, and its arguments.
+
+The source depends on the structure of the loops only; sizes, strides and the places of buffers are run-time
+arguments, so that a new shape needs no compilation. For `(x * s).sum()` over a flat array it reads, in short:
+
+    def kernel(bind, args, lo, hi):
+        p0 = bind[args[3]]                       # x
+        v0 = f32(word_as_f64(bind[args[4]]))     # s
+        t0 = f64(0)
+        for r in range(lo, hi):                  # a block of the array
+            n0 = min(args[1], args[2] - r * args[1])
+            a0 = p0 + 4 * (r * args[6])
+            c0 = f32(0)
+            for j0 in range(n0):
+                v1 = ld_f32_0(a0, j0)
+                v2 = f32(v1 * v0)                # multiply
+                c0 = fadd_reassoc(c0, v2)
+            t0 = t0 + f64(c0)
+        st_f64_1(q0, lo // args[0], t0)          # the chunk's part, combined by the next step
+"""
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from tracer.ops.aval import SHORT
+from tracer.ops.errors import CannotCompile
+from tracer.ops.node import Node, const_op, const_value, leaf_op, scalar_op
+from tracer.ops.op import VIEW
+
+from .access import Access, Affine, flatten, is_still
+from .fuse import Kernel, Root, operands, row_access
+from .intrinsics import SCOPES, known
+
+#: Elements in a block of a flat loop: what is summed in one precision before it enters a wider total.
+BLOCK = 4096
+
+
+@dataclass
+class Part:
+    """Memory that a kernel needs besides its operands: `count` elements of `dtype` for each chunk."""
+
+    count: int
+    dtype: np.dtype
+    root: Root | None = None  # the reduction whose partial results it holds
+    shared: bool = False  # one for all chunks, which write different places; to be filled beforehand
+
+
+@dataclass
+class Generated:
+    """A kernel's source and what a plan needs to call it.
+
+    args: int constants, or ("word", node) for the word of bind with a value's address or a number,
+    ("part", i) for the word of the i-th Part's address, "chunk" for the chunk length.
+    """
+
+    source: str
+    args: list[Any]
+    extent: int
+    cost: float
+    parts: list[Part] = field(default_factory=list)
+    align: int = 1  # rows that must stay in one chunk
+    in_place: list[tuple[Node, Node]] = field(default_factory=list)  # (root, read) that may share memory
+
+
+def short(dtype: np.dtype) -> str:
+    """The dtype's short name in generated code."""
+    name = SHORT.get(dtype.name)
+    if name is None:
+        raise CannotCompile(f"dtype {dtype.name}")
+    return name
+
+
+def total_dtype(root: Node) -> np.dtype:
+    """The dtype in which a reduction's partial results are kept: float64 and 64-bit integers for sums."""
+    dtype = root.dtype
+    if root.op.name in ("reduce_sum", "reduce_prod"):
+        return np.dtype({"f": "float64", "i": "int64", "u": "uint64", "b": "int64"}[dtype.kind])
+    return np.dtype("float32") if dtype == np.float16 else dtype
+
+
+def literal(value: Any, dtype: np.dtype) -> str:
+    """A number as typed source text: `repr` of nan and inf would not type."""
+    if dtype.kind == "b":
+        return "b1(1)" if value else "b1(0)"
+    if dtype.kind == "f" and not math.isfinite(value):
+        text = "NAN" if math.isnan(value) else "INF" if value > 0 else "-INF"
+    else:
+        text = repr(float(value)) if dtype.kind == "f" else repr(int(value))
+    return f"{short(dtype)}({text})"
+
+
+def combine(op_name: str, acc: str, value: str) -> str:
+    """The text of one step of a reduction."""
+    if op_name == "reduce_sum":
+        return f"fadd_reassoc({acc}, {value})"
+    if op_name == "reduce_prod":
+        return f"fmul_reassoc({acc}, {value})"
+    return f"{'maximum' if op_name == 'reduce_max' else 'minimum'}({acc}, {value})"
+
+
+def _combine(root: Node, acc: str, value: str, dtype: np.dtype) -> str:
+    if dtype.kind == "f" or root.op.name in ("reduce_max", "reduce_min"):
+        return combine(root.op.name, acc, value)
+    return f"{short(dtype)}({acc} {'+' if root.op.name == 'reduce_sum' else '*'} {value})"
+
+
+def _register(dtype: np.dtype) -> np.dtype:
+    """The dtype in which values of `dtype` are computed: float16 only lives in memory."""
+    return np.dtype("float32") if dtype == np.float16 else dtype
+
+
+class Emitter:
+    """Builds the source of one kernel."""
+
+    def __init__(self, kernel: Kernel, stored: set[Node]) -> None:
+        self.kernel = kernel
+        self.stored = stored
+        self.rank = len(kernel.domain)
+        self.args: list[Any] = ["chunk"]
+        self.top: list[str] = []
+        self.names: dict[Any, str] = {}
+        self.count = 0
+        self.scope = 0
+        self.cost = 0.0
+        self.parts: list[Part] = []
+        self.align = 1
+        self._layout()
+
+    # ---- the loops -----------------------------------------------------------------------------------------
+
+    def _layout(self) -> None:
+        """Merge dimensions that all operands step through alike; decide rows and inner loops."""
+        kernel = self.kernel
+        split = kernel.split
+        positions = self._positions()
+        groups: list[list[int]] = []
+        for d in range(self.rank):
+            size = kernel.domain[d]
+            if groups and d != split:
+                last = groups[-1][-1]
+                if all(p[1][last] == p[1][d] * size for p in positions):
+                    groups[-1].append(d)
+                    continue
+            groups.append([d])
+        split_at = 0 if split is None else sum(1 for g in groups if g[0] < split)
+        if split is None:
+            self.flat = len(groups) <= 1
+            split_at = 0 if self.flat else len(groups) - 1
+        else:
+            self.flat = False
+        self.sizes = [math.prod(kernel.domain[d] for d in g) for g in groups]
+        self.fine = [g[-1] for g in groups]  # the dimension whose coefficient is the group's
+        self.rows = list(range(split_at))
+        self.inner = list(range(split_at, len(groups)))
+        if not groups:
+            self.flat, self.sizes, self.fine, self.inner = True, [1], [None], [0]  # type: ignore[list-item]
+        self.inner_dims = [d for g in (groups[i] for i in self.inner) for d in g] if groups else []
+        self.row_dims = [d for g in (groups[i] for i in self.rows) for d in g] if groups else []
+
+    def _positions(self) -> list[Affine]:
+        found: list[Affine] = []
+        seen: set[tuple[Node, Access]] = set()
+
+        def visit(node: Node, access: Access, top: Node | None) -> None:
+            if (node, access) in seen:
+                return
+            seen.add((node, access))
+            if (node in self.stored and node is not top) or node.op is leaf_op:
+                found.append(flatten(access, node.shape, self.rank))
+                return
+            if node.op.name == "iota":
+                found.append(access[node.attrs[1]])
+                return
+            for x, where in operands(node, access, self.kernel.domain, self.stored):
+                visit(x, where, None)
+
+        for root in self.kernel.roots:
+            if root.kind in ("map", "row"):
+                found.append(flatten(root.access, root.node.shape, self.rank))
+                visit(root.node, root.access, root.node)
+            else:
+                visit(root.operand, root.access, None)
+                if root.kind != "all":
+                    found.append(self._kept(root))
+        return found
+
+    def _kept(self, root: Root) -> Affine:
+        """The position in a reduction's result, over the whole domain (still along the reduced dimensions)."""
+        axes = set(root.node.attrs[0])
+        kept = tuple(a for i, a in enumerate(root.access) if i not in axes)
+        return flatten(kept, root.node.shape, self.rank)
+
+    # ---- text --------------------------------------------------------------------------------------------------
+
+    def arg(self, what: Any) -> str:
+        """The text of a run-time argument; equal named ones share a place, numbers do not."""
+        if not isinstance(what, int) and what in self.args:
+            return f"args[{self.args.index(what)}]"
+        self.args.append(what)
+        return f"args[{len(self.args) - 1}]"
+
+    def size(self, group: int) -> str:
+        key = ("size", group)
+        if key not in self.names:
+            self.names[key] = self.fresh("d")
+            self.top.append(f"{self.names[key]} = {self.arg(self.sizes[group])}")
+        return self.names[key]
+
+    def fresh(self, letter: str) -> str:
+        self.count += 1
+        return f"{letter}{self.count}"
+
+    def pointer(self, what: Any, note: str = "") -> str:
+        key = ("pointer", what)
+        if key not in self.names:
+            self.names[key] = self.fresh("p")
+            self.top.append(f"{self.names[key]} = bind[{self.arg(what)}]{note}")
+        return self.names[key]
+
+    def next_scope(self) -> int:
+        self.scope += 1
+        if self.scope >= SCOPES:
+            raise CannotCompile(f"a kernel that writes more than {SCOPES - 1} arrays")
+        return self.scope
+
+    def coef(self, position: Affine, group: int) -> int:
+        fine = self.fine[group]
+        return position[1][fine] if fine is not None else 0
+
+    def row_base(self, what: Any, position: Affine, itemsize: int) -> str:
+        """The address of a row's first element, computed at row level."""
+        key = ("base", what, position)
+        if key not in self.names:
+            terms = []
+            if position[0]:
+                terms.append(self.arg(position[0]))
+            if self.flat:
+                if self.coef(position, 0):
+                    terms.append(f"r * {self.arg(self.coef(position, 0) * self.block)}")
+            else:
+                terms += [f"i{g} * {self.arg(self.coef(position, g))}" for g in self.rows if self.coef(position, g)]
+            pointer = self.pointer(what)
+            if not terms:
+                return pointer
+            self.names[key] = self.fresh("a")
+            self.row.append(f"{self.names[key]} = {pointer} + {itemsize} * ({' + '.join(terms)})")
+        return self.names[key]
+
+    def inner_index(self, position: Affine) -> str:
+        terms = []
+        for g in self.inner:
+            c = self.coef(position, g)
+            if c == 1 and g == self.inner[-1]:
+                terms.append(f"j{g}")
+            elif c:
+                key = ("stride", position, g)
+                if key not in self.names:
+                    self.names[key] = self.fresh("s")
+                    self.top.append(f"{self.names[key]} = {self.arg(c)}")
+                terms.append(f"j{g} * {self.names[key]}")
+        return " + ".join(terms) or "0"
+
+    # ---- values -------------------------------------------------------------------------------------------------
+
+    def value(self, node: Node, access: Access, body: list[str], memo: dict) -> str:
+        """The name of `node`'s element at `access`; its statements go to `body`, or further out if they can."""
+        if node.op is const_op:
+            return literal(const_value(node), node.dtype)
+        if node.op is scalar_op:
+            return self.number(node)
+        if is_still(access, self.inner_dims):
+            still = is_still(access, self.row_dims) and not self.phase_of(node, access, self.phases)
+            body, memo = (self.top, self.top_memo) if still else (self.row, self.row_memo)
+        key = (node, access)
+        if key in memo:
+            return memo[key]
+        made = self.kernel.made(node)
+        if made is not None:
+            if made.kind == "inner":
+                return self.row_memo[node, "done"]
+            access = made.access
+            key = (node, access)
+            if key in memo:
+                return memo[key]
+        elif node in self.stored or node.op is leaf_op:
+            memo[key] = self.read(node, access, body)
+            return memo[key]
+        if node.op.kind == VIEW:
+            (source, where), = operands(node, access, self.kernel.domain, self.stored)
+            memo[key] = self.value(source, where, body, memo)
+            return memo[key]
+        if node.op.name == "iota":
+            text = self.iota(node, access)
+        else:
+            inputs = operands(node, access, self.kernel.domain, self.stored)
+            text = self.expression(node, [self.value(x, where, body, memo) for x, where in inputs])
+            self.cost += node.op.cost
+        name = self.fresh("v")
+        body.append(f"{name} = {text}  # {node.op.name}")
+        memo[key] = name
+        return name
+
+    def expression(self, node: Node, inputs: list[str]) -> str:
+        template = node.op.expr
+        if template is None:
+            raise CannotCompile(f"{node.op.name} has no scalar expression", node)
+        for called in re.findall(r"\b([A-Za-z_]\w*)\(", template):
+            if not known(called):
+                raise CannotCompile(f"{node.op.name} calls {called}", node)
+        dtype = _register(node.dtype)
+        if dtype.kind == "b" and node.op.name == "cast":
+            return f"{inputs[0]} != 0" if node.inputs[0].dtype.kind != "b" else inputs[0]
+        text = template.replace("{T}", short(dtype))
+        for i, name in enumerate(inputs):
+            text = text.replace(f"{{{i}}}", name)
+        if dtype.kind != "b":
+            return f"{short(dtype)}({text})"
+        return text if not node.op.same else f"({text}) != 0"
+
+    def number(self, node: Node) -> str:
+        key = ("number", node)
+        if key not in self.names:
+            self.names[key] = self.fresh("v")
+            word = f"bind[{self.arg(('word', node))}]"
+            self.top.append(f"{self.names[key]} = {word if node.dtype.kind == 'i' else f'word_as_f64({word})'}")
+        return self.names[key]
+
+    def read(self, node: Node, access: Access, body: list[str]) -> str:
+        position = flatten(access, node.shape, self.rank)
+        name = self.fresh("v")
+        kind = short(node.dtype)
+        if body is self.top:
+            at = self.arg(position[0]) if position[0] else "0"
+            body.append(f"{name} = ld_{kind}_0({self.pointer(('word', node))}, {at})")
+            return name
+        base = self.row_base(("word", node), position, node.dtype.itemsize)
+        index = "0" if body is self.row else self.inner_index(position)
+        body.append(f"{name} = ld_{kind}_0({base}, {index})")
+        return name
+
+    def iota(self, node: Node, access: Access) -> str:
+        position = access[node.attrs[1]]
+        terms = [self.arg(position[0])] if position[0] else []
+        if self.flat:
+            if self.coef(position, 0):
+                terms.append(f"r * {self.arg(self.coef(position, 0) * self.block)}")
+        else:
+            terms += [f"i{g} * {self.arg(self.coef(position, g))}" for g in self.rows if self.coef(position, g)]
+        index = self.inner_index(position)
+        if index != "0":
+            terms.append(index)
+        return f"{short(np.dtype('float32') if node.dtype == np.float16 else node.dtype)}({' + '.join(terms) or '0'})"
+
+    # ---- phases -----------------------------------------------------------------------------------------------------
+
+    def phase_of(self, node: Node, access: Access, memo: dict) -> int:
+        """How many inner loops over a row must be done before this value can be computed."""
+        key = (node, access)
+        if key in memo:
+            return memo[key]
+        memo[key] = 0
+        made = self.kernel.made(node)
+        if made is not None and made.kind == "inner":
+            phase = self.phase_of(made.operand, made.access, memo) + 1
+        elif node.op is leaf_op or (node in self.stored and made is None):
+            phase = 0
+        else:
+            phase = max((self.phase_of(x, w, memo)
+                         for x, w in operands(node, access, self.kernel.domain, self.stored)), default=0)
+        memo[key] = phase
+        return phase
+
+    # ---- the whole ----------------------------------------------------------------------------------------------------
+
+    def generate(self) -> Generated:
+        """The source and arguments of the kernel."""
+        roots = self.kernel.roots
+        self.block = min(BLOCK, max(self.sizes[0], 1)) if self.flat else 0
+        self.top_memo: dict = {}
+        self.row_memo: dict = {}
+        self.row: list[str] = []
+        self.phases: dict = {}
+        phases: dict[int, list[Root]] = {}
+        for root in roots:
+            phases.setdefault(self.phase_of(root.operand, root.access, self.phases), []).append(root)
+        start: list[str] = []  # before the rows
+        rows: list[str] = []  # in each row
+        finish: list[str] = []  # after the last row
+        for phase in sorted(phases):
+            self.row = []
+            before: list[str] = []
+            body: list[str] = []
+            after: list[str] = []
+            loop_memo: dict = {}
+            for root in phases[phase]:
+                self._root(root, body, loop_memo, start, before, after, finish)
+            rows += self.row + before + self._loops(body) + after
+        return self._assemble(start, rows, finish)
+
+    def _root(self, root: Root, body: list[str], memo: dict, start: list[str], before: list[str],
+              after: list[str], finish: list[str]) -> None:
+        node = root.node
+        if root.kind in ("map", "row"):
+            value = self.value(node, root.access, body, memo)
+            self._write(root, value, body if not is_still(root.access, self.inner_dims) or root.kind == "map"
+                        else after)
+            return
+        dtype = _register(node.dtype)
+        narrow = dtype if dtype.kind == "f" else total_dtype(node)
+        value = self.value(root.operand, root.access, body, memo)
+        identity = node.op.identity(narrow)
+        if root.kind == "outer":
+            self._outer(root, narrow, value, identity, body, start, after)
+            return
+        acc = self.fresh("c")
+        before.append(f"{acc} = {literal(identity, narrow)}")
+        wide = value if root.operand.dtype == narrow or dtype.kind == "f" else f"{short(narrow)}({value})"
+        body.append(f"{acc} = {_combine(node, acc, wide, narrow)}  # {node.op.name}")
+        if root.kind == "inner":
+            result = self.fresh("v")
+            after.append(f"{result} = {short(dtype)}({acc})" if dtype.kind != "b" else f"{result} = {acc} != 0")
+            self.row_memo[node, "done"] = result
+            self._write(Root(node, "row", row_access(node.shape, self.kernel.domain, self.kernel.split or 0)),
+                        result, after)
+            return
+        wide_dtype = total_dtype(node)
+        total = self.fresh("t")
+        start.append(f"{total} = {literal(node.op.identity(wide_dtype), wide_dtype)}")
+        after.append(f"{total} = {_combine(node, total, f'{short(wide_dtype)}({acc})', wide_dtype)}")
+        self.parts.append(Part(1, wide_dtype, root))
+        pointer = self.pointer(("part", len(self.parts) - 1))
+        finish.append(f"st_{short(wide_dtype)}_{self.next_scope()}({pointer}, lo // {self.arg('chunk')}, {total})")
+
+    def _write(self, root: Root, value: str, body: list[str]) -> None:
+        node = root.node
+        position = flatten(root.access, node.shape, self.rank)
+        scope = self.next_scope()
+        base = self.row_base(("word", node), position, node.dtype.itemsize)
+        index = self.inner_index(position)
+        body.append(f"st_{short(node.dtype)}_{scope}({base}, {index}, {value})")
+
+    def _outer(self, root: Root, narrow: np.dtype, value: str, identity: Any, body: list[str], start: list[str],
+               after: list[str]) -> None:
+        """Accumulate rows into the chunk's own row of partial results."""
+        node = root.node
+        kind, scope, position = short(narrow), self.next_scope(), self._kept(root)
+        index = self.inner_index(position)
+        if any(self.coef(position, g) for g in self.rows):
+            self.parts.append(Part(node.size, narrow, root, shared=True))
+            self.align = math.prod(self.sizes[g] for g in self.rows if not self.coef(position, g))
+            part = self.row_base(("part", len(self.parts) - 1), position, narrow.itemsize)
+        else:
+            self.parts.append(Part(node.size, narrow, root))
+            pointer, part, j = self.pointer(("part", len(self.parts) - 1)), self.fresh("q"), self.fresh("j")
+            self.top.append(f"{part} = {pointer} + {narrow.itemsize} * (lo // {self.arg('chunk')}) "
+                            f"* {self.arg(node.size)}")
+            start.append(f"for {j} in range({self.arg(node.size)}):")
+            start.append(f"    st_{kind}_{scope}({part}, {j}, {literal(identity, narrow)})")
+        wide = value if root.operand.dtype == narrow or narrow.kind == "f" else f"{kind}({value})"
+        total = _combine(node, f"ld_{kind}_{scope}({part}, {index})", wide, narrow)
+        body.append(f"st_{kind}_{scope}({part}, {index}, {total})  # {node.op.name}")
+
+    def _loops(self, body: list[str]) -> list[str]:
+        if not body:
+            return []
+        out, pad = [], ""
+        for g in self.inner:
+            out.append(f"{pad}for j{g} in range({'n0' if self.flat else self.size(g)}):")
+            pad += "    "
+        return out + [pad + line for line in body]
+
+    def _assemble(self, start: list[str], rows: list[str], finish: list[str]) -> Generated:
+        head: list[str] = []
+        if self.flat:
+            block, total = self.arg(self.block), self.arg(self.sizes[0])
+            head.append(f"n0 = min({block}, {total} - r * {block})")
+            extent = -(-self.sizes[0] // self.block) if self.block else 0
+        else:
+            extent = math.prod(self.sizes[g] for g in self.rows)
+            rest = "r"
+            for g in reversed(self.rows):
+                if g == self.rows[0]:
+                    head.append(f"i{g} = {rest}")
+                else:
+                    name = self.fresh("r")
+                    head.append(f"i{g} = {rest} % {self.size(g)}")
+                    head.append(f"{name} = {rest} // {self.size(g)}")
+                    rest = name
+        lines = ["def kernel(bind, args, lo, hi):"]
+        lines += ["    " + line for line in self.top + start]
+        lines.append("    for r in range(lo, hi):")
+        lines += ["        " + line for line in head + rows]
+        lines += ["    " + line for line in finish]
+        points = math.prod(self.sizes) if self.sizes else 1
+        return Generated("\n".join(lines) + "\n", self.args, extent, points * (self.cost + len(self.kernel.reads) + 1),
+                         self.parts, self.align)
+
+
+def generate(kernel: Kernel, stored: set[Node]) -> Generated:
+    """The source of `kernel`, given all values that are kept in memory; CannotCompile if it has no native form."""
+    return Emitter(kernel, stored).generate()
+
+
+def filling(root: Node, part: np.dtype) -> str:
+    """The source of the step that fills partial results with a reduction's identity. args: word, count."""
+    return ("def kernel(bind, args, lo, hi):\n    p = bind[args[0]]\n    for j in range(lo, hi):\n"
+            f"        st_{short(part)}_1(p, j, {literal(root.op.identity(part), part)})\n")
+
+
+def combining(root: Node, part: np.dtype) -> str:
+    """The source of the step that combines the chunks' partial results of a reduction.
+
+    args: words of the parts and of the result, number of chunks, length of a part.
+    """
+    dtype = _register(root.dtype)
+    wide = total_dtype(root)
+    text = _combine(root, "c", f"{short(wide)}(ld_{short(part)}_0(p, k * n + j))", wide)
+    cast = "c != 0" if dtype.kind == "b" else f"{short(dtype)}(c)"
+    return ("def kernel(bind, args, lo, hi):\n    p = bind[args[0]]\n    q = bind[args[1]]\n    m = args[2]\n"
+            "    n = args[3]\n    for j in range(lo, hi):\n"
+            f"        c = {literal(root.op.identity(wide), wide)}\n        for k in range(m):\n            c = {text}\n"
+            f"        st_{short(root.dtype)}_1(q, j, {cast})\n")

@@ -1,0 +1,365 @@
+"""Fusion: which values are kept in memory, and which loops compute them together.
+
+A *root* is a value that memory must hold: an output, a reduction's result, an operand of a library call, or
+something that would be dearer to compute twice than to store. Everything else is computed where it is used. Roots
+over the same iteration domain share a kernel when they read the same things and none waits for another's loop.
+
+A domain is split into rows and an inner part. A reduction over the inner part ("inner") is finished within a row,
+so that later loops over the same row may use it (softmax is one kernel); one over the rows ("outer"), or over
+everything ("all"), leaves a partial result for each chunk of rows, combined afterwards.
+"""
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from tracer.ops.aval import Shape
+from tracer.ops.node import Node, leaf_op, scalar_op, toposort
+from tracer.ops.op import CALL, ELEMENTWISE, LEAF, REDUCTION, VIEW
+
+from .access import (
+    Access,
+    NotAffine,
+    along,
+    broadcast,
+    flat,
+    flatten,
+    identity,
+    through_view,
+    unflatten,
+)
+
+#: Operations in one kernel: more make LLVM slow before they make the loop fast.
+MAX_KERNEL_OPS = 160
+#: Cost (Op.cost, summed) from which a value that several kernels use is stored rather than computed again.
+STORE_COST = 8
+
+
+@dataclass(eq=False)
+class Root:
+    """A value that a kernel leaves in memory.
+
+    kind: "map" (an element a point), "row" (one a row), "inner", "outer", "all" (reductions).
+    access: of the value itself for a map or row, of the reduced operand for a reduction.
+    """
+
+    node: Node
+    kind: str
+    access: Access
+
+    @property
+    def operand(self) -> Node:
+        """What is evaluated at each point: the value itself, or what it reduces."""
+        return self.node.inputs[0] if self.kind in ("inner", "outer", "all") else self.node
+
+
+@dataclass(eq=False)
+class Kernel:
+    """A loop nest: the domain (sizes in loop order), how many leading dimensions are rows, and its roots."""
+
+    domain: Shape
+    split: int | None
+    permuted: bool
+    roots: list[Root] = field(default_factory=list)
+    reads: set[Node] = field(default_factory=set)
+    ops: int = 0
+
+    def made(self, node: Node) -> Root | None:
+        """The root of this kernel that is `node`, if any."""
+        return next((r for r in self.roots if r.node is node), None)
+
+    def holds(self, root: Root, access: Access) -> bool:
+        """Whether the kernel, while in a row, has the value of a root at the point that `access` reads."""
+        if root.kind in ("all", "outer"):
+            return False
+        rank, shape = len(self.domain), root.node.shape
+        own = root.access
+        if root.kind == "inner":
+            assert self.split is not None
+            own = row_access(shape, self.domain, self.split)
+        return flatten(own, shape, rank) == flatten(access, shape, rank)
+
+
+@dataclass(eq=False)
+class Library:
+    """A value that a library call or NumPy makes."""
+
+    node: Node
+
+
+Step = Kernel | Library
+
+
+def row_access(shape: Shape, domain: Shape, split: int) -> Access:
+    """The map of an array of `shape` with an element for each row."""
+    position = flatten(along(range(split), len(domain)), domain[:split], len(domain))
+    return unflatten(position, shape, domain)
+
+
+def is_inlined(node: Node) -> bool:
+    """Whether a kernel can compute the node's elements where they are used."""
+    return node.op.kind == VIEW or (node.op.kind == ELEMENTWISE and node.op.expr is not None) \
+        or node.op is scalar_op or node.op.name in ("const", "iota")
+
+
+def fuse(outputs: Sequence[Node]) -> list[Step]:
+    """The steps that compute `outputs`, in order."""
+    order = toposort(outputs)
+    stored = _initial(order, outputs)
+    for _ in range(20):
+        try:
+            steps = _group(order, stored)
+        except _Store as more:
+            stored.add(more.node)
+            continue
+        extra = _shared(steps, stored)
+        if not extra:
+            return steps
+        stored |= extra
+    return _group(order, stored)
+
+
+class _Store(Exception):
+    def __init__(self, node: Node) -> None:
+        self.node = node
+
+
+def _initial(order: Sequence[Node], outputs: Sequence[Node]) -> set[Node]:
+    """The values that must be stored whatever the grouping, and cuts that bound the size of kernels."""
+    stored = {n for n in outputs if n.op.kind != LEAF}
+    for n in order:
+        if n.op.kind == REDUCTION:
+            stored.add(n)
+        elif n.op.kind == CALL or (n.op.kind == ELEMENTWISE and not is_inlined(n)):
+            stored.add(n)
+            for x in n.inputs:
+                base = x
+                while base.op.kind == VIEW:
+                    base = base.inputs[0]
+                if base.op.kind != LEAF:
+                    stored.add(base)
+                if n.op.step is not None:
+                    plain = without_reshapes(x)
+                    if plain.op.kind != LEAF:
+                        stored.add(plain)
+    inside: dict[Node, frozenset[Node]] = {}
+    empty: frozenset[Node] = frozenset()
+    for n in order:
+        if n.op.kind == LEAF or n in stored:
+            inside[n] = empty
+            continue
+        mine = frozenset((n,)).union(*(inside[i] for i in n.inputs)) if n.inputs else empty
+        if len(mine) > MAX_KERNEL_OPS // 2 and n.op.kind != VIEW:
+            stored.add(n)
+            mine = empty
+        inside[n] = mine
+    return stored
+
+
+def without_reshapes(x: Node) -> Node:
+    """`x` before the reshapes that only relabel its memory."""
+    while x.op.name == "reshape":
+        x = x.inputs[0]
+    return x
+
+
+# ---- grouping -------------------------------------------------------------------------------------------------
+
+def _group(order: Sequence[Node], stored: set[Node]) -> list[Step]:
+    steps: list[Step] = []
+    made_at: dict[Node, int] = {}
+    for n in order:
+        if n not in stored:
+            continue
+        if not (is_inlined(n) or n.op.kind == REDUCTION):
+            made_at[n] = len(steps)
+            steps.append(Library(n))
+            continue
+        joined = False
+        start = max((made_at[m] for m in _nearest(n, stored)), default=0)
+        for i in range(len(steps) - 1, start - 1, -1):
+            kernel = steps[i]
+            if isinstance(kernel, Kernel) and _join(kernel, n, i, stored, made_at):
+                made_at[n] = i
+                joined = True
+                break
+        if not joined:
+            kernel = _kernel_for(n)
+            root = kernel.roots.pop()
+            reads, ops = _expand(kernel, root, stored)
+            kernel.roots.append(root)
+            kernel.reads |= reads
+            kernel.ops = ops
+            made_at[n] = len(steps)
+            steps.append(kernel)
+    return steps
+
+
+def _nearest(n: Node, stored: set[Node]) -> list[Node]:
+    """The stored values that `n` is computed from directly."""
+    found, seen, stack = [], {n}, list(n.inputs)
+    while stack:
+        x = stack.pop()
+        if x in seen:
+            continue
+        seen.add(x)
+        if x in stored:
+            found.append(x)
+        else:
+            stack.extend(x.inputs)
+    return found
+
+
+def _kernel_for(n: Node) -> Kernel:
+    """A kernel of its own for a root."""
+    if n.op.kind != REDUCTION:
+        return Kernel(n.shape, None, False, [Root(n, "map", identity(n.ndim))])
+    x, axes = n.inputs[0], n.attrs[0]
+    rank = x.ndim
+    kept = [i for i in range(rank) if i not in axes]
+    if not kept:
+        return Kernel(x.shape, None, False, [Root(n, "all", identity(rank))])
+    if rank - 1 in axes:
+        dims = kept + list(axes)
+        split: int = len(kept)
+        kind = "inner"
+    else:
+        last = max(axes)
+        dims = [i for i in kept if i < last] + list(axes) + [i for i in kept if i > last]
+        split = len(dims) - sum(1 for i in kept if i > last)
+        kind = "outer"
+    place = [dims.index(i) for i in range(rank)]
+    kernel = Kernel(tuple(x.shape[i] for i in dims), split, dims != sorted(dims),
+                    [Root(n, kind, along(place, rank))])
+    if kind == "outer" and any(i < max(axes) for i in kept):
+        kernel.permuted = True  # rows that are kept come first: such a kernel holds this one reduction
+    return kernel
+
+
+def _join(kernel: Kernel, n: Node, index: int, stored: set[Node], made_at: dict[Node, int]) -> bool:
+    """Let the kernel compute the root `n` as well, if domains agree and it reads nothing made later."""
+    if kernel.permuted:
+        return False
+    root = _root_in(kernel, n)
+    if root is None:
+        return False
+    split = kernel.split
+    if root.kind in ("inner", "outer"):
+        wanted = _kernel_for(n).split
+        if split is not None and split != wanted:
+            return False
+        kernel.split = wanted
+    try:
+        reads, ops = _expand(kernel, root, stored)
+    except (NotAffine, _Store, _Late):
+        kernel.split = split
+        return False
+    inside = {r.node for r in kernel.roots}
+    outside = reads - inside
+    if (any(made_at.get(m, -1) >= index for m in outside) or kernel.ops + ops > MAX_KERNEL_OPS
+            or not (reads & (kernel.reads | inside) or n.size <= 64)):
+        kernel.split = split
+        return False
+    kernel.roots.append(root)
+    kernel.reads |= outside
+    kernel.ops += ops
+    return True
+
+
+def _root_in(kernel: Kernel, n: Node) -> Root | None:
+    if n.op.kind == REDUCTION:
+        alone = _kernel_for(n)
+        if alone.domain == kernel.domain and not alone.permuted:
+            return alone.roots[0]
+        return None
+    if n.shape == kernel.domain:
+        return Root(n, "map", identity(n.ndim))
+    if kernel.split is not None and any(r.kind == "inner" for r in kernel.roots) \
+            and n.size == math.prod(kernel.domain[:kernel.split]):
+        try:
+            return Root(n, "row", row_access(n.shape, kernel.domain, kernel.split))
+        except NotAffine:
+            return None
+    return None
+
+
+class _Late(Exception):
+    """A value is needed that the kernel has only when its loops are done."""
+
+
+def _expand(kernel: Kernel, root: Root, stored: set[Node]) -> tuple[set[Node], int]:
+    """The values in memory that computing `root` in `kernel` reads, and the operations it takes."""
+    reads: set[Node] = set()
+    count = 0
+
+    def visit(node: Node, access: Access) -> None:
+        nonlocal count
+        if (node, access) in seen:
+            return
+        seen.add((node, access))
+        if node is not top and node in stored:
+            reads.add(node)
+            other = kernel.made(node)
+            if other is not None and not kernel.holds(other, access):
+                raise _Late
+            if other is not None and root.kind == "row" and other.kind == "map":
+                raise _Late
+            return
+        if node.op is leaf_op:
+            reads.add(node)
+            return
+        count += node.op.kind != VIEW
+        for x, where in operands(node, access, kernel.domain, stored):
+            visit(x, where)
+
+    seen: set[tuple[Node, Access]] = set()
+    top = root.node if root.kind in ("map", "row") else None
+    visit(root.operand, root.access)
+    return reads, count
+
+
+def operands(node: Node, access: Access, domain: Shape, stored: set[Node]) -> list[tuple[Node, Access]]:
+    """The inputs of an inlined node, each with the map by which `node` at `access` reads it."""
+    rank = len(domain)
+    if node.op.kind != VIEW:
+        return [(x, broadcast(access, node.shape, x.shape, rank)) for x in node.inputs]
+    try:
+        return [(node.inputs[0], through_view(node, access, domain))]
+    except NotAffine:
+        base = without_reshapes(node)
+        if base.op.kind == LEAF or base in stored:
+            return [(base, flat(access, node.shape, rank))]
+        raise _Store(base) from None
+
+
+# ---- what is dearer to compute twice than to store ---------------------------------------------------------------
+
+def _shared(steps: Sequence[Step], stored: set[Node]) -> set[Node]:
+    users: dict[Node, set[int]] = {}
+    for i, step in enumerate(steps):
+        if isinstance(step, Kernel):
+            for root in step.roots:
+                for n in _inside(root, stored):
+                    users.setdefault(n, set()).add(i)
+    extra = set()
+    for n, kernels in users.items():
+        if len(kernels) > 1 and n.op.kind == ELEMENTWISE and n.op.cost >= STORE_COST and n.size > 1:
+            extra.add(n)
+    return extra
+
+
+def _inside(root: Root, stored: set[Node]) -> list[Node]:
+    top = root.operand
+    if top in stored and root.kind not in ("map", "row"):
+        return []
+    found, seen, stack = [], {top}, [top]
+    while stack:
+        n = stack.pop()
+        found.append(n)
+        for x in n.inputs:
+            if x not in seen and x not in stored and x.op.kind != LEAF:
+                seen.add(x)
+                stack.append(x)
+    return found
+

@@ -1,0 +1,148 @@
+"""The kernel cache: source text -> native code, in memory and on disk.
+
+On disk a kernel is `k_<hash>.py`, its readable source, and `k_<hash>.bin`, the object code. The hash covers the
+source, the versions of Numba and llvmlite, the processor and its features: never a time. Entries are written to a
+temporary file and renamed, and carry a digest; what is corrupt, foreign or unwritable is compiled afresh.
+
+Numba's own disk cache is not used: its symbol names carry a per-process counter, by which one kernel's file can
+resolve to another kernel's helper (numba issue 10486). Here all of a kernel is one object with its hash in its name.
+"""
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import os
+import pickle
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import llvmlite
+import llvmlite.binding as llvm
+import numba
+from numba import types
+from numba.core import registry
+
+from .intrinsics import namespace_for
+from .stats import COUNTERS
+
+_SIGNATURE = types.void(types.CPointer(types.int64), types.CPointer(types.int64), types.int64, types.int64)
+_FORMAT = 1
+
+_LOADED: dict[str, int] = {}
+_KEEP: list[Any] = []
+_LOCK = threading.RLock()
+_SOURCES: dict[int, str] = {}
+
+
+def folder() -> Path | None:
+    """Where kernels are kept: TRACER_CACHE, or the user's cache folder. None when TRACER_CACHE is empty."""
+    chosen = os.environ.get("TRACER_CACHE")
+    if chosen is not None:
+        return Path(chosen) if chosen else None
+    base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    return Path(base) / "tracer"
+
+
+def _host() -> str:
+    features = ",".join(sorted(k for k, v in llvm.get_host_cpu_features().items() if v))
+    return f"{_FORMAT}|{numba.__version__}|{llvmlite.__version__}|{llvm.get_host_cpu_name()}|{features}"
+
+
+_HOST = _host()
+
+
+def key_of(source: str) -> str:
+    """The name of a kernel: a digest of its source and of everything else that shapes its code."""
+    return hashlib.sha256(f"{_HOST}|{source}".encode()).hexdigest()[:24]
+
+
+def find_kernel(source: str) -> int:
+    """The address of the native function of `source`, whose function is named `kernel`."""
+    address = _LOADED.get(source)
+    if address is not None:
+        COUNTERS.kernel_hits += 1
+        return address
+    with _LOCK:
+        address = _LOADED.get(source)
+        if address is None:
+            key = key_of(source)
+            address = _load(key)
+            if address is None:
+                address = _compile(key, source)
+            _LOADED[source] = address
+            _SOURCES[address] = source
+    return address
+
+
+def source_of(address: int) -> str:
+    """The source of a kernel that this process has loaded."""
+    return _SOURCES[address]
+
+
+def _compile(key: str, source: str) -> int:
+    start = time.perf_counter()
+    name = f"k_{key}"
+    text = source.replace("def kernel(", f"def {name}(", 1)
+    space = namespace_for(source) | {"__name__": name}
+    exec(compile(text, f"<{name}>", "exec"), space)
+    native: Any = numba.cfunc(_SIGNATURE, error_model="numpy", fastmath={"contract"})(space[name])
+    library, symbol = native._library, native._wrapper_name
+    _KEEP.append(native)
+    COUNTERS.kernels_compiled += 1
+    COUNTERS.compile_seconds += time.perf_counter() - start
+    _save(key, text, library, symbol)
+    return native.address
+
+
+def _save(key: str, text: str, library: Any, symbol: str) -> None:
+    where = folder()
+    if where is None:
+        return
+    try:
+        data = pickle.dumps((symbol, library.serialize_using_object_code()))
+        where.mkdir(parents=True, exist_ok=True)
+        _replace(where / f"k_{key}.py", text.encode())
+        _replace(where / f"k_{key}.bin", hashlib.sha256(data).digest() + data)
+    except OSError:
+        return  # a folder that can't be written costs a compilation in the next process, nothing else
+
+
+def _replace(path: Path, data: bytes) -> None:
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".tmp_")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def _load(key: str) -> int | None:
+    where = folder()
+    if where is None:
+        return None
+    start = time.perf_counter()
+    try:
+        stored = (where / f"k_{key}.bin").read_bytes()
+    except OSError:
+        return None
+    digest, data = stored[:32], stored[32:]
+    if hashlib.sha256(data).digest() != digest:
+        return None
+    symbol, state = pickle.loads(data)
+    target: Any = registry.cpu_target
+    library = target.target_context.codegen().unserialize_library(state)
+    address = library.get_pointer_to_function(symbol)
+    _KEEP.append(library)
+    COUNTERS.kernels_loaded += 1
+    COUNTERS.load_seconds += time.perf_counter() - start
+    return address
+
+
+def call(address: int, bind: int, args: int, lo: int, hi: int) -> None:
+    """Call a kernel directly, for tests: `bind` and `args` are addresses of int64 arrays."""
+    ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 4)(address)(bind, args, lo, hi)

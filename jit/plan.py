@@ -1,0 +1,335 @@
+"""Planning: fused steps laid out in memory and in a table that one native call runs.
+
+A plan's `bind` array holds, word by word, what differs between runs: addresses of leaves and outputs, and numbers;
+then the addresses of values between steps, which live in one arena, places reused as values die.
+"""
+from __future__ import annotations
+
+import ctypes
+import math
+import struct
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from tracer.ops.errors import CannotCompile
+from tracer.ops.node import Node, leaf_op, scalar_op, toposort
+from tracer.ops.op import LEAF, VIEW
+
+from . import blas, driver
+from .buffers import Buffer, allocate
+from .codegen import Generated, Part, combining, filling, generate
+from .fuse import Kernel, Library, Step, fuse, without_reshapes
+from .interpreter import ExecutionError
+from .kernels import find_kernel
+from .simplify import simplify
+
+#: Estimated cost (flops and memory accesses) of a chunk: below it a thread's wake-up is not repaid.
+CHUNK_COST = 1 << 17
+#: More chunks than this only make more partial results.
+MAX_CHUNKS = 64
+
+
+class Plan:
+    """The executable form of a graph: `run` maps leaves and numbers to output buffers."""
+
+    def __init__(self, outputs: Sequence[Node]) -> None:
+        self.graph = simplify(outputs)
+        self.words: dict[Any, int] = {}
+        self.sizes: dict[Any, int] = {}
+        self.kernels: list[Generated] = []
+        steps = fuse(self.graph)
+        self.steps = steps
+        self._place_inputs()
+        self._place_outputs()
+        self.rows = self._lower(steps)
+        self._place_arena()
+        self._finish()
+
+    # ---- the words of bind ---------------------------------------------------------------------------------
+
+    def _place_inputs(self) -> None:
+        order = toposort(self.graph)
+        self.leaves = [n for n in order if n.op is leaf_op]
+        self.numbers = [n for n in order if n.op is scalar_op]
+        for n in self.leaves + self.numbers:
+            self.words[n] = len(self.words)
+
+    def _place_outputs(self) -> None:
+        self.made: list[Node] = []  # distinct computed outputs, each with a buffer of its own
+        for n in self.graph:
+            if n.op.kind != LEAF and n not in self.words:
+                self.made.append(n)
+                self.words[n] = len(self.words)
+        self.fixed = len(self.words)
+
+    def word(self, what: Any, nbytes: int) -> int:
+        """The word of bind with the address of a value between steps."""
+        if what not in self.words:
+            self.words[what] = len(self.words)
+            self.sizes[what] = nbytes
+        return self.words[what]
+
+    # ---- steps -> rows of the driver's table, and Python calls ------------------------------------------------
+
+    def _lower(self, steps: Sequence[Step]) -> list[tuple[list[driver.Step] | Callable[[Plan], None], list, list]]:
+        """For each step its native rows (or the Python call), and the values it reads and writes."""
+        stored = {r.node for s in steps if isinstance(s, Kernel) for r in s.roots}
+        stored |= {s.node for s in steps if isinstance(s, Library)}
+        self.stored = stored
+        rows = []
+        for step in steps:
+            if isinstance(step, Library):
+                rows.append(self._library(step.node))
+            else:
+                rows.append(self._kernel(step))
+        return rows
+
+    def _kernel(self, kernel: Kernel) -> Any:
+        try:
+            made = generate(kernel, self.stored)
+        except CannotCompile:
+            return self._interpreted(kernel)
+        self.kernels.append(made)
+        for root in kernel.roots:
+            self.word(root.node, root.node.aval.nbytes)
+        chunk, chunks = cut(made)
+        names = [(kernel, i) for i in range(len(made.parts))]
+        for name, part in zip(names, made.parts, strict=True):
+            self.word(name, (1 if part.shared else chunks) * part.count * part.dtype.itemsize)
+        args = [self._argument(a, chunk, names) for a in made.args]
+        before, after = [], []
+        for name, part in zip(names, made.parts, strict=True):
+            node = self._root(part).node
+            if part.shared:
+                before.append(driver.Step(find_kernel(filling(node, part.dtype)), [self.words[name]], part.count))
+            count = 1 if part.shared else chunks
+            after.append(driver.Step(find_kernel(combining(node, part.dtype)),
+                                     [self.words[name], self.words[node], count, part.count], part.count))
+        native = [*before, driver.Step(find_kernel(made.source), args, made.extent, chunk), *after]
+        reads = [n for n in kernel.reads if n in self.stored]
+        return native, reads, [r.node for r in kernel.roots] + names
+
+    @staticmethod
+    def _root(part: Part) -> Any:
+        assert part.root is not None
+        return part.root
+
+    def _argument(self, what: Any, chunk: int, names: list) -> int:
+        if isinstance(what, int):
+            return what
+        if what == "chunk":
+            return max(chunk, 1)
+        kind, value = what
+        return self.words[names[value]] if kind == "part" else self.words[value]
+
+    def _library(self, node: Node) -> Any:
+        if node.op.step == "gemm" and node.dtype in (np.float32, np.float64):
+            a, b = (without_reshapes(x) for x in node.inputs)
+            native = all(x.op.kind == LEAF or x in self.stored for x in (a, b))
+            if native and node.size and node.inputs[0].size:
+                self.word(node, node.aval.nbytes)
+                return [self._gemm(node, a, b)], [x for x in (a, b) if x in self.stored], [node]
+        return self._python(node)
+
+    def _gemm(self, node: Node, a: Node, b: Node) -> driver.Step:
+        ta, tb = node.attrs
+        x, y = node.inputs
+        m, n = node.shape[-2:]
+        k = x.shape[-2] if ta else x.shape[-1]
+        batch = math.prod(node.shape[:-2])
+        return blas.gemm(node.dtype, self.words[a], self.words[b], self.words[node], m, n, k, ta=ta, tb=tb,
+                         batch=(batch,), a_strides=(m * k,), b_strides=(k * n,), c_strides=(m * n,))
+
+    # ---- what NumPy does ----------------------------------------------------------------------------------------
+
+    def _view(self, node: Node) -> Callable[[], Any]:
+        """Reads a value in memory, or a view of one, as a NumPy array."""
+        if node.op is scalar_op:
+            word, kind = self.words[node], np.int64 if node.dtype.kind == "i" else np.float64
+            return lambda: self.bind[word:word + 1].view(kind)[0]
+        if node.op is leaf_op or node in self.stored:
+            word, of = self.words[node], node.aval
+            if isinstance(of, tuple):
+                return lambda: self.objects[node]
+            return lambda: _array_at(int(self.bind[word]), of)
+        if node.op.kind == VIEW:
+            inner, op, attrs = self._view(node.inputs[0]), node.op, node.attrs
+            return lambda: op.ref([inner()], attrs)
+        if not node.inputs:
+            value = node.op.ref([], node.attrs)
+            return lambda: value
+        sources, op, attrs = [self._view(x) for x in node.inputs], node.op, node.attrs
+        return lambda: op.ref([s() for s in sources], attrs)
+
+    def _python(self, node: Node) -> Any:
+        sources = [self._view(x) for x in node.inputs]
+        reads = self._reads(node)
+        many = isinstance(node.aval, tuple)
+        self.word(node, 0 if many else node.aval.nbytes)
+        word, of = self.words[node], node.aval
+
+        def run(plan: Plan) -> None:
+            try:
+                with np.errstate(all="ignore"):
+                    result = node.op.ref([s() for s in sources], node.attrs)
+            except Exception as cause:
+                raise ExecutionError(node, cause) from cause
+            if many:
+                plan.objects[node] = result
+            else:
+                _array_at(int(plan.bind[word]), of)[...] = result
+
+        return run, reads, [node]
+
+    def _interpreted(self, kernel: Kernel) -> Any:
+        """A kernel without a native form, by NumPy, root by root."""
+        runs = []
+        for root in kernel.roots:
+            self.word(root.node, root.node.aval.nbytes)
+            runs.append(self._python(root.node)[0])
+
+        def run(plan: Plan) -> None:
+            for one in runs:
+                one(plan)
+
+        return run, [n for n in kernel.reads if n in self.stored], [r.node for r in kernel.roots]
+
+    def _reads(self, node: Node) -> list[Node]:
+        found, stack = [], list(node.inputs)
+        while stack:
+            x = stack.pop()
+            if x in self.stored:
+                found.append(x)
+            else:
+                stack.extend(x.inputs)
+        return found
+
+    # ---- memory ------------------------------------------------------------------------------------------------
+
+    def _place_arena(self) -> None:
+        """Give each value between steps a place in the arena; places of dead values are used again."""
+        last: dict[Any, int] = {}
+        for i, (_, reads, writes) in enumerate(self.rows):
+            for v in [*reads, *writes]:
+                last[v] = i
+        free: list[tuple[int, int]] = []
+        self.offsets: dict[Any, int] = {}
+        self.arena_bytes = 0
+        for i, (_, _, writes) in enumerate(self.rows):
+            for v in writes:
+                if v in self.sizes:
+                    self.offsets[v] = self._take(free, -(-max(self.sizes[v], 1) // 64) * 64)
+            for v, end in last.items():
+                if end == i and v in self.offsets:
+                    free.append((self.offsets[v], -(-max(self.sizes[v], 1) // 64) * 64))
+            free = _merge(free)
+
+    def _take(self, free: list[tuple[int, int]], size: int) -> int:
+        best = min((f for f in free if f[1] >= size), key=lambda f: f[1], default=None)
+        if best is not None:
+            free.remove(best)
+            if best[1] > size:
+                free.append((best[0] + size, best[1] - size))
+            return best[0]
+        start = self.arena_bytes
+        self.arena_bytes += size
+        return start
+
+    def _finish(self) -> None:
+        self.bind = np.zeros(len(self.words) + 1, np.int64)
+        self.address = self.bind.ctypes.data
+        self.objects: dict[Node, Any] = {}
+        self.arena_at = -1
+        self.places = np.array([self.words[v] for v in self.offsets], np.int64)
+        self.starts = np.array(list(self.offsets.values()), np.int64)
+        codes = "q" * len(self.leaves) + "".join("q" if n.dtype.kind == "i" else "d" for n in self.numbers)
+        self.pack = struct.Struct("=" + codes + "q" * len(self.made)).pack_into
+        self.leaf_indices = [n.attrs[1] for n in self.leaves]
+        self.number_indices = [n.attrs[1] for n in self.numbers]
+        self.out_bytes = [n.aval.nbytes for n in self.made]
+        where = {n: i for i, n in enumerate(self.made)}
+        self.results = [(where[n], -1) if n in where else (-1, self.words[n]) for n in self.graph]
+        self.direct = all(b < 0 for _, b in self.results) and [a for a, _ in self.results] == list(range(len(self.made)))
+        self.runs: list[Callable[[], None]] = []
+        rows: list[driver.Step] = []
+        for native, _, _ in self.rows:
+            if isinstance(native, list):
+                rows += native
+            else:
+                self._table(rows)
+                rows = []
+                self.runs.append(_bound(native, self))
+        self._table(rows)
+
+    def _table(self, rows: list[driver.Step]) -> None:
+        if rows:
+            run, address = driver.Table(rows).run, self.address
+            self.runs.append(lambda: run(address))
+
+    # ---- running ------------------------------------------------------------------------------------------------
+
+    def run(self, leaves: Sequence[Buffer], scalars: Sequence[float | int],
+            donated: dict[int, Buffer] | None) -> list[Buffer]:
+        """Compute the outputs; `donated` gives some of them the memory to use."""
+        buffers = [allocate(n) for n in self.out_bytes]
+        if donated:
+            for i, buffer in donated.items():
+                buffers[i] = buffer
+        self.pack(self.bind, 0, *[leaves[i].addr for i in self.leaf_indices],
+                  *[scalars[i] for i in self.number_indices], *[b.addr for b in buffers])
+        if self.arena_bytes:
+            arena = allocate(self.arena_bytes)
+            if arena.addr != self.arena_at:
+                self.bind[self.places] = self.starts + arena.addr
+                self.arena_at = arena.addr
+        for run in self.runs:
+            run()
+        if self.direct:
+            return buffers
+        return [buffers[i] if i >= 0 else _copy(leaves, self.leaves, word, self.graph[at], scalars)
+                for at, (i, word) in enumerate(self.results)]
+
+
+def _bound(call: Callable[[Plan], None], plan: Plan) -> Callable[[], None]:
+    return lambda: call(plan)
+
+
+def _copy(leaves: Sequence[Buffer], nodes: Sequence[Node], word: int, node: Node, scalars: Any) -> Buffer:
+    if node.op is leaf_op:
+        return leaves[node.attrs[1]]  # values are immutable: a leaf that is an output shares its buffer
+    out = allocate(8)
+    out.view(node.aval)[...] = scalars[node.attrs[1]]
+    return out
+
+
+def _array_at(address: int, of: Any) -> np.ndarray:
+    if of.size == 0:
+        return np.empty(of.shape, of.dtype)
+    raw = (ctypes.c_char * of.nbytes).from_address(address)
+    return np.ndarray(of.shape, of.dtype, raw)
+
+
+def _merge(free: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    out: list[tuple[int, int]] = []
+    for start, size in sorted(free):
+        if out and out[-1][0] + out[-1][1] == start:
+            out[-1] = (out[-1][0], out[-1][1] + size)
+        else:
+            out.append((start, size))
+    return out
+
+
+def cut(made: Generated) -> tuple[int, int]:
+    """(chunk, chunks) of a kernel's range of rows: by cost alone, never by the number of threads."""
+    wanted = min(int(made.cost // CHUNK_COST), MAX_CHUNKS, max(made.extent // made.align, 1))
+    if any(p.count > 1 and not p.shared for p in made.parts):
+        wanted = min(wanted, 16)
+    if wanted <= 1:
+        return 0, 1
+    rows = -(-made.extent // wanted)
+    rows = -(-rows // made.align) * made.align
+    return rows, max(1, -(-made.extent // rows))
+
+

@@ -1,0 +1,20 @@
+"""What a user may set, through the environment or here."""
+from __future__ import annotations
+
+import os
+
+MODES = ("auto", "always", "never")
+
+
+def _mode() -> str:
+    mode = os.environ.get("TRACER_JIT", "auto")
+    if mode not in MODES:
+        raise ValueError(f"TRACER_JIT={mode!r}: must be one of {', '.join(MODES)}")
+    return mode
+
+
+#: "auto": a program is interpreted until it repeats or is large; "always": compiled at once; "never": interpreted.
+mode = _mode()
+
+#: 0: silent; 1: a line a program; 2: its graph; 3: its kernels and memory; 4: the generated source.
+debug = int(os.environ.get("TRACER_DEBUG", "0") or 0)

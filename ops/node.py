@@ -44,7 +44,10 @@ class Node:
 
     @property
     def reach(self) -> tuple[Node, ...]:
-        """The leaves and marks that a derivative of this node can be taken by, in order of first use."""
+        """The leaves and marks that a derivative of this node can be taken by, in order of first use.
+
+        Those behind an op without a derivative are among them: a backward pass writes zeros there, as MXNet's does.
+        """
         if self._reach is None:
             _fill_reach(self)
         return self._reach  # type: ignore[return-value]
@@ -180,10 +183,8 @@ def _fill_reach(node: Node) -> None:
         if n._reach is not None:
             continue
         if n.op is leaf_op or n.op is mark_op:
-            n._reach = (n,) if not isinstance(n.aval, tuple) and n.aval.dtype.kind == "f" else ()
-        elif n.op is stop_op or n.op is scalar_op or (n.op.vjp is None and n.op is not item_op):
-            n._reach = ()
-        elif not isinstance(n.aval, tuple) and n.aval.dtype.kind != "f":
+            n._reach = (n,)
+        elif n.op is stop_op or n.op is scalar_op:
             n._reach = ()
         else:
             n._reach = tuple(dict.fromkeys(leaf for i in n.inputs for leaf in i._reach or ()))

@@ -9,6 +9,10 @@ class BroadcastError(MXNetError, ValueError):
     """A value that does not fit the place it is written to: MXNetError in `mx.np`, ValueError in `mx.nd`."""
 
 
+class OperandError(TypeError, AssertionError):
+    """What is no array where one is wanted: TypeError of MXNet's operators, AssertionError of its functions."""
+
+
 class CannotCompile(Exception):
     """A part of a program has no native form: `reason` says why, `node` where. The interpreter takes it."""
 

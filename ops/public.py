@@ -7,7 +7,8 @@ names under which users reach it. The namespaces `np`, `npx`, `nd` and the array
     def sum(a: Node, axis=None, dtype=None, keepdims=False) -> Node: ...
 
 Parameters annotated `Node` take arrays, `Operand` arrays or Python numbers, `Optional` arrays or None, `Nodes` a
-sequence of arrays (first parameter only); all others are static and part of the program. `out=` is added by
+sequence of arrays (first parameter only; `star`: users pass them one by one); all others are static and part of
+the program. `out=` is added by
 the namespaces.
 """
 from __future__ import annotations
@@ -41,6 +42,7 @@ class Function:
     variadic: bool
     signature: inspect.Signature
     literals: frozenset = frozenset()
+    star: bool = False
 
     def __repr__(self) -> str:
         return self.name
@@ -50,7 +52,7 @@ class Function:
 FUNCTIONS: list[Function] = []
 
 
-def public(*names: str, literals: frozenset = frozenset()) -> Callable[[Callable], Callable]:
+def public(*names: str, literals: frozenset = frozenset(), star: bool = False) -> Callable[[Callable], Callable]:
     """Declare the decorated function of nodes under `names`. See the module's docstring."""
 
     def enter(build: Callable) -> Callable:
@@ -61,7 +63,8 @@ def public(*names: str, literals: frozenset = frozenset()) -> Callable[[Callable
         if tuple(kinds)[:len(arrays)] != arrays:
             raise TypeError(f"{names[0]}: array parameters come first in a declaration")
         variadic = bool(arrays) and kinds[arrays[0]] == "Nodes"
-        FUNCTIONS.append(Function(names[0], build, names, arrays, statics, variadic, signature, literals))
+        FUNCTIONS.append(Function(names[0], build, names, arrays, statics, variadic, signature, literals,
+                                  star))
         return build
 
     return enter

@@ -9,9 +9,8 @@ from .arithmetic import div, equal, like, mul, where
 from .families import reduction
 from .movement import broadcast_to, reshape
 from .node import Node
-from .public import public
 from .aval import Shape
-from .shapes import normalize_axes, reduced
+from .shapes import reduced
 
 
 def spread(x: Node, axes: tuple[int, ...], to: Node) -> Node:
@@ -59,17 +58,5 @@ reduce_max = reduction("reduce_max", "maximum({0}, {1})", _ref(np.max, _lowest),
 reduce_min = reduction("reduce_min", "minimum({0}, {1})", _ref(np.min, _highest), _extreme_vjp, _highest)
 
 
-# ---- public ----------------------------------------------------------------------------------------------------
-
 def _kept(x: Node, shape: Shape, axes: tuple, keepdims: bool) -> Node:
     return reshape(x, reduced(shape, axes, keepdims=True)) if keepdims else x
-
-
-@public("nd.sum", "nd.NDArray.sum")
-def nd_sum(data: Node, axis=None, keepdims=False, exclude=False) -> Node:
-    """The sum over `axis` (None or empty: all); exclude: over all axes but these. A full one has shape (1,)."""
-    axes = normalize_axes(None if axis in (None, ()) else axis, data.ndim)
-    if exclude:
-        axes = tuple(i for i in range(data.ndim) if i not in axes)
-    result = _kept(reduce_sum(data, axes), data.shape, axes, keepdims)
-    return reshape(result, (1,)) if result.shape == () else result

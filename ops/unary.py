@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,8 +9,6 @@ import numpy as np
 from .arithmetic import add, div, equal, greater, like, mul, neg, sub, where
 from .families import interval, unary
 from .node import Node
-from .promotion import inexact
-from .public import Operand, public
 
 
 def _quiet(f: Any) -> Any:
@@ -69,32 +66,3 @@ absolute = unary("absolute", "fabs({0})", np.absolute, lambda g, x, y: mul(g, si
 sign = unary("sign", "sign({0})", np.sign, lambda g, x, y: mul(g, like(g, 0)), samples=interval(0.2, 3))
 relu = unary("relu", "maximum({0}, {T}(0))", lambda x: np.maximum(x, np.asarray(x).dtype.type(0)),
              lambda g, x, y: where(greater(x, like(x, 0)), g, like(g, 0)), samples=interval(0.2, 3))
-
-
-# ---- public ----------------------------------------------------------------------------------------------------
-
-def _public_unary(name: str, primitive: Callable[[Node], Node], *names: str) -> None:
-    def build(x: Operand) -> Node:
-        return primitive(inexact(x))
-
-    build.__doc__ = f"{name}, elementwise; integers become float32."
-    public(*names)(build)
-
-
-for _name, _primitive in [("exp", exp), ("log", log), ("tanh", tanh), ("sqrt", sqrt), ("sin", sin), ("cos", cos),
-                          ("expm1", expm1), ("log1p", log1p)]:
-    _public_unary(_name, _primitive, f"nd.{_name}", f"nd.NDArray.{_name}")
-for _name, _primitive in [("sigmoid", sigmoid), ("erf", erf)]:
-    _public_unary(_name, _primitive, f"nd.{_name}", f"nd.NDArray.{_name}")
-
-
-@public("nd.abs", "nd.NDArray.abs", "nd.NDArray.__abs__")
-def _abs(x: Operand) -> Node:
-    """|x|, elementwise."""
-    return absolute(x)
-
-
-@public("nd.relu", "nd.NDArray.relu")
-def _relu(x: Operand) -> Node:
-    """max(x, 0), elementwise."""
-    return relu(x)

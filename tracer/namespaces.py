@@ -7,6 +7,7 @@ from typing import Any
 
 from tracer import ops
 from tracer.ops.arithmetic import cast
+from tracer.ops.errors import BroadcastError
 from tracer.ops.public import FUNCTIONS, Function
 
 from .record import Handle, invoke, pending
@@ -25,7 +26,7 @@ def assign(out: Any, result: Any) -> Any:
     if not isinstance(out, Handle):
         raise TypeError(f"out must be an array, got {type(out).__name__}")
     if tuple(out.shape) != tuple(result.shape):  # type: ignore[attr-defined]
-        raise ValueError(f"out has shape {out.shape}, the result {result.shape}")  # type: ignore[attr-defined]
+        raise BroadcastError(f"out has shape {out.shape}, the result {result.shape}")  # type: ignore[attr-defined]
     out._check_writable()  # type: ignore[attr-defined]
     value = result._value
     if value.aval is not out._value.aval:
@@ -34,16 +35,25 @@ def assign(out: Any, result: Any) -> Any:
     return out
 
 
+def _gather(arrays: tuple) -> tuple:
+    """The arrays given one by one, or as one list."""
+    if len(arrays) == 1 and isinstance(arrays[0], (list, tuple)):
+        return tuple(arrays[0])
+    return arrays
+
+
 def wrapper(function: Function, name: str, cls: type, method: bool) -> Any:
     """The Python function that records `function` under `name`, with its declared signature."""
-    parts, env = [], {"F": function, "C": cls, "invoke": invoke, "assign": assign}
+    parts, env = [], {"F": function, "C": cls, "invoke": invoke, "assign": assign, "gather": _gather}
     parameters = list(function.signature.parameters.values())
     starred = False
     for i, p in enumerate(parameters):
         if p.kind is p.KEYWORD_ONLY and not starred:
             parts.append("*")
             starred = True
-        if p.default is inspect.Parameter.empty:
+        if function.star and not i:
+            parts.append("*" + p.name)
+        elif p.default is inspect.Parameter.empty:
             parts.append(p.name)
         else:
             env[f"d{i}"] = p.default
@@ -51,7 +61,8 @@ def wrapper(function: Function, name: str, cls: type, method: bool) -> Any:
     if "out" not in function.signature.parameters and not method:
         parts.append("out=None")
     statics = "".join(f"{s}, " for s in function.statics)
-    arrays = f"tuple({function.arrays[0]})" if function.variadic else \
+    arrays = f"gather({function.arrays[0]})" if function.star else \
+        f"tuple({function.arrays[0]})" if function.variadic else \
         "(" + "".join(f"{a}, " for a in function.arrays) + ")"
     call = f"invoke(F, C, {arrays}, ({statics}))"
     body = f"    return {call}\n"

@@ -9,6 +9,7 @@ import numpy as np
 from tracer.jit.buffers import from_array
 from tracer.ops.arithmetic import add
 from tracer.ops.aval import Aval, aval
+from tracer.ops.errors import OperandError
 from tracer.ops.movement import broadcast_to
 from tracer.ops.node import Node, const, mark, stop
 from tracer.ops.public import Function
@@ -141,7 +142,7 @@ def _operand(function: Function, trace: Trace, x: Any) -> Node | None:
         return trace.enter(constant(x))
     if isinstance(x, (float, int)):
         return _operand(function, trace, float(x) if isinstance(x, float) else int(x))
-    raise TypeError(f"{function.name}: an operand is {kind.__name__} {x!r}; wanted an array or a number")
+    raise OperandError(f"{function.name}: type {kind} not supported: {x!r} is neither an array nor a number")
 
 
 def _build(function: Function, nodes: list[Any], statics: tuple) -> Any:

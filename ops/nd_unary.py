@@ -1,0 +1,147 @@
+"""The elementary functions of `mx.nd`, elementwise. Integers are computed in float and converted back."""
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from . import arithmetic as a
+from . import rounding as r
+from . import special as s
+from . import trigonometry as t
+from . import unary as u
+from .arithmetic import cast, like
+from .errors import MXNetError
+from .node import Node, stop
+from .promotion import FLOAT32
+from .public import Operand, public
+
+Unary = Callable[[Node], Node]
+
+
+def through_float(primitive: Unary) -> Unary:
+    """A function of floats made one of any dtype, whose results have the dtype of the operand."""
+    def apply(x: Node) -> Node:
+        return primitive(x) if x.dtype.kind == "f" else cast(primitive(cast(x, FLOAT32)), x.dtype)
+
+    return apply
+
+
+def _declare(names: str, apply: Unary, doc: str, method: bool = True) -> None:
+    def build(data: Operand) -> Node:
+        return apply(data)
+
+    build.__doc__ = doc
+    listed = names.split()
+    public(*(f"nd.{n}" for n in listed), *(f"nd.NDArray.{n}" for n in listed if method))(build)
+
+
+def _inverse(of: Unary) -> Unary:
+    return lambda x: a.div(like(x, 1), of(x))
+
+
+for _names, _primitive in [
+    ("exp", u.exp), ("expm1", u.expm1), ("log", u.log), ("log1p", u.log1p), ("log2", u.log2), ("log10", u.log10),
+    ("sqrt", u.sqrt), ("cbrt", u.cbrt), ("rsqrt", _inverse(u.sqrt)), ("rcbrt", _inverse(u.cbrt)),
+    ("sin", u.sin), ("cos", u.cos), ("tan", t.tan), ("tanh", u.tanh), ("sinh", t.sinh), ("cosh", t.cosh),
+    ("arcsin", t.arcsin), ("arccos", t.arccos), ("arctan", t.arctan), ("arcsinh", t.arcsinh),
+    ("arccosh", t.arccosh), ("arctanh", t.arctanh), ("sigmoid", u.sigmoid), ("softsign", s.softsign),
+    ("degrees", lambda x: a.mul(x, like(x, 180 / math.pi))),
+    ("radians", lambda x: a.mul(x, like(x, math.pi / 180))),
+    ("reciprocal", _inverse(lambda x: x)),
+]:
+    _declare(_names, through_float(_primitive), f"{_names}, elementwise.")
+for _names, _primitive in [("erf", u.erf), ("erfinv", s.erfinv), ("gamma", s.gamma), ("gammaln", s.gammaln),
+                           ("digamma", s.digamma)]:
+    _declare(_names, through_float(_primitive), f"{_names}, elementwise.", method=False)
+
+
+def _rounded(primitive: Unary) -> Unary:
+    return lambda x: primitive(x) if x.dtype.kind == "f" else x
+
+
+for _names, _primitive in [("floor", r.floor), ("ceil", r.ceil), ("trunc", a.trunc), ("fix", a.trunc),
+                           ("rint", r.round_half_down), ("round", r.round_half_away)]:
+    _declare(_names, _rounded(_primitive), f"{_names}, elementwise; integers are left alone.")
+
+_declare("square", u.square, "x * x, elementwise.")
+_declare("sign", r.sign_of, "-1, 0 or 1, elementwise.")
+_declare("relu", u.relu, "max(x, 0), elementwise.")
+_declare("identity _copy make_loss MakeLoss", lambda x: x, "The same elements.", method=False)
+_declare("BlockGrad stop_gradient", stop, "The same elements, as a constant of any derivative.", method=False)
+
+
+@public("nd.abs", "nd.NDArray.abs", "nd.NDArray.__abs__")
+def nd_abs(data: Operand) -> Node:
+    """|x|, elementwise."""
+    return u.absolute(data)
+
+
+@public("nd.hard_sigmoid")
+def hard_sigmoid(data: Node, alpha=0.2, beta=0.5) -> Node:
+    """alpha * x + beta, limited to [0, 1]."""
+    line = a.add(a.mul(data, like(data, alpha)), like(data, beta))
+    return a.minimum(a.maximum(line, like(data, 0)), like(data, 1))
+
+
+@public("nd.smooth_l1")
+def smooth_l1(data: Node, scalar=1.0) -> Node:
+    """Half the square of scalar * x near 0 (below 1 / scalar**2), else |x| - 0.5 / scalar**2."""
+    square = scalar * scalar
+    near = a.mul(u.square(data), like(data, 0.5 * square))
+    size = u.absolute(data)
+    return a.where(a.less(size, like(data, 1 / square)), near, a.sub(size, like(data, 0.5 / square)))
+
+
+
+@public("nd.contrib.isnan")
+def isnan(data: Node) -> Node:
+    """1 where an element is NaN, else 0; float32."""
+    return cast(a.isnan(data), FLOAT32)
+
+
+@public("nd.contrib.isinf")
+def isinf(data: Node) -> Node:
+    """1 where an element is infinite, else 0; float32."""
+    return cast(a.equal(u.absolute(data), like(data, math.inf)), FLOAT32)
+
+
+@public("nd.contrib.isfinite")
+def isfinite(data: Node) -> Node:
+    """1 where an element is neither NaN nor infinite, else 0; float32."""
+    return cast(a.less(u.absolute(data), like(data, math.inf)), FLOAT32)
+
+
+# ---- activations ------------------------------------------------------------------------------------------------
+
+ACTIVATIONS: dict[str, Unary] = {
+    "relu": u.relu, "sigmoid": u.sigmoid, "tanh": u.tanh, "softrelu": s.softplus, "softsign": s.softsign,
+    "log_sigmoid": lambda x: a.neg(s.softplus(a.neg(x))),
+    "mish": lambda x: a.mul(x, u.tanh(s.softplus(x))),
+}
+
+
+def activation(data: Node, act_type: str) -> Node:
+    """One of ACTIVATIONS by name; MXNetError for another name."""
+    if act_type not in ACTIVATIONS:
+        raise MXNetError(f"Invalid Input: {act_type!r}, valid values are: {set(ACTIVATIONS)}")
+    return ACTIVATIONS[act_type](data)
+
+
+public("nd.Activation")(activation)
+
+#: The scale and alpha of selu.
+SELU_SCALE, SELU_ALPHA = 1.0507009873554804934193349852946, 1.6732632423543772848170429916717
+
+
+def leaky(data: Node, slope: float) -> Node:
+    """x where positive, else slope * x."""
+    return a.where(a.greater(data, like(data, 0)), data, a.mul(data, like(data, slope)))
+
+
+def prelu(data: Node, gamma: Node) -> Node:
+    """x where positive, else gamma * x, with a gamma for each channel (axis 1) or one for all."""
+    from .movement import reshape
+
+    if gamma.ndim == 1 and data.ndim > 1:
+        gamma = reshape(gamma, (gamma.shape[0],) + (1,) * (data.ndim - 2))
+    return a.where(a.greater(data, like(data, 0)), data, a.mul(data, gamma))

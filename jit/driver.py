@@ -68,7 +68,9 @@ def _run_table(table: int, state: int, bind: int) -> None:
 def _entry() -> Callable[[int, int, int], None]:
     signature = types.void(*[types.int64] * 3)
     native = compiled(lambda cache: _cfunc(signature, cache=cache)(_run_table))
-    entry = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 3)(native.address)  # void *: ctypes' fastest argument
+    entry: Any = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 3)(
+        native.address
+    )  # void *: ctypes' fastest argument
     entry.owner = native  # a bare address would not keep the code alive
     return entry
 

@@ -9,6 +9,7 @@ import ctypes
 import math
 import struct
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -253,6 +254,7 @@ class Plan:
         self.results = [(where[n], -1) if n in where else (-1, self.words[n]) for n in self.graph]
         self.direct = all(b < 0 for _, b in self.results) and [a for a, _ in self.results] == list(range(len(self.made)))
         self.runs: list[Callable[[], None]] = []
+        self.tables: list[driver.Table] = []
         rows: list[driver.Step] = []
         for native, _, _ in self.rows:
             if isinstance(native, list):
@@ -260,13 +262,14 @@ class Plan:
             else:
                 self._table(rows)
                 rows = []
-                self.runs.append(_bound(native, self))
+                self.runs.append(partial(native, self))
         self._table(rows)
 
     def _table(self, rows: list[driver.Step]) -> None:
         if rows:
-            run, address = driver.Table(rows).run, self.address
-            self.runs.append(lambda: run(address))
+            table = driver.Table(rows)
+            self.tables.append(table)  # the native loop reads its memory
+            self.runs.append(partial(table.run, self.address))
 
     # ---- running ------------------------------------------------------------------------------------------------
 
@@ -290,10 +293,6 @@ class Plan:
             return buffers
         return [buffers[i] if i >= 0 else _copy(leaves, self.leaves, word, self.graph[at], scalars)
                 for at, (i, word) in enumerate(self.results)]
-
-
-def _bound(call: Callable[[Plan], None], plan: Plan) -> Callable[[], None]:
-    return lambda: call(plan)
 
 
 def _copy(leaves: Sequence[Buffer], nodes: Sequence[Node], word: int, node: Node, scalars: Any) -> Buffer:

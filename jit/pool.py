@@ -126,7 +126,7 @@ def _worker_loop(state: int, me: int) -> None:
 def _worker() -> Any:
     signature = types.void(types.int64, types.int64)
     native = compiled(lambda cache: _cfunc(signature, cache=cache)(_worker_loop))
-    entry = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)(native.address)
+    entry: Any = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)(native.address)
     entry.owner = native  # a bare address would not keep the code alive
     return entry
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 
 from . import arithmetic as a
-from .arithmetic import cast, like, where
+from .arithmetic import cast, like, maximum, minimum, where
 from .bits import left_shift, right_shift
 from .errors import MXNetError
 from .linalg import matmul
@@ -78,16 +78,16 @@ _operator("logical_and", a.logical_and)
 _operator("logical_or", a.logical_or)
 _operator("logical_xor", a.logical_xor)
 _operator("fmod", a.fmod)
-_operator("maximum", a.maximum, pair=np_same)
-_operator("minimum", a.minimum, pair=np_same)
+_operator("maximum", maximum, pair=np_same)
+_operator("minimum", minimum, pair=np_same)
 
 
 def _fmax(x: Node, y: Node) -> Node:
-    return where(a.isnan(y), x, where(a.isnan(x), y, a.maximum(x, y)))
+    return where(a.isnan(y), x, where(a.isnan(x), y, maximum(x, y)))
 
 
 def _fmin(x: Node, y: Node) -> Node:
-    return where(a.isnan(y), x, where(a.isnan(x), y, a.minimum(x, y)))
+    return where(a.isnan(y), x, where(a.isnan(x), y, minimum(x, y)))
 
 
 _operator("fmax", _fmax, pair=np_same)
@@ -170,7 +170,7 @@ def np_where(condition: Operand, x: Operand, y: Operand) -> Node:
 
 
 @public("np.clip", "np.ndarray.clip")
-def clip(a_: Node, a_min, a_max) -> Node:
+def clip(a: Node, a_min, a_max) -> Node:
     """The elements, those below `a_min` or above `a_max` replaced by it; None: no such bound.
 
     >>> from tracer import np
@@ -180,10 +180,10 @@ def clip(a_: Node, a_min, a_max) -> Node:
     if a_min is None and a_max is None:
         raise ValueError("array_clip: must set either max or min")
     if a_min is not None:
-        a_ = a.maximum(a_, like(a_, a_min))
+        a = maximum(a, like(a, a_min))
     if a_max is not None:
-        a_ = a.minimum(a_, like(a_, a_max))
-    return a_
+        a = minimum(a, like(a, a_max))
+    return a
 
 
 @public("np.ndarray.astype")

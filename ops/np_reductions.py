@@ -154,7 +154,7 @@ _positions("maximum", argmax, "np.argmax", "np.ndarray.argmax")
 _positions("minimum", argmin, "np.argmin", "np.ndarray.argmin")
 
 
-@public("np.average")
+@public("np._average")
 def average(a: Node, weights: Optional = None, axis=None, returned=False, out=None) -> Node | tuple[Node, Node]:
     """The mean over `axis`, weighted by `weights` (of the shape of `a`, or of its length along `axis`)."""
     a = inexact(a)

@@ -130,7 +130,7 @@ def exp_below_zero(m: Any, x: Any) -> Any:
 def exp(m: Any, x: Any) -> Any:
     """e**x.
 
-    Error: 0.1 ulp (float32), 0.1 ulp (float64).
+    Error: 1.1 ulp (float32), 1.0 ulp (float64).
     """
     f = FORMATS[m.bits(x)]
     x = clamp(m, x, f.low, f.high)
@@ -150,7 +150,7 @@ def scale_by_parts(m: Any, value: Any, x: Any, t: Any) -> Any:
 def exp2(m: Any, x: Any) -> Any:
     """2**x.
 
-    Error: 0.1 ulp (float32), 0.1 ulp (float64).
+    Error: 0.9 ulp (float32), 0.9 ulp (float64).
     """
     f = FORMATS[m.bits(x)]
     x = clamp(m, x, f.low / LN2, f.high / LN2)
@@ -177,7 +177,7 @@ def _expm1_moderate(m: Any, x: Any) -> Any:
 def expm1(m: Any, x: Any) -> Any:
     """e**x - 1.
 
-    Error: 0.1 ulp (float32), 0.1 ulp (float64).
+    Error: 1.5 ulp (float32), 1.8 ulp (float64).
     """
     return m.select(m.fabs(x) < TINY, x, quarter_expm1(m, x) * 4.0)
 
@@ -185,7 +185,7 @@ def expm1(m: Any, x: Any) -> Any:
 def sinh(m: Any, x: Any) -> Any:
     """(e**x - e**-x) / 2.
 
-    Error: 0.1 ulp (float32), 0.1 ulp (float64).
+    Error: 2.2 ulp (float32), 2.3 ulp (float64).
     """
     a = m.fabs(x)
     q = quarter_expm1(m, a)
@@ -196,7 +196,7 @@ def sinh(m: Any, x: Any) -> Any:
 def cosh(m: Any, x: Any) -> Any:
     """(e**x + e**-x) / 2.
 
-    Error: 0.1 ulp (float32), 0.1 ulp (float64).
+    Error: 1.5 ulp (float32), 1.4 ulp (float64).
     """
     t, _, r = reduce_exp(m, clamp(m, m.fabs(x), None, FORMATS[m.bits(x)].sinh_high))
     quarter = _exp_reduced(m, r) * power_of_two(m, t, -2)
@@ -206,7 +206,7 @@ def cosh(m: Any, x: Any) -> Any:
 def tanh(m: Any, x: Any) -> Any:
     """(e**2x - 1) / (e**2x + 1).
 
-    Error: 0.1 ulp (float32), 0.1 ulp (float64).
+    Error: 2.5 ulp (float32), 2.5 ulp (float64).
     """
     f = FORMATS[m.bits(x)]
     e = _expm1_moderate(m, clamp(m, m.fabs(x) * 2.0, None, f.tanh_high))
@@ -216,7 +216,7 @@ def tanh(m: Any, x: Any) -> Any:
 def sigmoid(m: Any, x: Any) -> Any:
     """1 / (1 + e**-x).
 
-    Error: 0.1 ulp (float32), 0.1 ulp (float64).
+    Error: 2.5 ulp (float32), 2.4 ulp (float64).
     """
     e = exp_below_zero(m, -m.fabs(x))
     return m.select(x < 0.0, e, 1.0) / (e + 1.0)
@@ -225,7 +225,7 @@ def sigmoid(m: Any, x: Any) -> Any:
 def erf(m: Any, x: Any) -> Any:
     """The error function, as 1 - e**-(a q(a)) with a = |x|: q = -log(erfc(a)) / a is smooth.
 
-    Error: 0.1 ulp (float32), 0.1 ulp (float64).
+    Error: 1.7 ulp (float32), 1.5 ulp (float64).
     """
     f = FORMATS[m.bits(x)]
     a = clamp(m, m.fabs(x), None, f.erf_high)

@@ -67,7 +67,7 @@ def _power64(m: Any, a: Any, y: Any) -> Any:
 def pow(m: Any, x: Any, y: Any) -> Any:
     """x ** y with C's special cases: pow(x, 0) and pow(1, y) are 1 even for a NaN, pow(-8, 0.5) is a NaN.
 
-    Error: 0.1 ulp (float32), 0.1 ulp (float64).
+    Error: 0.7 ulp (float32), 1.1 ulp (float64).
     """
     a = m.fabs(x)
     power = (_power32 if m.bits(x) == 32 else _power64)(m, a, y)

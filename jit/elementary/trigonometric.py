@@ -20,6 +20,8 @@ _CHUNKS = (
     0x1A4E422FC5DEFC, 0x1283B1FF897FFD, 0x1C0B301FDE5E23, 0x2D6829B47DB4D, 0x13F6793E584DBA, 0xF463F669E5FEA,
     0x5AEA4F758FD7C, 0x17C5ECF41CE7DE, 0x529497535FDAF, 0x1B11F8D5D08560,
 )
+_TURNS_PER_RADIAN = [float(Fraction(chunk, 2**_CHUNK_BITS)) for chunk in _CHUNKS]
+_WEIGHTS = [2.0 ** (-_CHUNK_BITS * i) for i in range(4)]
 TURN, TURN_LOW = 6.283185307179586, 2.4492935982947064e-16
 
 SIN = {
@@ -34,31 +36,30 @@ COS = {
 }
 
 
-def _turns_per_radian(m: Any, x: Any) -> list[Any]:
-    return [m.const(float(Fraction(chunk, 2**_CHUNK_BITS)), x) for chunk in _CHUNKS]
-
-
 def _window32(m: Any, x: Any) -> tuple[Any, list[Any]]:
     """`_window64` for a float64 that holds a float32: b is 0 or 1, and 3 chunks are enough."""
     large = m.fabs(x) >= 2.0 ** (23 + _CHUNK_BITS)
-    chunks = _turns_per_radian(m, x)
-    window = [m.select(large, chunks[i + 1], chunks[i]) for i in range(3)]
-    return m.select(large, x * 2.0**-_CHUNK_BITS, x), window
+    chunks = [
+        m.select(large, m.const(_TURNS_PER_RADIAN[i + 1] * weight, x), _TURNS_PER_RADIAN[i] * weight)
+        for i, weight in enumerate(_WEIGHTS[:3])
+    ]
+    return m.select(large, x * _WEIGHTS[1], x), chunks
 
 
 def _window64(m: Any, x: Any) -> tuple[Any, list[Any]]:
-    """x * 2**(-53 b), and the 4 chunks from the b-th on, each worth 2**-53 of the one before.
+    """x * 2**(-53 b), and the 4 chunks from the b-th on with the weights 1, 2**-53, 2**-106, 2**-159.
 
     b is the largest number for which x times chunk b - 1 is a whole number of turns.
     """
     bits = m.as_int(x)
     above = ((bits >> 52) & 0x7FF) - (FORMATS[64].bias + 52)
     b = (m.select(above < 0, m.const(0, bits), above) * 1237) >> 16  # above // 53, for every exponent
-    chunks = _turns_per_radian(m, x)
+    chunks = [m.const(chunk, x) for chunk in _TURNS_PER_RADIAN]
     for step in (16, 8, 4, 2, 1):
         moves = (b & step) != 0
         far = chunks[step:]
         chunks = [m.select(moves, far[i], c) if i < len(far) else c for i, c in enumerate(chunks[: step + 3])]
+    chunks = [chunks[0], *(chunk * weight for chunk, weight in zip(chunks[1:], _WEIGHTS[1:]))]
     return m.as_float(bits - b * (_CHUNK_BITS << 52)), chunks
 
 
@@ -83,7 +84,6 @@ def _two_sum(a: Any, b: Any) -> tuple[Any, Any]:
 def _turns32(m: Any, x: Any) -> tuple[Any, Any]:
     """(quarter turns, the rest in radians as float64) of a float64 lane that holds a float32."""
     x, (c0, c1, c2) = _window32(m, x)
-    c1, c2 = c1 * 2.0**-53, c2 * 2.0**-106
     p0, p1 = x * c0, x * c1
     a0, a1, a2 = (_fraction(m, p) for p in (p0, m.fma(x, c0, -p0), p1))
     rest = m.fma(x, c2, m.fma(x, c1, -p1))
@@ -95,7 +95,6 @@ def _turns64(m: Any, x: Any) -> tuple[Any, Any, Any]:
     """(quarter turns, the rest in radians as a pair) of a float64."""
     nan_if_infinite = x - x
     x, (c0, c1, c2, c3) = _window64(m, x)
-    c1, c2, c3 = c1 * 2.0**-53, c2 * 2.0**-106, c3 * 2.0**-159
     p0, p1, p2 = x * c0, x * c1, x * c2
     a0, a1, a2 = (_fraction(m, p) for p in (p0, m.fma(x, c0, -p0), p1))
     sum1, error1 = _two_sum(a1, a2)
@@ -139,7 +138,7 @@ def _negate_if_bit_one(m: Any, y: Any, n: Any) -> Any:
 def sin(m: Any, x: Any) -> Any:
     """The sine; NaN at infinity.
 
-    Error: 0.1 ulp (float32), 0.1 ulp (float64).
+    Error: 0.9 ulp (float32), 1.0 ulp (float64).
     """
     n, r, low = _reduce(m, x)
     y = m.select((n & 1) == 0, _sin_reduced(m, r, low), _cos_reduced(m, r, low))
@@ -149,7 +148,7 @@ def sin(m: Any, x: Any) -> Any:
 def cos(m: Any, x: Any) -> Any:
     """The cosine; NaN at infinity.
 
-    Error: 0.1 ulp (float32), 0.1 ulp (float64).
+    Error: 0.9 ulp (float32), 1.0 ulp (float64).
     """
     n, r, low = _reduce(m, x)
     y = m.select((n & 1) == 0, _cos_reduced(m, r, low), _sin_reduced(m, r, low))
@@ -159,7 +158,7 @@ def cos(m: Any, x: Any) -> Any:
 def tan(m: Any, x: Any) -> Any:
     """The tangent; NaN at infinity.
 
-    Error: 0.1 ulp (float32), 0.1 ulp (float64).
+    Error: 2.5 ulp (float32), 2.4 ulp (float64).
     """
     n, r, low = _reduce(m, x)
     s, c, even = _sin_reduced(m, r, low), _cos_reduced(m, r, low), (n & 1) == 0

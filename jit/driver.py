@@ -68,9 +68,8 @@ def _run_table(table: int, state: int, bind: int) -> None:
 def _entry() -> Callable[[int, int, int], None]:
     signature = types.void(*[types.int64] * 3)
     native = compiled(lambda cache: _cfunc(signature, cache=cache)(_run_table))
-    entry: Any = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 3)(
-        native.address
-    )  # void *: ctypes' fastest argument
+    word = ctypes.c_void_p  # ctypes' fastest argument
+    entry: Any = ctypes.CFUNCTYPE(None, word, word, word)(native.address)
     entry.owner = native  # a bare address would not keep the code alive
     return entry
 
@@ -134,7 +133,9 @@ class Table:
             at += 8 * len(step.args)
         self._rows = np.array(rows, np.int64)
         self._address = self._rows.ctypes.data
-        self._serial = partial(_entry(), self._address, 0)
+        serial: Any = partial(_entry(), self._address, 0)
+        serial.owner = self._rows, self._args  # `run` may outlive the table
+        self._serial = serial
         self.run = self._run if any(0 < s.chunk < s.extent for s in steps) else self._serial
 
     def _run(self, bind: int) -> None:

@@ -1,11 +1,13 @@
 """The native loop that runs a program's steps: order, cutting, threads, forks, caches."""
 
+import gc
 import os
 import subprocess
 import sys
 import threading
 import time
 import timeit
+import weakref
 
 import numba
 import numpy as np
@@ -132,6 +134,19 @@ def test_steps_of_a_table_keep_their_order_and_their_own_arguments():
     steps = [Step(_log_call.address, [7, 1000], 5), Step(_log_call.address, [7, 1000], 6)]
     Table([*steps, Step(_log_call.address, [8, 1000], 9)]).run(bind.ctypes.data)
     assert log[7:9].tolist() == [[0, 6], [0, 9]]
+
+
+@pytest.mark.parametrize("chunk", [0, 1])
+def test_run_keeps_the_tables_memory_alive(chunk):
+    log = np.zeros((1000, 2), np.int64)
+    bind = np.array([log.ctypes.data], np.int64)
+    table = Table([Step(_log_call.address, [7, 1000], 2, chunk)])
+    memory, run = [weakref.ref(table._rows), weakref.ref(table._args)], table.run
+    del table
+    gc.collect()
+    assert all(ref() is not None for ref in memory)
+    run(bind.ctypes.data)
+    assert log[7, 1] == 2
 
 
 def test_several_python_threads_at_once():

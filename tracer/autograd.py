@@ -8,16 +8,16 @@ from typing import Any
 from tracer.ops.errors import MXNetError
 from tracer.ops.node import Node, leaf_op, mark, scalar_op, stop, substitute, toposort
 
-from .flush import flush
+from .flush import compute, flush
 from .record import Handle, add_values, pending, wrap
-from .tape import Call, Segment, Walk, entered, node_of
-from .trace import STATE, Value
+from .tape import NOT_IN_GRAPH, Call, Segment, Walk, consume, entered, lineages_of, node_of
+from .trace import STATE, VARIABLE, Value
 
 __all__ = ["Function", "backward", "grad", "is_recording", "is_training", "mark_variables", "pause",
            "predict_mode", "record", "set_recording", "set_training", "train_mode"]
 
 
-# ---- scopes -------------------------------------------------------------------------------------------------
+# ---- scopes ----------------------------------------------------------------------------------------------
 
 def is_recording() -> bool:
     """Whether this thread is inside `record()`."""
@@ -86,7 +86,7 @@ def predict_mode() -> _Scope:
     return _Scope(None, False)
 
 
-# ---- variables ------------------------------------------------------------------------------------------------
+# ---- variables -------------------------------------------------------------------------------------------
 
 class Variable:
     """Where the gradient of a marked array goes: the array that holds it, and how ("write" or "add")."""
@@ -98,8 +98,8 @@ class Variable:
         self.request = request
 
 
-_REQUESTS = {0: "null", 1: "write", 2: "write", 3: "add", "null": "null", "write": "write", "inplace": "write",
-             "add": "add"}
+_REQUESTS = {0: "null", 1: "write", 2: "write", 3: "add",
+             "null": "null", "write": "write", "inplace": "write", "add": "add"}
 
 
 def mark_variables(variables: Any, gradients: Any, grad_reqs: str | Sequence[str] = "write") -> None:
@@ -131,12 +131,12 @@ def attach(handle: Handle, variable: Variable | None) -> None:
         if variable is not None:
             node = mark(node, trace.marks)
             trace.marks += 1
-        value = Value(old.aval, node, trace, False, old.line)
+        value = Value(old.aval, node, trace, None, old.line)
         trace.pending.append(value)
         if variable is not None:
             trace.targets[node] = value
     else:
-        value = Value(old.aval, None, None, False, None, old.buffer)
+        value = Value(old.aval, None, None, None, None, old.buffer)
         if old.buffer is None:
             value.node, value.trace, value.error = old.node, old.trace, old.error
     value.variable = variable
@@ -144,12 +144,7 @@ def attach(handle: Handle, variable: Variable | None) -> None:
     handle._variable = variable
 
 
-# ---- gradients ------------------------------------------------------------------------------------------------
-
-NOT_IN_GRAPH = ("Cannot differentiate node because it is not in a computational graph. You need to set "
-                "is_recording to true or use autograd.record() to save computational graphs for backward. If you "
-                "want to differentiate the same graph twice, you need to pass retain_graph=True to backward.")
-
+# ---- gradients -------------------------------------------------------------------------------------------
 
 def _as_list(x: Any) -> list[Any]:
     return list(x) if isinstance(x, (list, tuple)) else [x]
@@ -187,38 +182,17 @@ def _value_of(x: Any) -> Value:
 def _differentiable(value: Value) -> bool:
     if value.variable is not None:
         return True
-    if value.entry is not None:
-        return not value.entry.freed
-    if not value.recorded or value.trace is not STATE.trace:
-        return False
-    consumed = STATE.trace.consumed
-    if not consumed:
-        return True
-    return value.node not in consumed and _gone(consumed).isdisjoint(_inner(value.node))  # type: ignore[arg-type]
-
-
-_INNER: dict[Node, frozenset[Node]] = {}
-
-
-def _inner(node: Node) -> frozenset[Node]:
-    """The recorded operations that a derivative of `node` passes through."""
-    found = _INNER.get(node)
-    if found is None:
-        found = frozenset(n for n in toposort([node]) if n.inputs and n.reach and n.reach != (n,))
-        _INNER[node] = found
-    return found
-
-
-def _gone(consumed: tuple[Node, ...]) -> frozenset[Node]:
-    return frozenset().union(*map(_inner, consumed))
+    if value.recorded and value.entry is None and value.trace is not STATE.trace:
+        compute(value)  # pending in another thread's trace: that makes it an entry of the tape
+    return bool(value.recorded)
 
 
 def backward(heads: Any, head_grads: Any = None, retain_graph: bool = False, train_mode: bool = True) -> None:
     """Compute the gradients of `heads` into the `.grad` of all variables that they were computed from.
 
     heads: an array or a list of them; head_grads: their cotangents (None: ones), of the same shapes.
-    retain_graph: keep what was recorded for another backward. Raises MXNetError for a head that was not recorded,
-    or whose graph a backward has already consumed.
+    retain_graph: keep what was recorded for another backward. Raises MXNetError for a head that was not
+    recorded, or whose graph a backward has already consumed.
     """
     values, grads = _heads(heads, head_grads)
     walk = _walk(values, grads, retain_graph)
@@ -234,16 +208,13 @@ def _walk(values: list[Value], grads: list[Value | None], retain: bool, create_g
     training, recording = state.training, state.recording
     state.recording = False
     walk = Walk(create_graph)
+    lineages = lineages_of(values)
     try:
         walk.run(values, grads)
     finally:
         state.recording, state.training = recording, training
     if not retain:
-        trace = state.trace
-        trace.consumed += tuple([v.node for v in values  # type: ignore[misc]
-                                 if v.trace is trace and v.node not in trace.targets])
-        for entry in walk.visited:
-            entry.freed = True
+        consume(lineages, walk.visited)
     return walk
 
 
@@ -261,6 +232,7 @@ def grad(heads: Any, variables: Any, head_grads: Any = None, retain_graph: bool 
             raise MXNetError("autograd.grad: a variable has no gradient attached: call attach_grad() first")
     values, grads = _heads(heads, head_grads)
     retain = create_graph if retain_graph is None else retain_graph
+    lineage: list[Any] = [v.recorded or VARIABLE for v in values]
     if create_graph:
         values = [replay(v) for v in values]
     walk = _walk(values, grads, retain, create_graph)
@@ -271,13 +243,13 @@ def grad(heads: Any, variables: Any, head_grads: Any = None, retain_graph: bool 
             raise MXNetError("autograd.grad: the heads do not depend on one of the variables")
         total = add_values(parts)
         if create_graph:
-            total = pending(node_of(total), recorded=True)
+            total = pending(node_of(total), lineage)
         out.append(wrap(type(v), total))
     return out
 
 
 def replay(value: Value) -> Value:
-    """`value` recomputed in the present trace from the segments that it came from, so that its gradient is a graph."""
+    """`value` recomputed in this trace from the segments that it came from: its gradient is a graph then."""
     if value.variable is not None:
         return value
     done: dict[Value, Node] = {}
@@ -293,7 +265,7 @@ def replay(value: Value) -> Value:
         if v not in done:
             mapping = {n: done[w] for n, w in needed.items()}
             done[v] = _rebuilt(v, mapping)
-    return pending(done[value], recorded=True)
+    return pending(done[value], [value.recorded])
 
 
 def _segment(value: Value) -> Segment | None:
@@ -305,9 +277,9 @@ def _needs(value: Value) -> dict[Node, Value]:
     """The nodes of `value`'s graph that stand for values from earlier on the tape, and these values."""
     segment = _segment(value)
     if segment is None:
-        targets = STATE.trace.targets
+        known = STATE.trace.targets
         reach = () if value.trace is not STATE.trace else value.node.reach  # type: ignore[union-attr]
-        return {n: targets[n] for n in reach if n in targets and targets[n] is not value and _segment(targets[n])}
+        return {n: known[n] for n in reach if n in known and known[n] is not value and _segment(known[n])}
     inner = segment.kept.heads[value.slot]
     needed = {n: segment.leaves[n.attrs[1]] for n in toposort([inner]) if n.op is leaf_op}
     known = dict(zip(segment.kept.targets, segment.targets, strict=True))
@@ -319,17 +291,19 @@ def _rebuilt(value: Value, mapping: dict[Node, Node]) -> Node:
     if segment is None:
         return substitute([node_of(value)], mapping)[0] if mapping else node_of(value)
     inner = segment.kept.heads[value.slot]
-    numbers = {n: STATE.trace.number(segment.scalars[n.attrs[1]]) for n in toposort([inner]) if n.op is scalar_op}
+    number, scalars = STATE.trace.number, segment.scalars
+    numbers = {n: number(scalars[n.attrs[1]]) for n in toposort([inner]) if n.op is scalar_op}
     return substitute([inner], mapping | numbers)[0]
 
 
-# ---- user-defined functions ---------------------------------------------------------------------------------------
+# ---- user-defined functions ------------------------------------------------------------------------------
 
 class Function:
     """A function with a gradient of its own: subclass, and define `forward` and `backward` on arrays.
 
-    `backward` takes the cotangents of forward's outputs and returns those of its inputs. Inside, operations are
-    not recorded, and anything goes, NumPy included. An instance is used once; again, it raises AssertionError.
+    `backward` takes the cotangents of forward's outputs and returns those of its inputs, None for none. In both,
+    operations are not recorded, and anything goes, NumPy included. An instance is used once; again, it raises
+    AssertionError.
     """
 
     def __init__(self) -> None:
@@ -373,8 +347,8 @@ class Function:
                 grads = self.backward(*[wrap(flavour, g) for g in cotangents])
             grads = list(grads) if isinstance(grads, (list, tuple)) else [grads]
             if len(grads) != len(arrays):
-                raise MXNetError(f"{type(self).__name__}.backward must return exactly the same number of arrays as "
-                                 f"forward has inputs: {len(arrays)}, got {len(grads)}")
+                raise MXNetError(f"{type(self).__name__}.backward must return exactly the same number of "
+                                 f"arrays as forward has inputs: {len(arrays)}, got {len(grads)}")
             return [None if g is None else g._value for g in grads]
 
         return run

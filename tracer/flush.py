@@ -66,9 +66,11 @@ BYTES_BOUND = 1 << 28
 
 
 def _run(trace: Trace, alive: list[Value], cause: str, ends: bool = True) -> None:
-    """Compute the values `alive`; `ends`: the trace is over, so that nothing refers to their nodes any more."""
+    """Compute the values `alive`; ends: the trace is over, so that nothing will refer to their nodes."""
     nodes = tuple([v.node for v in alive])
-    kept = keeps(nodes, tuple([v.recorded for v in alive]), trace) if trace.targets else None
+    kept = None
+    if trace.targets:
+        kept = keeps(nodes, tuple([True if v.recorded else False for v in alive]), trace)
     outputs = nodes + kept.saved if kept else nodes
     program = find_program(outputs)  # type: ignore[arg-type]
     LOG.syncs[cause, source.where()] += 1
@@ -87,8 +89,9 @@ def _run(trace: Trace, alive: list[Value], cause: str, ends: bool = True) -> Non
         v.buffer = buffer
         if segment is not None and v.recorded and v.node in segment.slots:
             v.entry, v.slot = segment, segment.slots[v.node]
+            segment.lineages.append(v.recorded)
         elif v.entry is None:
-            v.recorded = False
+            v.recorded = None
         if ends:
             v.node = v.trace = None
 

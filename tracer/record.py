@@ -17,7 +17,7 @@ from tracer.ops.public import Function
 from . import source
 from .flush import flush
 from .tape import node_of
-from .trace import STATE, Trace, Value
+from .trace import STATE, VARIABLE, Trace, Value
 
 #: (function, static arguments, operand nodes) -> the node, or list of nodes, that it means.
 MEMO: dict[tuple, Any] = {}
@@ -46,16 +46,18 @@ def wrap(cls: type, value: Value) -> Any:
 
 
 def invoke(function: Function, cls: type, operands: tuple, statics: tuple) -> Any:
-    """Record `function` on handles, Python numbers or None, with static arguments. Returns new handles of `cls`."""
+    """Record `function` on handles, numbers or None, with static arguments. Returns new handles of `cls`."""
     state = STATE
     trace = state.trace
-    recorded = False
+    recorded: list | None = None
     key: list[Any] = [function, statics]
     for x in operands:
         if isinstance(x, Handle):
             value = x._value
             if state.recording and (value.recorded or value.variable is not None):
-                recorded = True
+                if recorded is None:
+                    recorded = []
+                recorded.append(value.recorded or VARIABLE)
                 key.append(_taped(trace, value))
             else:
                 node = value.node if value.trace is trace else trace.nodes.get(value)
@@ -64,12 +66,13 @@ def invoke(function: Function, cls: type, operands: tuple, statics: tuple) -> An
                 key.append(node)
         else:
             key.append(_operand(function, trace, x))
-    if recorded:
+    if recorded is not None:
         for i, x in enumerate(operands, 2):
             if isinstance(x, Handle):
                 value = x._value
-                if not value.recorded and value.variable is None and value.trace is trace and value.node.reach:
-                    key[i] = stop(value.node)
+                if not value.recorded and value.variable is None and value.trace is trace:
+                    if value.node.reach:  # type: ignore[union-attr]
+                        key[i] = stop(value.node)  # type: ignore[arg-type]
     try:
         result = MEMO.get(tuple(key))
     except TypeError:
@@ -94,7 +97,7 @@ def invoke(function: Function, cls: type, operands: tuple, statics: tuple) -> An
     return _wrap_many(result, cls, trace, recorded, line)
 
 
-def _wrap_many(result: Any, cls: type, trace: Trace, recorded: bool, line: Any) -> Any:
+def _wrap_many(result: Any, cls: type, trace: Trace, recorded: list | None, line: Any) -> Any:
     if isinstance(result, Node):
         result = (result,)
         single = True
@@ -108,7 +111,7 @@ def _wrap_many(result: Any, cls: type, trace: Trace, recorded: bool, line: Any) 
     return handles[0] if single else type(result)(handles)
 
 
-def _after_bound(result: Any, cls: type, trace: Trace, recorded: bool, line: Any) -> Any:
+def _after_bound(result: Any, cls: type, trace: Trace, recorded: list | None, line: Any) -> Any:
     handles = _wrap_many(result, cls, trace, recorded, line)
     flush("bound")
     return handles
@@ -173,12 +176,17 @@ def freeze(x: Any) -> Any:
 def constant(array: Any) -> Value:
     """A computed value with a copy of a NumPy array."""
     array = np.asarray(array)
-    return Value(aval(array.shape, array.dtype), None, None, False, None, from_array(array))
+    return Value(aval(array.shape, array.dtype), None, None, None, None, from_array(array))
 
 
-def pending(node: Node, recorded: bool = False) -> Value:
-    """A pending value of this thread's trace for a node made of its leaves."""
+def pending(node: Node, recorded: list | bool | None = None) -> Value:
+    """A pending value of this thread's trace for a node made of its leaves.
+
+    recorded: its lineage; True for one of its own, as a variable's.
+    """
     trace = STATE.trace
+    if recorded is True or not recorded:
+        recorded = [VARIABLE] if recorded else None
     frame = source.user_frame(1)
     value = Value(node.aval, node, trace, recorded, None if frame is None else (frame.f_code, frame.f_lasti))
     trace.pending.append(value)
@@ -200,13 +208,13 @@ def zeros_value(of: Aval) -> Value:
     return full_value(of, 0)
 
 
-def add_values(values: list[Value], recorded: bool = False) -> Value:
+def add_values(values: list[Value]) -> Value:
     """The sum of values of one aval."""
     if len(values) == 1:
         return values[0]
     total = node_of(values[0])
     for v in values[1:]:
         total = add(total, node_of(v))
-    return pending(total, recorded)
+    return pending(total)
 
 

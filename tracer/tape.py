@@ -1,10 +1,15 @@
 """The tape over cuts: what a trace that ended leaves behind for a later backward, and the walk back.
 
 Inside one trace the node graph is the tape. When a trace ends (a sync point under `record()`) while recorded
-values live on, a `Segment` keeps its graph's identity, its inputs and what is dear to recompute; its backward is
-a program of its own, cached, so that a loop that runs 9 times today and 11 times tomorrow compiles nothing new.
-A `Call` is one application of a user's `autograd.Function`, whose backward is Python; an `Opaque` stands for what
-such a backward computed, which cannot be differentiated again.
+values live on, a `Segment` keeps its graph's identity, its inputs and what is dear to recompute; its backward
+is a program of its own, cached, so that a loop that runs 9 times today and 11 times tomorrow compiles nothing
+new. A `Call` is one application of a user's `autograd.Function`, whose backward is Python; an `Opaque` stands
+for what such a backward computed, which cannot be differentiated again.
+
+What a backward consumes is a matter of values, not of nodes, of which equal computations share one. So a
+recorded value has a lineage: the list of its recorded operands' lineages, `VARIABLE` for a variable. A backward
+without retain_graph empties the lists that it passes. A value whose own list is empty is no longer recorded; one
+with an empty list further back cannot be differentiated any more.
 """
 from __future__ import annotations
 
@@ -21,12 +26,12 @@ from tracer.ops.errors import MXNetError
 from tracer.ops.node import Node, leaf, mark, stop, substitute, toposort
 from tracer.ops.op import CALL, REDUCTION
 
-from .trace import STATE, Trace, Value
+from .trace import STATE, VARIABLE, Trace, Value
 
 _order = itertools.count()
 
 
-# ---- what a trace keeps -----------------------------------------------------------------------------------
+# ---- what a trace keeps ----------------------------------------------------------------------------------
 
 @dataclass(frozen=True, eq=False)
 class Kept:
@@ -47,17 +52,15 @@ def keeps(outputs: tuple[Node, ...], recorded: tuple[bool, ...], trace: Trace) -
     if True not in recorded:
         return None
     targets = tuple(trace.targets)
-    key = (outputs, recorded, targets, trace.consumed)
+    key = (outputs, recorded, targets)
     if key not in _KEPT:
-        _KEPT[key] = _decide(outputs, recorded, frozenset(targets), trace.consumed)
+        _KEPT[key] = _decide(outputs, recorded, frozenset(targets))
     return _KEPT[key]
 
 
-def _decide(outputs: tuple[Node, ...], recorded: tuple[bool, ...], targets: frozenset[Node],
-            consumed: tuple[Node, ...]) -> Kept | None:
-    gone = set(toposort(consumed))
+def _decide(outputs: tuple[Node, ...], recorded: tuple[bool, ...], targets: frozenset[Node]) -> Kept | None:
     heads = tuple(n for n, r in zip(outputs, recorded, strict=True)
-                  if r and n not in gone and n not in targets and not targets.isdisjoint(n.reach))
+                  if r and n not in targets and not targets.isdisjoint(n.reach))
     if not heads:
         return None
     order = toposort(heads)
@@ -71,7 +74,7 @@ def _decide(outputs: tuple[Node, ...], recorded: tuple[bool, ...], targets: froz
 class Segment:
     """An ended trace, seen from its backward."""
 
-    __slots__ = ("order", "leaves", "scalars", "kept", "targets", "saved", "slots", "freed", "__weakref__")
+    __slots__ = ("order", "leaves", "scalars", "kept", "targets", "saved", "slots", "lineages", "__weakref__")
 
     def __init__(self, trace: Trace, kept: Kept, buffers: dict[Node, Buffer]) -> None:
         self.order = next(_order)
@@ -81,7 +84,11 @@ class Segment:
         self.targets = [trace.targets[n] for n in kept.targets]
         self.saved = [buffers[n] for n in kept.known]
         self.slots = {n: i for i, n in enumerate(kept.heads)}
-        self.freed = False
+        self.lineages: list[Any] = []
+
+    def release(self) -> None:
+        """Let go of all arrays: the lineages of all outputs have been consumed."""
+        self.leaves, self.scalars, self.targets, self.saved = [], [], [], []
 
     def pull(self, cotangents: dict[int, list[Value]]) -> list[tuple[Value, Value]]:
         """The cotangents of the segment's targets, from those of its outputs: one cached program."""
@@ -98,7 +105,8 @@ class Segment:
         inputs = [v.buffer for v in self.leaves] + self.saved
         inputs += [v.buffer or sync(v, "backward over a cut") for v in given]
         buffers = program.run(inputs, self.scalars, None)  # type: ignore[arg-type]
-        return [(t, Value(t.aval, None, None, False, None, b)) for t, b in zip(self.targets, buffers, strict=True)]
+        return [(t, Value(t.aval, None, None, None, None, buffer))
+                for t, buffer in zip(self.targets, buffers, strict=True)]
 
     def _backward_graph(self, counts: tuple[tuple[int, int], ...]) -> tuple[Node, ...]:
         kept, index = self.kept, len(self.leaves)
@@ -122,14 +130,20 @@ _BACKWARD: dict[tuple, tuple[Node, ...]] = {}
 class Call:
     """One application of a user's `autograd.Function`; `run` is its backward, from handles to handles."""
 
-    __slots__ = ("order", "inputs", "avals", "run", "freed", "__weakref__")
+    __slots__ = ("order", "inputs", "avals", "run", "lineages", "__weakref__")
 
-    def __init__(self, inputs: list[Value], avals: list[Any], run: Callable[[list[Value]], list[Value | None]]) -> None:
+    def __init__(self, inputs: list[Value], avals: list[Any],
+                 run: Callable[[list[Value]], list[Value | None]]) -> None:
         self.order = next(_order)
         self.inputs = inputs
         self.avals = avals
         self.run = run
-        self.freed = False
+        self.lineages = [[v.recorded or VARIABLE for v in inputs if v.recorded or v.variable is not None]]
+
+    def release(self) -> None:
+        """Let go of all arrays: the lineage of the outputs has been consumed."""
+        self.inputs = []
+        self.run = lambda cotangents: []
 
     def pull(self, cotangents: dict[int, list[Value]]) -> list[tuple[Value, Value]]:
         """The cotangents of the inputs, by the user's own backward; missing ones of the outputs are zeros."""
@@ -143,16 +157,19 @@ class Call:
 class Opaque:
     """A gradient that a user's own backward computed, under create_graph: what it did was not recorded."""
 
-    __slots__ = ("order", "freed", "__weakref__")
+    __slots__ = ("order", "lineages", "__weakref__")
 
     def __init__(self) -> None:
         self.order = next(_order)
-        self.freed = False
+        self.lineages: list[list[Any]] = [[VARIABLE]]
+
+    def release(self) -> None:
+        """There is nothing to let go of."""
 
     def pull(self, cotangents: dict[int, list[Value]]) -> list[tuple[Value, Value]]:
         """Always MXNetError, as in MXNet."""
-        raise MXNetError("the backward of an autograd.Function is non-differentiable: operations inside it are not "
-                         "recorded, so that create_graph has no second derivative through it")
+        raise MXNetError("the backward of an autograd.Function is non-differentiable: operations inside it "
+                         "are not recorded, so that create_graph has no second derivative through it")
 
 
 def opaque(values: list[Value]) -> list[Value]:
@@ -162,11 +179,11 @@ def opaque(values: list[Value]) -> list[Value]:
 
 
 def entered(value: Value, entry: Call | Opaque, slot: int) -> Value:
-    """A pending value of the same elements, from which a walk goes on to `entry`, and not through its node."""
+    """A pending value of the same elements, from which a walk goes on to `entry` and not through its node."""
     trace = STATE.trace
     node = mark(stop(node_of(value)), trace.marks)
     trace.marks += 1
-    made = Value(value.aval, node, trace, True, value.line)
+    made = Value(value.aval, node, trace, entry.lineages[0], value.line)
     trace.pending.append(made)
     made.entry, made.slot = entry, slot
     trace.targets[node] = made
@@ -176,7 +193,42 @@ def entered(value: Value, entry: Call | Opaque, slot: int) -> Value:
 Entry = Segment | Call | Opaque
 
 
-# ---- the walk back ----------------------------------------------------------------------------------------
+# ---- what a backward consumes ----------------------------------------------------------------------------
+
+NOT_IN_GRAPH = (
+    "Cannot differentiate node because it is not in a computational graph. You need to set is_recording to true "
+    "or use autograd.record() to save computational graphs for backward. If you want to differentiate the same "
+    "graph twice, you need to pass retain_graph=True to backward.")
+
+
+def lineages_of(heads: list[Value]) -> list[list[Any]]:
+    """All lineages behind `heads`. MXNetError when a backward has consumed one of them."""
+    found: dict[int, list[Any]] = {}
+    stack: list[Any] = [v.recorded or VARIABLE for v in heads]
+    while stack:
+        lineage = stack.pop()
+        if lineage is not VARIABLE and id(lineage) not in found:
+            if not lineage:
+                raise MXNetError(NOT_IN_GRAPH)
+            found[id(lineage)] = lineage
+            stack += lineage
+    return list(found.values())
+
+
+def consume(lineages: list[list[Any]], visited: list[Entry]) -> None:
+    """Make what has these lineages constants from now on; free the tape entries that this leaves dead."""
+    for lineage in lineages:
+        lineage.clear()
+    if visited:
+        targets = STATE.trace.targets
+        for node in [n for n, v in targets.items() if not v.recorded and v.variable is None]:
+            del targets[node]
+        for entry in visited:
+            if not any(entry.lineages):
+                entry.release()
+
+
+# ---- the walk back ---------------------------------------------------------------------------------------
 
 class Walk:
     """One backward pass: cotangents handed from heads to variables, latest tape entry first.
@@ -191,7 +243,7 @@ class Walk:
         self.visited: list[Entry] = []
 
     def run(self, heads: list[Value], cotangents: list[Value | None]) -> None:
-        """Hand `cotangents` (None: ones) to `heads`, and on, until all that is left are variables' gradients."""
+        """Hand `cotangents` (None: ones) to `heads`, and on, until only variables' gradients are left."""
         self._hand(heads, cotangents)
         while self.waiting:
             entry = max(self.waiting, key=lambda e: e.order)
@@ -224,7 +276,7 @@ class Walk:
             return
         for target, node in zip(targets, gradient(nodes, cots, targets), strict=True):  # type: ignore[arg-type]
             value = trace.targets[target]
-            result = Value(node.aval, node, trace, False, inside[0].line)
+            result = Value(node.aval, node, trace, None, inside[0].line)
             trace.pending.append(result)
             self._arrive(value, result)
 

@@ -9,17 +9,21 @@ from tracer.jit.buffers import Buffer
 from tracer.ops.aval import Aval
 from tracer.ops.node import Node, leaf, scalar
 
+#: The lineage of a variable. See tape.py.
+VARIABLE = ("variable",)
+
 
 class Value:
     """What a handle holds: a node of a trace while pending, a buffer once computed.
 
-    recorded: a derivative can be taken through it. variable: where its gradient goes, if it is a variable.
+    recorded: truthy when a derivative can be taken through it: its lineage (tape.py), which is None for a
+    constant and empty once a backward has consumed it. variable: where its gradient goes, if it is a variable.
     entry, slot: the tape entry that it came from and which output of it, once its trace has ended.
     """
 
     __slots__ = ("aval", "node", "trace", "buffer", "recorded", "variable", "entry", "slot", "error", "line")
 
-    def __init__(self, aval: Aval, node: Node | None, trace: Trace | None, recorded: bool,
+    def __init__(self, aval: Aval, node: Node | None, trace: Trace | None, recorded: list | None,
                  line: tuple[CodeType, int] | None, buffer: Buffer | None = None) -> None:
         self.aval = aval
         self.node = node
@@ -37,10 +41,10 @@ class Trace:
     """One stretch of recording, from a sync point to the next.
 
     leaves: the computed values used, in order of first use; their index is their identity in the graph.
-    targets: the nodes by which derivatives are taken: variables, and values that come from earlier on the tape.
+    targets: the nodes by which derivatives are taken: variables, and values from earlier on the tape.
     """
 
-    __slots__ = ("leaves", "nodes", "scalars", "pending", "targets", "consumed", "updated", "bytes", "marks")
+    __slots__ = ("leaves", "nodes", "scalars", "pending", "targets", "updated", "bytes", "marks")
 
     def __init__(self) -> None:
         self.leaves: list[Value] = []
@@ -48,7 +52,6 @@ class Trace:
         self.scalars: list[float | int] = []
         self.pending: list[Value] = []
         self.targets: dict[Node, Value] = {}
-        self.consumed: tuple[Node, ...] = ()
         self.updated = False
         self.bytes = 0
         self.marks = 0
@@ -65,7 +68,7 @@ class Trace:
             self.leaves.append(value)
             self.nodes[value] = node
             self.bytes += value.aval.nbytes
-            if value.variable is not None or value.entry is not None:
+            if value.variable is not None or (value.entry is not None and value.recorded):
                 self.targets[node] = value
         return node
 
@@ -83,7 +86,7 @@ class Trace:
         """What has been recorded so far, for a thread that reads a value while the owner goes on."""
         copy = Trace()
         copy.leaves, copy.scalars, copy.pending = self.leaves.copy(), self.scalars.copy(), self.pending.copy()
-        copy.targets, copy.consumed = self.targets.copy(), self.consumed
+        copy.targets = self.targets.copy()
         return copy
 
 

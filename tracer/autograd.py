@@ -301,9 +301,9 @@ def _rebuilt(value: Value, mapping: dict[Node, Node]) -> Node:
 class Function:
     """A function with a gradient of its own: subclass, and define `forward` and `backward` on arrays.
 
-    `backward` takes the cotangents of forward's outputs and returns those of its inputs, None for none. In both,
-    operations are not recorded, and anything goes, NumPy included. An instance is used once; again, it raises
-    AssertionError.
+    `backward` takes the cotangents of forward's outputs and returns those of its inputs, None for none. In
+    both, operations are not recorded, and anything goes, NumPy included. An instance is used once; again, it
+    raises AssertionError.
     """
 
     def __init__(self) -> None:

@@ -7,9 +7,9 @@ new. A `Call` is one application of a user's `autograd.Function`, whose backward
 for what such a backward computed, which cannot be differentiated again.
 
 What a backward consumes is a matter of values, not of nodes, of which equal computations share one. So a
-recorded value has a lineage: the list of its recorded operands' lineages, `VARIABLE` for a variable. A backward
-without retain_graph empties the lists that it passes. A value whose own list is empty is no longer recorded; one
-with an empty list further back cannot be differentiated any more.
+recorded value has a lineage: the list of its recorded operands' lineages, `VARIABLE` for a variable. A
+backward without retain_graph empties the lists that it passes. A value whose own list is empty is no longer
+recorded; one with an empty list further back cannot be differentiated any more.
 """
 from __future__ import annotations
 
@@ -196,9 +196,9 @@ Entry = Segment | Call | Opaque
 # ---- what a backward consumes ----------------------------------------------------------------------------
 
 NOT_IN_GRAPH = (
-    "Cannot differentiate node because it is not in a computational graph. You need to set is_recording to true "
-    "or use autograd.record() to save computational graphs for backward. If you want to differentiate the same "
-    "graph twice, you need to pass retain_graph=True to backward.")
+    "Cannot differentiate node because it is not in a computational graph. You need to set is_recording to "
+    "true or use autograd.record() to save computational graphs for backward. If you want to differentiate "
+    "the same graph twice, you need to pass retain_graph=True to backward.")
 
 
 def lineages_of(heads: list[Value]) -> list[list[Any]]:

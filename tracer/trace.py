@@ -16,8 +16,8 @@ VARIABLE = ("variable",)
 class Value:
     """What a handle holds: a node of a trace while pending, a buffer once computed.
 
-    recorded: truthy when a derivative can be taken through it: its lineage (tape.py), which is None for a
-    constant and empty once a backward has consumed it. variable: where its gradient goes, if it is a variable.
+    recorded: truthy when a derivative can be taken through it: its lineage (tape.py), None for a constant,
+    empty once a backward has consumed it. variable: where its gradient goes, if it is a variable.
     entry, slot: the tape entry that it came from and which output of it, once its trace has ended.
     """
 

@@ -1,0 +1,278 @@
+"""Inverses, determinants, solutions and factorizations of matrices (the last two axes), by LAPACK through NumPy."""
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from .aval import Aval, Shape, aval
+from .arithmetic import add, div, equal, like, mul, neg, sub, where
+from .creation import band
+from .errors import MXNetError
+from .families import Samples, call
+from .linalg import matmul
+from .movement import broadcast_to, reshape, transpose
+from .node import Node, items
+from .promotion import np_same
+from .public import public
+
+
+def transposed(x: Node) -> Node:
+    """The matrices' transposes."""
+    return transpose(x, (*range(x.ndim - 2), x.ndim - 1, x.ndim - 2))
+
+
+def _matrix(x: Aval) -> None:
+    if len(x.shape) < 2:
+        raise MXNetError(f"an array of shape {x.shape} is no matrix")
+    if x.dtype.kind != "f":
+        raise MXNetError(f"This operation only support floating point types, not {x.dtype.name}")
+
+
+def _square(x: Aval) -> None:
+    _matrix(x)
+    if x.shape[-1] != x.shape[-2]:
+        raise MXNetError(f"Input A's last two dimension must be equal, got shape {x.shape}")
+
+
+def _lapack(f: Callable) -> Callable:
+    """NumPy's routine: float16 through float32, and its failures as MXNetError."""
+    def ref(*arrays: Any) -> Any:
+        dtype = np.asarray(arrays[0]).dtype
+        try:
+            out = f(*(np.asarray(a, np.float32) if np.asarray(a).dtype == np.float16 else a for a in arrays))
+        except np.linalg.LinAlgError as error:
+            raise MXNetError(f"{f.__name__} failed in lapack on cpu: {error}") from error
+        return tuple(np.asarray(o).astype(dtype, copy=False) for o in out) if isinstance(out, tuple) else \
+            np.asarray(out).astype(dtype, copy=False)
+
+    return ref
+
+
+def _samples(*tails: Shape, definite: bool = False) -> Samples:
+    def samples() -> Iterable[tuple[list[np.ndarray], tuple]]:
+        rng = np.random.RandomState(13)
+        for batch in [(), (2,)]:
+            a = rng.randn(*batch, 3, 3)
+            a = a @ np.swapaxes(a, -1, -2) + np.eye(3) if definite else a + 3 * np.eye(3)
+            yield [a, *(rng.randn(*batch, *t) for t in tails)], ()
+
+    return samples
+
+
+def _same(check: Callable[[Aval], None]) -> Callable[[Aval], Aval]:
+    def infer(x: Aval) -> Aval:
+        check(x)
+        return x
+
+    return infer
+
+
+def _stack_of_numbers(x: Aval) -> Aval:
+    _square(x)
+    return aval(x.shape[:-2], x.dtype)
+
+
+def _scaled(g: Node, x: Node) -> Node:
+    """One number a matrix, times the matrix."""
+    return mul(reshape(g, (*g.shape, 1, 1)), x)
+
+
+def no_gradient(name: str) -> Callable[[Any, Node], Sequence[Node | None]]:
+    """A rule that says that there is none, where a silent zero would be wrong."""
+    def vjp(g: Any, node: Node) -> Sequence[Node | None]:
+        raise NotImplementedError(f"the gradient of {name}")
+
+    return vjp
+
+
+def _inv_vjp(g: Node, node: Node) -> tuple[Node]:
+    y = transposed(node)
+    return (neg(matmul(matmul(y, g), y)),)
+
+
+_inv = call("inv", _same(_square), _lapack(np.linalg.inv), _inv_vjp, samples=_samples())
+_det = call("det", _stack_of_numbers, _lapack(np.linalg.det),
+            lambda g, node: (_scaled(mul(g, node), transposed(_inv(node.inputs[0]))),), samples=_samples())
+
+
+def _slogdet_infer(x: Aval) -> tuple[Aval, Aval]:
+    out = _stack_of_numbers(x)
+    return out, out
+
+
+_slogdet = call("slogdet", _slogdet_infer, _lapack(lambda a: tuple(np.linalg.slogdet(a))),
+                lambda g, node: (None if g[1] is None else _scaled(g[1], transposed(_inv(node.inputs[0]))),),
+                samples=_samples())
+
+
+def _solve_infer(a: Aval, b: Aval) -> Aval:
+    _square(a)
+    if a.dtype != b.dtype or b.shape[:-2] != a.shape[:-2] or b.shape[-2] != a.shape[-1]:
+        raise MXNetError(f"solve: shapes {a.shape} and {b.shape} don't fit")
+    return b
+
+
+def _solve_vjp(g: Node, node: Node) -> tuple[Node, Node]:
+    a, _ = node.inputs
+    gb = _solve(transposed(a), g)
+    return neg(matmul(gb, transposed(node))), gb
+
+
+_solve = call("solve", _solve_infer, _lapack(np.linalg.solve), _solve_vjp, samples=_samples((3, 2)))
+
+
+def _halved_lower(x: Node) -> Node:
+    """The lower triangle with half the diagonal."""
+    shape = x.shape
+    diagonal = broadcast_to(band(shape, 0, 0), shape)
+    lower = broadcast_to(band(shape, None, 0), shape)
+    return where(diagonal, mul(x, like(x, 0.5)), where(lower, x, like(x, 0)))
+
+
+def _symmetric(x: Node) -> Node:
+    return mul(add(x, transposed(x)), like(x, 0.5))
+
+
+def _cholesky_vjp(g: Node, node: Node) -> tuple[Node]:
+    back = _inv(node)
+    middle = _halved_lower(matmul(transposed(node), g))
+    return (_symmetric(matmul(matmul(transposed(back), middle), back)),)
+
+
+_cholesky = call("cholesky", _same(_square), _lapack(np.linalg.cholesky), _cholesky_vjp,
+                 samples=_samples(definite=True), smooth=False)
+
+
+def _eigh_infer(x: Aval) -> tuple[Aval, Aval]:
+    _square(x)
+    return aval(x.shape[:-1], x.dtype), x
+
+
+def _eigh_vjp(g: Any, node: Node) -> tuple[Node]:
+    w, v = items(node)
+    n = v.shape[-1]
+    columns, rows = reshape(w, (*w.shape[:-1], 1, n)), reshape(w, (*w.shape, 1))
+    on_diagonal = broadcast_to(band(v.shape, 0, 0), v.shape)
+    inner = like(v, 0)
+    if g[0] is not None:
+        inner = where(on_diagonal, reshape(g[0], (*w.shape, 1)), inner)
+    if g[1] is not None:
+        gaps = sub(columns, rows)
+        gaps = where(equal(gaps, like(gaps, 0)), like(gaps, 1), gaps)
+        turned = div(matmul(transposed(v), g[1]), gaps)
+        inner = add(inner, where(on_diagonal, like(v, 0), turned))
+    inner = broadcast_to(inner, v.shape)
+    return (_symmetric(matmul(matmul(v, inner), transposed(v))),)
+
+
+_eigh = call("eigh", _eigh_infer, _lapack(lambda a: tuple(np.linalg.eigh(a))), _eigh_vjp,
+             samples=_samples(definite=True), smooth=False)
+
+
+def _svd_infer(x: Aval) -> tuple[Aval, Aval, Aval]:
+    _matrix(x)
+    (m, n), batch = x.shape[-2:], x.shape[:-2]
+    k = min(m, n)
+    return aval((*batch, m, k), x.dtype), aval((*batch, k), x.dtype), aval((*batch, k, n), x.dtype)
+
+
+def _svd_vjp(g: Any, node: Node) -> tuple[Node]:
+    gu, gs, gv = g
+    if gu is not None or gv is not None:
+        raise NotImplementedError("the gradient of svd by its singular vectors")
+    u, s, v = items(node)
+    return (matmul(mul(u, reshape(gs, (*s.shape[:-1], 1, s.shape[-1]))), v),)
+
+
+_svd = call("svd", _svd_infer, _lapack(lambda a: tuple(np.linalg.svd(a, full_matrices=False))), _svd_vjp,
+            samples=_samples(), smooth=False)
+
+
+def singular_values(x: Node) -> Node:
+    """The singular values of matrices, largest first."""
+    return items(_svd(x))[1]
+
+
+def _qr_infer(x: Aval) -> tuple[Aval, Aval]:
+    _matrix(x)
+    (m, n), batch = x.shape[-2:], x.shape[:-2]
+    return aval((*batch, m, min(m, n)), x.dtype), aval((*batch, min(m, n), n), x.dtype)
+
+
+_qr = call("qr", _qr_infer, _lapack(lambda a: tuple(np.linalg.qr(a))), no_gradient("qr"), samples=_samples(),
+           smooth=False)
+
+
+# ---- public ----------------------------------------------------------------------------------------------------
+
+@public("np.linalg.inv")
+def inv(a: Node) -> Node:
+    """The inverses; MXNetError for singular matrices and for those that are not square."""
+    return _inv(a)
+
+
+@public("np.linalg.det")
+def det(a: Node) -> Node:
+    """The determinants."""
+    return _det(a)
+
+
+@public("np.linalg.slogdet")
+def slogdet(a: Node) -> tuple[Node, ...]:
+    """The signs and the logarithms of the absolute values of the determinants."""
+    return items(_slogdet(a))
+
+
+@public("np.linalg.solve")
+def solve(a: Node, b: Node) -> Node:
+    """x with a @ x = b, for vectors or matrices `b`."""
+    a, b = np_same(a, b)
+    if b.ndim == a.ndim - 1:
+        return reshape(_solve(a, reshape(b, (*b.shape, 1))), b.shape)
+    return _solve(a, b)
+
+
+@public("np.linalg.cholesky")
+def cholesky(a: Node, upper=False) -> Node:
+    """The lower (or upper) triangular factor of positive definite matrices; MXNetError for others."""
+    return transposed(_cholesky(a)) if upper else _cholesky(a)
+
+
+@public("np.linalg.eigh")
+def eigh(a: Node, UPLO="L", upper=False) -> tuple[Node, ...]:
+    """The eigenvalues, ascending, and eigenvectors (columns) of symmetric matrices."""
+    return items(_eigh(transposed(a) if upper or UPLO == "U" else a))
+
+
+@public("np.linalg.eigvalsh")
+def eigvalsh(a: Node, UPLO="L", upper=False) -> Node:
+    """The eigenvalues of symmetric matrices, ascending."""
+    return eigh(a, UPLO, upper)[0]
+
+
+@public("np.linalg.svd")
+def svd(a: Node) -> tuple[Node, ...]:
+    """u, s, v with a = (u * s) @ v: thin factors, singular values descending."""
+    return items(_svd(a))
+
+
+@public("np.linalg.svdvals")
+def svdvals(a: Node) -> Node:
+    """The singular values, descending."""
+    return singular_values(a)
+
+
+@public("np.linalg.qr")
+def qr(a: Node, mode="reduced") -> tuple[Node, ...]:
+    """q with orthonormal columns and r upper triangular, a = q @ r."""
+    if mode != "reduced":
+        raise NotImplementedError(f"np.linalg.qr(mode={mode!r})")
+    return items(_qr(a))
+
+
+@public("np.linalg.matrix_transpose")
+def matrix_transpose(a: Node) -> Node:
+    """The matrices' transposes."""
+    return transposed(a)

@@ -1,0 +1,161 @@
+"""Softmax and its kin, and the normalizations: compositions of reductions and elementwise ops, which fuse."""
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from .arithmetic import add, cast, div, equal, greater_equal, like, maximum, mul, sub, where
+from .creation import counts
+from .errors import MXNetError
+from .movement import reshape
+from .node import Node, stop
+from .np_reductions import mean_of, variance
+from .promotion import BOOL, floating
+from .public import Optional, public
+from .reductions import reduce_max, reduce_sum, spread
+from .shapes import normalize_axis
+from .unary import exp, log, sqrt, square
+
+
+def _logits(data: Node, axis: int, temperature: float | None) -> tuple[Node, int]:
+    axis = normalize_axis(axis, data.ndim)
+    data = floating(data)
+    return (data if temperature in (None, 1.0) else div(data, like(data, temperature))), axis  # type: ignore[arg-type]
+
+
+def _shifted(x: Node, axis: int, kept: Node | None) -> tuple[Node, Node]:
+    """x less its maximum along `axis` (over the kept places), and the exponentials of that (0 elsewhere)."""
+    if kept is not None:
+        x = where(kept, x, like(x, float(np.finfo(x.dtype).min)))
+    top = stop(reduce_max(x, (axis,)))
+    x = sub(x, spread(top, (axis,), x))
+    e = exp(x)
+    return x, e if kept is None else where(kept, e, like(e, 0))
+
+
+def softmax_of(x: Node, axis: int, kept: Node | None = None) -> Node:
+    """exp(x) / sum(exp(x)) along `axis`, stable; over the places in `kept` only, 0 elsewhere."""
+    if x.size == 0:
+        return x
+    _, e = _shifted(x, axis, kept)
+    total = reduce_sum(e, (axis,))
+    if kept is not None:  # a line of which nothing is kept is all zeros
+        total = where(equal(total, like(total, 0)), like(total, 1), total)
+    return div(e, spread(total, (axis,), x))
+
+
+def log_softmax_of(x: Node, axis: int, kept: Node | None = None) -> Node:
+    """The logarithm of `softmax_of`, stable; -inf at places not in `kept`."""
+    if x.size == 0:
+        return x
+    shifted, e = _shifted(x, axis, kept)
+    out = sub(shifted, spread(log(reduce_sum(e, (axis,))), (axis,), x))
+    return out if kept is None else where(kept, out, like(out, -math.inf))
+
+
+def _within_length(x: Node, length: Node, axis: int) -> Node:
+    """Whether a place along `axis` is below its line's length."""
+    column = tuple(1 if i == axis else d for i, d in enumerate(x.shape))
+    if math.prod(column) != length.size:
+        raise MXNetError(f"softmax: length of shape {length.shape} for data of shape {x.shape}")
+    below = sub(reshape(cast(length, "int64"), column), counts(x.shape[axis], x.ndim, axis))
+    return greater_equal(below, like(below, 1))
+
+
+@public("npx.softmax", "np.ndarray.softmax")
+def softmax(data: Node, length: Optional = None, axis=-1, temperature=None, use_length=False, dtype=None) -> Node:
+    """exp(x / temperature), normalized to the sum 1 along `axis`; stable. Floats only (MXNetError).
+
+    use_length: only the first `length` places of each line count, the others are 0.
+
+    >>> from tracer import np, npx
+    >>> npx.softmax(np.array([1000, 1000]))
+    array([0.5, 0.5])
+    """
+    if dtype is not None:
+        data = cast(data, dtype)
+    x, axis = _logits(data, axis, temperature)
+    kept = _within_length(x, length, axis) if use_length and length is not None else None
+    return softmax_of(x, axis, kept)
+
+
+@public("npx._log_softmax")
+def log_softmax(data: Node, length: Optional, axis, temperature, use_length, dtype) -> Node:
+    """The logarithm of `softmax`, stable."""
+    if dtype is not None:
+        data = cast(data, dtype)
+    x, axis = _logits(data, axis, temperature)
+    kept = _within_length(x, length, axis) if use_length and length is not None else None
+    return log_softmax_of(x, axis, kept)
+
+
+def _as_mask(mask: Node) -> Node:
+    return mask if mask.dtype == BOOL else cast(mask, BOOL)
+
+
+@public("npx.masked_softmax")
+def masked_softmax(data: Node, mask: Node, axis=-1, temperature=1.0, normalize=True) -> Node:
+    """`softmax` over the places where `mask` (broadcast) holds; 0 elsewhere."""
+    x, axis = _logits(data, axis, temperature)
+    return softmax_of(x, axis, _as_mask(mask))
+
+
+@public("npx.masked_log_softmax")
+def masked_log_softmax(data: Node, mask: Node, axis=-1, temperature=1.0, normalize=True) -> Node:
+    """`log_softmax` over the places where `mask` (broadcast) holds; -inf elsewhere."""
+    x, axis = _logits(data, axis, temperature)
+    return log_softmax_of(x, axis, _as_mask(mask))
+
+
+# ---- normalizations ----------------------------------------------------------------------------------------------
+
+def _centered(x: Node, axes: tuple[int, ...], eps: float) -> tuple[Node, Node, Node]:
+    """x less its mean over its standard deviation, and these two, with the axes kept."""
+    mean = mean_of(x, axes, True)
+    deviation = sqrt(add(variance(x, axes, 0, True), like(x, eps)))
+    return div(sub(x, mean), deviation), mean, deviation
+
+
+@public("npx.layer_norm")
+def layer_norm(data: Node, gamma: Node, beta: Node, axis=-1, eps=1e-5, output_mean_var=False) -> Node | list[Node]:
+    """`data` along `axis` with mean 0 and variance 1, times `gamma` plus `beta` (of the axis's length)."""
+    axis = normalize_axis(-1 if axis is None else axis, data.ndim)
+    if gamma.shape != (data.shape[axis],) or beta.shape != gamma.shape:
+        raise MXNetError(f"layer_norm: gamma {gamma.shape} and beta {beta.shape} for axis {axis} of {data.shape}")
+    column = tuple(d if i == axis else 1 for i, d in enumerate(data.shape))
+    normal, mean, deviation = _centered(data, (axis,), 1e-5 if eps is None else eps)
+    out = add(mul(normal, reshape(gamma, column)), reshape(beta, column))
+    return [out, mean, deviation] if output_mean_var else out
+
+
+@public("npx.group_norm")
+def group_norm(data: Node, gamma: Node, beta: Node, num_groups=1, eps=1e-3, output_mean_var=False) -> Node:
+    """`data` (batch, channels, …) normalized over groups of channels, times `gamma` plus `beta` of each channel."""
+    if output_mean_var:
+        raise NotImplementedError("group_norm(output_mean_var=True)")
+    batch, channels, *rest = data.shape
+    if num_groups < 1 or channels % num_groups:
+        raise MXNetError(f"group_norm: {channels} channels in {num_groups} groups")
+    grouped = reshape(data, (batch, num_groups, channels // num_groups, *rest))
+    normal, _, _ = _centered(grouped, tuple(range(2, grouped.ndim)), eps)
+    column = (1, channels) + (1,) * len(rest)
+    return add(mul(reshape(normal, data.shape), reshape(gamma, column)), reshape(beta, column))
+
+
+@public("npx.instance_norm")
+def instance_norm(data: Node, gamma: Node, beta: Node, eps=1e-3) -> Node:
+    """`data` (batch, channels, …) normalized over each channel of each example, times `gamma` plus `beta`."""
+    column = (1, data.shape[1]) + (1,) * (data.ndim - 2)
+    normal, _, _ = _centered(data, tuple(range(2, data.ndim)), eps)
+    return add(mul(normal, reshape(gamma, column)), reshape(beta, column))
+
+
+@public("npx.l2_normalization")
+def l2_normalization(data: Node, eps=1e-10, mode="instance") -> Node:
+    """`data` over the root of its sum of squares: of each example, "channel" (axis 1) or "spatial" (axes from 2)."""
+    axes = {"instance": tuple(range(1, data.ndim)), "channel": (1,), "spatial": tuple(range(2, data.ndim))}.get(mode)
+    if axes is None:
+        raise MXNetError(f"l2_normalization: mode {mode!r} is none of 'instance', 'channel', 'spatial'")
+    total = add(reduce_sum(square(data), axes), like(data, eps))
+    return div(data, spread(sqrt(maximum(total, like(total, 0))), axes, data))

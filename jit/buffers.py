@@ -15,6 +15,7 @@ from tracer.ops.aval import Aval
 KEEP_BYTES = 1 << 30
 
 _free: dict[int, list[tuple[np.ndarray, int]]] = {}
+_classes: dict[int, int] = {}
 _kept = 0
 
 
@@ -48,35 +49,31 @@ class Buffer:
         return Buffer(self.mem[offset:offset + max(nbytes, 1)], self.addr + offset, nbytes, self)
 
     def __del__(self) -> None:
+        global _kept
         if self.parent is None:
-            _give(self.mem, self.addr)
-
-
-def _give(mem: np.ndarray, addr: int) -> None:
-    global _kept
-    size = mem.nbytes
-    if _kept + size <= KEEP_BYTES:
-        _kept += size
-        _free.setdefault(size, []).append((mem, addr))
+            size = len(self.mem)
+            if _kept + size <= KEEP_BYTES:
+                _kept += size
+                _free[size].append((self.mem, self.addr))
 
 
 def allocate(nbytes: int) -> Buffer:
     """An uninitialized buffer, from the pool when it has one."""
     global _kept
-    size = size_class(nbytes)
-    stack = _free.get(size)
-    if stack:
-        try:
-            mem, addr = stack.pop()
-        except IndexError:  # another thread took the last one
-            pass
-        else:
-            _kept -= size
-            return Buffer(mem, addr, nbytes)
+    size = _classes.get(nbytes) or _classes.setdefault(nbytes, size_class(nbytes))
+    try:
+        mem, addr = _free[size].pop()
+    except (KeyError, IndexError):
+        return _fresh(size, nbytes)
+    _kept -= size
+    return Buffer(mem, addr, nbytes)
+
+
+def _fresh(size: int, nbytes: int) -> Buffer:
+    _free.setdefault(size, [])
     raw = np.empty(size + 64, np.uint8)
     start = -raw.ctypes.data % 64
-    mem = raw[start:start + size]
-    return Buffer(mem, raw.ctypes.data + start, nbytes)
+    return Buffer(raw[start:start + size], raw.ctypes.data + start, nbytes)
 
 
 def from_array(array: Any) -> Buffer:
@@ -95,5 +92,6 @@ def kept_bytes() -> int:
 def trim() -> None:
     """Give all kept memory back to the system."""
     global _kept
-    _free.clear()
+    for stack in _free.values():
+        stack.clear()
     _kept = 0

@@ -280,8 +280,12 @@ class Plan:
         if donated:
             for i, buffer in donated.items():
                 buffers[i] = buffer
-        self.pack(self.bind, 0, *[leaves[i].addr for i in self.leaf_indices],
-                  *[scalars[i] for i in self.number_indices], *[b.addr for b in buffers])
+        words = [leaves[i].addr for i in self.leaf_indices]
+        if self.number_indices:
+            words += [scalars[i] for i in self.number_indices]
+        for b in buffers:
+            words.append(b.addr)
+        self.pack(self.bind, 0, *words)
         if self.arena_bytes:
             arena = allocate(self.arena_bytes)
             if arena.addr != self.arena_at:

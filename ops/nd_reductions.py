@@ -4,7 +4,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from .arithmetic import add, cast, div, isnan, like, sub, where
+from .arithmetic import cast, isnan, like, sub, where
 from .aval import Shape
 from .errors import MXNetError
 from .movement import reshape
@@ -109,13 +109,3 @@ def moments(data: Node, axes=None, keepdims=False) -> list[Node]:
     middle = mean(data, over)
     spread_out = mean(square(sub(data, spread(middle, over, data))), over)
     return [left(m, data.shape, over, keepdims) for m in (middle, spread_out)]
-
-
-@public("nd.L2Normalization")
-def l2_normalization(data: Node, eps=1e-10, mode="instance") -> Node:
-    """`data` divided by its 2-norm over all axes but the first ("instance"), axis 1, or the axes from 2 on."""
-    axes = {"instance": tuple(range(1, data.ndim)), "channel": (1,), "spatial": tuple(range(2, data.ndim))}.get(mode)
-    if axes is None:
-        raise MXNetError(f"Invalid Input: {mode!r}, valid values are: {{'channel', 'instance', 'spatial'}}")
-    size = sqrt(add(reduce_sum(square(data), axes), like(data, eps)))
-    return div(data, spread(size, axes, data))

@@ -10,7 +10,6 @@ from . import special as s
 from . import trigonometry as t
 from . import unary as u
 from .arithmetic import cast, like
-from .errors import MXNetError
 from .node import Node, stop
 from .promotion import FLOAT32
 from .public import Operand, public
@@ -66,7 +65,7 @@ for _names, _primitive in [("floor", r.floor), ("ceil", r.ceil), ("trunc", a.tru
 _declare("square", u.square, "x * x, elementwise.")
 _declare("sign", r.sign_of, "-1, 0 or 1, elementwise.")
 _declare("relu", u.relu, "max(x, 0), elementwise.")
-_declare("identity _copy make_loss MakeLoss", lambda x: x, "The same elements.", method=False)
+_declare("identity make_loss", lambda x: x, "The same elements.", method=False)
 _declare("BlockGrad stop_gradient", stop, "The same elements, as a constant of any derivative.", method=False)
 
 
@@ -81,16 +80,6 @@ def hard_sigmoid(data: Node, alpha=0.2, beta=0.5) -> Node:
     """alpha * x + beta, limited to [0, 1]."""
     line = a.add(a.mul(data, like(data, alpha)), like(data, beta))
     return a.minimum(a.maximum(line, like(data, 0)), like(data, 1))
-
-
-@public("nd.smooth_l1")
-def smooth_l1(data: Node, scalar=1.0) -> Node:
-    """Half the square of scalar * x near 0 (below 1 / scalar**2), else |x| - 0.5 / scalar**2."""
-    square = scalar * scalar
-    near = a.mul(u.square(data), like(data, 0.5 * square))
-    size = u.absolute(data)
-    return a.where(a.less(size, like(data, 1 / square)), near, a.sub(size, like(data, 0.5 / square)))
-
 
 
 @public("nd.contrib.isnan")
@@ -109,39 +98,3 @@ def isinf(data: Node) -> Node:
 def isfinite(data: Node) -> Node:
     """1 where an element is neither NaN nor infinite, else 0; float32."""
     return cast(a.less(u.absolute(data), like(data, math.inf)), FLOAT32)
-
-
-# ---- activations ------------------------------------------------------------------------------------------------
-
-ACTIVATIONS: dict[str, Unary] = {
-    "relu": u.relu, "sigmoid": u.sigmoid, "tanh": u.tanh, "softrelu": s.softplus, "softsign": s.softsign,
-    "log_sigmoid": lambda x: a.neg(s.softplus(a.neg(x))),
-    "mish": lambda x: a.mul(x, u.tanh(s.softplus(x))),
-}
-
-
-def activation(data: Node, act_type: str) -> Node:
-    """One of ACTIVATIONS by name; MXNetError for another name."""
-    if act_type not in ACTIVATIONS:
-        raise MXNetError(f"Invalid Input: {act_type!r}, valid values are: {set(ACTIVATIONS)}")
-    return ACTIVATIONS[act_type](data)
-
-
-public("nd.Activation")(activation)
-
-#: The scale and alpha of selu.
-SELU_SCALE, SELU_ALPHA = 1.0507009873554804934193349852946, 1.6732632423543772848170429916717
-
-
-def leaky(data: Node, slope: float) -> Node:
-    """x where positive, else slope * x."""
-    return a.where(a.greater(data, like(data, 0)), data, a.mul(data, like(data, slope)))
-
-
-def prelu(data: Node, gamma: Node) -> Node:
-    """x where positive, else gamma * x, with a gamma for each channel (axis 1) or one for all."""
-    from .movement import reshape
-
-    if gamma.ndim == 1 and data.ndim > 1:
-        gamma = reshape(gamma, (gamma.shape[0],) + (1,) * (data.ndim - 2))
-    return a.where(a.greater(data, like(data, 0)), data, a.mul(data, gamma))

@@ -154,21 +154,23 @@ def _heads(heads: Any, head_grads: Any) -> tuple[list[Value], list[Value | None]
     values = [_value_of(h) for h in _as_list(heads)]
     if not values:
         raise MXNetError("no heads: there are no inputs in computation graph that require gradients")
-    grads: list[Value | None] = [None] * len(values)
-    if head_grads is not None:
-        given = _as_list(head_grads)
-        if len(given) != len(values):
-            raise AssertionError("heads and head_grads must be lists of the same length: "
-                                 f"{len(values)} vs. {len(given)}")
-        grads = [None if g is None else _value_of(g) for g in given]
-        for v, g in zip(values, grads, strict=True):
-            if g is not None and g.aval.shape != v.aval.shape:
-                raise MXNetError(f"head gradient of shape {g.aval.shape} for a head of shape {v.aval.shape}")
     for v in values:
         if v.error is not None:
             raise v.error
-        if not _differentiable(v):
+        if v.variable is None and not _differentiable(v):
             raise MXNetError(NOT_IN_GRAPH)
+    if head_grads is None or type(head_grads) is list and all([g is None for g in head_grads]):
+        if len(values) == 1:
+            return values, [None]
+        return list(dict.fromkeys(values)), [None] * len(set(values))
+    given = _as_list(head_grads)
+    if len(given) != len(values):
+        raise AssertionError("heads and head_grads must be lists of the same length: "
+                             f"{len(values)} vs. {len(given)}")
+    grads = [None if g is None else _value_of(g) for g in given]
+    for v, g in zip(values, grads, strict=True):
+        if g is not None and g.aval.shape != v.aval.shape:
+            raise MXNetError(f"head gradient of shape {g.aval.shape} for a head of shape {v.aval.shape}")
     last = dict(zip(values, grads, strict=True))  # of a head given twice the last counts, as in MXNet
     return list(last), list(last.values())
 
@@ -180,8 +182,6 @@ def _value_of(x: Any) -> Value:
 
 
 def _differentiable(value: Value) -> bool:
-    if value.variable is not None:
-        return True
     if value.recorded and value.entry is None and value.trace is not STATE.trace:
         compute(value)  # pending in another thread's trace: that makes it an entry of the tape
     return bool(value.recorded)
@@ -196,6 +196,7 @@ def backward(heads: Any, head_grads: Any = None, retain_graph: bool = False, tra
     """
     values, grads = _heads(heads, head_grads)
     walk = _walk(values, grads, retain_graph)
+    STATE.trace.updated = True
     for variable, parts in walk.gradients.items():
         total = add_values(parts)
         if variable.request == "add":

@@ -11,7 +11,9 @@ import numpy as np
 
 from . import arithmetic as a
 from .arithmetic import cast, equal, where
+from .creation import full
 from .errors import MXNetError
+from .movement import reshape
 from .node import Node
 from .promotion import BOOL, INT64, is_weak, nd_pair
 from .public import Nodes, Operand, public
@@ -131,8 +133,6 @@ def add_n(args: Nodes, num_args=None) -> Node:
 @public("nd.where")
 def nd_where(condition: Node, x: Node, y: Node) -> Node:
     """`x` where the condition is not 0, else `y`, of one shape and dtype. A 1-d condition may choose rows."""
-    from .movement import reshape
-
     if x.dtype != y.dtype or x.shape != y.shape:
         raise MXNetError(f"where: x and y must agree, got {x.aval!r} and {y.aval!r}")
     if condition.shape != x.shape:
@@ -143,6 +143,26 @@ def nd_where(condition: Node, x: Node, y: Node) -> Node:
 
 
 @public("nd.clip", "nd.NDArray.clip")
-def clip(data: Node, a_min: Operand, a_max: Operand) -> Node:
-    """The elements limited to [a_min, a_max]."""
+def clip(data: Node, a_min: Operand = None, a_max: Operand = None) -> Node:  # type: ignore[assignment]
+    """The elements limited to [a_min, a_max]; MXNetError when one is missing."""
+    if a_min is None or a_max is None:
+        raise MXNetError("Required parameter a_min or a_max of float is not presented, in operator clip")
     return a.minimum(a.maximum(data, cast(a_min, data.dtype)), cast(a_max, data.dtype))
+
+
+@public("nd.zeros_like", "nd.NDArray.zeros_like")
+def zeros_like(data: Node) -> Node:
+    """Zeros of the shape and dtype of `data`."""
+    return full(data.shape, 0, data.dtype)
+
+
+@public("nd.ones_like", "nd.NDArray.ones_like")
+def ones_like(data: Node) -> Node:
+    """Ones of the shape and dtype of `data`."""
+    return full(data.shape, 1, data.dtype)
+
+
+@public("nd.NDArray.copy")
+def copy(data: Node) -> Node:
+    """A copy of the elements."""
+    return data

@@ -7,7 +7,7 @@ from typing import Any
 
 from tracer import ops
 from tracer.ops.arithmetic import cast
-from tracer.ops.errors import BroadcastError
+from tracer.ops.errors import BroadcastError, MXNetError
 from tracer.ops.public import FUNCTIONS, Function
 
 from .record import Handle, invoke, pending
@@ -42,9 +42,17 @@ def _gather(arrays: tuple) -> tuple:
     return arrays
 
 
+def _refuse(name: str, unknown: dict[str, Any]) -> None:
+    """MXNetError for keywords that a function of `mx.nd` does not have; `name` and `attr` are for symbols."""
+    wrong = [k for k in unknown if k not in ("name", "attr")]
+    if wrong:
+        raise MXNetError(f"Cannot find argument {wrong[0]!r}, in operator {name}")
+
+
 def wrapper(function: Function, name: str, cls: type, method: bool) -> Any:
     """The Python function that records `function` under `name`, with its declared signature."""
-    parts, env = [], {"F": function, "C": cls, "invoke": invoke, "assign": assign, "gather": _gather}
+    parts, env = [], {"_function": function, "_cls": cls, "_invoke": invoke, "_assign": assign, "_gather": _gather,
+                  "_refuse": _refuse}
     parameters = list(function.signature.parameters.values())
     starred = False
     for i, p in enumerate(parameters):
@@ -60,14 +68,19 @@ def wrapper(function: Function, name: str, cls: type, method: bool) -> Any:
             parts.append(f"{p.name}=d{i}")
     if "out" not in function.signature.parameters and not method:
         parts.append("out=None")
+    legacy = function.name.startswith("nd.") and not method
+    if legacy:
+        parts.append("**_unknown")
     statics = "".join(f"{s}, " for s in function.statics)
-    arrays = f"gather({function.arrays[0]})" if function.star else \
+    arrays = f"_gather({function.arrays[0]})" if function.star else \
         f"tuple({function.arrays[0]})" if function.variadic else \
         "(" + "".join(f"{a}, " for a in function.arrays) + ")"
-    call = f"invoke(F, C, {arrays}, ({statics}))"
+    call = f"_invoke(_function, _cls, {arrays}, ({statics}))"
     body = f"    return {call}\n"
     if "out=None" in parts or "out" in function.signature.parameters:
-        body = f"    if out is None:\n        return {call}\n    return assign(out, {call})\n"
+        body = f"    if out is None:\n        return {call}\n    return _assign(out, {call})\n"
+    if legacy:
+        body = f"    if _unknown:\n        _refuse({name!r}, _unknown)\n{body}"
     text = f"def {name}({', '.join(parts)}):\n{body}"
     code = compile(text, f"<generated {function.name}>", "exec")
     env["__name__"] = env["__package__"] = "tracer"

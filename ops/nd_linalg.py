@@ -1,0 +1,100 @@
+"""The matrix products of `mx.nd`, and its `linalg` functions."""
+from __future__ import annotations
+
+import math
+
+from .arithmetic import add, like, mul
+from .errors import MXNetError
+from .linalg import product
+from .movement import reshape
+from .nd_reductions import left
+from .node import Node
+from .np_movement import diagonal
+from .public import Nodes, public
+from .reductions import reduce_sum
+from .unary import log
+
+
+def _same_dtype(a: Node, b: Node, name: str) -> None:
+    if a.dtype != b.dtype:
+        raise MXNetError(f"Incompatible attr in node at 1-th input of {name}: expected {a.dtype.name}, "
+                         f"got {b.dtype.name}")
+
+
+@public("nd.dot", "nd.NDArray.dot")
+def dot(lhs: Node, rhs: Node, transpose_a=False, transpose_b=False, forward_stype=None) -> Node:
+    """The sum over the last axis of `lhs` (first: transpose_a) and the first axis of `rhs` (last: transpose_b)."""
+    _same_dtype(lhs, rhs, "dot")
+    if lhs.ndim == 1 and rhs.ndim == 1:
+        if lhs.shape != rhs.shape:
+            raise MXNetError(f"dot shape error: {lhs.shape} X {rhs.shape}")
+        return reshape(reduce_sum(mul(lhs, rhs), (0,)), (1,))
+    rest_a = lhs.shape[1:] if transpose_a else lhs.shape[:-1]
+    rest_b = rhs.shape[:-1] if transpose_b else rhs.shape[1:]
+    k = lhs.shape[0 if transpose_a else -1]
+    if k != rhs.shape[-1 if transpose_b else 0]:
+        raise MXNetError(f"dot shape error: {lhs.shape} X {rhs.shape}")
+    m, n = math.prod(rest_a), math.prod(rest_b)
+    a = reshape(lhs, (k, m) if transpose_a else (m, k))
+    b = reshape(rhs, (n, k) if transpose_b else (k, n))
+    out = reshape(product(a, b, bool(transpose_a), bool(transpose_b)), rest_a + rest_b)
+    return out if out.ndim else reshape(out, (1,))
+
+
+@public("nd.batch_dot")
+def batch_dot(lhs: Node, rhs: Node, transpose_a=False, transpose_b=False, forward_stype=None) -> Node:
+    """The product of the matrices in the last two axes; the leading axes agree."""
+    _same_dtype(lhs, rhs, "batch_dot")
+    if lhs.ndim < 3 or lhs.shape[:-2] != rhs.shape[:-2]:
+        raise MXNetError(f"batch_dot shape error: {lhs.shape} X {rhs.shape}: the leading axes must agree")
+    return product(lhs, rhs, bool(transpose_a), bool(transpose_b))
+
+
+@public("nd.linalg_gemm2", "nd.linalg.gemm2")
+def gemm2(A: Node, B: Node, transpose_a=False, transpose_b=False, alpha=1.0, axis=-2) -> Node:
+    """alpha * op(A) op(B), of the matrices in the last two axes."""
+    _same_dtype(A, B, "linalg_gemm2")
+    if axis not in (-2, A.ndim - 2):
+        raise NotImplementedError("linalg_gemm2(axis != -2)")
+    out = product(A, B, bool(transpose_a), bool(transpose_b))
+    return out if alpha == 1 else mul(out, like(out, alpha))
+
+
+@public("nd.linalg_gemm", "nd.linalg.gemm")
+def gemm(A: Node, B: Node, C: Node, transpose_a=False, transpose_b=False, alpha=1.0, beta=1.0, axis=-2) -> Node:
+    """alpha * op(A) op(B) + beta * C, of the matrices in the last two axes."""
+    out = gemm2(A, B, transpose_a, transpose_b, alpha, axis)
+    if out.shape != C.shape:
+        raise MXNetError(f"linalg_gemm: C has shape {C.shape}, the product {out.shape}")
+    return add(out, C if beta == 1 else mul(C, like(C, beta)))
+
+
+@public("nd.linalg_syrk", "nd.linalg.syrk")
+def syrk(A: Node, transpose=False, alpha=1.0) -> Node:
+    """alpha * A A^T, or alpha * A^T A."""
+    return gemm2(A, A, transpose, not transpose, alpha)
+
+
+@public("nd.linalg_sumlogdiag", "nd.linalg.sumlogdiag")
+def sumlogdiag(A: Node) -> Node:
+    """The sum of the logarithms of the diagonal of the matrices in the last two axes."""
+    line = diagonal(A, 0, -2, -1)
+    return left(reduce_sum(log(line), (line.ndim - 1,)), line.shape, (line.ndim - 1,), False)
+
+
+@public("nd.linalg_extractdiag", "nd.linalg.extractdiag")
+def extractdiag(A: Node, offset=0) -> Node:
+    """The diagonal of the matrices in the last two axes."""
+    return diagonal(A, offset, -2, -1)
+
+
+@public("nd.khatri_rao", star=True)
+def khatri_rao(args: Nodes) -> Node:
+    """The column-wise Kronecker product of matrices with as many columns each."""
+    out = args[0]
+    for x in args[1:]:
+        if x.ndim != 2 or x.shape[1] != out.shape[1]:
+            raise MXNetError(f"khatri_rao: shapes {out.shape} and {x.shape} differ in columns")
+        wide = mul(reshape(out, (out.shape[0], 1, out.shape[1])), reshape(x, (1, *x.shape)))
+        out = reshape(wide, (out.shape[0] * x.shape[0], out.shape[1]))
+    return out

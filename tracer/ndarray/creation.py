@@ -1,0 +1,146 @@
+"""`mx.nd`'s functions that make arrays: float32 unless told otherwise."""
+from __future__ import annotations
+
+import builtins
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tracer.arrays import NDArray
+from tracer.ops.errors import MXNetError
+from tracer.record import Handle, constant, invoke, wrap
+from tracer.views import Whole, internal
+
+_FULL, _ARANGE = internal("np._full"), internal("np._arange")
+_LINSPACE, _EYE = internal("np._linspace"), internal("np._eye")
+
+Shape = int | Sequence[int]
+
+
+def array(source_array: Any, ctx: Any = None, dtype: Any = None) -> NDArray:
+    """A copy of an array, a nested list or a number: in `dtype`, else float32, or the dtype of an NDArray.
+
+    TypeError when there is no such array.
+
+    >>> array([[1, 2], [3, 4]])
+    <BLANKLINE>
+    [[1. 2.]
+     [3. 4.]]
+    <NDArray 2x2 @cpu(0)>
+    """
+    if isinstance(source_array, Handle):
+        value = source_array._value
+        if dtype is None or np.dtype(dtype) == value.aval.dtype:
+            return wrap(NDArray, Whole(value.aval.shape, constant=True).read(value))
+        source_array = source_array.asnumpy()  # type: ignore[attr-defined]
+    elif not isinstance(source_array, np.ndarray) and isinstance(source_array, (list, tuple)):
+        source_array = [x.asnumpy() if isinstance(x, Handle) else x for x in source_array]  # type: ignore
+    try:
+        with np.errstate(invalid="ignore", over="ignore"):
+            return wrap(NDArray, constant(np.array(source_array, dtype=dtype or np.float32)))
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"source_array must be array like object: {error}") from error
+
+
+def _shape(shape: Shape) -> tuple[int, ...]:
+    return (int(shape),) if isinstance(shape, (int, np.integer)) else tuple(int(d) for d in shape)
+
+
+def full(shape: Shape, val: float, ctx: Any = None, dtype: Any = None, out: NDArray | None = None) -> NDArray:
+    """An array of `shape` filled with `val`; MXNetError for a negative dimension."""
+    made = invoke(_FULL, NDArray, (), (_shape(shape), float(val), np.dtype(dtype or np.float32)))
+    if out is None:
+        return made
+    out[:] = made
+    return out
+
+
+def zeros(shape: Shape, ctx: Any = None, dtype: Any = None, stype: str | None = None, **kwargs: Any) -> NDArray:
+    """An array of zeros."""
+    _dense(stype)
+    return full(shape, 0, ctx, dtype, **kwargs)
+
+
+def ones(shape: Shape, ctx: Any = None, dtype: Any = None, **kwargs: Any) -> NDArray:
+    """An array of ones."""
+    return full(shape, 1, ctx, dtype, **kwargs)
+
+
+def empty(shape: Shape, ctx: Any = None, dtype: Any = None, stype: str | None = None) -> NDArray:
+    """An array to be written to; it holds zeros."""
+    return zeros(shape, ctx, dtype, stype)
+
+
+def _dense(stype: str | None) -> None:
+    if stype not in (None, "default"):
+        raise NotImplementedError(f"stype={stype!r}: tracer has dense arrays only")
+
+
+def arange(start: float, stop: float | None = None, step: float = 1.0, repeat: int = 1,
+           infer_range: bool | None = None, ctx: Any = None, dtype: Any = "float32") -> NDArray:
+    """start, start + step, ... below stop (from 0 to `start` without `stop`), each `repeat` times."""
+    if stop is None:
+        if infer_range:
+            raise NotImplementedError("nd.arange(infer_range=True)")
+        start, stop = 0, start
+    line = invoke(_ARANGE, NDArray, (), (start, stop, step, np.dtype(dtype)))
+    return line if repeat == 1 else line.repeat(repeat)
+
+
+def linspace(start: float, stop: float, num: int, endpoint: bool = True, ctx: Any = None,
+             dtype: Any = "float32") -> NDArray:
+    """`num` numbers from start to stop, evenly spaced."""
+    return invoke(_LINSPACE, NDArray, (), (start, stop, num, bool(endpoint), np.dtype(dtype)))
+
+
+def eye(N: int, M: int = 0, k: int = 0, ctx: Any = None, dtype: Any = None) -> NDArray:
+    """Ones on the k-th diagonal of an N x M matrix (M = 0: square)."""
+    return invoke(_EYE, NDArray, (), (int(N), int(M) or int(N), int(k), np.dtype(dtype or np.float32)))
+
+
+def concatenate(arrays: Sequence[NDArray], axis: int = 0, always_copy: bool = True) -> NDArray:
+    """The arrays one after the other along `axis`."""
+    if not builtins.all(isinstance(x, NDArray) for x in arrays) or not arrays:
+        raise MXNetError("concatenate wants a list of arrays")
+    return invoke(internal("nd._concatenate"), NDArray, tuple(arrays), (axis,))
+
+
+def from_numpy(ndarray: np.ndarray, zero_copy: bool = True) -> NDArray:
+    """An array with the elements and the dtype of a NumPy array. They are copied, whatever `zero_copy` says."""
+    return wrap(NDArray, constant(ndarray))
+
+
+class _Capsule:
+    """A DLPack capsule in the form that NumPy wants."""
+
+    def __init__(self, capsule: Any) -> None:
+        self.capsule = capsule
+
+    def __dlpack__(self, **kwargs: Any) -> Any:
+        return self.capsule
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return (1, 0)
+
+
+def from_dlpack(dlpack: Any) -> NDArray:
+    """An array with a copy of the elements of a DLPack capsule, or of an object that makes one."""
+    return wrap(NDArray, constant(np.from_dlpack(dlpack if hasattr(dlpack, "__dlpack__") else _Capsule(dlpack))))
+
+
+def to_dlpack_for_read(data: NDArray) -> Any:
+    """A DLPack capsule with a copy of the elements."""
+    return data.asnumpy().__dlpack__()
+
+
+to_dlpack_for_write = to_dlpack_for_read
+
+
+def waitall() -> None:
+    """Compute all that is pending; an error met in it is raised by the arrays that it hit."""
+    from tracer.flush import flush
+
+    flush("waitall")
+
+

@@ -1,0 +1,129 @@
+"""`nd.save` and `nd.load`: MXNet's own binary format of named arrays, as in `.params` files.
+
+A file: 0x112, 0, the arrays (a count, then each), the names (a count, then each with its length), all little-endian.
+An array: a magic number that tells the version, its storage, shape, context, dtype and elements.
+"""
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tracer.arrays import NDArray
+from tracer.ops.errors import MXNetError
+from tracer.record import constant, wrap
+
+FILE_MAGIC = 0x112
+#: Versions of an array: 1 has 64-bit dimensions, 2 storage too, 3 (written under set_np) 0-d and empty shapes.
+V1, V2, V3 = 0xF993FAC8, 0xF993FAC9, 0xF993FACA
+TYPES = [np.dtype(t) for t in ("float32", "float64", "float16", "uint8", "int32", "int8", "int64", "bool",
+                               "int16", "uint16", "uint32", "uint64")]
+
+Arrays = NDArray | Sequence[NDArray] | dict[str, NDArray]
+
+
+def save(fname: str, data: Arrays) -> None:
+    """Write an array, a list of arrays, or a dict of them to a file that real MXNet loads.
+
+    TypeError for anything else. Values are computed first.
+    """
+    with open(fname, "wb") as file:
+        file.write(dumps(data))
+
+
+def dumps(data: Arrays) -> bytes:
+    """The bytes that `save` writes."""
+    names: list[str] = []
+    if isinstance(data, NDArray):
+        arrays = [data]
+    elif isinstance(data, dict):
+        names, arrays = list(data), list(data.values())
+        if not all(isinstance(name, str) for name in names):
+            raise TypeError("save only accept dict str->NDArray or list of NDArray")
+    else:
+        arrays = list(data)
+    if not all(isinstance(x, NDArray) for x in arrays):
+        raise TypeError("save only accept dict str->NDArray or list of NDArray")
+    parts = [struct.pack("<QQQ", FILE_MAGIC, 0, len(arrays))]
+    for x in arrays:
+        parts += _array_bytes(x._read("save"))
+    parts.append(struct.pack("<Q", len(names)))
+    for name in names:
+        text = name.encode()
+        parts += [struct.pack("<Q", len(text)), text]
+    return b"".join(parts)
+
+
+def _array_bytes(array: np.ndarray) -> list[bytes]:
+    if array.dtype not in TYPES:
+        raise MXNetError(f"save: dtype {array.dtype} has no place in the file format")
+    version = V2 if array.ndim and array.size else V3
+    head = struct.pack("<Iii", version, 0, array.ndim) + struct.pack(f"<{array.ndim}q", *array.shape)
+    return [head, struct.pack("<iii", 1, 0, TYPES.index(array.dtype)), np.ascontiguousarray(array).tobytes()]
+
+
+def load(fname: str) -> list[NDArray] | dict[str, NDArray]:
+    """The arrays of a file that `save`, or real MXNet, has written: a dict if they have names, else a list.
+
+    MXNetError for a file of another format; NotImplementedError for sparse arrays.
+    """
+    with open(fname, "rb") as file:
+        return load_frombuffer(file.read())
+
+
+def load_frombuffer(buf: bytes) -> list[NDArray] | dict[str, NDArray]:
+    """`load`, from the bytes of a file."""
+    reader = _Reader(buf)
+    if reader.numbers("Q") != FILE_MAGIC:
+        raise MXNetError("Invalid NDArray file format")
+    reader.numbers("Q")
+    arrays = [wrap(NDArray, constant(reader.array())) for _ in range(reader.numbers("Q"))]
+    names = [reader.take(reader.numbers("Q")).decode() for _ in range(reader.numbers("Q"))]
+    return dict(zip(names, arrays, strict=True)) if names else arrays
+
+
+class _Reader:
+    """A position in the bytes of a file; MXNetError when they end too early."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = memoryview(data)
+        self.at = 0
+
+    def take(self, count: int) -> bytes:
+        if self.at + count > len(self.data):
+            raise MXNetError("Invalid NDArray file format: it ends too early")
+        self.at += count
+        return bytes(self.data[self.at - count:self.at])
+
+    def numbers(self, form: str) -> Any:
+        found = struct.unpack("<" + form, self.take(struct.calcsize("<" + form)))
+        return found[0] if len(found) == 1 else found
+
+    def shape(self, rank: int, letter: str = "q") -> tuple[int, ...]:
+        return struct.unpack(f"<{rank}{letter}", self.take(struct.calcsize(f"<{rank}{letter}")))
+
+    def array(self) -> np.ndarray:
+        version = self.numbers("I")
+        if version in (V2, V3):
+            storage = self.numbers("i")
+            if storage not in (0, -1):
+                raise NotImplementedError("load: sparse arrays; tracer has dense arrays only")
+            rank = self.numbers("i")
+            if rank < 0 or (version == V2 and rank == 0):
+                return np.zeros((0,), np.float32)
+            shape = self.shape(rank)
+        elif version == V1:
+            shape = self.shape(self.numbers("i"))
+        else:
+            if version > 32:
+                raise MXNetError("Invalid NDArray file format: an array of an unknown version")
+            shape = self.shape(version, "I")  # the first format: this number is the rank
+        self.numbers("ii")
+        kind = self.numbers("i")
+        if not 0 <= kind < len(TYPES):
+            raise MXNetError(f"Invalid NDArray file format: dtype number {kind}")
+        dtype = TYPES[kind].newbyteorder("<")
+        count = int(np.prod(shape, dtype=np.int64))
+        return np.frombuffer(self.take(count * dtype.itemsize), dtype).reshape(shape)

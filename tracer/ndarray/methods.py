@@ -1,0 +1,127 @@
+"""The methods of `mx.nd.NDArray` that are more than one declared function: views, flexible signatures, operators."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from tracer.arrays import NDArray
+from tracer.namespaces import in_place
+from tracer.np_array import ndarray
+from tracer.ops.errors import OperandError
+from tracer.ops.nd_movement import decode
+from tracer.record import Handle
+from tracer.views import Whole
+
+OPERATORS = ("add", "sub", "mul", "truediv", "mod", "pow")
+COMPARISONS = ("eq", "ne", "lt", "le", "gt", "ge")
+
+
+def method(build: Callable) -> Callable:
+    """Make the function a method of NDArray."""
+    setattr(NDArray, build.__name__, build)
+    return build
+
+
+def _several(args: tuple[Any, ...], given: Any) -> tuple[int, ...]:
+    """Numbers given one by one, as one sequence, or by keyword."""
+    if given is None:
+        given = args[0] if len(args) == 1 else args
+    return (int(given),) if isinstance(given, (int, np.integer)) else tuple(int(d) for d in given)
+
+
+@method
+def reshape(self: NDArray, *shape: Any, **kwargs: Any) -> NDArray:
+    """The same elements under another shape, with the codes 0, -1, -2, -3, -4; writing to one writes to the other.
+
+    MXNetError when the sizes differ.
+    """
+    wanted = _several(shape, kwargs.pop("shape", None))
+    reverse = kwargs.pop("reverse", False)
+    if kwargs:
+        raise TypeError(f"Got unknown keywords in reshape: {', '.join(kwargs)}")
+    return self._view(Whole(decode(self.shape, wanted, reverse)))
+
+
+@method
+def transpose(self: Any, *axes: Any, **kwargs: Any) -> NDArray:
+    """A copy with the axes permuted; reversed when none are given."""
+    given = kwargs.get("axes", axes[0] if len(axes) == 1 else axes)
+    return self._transpose(_several((), given) if given not in (None, ()) else None)
+
+
+NDArray.T = property(lambda self: self.transpose(), doc="A copy with the axes reversed.")  # type: ignore
+
+
+@method
+def astype(self: Any, dtype: Any, copy: bool = True) -> NDArray:
+    """A copy converted to `dtype`; with copy=False the array itself if it has that dtype."""
+    return self if not copy and np.dtype(dtype) == self._value.aval.dtype else self._astype(np.dtype(dtype))
+
+
+@method
+def broadcast_to(self: Any, shape: Any) -> NDArray:
+    """A copy repeated along axes of size 1 to `shape`; new axes come first."""
+    wanted = _several((), shape)
+    lead = len(wanted) - self.ndim
+    base = self.reshape((1,) * lead + self.shape) if lead > 0 else self
+    return base._broadcast_to(wanted)
+
+
+@method
+def tostype(self: NDArray, stype: str) -> NDArray:
+    """Itself: arrays are dense ("default"); NotImplementedError for another storage."""
+    if stype != "default":
+        raise NotImplementedError(f"tostype({stype!r}): tracer has dense arrays only")
+    return self
+
+
+@method
+def to_dlpack_for_read(self: NDArray) -> Any:
+    """A DLPack capsule with a copy of the elements."""
+    return self.asnumpy().__dlpack__()
+
+
+NDArray.to_dlpack_for_write = to_dlpack_for_read  # type: ignore[attr-defined]
+
+
+@method
+def __dlpack__(self: NDArray, **kwargs: Any) -> Any:
+    """A DLPack capsule with a copy of the elements."""
+    return self.asnumpy().__dlpack__(**kwargs)
+
+
+@method
+def __dlpack_device__(self: NDArray) -> tuple[int, int]:
+    """The CPU, in DLPack's numbers."""
+    return (1, 0)
+
+
+# ---- operators: what stands beside an array must be one of its flavour, or a number ------------------------------
+
+def _checked(operate: Callable) -> Callable:
+    def operator(self: Any, other: Any) -> Any:
+        kind = type(other)
+        if kind is not float and kind is not int:
+            if isinstance(other, Handle):
+                if kind is not type(self) and self._masks != other._masks:  # type: ignore[attr-defined]
+                    raise OperandError(f"an operator between {type(self).__name__} and {kind.__name__}: convert with "
+                                       "as_np_ndarray() or as_nd_ndarray()")
+            elif not isinstance(other, (bool, int, float, np.generic)):
+                raise TypeError(f"type {kind} not supported")
+        return operate(self, other)
+
+    operator.__name__, operator.__doc__ = operate.__name__, operate.__doc__
+    operator.__qualname__ = f"NDArray.{operate.__name__}"
+    return operator
+
+
+for _name in OPERATORS:
+    for _form in (f"__{_name}__", f"__r{_name}__"):
+        setattr(NDArray, _form, _checked(getattr(NDArray, _form)))
+    in_place(NDArray, _name)
+    # Python asks the subclass first: nd + np is np's __radd__.
+    setattr(ndarray, f"__r{_name}__", _checked(getattr(ndarray, f"__r{_name}__")))
+for _name in COMPARISONS:
+    setattr(NDArray, f"__{_name}__", _checked(getattr(NDArray, f"__{_name}__")))

@@ -5,6 +5,8 @@ import inspect
 import types
 from typing import Any
 
+import numpy as np
+
 from tracer import ops
 from tracer.ops.arithmetic import cast
 from tracer.ops.errors import BroadcastError, MXNetError
@@ -81,6 +83,11 @@ def wrapper(function: Function, name: str, cls: type, method: bool) -> Any:
         body = f"    if out is None:\n        return {call}\n    return _assign(out, {call})\n"
     if legacy:
         body = f"    if _unknown:\n        _refuse({name!r}, _unknown)\n{body}"
+    plain = None if method else _of_numbers(function)
+    if plain is not None:
+        env.update(_plain=plain, _NUMBERS=frozenset((float, int, bool)))
+        body = f"    if {' and '.join(f'type({a}) in _NUMBERS' for a in function.arrays)}:\n" \
+               f"        return _plain({', '.join(function.arrays)})\n{body}"
     text = f"def {name}({', '.join(parts)}):\n{body}"
     code = compile(text, f"<generated {function.name}>", "exec")
     env["__name__"] = env["__package__"] = "tracer"
@@ -89,6 +96,13 @@ def wrapper(function: Function, name: str, cls: type, method: bool) -> Any:
     made.__doc__ = inspect.getdoc(function.build)
     made.__qualname__ = f"{cls.__name__}.{name}" if method else name
     return made
+
+
+def _of_numbers(function: Function) -> Any:
+    """NumPy's function for one of `mx.np` that takes only operands: applied to numbers it gives a number."""
+    first = function.names[0]
+    operands = all(p.annotation == "Operand" for p in function.signature.parameters.values())
+    return getattr(np, first[3:], None) if first.startswith("np.") and first.count(".") == 1 and operands else None
 
 
 def functions_of(prefix: str, cls: type) -> dict[str, Any]:

@@ -1,13 +1,21 @@
 """`mx.np.ndarray`: the array with NumPy's semantics."""
 from __future__ import annotations
 
+import types
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from tracer.ops.promotion import default_float
 
 from .arrays import NDArray
-from .namespaces import add_methods, in_place
-from .printing import format_np
+from .namespaces import add_methods, functions_of, in_place
+from .printing import format_np, format_plain
 from .views import Whole
 
-IN_PLACE = ("add", "sub", "mul", "truediv", "mod", "pow", "floordiv", "and", "or", "xor", "matmul")
+IN_PLACE = ("add", "sub", "mul", "truediv", "mod", "pow", "floordiv", "and", "or", "xor", "matmul", "lshift",
+            "rshift")
 
 
 class ndarray(NDArray):
@@ -18,10 +26,20 @@ class ndarray(NDArray):
     _masks = True
 
     def __repr__(self) -> str:
-        return format_np(self._read("print"), self.context)
+        return format_np(self._read("print"), self.context, default_float())
 
     def __str__(self) -> str:
-        return str(self._read("print"))
+        return format_plain(self._read("print"))
+
+    def __format__(self, spec: str) -> str:
+        if spec and self.shape:
+            raise TypeError(f"Cannot format {type(self).__name__} with format_spec")
+        return format(self.item(), spec) if spec else str(self)
+
+    @property
+    def dtype(self) -> Any:
+        """Its element type, a NumPy dtype."""
+        return self._value.aval.dtype
 
     def as_nd_ndarray(self) -> NDArray:
         """The same elements as an `mx.nd.NDArray`."""
@@ -31,11 +49,92 @@ class ndarray(NDArray):
         """Itself."""
         return self
 
+    # ---- methods whose Python side is more than one recorded operation --------------------------------------
+
+    @property
+    def T(self) -> ndarray:
+        """The axes reversed."""
+        return NP._transpose(self, None)
+
+    @property
+    def mT(self) -> ndarray:
+        """The last two axes exchanged."""
+        return NP.swapaxes(self, -1, -2)
+
+    def reshape(self, *shape: Any, order: str = "C", **kwargs: Any) -> ndarray:
+        """The elements under another shape of the same size (MXNetError otherwise); one -1 is inferred."""
+        if "newshape" in kwargs or "shape" in kwargs:
+            shape = (kwargs.pop("newshape", None) or kwargs.pop("shape", None),)
+        if kwargs:
+            raise TypeError(f"reshape() got unexpected keyword arguments {', '.join(kwargs)}")
+        return NP._reshape(self, shape[0] if len(shape) == 1 else shape, order)
+
+    def reshape_view(self, *shape: Any, order: str = "C") -> ndarray:
+        """`reshape`."""
+        return self.reshape(*shape, order=order)
+
+    def transpose(self, *axes: Any) -> ndarray:
+        """The axes permuted; reversed without arguments."""
+        if len(axes) == 1 and (axes[0] is None or isinstance(axes[0], (tuple, list))):
+            axes = axes[0]
+        return NP._transpose(self, axes or None)
+
+    def astype(self, dtype: Any, order: str = "K", casting: str = "unsafe", subok: bool = True,
+               copy: bool = True) -> ndarray:
+        """The elements converted to `dtype`; itself when it is that already and `copy` is off."""
+        kind = np.dtype(dtype)
+        if kind.kind not in "fiub":
+            raise TypeError(f"dtype {kind.name} is not supported: MXNet has floats, integers and bool")
+        if not copy and kind == self.dtype:
+            return self
+        return NP._astype(self, kind.name)
+
+    def nonzero(self) -> tuple[ndarray, ...]:
+        """The indices of the elements that are not zero, an int64 array an axis."""
+        from . import numpy as mx_np
+
+        return mx_np.nonzero(self)
+
+    def fill(self, value: Any) -> None:
+        """Set all elements to `value`."""
+        self[...] = value
+
+    def slice_axis(self, axis: int, begin: int, end: int | None) -> ndarray:
+        """The elements from `begin` to `end` along an axis."""
+        return self[(slice(None),) * (axis % self.ndim) + (slice(begin, end),)]
+
+    # ---- NumPy's own functions on these arrays ---------------------------------------------------------------
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        from .numpy import fallback
+
+        ours = getattr(NP, ufunc.__name__, None) if method == "__call__" and not set(kwargs) - {"out"} else None
+        if ours is None or any(isinstance(x, (list, tuple)) for x in inputs):
+            return fallback.call(ufunc.__name__, getattr(ufunc, method), inputs, kwargs)
+        result = ours(*inputs)
+        for out in kwargs.get("out", ()):
+            out[...] = result if isinstance(out, NDArray) else result.asnumpy()
+            return out
+        return result
+
+    def __array_function__(self, func: Callable, kinds: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
+        from . import numpy as mx_np
+        from .numpy import fallback
+
+        space = {"numpy": mx_np, "numpy.linalg": mx_np.linalg}.get(func.__module__)
+        ours = vars(space).get(func.__name__) if space is not None else None
+        if ours is None:
+            return fallback.call(func.__name__, func, args, kwargs)
+        return ours(*args, **kwargs)
+
 
 def _as_np_ndarray(self: NDArray) -> ndarray:
     """The same elements as an `mx.np.ndarray`."""
     return self._view(Whole(self.shape), ndarray)
 
+
+#: The functions declared for `mx.np`, those that only Python modules use too (their names begin with "_").
+NP = types.SimpleNamespace(**functions_of("np", ndarray))
 
 NDArray.as_np_ndarray = _as_np_ndarray  # type: ignore[attr-defined]
 NDArray.as_nd_ndarray = lambda self: self  # type: ignore[attr-defined]

@@ -1,16 +1,41 @@
-"""`mx.np`: NumPy's functions on traced arrays."""
-import sys
+"""`mx.np`: NumPy's functions on traced arrays.
+
+What is declared in ops/ is recorded; what NumPy has beyond that is computed by NumPy (fallback.py).
+"""
 from typing import Any
 
 import numpy as _numpy
+from numpy import (
+    bool_, dtype, e, finfo, float16, float32, float64, iinfo, inf, int8, int16, int32, int64, nan, newaxis, pi,
+    uint8, uint16, uint32, uint64,
+)  # noqa: F401 - the names of the namespace
 
-from tracer.namespaces import fill
+from tracer.np_array import NP as _NP
 from tracer.np_array import ndarray
-from tracer.record import constant, wrap
 
-fill(sys.modules[__name__], "np", ndarray)
+from . import fallback as _fallback
+
+globals().update({_name: _f for _name, _f in vars(_NP).items() if not _name.startswith("_")})
+
+from . import linalg, random  # noqa: E402
+from .creation import *  # noqa: E402, F403
+from .functions import *  # noqa: E402, F403
+
+for _f in vars(_NP).values():
+    _f.__module__ = __name__
+
+bool = bool_
+NaN = NAN = nan
+Inf = Infinity = PINF = inf
+NINF = -inf
+PZERO, NZERO = 0.0, -0.0
+float_, int_, uint = float64, int64, uint64
 
 
-def array(object: Any, dtype: Any = None, ctx: Any = None, device: Any = None) -> ndarray:
-    """An array with a copy of `object`, float32 unless `dtype` says otherwise."""
-    return wrap(ndarray, constant(_numpy.array(object, dtype=dtype or _numpy.float32)))
+def set_printoptions(*args: Any, **kwargs: Any) -> None:
+    """How arrays print: NumPy's own settings."""
+    _numpy.set_printoptions(*args, **kwargs)
+
+
+def __getattr__(name: str) -> Any:
+    return _fallback.attribute(name, _numpy, "mxnet.numpy")

@@ -1,7 +1,20 @@
 """`mx.npx`: what deep learning adds to `mx.np`."""
 import sys
 
+from tracer.context import Context, cpu, cpu_pinned, current_context, gpu, num_gpus
 from tracer.namespaces import fill
 from tracer.np_array import ndarray
 
 fill(sys.modules[__name__], "npx", ndarray)
+
+from . import random  # noqa: E402
+from .files import *  # noqa: E402, F403
+from .functions import *  # noqa: E402, F403
+from .mode import *  # noqa: E402, F403
+
+Device = Context
+current_device = current_context
+seed = random.seed
+
+__all__ = ["Context", "Device", "cpu", "cpu_pinned", "current_context", "current_device", "gpu", "num_gpus", "random",
+           "seed"]

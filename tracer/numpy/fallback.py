@@ -1,0 +1,86 @@
+"""What `mx.np` lacks and NumPy has: NumPy computes it on copies, and the answer becomes an mx.np array.
+
+Each use is counted with the user's line (`tracer.explain()` shows them): it is a sync point, and has no gradient.
+"""
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+import numpy as _np
+
+from tracer import source
+from tracer.arrays import NDArray
+from tracer.jit.stats import LOG
+from tracer.np_array import ndarray
+from tracer.record import constant, wrap
+from tracer.trace import STATE
+
+AUTOGRAD = ("Falling back to NumPy operator {} with autograd active is not supported. "
+            "Please consider moving the operator to the outside of the autograd scope.")
+
+
+def to_numpy(x: Any) -> Any:
+    """Arguments with tracer's arrays read, inside lists and dictionaries too."""
+    if isinstance(x, NDArray):
+        return x._read("numpy")
+    if isinstance(x, (list, tuple)):
+        return type(x)(to_numpy(i) for i in x) if type(x) in (list, tuple) else x
+    if type(x) is dict:
+        return {k: to_numpy(v) for k, v in x.items()}
+    return x
+
+
+def from_numpy(x: Any) -> Any:
+    """NumPy's answer as mx.np arrays, where it is numbers; in lists and tuples too."""
+    if isinstance(x, _np.ndarray) and x.dtype.kind in "fiub":
+        return wrap(ndarray, constant(x))
+    if isinstance(x, tuple):
+        parts = [from_numpy(i) for i in x]
+        return type(x)(*parts) if hasattr(x, "_fields") else tuple(parts)
+    if isinstance(x, list):
+        return [from_numpy(i) for i in x]
+    return x
+
+
+def _recorded(x: Any) -> bool:
+    if isinstance(x, NDArray):
+        return x._value.recorded or x._value.variable is not None
+    return isinstance(x, (list, tuple)) and any(_recorded(i) for i in x)
+
+
+def call(name: str, function: Callable[..., Any], args: tuple, kwargs: dict[str, Any]) -> Any:
+    """NumPy's `function` on tracer's arrays. ValueError under `record()` for arrays with a gradient."""
+    if STATE.recording and (_recorded(args) or _recorded(list(kwargs.values()))):
+        raise ValueError(AUTOGRAD.format(name))
+    out = kwargs.pop("out", None)
+    LOG.fallbacks[name, source.where()] += 1
+    answer = from_numpy(function(*to_numpy(args), **to_numpy(kwargs)))
+    if out is None:
+        return answer
+    target = out[0] if isinstance(out, tuple) else out
+    target[...] = answer
+    return target
+
+
+@functools.cache
+def function(name: str, original: Callable[..., Any]) -> Callable[..., Any]:
+    """The mx.np function that asks NumPy's `original`."""
+    @functools.wraps(original, assigned=("__doc__",), updated=())
+    def fallback(*args: Any, **kwargs: Any) -> Any:
+        return call(name, original, args, kwargs)
+
+    del fallback.__wrapped__
+    fallback.__name__ = fallback.__qualname__ = name
+    return fallback
+
+
+def attribute(name: str, module: ModuleType, ours: str) -> Any:
+    """What the module `ours` gives for a name that it lacks: NumPy's, its functions wrapped. AttributeError."""
+    if not name.startswith("_"):
+        found = getattr(module, name, None)
+        if found is not None and not isinstance(found, ModuleType):
+            return found if isinstance(found, type) or not callable(found) else function(name, found)
+    raise AttributeError(f"module {ours!r} has no attribute {name!r}")

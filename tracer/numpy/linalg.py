@@ -1,0 +1,42 @@
+"""`mx.np.linalg`: products, norms and factorizations of matrices."""
+import sys
+from typing import Any
+
+import numpy as _np
+
+from tracer.namespaces import fill
+from tracer.np_array import NP, ndarray
+
+from . import fallback as _fallback
+
+fill(sys.modules[__name__], "np.linalg", ndarray)
+
+
+def trace(a: ndarray, offset: int = 0) -> ndarray:
+    """The sums of the diagonals of matrices."""
+    return NP.trace(a, offset, -2, -1)
+
+
+def multi_dot(arrays: Any) -> ndarray:
+    """The product of several matrices, from left to right."""
+    product, *rest = arrays
+    for each in rest:
+        product = NP.dot(product, each)
+    return product
+
+
+def matrix_power(a: ndarray, n: int) -> ndarray:
+    """A square matrix times itself n times; negative: its inverse."""
+    if n == 0:
+        return NP._eye(a.shape[-1], a.shape[-1], 0, _np.dtype(a.dtype).name) + NP.zeros_like(a)
+    base = inv(a) if n < 0 else a  # type: ignore[name-defined]  # noqa: F821 - filled from the declarations
+    out = None
+    for bit in bin(abs(n))[:1:-1]:
+        if bit == "1":
+            out = base if out is None else NP.matmul(out, base)
+        base = NP.matmul(base, base)
+    return out  # type: ignore[return-value]
+
+
+def __getattr__(name: str) -> Any:
+    return _fallback.attribute(name, _np.linalg, "mxnet.numpy.linalg")

@@ -1,0 +1,187 @@
+"""`mx.np.random`: draws from MXNet's generators, bit for bit, made when a function is called."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as _np
+
+from tracer.np_array import NP, ndarray
+from tracer.ops.errors import MXNetError
+from tracer.ops.promotion import default_float
+from tracer.random_state import STREAMS, deliver, draw, has_gradient, parameter, seed, shape_of
+
+from .creation import array, made
+
+__all__ = ["beta", "chisquare", "choice", "exponential", "f", "gamma", "gumbel", "laplace", "logistic", "lognormal",
+           "multinomial", "multivariate_normal", "normal", "pareto", "permutation", "power", "rand", "randint",
+           "randn", "rayleigh", "seed", "shuffle", "uniform", "weibull"]
+
+
+def _float(dtype: Any) -> _np.dtype:
+    return default_float() if dtype is None else _np.dtype(dtype)
+
+
+def _drawn(method: Callable[..., _np.ndarray], params: tuple, size: Any, dtype: Any, out: Any = None) -> Any:
+    """A draw of `size` (None: that of the parameters, broadcast)."""
+    given = [parameter(p) for p in params]
+    shape = shape_of(size, _np.broadcast_shapes(*(_np.shape(p) for p in given)))
+    extra = () if dtype is None else (dtype,)
+    return deliver(ndarray, draw(method, *given, shape, *extra), out)
+
+
+def _located(method: Callable[..., _np.ndarray], loc: Any, scale: Any, size: Any, dtype: Any, out: Any,
+             standard: tuple[float, float] = (0.0, 1.0)) -> Any:
+    """A draw of a family with location and scale; where a gradient is wanted by them, loc + scale * noise."""
+    if not has_gradient(loc) and not has_gradient(scale):
+        return _drawn(method, (loc, scale), size, dtype, out)
+    shape = shape_of(size, _np.broadcast_shapes(_np.shape(loc), _np.shape(scale)))
+    noise = made(draw(method, *standard, shape, dtype))
+    return NP.add(loc, NP.multiply(scale, noise), out)
+
+
+def uniform(low: Any = 0.0, high: Any = 1.0, size: Any = None, dtype: Any = None, ctx: Any = None,
+            device: Any = None, out: ndarray | None = None) -> ndarray:
+    """Uniform in [low, high), of the shape `size` or of the parameters, broadcast; float32 by default.
+
+    >>> from tracer import np
+    >>> np.random.seed(0)
+    >>> np.random.uniform(size=2)
+    array([0.5488135, 0.5928446])
+    """
+    if has_gradient(low) or has_gradient(high):
+        return _located(STREAMS.single_uniform, low, NP.subtract(high, low), size, _float(dtype), out)
+    return _drawn(STREAMS.single_uniform, (low, high), size, _float(dtype), out)
+
+
+def normal(loc: Any = 0.0, scale: Any = 1.0, size: Any = None, dtype: Any = None, ctx: Any = None,
+           device: Any = None, out: ndarray | None = None) -> ndarray:
+    """Normal with mean `loc` and deviation `scale` (ValueError when negative); float32 by default."""
+    return _located(STREAMS.single_normal, loc, scale, size, _float(dtype), out)
+
+
+def rand(*size: int, **kwargs: Any) -> ndarray:
+    """Uniform in [0, 1), of the given dimensions."""
+    return uniform(0, 1, size, **kwargs)
+
+
+def randn(*size: int, **kwargs: Any) -> ndarray:
+    """Standard normal, of the given dimensions."""
+    return normal(0, 1, size, **kwargs)
+
+
+def lognormal(mean: Any = 0.0, sigma: Any = 1.0, size: Any = None, dtype: Any = None, ctx: Any = None,
+              device: Any = None, out: ndarray | None = None) -> ndarray:
+    """The exponential of a normal."""
+    return _drawn(STREAMS.single_lognormal, (mean, sigma), size, _float(dtype), out)
+
+
+def randint(low: int, high: int | None = None, size: Any = None, dtype: Any = None, ctx: Any = None,
+            device: Any = None, out: ndarray | None = None) -> ndarray:
+    """Integers in [low, high), or in [0, low) for one bound; int64 by default. MXNetError for an empty range."""
+    low, high = (0, low) if high is None else (low, high)
+    kind = _np.dtype("int64" if dtype is None else dtype)
+    return deliver(ndarray, draw(STREAMS.par_randint, int(low), int(high), shape_of(size, ()), kind), out)
+
+
+def choice(a: Any, size: Any = None, replace: bool = True, p: Any = None, ctx: Any = None, device: Any = None,
+           out: ndarray | None = None) -> ndarray:
+    """Elements of `a` (a number n: of 0 … n-1, int64), drawn with or without replacement, with weights `p`."""
+    population = None if isinstance(a, (int, _np.integer)) else a if isinstance(a, ndarray) else array(a)
+    n = int(a) if population is None else population.shape[0]
+    weights = None if p is None else _np.asarray(parameter(p), _np.float32)
+    index = draw(STREAMS.single_choice, n, shape_of(size, ()), bool(replace), weights)
+    if population is None:
+        return deliver(ndarray, index, out)
+    return NP.take(population, made(index), 0, out=out)
+
+
+def _order(x: ndarray) -> ndarray:
+    return made(draw(STREAMS.single_permutation, x.shape[0], x.ndim > 1, x.itemsize))
+
+
+def shuffle(x: ndarray) -> None:
+    """Put the rows of `x` into a random order, in place."""
+    if not x.shape:
+        raise MXNetError("shuffle wants at least one dimension")
+    x[:] = NP.take(x, _order(x), 0)
+
+
+def permutation(x: Any) -> ndarray:
+    """A copy of `x` (a number n: of 0 … n-1) with its rows in a random order."""
+    x = NP._arange(0, int(x), 1, default_float().name) if isinstance(x, (int, _np.integer)) else x
+    return NP.take(x, _order(x), 0)
+
+
+def multinomial(n: int, pvals: Any, size: Any = None, **kwargs: Any) -> ndarray:
+    """How often each of len(pvals) outcomes came in `n` trials; int64. ValueError for weights that exceed 1."""
+    weights = parameter(pvals) if isinstance(pvals, (ndarray, _np.ndarray)) else list(pvals)
+    return deliver(ndarray, draw(STREAMS.single_multinomial, int(n), weights, shape_of(size, ())))
+
+
+def multivariate_normal(mean: Any, cov: Any, size: Any = None, check_valid: Any = None, tol: Any = None) -> ndarray:
+    """Normal vectors with mean `mean` (…, n) and covariance `cov` (…, n, n)."""
+    from . import linalg
+
+    if check_valid is not None or tol is not None:
+        raise NotImplementedError("multivariate_normal(check_valid, tol)")
+    lead = _np.broadcast_shapes(mean.shape[:-1], cov.shape[:-2])
+    noise = normal(0, 1, (*shape_of(size, ()), *lead, mean.shape[-1]))
+    root = linalg.cholesky(cov)  # type: ignore[attr-defined]
+    return NP.add(mean, NP._reshape(NP.matmul(root, NP.expand_dims(noise, -1)), noise.shape, "C"))
+
+
+def gamma(shape: Any, scale: Any = 1.0, size: Any = None, dtype: Any = None, ctx: Any = None, device: Any = None,
+          out: ndarray | None = None) -> ndarray:
+    """Gamma with `shape` and `scale`, which must be positive (ValueError)."""
+    return _drawn(STREAMS.single_gamma, (shape, scale), size, _float(dtype), out)
+
+
+def beta(a: Any, b: Any, size: Any = None, dtype: Any = None, ctx: Any = None, device: Any = None) -> ndarray:
+    """Beta with parameters `a` and `b`."""
+    return _drawn(STREAMS.single_beta, (a, b), size, _float(dtype))
+
+
+def chisquare(df: Any, size: Any = None, dtype: Any = None, ctx: Any = None, device: Any = None) -> ndarray:
+    """Chi-square with `df` degrees of freedom."""
+    return _drawn(STREAMS.single_chisquare, (df,), size, _float(dtype))
+
+
+def f(dfnum: Any, dfden: Any, size: Any = None, ctx: Any = None, device: Any = None) -> ndarray:
+    """F with `dfnum` and `dfden` degrees of freedom."""
+    return _drawn(STREAMS.single_f, (dfnum, dfden), size, None)
+
+
+def _located_family(name: str) -> Callable[..., ndarray]:
+    def method(loc: Any, scale: Any, shape: Any, dtype: Any) -> _np.ndarray:
+        return STREAMS.single_transformed(name, loc, scale, shape, dtype)
+
+    def family(loc: Any = 0.0, scale: Any = 1.0, size: Any = None, dtype: Any = None, ctx: Any = None,
+               device: Any = None, out: ndarray | None = None) -> ndarray:
+        return _located(method, loc, scale, size, _float(dtype), out)
+
+    family.__doc__ = f"{name.capitalize()} with location `loc` and `scale`; ValueError when negative."
+    family.__name__ = family.__qualname__ = name
+    return family
+
+
+def _scaled_family(name: str, word: str) -> Callable[..., ndarray]:
+    def method(value: Any, shape: Any, dtype: Any) -> _np.ndarray:
+        return STREAMS.single_transformed(name, value, None, shape, dtype)
+
+    def family(scale: Any = 1.0, size: Any = None, ctx: Any = None, device: Any = None,
+               out: ndarray | None = None) -> ndarray:
+        return _drawn(method, (scale,), size, _float(None), out)
+
+    def shaped(a: Any, size: Any = None, ctx: Any = None, device: Any = None, out: ndarray | None = None) -> ndarray:
+        return _drawn(method, (a,), size, _float(None), out)
+
+    made_ = family if word == "scale" else shaped
+    made_.__doc__ = f"{name.capitalize()} with {word} parameter; ValueError for one out of range."
+    made_.__name__ = made_.__qualname__ = name
+    return made_
+
+
+laplace, logistic, gumbel = _located_family("laplace"), _located_family("logistic"), _located_family("gumbel")
+exponential, rayleigh = _scaled_family("exponential", "scale"), _scaled_family("rayleigh", "scale")
+weibull, pareto, power = (_scaled_family(_name, "shape") for _name in ("weibull", "pareto", "power"))

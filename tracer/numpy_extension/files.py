@@ -1,0 +1,56 @@
+"""`npx.save` and `npx.load`: NumPy's .npy and .npz files, and MXNet 1.x's own format for lists and dicts."""
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as _np
+
+from tracer.ndarray import files
+from tracer.np_array import ndarray
+from tracer.numpy.creation import made
+
+__all__ = ["load", "save", "savez"]
+
+
+def _values(x: Any) -> _np.ndarray:
+    if not isinstance(x, ndarray):
+        raise ValueError("data needs to either be a MXNet ndarray")
+    return x._read("save")
+
+
+def save(file: str, arr: Any) -> None:
+    """Write an array to a .npy file, or a list or dict of arrays in MXNet 1.x's format. `load` reads both.
+
+    ValueError for anything else.
+    """
+    if isinstance(arr, (list, tuple, dict)):
+        for each in arr.values() if isinstance(arr, dict) else arr:
+            _values(each)
+        files.save(file, arr)
+        return
+    with open(file, "wb") as stream:  # the name as it is: NumPy would add .npy
+        _np.save(stream, _values(arr))
+
+
+def savez(file: str, *args: Any, **kwds: Any) -> None:
+    """Write arrays to an .npz file under their keywords, or as arr_0, arr_1 and so on."""
+    names = {f"arr_{i}": x for i, x in enumerate(args)}
+    if names.keys() & kwds.keys():
+        raise ValueError(f"cannot use {', '.join(names.keys() & kwds.keys())} as a keyword besides unnamed arrays")
+    with open(file, "wb") as stream:
+        _np.savez(stream, **{k: _values(v) for k, v in {**names, **kwds}.items()})
+
+
+def load(file: str) -> Any:
+    """Read a file: an array, a list, or a dict of arrays by name, as they were written."""
+    with open(file, "rb") as stream:
+        magic = stream.read(6)
+    if magic == b"\x93NUMPY":
+        return made(_np.load(file))
+    if magic[:2] == b"PK":
+        with _np.load(file) as found:
+            return {name: made(found[name]) for name in found.files}
+    found = files.load(file)
+    if isinstance(found, dict):
+        return {name: x.as_np_ndarray() for name, x in found.items()}
+    return [x.as_np_ndarray() for x in found]

@@ -1,0 +1,82 @@
+"""The functions of `mx.npx` whose Python side is more than one recorded operation."""
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as _np
+
+from tracer.flush import flush
+from tracer.namespaces import functions_of
+from tracer.np_array import ndarray
+from tracer.numpy.creation import made
+from tracer.ops.errors import MXNetError
+from tracer.random_state import STREAMS, draw
+from tracer.record import constant, wrap
+from tracer.trace import STATE
+
+__all__ = ["constraint_check", "dropout", "from_dlpack", "from_numpy", "log_softmax", "nonzero", "shape_array", "to_dlpack_for_read", "to_dlpack_for_write", "waitall"]
+
+_NPX = functions_of("npx", ndarray)
+
+
+def log_softmax(data: ndarray, axis: int = -1, length: Any = None, temperature: float | None = None,
+                use_length: bool = False, dtype: Any = None, out: ndarray | None = None) -> ndarray:
+    """The logarithm of `softmax` along `axis`, stable."""
+    return _NPX["_log_softmax"](data, length, axis, temperature, bool(use_length), dtype, out=out)
+
+
+def dropout(data: ndarray, p: float = 0.5, mode: str = "training", axes: Any = None, cudnn_off: bool = False,
+            **kwargs: Any) -> ndarray:
+    """Zero each element with probability `p` and scale the others by 1 / (1 - p).
+
+    In training only, unless `mode` is "always". axes: one decision for all along these. MXNetError for p outside [0, 1].
+    """
+    if not 0 <= p <= 1:
+        raise MXNetError(f"dropout: p = {p} is not in [0, 1]")
+    if p == 0 or mode == "training" and not STATE.training:
+        return data.copy() if isinstance(data, ndarray) else data
+    dropped = tuple(i % data.ndim for i in axes or ())
+    shape = tuple(1 if i in dropped else d for i, d in enumerate(data.shape))
+    mask = draw(STREAMS.dropout_mask, float(p), shape, data._value.aval.dtype, bool(dropped))
+    return _NPX["_masked"](data, wrap(ndarray, constant(mask)))
+
+
+def nonzero(a: ndarray) -> ndarray:
+    """The indices of the elements that are not zero, a row each, int64."""
+    return made(_np.argwhere(_np.atleast_1d(a._read("shape"))))
+
+
+def shape_array(data: ndarray) -> ndarray:
+    """The dimensions as an int64 array."""
+    return made(_np.array(data.shape, _np.int64))
+
+
+def constraint_check(x: ndarray, msg: str = "Constraint violated!") -> ndarray:
+    """True when all elements hold; ValueError with `msg` otherwise."""
+    found = x._read("bool")
+    if not found.all():
+        raise ValueError(msg)
+    return made(_np.array(True))
+
+
+def waitall() -> None:
+    """Compute everything that is pending."""
+    flush("waitall")
+
+
+def from_numpy(ndarray_: Any, zero_copy: bool = True) -> ndarray:
+    """An array with the elements (a copy) and dtype of a NumPy array."""
+    return made(ndarray_)
+
+
+def from_dlpack(dlpack: Any) -> ndarray:
+    """An array with a copy of another library's array."""
+    return made(_np.from_dlpack(dlpack))
+
+
+def to_dlpack_for_read(data: ndarray) -> Any:
+    """The elements as a DLPack capsule of a copy."""
+    return data.asnumpy().__dlpack__()
+
+
+to_dlpack_for_write = to_dlpack_for_read

@@ -1,0 +1,142 @@
+"""The np mode: which semantics Gluon and the defaults follow."""
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any
+
+import numpy as _np
+
+from tracer.ops.promotion import default_float, set_default_float
+from tracer.record import MEMO
+
+__all__ = ["is_np_array", "is_np_default_dtype", "is_np_shape", "np_array", "np_default_dtype", "np_shape", "reset_np",
+           "set_np", "set_np_default_dtype", "set_np_shape", "use_np", "use_np_array", "use_np_default_dtype",
+           "use_np_shape"]
+
+
+class _Mode(threading.local):
+    array = False
+    shape = False
+
+
+_MODE = _Mode()
+
+
+def is_np_array() -> bool:
+    """Whether Gluon makes and takes np arrays in this thread."""
+    return _MODE.array
+
+
+def is_np_shape() -> bool:
+    """Whether shapes follow NumPy: () is a scalar, 0 an empty axis."""
+    return _MODE.shape
+
+
+def is_np_default_dtype() -> bool:
+    """Whether the default dtypes are NumPy's, float64 and int64."""
+    return default_float() == _np.float64
+
+
+def set_np_default_dtype(is_np_default_dtype: bool = True) -> bool:
+    """Set the default dtypes, NumPy's or MXNet's; returns what it was."""
+    before = default_float() == _np.float64
+    if before != bool(is_np_default_dtype):
+        set_default_float(_np.dtype("float64" if is_np_default_dtype else "float32"))
+        MEMO.clear()  # what was built holds the old defaults
+    return before
+
+
+def set_np_shape(active: bool) -> bool:
+    """Set NumPy's shapes on or off; returns what it was."""
+    before, _MODE.shape = _MODE.shape, bool(active)
+    return before
+
+
+def set_np(shape: bool = True, array: bool = True, dtype: bool = False) -> None:
+    """Turn the np mode on. ValueError for np arrays without np shapes.
+
+    >>> from tracer import npx
+    >>> npx.set_np()
+    >>> npx.is_np_array()
+    True
+    >>> npx.reset_np()
+    """
+    if array and not shape:
+        raise ValueError("NumPy Shape semantics is required in using NumPy array semantics.")
+    _MODE.array, _MODE.shape = bool(array), bool(shape)
+    set_np_default_dtype(dtype)
+
+
+def reset_np() -> None:
+    """Turn the np mode off."""
+    set_np(shape=False, array=False, dtype=False)
+
+
+class _Scope:
+    """A `with` scope in which a part of the mode is set."""
+
+    def __init__(self, name: str, active: bool) -> None:
+        self._name, self._active = name, bool(active)
+        self._before: list[bool] = []
+
+    def _set(self, active: bool) -> bool:
+        if self._name == "dtype":
+            return set_np_default_dtype(active)
+        before = getattr(_MODE, self._name)
+        setattr(_MODE, self._name, active)
+        return before
+
+    def __enter__(self) -> _Scope:
+        self._before.append(self._set(self._active))
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None,
+                 traceback: TracebackType | None) -> None:
+        self._set(self._before.pop())
+
+
+def np_array(active: bool = True) -> _Scope:
+    """A scope with np arrays on or off."""
+    return _Scope("array", active)
+
+
+def np_shape(active: bool = True) -> _Scope:
+    """A scope with np shapes on or off."""
+    return _Scope("shape", active)
+
+
+def np_default_dtype(active: bool = True) -> _Scope:
+    """A scope with NumPy's or MXNet's default dtypes."""
+    return _Scope("dtype", active)
+
+
+def _using(*names: str) -> Callable[[Any], Any]:
+    def decorate(target: Any) -> Any:
+        if isinstance(target, type):  # a Block: the methods that run user code
+            for method in ("__init__", "forward", "hybrid_forward", "__call__"):
+                if method in target.__dict__:
+                    setattr(target, method, decorate(target.__dict__[method]))
+            return target
+
+        @functools.wraps(target)
+        def inside(*args: Any, **kwargs: Any) -> Any:
+            before = [_Scope(name, True) for name in names]
+            for scope in before:
+                scope.__enter__()
+            try:
+                return target(*args, **kwargs)
+            finally:
+                for scope in reversed(before):
+                    scope.__exit__(None, None, None)
+
+        return inside
+
+    return decorate
+
+
+use_np_shape, use_np_array, use_np_default_dtype = _using("shape"), _using("array"), _using("dtype")
+use_np = _using("shape", "array")
+use_np.__doc__ = "Decorate a function or class: the np mode is on in it."

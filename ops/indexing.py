@@ -69,7 +69,7 @@ def update(x: Node, value: Node, spec: Spec) -> Node:
     return _update(x, value, attrs=(spec,))
 
 
-# ---- advanced indexing: a template of slices and placeholders for index arrays ---------------------------------
+# ---- advanced indexing: a template of slices and placeholders for index arrays -----------------------------
 # template: an entry an axis of the input: ("s", start, count, step) or ("i", k) for the k-th index array or
 # ("n",) for a new axis.
 
@@ -190,7 +190,7 @@ def put_mask(x: Node, mask: Node, value: Node) -> Node:
     return _put_mask(x, mask, value)
 
 
-# ---- what x[key] and x[key] = value record (tracer/indexing.py makes the static parts from the key) ---------------
+# ---- what x[key] and x[key] = value record (tracer/indexing.py makes the static parts from the key) --------
 
 def _fit(value: Node, dtype: np.dtype, shape: Shape) -> Node:
     """`value` converted to `dtype` and broadcast to `shape`, leading axes of size 1 dropped as NumPy does."""
@@ -243,8 +243,10 @@ def write_mask(x: Node, mask: Node, value: Operand) -> Node:
     value = cast(value, x.dtype)
     rest = x.shape[mask.ndim:]
     if value.ndim <= len(rest):
-        return where(reshape(mask, mask.shape + (1,) * len(rest)), broadcast_to(_fit(value, x.dtype, rest), rest), x)
+        return where(reshape(mask, mask.shape + (1,) * len(rest)), broadcast_to(_fit(value, x.dtype, rest),
+                                                                                rest), x)
     extra = value.ndim - len(rest) - 1
     if extra and set(value.shape[:extra]) - {1}:
-        raise BroadcastError(f"could not broadcast input array from shape {value.shape} into masked {x.shape}")
+        raise BroadcastError(f"could not broadcast input array from shape {value.shape} into masked "
+                             f"{x.shape}")
     return put_mask(x, mask, reshape(value, value.shape[extra:]))

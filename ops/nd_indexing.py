@@ -53,7 +53,8 @@ def scatter_nd(data: Node, indices: Node, shape) -> Node:
 
 
 @public("nd.Embedding")
-def embedding(data: Node, weight: Node, input_dim=None, output_dim=None, dtype="float32", sparse_grad=False) -> Node:
+def embedding(data: Node, weight: Node, input_dim=None, output_dim=None, dtype="float32",
+              sparse_grad=False) -> Node:
     """The rows of `weight` that `data` names; positions outside are clipped."""
     return p.embedding(data, weight, input_dim, output_dim, dtype, sparse_grad)
 
@@ -86,7 +87,7 @@ def unravel_index(data: Node, shape) -> Node:
     return cast(concatenate(rows, 0), data.dtype)
 
 
-# ---- sorting ----------------------------------------------------------------------------------------------------
+# ---- sorting -----------------------------------------------------------------------------------------------
 
 def _line(data: Node, axis: int | None) -> tuple[Node, int]:
     if axis is None:
@@ -110,14 +111,16 @@ def nd_argsort(data: Node, axis=-1, is_ascend=True, dtype="float32") -> Node:
 
 @public("nd.topk", "nd.NDArray.topk")
 def topk(data: Node, axis=-1, k=1, ret_typ="indices", is_ascend=False, dtype="float32") -> Node | list[Node]:
-    """The `k` largest elements along `axis` (smallest: is_ascend): "value", "indices" (of `dtype`), "both", "mask"."""
+    """The `k` largest elements along `axis` (smallest: is_ascend): "value", "indices" (of `dtype`), "both",
+    "mask"."""
     return p.topk(data, axis, k, ret_typ, is_ascend, dtype)
 
 
-# ---- sequences: time along `axis` (0 or 1), batch along the other -------------------------------------------------
+# ---- sequences: time along `axis` (0 or 1), batch along the other ------------------------------------------
 
 @public("nd.SequenceMask")
-def sequence_mask(data: Node, sequence_length: Optional = None, use_sequence_length=False, value=0.0, axis=0) -> Node:
+def sequence_mask(data: Node, sequence_length: Optional = None, use_sequence_length=False, value=0.0,
+                  axis=0) -> Node:
     """`data` with the steps beyond each sequence's length replaced by `value`."""
     return p.sequence_mask(data, sequence_length, use_sequence_length, value, axis)
 

@@ -23,7 +23,8 @@ def _same_dtype(a: Node, b: Node, name: str) -> None:
 
 @public("nd.dot", "nd.NDArray.dot")
 def dot(lhs: Node, rhs: Node, transpose_a=False, transpose_b=False, forward_stype=None) -> Node:
-    """The sum over the last axis of `lhs` (first: transpose_a) and the first axis of `rhs` (last: transpose_b)."""
+    """The sum over the last axis of `lhs` (first: transpose_a) and the first axis of `rhs` (last:
+    transpose_b)."""
     _same_dtype(lhs, rhs, "dot")
     if lhs.ndim == 1 and rhs.ndim == 1:
         if lhs.shape != rhs.shape:
@@ -61,7 +62,8 @@ def gemm2(A: Node, B: Node, transpose_a=False, transpose_b=False, alpha=1.0, axi
 
 
 @public("nd.linalg_gemm", "nd.linalg.gemm")
-def gemm(A: Node, B: Node, C: Node, transpose_a=False, transpose_b=False, alpha=1.0, beta=1.0, axis=-2) -> Node:
+def gemm(A: Node, B: Node, C: Node, transpose_a=False, transpose_b=False, alpha=1.0, beta=1.0,
+         axis=-2) -> Node:
     """alpha * op(A) op(B) + beta * C, of the matrices in the last two axes."""
     out = gemm2(A, B, transpose_a, transpose_b, alpha, axis)
     if out.shape != C.shape:

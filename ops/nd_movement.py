@@ -15,13 +15,13 @@ from .np_movement import diag, diagonal, moveaxis, np_flip, pad, repeat, swapaxe
 from .public import Nodes, public
 from .shapes import normalize_axes, normalize_axis, reshape_to
 
-# ---- shapes -----------------------------------------------------------------------------------------------------
+# ---- shapes ------------------------------------------------------------------------------------------------
 
 def decode(shape: Shape, codes: Sequence[int], reverse: bool = False) -> Shape:
     """The shape that nd's special codes mean.
 
-    0: copied; -1: inferred; -2: all remaining axes; -3: the product of the next two; -4: the next axis split into
-    the following two numbers. reverse: read from the right.
+    0: copied; -1: inferred; -2: all remaining axes; -3: the product of the next two; -4: the next axis split
+    into the following two numbers. reverse: read from the right.
 
     >>> decode((2, 3, 4), (-3, 0)), decode((2, 3, 4), (-4, 1, 2, -2)), decode((2, 3, 4), (-1, 0), True)
     ((6, 4), (1, 2, 3, 4), (6, 4))
@@ -107,11 +107,13 @@ def expand_dims(data: Node, axis) -> Node:
 
 @public("nd.squeeze", "nd.NDArray.squeeze")
 def squeeze(data: Node, axis=None) -> Node:
-    """`data` without the axes of size 1 (or those of them given); one of them is left of shape (1, 1, ...)."""
-    axes = [i for i, d in enumerate(data.shape) if d == 1] if axis is None else normalize_axes(axis, data.ndim)
+    """`data` without the axes of size 1 (or those of them given); one of them is left of (1, 1)."""
+    thin = tuple(i for i, d in enumerate(data.shape) if d == 1)
+    axes = thin if axis is None else normalize_axes(axis, data.ndim)
     for i in axes:
         if data.shape[i] != 1:
-            raise MXNetError(f"cannot select an axis to squeeze out which has size={data.shape[i]} not equal to one")
+            raise MXNetError(f"cannot select an axis to squeeze out which has size={data.shape[i]} "
+                             "not equal to one")
     shape = tuple(d for i, d in enumerate(data.shape) if i not in axes)
     return reshape(data, shape or (1,))
 
@@ -128,7 +130,8 @@ def nd_broadcast_to(data: Node, shape) -> Node:
 def broadcast_axis(data: Node, axis=(), size=()) -> Node:
     """`data` repeated along axes of size 1, to the sizes given."""
     shape = list(data.shape)
-    pairs = zip((axis,) if isinstance(axis, int) else axis, (size,) if isinstance(size, int) else size, strict=True)
+    pairs = zip((axis,) if isinstance(axis, int) else axis, (size,) if isinstance(size, int) else size,
+                strict=True)
     for i, n in pairs:
         shape[normalize_axis(i, data.ndim)] = n
     return broadcast_to(data, tuple(shape))
@@ -155,7 +158,7 @@ def _numbers(values: Shape) -> Node:
     return concatenate([full((1,), n, "int64") for n in values], 0)
 
 
-# ---- parts ------------------------------------------------------------------------------------------------------
+# ---- parts -------------------------------------------------------------------------------------------------
 
 @public("nd.slice", "nd.crop", "nd.NDArray.slice")
 def nd_slice(data: Node, begin, end, step=None) -> Node:
@@ -167,7 +170,8 @@ def nd_slice(data: Node, begin, end, step=None) -> Node:
         start, stop, by = slice(begin[i], end[i], step[i]).indices(n) if i < len(begin) else (0, n, 1)
         count = len(range(start, stop, by))
         if not count:
-            raise MXNetError(f"slice: the range [{begin[i]}, {end[i]}) of axis {i} of shape {data.shape} is empty")
+            raise MXNetError(f"slice: the range [{begin[i]}, {end[i]}) of axis {i} of shape {data.shape} is "
+                             "empty")
         spec.append((start, count, by))
     return slice_(data, tuple(spec))
 
@@ -178,7 +182,8 @@ def slice_axis(data: Node, axis, begin, end) -> Node:
     at = normalize_axis(axis, data.ndim)
     start, stop, _ = slice(begin, end).indices(data.shape[at])
     if stop <= start:
-        raise MXNetError(f"slice_axis: the range [{begin}, {end}) of axis {axis} of shape {data.shape} is empty")
+        raise MXNetError(f"slice_axis: the range [{begin}, {end}) of axis {axis} of shape {data.shape} is "
+                         "empty")
     return part(data, at, start, stop - start)
 
 
@@ -188,11 +193,13 @@ def slice_like(data: Node, shape_like: Node, axes=()) -> Node:
     chosen = normalize_axes(axes or None, data.ndim)
     for i in chosen:
         if i >= shape_like.ndim or shape_like.shape[i] > data.shape[i]:
-            raise MXNetError(f"slice_like: shape {shape_like.shape} does not lie in {data.shape} along axis {i}")
-    return slice_(data, tuple((0, shape_like.shape[i] if i in chosen else n, 1) for i, n in enumerate(data.shape)))
+            raise MXNetError(f"slice_like: shape {shape_like.shape} does not lie in {data.shape} along axis "
+                             f"{i}")
+    counts = [shape_like.shape[i] if i in chosen else n for i, n in enumerate(data.shape)]
+    return slice_(data, tuple((0, n, 1) for n in counts))
 
 
-# ---- joining and taking apart -----------------------------------------------------------------------------------
+# ---- joining and taking apart ------------------------------------------------------------------------------
 
 @public("nd.concat", "nd.Concat", star=True)
 def concat(data: Nodes, dim=1, num_args=None) -> Node:
@@ -218,8 +225,8 @@ def split(data: Node, num_outputs, axis=1, squeeze_axis=False) -> Node | list[No
     at = normalize_axis(axis, data.ndim)
     n = data.shape[at]
     if num_outputs < 1 or n % num_outputs:
-        raise MXNetError(f"You are trying to split the {at}-th axis of input tensor with shape {data.shape} into "
-                         f"num_outputs={num_outputs} evenly sized chunks, but this is not possible")
+        raise MXNetError(f"You are trying to split the {at}-th axis of input tensor with shape {data.shape} "
+                         f"into num_outputs={num_outputs} evenly sized chunks, but this is not possible")
     size = n // num_outputs
     if squeeze_axis and size != 1:
         raise MXNetError(f"split: squeeze_axis wants parts of size 1 along axis {at}, they have {size}")
@@ -242,7 +249,7 @@ def split_v2(ary: Node, indices_or_sections, axis=0, squeeze_axis=False) -> Node
     return _parts(ary, at, _cut(ary, at, list(indices_or_sections)), squeeze_axis)
 
 
-# ---- repetition, reversal, padding ------------------------------------------------------------------------------
+# ---- repetition, reversal, padding -------------------------------------------------------------------------
 
 @public("nd.tile", "nd.NDArray.tile")
 def nd_tile(data: Node, reps) -> Node:
@@ -266,8 +273,8 @@ def flip(data: Node, axis) -> Node:
 def nd_pad(data: Node, mode="constant", pad_width=None, constant_value=0.0) -> Node:
     """4-d or 5-d data padded along all axes but the first two: "constant", "edge" or "reflect"."""
     if data.ndim not in (4, 5) or len(pad_width) != 2 * data.ndim or any(pad_width[:4]):
-        raise MXNetError(f"pad wants 4-d or 5-d data with no padding of the first two axes, got {data.shape} and "
-                         f"{pad_width}")
+        raise MXNetError(f"pad wants 4-d or 5-d data with no padding of the first two axes, got "
+                         f"{data.shape} and {pad_width}")
     if mode not in ("constant", "edge", "reflect"):
         raise MXNetError(f"Invalid Input: {mode!r}, valid values are: {{'constant', 'edge', 'reflect'}}")
     return pad(data, tuple(zip(pad_width[::2], pad_width[1::2], strict=True)), mode, constant_value)

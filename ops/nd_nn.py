@@ -1,5 +1,5 @@
-"""The layers of `mx.nd` as functions. Most are those of `mx.npx` under their old names; the losses whose gradient is
-their own are nd's alone."""
+"""The layers of `mx.nd` as functions. Most are those of `mx.npx` under their old names; the losses whose
+gradient is their own are nd's alone."""
 from __future__ import annotations
 
 import math
@@ -31,10 +31,12 @@ from .reductions import reduce_sum
 from .rounding import sign_of
 from .unary import sigmoid
 
-for _names, _build in [("smooth_l1", smooth_l1), ("contrib.arange_like", arange_like), ("InstanceNorm", instance_norm),
-                       ("GroupNorm", group_norm), ("L2Normalization", l2_normalization), ("LayerNorm", layer_norm),
-                       ("LeakyReLU", leaky_relu)]:
-    public(f"nd.{_names}")(_build)
+for _name, _build in [
+    ("smooth_l1", smooth_l1), ("contrib.arange_like", arange_like), ("InstanceNorm", instance_norm),
+    ("GroupNorm", group_norm), ("L2Normalization", l2_normalization), ("LayerNorm", layer_norm),
+    ("LeakyReLU", leaky_relu),
+]:
+    public(f"nd.{_name}")(_build)
 
 
 @public("nd.FullyConnected")
@@ -52,10 +54,11 @@ def nd_activation(data: Node, act_type) -> Node:
     return activation(data, act_type)
 
 
-# ---- softmax ----------------------------------------------------------------------------------------------------
+# ---- softmax -----------------------------------------------------------------------------------------------
 
 @public("nd.softmax", "nd.NDArray.softmax")
-def nd_softmax(data: Node, length: Optional = None, axis=-1, temperature=None, dtype=None, use_length=False) -> Node:
+def nd_softmax(data: Node, length: Optional = None, axis=-1, temperature=None, dtype=None,
+               use_length=False) -> Node:
     """exp(x / temperature) over its sum along `axis`; with lengths, over the first of them only, else 0."""
     return softmax(data, length, axis, temperature, use_length, dtype)
 
@@ -68,7 +71,8 @@ def nd_log_softmax(data: Node, length: Optional = None, axis=-1, temperature=Non
 
 
 @public("nd.softmin", "nd.NDArray.softmin")
-def softmin(data: Node, length: Optional = None, axis=-1, temperature=None, dtype=None, use_length=False) -> Node:
+def softmin(data: Node, length: Optional = None, axis=-1, temperature=None, dtype=None,
+            use_length=False) -> Node:
     """`softmax` of -x."""
     return softmax(neg(data), length, axis, temperature, use_length, dtype)
 
@@ -90,13 +94,14 @@ def softmax_cross_entropy(data: Node, label: Node) -> Node:
     return neg(reshape(reduce_sum(mul(chosen, log_softmax_of(data, 1)), (0, 1)), (1,)))
 
 
-# ---- outputs with a gradient of their own -----------------------------------------------------------------------
+# ---- outputs with a gradient of their own ------------------------------------------------------------------
 
 def _own_infer(avals: Sequence[Aval], attrs: tuple) -> Aval:
     return avals[0]
 
 
-#: Inputs: the value, the data, and the data's gradient, all of one shape. The incoming gradient does not count.
+#: Inputs: the value, the data, and the data's gradient, all of one shape. The incoming gradient does not
+#: count.
 own_gradient_op = declare(Op("own_gradient", ELEMENTWISE, _own_infer, lambda arrays, attrs: arrays[0],
                              lambda node, g: (None, node.inputs[2], None), expr="{0}", cost=0, smooth=False,
                              samples=interval(-2, 2, 3)))
@@ -116,8 +121,9 @@ def _target(label: Node, shape: tuple[int, ...], axis: int, dtype: Any) -> Node:
 
 
 @public("nd.SoftmaxOutput", "nd.Softmax")
-def softmax_output(data: Node, label: Node, grad_scale=1.0, ignore_label=-1.0, multi_output=False, use_ignore=False,
-                   preserve_shape=False, normalization="null", out_grad=False, smooth_alpha=0.0) -> Node:
+def softmax_output(data: Node, label: Node, grad_scale=1.0, ignore_label=-1.0, multi_output=False,
+                   use_ignore=False, preserve_shape=False, normalization="null", out_grad=False,
+                   smooth_alpha=0.0) -> Node:
     """`softmax` whose gradient is that of the cross entropy with `label`: softmax - one_hot(label)."""
     if out_grad or smooth_alpha:
         raise NotImplementedError("SoftmaxOutput(out_grad=..., smooth_alpha=...)")
@@ -133,7 +139,8 @@ def softmax_output(data: Node, label: Node, grad_scale=1.0, ignore_label=-1.0, m
     count = like(gradient, label.size)
     if classes and use_ignore:
         kept = cast(not_equal(label, like(label, ignore_label)), data.dtype)
-        gradient = mul(gradient, reshape(kept, tuple(1 if i == axis else d for i, d in enumerate(data.shape))))
+        column = tuple(1 if i == axis else d for i, d in enumerate(data.shape))
+        gradient = mul(gradient, reshape(kept, column))
         count = reduce_sum(kept, axes_of(None, kept.ndim))
     if normalization == "batch":
         gradient = div(gradient, like(gradient, shape[0]))
@@ -161,9 +168,11 @@ def _same(x: Node) -> Node:
     return x
 
 
-_regression("LinearRegressionOutput", _same, _same, "`data`, whose gradient is that of half its squared distance.")
+_regression("LinearRegressionOutput", _same, _same, "`data`, whose gradient is that of half its squared "
+            "distance.")
 _regression("MAERegressionOutput", _same, sign_of, "`data`, whose gradient is that of its absolute distance.")
-_regression("LogisticRegressionOutput", sigmoid, _same, "sigmoid(data), whose gradient is the cross entropy's.")
+_regression("LogisticRegressionOutput", sigmoid, _same, "sigmoid(data), whose gradient is the cross "
+            "entropy's.")
 
 
 @public("nd.MakeLoss")

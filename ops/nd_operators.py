@@ -1,6 +1,7 @@
 """The operators of `mx.nd` arrays, and the functions of two arrays, broadcast or of equal shapes.
 
-`mx.nd` never promotes: both operands have one dtype, the result has it too, comparisons included, and a number
+`mx.nd` never promotes: both operands have one dtype, the result has it too, comparisons included, and a
+number
 is converted to the array's dtype (beside bools, to int64).
 """
 from __future__ import annotations
@@ -51,12 +52,14 @@ def _comparison(primitive: Binary) -> Binary:
 
 def _equal_shapes(x: Node, y: Node, name: str) -> None:
     if x.shape != y.shape:
-        raise MXNetError(f"Incompatible attr in node at 1-th input of {name}: expected {x.shape}, got {y.shape}")
+        raise MXNetError(f"Incompatible attr in node at 1-th input of {name}: expected {x.shape}, got "
+                         f"{y.shape}")
 
 
 def _declare(name: str, apply: Binary, *, method: str = "", functions: str = "", elemwise: str = "",
              reflected: bool = False, literals: frozenset = frozenset()) -> None:
-    """Declare `apply`, of operands of one dtype, as broadcast_{name} and as the functions and methods named."""
+    """Declare `apply`, of operands of one dtype, as broadcast_{name} and as the functions and methods
+    named."""
     def build(lhs: Operand, rhs: Operand) -> Node:
         return apply(*pair(lhs, rhs))
 
@@ -78,9 +81,11 @@ def _declare(name: str, apply: Binary, *, method: str = "", functions: str = "",
 
 
 _declare("add", a.add, method="add", functions="add broadcast_plus", elemwise="elemwise_add", reflected=True)
-_declare("sub", a.sub, method="sub", functions="subtract broadcast_minus", elemwise="elemwise_sub", reflected=True)
+_declare("sub", a.sub, method="sub", functions="subtract broadcast_minus", elemwise="elemwise_sub",
+         reflected=True)
 _declare("mul", a.mul, method="mul", functions="multiply", elemwise="elemwise_mul", reflected=True)
-_declare("div", divide, method="truediv", functions="divide true_divide", elemwise="elemwise_div", reflected=True)
+_declare("div", divide, method="truediv", functions="divide true_divide", elemwise="elemwise_div",
+         reflected=True)
 _declare("mod", modulo, method="mod", functions="modulo", reflected=True)
 _declare("power", a.power, method="pow", functions="power pow", reflected=True, literals=a.LITERAL_EXPONENTS)
 _declare("maximum", a.maximum, functions="maximum")

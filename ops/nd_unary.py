@@ -39,7 +39,8 @@ def _inverse(of: Unary) -> Unary:
 
 
 for _names, _primitive in [
-    ("exp", u.exp), ("expm1", u.expm1), ("log", u.log), ("log1p", u.log1p), ("log2", u.log2), ("log10", u.log10),
+    ("exp", u.exp), ("expm1", u.expm1), ("log", u.log), ("log1p", u.log1p), ("log2", u.log2), ("log10",
+                                                                                               u.log10),
     ("sqrt", u.sqrt), ("cbrt", u.cbrt), ("rsqrt", _inverse(u.sqrt)), ("rcbrt", _inverse(u.cbrt)),
     ("sin", u.sin), ("cos", u.cos), ("tan", t.tan), ("tanh", u.tanh), ("sinh", t.sinh), ("cosh", t.cosh),
     ("arcsin", t.arcsin), ("arccos", t.arccos), ("arctan", t.arctan), ("arcsinh", t.arcsinh),

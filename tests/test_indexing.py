@@ -21,15 +21,17 @@ KEYS = [
     0, -1, 2, (1, 2), (1, 2, 3), (-1, -1, -1), slice(None), slice(1, 3), slice(None, None, 2),
     slice(None, None, -1), slice(3, 0, -2), slice(5, 9), slice(-3, None), (slice(None), 1),
     (slice(None), slice(None), slice(None, None, 2)), (Ellipsis, 1), (1, Ellipsis), (Ellipsis,), (), None,
-    (None, 1), (1, None, slice(1, 3)), (Ellipsis, None), (slice(None), None, 0), (0, slice(1, 3), slice(1, 4)),
+    (None, 1), (1, None, slice(1, 3)), (Ellipsis, None), (slice(None), None, 0),
+    (0, slice(1, 3), slice(1, 4)),
     (slice(1, 2), 0, slice(None, None, -1)), (slice(0, 0), 1), (slice(2, 3), slice(1, 2), slice(0, 2)),
-    [0, 2, 2], [[0, 1], [2, 3]], [-1], ([0, 1], [2, 0]), ([0, 1, 3], [2, 0, 1], [4, 4, 0]), (slice(None), [0, 2]),
+    [0, 2, 2], [[0, 1], [2, 3]], [-1], ([0, 1], [2, 0]), ([0, 1, 3], [2, 0, 1], [4, 4, 0]),
+    (slice(None), [0, 2]),
     (slice(1, 3), [0, 2], slice(None, None, 2)), ([0, 1], slice(None), [1, 2]), (0, slice(None), [1, 2]),
     (1, [0, 2]), ([[0], [1]], [0, 2]), (None, [0, 1], 1), ([0, 1], None, [1, 2]), (Ellipsis, [0, 4, 4]),
     (slice(None, None, -1), [2, 0]), numpy.array([1, 0]), numpy.int64(2), numpy.array(1),
 ]
-MASKS = [MASK, MASK[:, 0], MASK.tolist(), (slice(None), MASK[0]), (MASK[:, 0], 1), (MASK[:, 2], slice(None), [1]),
-         numpy.zeros(4, bool), numpy.ones(SHAPE, bool)]
+MASKS = [MASK, MASK[:, 0], MASK.tolist(), (slice(None), MASK[0]), (MASK[:, 0], 1),
+         (MASK[:, 2], slice(None), [1]), numpy.zeros(4, bool), numpy.ones(SHAPE, bool)]
 
 
 def shown(expected: numpy.ndarray, flavour: str) -> tuple[int, ...]:
@@ -78,8 +80,10 @@ def test_write(key, how, pending):
     array = base()
     native = numpy.array(key) if isinstance(key, list) else key
     region = array[native].shape
-    value = {"scalar": lambda: 7.5, "row": lambda: numpy.arange(region[-1], dtype="float32") if region else 2.0,
-             "whole": lambda: 100 + numpy.arange(numpy.prod(region, dtype=int), dtype="float32").reshape(region),
+    value = {"scalar": lambda: 7.5, "row": lambda: numpy.arange(region[-1],
+                                                                dtype="float32") if region else 2.0,
+             "whole": lambda: 100 + numpy.arange(numpy.prod(region, dtype=int),
+                                                 dtype="float32").reshape(region),
              "list": lambda: numpy.full((1, *region), 3.0).tolist() if 0 not in region else 3.0}[how]()
     if how == "list":
         array[native] = numpy.array(value, "float32").reshape(region if isinstance(value, list) else ())
@@ -129,7 +133,8 @@ def random_key(chooser: random.Random, shape):
             entries.append(slice(*bounds, chooser.choice((None, 1, 2, -1, -2))))
         else:
             shaped = (count,) if chooser.random() < 0.7 else (chooser.choice((1, 2)), 1)
-            entries.append(numpy.array([chooser.randrange(-size, size) for _ in range(int(numpy.prod(shaped)))])
+            entries.append(numpy.array([chooser.randrange(-size,
+                                                          size) for _ in range(int(numpy.prod(shaped)))])
                            .reshape(shaped))
     if chooser.random() < 0.3:
         entries.insert(chooser.randint(0, len(entries)), Ellipsis)
@@ -155,11 +160,12 @@ def test_random_keys(seed):
         numpy.testing.assert_array_equal(y.asnumpy(), array, err_msg=repr((shape, key)))
 
 
-# ---- views and copies -------------------------------------------------------------------------------------------
+# ---- views and copies --------------------------------------------------------------------------------------
 
 CONTIGUOUS = [0, slice(1, 3), (1, 2), (1, slice(1, 3)), (0, 1, slice(2, 4)), slice(None), (1, 2, 3), None,
               (slice(1, 2), slice(1, 3)), (slice(None, None, 7), 0), ...]
-STRIDED = [(slice(None), 0), slice(None, None, 2), slice(None, None, -1), (slice(0, 2), slice(0, 2)), [0], [0, 1]]
+STRIDED = [(slice(None), 0), slice(None, None, 2), slice(None, None, -1), (slice(0, 2), slice(0, 2)), [0],
+           [0, 1]]
 
 
 @pytest.mark.parametrize("flavour", ["np", "nd"])
@@ -258,7 +264,7 @@ def test_a_loop_with_many_views_stays_linear():
     assert x.asnumpy()[:, 0].sum() == 2000
 
 
-# ---- errors -------------------------------------------------------------------------------------------------------
+# ---- errors ------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("key, error, words", [
     (4, IndexError, "index 4 is out of bounds for axis 0 with size 4"),
@@ -329,7 +335,7 @@ def test_variable_written_outside_record_stays_a_variable():
     assert x.grad.asnumpy().tolist() == [10, 12]
 
 
-# ---- nd's own ways --------------------------------------------------------------------------------------------------
+# ---- nd's own ways -----------------------------------------------------------------------------------------
 
 def test_nd_elements_have_shape_1():
     x = nd.array([1, 2, 3])

@@ -29,7 +29,8 @@ class NDArray(Handle):
     __hash__ = object.__hash__  # type: ignore[assignment]
     __getitem__ = getitem
     __setitem__ = setitem
-    #: What indexing needs to know of the flavour: the shape of one element, and whether bool arrays are masks.
+    #: What indexing needs to know of the flavour: the shape of one element, and whether bool arrays are
+    #: masks.
     _scalar: tuple[int, ...] = (1,)
     _masks = False
     _views_bound = 8
@@ -188,7 +189,8 @@ class NDArray(Handle):
             raise MXNetError(INPLACE)
 
     def _view(self, part: Slice | Whole, cls: type | None = None) -> Any:
-        """A handle (of the flavour `cls`) that shares the elements of `part`: writing to one writes to the other."""
+        """A handle (of the flavour `cls`) that shares the elements of `part`: writing to one writes to the
+        other."""
         handle = wrap(cls or type(self), part.read(self._value))
         handle._base = (self, part)
         views = self._views
@@ -225,7 +227,8 @@ class NDArray(Handle):
             self.grad._rebind(zeros_value(self._value.aval))
 
     def backward(self, out_grad: Any = None, retain_graph: bool = False, train_mode: bool = True) -> None:
-        """Compute the gradients of its sum (or of its product with `out_grad`) into the variables' `.grad`."""
+        """Compute the gradients of its sum (or of its product with `out_grad`) into the variables'
+        `.grad`."""
         autograd.backward([self], [out_grad], retain_graph, train_mode)
 
     def detach(self) -> Any:

@@ -22,7 +22,7 @@ INPLACE = ("Inplace operations (+=, -=, x[:]=, etc) are not supported when recor
            "Use an out-of-place operation, or write outside record()")
 
 
-# ---- reading --------------------------------------------------------------------------------------------------
+# ---- reading -----------------------------------------------------------------------------------------------
 
 def getitem(self: Any, key: Any) -> Any:
     """`x[key]`: a view for a contiguous slice, else a copy.
@@ -64,7 +64,7 @@ def _leaf(index: Any) -> Any:
     return wrap(Handle, constant(index)) if isinstance(index, np.ndarray) else index
 
 
-# ---- writing --------------------------------------------------------------------------------------------------
+# ---- writing -----------------------------------------------------------------------------------------------
 
 def setitem(self: Any, key: Any, value: Any) -> None:
     """`x[key] = value`, broadcast and converted to `x`'s dtype.
@@ -101,7 +101,8 @@ def _put(self: Any, value: Any, indices: list[Any], template: tuple) -> Value:
 
 
 def _mask(self: Any, key: Any) -> Any:
-    """The handle of a mask that stands alone between the brackets, so that writing need not read it; or None."""
+    """The handle of a mask that stands alone between the brackets, so that writing need not read it; or
+    None."""
     if not self._masks or not self.shape:
         return None
     if isinstance(key, (list, np.ndarray)):
@@ -154,12 +155,14 @@ def _exclusive(value: Value) -> tuple[int, int]:
 
 
 def _alone(value: Value) -> bool:
-    """Whether nothing but one handle (and the two callers here) can see the computed `value` or its memory."""
+    """Whether nothing but one handle (and the two callers here) can see the computed `value` or its
+    memory."""
     return _exclusive(value) == _ALONE and value.buffer.parent is None  # type: ignore[union-attr]
 
 
 def _write_now(self: Any, key: Basic, value: Any) -> bool:
-    """Write into the memory of `self` at once, if all is computed and nobody else sees it; whether it was done.
+    """Write into the memory of `self` at once, if all is computed and nobody else sees it; whether it was
+    done.
 
     A loop that fills an array element by element records nothing, then, and compiles nothing.
     """
@@ -169,7 +172,7 @@ def _write_now(self: Any, key: Basic, value: Any) -> bool:
         return False
     _compute_constant(self)
     old = self._value
-    if old.buffer is None or old.recorded or old.entry is not None or old.variable is not None or not _alone(old):
+    if old.buffer is None or old.recorded or old.entry is not None or not _alone(old):
         return False
     if isinstance(value, Value):
         value = value.buffer.view(value.aval)  # type: ignore[union-attr]
@@ -185,7 +188,8 @@ def _write_now(self: Any, key: Basic, value: Any) -> bool:
 
 
 def _compute_constant(self: Any) -> None:
-    """Make the memory of an array that is one number everywhere, such as zeros, if it is still only recorded."""
+    """Make the memory of an array that is one number everywhere, such as zeros, if it is still only
+    recorded."""
     node = self._value.node
     if node is None or self._value.recorded or self._value.variable is not None:
         return
@@ -210,5 +214,6 @@ def _calibrate() -> tuple[int, int]:
     return inner(handle)
 
 
-#: The reference counts that `_alone` finds for a value of one handle: measured, as they vary with Python's version.
+#: The reference counts that `_alone` finds for a value of one handle: measured, as they vary with Python's
+#: version.
 _ALONE = _calibrate()

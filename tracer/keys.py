@@ -1,4 +1,5 @@
-"""What stands between the brackets of `x[key]`, made static: a slice of each axis, or a template of index arrays."""
+"""What stands between the brackets of `x[key]`, made static: a slice of each axis, or a template of index
+arrays."""
 from __future__ import annotations
 
 import operator
@@ -10,14 +11,16 @@ from .record import Handle
 
 
 class Basic(NamedTuple):
-    """A key of integers, slices, `...` and None. spec: (start, count, step) an axis; shape: what the key shows."""
+    """A key of integers, slices, `...` and None. spec: (start, count, step) an axis; shape: what the key
+    shows."""
 
     spec: tuple[tuple[int, int, int], ...]
     shape: tuple[int, ...]
 
 
 class Advanced(NamedTuple):
-    """A key with index arrays: their places among slices and new axes (see ops/indexing.py), and the arrays."""
+    """A key with index arrays: their places among slices and new axes (see ops/indexing.py), and the
+    arrays."""
 
     template: tuple[tuple, ...]
     indices: list[Any]
@@ -45,14 +48,15 @@ def _plain(entry: Any) -> bool:
 
 
 def _array(entry: Any, masks: bool) -> Any:
-    """An int for an integer; an integer array or handle, or a bool NumPy array, for an index array or a mask."""
+    """An int for an integer; an integer array or handle, or a bool NumPy array, for an index array or a
+    mask."""
     if isinstance(entry, Handle):
         if entry._value.aval.dtype.kind == "b" and masks:
             return entry._read("shape").copy()  # type: ignore[attr-defined]
         return entry
     if isinstance(entry, (bool, np.bool_)):
         return np.array(entry) if masks else int(entry)
-    if isinstance(entry, np.integer) or (isinstance(entry, np.ndarray) and not entry.ndim and entry.dtype.kind in "iu"):
+    if isinstance(entry, np.ndarray) and not entry.ndim and entry.dtype.kind in "iu":
         return int(entry)
     if isinstance(entry, (list, tuple, range, np.ndarray)):
         array = _from_sequence(entry)
@@ -73,7 +77,8 @@ def _from_sequence(entry: Any) -> np.ndarray:
 
 
 def _expand(entries: list[Any], ndim: int) -> list[Any]:
-    """The entries with `...` and the axes left out written as full slices, and masks as their index arrays."""
+    """The entries with `...` and the axes left out written as full slices, and masks as their index
+    arrays."""
     used = sum(e.ndim if _is_mask(e) else 0 if e is None or e is Ellipsis else 1 for e in entries)
     if used > ndim:
         raise IndexError(f"too many indices ({used}) for array with {ndim} dimensions")

@@ -1,22 +1,58 @@
-"""How arrays print: exactly as MXNet prints them."""
+"""How arrays print: exactly as MXNet prints them, whichever NumPy is installed.
+
+MXNet shows NumPy's text, of the NumPy of its time (1.x): the user's print options count, but not what NumPy 2
+changed, such as the shape it adds to a summarized array.
+"""
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
 
 
-def format_nd(array: np.ndarray, context: Any) -> str:
-    """`mx.nd`'s form: a newline, NumPy's text, and a line with shape and context."""
+def format_nd(array: np.ndarray, context: Any, name: str = "NDArray") -> str:
+    """`mx.nd`'s form: a newline, NumPy's text, and a line with shape and context.
+
+    >>> print(format_nd(np.ones((1, 2), "float32"), "cpu(0)"))
+    <BLANKLINE>
+    [[1. 1.]]
+    <NDArray 1x2 @cpu(0)>
+    """
     shape = "x".join(map(str, array.shape))
-    return f"\n{array!s}\n<NDArray {shape} @{context}>"
+    return f"\n{format_plain(array)}\n<{name} {shape} @{context}>"
 
 
-def format_np(array: np.ndarray, context: Any) -> str:
-    """`mx.np`'s form: NumPy's repr, float32 unnamed, other dtypes named."""
-    text = repr(array)
-    if array.dtype == np.float32:
-        text = text.replace(", dtype=float32", "")
-    elif "dtype=" not in text:
-        text = f"{text[:-1]}, dtype={array.dtype.name})"
+def format_np(array: np.ndarray, context: Any, default: Any = np.float32) -> str:
+    """`mx.np`'s form: NumPy's repr; the default dtype and bool unnamed, other dtypes named.
+
+    >>> format_np(np.ones(2, "float32"), "cpu(0)"), format_np(np.ones(2, "int32"), "cpu(0)")
+    ('array([1., 1.])', 'array([1, 1], dtype=int32)')
+    """
+    with _as_numpy_1():
+        text, dtype = repr(array), array.dtype
+    if "dtype=" in text:
+        if dtype == default:
+            text = text[:text.rindex(",")] + ")"
+    elif dtype not in (default, np.bool_):
+        text = f"{text[:-1]}, dtype={dtype.name})"
+    if context is not None and getattr(context, "device_type", "cpu") != "cpu":
+        text = f"{text[:-1]}, ctx={context})"
     return text
+
+
+def format_plain(array: np.ndarray) -> str:
+    """NumPy 1's `str`: what `str` of an `mx.np` array is.
+
+    >>> format_plain(np.array([1.5e6], "float32"))
+    '[1500000.]'
+    """
+    with _as_numpy_1():
+        return str(array)
+
+
+def _as_numpy_1() -> AbstractContextManager:
+    """In which NumPy prints as NumPy 1 does, unless the user has chosen a legacy form."""
+    if np.lib.NumpyVersion(np.__version__) < "2.0.0" or np.get_printoptions()["legacy"]:
+        return nullcontext()
+    return np.printoptions(legacy="1.25")  # type: ignore[arg-type]

@@ -1,6 +1,7 @@
 """Views: arrays that share the elements of another. Writing to one writes to the other.
 
-A view is a handle with a `Part`: how its value is read from its base's, and how the base's follows from a new one.
+A view is a handle with a `Part`: how its value is read from its base's, and how the base's follows from a
+new one.
 """
 from __future__ import annotations
 

@@ -56,7 +56,8 @@ def full(shape: Shape, val: float, ctx: Any = None, dtype: Any = None, out: NDAr
     return out
 
 
-def zeros(shape: Shape, ctx: Any = None, dtype: Any = None, stype: str | None = None, **kwargs: Any) -> NDArray:
+def zeros(shape: Shape, ctx: Any = None, dtype: Any = None, stype: str | None = None,
+          **kwargs: Any) -> NDArray:
     """An array of zeros."""
     _dense(stype)
     return full(shape, 0, ctx, dtype, **kwargs)
@@ -107,7 +108,8 @@ def concatenate(arrays: Sequence[NDArray], axis: int = 0, always_copy: bool = Tr
 
 
 def from_numpy(ndarray: np.ndarray, zero_copy: bool = True) -> NDArray:
-    """An array with the elements and the dtype of a NumPy array. They are copied, whatever `zero_copy` says."""
+    """An array with the elements and the dtype of a NumPy array. They are copied, whatever `zero_copy`
+    says."""
     return wrap(NDArray, constant(ndarray))
 
 
@@ -126,7 +128,8 @@ class _Capsule:
 
 def from_dlpack(dlpack: Any) -> NDArray:
     """An array with a copy of the elements of a DLPack capsule, or of an object that makes one."""
-    return wrap(NDArray, constant(np.from_dlpack(dlpack if hasattr(dlpack, "__dlpack__") else _Capsule(dlpack))))
+    return wrap(NDArray, constant(np.from_dlpack(dlpack if hasattr(dlpack,
+                                                                   "__dlpack__") else _Capsule(dlpack))))
 
 
 def to_dlpack_for_read(data: NDArray) -> Any:

@@ -1,6 +1,7 @@
 """`nd.save` and `nd.load`: MXNet's own binary format of named arrays, as in `.params` files.
 
-A file: 0x112, 0, the arrays (a count, then each), the names (a count, then each with its length), all little-endian.
+A file: 0x112, 0, the arrays (a count, then each), the names (a count, then each with its length), all
+little-endian.
 An array: a magic number that tells the version, its storage, shape, context, dtype and elements.
 """
 from __future__ import annotations
@@ -16,7 +17,8 @@ from tracer.ops.errors import MXNetError
 from tracer.record import constant, wrap
 
 FILE_MAGIC = 0x112
-#: Versions of an array: 1 has 64-bit dimensions, 2 storage too, 3 (written under set_np) 0-d and empty shapes.
+#: Versions of an array: 1 has 64-bit dimensions, 2 storage too, 3 (written under set_np) 0-d and empty
+#: shapes.
 V1, V2, V3 = 0xF993FAC8, 0xF993FAC9, 0xF993FACA
 TYPES = [np.dtype(t) for t in ("float32", "float64", "float16", "uint8", "int32", "int8", "int64", "bool",
                                "int16", "uint16", "uint32", "uint64")]

@@ -1,4 +1,5 @@
-"""The methods of `mx.nd.NDArray` that are more than one declared function: views, flexible signatures, operators."""
+"""The methods of `mx.nd.NDArray` that are more than one declared function: views, flexible signatures,
+operators."""
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -33,7 +34,8 @@ def _several(args: tuple[Any, ...], given: Any) -> tuple[int, ...]:
 
 @method
 def reshape(self: NDArray, *shape: Any, **kwargs: Any) -> NDArray:
-    """The same elements under another shape, with the codes 0, -1, -2, -3, -4; writing to one writes to the other.
+    """The same elements under another shape, with the codes 0, -1, -2, -3, -4; writing to one writes to the
+    other.
 
     MXNetError when the sizes differ.
     """
@@ -98,7 +100,7 @@ def __dlpack_device__(self: NDArray) -> tuple[int, int]:
     return (1, 0)
 
 
-# ---- operators: what stands beside an array must be one of its flavour, or a number ------------------------------
+# ---- operators: what stands beside an array must be one of its flavour, or a number ------------------------
 
 def _checked(operate: Callable) -> Callable:
     def operator(self: Any, other: Any) -> Any:
@@ -106,7 +108,8 @@ def _checked(operate: Callable) -> Callable:
         if kind is not float and kind is not int:
             if isinstance(other, Handle):
                 if kind is not type(self) and self._masks != other._masks:  # type: ignore[attr-defined]
-                    raise OperandError(f"an operator between {type(self).__name__} and {kind.__name__}: convert with "
+                    raise OperandError(f"an operator between {type(self).__name__} and {kind.__name__}: "
+                                       f"convert with "
                                        "as_np_ndarray() or as_nd_ndarray()")
             elif not isinstance(other, (bool, int, float, np.generic)):
                 raise TypeError(f"type {kind} not supported")

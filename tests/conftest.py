@@ -6,6 +6,7 @@ import random
 import shutil
 import tempfile
 import zlib
+from typing import Any
 
 import numpy
 import pytest
@@ -60,3 +61,11 @@ def _seeded(request: pytest.FixtureRequest) -> None:
 def jit_mode() -> str:
     """The tier this run is about: auto, always or never."""
     return os.environ.get("TRACER_JIT", "auto")
+
+
+@pytest.fixture(params=["np", "nd"])
+def F(request: pytest.FixtureRequest) -> Any:
+    """The namespace of a flavour: a test that takes it runs in both."""
+    import tracer
+
+    return getattr(tracer, request.param)

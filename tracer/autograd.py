@@ -195,7 +195,10 @@ def backward(heads: Any, head_grads: Any = None, retain_graph: bool = False, tra
     recorded, or whose graph a backward has already consumed.
     """
     values, grads = _heads(heads, head_grads)
-    walk = _walk(values, grads, retain_graph)
+    lineages = lineages_of(values)
+    walk = _walk(values, grads)
+    if not retain_graph:
+        consume(lineages, walk.visited)
     STATE.trace.updated = True
     for variable, parts in walk.gradients.items():
         total = add_values(parts)
@@ -204,18 +207,15 @@ def backward(heads: Any, head_grads: Any = None, retain_graph: bool = False, tra
         variable.grad._rebind(total)
 
 
-def _walk(values: list[Value], grads: list[Value | None], retain: bool, create_graph: bool = False) -> Walk:
+def _walk(values: list[Value], grads: list[Value | None], create_graph: bool = False) -> Walk:
     state = STATE
     training, recording = state.training, state.recording
     state.recording = False
     walk = Walk(create_graph)
-    lineages = lineages_of(values)
     try:
         walk.run(values, grads)
     finally:
         state.recording, state.training = recording, training
-    if not retain:
-        consume(lineages, walk.visited)
     return walk
 
 
@@ -233,10 +233,11 @@ def grad(heads: Any, variables: Any, head_grads: Any = None, retain_graph: bool 
             raise MXNetError("autograd.grad: a variable has no gradient attached: call attach_grad() first")
     values, grads = _heads(heads, head_grads)
     retain = create_graph if retain_graph is None else retain_graph
+    lineages = lineages_of(values)
     lineage: list[Any] = [v.recorded or VARIABLE for v in values]
     if create_graph:
         values = [replay(v) for v in values]
-    walk = _walk(values, grads, retain, create_graph)
+    walk = _walk(values, grads, create_graph)
     out = []
     for v in wanted:
         parts = walk.gradients.get(v._variable)
@@ -246,6 +247,8 @@ def grad(heads: Any, variables: Any, head_grads: Any = None, retain_graph: bool 
         if create_graph:
             total = pending(node_of(total), lineage)
         out.append(wrap(type(v), total))
+    if not retain:
+        consume(lineages, walk.visited)
     return out
 
 

@@ -1,0 +1,80 @@
+"""Graphs of nodes in tests: built on arrays, verified, run in a mode, and differentiated numerically."""
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from tracer.jit import settings
+from tracer.jit.buffers import from_array
+from tracer.jit.gradient import gradient
+from tracer.jit.program import Program
+from tracer.ops.aval import aval
+from tracer.ops.errors import CannotCompile
+from tracer.ops.node import Node, items, leaf, make, toposort
+from tracer.ops.op import LEAF
+
+
+@contextlib.contextmanager
+def jit_mode(mode: str) -> Iterator[None]:
+    """Run programs by one tier: "always" compiled, "never" (interpreted), or "auto"."""
+    before, settings.mode = settings.mode, mode
+    try:
+        yield
+    finally:
+        settings.mode = before
+
+
+def leaves(arrays: Sequence[np.ndarray], first: int = 0) -> list[Node]:
+    """A leaf for each array, numbered from `first`."""
+    return [leaf(aval(a.shape, a.dtype), first + i) for i, a in enumerate(arrays)]
+
+
+def run(outputs: Sequence[Node], arrays: Sequence[np.ndarray], mode: str = "never") -> list[np.ndarray]:
+    """The values of `outputs`, whose leaves are `arrays`; asserts that it leaves the inputs as they were."""
+    buffers = [from_array(a) for a in arrays]
+    with jit_mode(mode):
+        program = Program(tuple(outputs))
+        results = program.run(buffers, [], None)
+        if mode == "always" and program.plan is None:
+            raise CannotCompile("the program was interpreted")
+    for buffer, a in zip(buffers, arrays, strict=True):
+        np.testing.assert_array_equal(buffer.view(aval(a.shape, a.dtype)), a)
+    return [b.view(o.aval).copy() for b, o in zip(results, outputs, strict=True)]
+
+
+def verify(outputs: Sequence[Node]) -> None:
+    """Assert what holds of every graph: inputs first, each node interned, each aval what its op infers."""
+    seen: set[Node] = set()
+    for node in toposort(outputs):
+        assert node not in seen, f"{node!r} is bound twice"
+        assert seen.issuperset(node.inputs), f"{node!r} comes before an input"
+        seen.add(node)
+        assert make(node.op, node.inputs, node.attrs) is node, f"{node!r} is not interned"
+        inferred = node.op.infer([n.aval for n in node.inputs], node.attrs)
+        assert inferred == node.aval, f"{node!r} is inferred as {inferred!r}"
+        assert (node.op.kind == LEAF) <= (not node.inputs), f"the leaf {node!r} has inputs"
+        hash(node.attrs)
+
+
+def parts(node: Node) -> tuple[Node, ...]:
+    """The outputs of a node: itself, or the items of one that has several."""
+    return items(node) if isinstance(node.aval, tuple) else (node,)
+
+
+def projected_gradient(outputs: Sequence[Node], weights: Sequence[Node],
+                       by: Sequence[Node]) -> tuple[Node, ...]:
+    """The cotangents of `by` for cotangents `weights` of the outputs."""
+    return gradient(tuple(outputs), tuple(weights), tuple(by))
+
+
+def slope(outputs: Sequence[Node], arrays: Sequence[np.ndarray], weights: Sequence[np.ndarray],
+          directions: dict[int, np.ndarray], step: float) -> float:
+    """d/dt of sum(outputs * weights), the arrays moved by t * directions: a central difference of order 4."""
+    total = 0.0
+    for shift, factor in ((1, 8), (-1, -8), (2, -1), (-2, 1)):
+        moved = [a + shift * step * directions[i] if i in directions else a for i, a in enumerate(arrays)]
+        values = run(outputs, moved)
+        total += factor * sum(float(np.sum(v * w)) for v, w in zip(values, weights, strict=True))
+    return total / (12 * step)

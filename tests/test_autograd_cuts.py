@@ -1,0 +1,170 @@
+"""Gradients over reads in the middle of `record()`: they are those of the program without the reads."""
+from __future__ import annotations
+
+import random
+
+import numpy as onp
+import pytest
+from flavours import same, variable
+
+from tracer import autograd, nd, np
+
+
+def test_control_flow_on_values(F):
+    """The doubling-until-norm example: a read, and so a cut, in every round."""
+    for start in (0.9, 3.0, 100.0):
+        x = variable(F, [start, start])
+        rounds = 0
+        with autograd.record():
+            y = x * 2
+            while (y * y).sum().asnumpy().item() < 1e6:
+                y = y * 2
+                rounds += 1
+            loss = y.sum() if y.sum() > 0 else (y * 100).sum()
+        loss.backward()
+        same(x.grad, [2.0**(rounds + 1)] * 2)
+
+
+def test_value_used_over_several_cuts_by_several_consumers(F):
+    x = variable(F, [0.5, 2])
+    with autograd.record():
+        y = F.exp(x)
+        y.asnumpy()
+        a = y * x
+        a.asnumpy()
+        b = y * y + a
+        (b * 1).asnumpy()
+        c = a * b + y
+    c.backward()
+    v = onp.array([0.5, 2])
+    e, a_, b_ = onp.exp(v), onp.exp(v) * v, onp.exp(v)**2 + onp.exp(v) * v
+    da = e * v + e
+    same(x.grad, da * b_ + a_ * (2 * e * e + da) + e, 1e-4)
+
+
+def test_heads_on_both_sides_of_a_cut(F):
+    x = variable(F, [1, 2])
+    with autograd.record():
+        y = x * x
+        y.asnumpy()
+        z = y * x
+    autograd.backward([y, z])
+    same(x.grad, [2 + 3, 4 + 12])
+
+
+def test_only_part_of_a_segment_is_consumed(F):
+    x = variable(F, [1, 2])
+    with autograd.record():
+        y, z = F.exp(x), F.sin(x)
+        y.asnumpy()
+        u, v = y * 2, z * 2
+    u.backward()
+    same(x.grad, 2 * onp.exp([1, 2]))
+    v.backward()
+    same(x.grad, 2 * onp.cos([1, 2]))
+
+
+STEPS = ["add", "mul", "sub", "exp", "tanh", "sin", "sum", "square", "scale", "max", "divide"]
+#: Those that leave something out of the gradient on purpose.
+CONSTANT_STEPS = ["detach", "paused"]
+
+
+def random_program(seed, names):
+    """A seeded function of (F, x, w, reads): ops on a list of values, some read as `reads` chooses."""
+    script = random.Random(seed)
+    steps = []
+    for at in range(script.randrange(4, 14)):
+        steps.append((script.choice(names), script.randrange(at + 2), script.randrange(at + 2)))
+
+    def program(F, x, w, reads):
+        chooser = random.Random(reads) if reads is not None else None
+        values = [x, w]
+        for name, i, j in steps:
+            a, b = values[i], values[j]
+            if name == "add":
+                c = a + b
+            elif name == "mul":
+                c = F.tanh(a) * b
+            elif name == "sub":
+                c = a - b
+            elif name in ("exp", "tanh", "sin"):
+                c = getattr(F, name)(F.tanh(a))
+            elif name == "sum":
+                c = F.sum(a) * 0.1 + b
+            elif name == "square":
+                c = F.tanh(a) ** 2
+            elif name == "detach":
+                c = a.detach() * b
+            elif name == "scale":
+                c = a * 0.5 + 1
+            elif name == "max":
+                c = F.maximum(a, b)
+            elif name == "divide":
+                c = a / (1.5 + F.tanh(b))
+            else:
+                with autograd.pause():
+                    c = a * 0.5
+                c = c + b
+            values.append(c)
+            if chooser and chooser.random() < 0.4:
+                chooser.choice(values).asnumpy()
+        total = values[-1]
+        for v in values[2:-1]:
+            total = total + v * 0.25
+        return total.sum()
+
+    return program
+
+
+def gradients_of(F, program, reads):
+    x, w = variable(F, [0.1, -0.4, 0.8]), variable(F, [0.5, 0.3, -0.2])
+    with autograd.record():
+        loss = program(F, x, w, reads)
+    loss.backward()
+    return [a.asnumpy() for a in (loss, x.grad, w.grad)]
+
+
+def second_gradients_of(F, program, reads):
+    x, w = variable(F, [0.1, -0.4, 0.8]), variable(F, [0.5, 0.3, -0.2])
+    with autograd.record():
+        loss = program(F, x, w, reads)
+        slopes = autograd.grad(loss + 0 * x.sum() + 0 * w.sum(), [x, w], create_graph=True, retain_graph=True)
+        if reads is not None:
+            slopes[0].asnumpy()
+        penalty = (slopes[0] * slopes[0] + slopes[1] * x * w).sum()
+    penalty.backward()
+    return [a.asnumpy() for a in (penalty, x.grad, w.grad)]
+
+
+@pytest.mark.sweep(sample=30)
+@pytest.mark.parametrize("seed", range(1000))
+def test_reads_change_no_gradient(seed):
+    F, program = (np, nd)[seed % 2], random_program(seed, STEPS + CONSTANT_STEPS)
+    for compute in (gradients_of, second_gradients_of):
+        whole = compute(F, program, None)
+        for reads in (seed, seed + 1):
+            for got, want in zip(compute(F, program, reads), whole, strict=True):
+                onp.testing.assert_allclose(got, want, rtol=2e-4, atol=2e-5)
+
+
+@pytest.mark.sweep(sample=10)
+@pytest.mark.parametrize("seed", range(200))
+def test_gradient_of_a_program_is_its_slope(seed):
+    program = random_program(seed, STEPS)
+    x, w = np.array([0.1, -0.4, 0.8], dtype="float64"), np.array([0.5, 0.3, -0.2], dtype="float64")
+    x.attach_grad()
+    w.attach_grad()
+    with autograd.record():
+        loss = program(np, x, w, seed)
+    loss.backward()
+    rng = onp.random.RandomState(seed)
+    dx, dw = rng.randn(3), rng.randn(3)
+
+    def at(t):
+        moved = [np.array(a.asnumpy() + t * d, dtype="float64") for a, d in ((x, dx), (w, dw))]
+        return program(np, *moved, None).item()
+
+    slope = (8 * (at(1e-4) - at(-1e-4)) - (at(2e-4) - at(-2e-4))) / 12e-4
+    found = float((x.grad.asnumpy() * dx).sum() + (w.grad.asnumpy() * dw).sum())
+    assert found == pytest.approx(slope, rel=1e-6, abs=1e-6)
+

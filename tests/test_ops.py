@@ -1,0 +1,336 @@
+"""Every op gets the same tests, from its record: value, dtype, gradients, both tiers, bad input.
+
+A new op is tested by being declared. Its `samples` say on what; an op without any fails here, unless it is a
+leaf, a barrier or an output of another op.
+"""
+from __future__ import annotations
+
+import inspect
+import zlib
+
+import graphs
+import numpy as np
+import pytest
+
+from tracer import ops
+from tracer.ops.aval import Aval, aval
+from tracer.ops.errors import MXNetError
+from tracer.ops.families import Op
+from tracer.ops.node import Node, make
+from tracer.ops.op import ELEMENTWISE, LEAF, OPS, REDUCTION
+from tracer.ops.public import FUNCTIONS
+
+ops.load()
+
+#: What stands for something other than a computation, and so has no samples.
+STRUCTURAL = {name for name, op in OPS.items() if op.kind == LEAF} | {"const", "stop", "mark", "item"}
+COMPUTING = [op for name, op in OPS.items() if name not in STRUCTURAL]
+SAMPLES = [(op, i) for op in COMPUTING for i in range(len(list(op.samples() if op.samples else ())))]
+WITH_SAMPLES = [op for op in COMPUTING if any(op is o for o, _ in SAMPLES)]
+IDS = [f"{op.name}-{i}" for op, i in SAMPLES]
+DTYPES = ["float16", "float32", "float64", "int8", "int32", "int64", "uint8", "bool"]
+#: How far a compiled kernel may be from NumPy, relative to the larger of the value and 1.
+TOLERANCE = {"float16": 4e-3, "float32": 3e-5, "float64": 1e-11}
+#: An error that says that an op does not take some input.
+REFUSALS = (MXNetError, TypeError, ValueError, IndexError, NotImplementedError)
+
+
+def sample(op: Op, index: int) -> tuple[list[np.ndarray], tuple]:
+    arrays, attrs = list(op.samples())[index]  # type: ignore[misc]
+    return [np.array(a) for a in arrays], attrs
+
+
+def rng_for(op: Op, index: int) -> np.random.RandomState:
+    return np.random.RandomState(zlib.crc32(f"{op.name} {index}".encode()) % 2**32)
+
+
+def node_on(op: Op, arrays: list[np.ndarray], attrs: tuple) -> Node:
+    return make(op, tuple(graphs.leaves(arrays)), attrs)
+
+
+def reference(op: Op, arrays: list[np.ndarray], attrs: tuple) -> list[np.ndarray]:
+    with np.errstate(all="ignore"):
+        out = op.ref([a.copy() for a in arrays], attrs)
+    return [np.asarray(o) for o in out] if isinstance(out, (tuple, list)) else [np.asarray(out)]
+
+
+def assert_close(got: np.ndarray, want: np.ndarray, scale: float = 1.0, places: str = "") -> None:
+    """Equal, or within the dtype's tolerance if a float, with NaN and infinity in the same places."""
+    assert got.shape == want.shape and got.dtype == want.dtype, places
+    if got.dtype.kind != "f":
+        np.testing.assert_array_equal(got, want, places)
+        return
+    kept = want.astype("float64")
+    np.testing.assert_array_equal(np.isnan(got), np.isnan(kept), places)
+    np.testing.assert_array_equal(np.isinf(got), np.isinf(kept), places)
+    tolerance = TOLERANCE[got.dtype.name] * scale
+    largest = np.max(np.abs(kept[np.isfinite(kept)]), initial=1.0)
+    near = tolerance * min(largest, 1e3)
+    np.testing.assert_allclose(got.astype("float64"), kept, rtol=tolerance, atol=near, err_msg=places)
+
+
+def as_dtype(arrays: list[np.ndarray], dtype: str) -> list[np.ndarray]:
+    """The float samples in another dtype; integers and bools (indices, masks) stay."""
+    return [a.astype(dtype) if a.dtype.kind == "f" else a for a in arrays]
+
+
+def accepted(op: Op, arrays: list[np.ndarray], attrs: tuple) -> list[Node] | None:
+    """The op's outputs on such input, or None when it is not for it.
+
+    It may refuse, when called or in NumPy. Or NumPy's result is of another kind than was inferred (`exp` of
+    integers is a float): then the public functions insert a cast, and no graph has the op on such input.
+    """
+    try:
+        outputs = list(graphs.parts(node_on(op, arrays, attrs)))
+        values = reference(op, arrays, attrs)
+    except REFUSALS:
+        return None
+    fits = all(np.dtype(n.dtype).kind == v.dtype.kind for n, v in zip(outputs, values, strict=True))
+    return outputs if fits else None
+
+
+# ---- the table -------------------------------------------------------------------------------------------
+
+def test_the_table_is_filled():
+    assert len(OPS) > 100 and len(FUNCTIONS) > 100
+    assert all(OPS[op.name] is op for op in OPS.values())
+
+
+@pytest.mark.tierless
+@pytest.mark.parametrize("op", COMPUTING, ids=repr)
+def test_has_samples(op):
+    assert op.samples is not None and len(list(op.samples())) > 0
+
+
+@pytest.mark.tierless
+def test_every_public_function_says_what_it_does():
+    silent = [f.name for f in FUNCTIONS if not inspect.getdoc(f.build)]
+    assert silent == []
+
+
+@pytest.mark.tierless
+def test_public_names_are_declared_once():
+    names = [name for f in FUNCTIONS for name in f.names]
+    assert sorted({n for n in names if names.count(n) > 1}) == []
+
+
+# ---- values ----------------------------------------------------------------------------------------------
+
+@pytest.mark.tierless
+@pytest.mark.parametrize(("op", "index"), SAMPLES, ids=IDS)
+def test_value_has_the_inferred_shape_and_dtype(op, index):
+    arrays, attrs = sample(op, index)
+    outputs = graphs.parts(node_on(op, arrays, attrs))
+    graphs.verify(outputs)
+    values = graphs.run(outputs, arrays)
+    for node, got, want in zip(outputs, values, reference(op, arrays, attrs), strict=True):
+        assert want.shape == node.shape
+        assert got.dtype == node.dtype
+        np.testing.assert_array_equal(got, want.astype(node.dtype))
+
+
+@pytest.mark.tierless
+@pytest.mark.parametrize("op", WITH_SAMPLES, ids=repr)
+def test_each_dtype_gives_the_inferred_shape(op):
+    taken = 0
+    for dtype in DTYPES:
+        arrays, attrs = sample(op, 0)
+        arrays = as_dtype(arrays, dtype)
+        outputs = accepted(op, arrays, attrs)
+        if outputs is not None:
+            taken += 1
+            for node, want in zip(outputs, reference(op, arrays, attrs), strict=True):
+                assert want.shape == node.shape
+                assert np.can_cast(want.dtype, node.dtype, "same_kind")
+    assert taken > 0, "takes no dtype at all"
+
+
+@pytest.mark.tierless
+@pytest.mark.parametrize(("op", "index"), SAMPLES, ids=IDS)
+def test_strided_input_gives_the_same(op, index):
+    """The NumPy meaning may be handed views, and arrays that may not be written."""
+    arrays, attrs = sample(op, index)
+    strided = []
+    for a in arrays:
+        wide = np.zeros((*a.shape, 2), a.dtype)
+        wide[..., 0] = a
+        view = wide[..., 0]
+        view.flags.writeable = False
+        strided.append(view)
+    with np.errstate(all="ignore"):
+        out = op.ref(strided, attrs)
+    outs = out if isinstance(out, (tuple, list)) else [out]
+    for got, want in zip(outs, reference(op, arrays, attrs), strict=True):
+        np.testing.assert_allclose(got, want, rtol=1e-12, atol=1e-12)
+
+
+# ---- both tiers ------------------------------------------------------------------------------------------
+
+def compare_tiers(outputs: list[Node], arrays: list[np.ndarray], scale: float) -> None:
+    """Assert that a program gives the same compiled as interpreted."""
+    native, interpreted = graphs.run(outputs, arrays, "always"), graphs.run(outputs, arrays)
+    for node, got, want in zip(outputs, native, interpreted, strict=True):
+        assert_close(got, want, scale, repr(node))
+
+
+@pytest.mark.parametrize("op", WITH_SAMPLES, ids=repr)
+def test_native_is_interpreted(op):
+    """All samples, in float32, with the gradient of the first: one program."""
+    outputs: list[Node] = []
+    arrays: list[np.ndarray] = []
+    for i in range(len(list(op.samples()))):
+        mine, attrs = sample(op, i)
+        mine = as_dtype(mine, "float32")
+        if accepted(op, mine, attrs) is None:
+            continue
+        inputs = graphs.leaves(mine, len(arrays))
+        parts = graphs.parts(make(op, tuple(inputs), attrs))
+        outputs += parts
+        arrays += mine
+        if i == 0 and op.vjp is not None:
+            weights = [np.asarray(rng_for(op, i).randn(*p.shape), p.dtype) for p in parts]
+            cots = graphs.leaves(weights, len(arrays))
+            arrays += weights
+            by = [n for n in inputs if n.dtype.kind == "f"]
+            outputs += graphs.projected_gradient(parts, cots, by)
+    outputs = list(dict.fromkeys(outputs))
+    graphs.verify(outputs)
+    compare_tiers(outputs, arrays, 10.0)
+
+
+@pytest.mark.parametrize("op", [o for o in WITH_SAMPLES if o.kind in (ELEMENTWISE, REDUCTION)], ids=repr)
+def test_native_is_interpreted_in_every_dtype(op):
+    outputs: list[Node] = []
+    arrays: list[np.ndarray] = []
+    for dtype in DTYPES:
+        if dtype == "float32":
+            continue
+        mine, attrs = sample(op, 0)
+        mine = as_dtype(mine, dtype)
+        if accepted(op, mine, attrs) is not None:
+            outputs += graphs.parts(make(op, tuple(graphs.leaves(mine, len(arrays))), attrs))
+            arrays += mine
+    compare_tiers(outputs, arrays, 4.0)
+
+
+SPECIAL = np.array([0.0, -0.0, 1.0, -1.0, 0.5, -2.5, 3.0, np.nan, np.inf, -np.inf, 1e-30, -1e30, 88.0, -88.0,
+                    1e3])
+
+
+def special(op: Op) -> tuple[list[np.ndarray], tuple] | None:
+    """Special values against each other; None for an op whose inputs have a meaning (indices, masks)."""
+    arrays, attrs = sample(op, 0)
+    if op.kind == REDUCTION:
+        rows = np.stack([np.resize(SPECIAL[i:], 4) for i in range(len(SPECIAL))])
+        return [rows.astype("float32")], ((1,),)
+    if any(a.dtype.kind != "f" for a in arrays) or len(arrays) > 2:
+        return None
+    grid = np.meshgrid(*[SPECIAL] * len(arrays), indexing="ij")
+    return [g.astype("float32") for g in grid], attrs
+
+
+@pytest.mark.parametrize("op", [o for o in WITH_SAMPLES if o.kind in (ELEMENTWISE, REDUCTION)], ids=repr)
+def test_native_is_interpreted_on_nan_and_infinity(op):
+    given = special(op)
+    if given is None or accepted(op, *given) is None:
+        pytest.skip("takes no such values")
+    arrays, attrs = given
+    outputs = list(graphs.parts(node_on(op, arrays, attrs)))
+    compare_tiers(outputs, arrays, 4.0)
+
+
+# ---- gradients -------------------------------------------------------------------------------------------
+
+def direction_for(a: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
+    """A random direction; a symmetric one for symmetric matrices, of which an op may read one half only."""
+    d = rng.randn(*a.shape)
+    if a.ndim >= 2 and a.shape[-1] == a.shape[-2] > 1 and np.array_equal(a, np.swapaxes(a, -1, -2)):
+        d = d + np.swapaxes(d, -1, -2)
+    return np.asarray(d)
+
+
+def check_gradient(outputs: list[Node], arrays: list[np.ndarray], rng: np.random.RandomState, order: int,
+                   tolerance: float) -> None:
+    """Cotangents against the slope along random directions; then the same for the cotangents themselves."""
+    floats = [o for o in outputs if o.dtype.kind == "f"]
+    by = [i for i, a in enumerate(arrays) if a.dtype.kind == "f"]
+    if not floats or not by:
+        return
+    weights = [np.asarray(rng.randn(*o.shape)) for o in floats]
+    cotangents = graphs.leaves(weights, len(arrays))
+    inputs = graphs.leaves(arrays)
+    grads = list(graphs.projected_gradient(floats, cotangents, [inputs[i] for i in by]))
+    graphs.verify(grads)
+    given = [*arrays, *weights]
+    found = graphs.run(grads, given)
+    directions = {i: direction_for(arrays[i], rng) for i in by}
+    got = sum(float(np.sum(g * directions[i])) for g, i in zip(found, by, strict=True))
+    for g, i in zip(found, by, strict=True):
+        assert g.shape == arrays[i].shape and g.dtype == arrays[i].dtype
+    scale = max(1.0, sum(float(np.sum(np.abs(g * directions[i]))) for g, i in zip(found, by, strict=True)))
+    for step in (1e-4, 1e-6):  # the short one for samples near a kink, such as the two largest of a maximum
+        want = graphs.slope(floats, arrays, weights, directions, step)
+        if abs(got - want) <= tolerance * scale * (1e-4 / step):
+            break
+    else:
+        pytest.fail(f"order {order}: got {got}, the slope is {want}")
+    if order == 1:
+        check_gradient(grads, given, rng, 2, tolerance * 100)
+
+
+DIFFERENTIABLE = [(op, i) for op, i in SAMPLES if op.vjp is not None]
+
+
+@pytest.mark.tierless
+@pytest.mark.parametrize(("op", "index"), DIFFERENTIABLE, ids=[f"{op.name}-{i}" for op, i in DIFFERENTIABLE])
+def test_gradient_is_the_slope(op, index):
+    arrays, attrs = sample(op, index)
+    arrays = as_dtype(arrays, "float64")
+    outputs = list(graphs.parts(node_on(op, arrays, attrs)))
+    if any(o.dtype != np.float64 and o.dtype.kind == "f" for o in outputs):
+        pytest.skip("does not compute in float64")
+    if op.smooth:
+        check_gradient(outputs, arrays, rng_for(op, index), 1, 1e-7)
+        return
+    floats = [o for o in outputs if o.dtype.kind == "f"]
+    inputs = graphs.leaves(arrays)
+    cots = [np.asarray(rng_for(op, index).randn(*o.shape)) for o in floats]
+    by = [n for n in inputs if n.dtype.kind == "f"]
+    grads = graphs.projected_gradient(floats, graphs.leaves(cots, len(arrays)), by)
+    for node, value in zip(by, graphs.run(grads, [*arrays, *cots]), strict=True):
+        assert value.shape == node.shape and value.dtype == node.dtype and not np.isnan(value).any()
+
+
+# ---- bad input -------------------------------------------------------------------------------------------
+
+@pytest.mark.tierless
+@pytest.mark.parametrize("op", [o for o in WITH_SAMPLES if o.kind == ELEMENTWISE], ids=repr)
+def test_shapes_that_do_not_fit_are_refused(op):
+    arrays, attrs = sample(op, 0)
+    if len(arrays) < 2:
+        pytest.skip("has one operand")
+    bad = [Aval((2, 3), arrays[0].dtype), *(Aval((4, 5), a.dtype) for a in arrays[1:])]
+    with pytest.raises(MXNetError, match=r"\(2, 3\).*\(4, 5\)"):
+        op.infer(bad, attrs)
+
+
+@pytest.mark.tierless
+@pytest.mark.parametrize("op", [o for o in WITH_SAMPLES if o.kind == ELEMENTWISE and o.same], ids=repr)
+def test_mixed_dtypes_are_refused(op):
+    """Primitives compute in one dtype; promotion is the work of the public functions, which insert casts."""
+    arrays, attrs = sample(op, 0)
+    if len(arrays) < 2:
+        pytest.skip("has one operand")
+    mixed = [aval((2,), np.dtype("float32")), *(aval((2,), np.dtype("int32")) for _ in arrays[1:])]
+    with pytest.raises(MXNetError, match="float32.*int32"):
+        op.infer(mixed, attrs)
+
+
+@pytest.mark.tierless
+@pytest.mark.parametrize("op", [o for o in WITH_SAMPLES if o.kind == REDUCTION], ids=repr)
+def test_an_axis_out_of_bounds_is_refused(op):
+    from tracer.ops.shapes import normalize_axes
+
+    with pytest.raises(MXNetError, match="out of bounds"):
+        normalize_axes((2,), 2)
+    assert op.infer([aval((2, 3), np.dtype("float32"))], ((0,),)).shape == (3,)

@@ -1,7 +1,6 @@
 """The process's one state of random numbers, and how its draws become arrays."""
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -27,16 +26,6 @@ def seed(seed_state: int, ctx: Any = "all", device: Any = "all") -> None:
     if isinstance(seed_state, bool) or not isinstance(seed_state, (int, np.integer)):
         raise ValueError("seed_state must be int")
     STREAMS.seed(int(seed_state), device_only=not (ctx == "all" and device == "all"))
-
-
-def draw(method: Callable[..., np.ndarray], *args: Any) -> np.ndarray:
-    """What a generator's method gives; its complaints in MXNet's types."""
-    try:
-        return method(*args)
-    except ValueError as error:
-        if str(error).startswith("ValueError"):
-            raise
-        raise MXNetError(str(error)) from None
 
 
 def shape_of(size: Any, default: tuple[int, ...]) -> tuple[int, ...]:

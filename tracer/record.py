@@ -149,6 +149,10 @@ def _operand(function: Function, trace: Trace, x: Any) -> Node | None:
 
 
 def _build(function: Function, nodes: list[Any], statics: tuple) -> Any:
+    if None in nodes:
+        for name, node in zip(function.arrays, nodes):
+            if node is None and function.signature.parameters[name].annotation != "Optional":
+                raise TypeError(f"{function.name}: {name} is None; wanted an array or a number")
     try:
         if function.variadic:
             return function.build(nodes, *statics)

@@ -8,7 +8,7 @@ import numpy as np
 
 from tracer.arrays import NDArray
 from tracer.namespaces import functions_of
-from tracer.random_state import STREAMS, deliver, draw, parameter, shape_of
+from tracer.random_state import STREAMS, deliver, parameter, shape_of
 
 __all__ = ["bernoulli", "binomial", "categorical", "exponential", "exponential_like", "gamma", "gamma_like",
            "generalized_negative_binomial", "generalized_negative_binomial_like", "multinomial",
@@ -28,7 +28,7 @@ def _drawn(method: Callable[..., np.ndarray], params: tuple, shape: Any, dtype: 
     default = () if isinstance(given[0], np.ndarray) else (1,)
     if shape is None and out is not None and default:
         default = tuple(out.shape)
-    return deliver(NDArray, draw(method, *given, shape_of(shape, default), _kind(dtype)), out)
+    return deliver(NDArray, method(*given, shape_of(shape, default), _kind(dtype)), out)
 
 
 def uniform(low: Any = 0, high: Any = 1, shape: Any = None, dtype: Any = None, ctx: Any = None, out: Any = None,
@@ -52,12 +52,12 @@ def randint(low: int, high: int, shape: Any = None, dtype: Any = None, ctx: Any 
             **kwargs: Any) -> NDArray:
     """Integers in [low, high); int32 by default. MXNetError for an empty range."""
     kind = np.dtype("int32" if dtype is None else dtype)
-    return deliver(NDArray, draw(STREAMS.par_randint, int(low), int(high), shape_of(shape, (1,)), kind), out)
+    return deliver(NDArray, STREAMS.par_randint(int(low), int(high), shape_of(shape, (1,)), kind), out)
 
 
 def shuffle(data: NDArray, **kwargs: Any) -> NDArray:
     """A copy of `data` with its rows in a random order."""
-    order = draw(STREAMS.single_permutation, data.shape[0], data.ndim > 1, data.itemsize)
+    order = STREAMS.single_permutation(data.shape[0], data.ndim > 1)
     return _NP["take"](data, deliver(NDArray, order), 0, out=kwargs.get("out"))
 
 
@@ -105,7 +105,7 @@ def categorical(data: NDArray, shape: Any = None, get_prob: bool = False, out: A
     """
     values = data._read("numpy")
     lead = data.shape[:-1]
-    index = draw(STREAMS.single_categorical, values, shape_of(shape, () if lead else (1,)), np.dtype(dtype))
+    index = STREAMS.single_categorical(values, shape_of(shape, () if lead else (1,)), np.dtype(dtype))
     drawn = deliver(NDArray, index, out)
     if not get_prob:
         return drawn
@@ -120,7 +120,7 @@ def multinomial(data: Any = None, shape: Any = None, get_prob: bool = False, out
     if p is None:
         return categorical(data, shape, get_prob, out, dtype or "int32")
     trials, weights = parameter(n), parameter(p)
-    counts = draw(STREAMS.par_multinomial, np.asarray(trials), np.asarray(weights), shape_of(shape, ()), _kind(dtype))
+    counts = STREAMS.par_multinomial(np.asarray(trials), np.asarray(weights), shape_of(shape, ()), _kind(dtype))
     return deliver(NDArray, counts, out)
 
 
@@ -128,7 +128,7 @@ def bernoulli(p: Any = 0.5, shape: Any = None, dtype: Any = None, ctx: Any = Non
     """1 with probability `p`, else 0."""
     given = parameter(p)
     default = given.shape if isinstance(given, np.ndarray) else (1,)
-    return deliver(NDArray, draw(STREAMS.single_bernoulli, given, None, shape_of(shape, default), _kind(dtype)), out)
+    return deliver(NDArray, STREAMS.single_bernoulli(given, None, shape_of(shape, default), _kind(dtype)), out)
 
 
 def _like(family: Callable[..., NDArray]) -> Callable[..., NDArray]:

@@ -9,7 +9,7 @@ import numpy as _np
 from tracer.np_array import NP, ndarray
 from tracer.ops.errors import MXNetError
 from tracer.ops.promotion import default_float
-from tracer.random_state import STREAMS, deliver, draw, has_gradient, parameter, seed, shape_of
+from tracer.random_state import STREAMS, deliver, has_gradient, parameter, seed, shape_of
 
 from .creation import array, made
 
@@ -27,7 +27,7 @@ def _drawn(method: Callable[..., _np.ndarray], params: tuple, size: Any, dtype: 
     given = [parameter(p) for p in params]
     shape = shape_of(size, _np.broadcast_shapes(*(_np.shape(p) for p in given)))
     extra = () if dtype is None else (dtype,)
-    return deliver(ndarray, draw(method, *given, shape, *extra), out)
+    return deliver(ndarray, method(*given, shape, *extra), out)
 
 
 def _located(method: Callable[..., _np.ndarray], loc: Any, scale: Any, size: Any, dtype: Any, out: Any,
@@ -36,7 +36,7 @@ def _located(method: Callable[..., _np.ndarray], loc: Any, scale: Any, size: Any
     if not has_gradient(loc) and not has_gradient(scale):
         return _drawn(method, (loc, scale), size, dtype, out)
     shape = shape_of(size, _np.broadcast_shapes(_np.shape(loc), _np.shape(scale)))
-    noise = made(draw(method, *standard, shape, dtype))
+    noise = made(method(*standard, shape, dtype))
     return NP.add(loc, NP.multiply(scale, noise), out)
 
 
@@ -81,7 +81,7 @@ def randint(low: int, high: int | None = None, size: Any = None, dtype: Any = No
     """Integers in [low, high), or in [0, low) for one bound; int64 by default. MXNetError for an empty range."""
     low, high = (0, low) if high is None else (low, high)
     kind = _np.dtype("int64" if dtype is None else dtype)
-    return deliver(ndarray, draw(STREAMS.par_randint, int(low), int(high), shape_of(size, ()), kind), out)
+    return deliver(ndarray, STREAMS.par_randint(int(low), int(high), shape_of(size, ()), kind), out)
 
 
 def choice(a: Any, size: Any = None, replace: bool = True, p: Any = None, ctx: Any = None, device: Any = None,
@@ -90,14 +90,14 @@ def choice(a: Any, size: Any = None, replace: bool = True, p: Any = None, ctx: A
     population = None if isinstance(a, (int, _np.integer)) else a if isinstance(a, ndarray) else array(a)
     n = int(a) if population is None else population.shape[0]
     weights = None if p is None else _np.asarray(parameter(p), _np.float32)
-    index = draw(STREAMS.single_choice, n, shape_of(size, ()), bool(replace), weights)
+    index = STREAMS.single_choice(n, shape_of(size, ()), bool(replace), weights)
     if population is None:
         return deliver(ndarray, index, out)
     return NP.take(population, made(index), 0, out=out)
 
 
 def _order(x: ndarray) -> ndarray:
-    return made(draw(STREAMS.single_permutation, x.shape[0], x.ndim > 1, x.itemsize))
+    return made(STREAMS.single_permutation(x.shape[0], x.ndim > 1))
 
 
 def shuffle(x: ndarray) -> None:
@@ -116,19 +116,15 @@ def permutation(x: Any) -> ndarray:
 def multinomial(n: int, pvals: Any, size: Any = None, **kwargs: Any) -> ndarray:
     """How often each of len(pvals) outcomes came in `n` trials; int64. ValueError for weights that exceed 1."""
     weights = parameter(pvals) if isinstance(pvals, (ndarray, _np.ndarray)) else list(pvals)
-    return deliver(ndarray, draw(STREAMS.single_multinomial, int(n), weights, shape_of(size, ())))
+    return deliver(ndarray, STREAMS.single_multinomial(int(n), weights, shape_of(size, ())))
 
 
 def multivariate_normal(mean: Any, cov: Any, size: Any = None, check_valid: Any = None, tol: Any = None) -> ndarray:
-    """Normal vectors with mean `mean` (…, n) and covariance `cov` (…, n, n)."""
-    from . import linalg
-
+    """Normal vectors with mean `mean` (n,) and covariance `cov` (n, n)."""
     if check_valid is not None or tol is not None:
         raise NotImplementedError("multivariate_normal(check_valid, tol)")
-    lead = _np.broadcast_shapes(mean.shape[:-1], cov.shape[:-2])
-    noise = normal(0, 1, (*shape_of(size, ()), *lead, mean.shape[-1]))
-    root = linalg.cholesky(cov)  # type: ignore[attr-defined]
-    return NP.add(mean, NP._reshape(NP.matmul(root, NP.expand_dims(noise, -1)), noise.shape, "C"))
+    shape = shape_of(size, ())
+    return made(STREAMS.single_multivariate_normal(_np.asarray(parameter(mean)), _np.asarray(parameter(cov)), shape))
 
 
 def gamma(shape: Any, scale: Any = 1.0, size: Any = None, dtype: Any = None, ctx: Any = None, device: Any = None,

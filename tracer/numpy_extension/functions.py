@@ -10,7 +10,7 @@ from tracer.namespaces import functions_of
 from tracer.np_array import ndarray
 from tracer.numpy.creation import made
 from tracer.ops.errors import MXNetError
-from tracer.random_state import STREAMS, draw
+from tracer.random_state import STREAMS
 from tracer.record import constant, wrap
 from tracer.trace import STATE
 
@@ -37,7 +37,7 @@ def dropout(data: ndarray, p: float = 0.5, mode: str = "training", axes: Any = N
         return data.copy() if isinstance(data, ndarray) else data
     dropped = tuple(i % data.ndim for i in axes or ())
     shape = tuple(1 if i in dropped else d for i, d in enumerate(data.shape))
-    mask = draw(STREAMS.dropout_mask, float(p), shape, data._value.aval.dtype, bool(dropped))
+    mask = STREAMS.dropout_mask(float(p), shape, data._value.aval.dtype, bool(dropped))
     return _NPX["_masked"](data, wrap(ndarray, constant(mask)))
 
 

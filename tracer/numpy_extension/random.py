@@ -7,7 +7,7 @@ import numpy as _np
 
 from tracer.np_array import ndarray
 from tracer.numpy import random as _random
-from tracer.random_state import STREAMS, deliver, draw, parameter, seed, shape_of
+from tracer.random_state import STREAMS, deliver, parameter, seed, shape_of
 
 __all__ = ["bernoulli", "categorical", "normal_n", "seed", "uniform_n"]
 
@@ -19,7 +19,7 @@ def bernoulli(prob: Any = None, logit: Any = None, size: Any = None, dtype: Any 
         raise ValueError("Either `prob` or `logit` must be specified, but not both.")
     p, odds = (None if x is None else parameter(x, "bernoulli") for x in (prob, logit))
     shape = shape_of(size, _np.shape(odds if p is None else p))
-    return deliver(ndarray, draw(STREAMS.single_bernoulli, p, odds, shape, _np.dtype(dtype or "float32")), out)
+    return deliver(ndarray, STREAMS.single_bernoulli(p, odds, shape, _np.dtype(dtype or "float32")), out)
 
 
 def _batched(name: str, first: str, second: str) -> Any:
@@ -42,4 +42,4 @@ normal_n, uniform_n = _batched("normal", "loc", "scale"), _batched("uniform", "l
 def categorical(data: ndarray, size: Any = None, dtype: Any = "int32") -> ndarray:
     """Indices drawn by the weights along the last axis of `data`."""
     shape = shape_of(size, ())
-    return deliver(ndarray, draw(STREAMS.single_categorical, data._read("numpy"), shape, _np.dtype(dtype)))
+    return deliver(ndarray, STREAMS.single_categorical(data._read("numpy"), shape, _np.dtype(dtype)))

@@ -6,7 +6,7 @@ from typing import Any
 from tracer.arrays import NDArray
 from tracer.namespaces import fill
 
-from . import methods
+from . import functions, methods, random, updates
 from .creation import (
     arange,
     array,
@@ -24,10 +24,13 @@ from .creation import (
     zeros,
 )
 from .files import load, load_frombuffer, save
+from .functions import Dropout, histogram, onehot_encode
+from .updates import *  # noqa: F403
 
-__all__ = ["NDArray", "arange", "array", "concatenate", "empty", "eye", "from_dlpack", "from_numpy", "full",
-           "linspace", "load", "load_frombuffer", "methods", "ones", "save", "to_dlpack_for_read",
-           "to_dlpack_for_write", "waitall", "zeros"]
+__all__ = ["Dropout", "NDArray", "arange", "array", "concatenate", "contrib", "empty", "eye", "from_dlpack",
+           "from_numpy", "full", "functions", "histogram", "linalg", "linspace", "load", "load_frombuffer", "methods",
+           "onehot_encode", "ones", "op", "random", "save", "sparse", "to_dlpack_for_read", "to_dlpack_for_write",
+           "updates", "waitall", "zeros", *updates.__all__]
 
 fill(sys.modules[__name__], "nd", NDArray)
 
@@ -43,6 +46,13 @@ def _namespace(name: str, prefix: str) -> types.ModuleType:
 op = _namespace("op", "nd")
 linalg = _namespace("linalg", "nd.linalg")
 contrib = _namespace("contrib", "nd.contrib")
+for _f in (functions.boolean_mask, functions.foreach, functions.while_loop, functions.cond):
+    setattr(contrib, _f.__name__, _f)
+for _name in ("uniform", "normal", "exponential", "gamma", "poisson", "randint", "negative_binomial",
+              "generalized_negative_binomial"):
+    globals()[f"random_{_name}"] = globals()[f"sample_{_name}"] = getattr(random, _name)
+del sample_randint  # noqa: F821
+uniform, normal, shuffle = random.uniform, random.normal, random.shuffle
 
 
 class _Sparse(types.ModuleType):

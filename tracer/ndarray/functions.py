@@ -1,0 +1,102 @@
+"""Functions of `mx.nd` whose Python side is more than one recorded operation."""
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from tracer.arrays import NDArray
+from tracer.ops.errors import MXNetError
+from tracer.random_state import STREAMS
+from tracer.record import constant, invoke, wrap
+from tracer.trace import STATE
+from tracer.views import internal
+
+__all__ = ["Dropout", "histogram", "onehot_encode"]
+
+
+def Dropout(data: NDArray, p: float = 0.5, mode: str = "training", axes: Sequence[int] = (),
+            cudnn_off: bool = False, out: NDArray | None = None) -> NDArray:
+    """Each element zeroed with probability `p`, the others scaled by 1 / (1 - p); in training, or mode "always".
+
+    axes: one decision for all elements along these. MXNetError for p outside [0, 1].
+    """
+    if not 0 <= p <= 1:
+        raise MXNetError(f"value {p} for Parameter p exceed bound [0,1]")
+    if p == 0 or mode == "training" and not STATE.training:
+        made = data.copy()  # type: ignore[attr-defined]
+    else:
+        dropped = tuple(i % data.ndim for i in axes)
+        shape = tuple(1 if i in dropped else d for i, d in enumerate(data.shape))
+        mask = STREAMS.dropout_mask(float(p), shape, data._value.aval.dtype, bool(dropped))
+        made = invoke(internal("npx._masked"), NDArray, (data, wrap(NDArray, constant(mask))), ())
+    if out is None:
+        return made
+    out[:] = made
+    return out
+
+
+def boolean_mask(data: NDArray, index: NDArray, axis: int = 0) -> NDArray:
+    """The parts of `data` along `axis` where `index` is not 0. Reads `index`: the shape depends on it."""
+    if index.ndim != 1 or index.shape[0] != data.shape[axis]:
+        raise MXNetError(f"boolean_mask: index {index.shape} for axis {axis} of {data.shape}")
+    places = np.flatnonzero(index._read("shape"))
+    return data[(slice(None),) * (axis % data.ndim) + (places,)]
+
+
+def onehot_encode(indices: NDArray, out: NDArray) -> NDArray:
+    """Write into `out`, a row an index, 1 at the index and 0 elsewhere."""
+    out[:] = invoke(internal("nd.one_hot"), NDArray, (indices,), (out.shape[1], 1.0, 0.0, out.dtype))
+    return out
+
+
+def histogram(a: NDArray, bins: Any = 10, range: Any = None) -> list[NDArray]:
+    """Counts (int64) and the edges of the bins. Reads `a`."""
+    edges = bins.asnumpy() if isinstance(bins, NDArray) else bins
+    if range is not None:
+        range = (float(range[0]), float(range[1]))
+    counts, found = np.histogram(a._read("shape"), edges, range)
+    return [wrap(NDArray, constant(counts.astype(np.int64))), wrap(NDArray, constant(found.astype(a.dtype)))]
+
+
+# ---- control flow: as these are imperative arrays, Python's own -------------------------------------------------
+
+def _listed(x: Any) -> list[Any]:
+    return list(x) if isinstance(x, (list, tuple)) else [x]
+
+
+def foreach(body: Callable, data: Any, init_states: Any) -> tuple[Any, Any]:
+    """`body(slice, states) -> (output, states)` over the first axis of `data`: the outputs stacked, the last states."""
+    steps = data[0].shape[0] if isinstance(data, (list, tuple)) else data.shape[0]
+    states, collected, single = init_states, [], True
+    for i in range(steps):
+        part = [d[i] for d in data] if isinstance(data, (list, tuple)) else data[i]
+        output, states = body(part, states)
+        single = not isinstance(output, (list, tuple))
+        collected.append(_listed(output))
+    stacked = [invoke(internal("nd.stack"), NDArray, tuple(each), (0, None)) for each in zip(*collected, strict=True)]
+    return (stacked[0] if single else stacked), states
+
+
+def while_loop(cond: Callable, func: Callable, loop_vars: Any, max_iterations: int | None = None) -> tuple[Any, Any]:
+    """`func(*vars) -> (output, vars)` while `cond(*vars)`: outputs stacked and padded with zeros, and the last vars."""
+    if max_iterations is None:
+        raise ValueError("max_iterations should be specified")
+    values, collected, single = _listed(loop_vars), [], True
+    while len(collected) < max_iterations and cond(*values):
+        output, new = func(*values)
+        single = not isinstance(output, (list, tuple))
+        collected.append([] if output is None else _listed(output))
+        values = _listed(new)
+    outputs = []
+    for each in zip(*collected, strict=True):
+        empty = [each[0].zeros_like()] * (max_iterations - len(each))
+        outputs.append(invoke(internal("nd.stack"), NDArray, (*each, *empty), (0, None)))
+    final = values if isinstance(loop_vars, (list, tuple)) else values[0]
+    return (outputs[0] if single and outputs else outputs), final
+
+
+def cond(pred: NDArray, then_func: Callable, else_func: Callable) -> Any:
+    """`then_func()` if `pred` holds, else `else_func()`. Reads `pred`."""
+    return then_func() if bool(pred) else else_func()

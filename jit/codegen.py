@@ -33,7 +33,7 @@ from tracer.ops.node import Node, const_op, const_value, leaf_op, scalar_op
 from tracer.ops.op import VIEW
 
 from .access import Access, Affine, flatten, is_still
-from .fuse import Kernel, Root, operands, row_access
+from .fuse import STORE_COST, Kernel, Root, operands, row_access
 from .intrinsics import SCOPES, known
 
 #: Elements in a block of a flat loop: what is summed in one precision before it enters a wider total.
@@ -129,6 +129,7 @@ class Emitter:
         self.cost = 0.0
         self.parts: list[Part] = []
         self.align = 1
+        self.read_at: dict[Node, set[Affine]] = {}
         self._layout()
 
     # ---- the loops -----------------------------------------------------------------------------------------
@@ -290,6 +291,11 @@ class Emitter:
         elif node in self.stored or node.op is leaf_op:
             memo[key] = self.read(node, access, body)
             return memo[key]
+        if key in self.stashes and body is not self.row and body is not self.top:
+            load, index = self.stashes[key]
+            memo[key] = self.fresh("v")
+            body.append(f"{memo[key]} = {load}, {index})")
+            return memo[key]
         if node.op.kind == VIEW:
             (source, where), = operands(node, access, self.kernel.domain, self.stored)
             memo[key] = self.value(source, where, body, memo)
@@ -303,7 +309,45 @@ class Emitter:
         name = self.fresh("v")
         body.append(f"{name} = {text}  # {node.op.name}")
         memo[key] = name
+        if key in self.stashed and body is not self.row and body is not self.top:
+            body.append(self._stash(key, name))
         return name
+
+    def _stash(self, key: tuple[Node, Access], name: str) -> str:
+        """Keep a value of this loop over the row for the next one: the statement that stores it."""
+        dtype = _register(key[0].dtype)
+        count = math.prod(self.sizes[g] for g in self.inner)
+        self.parts.append(Part(count, dtype))
+        pointer, part = self.pointer(("part", len(self.parts) - 1)), self.fresh("q")
+        self.top.append(f"{part} = {pointer} + {dtype.itemsize} * (lo // {self.arg('chunk')}) * {self.arg(count)}")
+        index = f"j{self.inner[0]}"
+        for g in self.inner[1:]:
+            index = f"({index}) * {self.size(g)} + j{g}"
+        scope = self.next_scope()
+        self.stashes[key] = (f"ld_{short(dtype)}_{scope}({part}", index)
+        return f"st_{short(dtype)}_{scope}({part}, {index}, {name})"
+
+    def _find_stashed(self, phases: dict[int, list[Root]]) -> set[tuple[Node, Access]]:
+        """Dear values that several loops over a row need: computed in the first, kept for the others."""
+        users: dict[tuple[Node, Access], set[int]] = {}
+
+        def visit(node: Node, access: Access, phase: int) -> None:
+            made = self.kernel.made(node)
+            if made is not None:
+                if made.kind == "inner":
+                    return
+                access = made.access
+            seen = users.setdefault((node, access), set())
+            if phase in seen or node.op is leaf_op or (node in self.stored and made is None):
+                return
+            seen.add(phase)
+            for x, where in operands(node, access, self.kernel.domain, self.stored):
+                visit(x, where, phase)
+
+        for phase, roots in phases.items():
+            for root in roots:
+                visit(root.operand, root.access, phase)
+        return {key for key, where in users.items() if len(where) > 1 and key[0].op.cost >= STORE_COST}
 
     def expression(self, node: Node, inputs: list[str]) -> str:
         template = node.op.expr
@@ -332,6 +376,7 @@ class Emitter:
 
     def read(self, node: Node, access: Access, body: list[str]) -> str:
         position = flatten(access, node.shape, self.rank)
+        self.read_at.setdefault(node, set()).add(position)
         name = self.fresh("v")
         kind = short(node.dtype)
         if body is self.top:
@@ -375,6 +420,16 @@ class Emitter:
         memo[key] = phase
         return phase
 
+    def _in_place(self) -> list[tuple[Node, Node]]:
+        """(result, operand) pairs such that each point reads the operand just where it writes the result."""
+        pairs = []
+        for root in self.kernel.roots:
+            if root.kind == "map":
+                position = flatten(root.access, root.node.shape, self.rank)
+                pairs += [(root.node, n) for n, places in self.read_at.items()
+                          if places == {position} and n.aval is root.node.aval]
+        return pairs
+
     # ---- the whole ----------------------------------------------------------------------------------------------------
 
     def generate(self) -> Generated:
@@ -388,6 +443,8 @@ class Emitter:
         phases: dict[int, list[Root]] = {}
         for root in roots:
             phases.setdefault(self.phase_of(root.operand, root.access, self.phases), []).append(root)
+        self.stashed = self._find_stashed(phases) if len(phases) > 1 else set()
+        self.stashes: dict[tuple[Node, Access], tuple[str, str]] = {}
         start: list[str] = []  # before the rows
         rows: list[str] = []  # in each row
         finish: list[str] = []  # after the last row
@@ -400,7 +457,10 @@ class Emitter:
             for root in phases[phase]:
                 self._root(root, body, loop_memo, start, before, after, finish)
             rows += self.row + before + self._loops(body) + after
-        return self._assemble(start, rows, finish)
+        made = self._assemble(start, rows, finish)
+        if len(phases) == 1:
+            made.in_place = self._in_place()
+        return made
 
     def _root(self, root: Root, body: list[str], memo: dict, start: list[str], before: list[str],
               after: list[str], finish: list[str]) -> None:

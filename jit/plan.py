@@ -40,6 +40,7 @@ class Plan:
         self.words: dict[Any, int] = {}
         self.sizes: dict[Any, int] = {}
         self.kernels: list[Generated] = []
+        self.by_step: dict[int, Generated] = {}
         steps = fuse(self.graph)
         self.steps = steps
         self._place_inputs()
@@ -93,6 +94,7 @@ class Plan:
         except CannotCompile:
             return self._interpreted(kernel)
         self.kernels.append(made)
+        self.by_step[self.steps.index(kernel)] = made
         for root in kernel.roots:
             self.word(root.node, root.node.aval.nbytes)
         chunk, chunks = cut(made)
@@ -102,20 +104,17 @@ class Plan:
         args = [self._argument(a, chunk, names) for a in made.args]
         before, after = [], []
         for name, part in zip(names, made.parts, strict=True):
-            node = self._root(part).node
+            if part.root is None:
+                continue
+            node = part.root.node
             if part.shared:
                 before.append(driver.Step(find_kernel(filling(node, part.dtype)), [self.words[name]], part.count))
             count = 1 if part.shared else chunks
             after.append(driver.Step(find_kernel(combining(node, part.dtype)),
                                      [self.words[name], self.words[node], count, part.count], part.count))
         native = [*before, driver.Step(find_kernel(made.source), args, made.extent, chunk), *after]
-        reads = [n for n in kernel.reads if n in self.stored]
+        reads = list(kernel.reads)
         return native, reads, [r.node for r in kernel.roots] + names
-
-    @staticmethod
-    def _root(part: Part) -> Any:
-        assert part.root is not None
-        return part.root
 
     def _argument(self, what: Any, chunk: int, names: list) -> int:
         if isinstance(what, int):
@@ -131,7 +130,7 @@ class Plan:
             native = all(x.op.kind == LEAF or x in self.stored for x in (a, b))
             if native and node.size and node.inputs[0].size:
                 self.word(node, node.aval.nbytes)
-                return [self._gemm(node, a, b)], [x for x in (a, b) if x in self.stored], [node]
+                return [self._gemm(node, a, b)], [a, b], [node]
         return self._python(node)
 
     def _gemm(self, node: Node, a: Node, b: Node) -> driver.Step:
@@ -195,13 +194,13 @@ class Plan:
             for one in runs:
                 one(plan)
 
-        return run, [n for n in kernel.reads if n in self.stored], [r.node for r in kernel.roots]
+        return run, list(kernel.reads), [r.node for r in kernel.roots]
 
     def _reads(self, node: Node) -> list[Node]:
         found, stack = [], list(node.inputs)
         while stack:
             x = stack.pop()
-            if x in self.stored:
+            if x in self.stored or x.op is leaf_op:
                 found.append(x)
             else:
                 stack.extend(x.inputs)
@@ -253,6 +252,7 @@ class Plan:
         where = {n: i for i, n in enumerate(self.made)}
         self.results = [(where[n], -1) if n in where else (-1, self.words[n]) for n in self.graph]
         self.direct = all(b < 0 for _, b in self.results) and [a for a, _ in self.results] == list(range(len(self.made)))
+        self.donations = self._donations()
         self.runs: list[Callable[[], None]] = []
         self.tables: list[driver.Table] = []
         rows: list[driver.Step] = []
@@ -264,6 +264,20 @@ class Plan:
                 rows = []
                 self.runs.append(partial(native, self))
         self._table(rows)
+
+    def _donations(self) -> list[tuple[int, int]]:
+        """(output, leaf) pairs that may share memory when nobody else needs the leaf: true in-place updates."""
+        last = {n: i for i, (_, reads, _) in enumerate(self.rows) for n in reads}
+        pairs: list[tuple[int, int]] = []
+        for i, step in enumerate(self.steps):
+            made = self.by_step.get(i)
+            for result, operand in made.in_place if made else ():
+                if (operand.op is leaf_op and last[operand] == i and result in self.made
+                        and operand not in self.graph):
+                    pair = self.made.index(result), operand.attrs[1]
+                    if all(pair[0] != o and pair[1] != k for o, k in pairs):
+                        pairs.append(pair)
+        return pairs
 
     def _table(self, rows: list[driver.Step]) -> None:
         if rows:

@@ -13,6 +13,7 @@ from tracer.ops.node import Node
 
 from . import settings
 from .buffers import Buffer
+from .debug import show
 from .interpreter import ExecutionError, Interpreter
 from .plan import Plan
 from .stats import COUNTERS, LOG
@@ -30,16 +31,16 @@ RUN_LOCK = threading.RLock()
 class Program:
     """What runs for a set of output nodes."""
 
-    __slots__ = ("outputs", "runs", "donations", "_interpreter", "_plan", "_large", "_failed")
+    __slots__ = ("outputs", "runs", "_interpreter", "_plan", "_large", "_failed", "known")
 
     def __init__(self, outputs: tuple[Node, ...]) -> None:
         self.outputs = outputs
         self.runs = 0
-        self.donations: list[tuple[int, int]] = []
         self._interpreter: Interpreter | None = None
         self._plan: Plan | None = None
         self._failed = False
         self._large = -1
+        self.known = False  # whether it has been logged why it was new
 
     def run(self, leaves: Sequence[Buffer], scalars: Sequence[float | int],
             donated: dict[int, Buffer] | None) -> list[Buffer]:
@@ -55,6 +56,11 @@ class Program:
             if self._interpreter is None:
                 self._interpreter = Interpreter(self.outputs)
             return self._interpreter.run(leaves, scalars)
+
+    @property
+    def donations(self) -> Sequence[tuple[int, int]]:
+        """(output, leaf) pairs that may share memory when nobody else needs the leaf."""
+        return self._plan.donations if self._plan is not None and settings.mode != "never" else ()
 
     @property
     def plan(self) -> Plan | None:
@@ -75,6 +81,7 @@ class Program:
                 return None
         try:
             self._plan = Plan(self.outputs)
+            show(self._plan)
         except CannotCompile as why:
             self._failed = True
             LOG.fallbacks[f"program of {len(self.outputs)} outputs: {why.reason}", ("?", 0)] += 1

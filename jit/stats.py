@@ -4,6 +4,9 @@ from __future__ import annotations
 import collections
 from dataclasses import asdict, dataclass, field
 
+#: file and line of the user's own code
+Place = tuple[str, int]
+
 
 @dataclass
 class Counters:
@@ -24,16 +27,17 @@ class Counters:
     load_seconds: float = 0.0
 
     def as_dict(self) -> dict[str, float]:
+        """The totals by name."""
         return asdict(self)
 
 
 @dataclass
 class Log:
-    """Why things happened: sync points by cause and line, fallbacks, and programs by their first line."""
+    """Why things happened: sync points by cause and line, fallbacks to NumPy, and why programs were new."""
 
     syncs: collections.Counter = field(default_factory=collections.Counter)
     fallbacks: collections.Counter = field(default_factory=collections.Counter)
-    programs: collections.deque = field(default_factory=lambda: collections.deque(maxlen=1000))
+    misses: collections.deque = field(default_factory=lambda: collections.deque(maxlen=200))
 
 
 COUNTERS = Counters()

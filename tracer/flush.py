@@ -5,6 +5,7 @@ import threading
 from sys import getrefcount
 
 from tracer.jit.buffers import Buffer
+from tracer.jit.debug import why_new
 from tracer.jit.program import ExecutionError, Program, find_program
 from tracer.jit.stats import LOG
 from tracer.ops.errors import MXNetError
@@ -73,10 +74,14 @@ def _run(trace: Trace, alive: list[Value], cause: str, ends: bool = True) -> Non
         kept = keeps(nodes, tuple([True if v.recorded else False for v in alive]), trace)
     outputs = nodes + kept.saved if kept else nodes
     program = find_program(outputs)  # type: ignore[arg-type]
-    LOG.syncs[cause, source.where()] += 1
+    place = source.where()
+    LOG.syncs[cause, place] += 1
+    if not program.known:
+        program.known = True
+        LOG.misses.append((place, why_new(outputs)))  # type: ignore[arg-type]
     try:
-        buffers = program.run([v.buffer for v in trace.leaves], trace.scalars,  # type: ignore[misc]
-                              _donated(program, trace) if ends and not kept else None)
+        donated = None if kept or not ends else _donated(program, trace)
+        buffers = program.run([v.buffer for v in trace.leaves], trace.scalars, donated)  # type: ignore[misc]
     except ExecutionError as failure:
         error = _explain(failure, trace)
         for v in alive:
@@ -99,10 +104,13 @@ def _run(trace: Trace, alive: list[Value], cause: str, ends: bool = True) -> Non
 def _donated(program: Program, trace: Trace) -> dict[int, Buffer] | None:
     """Buffers of leaves that nobody will read again, for the outputs that the program can write over them."""
     given = None
+    if program.donations:
+        trace.nodes.clear()
+        trace.targets.clear()
     for output, index in program.donations:
         value = trace.leaves[index]
-        # Owners of a dead leaf: trace.leaves, trace.nodes, `value`, and the argument of getrefcount.
-        if getrefcount(value) == 4 and value.buffer is not None and value.buffer.parent is None:
+        # Owners of a dead leaf: trace.leaves, `value`, and the argument of getrefcount.
+        if getrefcount(value) == 3 and value.buffer is not None and value.buffer.parent is None:
             # Owners of its buffer: the value and the argument.
             if getrefcount(value.buffer) == 2:
                 given = given or {}

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from .aval import Aval, Shape, aval
 from .arithmetic import add, cast, equal, greater_equal, less_equal, like, mul, where
+from .aval import Aval, Shape, aval
 from .errors import MXNetError
 from .joining import concatenate
 from .movement import broadcast_to, reshape

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from .aval import Aval, Shape, aval
 from .arithmetic import add, div, equal, like, mul, neg, sub, where
+from .aval import Aval, Shape, aval
 from .creation import band
 from .errors import MXNetError
 from .families import Samples, call

@@ -38,16 +38,13 @@ def _inverse(of: Unary) -> Unary:
     return lambda x: a.div(like(x, 1), of(x))
 
 
+for _names, _primitive in {**u.ELEMENTARY, **t.ELEMENTARY}.items():
+    _declare(_names, through_float(_primitive), f"{_names}, elementwise.")
+for _names in u.ROOTS:
+    _declare(f"r{_names}", through_float(_inverse(u.ELEMENTARY[_names])), f"1 / {_names}, elementwise.")
 for _names, _primitive in [
-    ("exp", u.exp), ("expm1", u.expm1), ("log", u.log), ("log1p", u.log1p), ("log2", u.log2), ("log10",
-                                                                                               u.log10),
-    ("sqrt", u.sqrt), ("cbrt", u.cbrt), ("rsqrt", _inverse(u.sqrt)), ("rcbrt", _inverse(u.cbrt)),
-    ("sin", u.sin), ("cos", u.cos), ("tan", t.tan), ("tanh", u.tanh), ("sinh", t.sinh), ("cosh", t.cosh),
-    ("arcsin", t.arcsin), ("arccos", t.arccos), ("arctan", t.arctan), ("arcsinh", t.arcsinh),
-    ("arccosh", t.arccosh), ("arctanh", t.arctanh), ("sigmoid", u.sigmoid), ("softsign", s.softsign),
-    ("degrees", lambda x: a.mul(x, like(x, 180 / math.pi))),
-    ("radians", lambda x: a.mul(x, like(x, math.pi / 180))),
-    ("reciprocal", _inverse(lambda x: x)),
+    ("sigmoid", u.sigmoid), ("softsign", s.softsign), ("degrees", lambda x: a.mul(x, like(x, 180 / math.pi))),
+    ("radians", lambda x: a.mul(x, like(x, math.pi / 180))), ("reciprocal", _inverse(lambda x: x)),
 ]:
     _declare(_names, through_float(_primitive), f"{_names}, elementwise.")
 for _names, _primitive in [("erf", u.erf), ("erfinv", s.erfinv), ("gamma", s.gamma), ("gammaln", s.gammaln),

@@ -5,8 +5,8 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .aval import Shape
 from .arithmetic import like, where
+from .aval import Shape
 from .creation import band, full
 from .errors import MXNetError
 from .indexing import update

@@ -9,7 +9,18 @@ from .bits import left_shift, right_shift
 from .errors import MXNetError
 from .linalg import matmul
 from .node import Node
-from .promotion import BOOL, FLOAT64, beside, inexact, integral, is_weak, np_compared, np_pair, np_same, numeric
+from .promotion import (
+    BOOL,
+    FLOAT64,
+    beside,
+    inexact,
+    integral,
+    is_weak,
+    np_compared,
+    np_pair,
+    np_same,
+    numeric,
+)
 from .public import Operand, public
 
 Pair = Callable[[Node, Node], tuple[Node, Node]]

@@ -29,15 +29,11 @@ def _function(names: str, primitive: Callable[[Node], Node], prepare: Callable[[
     public(*(f"{module}.{n}" for n in names.split()), *(f"np.ndarray.{n}" for n in methods.split()))(build)
 
 
-for _names, _primitive in [
-    ("exp", u.exp), ("expm1", u.expm1), ("log", u.log), ("log1p", u.log1p), ("log2", u.log2), ("log10", u.log10),
-    ("sqrt", u.sqrt), ("cbrt", u.cbrt), ("sin", u.sin), ("cos", u.cos), ("tan", t.tan), ("tanh", u.tanh),
-    ("sinh", t.sinh), ("cosh", t.cosh), ("arcsin asin", t.arcsin), ("arccos acos", t.arccos),
-    ("arctan atan", t.arctan), ("arcsinh asinh", t.arcsinh), ("arccosh acosh", t.arccosh),
-    ("arctanh atanh", t.arctanh), ("degrees rad2deg", lambda x: a.mul(x, like(x, 180 / math.pi))),
-    ("radians deg2rad", lambda x: a.mul(x, like(x, math.pi / 180))),
-]:
+for _name, _primitive in {**u.ELEMENTARY, **t.ELEMENTARY}.items():
+    _names = f"{_name} {_name.replace('arc', 'a')}" if _name.startswith("arc") else _name
     _function(_names, _primitive, methods=_names)
+_function("degrees rad2deg", lambda x: a.mul(x, like(x, 180 / math.pi)), methods="degrees")
+_function("radians deg2rad", lambda x: a.mul(x, like(x, math.pi / 180)), methods="radians")
 
 
 def _of_floats(primitive: Callable[[Node], Node]) -> Callable[[Node], Node]:

@@ -48,3 +48,6 @@ arctan2 = binary_call("arctan2", np.arctan2, _arctan2_vjp, samples=interval(0.5,
 hypot = binary_call("hypot", np.hypot, lambda g, x, y, out: (mul(g, div(x, out)), mul(g, div(y, out))),
                     samples=interval(0.5, 2, 2))
 
+#: What both flavours have under these names.
+ELEMENTARY = {"tan": tan, "sinh": sinh, "cosh": cosh, "arcsin": arcsin, "arccos": arccos, "arctan": arctan,
+              "arcsinh": arcsinh, "arccosh": arccosh, "arctanh": arctanh}

@@ -66,3 +66,9 @@ absolute = unary("absolute", "fabs({0})", np.absolute, lambda g, x, y: mul(g, si
 sign = unary("sign", "sign({0})", np.sign, lambda g, x, y: mul(g, like(g, 0)), samples=interval(0.2, 3))
 relu = unary("relu", "maximum({0}, {T}(0))", lambda x: np.maximum(x, np.asarray(x).dtype.type(0)),
              lambda g, x, y: where(greater(x, like(x, 0)), g, like(g, 0)), samples=interval(0.2, 3))
+
+#: What both flavours have under these names; trigonometry.py has the rest.
+ELEMENTARY = {"exp": exp, "expm1": expm1, "log": log, "log1p": log1p, "log2": log2, "log10": log10, "sqrt": sqrt,
+              "cbrt": cbrt, "sin": sin, "cos": cos, "tanh": tanh}
+#: Roots whose inverses `mx.nd` has too, their names with an "r" before.
+ROOTS = ("sqrt", "cbrt")

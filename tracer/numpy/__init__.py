@@ -5,10 +5,6 @@ What is declared in ops/ is recorded; what NumPy has beyond that is computed by 
 from typing import Any
 
 import numpy as _numpy
-from numpy import (
-    bool_, dtype, e, finfo, float16, float32, float64, iinfo, inf, int8, int16, int32, int64, nan, newaxis, pi,
-    uint8, uint16, uint32, uint64,
-)  # noqa: F401 - the names of the namespace
 
 from tracer.np_array import NP as _NP
 from tracer.np_array import ndarray
@@ -24,11 +20,16 @@ from .functions import *  # noqa: E402, F403
 for _f in vars(_NP).values():
     _f.__module__ = __name__
 
-bool = bool_
-NaN = NAN = nan
-Inf = Infinity = PINF = inf
+pi, e, newaxis = _numpy.pi, _numpy.e, None
+nan = NaN = NAN = _numpy.nan
+inf = Inf = Infinity = PINF = _numpy.inf
 NINF = -inf
 PZERO, NZERO = 0.0, -0.0
+dtype, finfo, iinfo = _numpy.dtype, _numpy.finfo, _numpy.iinfo
+float16, float32, float64 = _numpy.float16, _numpy.float32, _numpy.float64
+int8, int16, int32, int64 = _numpy.int8, _numpy.int16, _numpy.int32, _numpy.int64
+uint8, uint16, uint32, uint64 = _numpy.uint8, _numpy.uint16, _numpy.uint32, _numpy.uint64
+bool = bool_ = _numpy.bool_
 float_, int_, uint = float64, int64, uint64
 
 

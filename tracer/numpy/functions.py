@@ -7,6 +7,8 @@ import numpy as _np
 
 from tracer.arrays import NDArray
 from tracer.np_array import NP, ndarray
+from tracer.ops.errors import MXNetError
+from tracer.ops.promotion import promote
 
 from .creation import array, made
 
@@ -139,12 +141,12 @@ def array_equiv(a1: Any, a2: Any) -> bool:
 
 def isclose(a: Any, b: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> ndarray:
     """Whether the elements are equal within a tolerance: |a - b| <= atol + rtol * |b|."""
-    return made(_np.isclose(*(_array(x)._read("numpy") for x in (a, b)), rtol, atol, equal_nan))
+    return made(_np.isclose(_array(a)._read("numpy"), _array(b)._read("numpy"), rtol, atol, equal_nan))
 
 
 def allclose(a: Any, b: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> bool:
     """Whether all elements are equal within a tolerance."""
-    return bool(_np.allclose(*(_array(x)._read("numpy") for x in (a, b)), rtol, atol, equal_nan))
+    return bool(_np.allclose(_array(a)._read("numpy"), _array(b)._read("numpy"), rtol, atol, equal_nan))
 
 
 def count_nonzero(a: ndarray, axis: Any = None, keepdims: bool = False) -> Any:
@@ -187,8 +189,6 @@ def _dtypes(args: Any) -> list[Any]:
 
 def result_type(*arrays_and_dtypes: Any) -> Any:
     """The dtype that operations on these give: a float wins over any integer."""
-    from tracer.ops.promotion import promote
-
     found = [_np.dtype(x) for x in _dtypes(arrays_and_dtypes) if not isinstance(x, (int, float))]
     out = found[0]
     for other in found[1:]:
@@ -221,17 +221,16 @@ def flatnonzero(a: Any) -> ndarray:
 def unique(ar: Any, return_index: bool = False, return_inverse: bool = False, return_counts: bool = False,
            axis: int | None = None) -> Any:
     """The different elements in order; also where each was first, which is where, and how many there are."""
-    found = _np.unique(_array(ar)._read("shape"), return_index, return_inverse, return_counts, axis)
+    found: Any = _np.unique(_array(ar)._read("shape"), return_index, return_inverse,  # type: ignore[call-overload]
+                            return_counts, axis)
     return tuple(made(_np.reshape(x, -1) if i and axis is None else x) for i, x in enumerate(found)) \
         if isinstance(found, tuple) else made(found)
 
 
 def bincount(x: ndarray, weights: Any = None, minlength: int = 0) -> ndarray:
     """How often each number from 0 occurs, in the dtype of `x`; with `weights`, their sums in theirs."""
-    from tracer.ops.promotion import integral
-    from tracer.ops.node import leaf
-
-    integral(leaf(x._value.aval, 0))
+    if x._value.aval.dtype.kind == "f":
+        raise MXNetError("bincount: Input data should be int type")
     counts = _np.bincount(x._read("shape"), None if weights is None else _array(weights)._read("numpy"), minlength)
     return made(counts.astype(x.dtype if weights is None else _array(weights).dtype))
 

@@ -30,7 +30,8 @@ def _iota_ref(arrays: Sequence[Any], attrs: tuple) -> Any:
 
 
 def _iota_samples() -> Iterable[tuple[list[np.ndarray], tuple]]:
-    for shape, axis, dtype in [((5,), 0, "int64"), ((3, 4), 1, "float32"), ((3, 4), 0, "int32"), ((0,), 0, "int64")]:
+    for shape, axis, dtype in [((5,), 0, "int64"), ((3, 4), 1, "float32"), ((3, 4), 0, "int32"), ((0,), 0,
+                                                                                                  "int64")]:
         yield [], (shape, axis, dtype)
 
 
@@ -56,7 +57,7 @@ def full(shape: Shape, value: float | int | bool, dtype: np.dtype | str) -> Node
     return broadcast_to(const(value, dtype), shape)
 
 
-# ---- public: the functions whose dtype is known; tracer/numpy fills in MXNet's defaults --------------------------
+# ---- public: the functions whose dtype is known; tracer/numpy fills in MXNet's defaults ----------
 
 @public("np._full")
 def _full(shape, value, dtype) -> Node:
@@ -184,7 +185,6 @@ def _meshgrid(xi: Nodes, indexing, sparse) -> list[Node]:
 def _indices(dimensions, dtype) -> Node:
     """The indices of a grid: shape (len(dimensions), *dimensions)."""
     dtype = np.dtype(dtype)
-    parts = [broadcast_to(reshape(counts(n, len(dimensions), i, dtype), (1,) + tuple(
-        n if j == i else 1 for j in range(len(dimensions)))), (1, *dimensions)) for i, n in enumerate(dimensions)]
-    return concatenate(parts, 0)
+    shape = (1, *dimensions)
+    return concatenate([iota(shape, i, dtype) for i in range(1, len(shape))], 0)
 

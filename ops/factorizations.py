@@ -1,4 +1,5 @@
-"""Inverses, determinants, solutions and factorizations of matrices (the last two axes), by LAPACK through NumPy."""
+"""Inverses, determinants, solutions and factorizations of matrices (the last two axes), by LAPACK through
+NumPy."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
@@ -205,7 +206,7 @@ _qr = call("qr", _qr_infer, _lapack(lambda a: tuple(np.linalg.qr(a))), no_gradie
            smooth=False)
 
 
-# ---- public ----------------------------------------------------------------------------------------------------
+# ---- public --------------------------------------------------------------------------------
 
 @public("np.linalg.inv")
 def inv(a: Node) -> Node:

@@ -18,10 +18,12 @@ def _infer(*args: Any) -> Aval:
     first = avals[0]
     for a in avals[1:]:
         if a.dtype != first.dtype:
-            raise MXNetError(f"Non-uniform data type in Concat, expected {first.dtype.name}, got {a.dtype.name}")
+            raise MXNetError("Non-uniform data type in Concat, "
+                             f"expected {first.dtype.name}, got {a.dtype.name}")
         if a.ndim != first.ndim or any(i != axis and d != e
                                        for i, (d, e) in enumerate(zip(a.shape, first.shape, strict=True))):
-            raise MXNetError(f"Incompatible input shape: expected {first.shape} but for axis {axis}, got {a.shape}")
+            raise MXNetError(f"Incompatible input shape: expected {first.shape} but for axis {axis}, "
+                             f"got {a.shape}")
     shape = list(first.shape)
     shape[axis] = sum(a.shape[axis] for a in avals)
     return aval(tuple(shape), first.dtype)
@@ -43,7 +45,8 @@ def _vjp(g: Node, node: Node) -> list[Node]:
     return parts
 
 
-_concatenate = call("concatenate", _infer, lambda *a: np.concatenate(a[:-1], axis=a[-1]), _vjp, samples=_samples)
+_concatenate = call("concatenate", _infer, lambda *a: np.concatenate(a[:-1], axis=a[-1]), _vjp,
+                    samples=_samples)
 
 
 def concatenate(parts: Sequence[Node], axis: int) -> Node:

@@ -19,8 +19,10 @@ from .unary import absolute, relu, sigmoid, square, tanh
 
 
 @public("npx.fully_connected")
-def fully_connected(x: Node, weight: Node, bias: Optional = None, num_hidden=None, no_bias=None, flatten=True) -> Node:
-    """x @ weight.T + bias. x: (batch, …), flattened to two dimensions unless `flatten` is off; weight: (hidden, in).
+def fully_connected(x: Node, weight: Node, bias: Optional = None, num_hidden=None, no_bias=None,
+                    flatten=True) -> Node:
+    """x @ weight.T + bias. x: (batch, …), flattened to two dimensions unless `flatten` is off; weight:
+    (hidden, in).
 
     MXNetError when the shapes don't fit.
     """
@@ -30,7 +32,8 @@ def fully_connected(x: Node, weight: Node, bias: Optional = None, num_hidden=Non
     rows = reshape(x, (math.prod(lead), math.prod(x.shape[len(lead):])))
     hidden = weight.shape[0] if num_hidden is None else num_hidden
     if weight.shape != (hidden, rows.shape[1]):
-        raise MXNetError(f"Shape inconsistent, Provided = {weight.shape}, inferred shape={(hidden, rows.shape[1])}")
+        raise MXNetError(f"Shape inconsistent, Provided = {weight.shape}, "
+                         f"inferred shape={(hidden, rows.shape[1])}")
     out = product(rows, weight, False, True)
     if bias is not None and not no_bias:
         if bias.shape != (hidden,):
@@ -39,7 +42,7 @@ def fully_connected(x: Node, weight: Node, bias: Optional = None, num_hidden=Non
     return reshape(out, (*lead, hidden))
 
 
-# ---- activations ---------------------------------------------------------------------------------------------
+# ---- activations --------------------------------------------------------------------------------
 
 def _log_sigmoid(x: Node) -> Node:
     return neg(softplus(neg(x)))
@@ -55,7 +58,8 @@ ACTIVATIONS = {"relu": relu, "sigmoid": sigmoid, "tanh": tanh, "softrelu": softp
 
 @public("npx.activation")
 def activation(data: Node, act_type="relu") -> Node:
-    """"relu", "sigmoid", "tanh", "softrelu" (log(1 + exp(x))), "softsign", "log_sigmoid" or "mish"; elementwise."""
+    """"relu", "sigmoid", "tanh", "softrelu" (log(1 + exp(x))), "softsign", "log_sigmoid" or "mish";
+    elementwise."""
     function = ACTIVATIONS.get(act_type)
     if function is None:
         raise MXNetError(f"activation: act_type {act_type!r} is none of {', '.join(ACTIVATIONS)}")
@@ -77,7 +81,8 @@ def leaky_relu(data: Node, gamma: Optional = None, act_type="leaky", slope=0.25,
     if act_type == "prelu":
         if gamma is None:
             raise MXNetError("leaky_relu: act_type 'prelu' wants gamma")
-        column = (1, gamma.size) + (1,) * (data.ndim - 2) if data.ndim > 1 and gamma.size > 1 else (gamma.size,)
+        column = (1,
+                  gamma.size) + (1,) * (data.ndim - 2) if data.ndim > 1 and gamma.size > 1 else (gamma.size,)
         return where(greater(data, zero), data, mul(data, reshape(gamma, column)))
     if act_type == "elu":
         return elu(data, slope)
@@ -111,11 +116,12 @@ def npx_gelu(data: Node, approximation="erf") -> Node:
     return gelu(data) if approximation == "erf" else gelu_tanh(data)
 
 
-# ---- shapes after other arrays ----------------------------------------------------------------------------------
+# ---- shapes after other arrays -------------------------------------------------------------------
 
 @public("npx.arange_like")
 def arange_like(data: Node, start=0.0, step=1.0, repeat=1, ctx=None, axis=None) -> Node:
-    """start, start + step, … in the shape of `data`, or of the length of one of its axes; each `repeat` times."""
+    """start, start + step, … in the shape of `data`, or of the length of one of its axes; each `repeat`
+    times."""
     if axis is None:
         n, shape = data.size, data.shape
     else:
@@ -195,5 +201,6 @@ def round_ste(data: Node) -> Node:
 @public("npx.norm")
 def npx_norm(data: Node, ord=2, axis=None, keepdims=False) -> Node:
     """The 1- or 2-norm over `axis` (None: all)."""
-    return vector_norm(data, axis, keepdims, ord) if ord == 1 or axis is None else norm(data, ord, axis, keepdims)
+    return vector_norm(data, axis, keepdims, ord) if ord == 1 or axis is None else norm(data, ord, axis,
+    keepdims)
 

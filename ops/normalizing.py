@@ -64,7 +64,8 @@ def _within_length(x: Node, length: Node, axis: int) -> Node:
 
 
 @public("npx.softmax", "np.ndarray.softmax")
-def softmax(data: Node, length: Optional = None, axis=-1, temperature=None, use_length=False, dtype=None) -> Node:
+def softmax(data: Node, length: Optional = None, axis=-1, temperature=None, use_length=False,
+            dtype=None) -> Node:
     """exp(x / temperature), normalized to the sum 1 along `axis`; stable. Floats only (MXNetError).
 
     use_length: only the first `length` places of each line count, the others are 0.
@@ -108,7 +109,7 @@ def masked_log_softmax(data: Node, mask: Node, axis=-1, temperature=1.0, normali
     return log_softmax_of(x, axis, _as_mask(mask))
 
 
-# ---- normalizations ----------------------------------------------------------------------------------------------
+# ---- normalizations ------------------------------------------------------------------------------
 
 def _centered(x: Node, axes: tuple[int, ...], eps: float) -> tuple[Node, Node, Node]:
     """x less its mean over its standard deviation, and these two, with the axes kept."""
@@ -118,11 +119,13 @@ def _centered(x: Node, axes: tuple[int, ...], eps: float) -> tuple[Node, Node, N
 
 
 @public("npx.layer_norm")
-def layer_norm(data: Node, gamma: Node, beta: Node, axis=-1, eps=1e-5, output_mean_var=False) -> Node | list[Node]:
+def layer_norm(data: Node, gamma: Node, beta: Node, axis=-1, eps=1e-5,
+               output_mean_var=False) -> Node | list[Node]:
     """`data` along `axis` with mean 0 and variance 1, times `gamma` plus `beta` (of the axis's length)."""
     axis = normalize_axis(-1 if axis is None else axis, data.ndim)
     if gamma.shape != (data.shape[axis],) or beta.shape != gamma.shape:
-        raise MXNetError(f"layer_norm: gamma {gamma.shape} and beta {beta.shape} for axis {axis} of {data.shape}")
+        raise MXNetError(f"layer_norm: gamma {gamma.shape} and beta {beta.shape} "
+                         f"for axis {axis} of {data.shape}")
     column = tuple(d if i == axis else 1 for i, d in enumerate(data.shape))
     normal, mean, deviation = _centered(data, (axis,), 1e-5 if eps is None else eps)
     out = add(mul(normal, reshape(gamma, column)), reshape(beta, column))
@@ -131,7 +134,8 @@ def layer_norm(data: Node, gamma: Node, beta: Node, axis=-1, eps=1e-5, output_me
 
 @public("npx.group_norm")
 def group_norm(data: Node, gamma: Node, beta: Node, num_groups=1, eps=1e-3, output_mean_var=False) -> Node:
-    """`data` (batch, channels, …) normalized over groups of channels, times `gamma` plus `beta` of each channel."""
+    """`data` (batch, channels, …) normalized over groups of channels, times `gamma` plus `beta` of each
+    channel."""
     if output_mean_var:
         raise NotImplementedError("group_norm(output_mean_var=True)")
     batch, channels, *rest = data.shape
@@ -153,8 +157,10 @@ def instance_norm(data: Node, gamma: Node, beta: Node, eps=1e-3) -> Node:
 
 @public("npx.l2_normalization")
 def l2_normalization(data: Node, eps=1e-10, mode="instance") -> Node:
-    """`data` over the root of its sum of squares: of each example, "channel" (axis 1) or "spatial" (axes from 2)."""
-    axes = {"instance": tuple(range(1, data.ndim)), "channel": (1,), "spatial": tuple(range(2, data.ndim))}.get(mode)
+    """`data` over the root of its sum of squares: of each example, "channel" (axis 1) or "spatial" (axes
+    from 2)."""
+    axes = {"instance": tuple(range(1, data.ndim)), "channel": (1,),
+            "spatial": tuple(range(2, data.ndim))}.get(mode)
     if axes is None:
         raise MXNetError(f"l2_normalization: mode {mode!r} is none of 'instance', 'channel', 'spatial'")
     total = add(reduce_sum(square(data), axes), like(data, eps))

@@ -16,7 +16,8 @@ def _some(arrays: Nodes, name: str) -> None:
 
 @public("np.concatenate", "np.concat")
 def np_concatenate(seq: Nodes, axis=0, out=None) -> Node:
-    """The arrays one after the other along `axis` (None: flattened); MXNetError unless shapes and dtypes agree.
+    """The arrays one after the other along `axis` (None: flattened); MXNetError unless shapes and dtypes
+    agree.
 
     >>> from tracer import np
     >>> np.concatenate([np.array([1, 2]), np.array([3])])
@@ -89,7 +90,7 @@ def atleast(arrays: Nodes, rank) -> list[Node]:
     return [at_least(x, rank) for x in arrays]
 
 
-# ---- taking apart -----------------------------------------------------------------------------------------------
+# ---- taking apart --------------------------------------------------------------------------------
 
 def _cut(x: Node, axis: int, borders: list[int]) -> list[Node]:
     n, out, start = x.shape[axis], [], 0

@@ -25,7 +25,8 @@ def _arrays(a: Node, b: Node, name: str) -> tuple[Node, Node]:
 
 
 def contract(a: Node, b: Node, axes_a: tuple[int, ...], axes_b: tuple[int, ...]) -> Node:
-    """The sum of products over pairs of axes: the other axes of `a`, then those of `b`. One matrix product."""
+    """The sum of products over pairs of axes: the other axes of `a`, then those of `b`. One matrix
+    product."""
     if tuple(a.shape[i] for i in axes_a) != tuple(b.shape[i] for i in axes_b):
         raise MXNetError(f"Shape inconsistent: shapes {a.shape} and {b.shape} don't agree in the axes "
                          f"{axes_a} and {axes_b}")
@@ -40,7 +41,8 @@ def contract(a: Node, b: Node, axes_a: tuple[int, ...], axes_b: tuple[int, ...])
 
 @public("np.dot", "np.ndarray.dot")
 def dot(a: Node, b: Node, out=None) -> Node:
-    """The sum of products over the last axis of `a` and the last but one (or only) axis of `b`; 0-d: the product.
+    """The sum of products over the last axis of `a` and the last but one (or only) axis of `b`; 0-d: the
+    product.
 
     MXNetError when these differ in size, or the dtypes differ.
 
@@ -60,7 +62,8 @@ def dot(a: Node, b: Node, out=None) -> Node:
 
 @public("np.tensordot", "np.linalg.tensordot")
 def tensordot(a: Node, b: Node, axes=2) -> Node:
-    """The sum of products over the last axes of `a` and the first of `b` (a number), or over two lists of axes."""
+    """The sum of products over the last axes of `a` and the first of `b` (a number), or over two lists of
+    axes."""
     a, b = _arrays(a, b, "tensordot")
     if isinstance(axes, int):
         if axes > min(a.ndim, b.ndim):
@@ -127,15 +130,17 @@ def cross(a: Node, b: Node, axisa=-1, axisb=-1, axisc=-1, axis=None) -> Node:
         return third
     x, y = (v if len(v) == 3 else [*v, like(v[0], 0)] for v in (x, y))
     parts = [sub(mul(x[1], y[2]), mul(x[2], y[1])), sub(mul(x[2], y[0]), mul(x[0], y[2])), third]
-    joined = concatenate([reshape(broadcast_to(p, third.shape), (*third.shape, 1)) for p in parts], third.ndim)
+    joined = concatenate([reshape(broadcast_to(p, third.shape), (*third.shape, 1)) for p in parts],
+    third.ndim)
     return moveaxis(joined, -1, axisc)
 
 
-# ---- einsum ---------------------------------------------------------------------------------------------------
+# ---- einsum --------------------------------------------------------------------------------
 
 @public("np._einsum")
 def einsum(operands: Nodes, subscripts) -> Node:
-    """Sums of products named by subscripts ("ij,jk->ik"), as a chain of matrix products from left to right."""
+    """Sums of products named by subscripts ("ij,jk->ik"), as a chain of matrix products from left to
+    right."""
     names, result = _parse(subscripts, [x.ndim for x in operands])
     terms = [_diagonals(x, n) for x, n in zip(operands, names, strict=True)]
     sizes: dict[str, int] = {}
@@ -202,7 +207,8 @@ def _keep(x: Node, labels: list[str], wanted: set[str]) -> tuple[Node, list[str]
     return (reduce_sum(x, axes) if axes else x), [c for c in labels if c in wanted]
 
 
-def _pair(left: tuple[Node, list[str]], right: tuple[Node, list[str]], later: set[str]) -> tuple[Node, list[str]]:
+def _pair(left: tuple[Node, list[str]], right: tuple[Node, list[str]], later: set[str]) -> tuple[Node,
+                                                                                                 list[str]]:
     a, la = _keep(*left, later.union(right[1]))
     b, lb = _keep(*right, later.union(left[1]))
     a, b = np_same(a, b)
@@ -226,18 +232,20 @@ def _pair(left: tuple[Node, list[str]], right: tuple[Node, list[str]], later: se
     return reshape(out, tuple(size[c] for c in labels)), labels
 
 
-# ---- norms -----------------------------------------------------------------------------------------------------
+# ---- norms --------------------------------------------------------------------------------
 
 @public("np.linalg.norm", "np.ndarray.norm")
 def norm(x: Node, ord=None, axis=None, keepdims=False) -> Node:
     """A vector norm over one axis (or all), or a matrix norm over two. Integers are taken as float32.
 
-    ord: None and "fro": the root of the sum of squares; for vectors inf, -inf, 0, or any p; for matrices 1, -1,
+    ord: None and "fro": the root of the sum of squares; for vectors inf, -inf, 0, or any p; for matrices 1,
+    -1,
     inf, -inf, 2, -2, "nuc".
     """
     x = inexact(x)
     if axis is None and ord is None:
-        return _kept(sqrt(reduce_sum(square(x), tuple(range(x.ndim)))), x.shape, tuple(range(x.ndim)), keepdims)
+        return _kept(sqrt(reduce_sum(square(x), tuple(range(x.ndim)))), x.shape, tuple(range(x.ndim)),
+                     keepdims)
     order = tuple(range(x.ndim)) if axis is None else \
         tuple(normalize_axis(i, x.ndim) for i in ((axis,) if isinstance(axis, int) else axis))
     axes = normalize_axes(order, x.ndim)
@@ -276,7 +284,8 @@ def _matrix_norm(x: Node, ord: object, row: int, column: int) -> Node:
         rest = tuple(i for i in range(x.ndim) if i not in (row, column))
         s = singular_values(transpose(x, (*rest, row, column)))
         last = (s.ndim - 1,)
-        return reduce_sum(s, last) if ord == "nuc" else reduce_max(s, last) if ord == 2 else reduce_min(s, last)
+        return reduce_sum(s, last) if ord == "nuc" else reduce_max(s, last) if ord == 2 else reduce_min(s,
+                                                                                                        last)
     raise MXNetError(f"Invalid norm order {ord!r} for matrices.")
 
 
@@ -294,12 +303,13 @@ def matrix_norm(x: Node, ord="fro", axis=(-2, -1), keepdims=False) -> Node:
     return norm(x, ord, axis, keepdims)
 
 
-# ---- npx ---------------------------------------------------------------------------------------------------------
+# ---- npx --------------------------------------------------------------------------------
 
 @public("npx.batch_dot")
 def batch_dot(a: Node, b: Node, transpose_a=False, transpose_b=False, forward_stype="default") -> Node:
     """The matrix products of two stacks of equal leading axes: (b, m, k) and (b, k, n) give (b, m, n)."""
     a, b = _arrays(a, b, "batch_dot")
     if a.ndim < 3 or a.ndim != b.ndim or a.shape[:-2] != b.shape[:-2]:
-        raise MXNetError(f"batch_dot shape error (the leading batch dimensions must be equal): {a.shape} {b.shape}")
+        raise MXNetError("batch_dot shape error (the leading batch dimensions must be equal): "
+                         f"{a.shape} {b.shape}")
     return product(a, b, bool(transpose_a), bool(transpose_b))

@@ -36,7 +36,8 @@ def np_reshape(a: Node, newshape, order) -> Node:
 def npx_reshape(a: Node, newshape, reverse=False, order="C") -> Node:
     """`a` under a shape with special codes.
 
-    -1: inferred; -2: copied; -3: an axis of size 1, left out; -4: all remaining axes; -5: the product of the next
+    -1: inferred; -2: copied; -3: an axis of size 1, left out; -4: all remaining axes; -5: the product of the
+    next
     two; -6: the next axis split into the following two numbers. reverse: read from the right.
     """
     codes = [newshape] if isinstance(newshape, int) else list(newshape)
@@ -158,7 +159,8 @@ def squeeze(a: Node, axis=None) -> Node:
     axes = normalize_axes(axis, a.ndim)
     for i in axes:
         if a.shape[i] != 1:
-            raise MXNetError(f"cannot select an axis to squeeze out which has size={a.shape[i]} not equal to one")
+            raise MXNetError("cannot select an axis to squeeze out which has "
+                             f"size={a.shape[i]} not equal to one")
     return reshape(a, tuple(d for i, d in enumerate(a.shape) if i not in axes))
 
 
@@ -187,7 +189,7 @@ def broadcast_arrays(arrays: Nodes) -> list[Node]:
     return [broadcast_to(a, shape) for a in arrays]
 
 
-# ---- repetition ----------------------------------------------------------------------------------------------
+# ---- repetition --------------------------------------------------------------------------------
 
 @public("np.repeat", "np.ndarray.repeat")
 def repeat(a: Node, repeats, axis=None) -> Node:
@@ -217,10 +219,11 @@ def tile(A: Node, reps) -> Node:
     shape, times = (1,) * (rank - A.ndim) + A.shape, (1,) * (rank - len(times)) + times
     thin = tuple(x for d in shape for x in (1, d))
     wide = tuple(x for d, t in zip(shape, times, strict=True) for x in (t, d))
-    return reshape(broadcast_to(reshape(A, thin), wide), tuple(d * t for d, t in zip(shape, times, strict=True)))
+    return reshape(broadcast_to(reshape(A, thin), wide), tuple(d * t for d, t in zip(shape, times,
+                                                                                     strict=True)))
 
 
-# ---- reversal and rotation --------------------------------------------------------------------------------------
+# ---- reversal and rotation -----------------------------------------------------------------------
 
 @public("np.flip", "np.ndarray.flip")
 def np_flip(m: Node, axis=None) -> Node:
@@ -244,7 +247,8 @@ def fliplr(m: Node) -> Node:
 
 @public("np.roll")
 def roll(a: Node, shift, axis=None) -> Node:
-    """The elements moved by `shift` places along `axis` (None: flattened), those that fall off put in again."""
+    """The elements moved by `shift` places along `axis` (None: flattened), those that fall off put in
+    again."""
     if axis is None:
         return reshape(roll(reshape(a, (a.size,)), shift, 0), a.shape)
     axes = (axis,) if isinstance(axis, int) else axis
@@ -271,7 +275,7 @@ def rot90(m: Node, k=1, axes=(0, 1)) -> Node:
     return flip(swapaxes(m, i, j), j) if k == 3 else m
 
 
-# ---- padding --------------------------------------------------------------------------------------------------
+# ---- padding --------------------------------------------------------------------------------
 
 @public("np._pad")
 def pad(x: Node, pad_width, mode, constant_values) -> Node:
@@ -335,7 +339,8 @@ def _pad_periodic(period: Callable[[int], int], source: Callable[[int, int], int
             raise MXNetError("cannot pad an empty axis by its own elements")
         pieces = _runs([source(p % period(n), n) for p in range(-before, 0)])
         tail = _runs([source(p % period(n), n) for p in range(n, n + after)])
-        return concatenate([*(part(x, axis, *run) for run in pieces), x, *(part(x, axis, *run) for run in tail)],
+        return concatenate([*(part(x, axis, *run) for run in pieces), x, *(part(x, axis, *run) for run in
+        tail)],
                            axis)
 
     return extend
@@ -379,7 +384,7 @@ _PADS: dict[str, Callable] = {
 }
 
 
-# ---- diagonals --------------------------------------------------------------------------------------------------
+# ---- diagonals --------------------------------------------------------------------------------
 
 @public("np.diagonal", "np.ndarray.diagonal", "np.linalg.diagonal")
 def diagonal(a: Node, offset=0, axis1=0, axis2=1) -> Node:

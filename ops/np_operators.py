@@ -62,7 +62,7 @@ def _bits(x: Node, y: Node) -> tuple[Node, Node]:
 
 def _logical_bits(x: Node, y: Node) -> tuple[Node, Node]:
     """A bool array beside a Python bool stays bool."""
-    if is_weak(x) and x.dtype == BOOL and y.dtype == BOOL or is_weak(y) and y.dtype == BOOL and x.dtype == BOOL:
+    if x.dtype == BOOL and y.dtype == BOOL:
         return x, y
     return _bits(x, y)
 
@@ -74,7 +74,8 @@ _operator("true_divide divide", a.div, "truediv", pair=_as_floats)
 _operator("floor_divide", a.floor_divide, "floordiv")
 _operator("mod remainder", a.mod, "mod")
 _operator("power pow", a.power, "pow", literals=a.LITERAL_EXPONENTS)
-for _name, _primitive, _method in [("less", a.less, "lt"), ("greater", a.greater, "gt"), ("equal", a.equal, "eq"),
+for _name, _primitive, _method in [("less", a.less, "lt"), ("greater", a.greater, "gt"), ("equal", a.equal,
+                                                                                          "eq"),
                                    ("less_equal", a.less_equal, "le"), ("not_equal", a.not_equal, "ne"),
                                    ("greater_equal", a.greater_equal, "ge")]:
     _operator(_name, _primitive, _method, pair=np_compared, reflected=False)
@@ -142,7 +143,8 @@ def invert(x: Operand) -> Node:
 
 @public("np.matmul", "np.ndarray.__matmul__")
 def np_matmul(a: Node, b: Node) -> Node:
-    """The matrix product, of stacks of matrices too: (…, m, k) @ (…, k, n) is (…, m, n); 1-d ones are vectors.
+    """The matrix product, of stacks of matrices too: (…, m, k) @ (…, k, n) is (…, m, n); 1-d ones are
+    vectors.
 
     MXNetError when the inner dimensions or the dtypes differ, or for 0-d operands.
     """

@@ -155,13 +155,15 @@ _positions("minimum", argmin, "np.argmin", "np.ndarray.argmin")
 
 
 @public("np._average")
-def average(a: Node, weights: Optional = None, axis=None, returned=False, out=None) -> Node | tuple[Node, Node]:
+def average(a: Node, weights: Optional = None, axis=None, returned=False, out=None) -> Node | tuple[Node,
+                                                                                                    Node]:
     """The mean over `axis`, weighted by `weights` (of the shape of `a`, or of its length along `axis`)."""
     a = inexact(a)
     if weights is None:
         mean = mean_of(a, axis, False)
         axes = normalize_axes(axis, a.ndim)
-        return (mean, mul(like(mean, math.prod(a.shape[i] for i in axes)), like_ones(mean))) if returned else mean
+        return (mean, mul(like(mean, math.prod(a.shape[i] for i in axes)),
+                          like_ones(mean))) if returned else mean
     weights = cast(weights, a.dtype)
     if weights.shape != a.shape:
         if axis is None or weights.ndim != 1:

@@ -41,7 +41,8 @@ def _of_floats(primitive: Callable[[Node], Node]) -> Callable[[Node], Node]:
     return lambda x: x if x.dtype.kind in "iu" else primitive(np_inexact(x))
 
 
-for _names, _primitive in [("floor", r.floor), ("ceil", r.ceil), ("rint", round_half_down), ("trunc", a.trunc),
+for _names, _primitive in [("floor", r.floor), ("ceil", r.ceil), ("rint", round_half_down), ("trunc",
+                                                                                             a.trunc),
                            ("fix", a.trunc)]:
     _function(_names, _of_floats(_primitive), lambda x: x, methods=_names)
 
@@ -98,13 +99,14 @@ def nan_to_num(x: Operand, copy=True, nan=0.0, posinf=None, neginf=None) -> Node
     if x.dtype.kind != "f":
         return x
     limits = np.finfo(x.dtype)
-    high, low = (float(limits.max) if posinf is None else posinf), (float(limits.min) if neginf is None else neginf)
+    high = float(limits.max) if posinf is None else posinf
+    low = float(limits.min) if neginf is None else neginf
     x = where(a.isnan(x), like(x, nan), x)
     x = where(a.equal(x, like(x, math.inf)), like(x, high), x)
     return where(a.equal(x, like(x, -math.inf)), like(x, low), x)
 
 
-# ---- two operands -----------------------------------------------------------------------------------------------
+# ---- two operands --------------------------------------------------------------------------------
 
 def _pair_function(names: str, primitive: Callable[[Node, Node], Node],
                    prepare: Callable[[Node], Node] = lambda x: x) -> None:
@@ -113,7 +115,7 @@ def _pair_function(names: str, primitive: Callable[[Node, Node], Node],
             prepare(x1)
         return primitive(*np_same(x1, x2))
 
-    build.__doc__ = f"{names.split()[0]} of two operands, elementwise and broadcast; arrays must be of one dtype."
+    build.__doc__ = f"{names.split()[0]}, elementwise and broadcast; arrays must be of one dtype."
     public(*(f"np.{n}" for n in names.split()))(build)
 
 
@@ -144,7 +146,7 @@ def heaviside(x1: Operand, x2: Operand) -> Node:
     return where(a.isnan(x), x, where(a.equal(x, like(x, 0)), y, step))
 
 
-# ---- npx --------------------------------------------------------------------------------------------------------
+# ---- npx --------------------------------------------------------------------------------
 
 def _kept(primitive: Callable[[Node], Node]) -> Callable[[Node], Node]:
     """MXNet's neural functions keep integers: the result is truncated."""
@@ -153,5 +155,6 @@ def _kept(primitive: Callable[[Node], Node]) -> Callable[[Node], Node]:
 
 for _names, _primitive in [("sigmoid", u.sigmoid), ("erf", u.erf), ("erfinv", s.erfinv), ("gamma", s.gamma),
                            ("gammaln", s.gammaln), ("digamma", s.digamma), ("softsign", s.softsign)]:
-    _function(_names, _kept(_primitive), numeric, methods="sigmoid" if _names == "sigmoid" else "", module="npx")
+    _function(_names, _kept(_primitive), numeric, methods="sigmoid" if _names == "sigmoid" else "",
+              module="npx")
 _function("relu", u.relu, numeric, methods="relu", module="npx")

@@ -66,7 +66,8 @@ def take_along_axis(arr: Node, indices: Node, axis) -> Node:
 def pick(data: Node, index: Node, axis=-1, mode="clip", keepdims=False) -> Node:
     """The element at position `index` of each line along `axis`; outside, the nearest ("clip") or wrapped.
 
-    index: the shape of `data` without `axis`, or with size 1 there. It fuses with what makes `data`: a sum over a
+    index: the shape of `data` without `axis`, or with size 1 there. It fuses with what makes `data`: a sum
+    over a
     comparison of positions.
 
     >>> from tracer import np, npx
@@ -105,7 +106,8 @@ def one_hot(data: Node, depth=None, on_value=1.0, off_value=0.0, dtype="float32"
 
 @public("npx.topk", "np.ndarray.topk")
 def topk(data: Node, axis=-1, k=1, ret_typ="indices", is_ascend=False, dtype="float32") -> Node | list[Node]:
-    """The `k` largest elements along `axis` (smallest: is_ascend): "value", "indices" (of `dtype`), "both", "mask"."""
+    """The `k` largest elements along `axis` (smallest: is_ascend): "value", "indices" (of `dtype`), "both",
+    "mask"."""
     if axis is None:
         data, axis = reshape(data, (data.size,)), 0
     axis = normalize_axis(axis, data.ndim)
@@ -133,7 +135,8 @@ def topk(data: Node, axis=-1, k=1, ret_typ="indices", is_ascend=False, dtype="fl
 
 def _rows(indices: Node) -> tuple[Node, ...]:
     """The index arrays, one an axis, that are the rows of `indices`."""
-    return tuple(reshape(part(cast(indices, INT64), 0, i, 1), indices.shape[1:]) for i in range(indices.shape[0]))
+    return tuple(reshape(part(cast(indices, INT64), 0, i, 1), indices.shape[1:]) for i in
+    range(indices.shape[0]))
 
 
 def _leading(shape: tuple[int, ...], k: int) -> tuple:
@@ -151,7 +154,8 @@ def gather_nd(data: Node, indices: Node) -> Node:
 @public("npx.scatter_nd")
 def scatter_nd(data: Node, indices: Node, shape=None) -> Node:
     """Zeros of `shape` with `data` written at the places whose coordinates are the columns of `indices`."""
-    return put(full(tuple(shape), 0, data.dtype), data, _rows(indices), _leading(tuple(shape), indices.shape[0]))
+    return put(full(tuple(shape), 0, data.dtype), data, _rows(indices), _leading(tuple(shape),
+    indices.shape[0]))
 
 
 @public("npx.index_update")
@@ -162,14 +166,16 @@ def index_update(a: Node, ind: Node, val: Operand) -> Node:
 
 @public("npx.index_add")
 def index_add(a: Node, ind: Node, val: Operand) -> Node:
-    """A copy of `a` with `val` added at the places whose coordinates are the columns of `ind`; repeats add up."""
+    """A copy of `a` with `val` added at the places whose coordinates are the columns of `ind`; repeats add
+    up."""
     rows, template = _rows(ind), _leading(a.shape, ind.shape[0])
     shape = gather(a, rows, template).shape
     return add(a, scatter_add(broadcast_to(cast(val, a.dtype), shape), rows, template, a.shape))
 
 
 @public("npx.embedding")
-def embedding(data: Node, weight: Node, input_dim=None, output_dim=None, dtype="float32", sparse_grad=False) -> Node:
+def embedding(data: Node, weight: Node, input_dim=None, output_dim=None, dtype="float32",
+              sparse_grad=False) -> Node:
     """The rows of `weight` that `data` names; positions outside are clipped."""
     if weight.ndim != 2 or (input_dim, output_dim) != (None, None) and \
             (input_dim or weight.shape[0], output_dim or weight.shape[1]) != weight.shape:
@@ -178,17 +184,19 @@ def embedding(data: Node, weight: Node, input_dim=None, output_dim=None, dtype="
     return gather(weight, (index,), (("i", 0), _whole(weight.shape[1])))
 
 
-# ---- sequences: time along `axis` (0 or 1), batch along the other ------------------------------------------------
+# ---- sequences: time along `axis` (0 or 1), batch along the other --------------------------------
 
 def within(length: Node, shape: tuple[int, ...], axis: int, batch: int) -> Node:
-    """Bools that broadcast against `shape`: whether the place along `axis` is below the batch element's length."""
+    """Bools that broadcast against `shape`: whether the place along `axis` is below the batch element's
+    length."""
     column = [1] * len(shape)
     column[batch] = shape[batch]
     return less(counts(shape[axis], len(shape), axis), reshape(cast(length, INT64), tuple(column)))
 
 
 @public("npx.sequence_mask")
-def sequence_mask(data: Node, sequence_length: Optional = None, use_sequence_length=False, value=0.0, axis=0) -> Node:
+def sequence_mask(data: Node, sequence_length: Optional = None, use_sequence_length=False, value=0.0,
+                  axis=0) -> Node:
     """`data` with the steps beyond each sequence's length replaced by `value`."""
     if not use_sequence_length or sequence_length is None:
         return data

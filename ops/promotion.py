@@ -109,7 +109,8 @@ def inexact(x: Node) -> Node:
 
 
 def np_inexact(x: Node) -> Node:
-    """`x` as the float that `mx.np`'s elementary functions compute in: one-byte integers and bools are float16."""
+    """`x` as the float that `mx.np`'s elementary functions compute in: one-byte integers and bools are
+    float16."""
     if x.dtype.kind == "f":
         return x
     return cast(x, FLOAT16 if x.dtype.itemsize == 1 else _Default.dtype)

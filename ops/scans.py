@@ -82,7 +82,7 @@ def argsort(x: Node, axis: int, descending: bool = False) -> Node:
     return _argsort(x, attrs=(axis, descending))
 
 
-# ---- elements by their positions along an axis ------------------------------------------------------------------
+# ---- elements by their positions along an axis ---------------------------------------------------
 
 def _along_samples() -> Iterable[tuple[list[np.ndarray], tuple]]:
     rng = np.random.RandomState(12)
@@ -111,7 +111,8 @@ _take_along = call("take_along", lambda x, index, axis: aval(index.shape, x.dtyp
                        node.attrs[0]])), None), samples=_along_samples)
 _add_along = call("add_along", lambda g, index, axis, n: aval(
     g.shape[:axis] + (n,) + g.shape[axis + 1:], g.dtype), _add_along_ref,
-    lambda g, node: (_take_along(g, node.inputs[1], attrs=(node.attrs[0],)), None), samples=_add_along_samples)
+    lambda g, node: (_take_along(g, node.inputs[1], attrs=(node.attrs[0],)), None),
+    samples=_add_along_samples)
 
 
 def take_along(x: Node, index: Node, axis: int) -> Node:

@@ -21,7 +21,7 @@ def _logaddexp_vjp(g: Node, x: Node, y: Node, out: Node) -> tuple[Node, Node]:
 logaddexp = binary_call("logaddexp", np.logaddexp, _logaddexp_vjp, samples=interval(-3, 3, 2))
 
 
-# ---- the error function's inverse ----------------------------------------------------------------------------
+# ---- the error function's inverse ----------------------------------------------------------------
 
 def _erfinv_start(x: np.ndarray) -> np.ndarray:
     """Giles' approximation, good to seven digits."""
@@ -50,7 +50,7 @@ erfinv = unary_call("erfinv", _erfinv_ref,
                     samples=interval(-0.9, 0.9))
 
 
-# ---- the gamma function ----------------------------------------------------------------------------------------
+# ---- the gamma function --------------------------------------------------------------------------
 
 def _each(f: Any) -> Any:
     def ref(x: Any) -> Any:
@@ -124,7 +124,7 @@ gamma = unary_call("gamma", _each(_gamma), lambda g, x, y: mul(g, mul(y, digamma
 gammaln = unary_call("gammaln", _each(_gammaln), lambda g, x, y: mul(g, digamma(x)), samples=_POSITIVE)
 
 
-# ---- activations -----------------------------------------------------------------------------------------------
+# ---- activations --------------------------------------------------------------------------------
 
 def _softplus_ref(x: Any) -> Any:
     return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))

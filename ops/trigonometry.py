@@ -22,7 +22,8 @@ def _one_minus_square(x: Node) -> Node:
     return sub(_one(x), square(x))
 
 
-tan = unary("tan", "tan({0})", np.tan, lambda g, x, y: mul(g, _one_plus_square(y)), samples=interval(-1.2, 1.2),
+tan = unary("tan", "tan({0})", np.tan, lambda g, x, y: mul(g, _one_plus_square(y)), samples=interval(-1.2,
+                                                                                                     1.2),
             cost=20)
 sinh = unary("sinh", "sinh({0})", np.sinh, lambda g, x, y: mul(g, cosh(x)), samples=interval(-3, 3), cost=16)
 cosh = unary("cosh", "cosh({0})", np.cosh, lambda g, x, y: mul(g, sinh(x)), samples=interval(-3, 3), cost=16)

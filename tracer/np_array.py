@@ -49,7 +49,7 @@ class ndarray(NDArray):
         """Itself."""
         return self
 
-    # ---- methods whose Python side is more than one recorded operation --------------------------------------
+    # ---- methods whose Python side is more than one recorded operation -------------------------------
 
     @property
     def T(self) -> ndarray:
@@ -103,12 +103,13 @@ class ndarray(NDArray):
         """The elements from `begin` to `end` along an axis."""
         return self[(slice(None),) * (axis % self.ndim) + (slice(begin, end),)]
 
-    # ---- NumPy's own functions on these arrays ---------------------------------------------------------------
+    # ---- NumPy's own functions on these arrays -------------------------------------------------------
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
         from .numpy import fallback
 
-        ours = getattr(NP, ufunc.__name__, None) if method == "__call__" and not set(kwargs) - {"out"} else None
+        ours = getattr(NP, ufunc.__name__,
+                       None) if method == "__call__" and not set(kwargs) - {"out"} else None
         if ours is None or any(isinstance(x, (list, tuple)) for x in inputs):
             return fallback.call(ufunc.__name__, getattr(ufunc, method), inputs, kwargs)
         result = ours(*inputs)

@@ -31,13 +31,16 @@ def _drawn(method: Callable[..., np.ndarray], params: tuple, shape: Any, dtype: 
     return deliver(NDArray, method(*given, shape_of(shape, default), _kind(dtype)), out)
 
 
-def uniform(low: Any = 0, high: Any = 1, shape: Any = None, dtype: Any = None, ctx: Any = None, out: Any = None,
+def uniform(low: Any = 0, high: Any = 1, shape: Any = None, dtype: Any = None, ctx: Any = None,
+            out: Any = None,
             **kwargs: Any) -> NDArray:
-    """Uniform in [low, high); of array parameters `shape` values for each element. MXNetError for low > high."""
+    """Uniform in [low, high); of array parameters `shape` values for each element. MXNetError for low >
+    high."""
     return _drawn(STREAMS.par_uniform, (low, high), shape, dtype, out)
 
 
-def normal(loc: Any = 0, scale: Any = 1, shape: Any = None, dtype: Any = None, ctx: Any = None, out: Any = None,
+def normal(loc: Any = 0, scale: Any = 1, shape: Any = None, dtype: Any = None, ctx: Any = None, out: Any =
+None,
            **kwargs: Any) -> NDArray:
     """Normal with mean `loc` and deviation `scale`, which must be positive (MXNetError)."""
     return _drawn(STREAMS.par_normal, (loc, scale), shape, dtype, out)
@@ -74,7 +77,8 @@ def _sampled(name: str, *defaults: tuple[str, float]) -> Callable[..., NDArray]:
         values.update(zip(names, args))
         values.update({n: kwargs.pop(n) for n in names if n in kwargs})
         rest = args[len(names):]
-        return _drawn(method, tuple(values.values()), rest[0] if rest else shape, rest[1] if len(rest) > 1 else dtype,
+        return _drawn(method, tuple(values.values()), rest[0] if rest else shape, rest[1] if len(rest) > 1
+        else dtype,
                       out)
 
     family.__doc__ = f"{name.replace('_', ' ').capitalize()} with parameters {', '.join(names)}."
@@ -97,9 +101,11 @@ def exponential(scale: Any = 1, shape: Any = None, dtype: Any = None, ctx: Any =
     return _exponential(1.0 / rate, shape=shape, dtype=dtype, out=out)
 
 
-def categorical(data: NDArray, shape: Any = None, get_prob: bool = False, out: Any = None, dtype: Any = "int32",
+def categorical(data: NDArray, shape: Any = None, get_prob: bool = False, out: Any = None, dtype: Any =
+"int32",
                 **kwargs: Any) -> Any:
-    """Indices drawn by the weights along the last axis of `data`; get_prob: also the logarithms of these weights.
+    """Indices drawn by the weights along the last axis of `data`; get_prob: also the logarithms of these
+    weights.
 
     The result has shape data.shape[:-1] + shape; (1,) for one draw from one line.
     """
@@ -114,21 +120,26 @@ def categorical(data: NDArray, shape: Any = None, get_prob: bool = False, out: A
     return [drawn, _NP["log"](_NP["_reshape"](weights, index.shape, "C"))]
 
 
-def multinomial(data: Any = None, shape: Any = None, get_prob: bool = False, out: Any = None, dtype: Any = None,
+def multinomial(data: Any = None, shape: Any = None, get_prob: bool = False, out: Any = None,
+                dtype: Any = None,
                 n: Any = None, p: Any = None, **kwargs: Any) -> Any:
-    """1.9.1's: indices drawn by the weights `data` (see `categorical`). With n= and p=, 2.0's: counts of `n` trials."""
+    """1.9.1's: indices drawn by the weights `data` (see `categorical`). With n= and p=, 2.0's: counts of `n`
+    trials."""
     if p is None:
         return categorical(data, shape, get_prob, out, dtype or "int32")
     trials, weights = parameter(n), parameter(p)
-    counts = STREAMS.par_multinomial(np.asarray(trials), np.asarray(weights), shape_of(shape, ()), _kind(dtype))
+    counts = STREAMS.par_multinomial(np.asarray(trials), np.asarray(weights), shape_of(shape, ()),
+    _kind(dtype))
     return deliver(NDArray, counts, out)
 
 
-def bernoulli(p: Any = 0.5, shape: Any = None, dtype: Any = None, ctx: Any = None, out: Any = None) -> NDArray:
+def bernoulli(p: Any = 0.5, shape: Any = None, dtype: Any = None, ctx: Any = None,
+              out: Any = None) -> NDArray:
     """1 with probability `p`, else 0."""
     given = parameter(p)
     default = given.shape if isinstance(given, np.ndarray) else (1,)
-    return deliver(NDArray, STREAMS.single_bernoulli(given, None, shape_of(shape, default), _kind(dtype)), out)
+    return deliver(NDArray, STREAMS.single_bernoulli(given, None, shape_of(shape, default), _kind(dtype)),
+    out)
 
 
 def _like(family: Callable[..., NDArray]) -> Callable[..., NDArray]:

@@ -7,13 +7,14 @@ from typing import Any
 import numpy as _numpy
 
 from tracer.np_array import NP as _NP
-from tracer.np_array import ndarray
+from tracer.np_array import ndarray as ndarray
 
 from . import fallback as _fallback
 
 globals().update({_name: _f for _name, _f in vars(_NP).items() if not _name.startswith("_")})
 
-from . import linalg, random  # noqa: E402
+from . import linalg as linalg  # noqa: E402
+from . import random as random  # noqa: E402
 from .creation import *  # noqa: E402, F403
 from .functions import *  # noqa: E402, F403
 

@@ -11,9 +11,9 @@ from tracer.np_array import NP, ndarray
 from tracer.ops.promotion import default_float
 from tracer.record import Handle, constant, wrap
 
-__all__ = ["arange", "array", "asarray", "asanyarray", "ascontiguousarray", "blackman", "copy", "empty", "eye", "from_dlpack",
-           "full", "hamming", "hanning", "identity", "indices", "linspace", "logspace", "meshgrid", "ones", "tri",
-           "tril_indices", "triu_indices", "zeros"]
+__all__ = ["arange", "array", "asanyarray", "asarray", "ascontiguousarray", "blackman", "copy", "empty",
+           "eye", "from_dlpack", "full", "hamming", "hanning", "identity", "indices", "linspace", "logspace",
+           "meshgrid", "ones", "tri", "tril_indices", "triu_indices", "zeros"]
 
 Where = Context | None
 
@@ -51,7 +51,8 @@ def _plain(x: Any) -> Any:
     return x
 
 
-def array(object: Any, dtype: Any = None, copy: bool = True, ctx: Where = None, device: Where = None) -> ndarray:
+def array(object: Any, dtype: Any = None, copy: bool = True, ctx: Where = None,
+          device: Where = None) -> ndarray:
     """An array with a copy of `object`: nested lists, numbers, a NumPy or mx.np array.
 
     dtype None: that of an mx.np array or NumPy scalar; else float32, or what NumPy finds under
@@ -78,7 +79,8 @@ def array(object: Any, dtype: Any = None, copy: bool = True, ctx: Where = None, 
         return made(found.astype(_dtype(dtype)))
 
 
-def asarray(obj: Any, dtype: Any = None, ctx: Where = None, device: Where = None, copy: bool | None = None) -> ndarray:
+def asarray(obj: Any, dtype: Any = None, ctx: Where = None, device: Where = None,
+            copy: bool | None = None) -> ndarray:
     """`obj` itself when it is an array of `dtype`, else a new array."""
     if isinstance(obj, ndarray) and not copy and dtype in (None, obj.dtype):
         return obj
@@ -99,7 +101,8 @@ def _filled(shape: Any, value: Any, dtype: Any, order: str) -> ndarray:
     return NP._full(_shape(shape), value, _dtype(dtype).name)
 
 
-def zeros(shape: Any, dtype: Any = None, order: str = "C", ctx: Where = None, device: Where = None) -> ndarray:
+def zeros(shape: Any, dtype: Any = None, order: str = "C", ctx: Where = None,
+          device: Where = None) -> ndarray:
     """Zeros, float32 unless `dtype` says otherwise.
 
     >>> from tracer import np
@@ -114,12 +117,14 @@ def ones(shape: Any, dtype: Any = None, order: str = "C", ctx: Where = None, dev
     return _filled(shape, 1, dtype, order)
 
 
-def empty(shape: Any, dtype: Any = None, order: str = "C", ctx: Where = None, device: Where = None) -> ndarray:
+def empty(shape: Any, dtype: Any = None, order: str = "C", ctx: Where = None,
+          device: Where = None) -> ndarray:
     """An array whose elements are of no meaning: zeros here."""
     return _filled(shape, 0, dtype, order)
 
 
-def full(shape: Any, fill_value: Any, dtype: Any = None, order: str = "C", ctx: Where = None, device: Where = None,
+def full(shape: Any, fill_value: Any, dtype: Any = None, order: str = "C", ctx: Where = None,
+         device: Where = None,
          out: ndarray | None = None) -> ndarray:
     """An array filled with a number or with an array, broadcast.
 
@@ -164,12 +169,14 @@ def arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = None, ctx: 
     """
     start, step = _number(start, "arange"), _number(1 if step is None else step, "arange")
     start, stop = (0, start) if stop is None else (start, _number(stop, "arange"))
-    if dtype is None and default_float() == _np.float64 and all(isinstance(x, int) for x in (start, stop, step)):
+    if dtype is None and default_float() == _np.float64 and all(isinstance(x, int) for x in (start, stop,
+                                                                                             step)):
         dtype = "int64"
     return NP._arange(start, stop, step, _dtype(dtype).name)
 
 
-def linspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, retstep: bool = False, dtype: Any = None,
+def linspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, retstep: bool = False,
+             dtype: Any = None,
              axis: int = 0, ctx: Where = None, device: Where = None) -> Any:
     """`num` numbers from start to stop (`endpoint`: included); float32 unless `dtype` says otherwise."""
     if axis != 0 or any(isinstance(x, (list, _np.ndarray, Handle)) for x in (start, stop)):
@@ -179,14 +186,16 @@ def linspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, retste
     return (found, (stop - start) / max(num - 1 if endpoint else num, 1)) if retstep else found
 
 
-def logspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, base: float = 10.0, dtype: Any = None,
+def logspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, base: float = 10.0,
+             dtype: Any = None,
              axis: int = 0, ctx: Where = None, device: Where = None) -> ndarray:
     """`num` powers of `base`, from base ** start to base ** stop."""
     exponents = linspace(start, stop, num, endpoint, dtype="float64", axis=axis)
     return NP.power(float(base), exponents).astype(_dtype(dtype))
 
 
-def eye(N: int, M: int | None = None, k: int = 0, dtype: Any = None, ctx: Where = None, device: Where = None) -> ndarray:
+def eye(N: int, M: int | None = None, k: int = 0, dtype: Any = None, ctx: Where = None,
+        device: Where = None) -> ndarray:
     """Ones on the k-th diagonal of an N x M matrix (M None: N)."""
     return NP._eye(int(N), int(N if M is None else M), int(k), _dtype(dtype).name)
 
@@ -196,7 +205,8 @@ def identity(n: int, dtype: Any = None, ctx: Where = None, device: Where = None)
     return eye(n, dtype=dtype)
 
 
-def tri(N: int, M: int | None = None, k: int = 0, dtype: Any = None, ctx: Where = None, device: Where = None) -> ndarray:
+def tri(N: int, M: int | None = None, k: int = 0, dtype: Any = None, ctx: Where = None,
+        device: Where = None) -> ndarray:
     """Ones at and below the k-th diagonal of an N x M matrix (M None: N)."""
     return NP._tri(int(N), int(N if M is None else M), int(k), _dtype(dtype).name)
 

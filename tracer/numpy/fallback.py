@@ -1,6 +1,7 @@
 """What `mx.np` lacks and NumPy has: NumPy computes it on copies, and the answer becomes an mx.np array.
 
-Each use is counted with the user's line (`tracer.explain()` shows them): it is a sync point, and has no gradient.
+Each use is counted with the user's line (`tracer.explain()` shows them): it is a sync point, and has no
+gradient.
 """
 from __future__ import annotations
 
@@ -78,7 +79,8 @@ def function(name: str, original: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def attribute(name: str, module: ModuleType, ours: str) -> Any:
-    """What the module `ours` gives for a name that it lacks: NumPy's, its functions wrapped. AttributeError."""
+    """What the module `ours` gives for a name that it lacks: NumPy's, its functions wrapped.
+    AttributeError."""
     if not name.startswith("_"):
         found = getattr(module, name, None)
         if found is not None and not isinstance(found, ModuleType):

@@ -12,17 +12,18 @@ from tracer.ops.promotion import promote
 
 from .creation import array, made
 
-__all__ = ["allclose", "array_equal", "array_equiv", "argwhere", "atleast_1d", "atleast_2d", "atleast_3d", "average",
-           "bincount", "broadcast_arrays", "can_cast", "count_nonzero", "delete", "einsum", "flatnonzero", "insert", "isclose",
-           "may_share_memory", "nanprod", "nansum", "ndim", "nonzero", "pad", "percentile", "permute_dims", "quantile", "reshape",
-           "result_type", "shape", "shares_memory", "size", "transpose", "unique", "where"]
+__all__ = ["allclose", "argwhere", "array_equal", "array_equiv", "atleast_1d", "atleast_2d", "atleast_3d",
+           "average", "bincount", "broadcast_arrays", "can_cast", "count_nonzero", "delete", "einsum",
+           "flatnonzero", "insert", "isclose", "may_share_memory", "nanprod", "nansum", "ndim", "nonzero",
+           "pad", "percentile", "permute_dims", "quantile", "reshape", "result_type", "shape",
+           "shares_memory", "size", "transpose", "unique", "where"]
 
 
 def _array(x: Any) -> ndarray:
     return x if isinstance(x, ndarray) else array(x)
 
 
-# ---- movement ---------------------------------------------------------------------------------------------------
+# ---- movement --------------------------------------------------------------------------------
 
 def reshape(a: ndarray, newshape: Any, reverse: bool = False, order: str = "C") -> ndarray:
     """`a` under another shape of the same size (MXNetError otherwise); one -1 is inferred."""
@@ -39,7 +40,8 @@ def transpose(a: ndarray, axes: Any = None) -> ndarray:
 permute_dims = transpose
 
 
-def pad(x: ndarray, pad_width: Any = None, mode: str = "constant", constant_values: Any = 0, **kwargs: Any) -> ndarray:
+def pad(x: ndarray, pad_width: Any = None, mode: str = "constant", constant_values: Any = 0,
+        **kwargs: Any) -> ndarray:
     """`x` with elements put before and after along each axis.
 
     mode: "constant" (`constant_values`), "edge", "reflect", "symmetric", "wrap", "minimum" or "maximum".
@@ -76,7 +78,7 @@ def where(condition: Any, x: Any = None, y: Any = None) -> Any:
     return NP.where(condition, x, y)
 
 
-# ---- products and averages -------------------------------------------------------------------------------------
+# ---- products and averages -----------------------------------------------------------------------
 
 def einsum(subscripts: str, *operands: ndarray, out: ndarray | None = None, optimize: Any = False) -> ndarray:
     """Sums of products named by subscripts.
@@ -90,7 +92,8 @@ def einsum(subscripts: str, *operands: ndarray, out: ndarray | None = None, opti
     return NP._einsum(operands, subscripts, out=out)
 
 
-def average(a: ndarray, axis: Any = None, weights: Any = None, returned: bool = False, out: ndarray | None = None) -> Any:
+def average(a: ndarray, axis: Any = None, weights: Any = None, returned: bool = False,
+            out: ndarray | None = None) -> Any:
     """The mean over `axis`, weighted by `weights`; returned: and the sum of the weights."""
     return NP._average(a, weights, axis, bool(returned), out)
 
@@ -99,7 +102,8 @@ def quantile(a: ndarray, q: Any, axis: Any = None, out: ndarray | None = None, o
              interpolation: str = "linear", keepdims: bool = False) -> ndarray:
     """The quantile `q` (in [0, 1]; several along a new first axis) over `axis` (None: all)."""
     q = _np.asarray(q._read("numpy") if isinstance(q, NDArray) else q, float)
-    return NP._quantile(a, tuple(q.tolist()) if q.ndim else q.item(), axis, interpolation, bool(keepdims), out=out)
+    return NP._quantile(a, tuple(q.tolist()) if q.ndim else q.item(), axis, interpolation, bool(keepdims),
+                        out=out)
 
 
 def percentile(a: ndarray, q: Any, axis: Any = None, out: ndarray | None = None, overwrite_input: Any = None,
@@ -109,17 +113,19 @@ def percentile(a: ndarray, q: Any, axis: Any = None, out: ndarray | None = None,
     return quantile(a, q, axis, out, overwrite_input, interpolation, keepdims)
 
 
-def nansum(a: ndarray, axis: Any = None, dtype: Any = None, out: ndarray | None = None, keepdims: bool = False) -> ndarray:
+def nansum(a: ndarray, axis: Any = None, dtype: Any = None, out: ndarray | None = None,
+           keepdims: bool = False) -> ndarray:
     """The sum over `axis`, NaN counted as 0."""
     return NP.sum(NP.where(NP.isnan(a), 0, a), axis, dtype, out, keepdims)
 
 
-def nanprod(a: ndarray, axis: Any = None, dtype: Any = None, out: ndarray | None = None, keepdims: bool = False) -> ndarray:
+def nanprod(a: ndarray, axis: Any = None, dtype: Any = None, out: ndarray | None = None,
+            keepdims: bool = False) -> ndarray:
     """The product over `axis`, NaN counted as 1."""
     return NP.prod(NP.where(NP.isnan(a), 1, a), axis, dtype, out, keepdims)
 
 
-# ---- answers in Python: each reads its arrays --------------------------------------------------------------------
+# ---- answers in Python: each reads its arrays ----------------------------------------------------
 
 def array_equal(a1: Any, a2: Any, equal_nan: bool = False) -> bool:
     """Whether two arrays have one shape and equal elements."""
@@ -201,7 +207,7 @@ def can_cast(from_: Any, to: Any, casting: Any = "safe") -> bool:
     return _np.can_cast(_dtypes([from_])[0], to, casting)
 
 
-# ---- results whose shape is known only when the values are ------------------------------------------------------
+# ---- results whose shape is known only when the values are ---------------------------------------
 
 def nonzero(a: Any) -> tuple[ndarray, ...]:
     """The indices of the elements that are not zero, an int64 array an axis."""
@@ -221,7 +227,8 @@ def flatnonzero(a: Any) -> ndarray:
 def unique(ar: Any, return_index: bool = False, return_inverse: bool = False, return_counts: bool = False,
            axis: int | None = None) -> Any:
     """The different elements in order; also where each was first, which is where, and how many there are."""
-    found: Any = _np.unique(_array(ar)._read("shape"), return_index, return_inverse,  # type: ignore[call-overload]
+    found: Any = _np.unique(_array(ar)._read("shape"), return_index, return_inverse,
+                             # type: ignore[call-overload]
                             return_counts, axis)
     return tuple(made(_np.reshape(x, -1) if i and axis is None else x) for i, x in enumerate(found)) \
         if isinstance(found, tuple) else made(found)
@@ -231,7 +238,8 @@ def bincount(x: ndarray, weights: Any = None, minlength: int = 0) -> ndarray:
     """How often each number from 0 occurs, in the dtype of `x`; with `weights`, their sums in theirs."""
     if x._value.aval.dtype.kind == "f":
         raise MXNetError("bincount: Input data should be int type")
-    counts = _np.bincount(x._read("shape"), None if weights is None else _array(weights)._read("numpy"), minlength)
+    counts = _np.bincount(x._read("shape"), None if weights is None else _array(weights)._read("numpy"),
+                          minlength)
     return made(counts.astype(x.dtype if weights is None else _array(weights).dtype))
 
 

@@ -13,9 +13,9 @@ from tracer.random_state import STREAMS, deliver, has_gradient, parameter, seed,
 
 from .creation import array, made
 
-__all__ = ["beta", "chisquare", "choice", "exponential", "f", "gamma", "gumbel", "laplace", "logistic", "lognormal",
-           "multinomial", "multivariate_normal", "normal", "pareto", "permutation", "power", "rand", "randint",
-           "randn", "rayleigh", "seed", "shuffle", "uniform", "weibull"]
+__all__ = ["beta", "chisquare", "choice", "exponential", "f", "gamma", "gumbel", "laplace", "logistic",
+           "lognormal", "multinomial", "multivariate_normal", "normal", "pareto", "permutation", "power",
+           "rand", "randint", "randn", "rayleigh", "seed", "shuffle", "uniform", "weibull"]
 
 
 def _float(dtype: Any) -> _np.dtype:
@@ -78,7 +78,8 @@ def lognormal(mean: Any = 0.0, sigma: Any = 1.0, size: Any = None, dtype: Any = 
 
 def randint(low: int, high: int | None = None, size: Any = None, dtype: Any = None, ctx: Any = None,
             device: Any = None, out: ndarray | None = None) -> ndarray:
-    """Integers in [low, high), or in [0, low) for one bound; int64 by default. MXNetError for an empty range."""
+    """Integers in [low, high), or in [0, low) for one bound; int64 by default. MXNetError for an empty
+    range."""
     low, high = (0, low) if high is None else (low, high)
     kind = _np.dtype("int64" if dtype is None else dtype)
     return deliver(ndarray, STREAMS.par_randint(int(low), int(high), shape_of(size, ()), kind), out)
@@ -86,7 +87,8 @@ def randint(low: int, high: int | None = None, size: Any = None, dtype: Any = No
 
 def choice(a: Any, size: Any = None, replace: bool = True, p: Any = None, ctx: Any = None, device: Any = None,
            out: ndarray | None = None) -> ndarray:
-    """Elements of `a` (a number n: of 0 … n-1, int64), drawn with or without replacement, with weights `p`."""
+    """Elements of `a` (a number n: of 0 … n-1, int64), drawn with or without replacement, with weights
+    `p`."""
     population = None if isinstance(a, (int, _np.integer)) else a if isinstance(a, ndarray) else array(a)
     n = int(a) if population is None else population.shape[0]
     weights = None if p is None else _np.asarray(parameter(p), _np.float32)
@@ -114,20 +116,24 @@ def permutation(x: Any) -> ndarray:
 
 
 def multinomial(n: int, pvals: Any, size: Any = None, **kwargs: Any) -> ndarray:
-    """How often each of len(pvals) outcomes came in `n` trials; int64. ValueError for weights that exceed 1."""
+    """How often each of len(pvals) outcomes came in `n` trials; int64. ValueError for weights that exceed
+    1."""
     weights = parameter(pvals) if isinstance(pvals, (ndarray, _np.ndarray)) else list(pvals)
     return deliver(ndarray, STREAMS.single_multinomial(int(n), weights, shape_of(size, ())))
 
 
-def multivariate_normal(mean: Any, cov: Any, size: Any = None, check_valid: Any = None, tol: Any = None) -> ndarray:
+def multivariate_normal(mean: Any, cov: Any, size: Any = None, check_valid: Any = None,
+                        tol: Any = None) -> ndarray:
     """Normal vectors with mean `mean` (n,) and covariance `cov` (n, n)."""
     if check_valid is not None or tol is not None:
         raise NotImplementedError("multivariate_normal(check_valid, tol)")
     shape = shape_of(size, ())
-    return made(STREAMS.single_multivariate_normal(_np.asarray(parameter(mean)), _np.asarray(parameter(cov)), shape))
+    return made(STREAMS.single_multivariate_normal(_np.asarray(parameter(mean)), _np.asarray(parameter(cov)),
+    shape))
 
 
-def gamma(shape: Any, scale: Any = 1.0, size: Any = None, dtype: Any = None, ctx: Any = None, device: Any = None,
+def gamma(shape: Any, scale: Any = 1.0, size: Any = None, dtype: Any = None, ctx: Any = None, device: Any =
+None,
           out: ndarray | None = None) -> ndarray:
     """Gamma with `shape` and `scale`, which must be positive (ValueError)."""
     return _drawn(STREAMS.single_gamma, (shape, scale), size, _float(dtype), out)
@@ -169,7 +175,8 @@ def _scaled_family(name: str, word: str) -> Callable[..., ndarray]:
                out: ndarray | None = None) -> ndarray:
         return _drawn(method, (scale,), size, _float(None), out)
 
-    def shaped(a: Any, size: Any = None, ctx: Any = None, device: Any = None, out: ndarray | None = None) -> ndarray:
+    def shaped(a: Any, size: Any = None, ctx: Any = None, device: Any = None,
+               out: ndarray | None = None) -> ndarray:
         return _drawn(method, (a,), size, _float(None), out)
 
     made_ = family if word == "scale" else shaped

@@ -16,5 +16,6 @@ Device = Context
 current_device = current_context
 seed = random.seed
 
-__all__ = ["Context", "Device", "cpu", "cpu_pinned", "current_context", "current_device", "gpu", "num_gpus", "random",
+__all__ = ["Context", "Device", "cpu", "cpu_pinned", "current_context", "current_device", "gpu", "num_gpus",
+           "random",
            "seed"]

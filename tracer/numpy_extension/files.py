@@ -36,7 +36,7 @@ def savez(file: str, *args: Any, **kwds: Any) -> None:
     """Write arrays to an .npz file under their keywords, or as arr_0, arr_1 and so on."""
     names = {f"arr_{i}": x for i, x in enumerate(args)}
     if names.keys() & kwds.keys():
-        raise ValueError(f"cannot use {', '.join(names.keys() & kwds.keys())} as a keyword besides unnamed arrays")
+        raise ValueError(f"keywords that name unnamed arrays: {', '.join(names.keys() & kwds.keys())}")
     with open(file, "wb") as stream:
         _np.savez(stream, **{k: _values(v) for k, v in {**names, **kwds}.items()})
 

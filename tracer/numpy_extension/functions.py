@@ -14,7 +14,8 @@ from tracer.random_state import STREAMS
 from tracer.record import constant, wrap
 from tracer.trace import STATE
 
-__all__ = ["constraint_check", "dropout", "from_dlpack", "from_numpy", "log_softmax", "nonzero", "shape_array", "to_dlpack_for_read", "to_dlpack_for_write", "waitall"]
+__all__ = ["constraint_check", "dropout", "from_dlpack", "from_numpy", "log_softmax", "nonzero",
+           "shape_array", "to_dlpack_for_read", "to_dlpack_for_write", "waitall"]
 
 _NPX = functions_of("npx", ndarray)
 
@@ -29,7 +30,8 @@ def dropout(data: ndarray, p: float = 0.5, mode: str = "training", axes: Any = N
             **kwargs: Any) -> ndarray:
     """Zero each element with probability `p` and scale the others by 1 / (1 - p).
 
-    In training only, unless `mode` is "always". axes: one decision for all along these. MXNetError for p outside [0, 1].
+    In training only, unless `mode` is "always". axes: one decision for all along these. MXNetError for p
+    outside [0, 1].
     """
     if not 0 <= p <= 1:
         raise MXNetError(f"dropout: p = {p} is not in [0, 1]")

@@ -12,9 +12,9 @@ import numpy as _np
 from tracer.ops.promotion import default_float, set_default_float
 from tracer.record import MEMO
 
-__all__ = ["is_np_array", "is_np_default_dtype", "is_np_shape", "np_array", "np_default_dtype", "np_shape", "reset_np",
-           "set_np", "set_np_default_dtype", "set_np_shape", "use_np", "use_np_array", "use_np_default_dtype",
-           "use_np_shape"]
+__all__ = ["is_np_array", "is_np_default_dtype", "is_np_shape", "np_array", "np_default_dtype", "np_shape",
+           "reset_np", "set_np", "set_np_default_dtype", "set_np_shape", "use_np", "use_np_array",
+           "use_np_default_dtype", "use_np_shape"]
 
 
 class _Mode(threading.local):

@@ -14,7 +14,8 @@ __all__ = ["bernoulli", "categorical", "normal_n", "seed", "uniform_n"]
 
 def bernoulli(prob: Any = None, logit: Any = None, size: Any = None, dtype: Any = None, ctx: Any = None,
               device: Any = None, out: ndarray | None = None) -> ndarray:
-    """1 with probability `prob`, or with that of the log-odds `logit`; else 0. ValueError unless one is given."""
+    """1 with probability `prob`, or with that of the log-odds `logit`; else 0. ValueError unless one is
+    given."""
     if (prob is None) == (logit is None):
         raise ValueError("Either `prob` or `logit` must be specified, but not both.")
     p, odds = (None if x is None else parameter(x, "bernoulli") for x in (prob, logit))
@@ -32,7 +33,7 @@ def _batched(name: str, first: str, second: str) -> Any:
         return family(*args, **{{first: "a", second: "b"}.get(k, k): v for k, v in kwargs.items()})
 
     keywords.__name__ = keywords.__qualname__ = f"{name}_n"
-    keywords.__doc__ = f"`np.random.{name}({first}, {second})`, `batch_shape` values for each of the parameters."
+    keywords.__doc__ = f"`np.random.{name}({first}, {second})`, `batch_shape` values each."
     return keywords
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 import math
 
 from .arithmetic import add, like, mul
+from .creation import tril, triu
 from .errors import MXNetError
+from .factorizations import cholesky, det, eigh, inv, slogdet, solve, transposed
+from .joining import concatenate, part
 from .linalg import product
 from .movement import reshape
 from .nd_reductions import left
 from .node import Node
-from .np_movement import diagonal
+from .np_movement import diag, diagonal
 from .public import Nodes, public
 from .reductions import reduce_sum
 from .unary import log
@@ -100,3 +103,75 @@ def khatri_rao(args: Nodes) -> Node:
         wide = mul(reshape(out, (out.shape[0], 1, out.shape[1])), reshape(x, (1, *x.shape)))
         out = reshape(wide, (out.shape[0] * x.shape[0], out.shape[1]))
     return out
+
+
+# ---- factorizations ----------------------------------------------------------------------------------------
+
+def potrf(A: Node) -> Node:
+    """The lower Cholesky factor of symmetric positive definite matrices; MXNetError, when read, for
+    others."""
+    return cholesky(A)
+
+
+def potri(A: Node) -> Node:
+    """The inverse of L L^T, from the lower factor L."""
+    inverse = inv(A)
+    return product(inverse, inverse, True, False)
+
+
+def _triangle(A: Node, lower: bool) -> Node:
+    return tril(A) if lower else triu(A)
+
+
+def trmm(A: Node, B: Node, transpose=False, rightside=False, lower=True, alpha=1.0) -> Node:
+    """alpha * op(A) B, or alpha * B op(A) (rightside), with A triangular."""
+    a = _triangle(A, lower)
+    out = product(B, a, False, bool(transpose)) if rightside else product(a, B, bool(transpose), False)
+    return out if alpha == 1 else mul(out, like(out, alpha))
+
+
+def trsm(A: Node, B: Node, transpose=False, rightside=False, lower=True, alpha=1.0) -> Node:
+    """The X of op(A) X = alpha * B, or of X op(A) = alpha * B (rightside), with A triangular."""
+    a = _triangle(A, lower)
+    b = B if alpha == 1 else mul(B, like(B, alpha))
+    if rightside:
+        return transposed(solve(a if transpose else transposed(a), transposed(b)))
+    return solve(transposed(a) if transpose else a, b)
+
+
+def nd_det(A: Node) -> Node:
+    """The determinants of the matrices in the last two axes."""
+    out = det(A)
+    return out if out.ndim else reshape(out, (1,))
+
+
+def nd_slogdet(A: Node) -> list[Node]:
+    """The signs and the logarithms of the determinants."""
+    return [x if x.ndim else reshape(x, (1,)) for x in slogdet(A)]
+
+
+def nd_inverse(A: Node) -> Node:
+    """The inverse matrices."""
+    return inv(A)
+
+
+def syevd(A: Node) -> list[Node]:
+    """The eigenvectors of symmetric matrices, as rows, and the eigenvalues in ascending order."""
+    values, vectors = eigh(A)
+    return [transposed(vectors), values]
+
+
+def makediag(A: Node, offset=0) -> Node:
+    """The matrices with the vectors in the last axis as their diagonals."""
+    if A.ndim == 1:
+        return diag(A, offset)
+    flat = reshape(A, (math.prod(A.shape[:-1]), A.shape[-1]))
+    parts = [diag(reshape(part(flat, 0, i, 1), (flat.shape[1],)), offset) for i in range(flat.shape[0])]
+    n = parts[0].shape[0]
+    return reshape(concatenate(parts, 0), (*A.shape[:-1], n, n))
+
+
+for _name, _build in [("potrf", potrf), ("potri", potri), ("trmm", trmm), ("trsm", trsm), ("det", nd_det),
+                      ("slogdet", nd_slogdet), ("inverse", nd_inverse), ("syevd", syevd),
+                      ("makediag", makediag)]:
+    public(f"nd.linalg_{_name}", f"nd.linalg.{_name}")(_build)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .arithmetic import cast, div, like, mul, neg, not_equal, sub
+from .arithmetic import cast, div, greater, like, mul, neg, not_equal, sub, where
 from .aval import Aval
 from .errors import MXNetError
 from .families import interval
@@ -24,16 +24,16 @@ from .normalizing import (
     softmax,
     softmax_of,
 )
+from .np_movement import repeat
 from .op import ELEMENTWISE, Op, declare
 from .picking import one_hot
 from .public import Optional, public
 from .reductions import reduce_sum
-from .rounding import sign_of
 from .unary import sigmoid
 
 for _name, _build in [
     ("smooth_l1", smooth_l1), ("contrib.arange_like", arange_like), ("InstanceNorm", instance_norm),
-    ("GroupNorm", group_norm), ("L2Normalization", l2_normalization), ("LayerNorm", layer_norm),
+    ("L2Normalization", l2_normalization), ("LayerNorm", layer_norm),
     ("LeakyReLU", leaky_relu),
 ]:
     public(f"nd.{_name}")(_build)
@@ -52,6 +52,15 @@ def nd_fully_connected(data: Node, weight: Node, bias: Optional = None, num_hidd
 def nd_activation(data: Node, act_type) -> Node:
     """"relu", "sigmoid", "tanh", "softrelu" (log(1 + exp(x))) or "softsign", elementwise."""
     return activation(data, act_type)
+
+
+@public("nd.GroupNorm")
+def nd_group_norm(data: Node, gamma: Node, beta: Node, num_groups=1, eps=1e-5, output_mean_var=False) -> Node:
+    """The data normalized over groups of channels, times `gamma` plus `beta` of each group (or channel)."""
+    channels = data.shape[1]
+    if gamma.shape == (num_groups,) and num_groups != channels:
+        gamma, beta = (repeat(x, channels // num_groups) for x in (gamma, beta))
+    return group_norm(data, gamma, beta, num_groups, eps, output_mean_var)
 
 
 # ---- softmax -----------------------------------------------------------------------------------------------
@@ -142,6 +151,8 @@ def softmax_output(data: Node, label: Node, grad_scale=1.0, ignore_label=-1.0, m
         column = tuple(1 if i == axis else d for i, d in enumerate(data.shape))
         gradient = mul(gradient, reshape(kept, column))
         count = reduce_sum(kept, axes_of(None, kept.ndim))
+    if multi_output and normalization != "valid":
+        gradient = div(gradient, like(gradient, math.prod(data.shape[2:])))
     if normalization == "batch":
         gradient = div(gradient, like(gradient, shape[0]))
     elif normalization == "valid":
@@ -168,9 +179,15 @@ def _same(x: Node) -> Node:
     return x
 
 
+def _direction(x: Node) -> Node:
+    """1 where positive, else -1: MXNet's slope of the absolute distance, at 0 too."""
+    return where(greater(x, like(x, 0)), like(x, 1), like(x, -1))
+
+
 _regression("LinearRegressionOutput", _same, _same, "`data`, whose gradient is that of half its squared "
             "distance.")
-_regression("MAERegressionOutput", _same, sign_of, "`data`, whose gradient is that of its absolute distance.")
+_regression("MAERegressionOutput", _same, _direction, "`data`, whose gradient is that of its absolute "
+            "distance.")
 _regression("LogisticRegressionOutput", sigmoid, _same, "sigmoid(data), whose gradient is the cross "
             "entropy's.")
 

@@ -71,8 +71,10 @@ def norm(data: Node, ord=2, axis=None, out_dtype=None, keepdims=False) -> Node:
     return out if out_dtype is None else cast(out, out_dtype)
 
 
-def _position(name: str, find: Callable[[Node, int], Node]) -> None:
+def _position(name: str, find: Callable[[Node, int], Node], nan_as: float) -> None:
     def build(data: Node, axis=None, keepdims=False) -> Node:
+        if data.dtype.kind == "f":  # 1.9.1 stops at NaN, which the primitives of 2.0 pass over
+            data = where(isnan(data), like(data, nan_as), data)
         if axis is None:
             return left(cast(find(reshape(data, (data.size,)), 0), FLOAT32), data.shape,
                         tuple(range(data.ndim)), keepdims)
@@ -83,8 +85,8 @@ def _position(name: str, find: Callable[[Node, int], Node]) -> None:
     public(f"nd.{name}", f"nd.NDArray.{name}")(build)
 
 
-_position("argmax", argmax)
-_position("argmin", argmin)
+_position("argmax", argmax, math.inf)
+_position("argmin", argmin, -math.inf)
 
 
 @public("nd.argmax_channel", "nd.NDArray.argmax_channel")

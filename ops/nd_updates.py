@@ -1,6 +1,7 @@
 """The optimizers' steps as functions of `mx.nd`: each gives the new weight, then the new states.
 
-tracer/ndarray/updates.py writes the states back, as MXNet does. All numbers but the clipping bound are run-time
+tracer/ndarray/updates.py writes the states back, as MXNet does. All numbers but the clipping bound are
+run-time
 inputs: a schedule of learning rates makes no new program.
 """
 from __future__ import annotations
@@ -28,7 +29,8 @@ def _scaled(weight: Node, grad: Node, rescale_grad: Node, clip_gradient: float |
 
 def _decayed(weight: Node, grad: Node, wd: Node, rescale_grad: Node, clip_gradient: float | None) -> Node:
     """The gradient scaled, with weight decay, then clipped: the order of adam and rmsprop."""
-    return _clipped(add(mul(grad, _number(rescale_grad, weight)), mul(weight, _number(wd, weight))), clip_gradient)
+    return _clipped(add(mul(grad, _number(rescale_grad, weight)), mul(weight, _number(wd, weight))),
+                    clip_gradient)
 
 
 def _rest(x: Node) -> Node:
@@ -41,7 +43,8 @@ def _mixed(old: Node, new: Node, keep: Node) -> Node:
 
 
 @public("nd._sgd_update")
-def sgd(weight: Node, grad: Node, lr: Operand, wd: Operand, rescale_grad: Operand, clip_gradient) -> list[Node]:
+def sgd(weight: Node, grad: Node, lr: Operand, wd: Operand, rescale_grad: Operand,
+        clip_gradient) -> list[Node]:
     """weight - lr * (gradient + wd * weight)."""
     g = add(_scaled(weight, grad, rescale_grad, clip_gradient), mul(weight, _number(wd, weight)))
     return [sub(weight, mul(g, _number(lr, weight)))]
@@ -114,7 +117,8 @@ def ftrl(weight: Node, grad: Node, z: Node, n: Node, lr: Operand, lamda1: Operan
 
 
 @public("nd._signsgd_update")
-def signsgd(weight: Node, grad: Node, lr: Operand, wd: Operand, rescale_grad: Operand, clip_gradient) -> list[Node]:
+def signsgd(weight: Node, grad: Node, lr: Operand, wd: Operand, rescale_grad: Operand,
+            clip_gradient) -> list[Node]:
     """(1 - lr * wd) * weight - lr * sign(gradient)."""
     lr = _number(lr, weight)
     kept = mul(weight, _rest(mul(lr, _number(wd, weight))))
@@ -122,7 +126,8 @@ def signsgd(weight: Node, grad: Node, lr: Operand, wd: Operand, rescale_grad: Op
 
 
 @public("nd._signum_update")
-def signum(weight: Node, grad: Node, mom: Node, lr: Operand, momentum: Operand, wd: Operand, rescale_grad: Operand,
+def signum(weight: Node, grad: Node, mom: Node, lr: Operand, momentum: Operand, wd: Operand,
+           rescale_grad: Operand,
            wd_lh: Operand, clip_gradient) -> list[Node]:
     """(1 - lr * wd_lh) * weight + lr * sign(mom), with mom a running mean of the gradient's opposite."""
     g = add(_scaled(weight, grad, rescale_grad, clip_gradient), mul(weight, _number(wd, weight)))

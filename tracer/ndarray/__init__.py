@@ -28,9 +28,9 @@ from .functions import Dropout, histogram, onehot_encode
 from .updates import *  # noqa: F403
 
 __all__ = ["Dropout", "NDArray", "arange", "array", "concatenate", "contrib", "empty", "eye", "from_dlpack",
-           "from_numpy", "full", "functions", "histogram", "linalg", "linspace", "load", "load_frombuffer", "methods",
-           "onehot_encode", "ones", "op", "random", "save", "sparse", "to_dlpack_for_read", "to_dlpack_for_write",
-           "updates", "waitall", "zeros", *updates.__all__]
+           "from_numpy", "full", "functions", "histogram", "linalg", "linspace", "load", "load_frombuffer",
+           "methods", "onehot_encode", "ones", "op", "random", "save", "sparse", "to_dlpack_for_read",
+           "to_dlpack_for_write", "updates", "waitall", "zeros", *updates.__all__]
 
 fill(sys.modules[__name__], "nd", NDArray)
 

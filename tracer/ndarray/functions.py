@@ -18,7 +18,8 @@ __all__ = ["Dropout", "histogram", "onehot_encode"]
 
 def Dropout(data: NDArray, p: float = 0.5, mode: str = "training", axes: Sequence[int] = (),
             cudnn_off: bool = False, out: NDArray | None = None) -> NDArray:
-    """Each element zeroed with probability `p`, the others scaled by 1 / (1 - p); in training, or mode "always".
+    """Each element zeroed with probability `p`, the others scaled by 1 / (1 - p); in training, or mode
+    "always".
 
     axes: one decision for all elements along these. MXNetError for p outside [0, 1].
     """
@@ -60,14 +61,15 @@ def histogram(a: NDArray, bins: Any = 10, range: Any = None) -> list[NDArray]:
     return [wrap(NDArray, constant(counts.astype(np.int64))), wrap(NDArray, constant(found.astype(a.dtype)))]
 
 
-# ---- control flow: as these are imperative arrays, Python's own -------------------------------------------------
+# ---- control flow: as these are imperative arrays, Python's own --------------------------------------------
 
 def _listed(x: Any) -> list[Any]:
     return list(x) if isinstance(x, (list, tuple)) else [x]
 
 
 def foreach(body: Callable, data: Any, init_states: Any) -> tuple[Any, Any]:
-    """`body(slice, states) -> (output, states)` over the first axis of `data`: the outputs stacked, the last states."""
+    """`body(slice, states) -> (output, states)` over the first axis of `data`: the outputs stacked, the last
+    states."""
     steps = data[0].shape[0] if isinstance(data, (list, tuple)) else data.shape[0]
     states, collected, single = init_states, [], True
     for i in range(steps):
@@ -75,12 +77,15 @@ def foreach(body: Callable, data: Any, init_states: Any) -> tuple[Any, Any]:
         output, states = body(part, states)
         single = not isinstance(output, (list, tuple))
         collected.append(_listed(output))
-    stacked = [invoke(internal("nd.stack"), NDArray, tuple(each), (0, None)) for each in zip(*collected, strict=True)]
+    stacked = [invoke(internal("nd.stack"), NDArray, tuple(each), (0, None)) for each in zip(*collected,
+                                                                                             strict=True)]
     return (stacked[0] if single else stacked), states
 
 
-def while_loop(cond: Callable, func: Callable, loop_vars: Any, max_iterations: int | None = None) -> tuple[Any, Any]:
-    """`func(*vars) -> (output, vars)` while `cond(*vars)`: outputs stacked and padded with zeros, and the last vars."""
+def while_loop(cond: Callable, func: Callable, loop_vars: Any,
+               max_iterations: int | None = None) -> tuple[Any, Any]:
+    """`func(*vars) -> (output, vars)` while `cond(*vars)`: outputs stacked and padded with zeros, and the
+    last vars."""
     if max_iterations is None:
         raise ValueError("max_iterations should be specified")
     values, collected, single = _listed(loop_vars), [], True

@@ -127,4 +127,5 @@ for _name in OPERATORS:
     # Python asks the subclass first: nd + np is np's __radd__.
     setattr(ndarray, f"__r{_name}__", _checked(getattr(ndarray, f"__r{_name}__")))
 for _name in COMPARISONS:
-    setattr(NDArray, f"__{_name}__", _checked(getattr(NDArray, f"__{_name}__")))
+    for _cls in (NDArray, ndarray):
+        setattr(_cls, f"__{_name}__", _checked(getattr(_cls, f"__{_name}__")))

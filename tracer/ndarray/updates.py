@@ -1,15 +1,13 @@
 """`mx.nd`'s optimizer steps: they give the new weight (into `out`) and write the states back."""
 from __future__ import annotations
 
-from typing import Any
-
 from tracer.arrays import NDArray
 from tracer.namespaces import assign
 from tracer.record import invoke
 from tracer.views import internal
 
-__all__ = ["adam_update", "ftrl_update", "nag_mom_update", "rmsprop_update", "rmspropalex_update", "sgd_mom_update",
-           "sgd_update", "signsgd_update", "signum_update"]
+__all__ = ["adam_update", "ftrl_update", "nag_mom_update", "rmsprop_update", "rmspropalex_update",
+           "sgd_mom_update", "sgd_update", "signsgd_update", "signum_update"]
 
 
 def _step(name: str, weight: NDArray, grad: NDArray, states: tuple[NDArray, ...], numbers: tuple[float, ...],
@@ -30,27 +28,31 @@ def sgd_mom_update(weight: NDArray, grad: NDArray, mom: NDArray, lr: float, mome
                    wd: float = 0.0, rescale_grad: float = 1.0, clip_gradient: float = -1.0,
                    lazy_update: bool = True, out: NDArray | None = None) -> NDArray:
     """mom = momentum * mom - lr * (gradient + wd * weight); weight + mom."""
-    return _step("sgd_mom_update", weight, grad, (mom,), (lr, momentum, wd, rescale_grad), (clip_gradient,), out)
+    return _step("sgd_mom_update", weight, grad, (mom,), (lr, momentum, wd, rescale_grad), (clip_gradient,),
+                 out)
 
 
 def nag_mom_update(weight: NDArray, grad: NDArray, mom: NDArray, lr: float, momentum: float = 0.0,
                    wd: float = 0.0, rescale_grad: float = 1.0, clip_gradient: float = -1.0,
                    out: NDArray | None = None) -> NDArray:
     """Nesterov's accelerated gradient."""
-    return _step("nag_mom_update", weight, grad, (mom,), (lr, momentum, wd, rescale_grad), (clip_gradient,), out)
+    return _step("nag_mom_update", weight, grad, (mom,), (lr, momentum, wd, rescale_grad), (clip_gradient,),
+                 out)
 
 
 def adam_update(weight: NDArray, grad: NDArray, mean: NDArray, var: NDArray, lr: float, beta1: float = 0.9,
                 beta2: float = 0.999, epsilon: float = 1e-8, wd: float = 0.0, rescale_grad: float = 1.0,
                 clip_gradient: float = -1.0, lazy_update: bool = True, out: NDArray | None = None) -> NDArray:
-    """weight - lr * mean / (sqrt(var) + epsilon); the caller corrects `lr` for the bias of the first steps."""
+    """weight - lr * mean / (sqrt(var) + epsilon); the caller corrects `lr` for the bias of the first
+    steps."""
     return _step("adam_update", weight, grad, (mean, var), (lr, beta1, beta2, epsilon, wd, rescale_grad),
                  (clip_gradient,), out)
 
 
 def rmsprop_update(weight: NDArray, grad: NDArray, n: NDArray, lr: float, gamma1: float = 0.95,
                    epsilon: float = 1e-8, wd: float = 0.0, rescale_grad: float = 1.0,
-                   clip_gradient: float = -1.0, clip_weights: float = -1.0, out: NDArray | None = None) -> NDArray:
+                   clip_gradient: float = -1.0, clip_weights: float = -1.0,
+                   out: NDArray | None = None) -> NDArray:
     """weight - lr * gradient / sqrt(n + epsilon)."""
     return _step("rmsprop_update", weight, grad, (n,), (lr, gamma1, epsilon, wd, rescale_grad),
                  (clip_gradient, clip_weights), out)
@@ -61,15 +63,16 @@ def rmspropalex_update(weight: NDArray, grad: NDArray, n: NDArray, g: NDArray, d
                        rescale_grad: float = 1.0, clip_gradient: float = -1.0, clip_weights: float = -1.0,
                        out: NDArray | None = None) -> NDArray:
     """rmsprop, centred and with momentum."""
-    return _step("rmspropalex_update", weight, grad, (n, g, delta), (lr, gamma1, gamma2, epsilon, wd, rescale_grad),
-                 (clip_gradient, clip_weights), out)
+    return _step("rmspropalex_update", weight, grad, (n, g, delta),
+                 (lr, gamma1, gamma2, epsilon, wd, rescale_grad), (clip_gradient, clip_weights), out)
 
 
 def ftrl_update(weight: NDArray, grad: NDArray, z: NDArray, n: NDArray, lr: float, lamda1: float = 0.01,
                 beta: float = 1.0, wd: float = 0.0, rescale_grad: float = 1.0, clip_gradient: float = -1.0,
                 out: NDArray | None = None) -> NDArray:
     """Follow the regularized leader."""
-    return _step("ftrl_update", weight, grad, (z, n), (lr, lamda1, beta, wd, rescale_grad), (clip_gradient,), out)
+    return _step("ftrl_update", weight, grad, (z, n), (lr, lamda1, beta, wd, rescale_grad), (clip_gradient,),
+                 out)
 
 
 def signsgd_update(weight: NDArray, grad: NDArray, lr: float, wd: float = 0.0, rescale_grad: float = 1.0,
@@ -78,9 +81,10 @@ def signsgd_update(weight: NDArray, grad: NDArray, lr: float, wd: float = 0.0, r
     return _step("signsgd_update", weight, grad, (), (lr, wd, rescale_grad), (clip_gradient,), out)
 
 
-def signum_update(weight: NDArray, grad: NDArray, mom: NDArray, lr: float, momentum: float = 0.0, wd: float = 0.0,
-                  rescale_grad: float = 1.0, clip_gradient: float = -1.0, wd_lh: float = 0.0,
+def signum_update(weight: NDArray, grad: NDArray, mom: NDArray, lr: float, momentum: float = 0.0,
+                  wd: float = 0.0, rescale_grad: float = 1.0, clip_gradient: float = -1.0, wd_lh: float = 0.0,
                   out: NDArray | None = None) -> NDArray:
     """The sign of a momentum as the step."""
-    return _step("signum_update", weight, grad, (mom,), (lr, momentum, wd, rescale_grad, wd_lh), (clip_gradient,),
+    return _step("signum_update", weight, grad, (mom,), (lr, momentum, wd, rescale_grad, wd_lh),
+                 (clip_gradient,),
                  out)

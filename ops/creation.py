@@ -98,7 +98,7 @@ def _linspace(start, stop, num, endpoint, dtype) -> Node:
 def band(shape: Shape, low: int | None, high: int | None) -> Node:
     """Bools, true where low <= column - row <= high (None: no bound), over the last two axes of `shape`."""
     rows, columns = counts(shape[-2], 2, 0), counts(shape[-1], 2, 1)
-    inside = const(True, bool)
+    inside = const(True, "bool")
     if low is not None:
         inside = greater_equal(columns, add(rows, const(low, "int64")))
     if high is not None:

@@ -12,7 +12,7 @@ from .node import Node, stop
 from .np_linalg import norm, vector_norm
 from .promotion import floating
 from .public import Nodes, Optional, public
-from .rounding import rint
+from .rounding import rint, sign_of
 from .shapes import normalize_axis
 from .special import elu, gelu, gelu_tanh, softplus, softsign
 from .unary import absolute, relu, sigmoid, square, tanh
@@ -135,7 +135,7 @@ def arange_like(data: Node, start=0.0, step=1.0, repeat=1, ctx=None, axis=None) 
     return reshape(line, shape)
 
 
-@public("npx.reshape_like")
+@public("npx.reshape_like", "np.ndarray.reshape_like")
 def reshape_like(lhs: Node, rhs: Node, lhs_begin=None, lhs_end=None, rhs_begin=None, rhs_end=None) -> Node:
     """`lhs` with its axes from lhs_begin to lhs_end replaced by those of `rhs` from rhs_begin to rhs_end."""
     def bounds(begin: int | None, end: int | None, rank: int) -> slice:
@@ -148,7 +148,7 @@ def reshape_like(lhs: Node, rhs: Node, lhs_begin=None, lhs_end=None, rhs_begin=N
     return reshape(lhs, shape)
 
 
-@public("npx.broadcast_like")
+@public("npx.broadcast_like", "np.ndarray.broadcast_like")
 def broadcast_like(lhs: Node, rhs: Node, lhs_axes=None, rhs_axes=None) -> Node:
     """`lhs` broadcast to the shape of `rhs`, or its `lhs_axes` to the sizes of `rhs_axes`."""
     if lhs_axes is None or rhs_axes is None:
@@ -159,7 +159,7 @@ def broadcast_like(lhs: Node, rhs: Node, lhs_axes=None, rhs_axes=None) -> Node:
     return broadcast_to(lhs, tuple(shape))
 
 
-@public("npx.slice")
+@public("npx.slice", "np.ndarray.slice")
 def npx_slice(data: Node, begin, end, step=None) -> Node:
     """data[begin:end:step], a number or None an axis; axes not named are whole."""
     step = step or (None,) * len(begin)
@@ -196,6 +196,22 @@ def stop_gradient(data: Node) -> Node:
 def round_ste(data: Node) -> Node:
     """The elements rounded; the derivative is that of the identity."""
     return add(data, stop(sub(rint(data), data)))
+
+
+@public("npx.sign_ste")
+def sign_ste(data: Node) -> Node:
+    """The sign of the elements; the derivative is that of the identity."""
+    return add(data, stop(sub(sign_of(data), data)))
+
+
+@public("npx.slice_like")
+def slice_like(data: Node, shape_like: Node, axes=None) -> Node:
+    """The leading part of `data` that is as long as `shape_like` in `axes` (None: in all)."""
+    chosen = range(data.ndim) if not axes else tuple(normalize_axis(i, data.ndim) for i in axes)
+    sizes = tuple(shape_like.shape[i] if i in chosen else n for i, n in enumerate(data.shape))
+    if any(wanted > n for wanted, n in zip(sizes, data.shape, strict=True)):
+        raise MXNetError(f"slice_like: {shape_like.shape} exceeds {data.shape}")
+    return slice_(data, tuple((0, n, 1) for n in sizes))
 
 
 @public("npx.norm")

@@ -29,8 +29,7 @@ def unary_call(name: str, f: Callable, vjp: Callable[[Node, Node, Node], Node] |
     return call(name, lambda x: x, _quiet(f), back, samples=samples)
 
 
-def binary_call(name: str, f: Callable, vjp: Callable[[Node, Node, Node, Node], tuple[Node,
-                                                                                      Node]] | None = None, *,
+def binary_call(name: str, f: Callable, vjp: Callable[..., tuple[Node, Node]] | None = None, *,
                 samples: Samples) -> Callable[[Node, Node], Node]:
     """Declare f(x, y), broadcast, of their one dtype: vjp(g, x, y, out) -> cotangents. Returns its node
     maker."""

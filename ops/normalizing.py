@@ -21,7 +21,7 @@ from .unary import exp, log, sqrt, square
 def _logits(data: Node, axis: int, temperature: float | None) -> tuple[Node, int]:
     axis = normalize_axis(axis, data.ndim)
     data = floating(data)
-    return (data if temperature in (None, 1.0) else div(data, like(data, temperature))), axis  # type: ignore[arg-type]
+    return (data if temperature in (None, 1.0) else div(data, like(data, temperature))), axis
 
 
 def _shifted(x: Node, axis: int, kept: Node | None) -> tuple[Node, Node]:

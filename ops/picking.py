@@ -88,7 +88,7 @@ def pick(data: Node, index: Node, axis=-1, mode="clip", keepdims=False) -> Node:
     return reshape(found, kept) if keepdims else found
 
 
-@public("npx.one_hot")
+@public("npx.one_hot", "np.ndarray.one_hot")
 def one_hot(data: Node, depth=None, on_value=1.0, off_value=0.0, dtype="float32") -> Node:
     """A new last axis of `depth`: `on_value` at the position that `data` names, `off_value` elsewhere.
 

@@ -1,7 +1,7 @@
 """What runs along an axis: running sums, positions of extremes, orders."""
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -105,6 +105,7 @@ def _add_along_samples() -> Iterable[tuple[list[np.ndarray], tuple]]:
         yield [np.take_along_axis(x, index, axis), index], (axis, x.shape[axis])
 
 
+_add_along: Callable[..., Node]
 _take_along = call("take_along", lambda x, index, axis: aval(index.shape, x.dtype),
                    lambda x, index, axis: np.take_along_axis(x, index.astype(np.intp), axis),
                    lambda g, node: (_add_along(g, node.inputs[1], attrs=(node.attrs[0], node.inputs[0].shape[

@@ -1,6 +1,8 @@
 """Circular and hyperbolic functions and their inverses."""
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from .arithmetic import add, div, like, mul, neg, sub
@@ -25,6 +27,7 @@ def _one_minus_square(x: Node) -> Node:
 tan = unary("tan", "tan({0})", np.tan, lambda g, x, y: mul(g, _one_plus_square(y)), samples=interval(-1.2,
                                                                                                      1.2),
             cost=20)
+cosh: Callable[[Node], Node]
 sinh = unary("sinh", "sinh({0})", np.sinh, lambda g, x, y: mul(g, cosh(x)), samples=interval(-3, 3), cost=16)
 cosh = unary("cosh", "cosh({0})", np.cosh, lambda g, x, y: mul(g, sinh(x)), samples=interval(-3, 3), cost=16)
 arcsin = unary_call("arcsin", np.arcsin, lambda g, x, y: div(g, sqrt(_one_minus_square(x))),

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tracer.ops.promotion import default_float
+from tracer.ops.public import FUNCTIONS
 
 from .arrays import NDArray
 from .namespaces import add_methods, functions_of, in_place
@@ -76,7 +77,7 @@ class ndarray(NDArray):
     def transpose(self, *axes: Any) -> ndarray:
         """The axes permuted; reversed without arguments."""
         if len(axes) == 1 and (axes[0] is None or isinstance(axes[0], (tuple, list))):
-            axes = axes[0]
+            axes = tuple(axes[0] or ())
         return NP._transpose(self, axes or None)
 
     def astype(self, dtype: Any, order: str = "K", casting: str = "unsafe", subok: bool = True,
@@ -88,6 +89,16 @@ class ndarray(NDArray):
         if not copy and kind == self.dtype:
             return self
         return NP._astype(self, kind.name)
+
+    def copy(self, order: str = "C") -> ndarray:
+        """A new array with the same elements."""
+        return NP._copy(self)
+
+    def log_softmax(self, axis: int = -1, temperature: float | None = None, **kwargs: Any) -> ndarray:
+        """The logarithm of the softmax along `axis`."""
+        from . import numpy_extension
+
+        return numpy_extension.log_softmax(self, axis=axis, temperature=temperature, **kwargs)
 
     def nonzero(self) -> tuple[ndarray, ...]:
         """The indices of the elements that are not zero, an int64 array an axis."""
@@ -134,6 +145,16 @@ def _as_np_ndarray(self: NDArray) -> ndarray:
     return self._view(Whole(self.shape), ndarray)
 
 
+class _Absent:
+    """A method of `mx.nd.NDArray` that `mx.np.ndarray` does not have: it would make an NDArray."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        raise AttributeError(f"'ndarray' object has no attribute {self.name!r}")
+
+
 #: The functions declared for `mx.np`, those that only Python modules use too (their names begin with "_").
 NP = types.SimpleNamespace(**functions_of("np", ndarray))
 
@@ -141,6 +162,10 @@ NDArray.as_np_ndarray = _as_np_ndarray  # type: ignore[attr-defined]
 NDArray.as_nd_ndarray = lambda self: self  # type: ignore[attr-defined]
 add_methods(NDArray, "nd.NDArray")
 add_methods(ndarray, "np.ndarray")
+for _full in {n for f in FUNCTIONS for n in f.names if n.startswith("nd.NDArray.") and not n.endswith("_")}:
+    _name = _full.rpartition(".")[2]
+    if not _name.startswith("_") and _name not in vars(ndarray):
+        setattr(ndarray, _name, _Absent(_name))
 for _cls in (NDArray, ndarray):
     for _name in IN_PLACE:
         if hasattr(_cls, f"__{_name}__"):

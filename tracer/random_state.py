@@ -50,7 +50,7 @@ def deliver(cls: type, values: np.ndarray, out: Any = None) -> Any:
 
 def has_gradient(x: Any) -> bool:
     """Whether a parameter is an array that a gradient is wanted by."""
-    return isinstance(x, Handle) and STATE.recording and (x._value.recorded or x._value.variable is not None)
+    return isinstance(x, Handle) and STATE.recording and bool(x._value.recorded or x._value.variable is not None)
 
 
 def parameter(x: Any, name: str = "a distribution") -> Any:

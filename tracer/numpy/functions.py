@@ -14,9 +14,9 @@ from .creation import array, made
 
 __all__ = ["allclose", "argwhere", "array_equal", "array_equiv", "atleast_1d", "atleast_2d", "atleast_3d",
            "average", "bincount", "broadcast_arrays", "can_cast", "count_nonzero", "delete", "einsum",
-           "flatnonzero", "insert", "isclose", "may_share_memory", "nanprod", "nansum", "ndim", "nonzero",
-           "pad", "percentile", "permute_dims", "quantile", "reshape", "result_type", "shape",
-           "shares_memory", "size", "transpose", "unique", "where"]
+           "flatnonzero", "in1d", "insert", "isclose", "may_share_memory", "msort", "nanprod", "nansum",
+           "ndim", "nonzero", "pad", "percentile", "permute_dims", "quantile", "reshape", "result_type",
+           "shape", "shares_memory", "size", "transpose", "trapz", "unique", "where"]
 
 
 def _array(x: Any) -> ndarray:
@@ -256,6 +256,24 @@ def insert(arr: ndarray, obj: Any, values: Any, axis: int | None = None) -> ndar
     index = obj if isinstance(obj, (int, slice)) else _plain_index(obj)
     given = values._read("numpy") if isinstance(values, NDArray) else values
     return made(_np.insert(arr._read("numpy"), index, given, axis))
+
+
+def trapz(y: ndarray, x: Any = None, dx: float = 1.0, axis: int = -1) -> ndarray:
+    """The integral along `axis` by the trapezoidal rule, for points `x` or a step `dx`."""
+    y = NP.swapaxes(y, axis, -1)
+    width = dx if x is None else NP.diff(_array(x))
+    return NP.sum((y[..., 1:] + y[..., :-1]) * width, -1) / 2
+
+
+def msort(a: ndarray) -> ndarray:
+    """A copy sorted along the first axis."""
+    return NP.sort(a, 0)
+
+
+def in1d(ar1: Any, ar2: Any, assume_unique: bool = False, invert: bool = False) -> ndarray:
+    """Whether each element of the flattened `ar1` is in `ar2`."""
+    both = _array(ar1)._read("numpy").reshape(-1), _array(ar2)._read("numpy")
+    return made(_np.isin(*both, assume_unique=assume_unique, invert=invert))
 
 
 def _plain_index(x: Any) -> Any:

@@ -38,7 +38,7 @@ def savez(file: str, *args: Any, **kwds: Any) -> None:
     if names.keys() & kwds.keys():
         raise ValueError(f"keywords that name unnamed arrays: {', '.join(names.keys() & kwds.keys())}")
     with open(file, "wb") as stream:
-        _np.savez(stream, **{k: _values(v) for k, v in {**names, **kwds}.items()})
+        _np.savez(stream, **{k: _values(v) for k, v in {**names, **kwds}.items()})  # type: ignore[arg-type]
 
 
 def load(file: str) -> Any:
@@ -48,9 +48,9 @@ def load(file: str) -> Any:
     if magic == b"\x93NUMPY":
         return made(_np.load(file))
     if magic[:2] == b"PK":
-        with _np.load(file) as found:
-            return {name: made(found[name]) for name in found.files}
-    found = files.load(file)
+        with _np.load(file) as archive:
+            return {name: made(archive[name]) for name in archive.files}
+    found: Any = files.load(file)
     if isinstance(found, dict):
         return {name: x.as_np_ndarray() for name, x in found.items()}
     return [x.as_np_ndarray() for x in found]

@@ -19,7 +19,8 @@ def bernoulli(prob: Any = None, logit: Any = None, size: Any = None, dtype: Any 
     if (prob is None) == (logit is None):
         raise ValueError("Either `prob` or `logit` must be specified, but not both.")
     p, odds = (None if x is None else parameter(x, "bernoulli") for x in (prob, logit))
-    shape = shape_of(size, _np.shape(odds if p is None else p))
+    given: Any = odds if p is None else p
+    shape = shape_of(size, _np.shape(given))
     return deliver(ndarray, STREAMS.single_bernoulli(p, odds, shape, _np.dtype(dtype or "float32")), out)
 
 

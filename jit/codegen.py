@@ -353,9 +353,10 @@ class Emitter:
         template = node.op.expr
         if template is None:
             raise CannotCompile(f"{node.op.name} has no scalar expression", node)
+        whole = any(x.dtype.kind != "f" for x in node.inputs)
         for called in re.findall(r"\b([A-Za-z_]\w*)\(", template):
-            if not known(called):
-                raise CannotCompile(f"{node.op.name} calls {called}", node)
+            if not known(called, whole):
+                raise CannotCompile(f"{node.op.name} calls {called}" + " on integers" * whole, node)
         dtype = _register(node.dtype)
         if dtype.kind == "b" and node.op.name == "cast":
             return f"{inputs[0]} != 0" if node.inputs[0].dtype.kind != "b" else inputs[0]
@@ -453,22 +454,22 @@ class Emitter:
             before: list[str] = []
             body: list[str] = []
             after: list[str] = []
+            stores: list[str] = []  # after all loads: a result may be written over an operand
             loop_memo: dict = {}
             for root in phases[phase]:
-                self._root(root, body, loop_memo, start, before, after, finish)
-            rows += self.row + before + self._loops(body) + after
+                self._root(root, body, stores, loop_memo, start, before, after, finish)
+            rows += self.row + before + self._loops(body + stores) + after
         made = self._assemble(start, rows, finish)
         if len(phases) == 1:
             made.in_place = self._in_place()
         return made
 
-    def _root(self, root: Root, body: list[str], memo: dict, start: list[str], before: list[str],
+    def _root(self, root: Root, body: list[str], stores: list[str], memo: dict, start: list[str], before: list[str],
               after: list[str], finish: list[str]) -> None:
         node = root.node
         if root.kind in ("map", "row"):
             value = self.value(node, root.access, body, memo)
-            self._write(root, value, body if not is_still(root.access, self.inner_dims) or root.kind == "map"
-                        else after)
+            self._write(root, value, stores if root.kind == "map" else after)
             return
         dtype = _register(node.dtype)
         narrow = dtype if dtype.kind == "f" else total_dtype(node)

@@ -230,6 +230,10 @@ def namespace_for(source: str) -> dict[str, Any]:
     return space
 
 
-def known(name: str) -> bool:
-    """Whether a scalar expression may call `name`."""
-    return name in NAMES
+#: What is defined for integers and bools too.
+_GENERAL = frozenset(("select", "sign", "fabs", "maximum", "minimum", "floor", "ceil", "rint", "trunc", *CASTS))
+
+
+def known(name: str, integers: bool = False) -> bool:
+    """Whether a scalar expression may call `name`, on integers if so said."""
+    return name in (_GENERAL if integers else NAMES)

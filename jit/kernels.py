@@ -25,6 +25,8 @@ import numba
 from numba import types
 from numba.core import registry
 
+from tracer.ops.errors import CannotCompile
+
 from .intrinsics import namespace_for
 from .stats import COUNTERS
 
@@ -88,7 +90,10 @@ def _compile(key: str, source: str) -> int:
     text = source.replace("def kernel(", f"def {name}(", 1)
     space = namespace_for(source) | {"__name__": name}
     exec(compile(text, f"<{name}>", "exec"), space)
-    native: Any = numba.cfunc(_SIGNATURE, error_model="numpy", fastmath={"contract"})(space[name])
+    try:
+        native: Any = numba.cfunc(_SIGNATURE, error_model="numpy", fastmath={"contract"})(space[name])
+    except numba.core.errors.NumbaError as error:
+        raise CannotCompile(f"Numba: {str(error).strip().splitlines()[0]}") from error
     library, symbol = native._library, native._wrapper_name
     _KEEP.append(native)
     COUNTERS.kernels_compiled += 1

@@ -40,6 +40,7 @@ class Plan:
         self.words: dict[Any, int] = {}
         self.sizes: dict[Any, int] = {}
         self.kernels: list[Generated] = []
+        self.fallbacks: list[tuple[Node, str]] = []  # what NumPy does in this program
         self.by_step: dict[int, Generated] = {}
         steps = fuse(self.graph)
         self.steps = steps
@@ -91,8 +92,9 @@ class Plan:
     def _kernel(self, kernel: Kernel) -> Any:
         try:
             made = generate(kernel, self.stored)
-        except CannotCompile:
-            return self._interpreted(kernel)
+            address = find_kernel(made.source)
+        except CannotCompile as why:
+            return self._interpreted(kernel, why)
         self.kernels.append(made)
         self.by_step[self.steps.index(kernel)] = made
         for root in kernel.roots:
@@ -112,7 +114,7 @@ class Plan:
             count = 1 if part.shared else chunks
             after.append(driver.Step(find_kernel(combining(node, part.dtype)),
                                      [self.words[name], self.words[node], count, part.count], part.count))
-        native = [*before, driver.Step(find_kernel(made.source), args, made.extent, chunk), *after]
+        native = [*before, driver.Step(address, args, made.extent, chunk), *after]
         reads = list(kernel.reads)
         return native, reads, [r.node for r in kernel.roots] + names
 
@@ -131,6 +133,7 @@ class Plan:
             if native and node.size and node.inputs[0].size:
                 self.word(node, node.aval.nbytes)
                 return [self._gemm(node, a, b)], [a, b], [node]
+        self.fallbacks.append((node, node.op.name))
         return self._python(node)
 
     def _gemm(self, node: Node, a: Node, b: Node) -> driver.Step:
@@ -183,8 +186,9 @@ class Plan:
 
         return run, reads, [node]
 
-    def _interpreted(self, kernel: Kernel) -> Any:
+    def _interpreted(self, kernel: Kernel, why: CannotCompile) -> Any:
         """A kernel without a native form, by NumPy, root by root."""
+        self.fallbacks += [(r.node, why.reason) for r in kernel.roots]
         runs = []
         for root in kernel.roots:
             self.word(root.node, root.node.aval.nbytes)

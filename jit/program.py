@@ -8,7 +8,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 
-from tracer.ops.errors import CannotCompile
 from tracer.ops.node import Node
 
 from . import settings
@@ -16,7 +15,7 @@ from .buffers import Buffer
 from .debug import show
 from .interpreter import ExecutionError, Interpreter
 from .plan import Plan
-from .stats import COUNTERS, LOG
+from .stats import COUNTERS
 
 __all__ = ["RUN_LOCK", "ExecutionError", "Program", "find_program"]
 
@@ -31,16 +30,16 @@ RUN_LOCK = threading.RLock()
 class Program:
     """What runs for a set of output nodes."""
 
-    __slots__ = ("outputs", "runs", "_interpreter", "_plan", "_large", "_failed", "known")
+    __slots__ = ("outputs", "runs", "_interpreter", "_plan", "_large", "known", "unlogged")
 
     def __init__(self, outputs: tuple[Node, ...]) -> None:
         self.outputs = outputs
         self.runs = 0
         self._interpreter: Interpreter | None = None
         self._plan: Plan | None = None
-        self._failed = False
         self._large = -1
         self.known = False  # whether it has been logged why it was new
+        self.unlogged: list[tuple[Node, str]] = []  # what NumPy does in the native form, not yet logged
 
     def run(self, leaves: Sequence[Buffer], scalars: Sequence[float | int],
             donated: dict[int, Buffer] | None) -> list[Buffer]:
@@ -70,7 +69,7 @@ class Program:
     def _choose(self) -> Plan | None:
         """The tier of this run: a plan, made now if it is time, or None for the interpreter."""
         self.runs += 1
-        if settings.mode == "never" or self._failed:
+        if settings.mode == "never":
             return None
         if settings.mode == "auto" and self.runs <= PATIENCE:
             if self._large < 0:
@@ -79,12 +78,9 @@ class Program:
                 self._large = sum(n.size for n in self._interpreter.nodes if not isinstance(n.aval, tuple))
             if self._large < LARGE:
                 return None
-        try:
-            self._plan = Plan(self.outputs)
-            show(self._plan)
-        except CannotCompile as why:
-            self._failed = True
-            LOG.fallbacks[f"program of {len(self.outputs)} outputs: {why.reason}", ("?", 0)] += 1
+        self._plan = Plan(self.outputs)
+        self.unlogged = self._plan.fallbacks
+        show(self._plan)
         return self._plan
 
 

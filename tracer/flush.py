@@ -3,13 +3,14 @@ from __future__ import annotations
 
 import threading
 from sys import getrefcount
+from types import CodeType
 
 from tracer.jit.buffers import Buffer
 from tracer.jit.debug import why_new
 from tracer.jit.program import ExecutionError, Program, find_program
 from tracer.jit.stats import LOG
 from tracer.ops.errors import MXNetError
-from tracer.ops.node import toposort
+from tracer.ops.node import Node, toposort
 
 from . import source
 from .tape import Segment, keeps
@@ -82,6 +83,8 @@ def _run(trace: Trace, alive: list[Value], cause: str, ends: bool = True) -> Non
     try:
         donated = None if kept or not ends else _donated(program, trace)
         buffers = program.run([v.buffer for v in trace.leaves], trace.scalars, donated)  # type: ignore[misc]
+        if program.unlogged:
+            _log_fallbacks(program, trace)
     except ExecutionError as failure:
         error = _explain(failure, trace)
         for v in alive:
@@ -125,13 +128,21 @@ def _compute_foreign(value: Value) -> None:
     _run(trace.snapshot(), [value], "another thread", ends=False)
 
 
+def _line_of(node: Node, trace: Trace) -> tuple[CodeType, int] | None:
+    """The user's line that recorded `node`, or what it was simplified to."""
+    return next((v.line for v in trace.pending if v.node is not None and node in toposort([v.node])), None)
+
+
+def _log_fallbacks(program: Program, trace: Trace) -> None:
+    for node, what in program.unlogged:
+        line = _line_of(node, trace)
+        LOG.fallbacks[what, (line[0].co_filename, source.line_number(*line)) if line else ("?", 0)] += 1
+    program.unlogged = []
+
+
 def _explain(failure: ExecutionError, trace: Trace) -> MXNetError:
     """The error of a failed flush, with the op and the user's line that recorded it."""
-    line = "an unknown line"
-    for v in trace.pending:
-        if v.node is not None and failure.node in toposort([v.node]):
-            line = source.format_line(v.line)
-            break
+    line = source.format_line(_line_of(failure.node, trace))
     error = MXNetError(f"{failure.node.op.name}: {failure.cause} (recorded at {line}; operands "
                        f"{', '.join(map(repr, (i.aval for i in failure.node.inputs)))})")
     error.__cause__ = failure.cause

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .aval import Aval, aval
-from .families import binary, elementwise, interval, unary
+from .families import Samples, binary, interval, unary
 from .node import Node, const, const_op, const_value, make, stop
 from .op import ELEMENTWISE, Op, declare
 from .shapes import broadcast
@@ -91,10 +91,21 @@ logical_xor = binary("logical_xor", "({0} != 0) ^ ({1} != 0)", np.logical_xor, b
                      samples=interval(-2, 2, 2))
 logical_not = unary("logical_not", "{0} == 0", np.logical_not, boolean=True, samples=interval(-2, 2))
 isnan = unary("isnan", "{0} != {0}", np.isnan, boolean=True, samples=interval(-2, 2))
-bitwise_and = binary("bitwise_and", "{0} & {1}", np.bitwise_and)
-bitwise_or = binary("bitwise_or", "{0} | {1}", np.bitwise_or)
-bitwise_xor = binary("bitwise_xor", "{0} ^ {1}", np.bitwise_xor)
-bitwise_not = unary("bitwise_not", "~{0}", np.bitwise_not)
+
+
+def _bits(arity: int) -> Samples:
+    def samples() -> Any:
+        rng = np.random.RandomState(5)
+        for shapes in [((3, 4), (3, 4)), ((), ()), ((3, 1), (4,))]:
+            yield [rng.randint(-100, 100, s) for s in shapes[:arity]], ()
+
+    return samples
+
+
+bitwise_and = binary("bitwise_and", "{0} & {1}", np.bitwise_and, samples=_bits(2))
+bitwise_or = binary("bitwise_or", "{0} | {1}", np.bitwise_or, samples=_bits(2))
+bitwise_xor = binary("bitwise_xor", "{0} ^ {1}", np.bitwise_xor, samples=_bits(2))
+bitwise_not = unary("bitwise_not", "~{0}", np.bitwise_not, samples=_bits(1))
 
 # ---- selection ----------------------------------------------------------------------------------------------
 

@@ -182,7 +182,14 @@ def _mask_ref(x: Any, mask: Any, value: Any) -> Any:
     return out
 
 
-_put_mask = call("put_mask", lambda x, mask, value: x, _mask_ref, samples=lambda: [])
+def _mask_samples() -> Iterable[tuple[list[np.ndarray], tuple]]:
+    rng = np.random.RandomState(8)
+    for mask in (np.arange(12).reshape(3, 4) % 3 == 0, np.array([True, False, True]), np.zeros((3, 4), bool)):
+        x = rng.randn(3, 4)
+        yield [x, mask, rng.randn(*x[mask].shape)], ()
+
+
+_put_mask = call("put_mask", lambda x, mask, value: x, _mask_ref, samples=_mask_samples)
 
 
 def put_mask(x: Node, mask: Node, value: Node) -> Node:

@@ -3,13 +3,14 @@ gradient is their own are nd's alone."""
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
+
+import numpy as np
 
 from .arithmetic import cast, div, greater, like, mul, neg, not_equal, sub, where
 from .aval import Aval
 from .errors import MXNetError
-from .families import interval
 from .layers import activation, arange_like, fully_connected, leaky_relu, smooth_l1
 from .movement import broadcast_to, reshape, transpose
 from .nd_reductions import axes_of
@@ -106,14 +107,23 @@ def softmax_cross_entropy(data: Node, label: Node) -> Node:
 # ---- outputs with a gradient of their own ------------------------------------------------------------------
 
 def _own_infer(avals: Sequence[Aval], attrs: tuple) -> Aval:
+    if any(other != avals[0] for other in avals):
+        raise MXNetError("a value and its own gradient differ: "
+                         + ", ".join(f"{a.dtype.name} of shape {a.shape}" for a in avals))
     return avals[0]
 
 
-#: Inputs: the value, the data, and the data's gradient, all of one shape. The incoming gradient does not
-#: count.
+def _own_samples() -> Iterable[tuple[list[np.ndarray], tuple]]:
+    rng = np.random.RandomState(0)
+    for shape in ((3, 4), (), (0, 2)):
+        yield [rng.uniform(-2, 2, shape) for _ in range(3)], ()
+
+
+#: Inputs: the value, the data, and the data's gradient, all of one shape and dtype. The incoming gradient does
+#: not count.
 own_gradient_op = declare(Op("own_gradient", ELEMENTWISE, _own_infer, lambda arrays, attrs: arrays[0],
                              lambda node, g: (None, node.inputs[2], None), expr="{0}", cost=0, smooth=False,
-                             samples=interval(-2, 2, 3)))
+                             samples=_own_samples))
 
 
 def own_gradient(value: Node, data: Node, gradient: Node) -> Node:

@@ -17,7 +17,7 @@ from .errors import MXNetError
 from .movement import reshape
 from .node import Node
 from .promotion import BOOL, INT64, is_weak, nd_pair
-from .public import Nodes, Operand, public
+from .public import Nodes, Operand, Optional, public
 from .trigonometry import hypot
 
 Binary = Callable[[Node, Node], Node]
@@ -71,6 +71,7 @@ def _declare(name: str, apply: Binary, *, method: str = "", functions: str = "",
         return apply(*nd_pair(lhs, rhs))
 
     build.__doc__ = f"Elementwise {name.replace('_', ' ')}, broadcast; both operands of one dtype."
+    swapped.__doc__ = f"Elementwise {name.replace('_', ' ')} of the operands swapped, for Python's operator."
     strict.__doc__ = f"Elementwise {name.replace('_', ' ')} of two arrays of one shape and dtype."
     names = [f"nd.{f}" for f in (f"broadcast_{name}", *functions.split())]
     public(*names, *([f"nd.NDArray.__{method}__"] if method else []), literals=literals)(build)
@@ -148,7 +149,7 @@ def nd_where(condition: Node, x: Node, y: Node) -> Node:
 
 
 @public("nd.clip", "nd.NDArray.clip")
-def clip(data: Node, a_min: Operand = None, a_max: Operand = None) -> Node:  # type: ignore[assignment]
+def clip(data: Node, a_min: Optional = None, a_max: Optional = None) -> Node:
     """The elements limited to [a_min, a_max]; MXNetError when one is missing."""
     if a_min is None or a_max is None:
         raise MXNetError("Required parameter a_min or a_max of float is not presented, in operator clip")

@@ -1,6 +1,8 @@
 """`x[key]` and `x[key] = value`, of both flavours: views, slices, gathers, and writes."""
 from __future__ import annotations
 
+from functools import lru_cache
+from math import prod
 from sys import getrefcount
 from typing import Any
 
@@ -30,7 +32,11 @@ def getitem(self: Any, key: Any) -> Any:
     IndexError for an index out of range; ValueError for a key that is no index.
     """
     shape = self._value.aval.shape
-    parsed = _leading(key, shape, self._scalar) or parse(key, shape, self._scalar, self._masks)
+    parsed: Any = _leading(key, shape, self._scalar)
+    if parsed is not None:
+        start = parsed.spec[0][0]
+        return self._view(Slice(parsed.spec, parsed.shape, start * prod(shape[1:]) if start else 0))
+    parsed = parse(key, shape, self._scalar, self._masks)
     if type(parsed) is Advanced:
         arrays = (self, *map(_leaf, parsed.indices))
         return invoke(GATHER, type(self), arrays, (parsed.template,))
@@ -39,6 +45,12 @@ def getitem(self: Any, key: Any) -> Any:
     if offset is None:
         return invoke(READ, type(self), (self,), (spec, out))
     return self._view(Slice(spec, out, offset))
+
+
+@lru_cache(maxsize=1024)
+def _whole(shape: tuple[int, ...]) -> tuple[tuple[int, int, int], ...]:
+    """The slice of everything."""
+    return tuple((0, n, 1) for n in shape)
 
 
 def _leading(key: Any, shape: tuple[int, ...], scalar: tuple[int, ...]) -> Basic | None:
@@ -50,12 +62,12 @@ def _leading(key: Any, shape: tuple[int, ...], scalar: tuple[int, ...]) -> Basic
         if not -size <= key < size:
             raise IndexError(f"index {key} is out of bounds for axis 0 with size {size}")
         rest = shape[1:]
-        return Basic(((key % size, 1, 1), *[(0, n, 1) for n in rest]), rest or scalar)
+        return Basic(((key % size, 1, 1), *_whole(rest)), rest or scalar)
     if type(key) is slice and key.step is None:
         start, stop, _ = key.indices(size)
         count = max(stop - start, 0)
         rest = shape[1:]
-        return Basic(((start if count else 0, count, 1), *[(0, n, 1) for n in rest]), (count, *rest))
+        return Basic(((start if count else 0, count, 1), *_whole(rest)), (count, *rest))
     return None
 
 
@@ -174,6 +186,11 @@ def _write_now(self: Any, key: Basic, value: Any) -> bool:
     old = self._value
     if old.buffer is None or old.recorded or old.entry is not None or not _alone(old):
         return False
+    place = slice_key(key.spec)
+    memory = old.buffer.view(old.aval)
+    if type(value) is float and old.aval.dtype.kind == "f" and -6e4 < value < 6e4:
+        memory[place] = value
+        return True
     if isinstance(value, Value):
         value = value.buffer.view(value.aval)  # type: ignore[union-attr]
     with np.errstate(all="ignore"):
@@ -183,7 +200,7 @@ def _write_now(self: Any, key: Basic, value: Any) -> bool:
         value = value.reshape(value.shape[lead:])
     region = tuple(count for _, count, _ in key.spec)
     value = np.broadcast_to(value, key.shape).reshape(region)
-    old.buffer.view(old.aval)[slice_key(key.spec)] = value
+    memory[place] = value
     return True
 
 

@@ -2,7 +2,7 @@
 NumPy."""
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -78,14 +78,6 @@ def _stack_of_numbers(x: Aval) -> Aval:
 def _scaled(g: Node, x: Node) -> Node:
     """One number a matrix, times the matrix."""
     return mul(reshape(g, (*g.shape, 1, 1)), x)
-
-
-def no_gradient(name: str) -> Callable[[Any, Node], Sequence[Node | None]]:
-    """A rule that says that there is none, where a silent zero would be wrong."""
-    def vjp(g: Any, node: Node) -> Sequence[Node | None]:
-        raise NotImplementedError(f"the gradient of {name}")
-
-    return vjp
 
 
 def _inv_vjp(g: Node, node: Node) -> tuple[Node]:
@@ -180,11 +172,30 @@ def _svd_infer(x: Aval) -> tuple[Aval, Aval, Aval]:
 
 
 def _svd_vjp(g: Any, node: Node) -> tuple[Node]:
-    gu, gs, gv = g
-    if gu is not None or gv is not None:
-        raise NotImplementedError("the gradient of svd by its singular vectors")
-    u, s, v = items(node)
-    return (matmul(mul(u, reshape(gs, (*s.shape[:-1], 1, s.shape[-1]))), v),)
+    gu, gs, gvt = g
+    u, s, vt = items(node)
+    k = s.shape[-1]
+    columns, rows = reshape(s, (*s.shape[:-1], 1, k)), reshape(s, (*s.shape, 1))
+    square_shape = (*s.shape[:-1], k, k)
+    on_diagonal = broadcast_to(band(square_shape, 0, 0), square_shape)
+    gaps = where(on_diagonal, like(s, 1), sub(mul(columns, columns), mul(rows, rows)))
+
+    def turning(basis: Node, gb: Node) -> Node:
+        """The antisymmetric part of a basis's cotangent within its own span, over the gaps of the values."""
+        inside = matmul(transposed(basis), gb)
+        return where(on_diagonal, like(s, 0), div(sub(inside, transposed(inside)), gaps))
+
+    def beyond(basis: Node, gb: Node) -> Node:
+        """The part of a cotangent outside the basis's span, over the singular values."""
+        return div(sub(gb, matmul(basis, matmul(transposed(basis), gb))), columns)
+
+    out = like(s, 0) if gs is None else matmul(mul(u, reshape(gs, columns.shape)), vt)
+    if gu is not None:
+        out = add(out, matmul(add(matmul(u, mul(turning(u, gu), columns)), beyond(u, gu)), vt))
+    if gvt is not None:
+        v, gv = transposed(vt), transposed(gvt)
+        out = add(out, matmul(u, add(matmul(mul(turning(v, gv), rows), vt), transposed(beyond(v, gv)))))
+    return (broadcast_to(out, node.inputs[0].shape),)
 
 
 _svd = call("svd", _svd_infer, _lapack(lambda a: tuple(np.linalg.svd(a, full_matrices=False))), _svd_vjp,
@@ -202,7 +213,18 @@ def _qr_infer(x: Aval) -> tuple[Aval, Aval]:
     return aval((*batch, m, min(m, n)), x.dtype), aval((*batch, min(m, n), n), x.dtype)
 
 
-_qr = call("qr", _qr_infer, _lapack(lambda a: tuple(np.linalg.qr(a))), no_gradient("qr"), samples=_samples(),
+def _qr_vjp(g: Any, node: Node) -> tuple[Node]:
+    q, r = items(node)
+    if r.shape[-1] != r.shape[-2]:
+        raise NotImplementedError("the gradient of qr for matrices that are wider than high")
+    gq, gr = (like(x, 0) if part is None else part for x, part in zip((q, r), g, strict=True))
+    gq, gr = broadcast_to(gq, q.shape), broadcast_to(gr, r.shape)
+    m = sub(matmul(r, transposed(gr)), matmul(transposed(gq), q))
+    lower = _halved_lower(m)
+    return (matmul(add(gq, matmul(q, add(lower, transposed(lower)))), transposed(_inv(r))),)
+
+
+_qr = call("qr", _qr_infer, _lapack(lambda a: tuple(np.linalg.qr(a))), _qr_vjp, samples=_samples(),
            smooth=False)
 
 

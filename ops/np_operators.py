@@ -39,6 +39,7 @@ def _operator(names: str, primitive: Callable[[Node, Node], Node], method: str =
     build.__doc__ = f"Elementwise {first.replace('_', ' ')}, broadcast, in the promoted dtype."
     methods = [f"np.ndarray.__{method}__"] if method else []
     public(*(f"np.{name}" for name in names.split()), *methods, literals=literals)(build)
+    swapped.__doc__ = f"`{first}` with the operands exchanged."
     if method and reflected:
         public(f"np.ndarray.__r{method}__")(swapped)
 

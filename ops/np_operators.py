@@ -201,7 +201,7 @@ def clip(a: Node, a_min, a_max) -> Node:
 @public("np._astype")
 def astype(x: Operand, dtype) -> Node:
     """The elements converted to `dtype`: floats to integers by truncation, integers by wrapping."""
-    return a.make(a.cast_op, (x,), (dtype,))
+    return a.make(a.cast_op, (x,), (dtype.name,))
 
 
 @public("np._copy")

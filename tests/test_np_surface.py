@@ -230,3 +230,14 @@ def test_files(tmp_path):
     assert {k: v.shape for k, v in npx.load(path).items()} == {"arr_0": (2,), "b": ()}
     npx.save(path, {"w": np.ones((2, 3))})
     same(npx.load(path)["w"], onp.ones((2, 3)))
+
+
+def test_control_flow():
+    sums, last = npx.foreach(lambda x, s: (x + s, x + s), np.arange(4), np.zeros(()))
+    same(sums, [0, 1, 3, 6])
+    same(last, 6)
+    outputs, values = npx.while_loop(lambda i, s: i < 3, lambda i, s: (s, (i + 1, s * 2)), (np.array(0),
+                                                                                            np.array(1)), 5)
+    same(outputs, [1, 2, 4, 0, 0])
+    same(values[1], 8)
+    same(npx.cond(np.array(0), lambda x: x, lambda x: -x, np.array(2)), -2)

@@ -88,7 +88,7 @@ class ndarray(NDArray):
             raise TypeError(f"dtype {kind.name} is not supported: MXNet has floats, integers and bool")
         if not copy and kind == self.dtype:
             return self
-        return NP._astype(self, kind.name)
+        return NP._astype(self, kind)
 
     def copy(self, order: str = "C") -> ndarray:
         """A new array with the same elements."""

@@ -20,6 +20,8 @@ Where = Context | None
 
 def _shape(shape: Any) -> tuple[int, ...]:
     """A shape argument as a tuple of ints."""
+    if type(shape) is int:
+        return (shape,)
     try:
         return (int(shape),) if not isinstance(shape, (tuple, list)) and hasattr(shape, "__index__") else \
             tuple(d.__index__() for d in shape)
@@ -42,15 +44,6 @@ def made(values: Any) -> ndarray:
     return wrap(ndarray, constant(values))
 
 
-def _plain(x: Any) -> Any:
-    """Nested lists with the arrays in them read."""
-    if isinstance(x, Handle):
-        return x._read("numpy")  # type: ignore[attr-defined]
-    if isinstance(x, (list, tuple)):
-        return [_plain(i) for i in x]
-    return x
-
-
 def array(object: Any, dtype: Any = None, copy: bool = True, ctx: Where = None,
           device: Where = None) -> ndarray:
     """An array with a copy of `object`: nested lists, numbers, a NumPy or mx.np array.
@@ -68,7 +61,7 @@ def array(object: Any, dtype: Any = None, copy: bool = True, ctx: Where = None,
         raise ValueError("to make an mx.np.ndarray of an mx.nd.NDArray use its as_np_ndarray()")
     kept = dtype is None and isinstance(object, _np.generic) and object.dtype.kind in "fiub"
     try:
-        found = _np.array(_plain(object))
+        found = _np.array(object)
     except ValueError as error:
         raise TypeError(str(error)) from None
     if found.dtype.kind not in "fiub":
@@ -98,7 +91,7 @@ def copy(a: Any) -> ndarray:
 def _filled(shape: Any, value: Any, dtype: Any, order: str) -> ndarray:
     if order != "C":
         raise NotImplementedError(f"order={order!r}: arrays are row-major")
-    return NP._full(_shape(shape), value, _dtype(dtype).name)
+    return NP._full(_shape(shape), value, _dtype(dtype))
 
 
 def zeros(shape: Any, dtype: Any = None, order: str = "C", ctx: Where = None,
@@ -133,7 +126,7 @@ def full(shape: Any, fill_value: Any, dtype: Any = None, order: str = "C", ctx: 
     if isinstance(fill_value, _np.ndarray) and fill_value.ndim:
         fill_value = array(fill_value)
     if isinstance(fill_value, ndarray):
-        made_ = NP._full_of(fill_value, _shape(shape), None if dtype is None else _dtype(dtype).name)
+        made_ = NP._full_of(fill_value, _shape(shape), None if dtype is None else _dtype(dtype))
     else:
         if not isinstance(fill_value, (bool, int, float, _np.bool_, _np.number)):
             raise TypeError(f"np.full: expected a number or an array, got {fill_value!r}")
@@ -172,7 +165,7 @@ def arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = None, ctx: 
     if dtype is None and default_float() == _np.float64 and all(isinstance(x, int) for x in (start, stop,
                                                                                              step)):
         dtype = "int64"
-    return NP._arange(start, stop, step, _dtype(dtype).name)
+    return NP._arange(start, stop, step, _dtype(dtype))
 
 
 def linspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, retstep: bool = False,
@@ -182,7 +175,7 @@ def linspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, retste
     if axis != 0 or any(isinstance(x, (list, _np.ndarray, Handle)) for x in (start, stop)):
         raise NotImplementedError("linspace: start and stop must be numbers, axis 0")
     start, stop, num = _number(start, "linspace"), _number(stop, "linspace"), int(num)
-    found = NP._linspace(float(start), float(stop), num, bool(endpoint), _dtype(dtype).name)
+    found = NP._linspace(float(start), float(stop), num, bool(endpoint), _dtype(dtype))
     return (found, (stop - start) / max(num - 1 if endpoint else num, 1)) if retstep else found
 
 
@@ -197,7 +190,7 @@ def logspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, base: 
 def eye(N: int, M: int | None = None, k: int = 0, dtype: Any = None, ctx: Where = None,
         device: Where = None) -> ndarray:
     """Ones on the k-th diagonal of an N x M matrix (M None: N)."""
-    return NP._eye(int(N), int(N if M is None else M), int(k), _dtype(dtype).name)
+    return NP._eye(int(N), int(N if M is None else M), int(k), _dtype(dtype))
 
 
 def identity(n: int, dtype: Any = None, ctx: Where = None, device: Where = None) -> ndarray:
@@ -208,7 +201,7 @@ def identity(n: int, dtype: Any = None, ctx: Where = None, device: Where = None)
 def tri(N: int, M: int | None = None, k: int = 0, dtype: Any = None, ctx: Where = None,
         device: Where = None) -> ndarray:
     """Ones at and below the k-th diagonal of an N x M matrix (M None: N)."""
-    return NP._tri(int(N), int(N if M is None else M), int(k), _dtype(dtype).name)
+    return NP._tri(int(N), int(N if M is None else M), int(k), _dtype(dtype))
 
 
 def meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str = "xy") -> list[ndarray]:
@@ -220,7 +213,7 @@ def meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str = 
 
 def indices(dimensions: Any, dtype: Any = None, ctx: Where = None, device: Where = None) -> ndarray:
     """The indices of a grid: shape (len(dimensions), *dimensions), int64 unless `dtype` says otherwise."""
-    return NP._indices(_shape(dimensions), "int64" if dtype is None else _dtype(dtype).name)
+    return NP._indices(_shape(dimensions), "int64" if dtype is None else _dtype(dtype))
 
 
 def tril_indices(n: int, k: int = 0, m: int | None = None) -> tuple[ndarray, ...]:

@@ -8,6 +8,7 @@ from tracer.np_array import ndarray
 fill(sys.modules[__name__], "npx", ndarray)
 
 from . import random  # noqa: E402
+from .control_flow import *  # noqa: E402, F403
 from .files import *  # noqa: E402, F403
 from .functions import *  # noqa: E402, F403
 from .mode import *  # noqa: E402, F403

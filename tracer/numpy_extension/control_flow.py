@@ -1,0 +1,56 @@
+"""`npx.foreach`, `while_loop` and `cond`: as arrays are imperative, Python's own control flow."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from tracer.np_array import NP, ndarray
+
+__all__ = ["cond", "foreach", "while_loop"]
+
+
+def _listed(x: Any) -> list[Any]:
+    return [] if x is None else list(x) if isinstance(x, (list, tuple)) else [x]
+
+
+def _stacked(steps: list[list[Any]], single: bool) -> Any:
+    out = [NP.stack(each) for each in zip(*steps, strict=True)]
+    return out[0] if single and out else out
+
+
+def foreach(body: Callable, data: Any, init_states: Any) -> tuple[Any, Any]:
+    """`body(slice, states) -> (output, states)` over the first axis: the outputs stacked, the last states."""
+    several, states, outputs, single = isinstance(data, (list, tuple)), init_states, [], True
+    for i in range(len(data[0] if several else data)):
+        output, states = body([d[i] for d in data] if several else data[i], states)
+        single = not isinstance(output, (list, tuple))
+        outputs.append(_listed(output))
+    return _stacked(outputs, single), states
+
+
+def while_loop(cond: Callable, func: Callable, loop_vars: Any,
+               max_iterations: int | None = None) -> tuple[Any, Any]:
+    """`func(*vars) -> (output, vars)` while `cond(*vars)`, which is read: outputs stacked, and the last vars.
+
+    The outputs are padded with zeros to `max_iterations`, which must be given (ValueError).
+    """
+    if max_iterations is None:
+        raise ValueError("max_iterations should be specified")
+    values, outputs, single = _listed(loop_vars), [], True
+    while len(outputs) < max_iterations and cond(*values):
+        output, new = func(*values)
+        single = not isinstance(output, (list, tuple))
+        values = _listed(new)
+        outputs.append(_listed(output))
+    if outputs:
+        blank = [NP.zeros_like(x) for x in outputs[0]]
+        outputs += [blank] * (max_iterations - len(outputs))
+    return _stacked(outputs, single), values if isinstance(loop_vars, (list, tuple)) else values[0]
+
+
+def cond(pred: Any, then_func: Callable, else_func: Callable, inputs: Any = (),
+         name: str = "cond") -> ndarray:
+    """`then_func(*inputs)` if `pred` (an array, or a function of the inputs; it is read) holds, else
+    `else_func`."""
+    given = _listed(inputs)
+    return (then_func if bool(pred(*given) if callable(pred) else pred) else else_func)(*given)

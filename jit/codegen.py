@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import math
 import re
+import struct
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,6 +36,9 @@ from tracer.ops.op import VIEW
 from .access import Access, Affine, flatten, is_still
 from .fuse import STORE_COST, Kernel, Root, operands, row_access
 from .intrinsics import SCOPES, known
+
+#: Constants that stand in the text of a kernel; others are arguments, so that they do not make it another kernel.
+_TEXTUAL = frozenset((0, 1, 2, -1, -2, 0.5, -0.5))
 
 #: Elements in a block of a flat loop: what is summed in one precision before it enters a wider total.
 BLOCK = 4096
@@ -271,7 +275,7 @@ class Emitter:
     def value(self, node: Node, access: Access, body: list[str], memo: dict) -> str:
         """The name of `node`'s element at `access`; its statements go to `body`, or further out if they can."""
         if node.op is const_op:
-            return literal(const_value(node), node.dtype)
+            return self.constant(node)
         if node.op is scalar_op:
             return self.number(node)
         if is_still(access, self.inner_dims):
@@ -366,6 +370,22 @@ class Emitter:
         if dtype.kind != "b":
             return f"{short(dtype)}({text})"
         return text if not node.op.same else f"({text}) != 0"
+
+    def constant(self, node: Node) -> str:
+        """A number of the program: in the text when the code may profit, else an argument (as a mean's 1/n)."""
+        value, dtype = const_value(node), _register(node.dtype)
+        if dtype.kind in "bu" or not math.isfinite(value) or value in _TEXTUAL:
+            return literal(value, dtype)
+        key = ("number", node)
+        if key not in self.names:
+            self.names[key] = self.fresh("v")
+            if dtype.kind == "f":
+                bits, = struct.unpack("q", struct.pack("d", value))
+                text = f"word_as_f64({self.arg(bits)})"
+            else:
+                text = self.arg(int(value))
+            self.top.append(f"{self.names[key]} = {short(dtype)}({text})")
+        return self.names[key]
 
     def number(self, node: Node) -> str:
         key = ("number", node)

@@ -258,7 +258,7 @@ def _join(kernel: Kernel, n: Node, index: int, stored: set[Node], made_at: dict[
     inside = {r.node for r in kernel.roots}
     outside = reads - inside
     if (any(made_at.get(m, -1) >= index for m in outside) or kernel.ops + ops > MAX_KERNEL_OPS
-            or not (reads & (kernel.reads | inside) or n.size <= 64)):
+            or not (reads & (kernel.reads | inside) or n.size <= 1)):
         kernel.split = split
         return False
     kernel.roots.append(root)

@@ -20,7 +20,7 @@ from tracer.ops.op import LEAF, VIEW
 
 from . import blas, driver
 from .buffers import Buffer, allocate
-from .codegen import Generated, Part, combining, filling, generate
+from .codegen import Generated, combining, filling, generate
 from .fuse import Kernel, Library, Step, fuse, without_reshapes
 from .interpreter import ExecutionError
 from .kernels import find_kernel

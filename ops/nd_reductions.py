@@ -12,10 +12,10 @@ from .nd_operators import divide
 from .node import Node
 from .promotion import FLOAT32
 from .public import public
-from .reductions import _kept, reduce_max, reduce_min, reduce_prod, reduce_sum, spread
+from .reductions import _kept, euclidean, reduce_max, reduce_min, reduce_prod, reduce_sum, spread
 from .scans import argmax, argmin, cumsum
 from .shapes import normalize_axes, normalize_axis
-from .unary import absolute, sqrt, square
+from .unary import absolute, square
 
 Reduction = Callable[[Node, tuple], Node]
 
@@ -66,7 +66,7 @@ def norm(data: Node, ord=2, axis=None, out_dtype=None, keepdims=False) -> Node:
     if ord not in (1, 2):
         raise MXNetError(f"norm only supports ord=1 and ord=2, got {ord}")
     axes = axes_of(axis, data.ndim)
-    total = reduce_sum(absolute(data), axes) if ord == 1 else sqrt(reduce_sum(square(data), axes))
+    total = reduce_sum(absolute(data), axes) if ord == 1 else euclidean(data, axes)
     out = left(total, data.shape, axes, keepdims)
     return out if out_dtype is None else cast(out, out_dtype)
 

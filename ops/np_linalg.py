@@ -13,7 +13,7 @@ from .node import Node, const
 from .np_movement import diagonal, moveaxis
 from .promotion import inexact, is_weak, np_same
 from .public import Nodes, public
-from .reductions import _kept, reduce_max, reduce_min, reduce_sum
+from .reductions import _kept, euclidean, reduce_max, reduce_min, reduce_sum
 from .shapes import normalize_axes, normalize_axis
 from .unary import absolute, sqrt, square
 
@@ -258,7 +258,7 @@ def norm(x: Node, ord=None, axis=None, keepdims=False) -> Node:
 
 def _vector_norm(x: Node, ord: object, axes: tuple[int, ...]) -> Node:
     if ord is None or ord == 2:
-        return sqrt(reduce_sum(square(x), axes))
+        return euclidean(x, axes)
     if not isinstance(ord, (int, float)):
         raise MXNetError(f"Invalid norm order {ord!r} for vectors.")
     if ord == math.inf:
@@ -274,7 +274,7 @@ def _vector_norm(x: Node, ord: object, axes: tuple[int, ...]) -> Node:
 
 def _matrix_norm(x: Node, ord: object, row: int, column: int) -> Node:
     if ord is None or ord in ("fro", "f"):
-        return sqrt(reduce_sum(square(x), tuple(sorted((row, column)))))
+        return euclidean(x, tuple(sorted((row, column))))
     if ord in (1, -1, math.inf, -math.inf):
         summed, kept = (row, column) if ord in (1, -1) else (column, row)
         sums = reduce_sum(absolute(x), (summed,))

@@ -5,12 +5,13 @@ from typing import Any
 
 import numpy as np
 
-from .arithmetic import div, equal, like, mul, where
+from .arithmetic import div, equal, like, logical_or, mul, where
+from .aval import Shape
 from .families import reduction
 from .movement import broadcast_to, reshape
-from .node import Node
-from .aval import Shape
+from .node import Node, stop
 from .shapes import reduced
+from .unary import absolute, sqrt, square
 
 
 def spread(x: Node, axes: tuple[int, ...], to: Node) -> Node:
@@ -60,3 +61,11 @@ reduce_min = reduction("reduce_min", "minimum({0}, {1})", _ref(np.min, _highest)
 
 def _kept(x: Node, shape: Shape, axes: tuple, keepdims: bool) -> Node:
     return reshape(x, reduced(shape, axes, keepdims=True)) if keepdims else x
+
+
+def euclidean(x: Node, axes: tuple[int, ...]) -> Node:
+    """The 2-norm over `axes`, scaled by the largest element as MXNet's is: no square overflows or vanishes."""
+    largest = stop(reduce_max(absolute(x), axes))
+    odd = logical_or(equal(largest, like(largest, 0)), equal(largest, like(largest, np.inf)))
+    scale = where(odd, like(largest, 1), largest)
+    return mul(scale, sqrt(reduce_sum(square(div(x, spread(scale, axes, x))), axes)))

@@ -136,7 +136,7 @@ class Emitter:
         self.read_at: dict[Node, set[Affine]] = {}
         self._layout()
 
-    # ---- the loops -----------------------------------------------------------------------------------------
+    # ---- the loops -------------------------------------------------------------------------------
 
     def _layout(self) -> None:
         """Merge dimensions that all operands step through alike; decide rows and inner loops."""
@@ -200,7 +200,7 @@ class Emitter:
         kept = tuple(a for i, a in enumerate(root.access) if i not in axes)
         return flatten(kept, root.node.shape, self.rank)
 
-    # ---- text --------------------------------------------------------------------------------------------------
+    # ---- text ------------------------------------------------------------------------------------
 
     def arg(self, what: Any) -> str:
         """The text of a run-time argument; equal named ones share a place, numbers do not."""
@@ -270,7 +270,7 @@ class Emitter:
                 terms.append(f"j{g} * {self.names[key]}")
         return " + ".join(terms) or "0"
 
-    # ---- values -------------------------------------------------------------------------------------------------
+    # ---- values ----------------------------------------------------------------------------------
 
     def value(self, node: Node, access: Access, body: list[str], memo: dict) -> str:
         """The name of `node`'s element at `access`; its statements go to `body`, or further out if they can."""
@@ -422,7 +422,7 @@ class Emitter:
             terms.append(index)
         return f"{short(np.dtype('float32') if node.dtype == np.float16 else node.dtype)}({' + '.join(terms) or '0'})"
 
-    # ---- phases -----------------------------------------------------------------------------------------------------
+    # ---- phases ----------------------------------------------------------------------------------
 
     def phase_of(self, node: Node, access: Access, memo: dict) -> int:
         """How many inner loops over a row must be done before this value can be computed."""
@@ -451,7 +451,7 @@ class Emitter:
                           if places == {position} and n.aval is root.node.aval]
         return pairs
 
-    # ---- the whole ----------------------------------------------------------------------------------------------------
+    # ---- the whole -------------------------------------------------------------------------------
 
     def generate(self) -> Generated:
         """The source and arguments of the kernel."""

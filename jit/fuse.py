@@ -164,7 +164,7 @@ def without_reshapes(x: Node) -> Node:
     return x
 
 
-# ---- grouping -------------------------------------------------------------------------------------------------
+# ---- grouping ------------------------------------------------------------------------------------
 
 def _group(order: Sequence[Node], stored: set[Node]) -> list[Step]:
     steps: list[Step] = []
@@ -333,7 +333,7 @@ def operands(node: Node, access: Access, domain: Shape, stored: set[Node]) -> li
         raise _Store(base) from None
 
 
-# ---- what is dearer to compute twice than to store ---------------------------------------------------------------
+# ---- what is dearer to compute twice than to store -----------------------------------------------
 
 def _shared(steps: Sequence[Step], stored: set[Node]) -> set[Node]:
     users: dict[Node, set[int]] = {}

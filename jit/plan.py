@@ -50,7 +50,7 @@ class Plan:
         self._place_arena()
         self._finish()
 
-    # ---- the words of bind ---------------------------------------------------------------------------------
+    # ---- the words of bind -----------------------------------------------------------------------
 
     def _place_inputs(self) -> None:
         order = toposort(self.graph)
@@ -74,7 +74,7 @@ class Plan:
             self.sizes[what] = nbytes
         return self.words[what]
 
-    # ---- steps -> rows of the driver's table, and Python calls ------------------------------------------------
+    # ---- steps -> rows of the driver's table, and Python calls -----------------------------------
 
     def _lower(self, steps: Sequence[Step]) -> list[tuple[list[driver.Step] | Callable[[Plan], None], list, list]]:
         """For each step its native rows (or the Python call), and the values it reads and writes."""
@@ -145,7 +145,7 @@ class Plan:
         return blas.gemm(node.dtype, self.words[a], self.words[b], self.words[node], m, n, k, ta=ta, tb=tb,
                          batch=(batch,), a_strides=(m * k,), b_strides=(k * n,), c_strides=(m * n,))
 
-    # ---- what NumPy does ----------------------------------------------------------------------------------------
+    # ---- what NumPy does -------------------------------------------------------------------------
 
     def _view(self, node: Node) -> Callable[[], Any]:
         """Reads a value in memory, or a view of one, as a NumPy array."""
@@ -210,7 +210,7 @@ class Plan:
                 stack.extend(x.inputs)
         return found
 
-    # ---- memory ------------------------------------------------------------------------------------------------
+    # ---- memory ----------------------------------------------------------------------------------
 
     def _place_arena(self) -> None:
         """Give each value between steps a place in the arena; places of dead values are used again."""
@@ -255,7 +255,7 @@ class Plan:
         self.out_bytes = [n.aval.nbytes for n in self.made]
         where = {n: i for i, n in enumerate(self.made)}
         self.results = [(where[n], -1) if n in where else (-1, self.words[n]) for n in self.graph]
-        self.direct = all(b < 0 for _, b in self.results) and [a for a, _ in self.results] == list(range(len(self.made)))
+        self.direct = [a for a, _ in self.results] == list(range(len(self.made)))
         self.donations = self._donations()
         self.runs: list[Callable[[], None]] = []
         self.tables: list[driver.Table] = []
@@ -273,7 +273,7 @@ class Plan:
         """(output, leaf) pairs that may share memory when nobody else needs the leaf: true in-place updates."""
         last = {n: i for i, (_, reads, _) in enumerate(self.rows) for n in reads}
         pairs: list[tuple[int, int]] = []
-        for i, step in enumerate(self.steps):
+        for i in range(len(self.steps)):
             made = self.by_step.get(i)
             for result, operand in made.in_place if made else ():
                 if (operand.op is leaf_op and last[operand] == i and result in self.made
@@ -289,7 +289,7 @@ class Plan:
             self.tables.append(table)  # the native loop reads its memory
             self.runs.append(partial(table.run, self.address))
 
-    # ---- running ------------------------------------------------------------------------------------------------
+    # ---- running ---------------------------------------------------------------------------------
 
     def run(self, leaves: Sequence[Buffer], scalars: Sequence[float | int],
             donated: dict[int, Buffer] | None) -> list[Buffer]:

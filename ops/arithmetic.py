@@ -18,7 +18,7 @@ def like(x: Node, value: float) -> Node:
     return const(value, x.dtype)
 
 
-# ---- conversion ------------------------------------------------------------------------------------------
+# ---- conversion ----------------------------------------------------------------------------------
 
 def _cast_ref(arrays: Sequence[Any], attrs: tuple) -> Any:
     with np.errstate(invalid="ignore", over="ignore"):
@@ -41,7 +41,7 @@ def cast(x: Node, dtype: np.dtype | str) -> Node:
     return make(cast_op, (x,), (dtype.name,))
 
 
-# ---- arithmetic ---------------------------------------------------------------------------------------------
+# ---- arithmetic ----------------------------------------------------------------------------------
 
 add = binary("add", "{0} + {1}", np.add, lambda g, x, y, out: (g, g), samples=interval(-2, 2, 2))
 sub = binary("subtract", "{0} - {1}", np.subtract, lambda g, x, y, out: (g, neg(g)), samples=interval(-2, 2, 2))
@@ -74,7 +74,7 @@ minimum = binary("minimum", "minimum({0}, {1})", np.minimum,
                  lambda g, x, y, out: (where(less_equal(x, y), g, like(g, 0)),
                                        where(greater(x, y), g, like(g, 0))), samples=interval(-2, 2, 2))
 
-# ---- comparison and logic: bool results -----------------------------------------------------------------------
+# ---- comparison and logic: bool results ----------------------------------------------------------
 
 equal = binary("equal", "{0} == {1}", np.equal, boolean=True, samples=interval(-2, 2, 2))
 not_equal = binary("not_equal", "{0} != {1}", np.not_equal, boolean=True, samples=interval(-2, 2, 2))
@@ -107,7 +107,7 @@ bitwise_or = binary("bitwise_or", "{0} | {1}", np.bitwise_or, samples=_bits(2))
 bitwise_xor = binary("bitwise_xor", "{0} ^ {1}", np.bitwise_xor, samples=_bits(2))
 bitwise_not = unary("bitwise_not", "~{0}", np.bitwise_not, samples=_bits(1))
 
-# ---- selection ----------------------------------------------------------------------------------------------
+# ---- selection -----------------------------------------------------------------------------------
 
 def _where_samples() -> Any:
     rng = np.random.RandomState(3)
@@ -130,7 +130,7 @@ def where(condition: Node, x: Node, y: Node) -> Node:
     return make(where_op, (condition, x, y))
 
 
-# ---- powers -------------------------------------------------------------------------------------------------
+# ---- powers --------------------------------------------------------------------------------------
 
 def _power_ref(a: Any, b: Any) -> Any:
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):

@@ -228,7 +228,7 @@ _qr = call("qr", _qr_infer, _lapack(lambda a: tuple(np.linalg.qr(a))), _qr_vjp, 
            smooth=False)
 
 
-# ---- public --------------------------------------------------------------------------------
+# ---- public --------------------------------------------------------------------------------------
 
 @public("np.linalg.inv")
 def inv(a: Node) -> Node:

@@ -31,7 +31,7 @@ def interval(low: float, high: float, arity: int = 1, attrs: tuple = (), seed: i
     return samples
 
 
-# ---- elementwise -------------------------------------------------------------------------------------------
+# ---- elementwise ---------------------------------------------------------------------------------
 
 def _elementwise_rule(name: str, result: Callable[[Sequence[np.dtype]], np.dtype]) -> Callable:
     def infer(avals: Sequence[Aval], attrs: tuple) -> Aval:
@@ -81,7 +81,7 @@ def binary(name: str, expr: str, ref: Callable, vjp: Callable | None = None, *, 
     return lambda x, y: make(op, (x, y))
 
 
-# ---- reductions (attrs: the sorted axes; the reduced axes go away) ------------------------------------------
+# ---- reductions (attrs: the sorted axes; the reduced axes go away) -------------------------------
 
 def _reduce_rule(avals: Sequence[Aval], attrs: tuple) -> Aval:
     return aval(reduced(avals[0].shape, attrs[0]), avals[0].dtype)
@@ -107,7 +107,7 @@ def reduction(name: str, expr: str, ref: Callable, vjp: Callable | None, identit
     return lambda x, axes: make(op, (x,), (tuple(axes),))
 
 
-# ---- views and calls -----------------------------------------------------------------------------------------
+# ---- views and calls -----------------------------------------------------------------------------
 
 def view(name: str, infer: Callable, ref: Callable, vjp: Callable, samples: Samples) -> Callable[..., Node]:
     """Declare a re-indexing of one input with static attributes: ref(array, *attrs), vjp(g, x, *attrs)."""

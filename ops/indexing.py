@@ -18,7 +18,7 @@ from .public import Nodes, Operand, public
 Spec = tuple[tuple[int, int, int], ...]
 
 
-# ---- slices ------------------------------------------------------------------------------------------------
+# ---- slices --------------------------------------------------------------------------------------
 
 def _place_ref(g: Any, shape: Shape, spec: Spec) -> Any:
     out = np.zeros(shape, g.dtype)
@@ -69,7 +69,7 @@ def update(x: Node, value: Node, spec: Spec) -> Node:
     return _update(x, value, attrs=(spec,))
 
 
-# ---- advanced indexing: a template of slices and placeholders for index arrays -----------------------------
+# ---- advanced indexing: a template of slices and placeholders for index arrays -------------------
 # template: an entry an axis of the input: ("s", start, count, step) or ("i", k) for the k-th index array or
 # ("n",) for a new axis.
 
@@ -197,7 +197,7 @@ def put_mask(x: Node, mask: Node, value: Node) -> Node:
     return _put_mask(x, mask, value)
 
 
-# ---- what x[key] and x[key] = value record (tracer/indexing.py makes the static parts from the key) --------
+# ---- what x[key] and x[key] = value record (tracer/indexing.py makes the static parts from the key)
 
 def _fit(value: Node, dtype: np.dtype, shape: Shape) -> Node:
     """`value` converted to `dtype` and broadcast to `shape`, leading axes of size 1 dropped as NumPy does."""

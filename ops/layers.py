@@ -42,7 +42,7 @@ def fully_connected(x: Node, weight: Node, bias: Optional = None, num_hidden=Non
     return reshape(out, (*lead, hidden))
 
 
-# ---- activations --------------------------------------------------------------------------------
+# ---- activations ---------------------------------------------------------------------------------
 
 def _log_sigmoid(x: Node) -> Node:
     return neg(softplus(neg(x)))

@@ -87,7 +87,7 @@ def unravel_index(data: Node, shape) -> Node:
     return cast(concatenate(rows, 0), data.dtype)
 
 
-# ---- sorting -----------------------------------------------------------------------------------------------
+# ---- sorting -------------------------------------------------------------------------------------
 
 def _line(data: Node, axis: int | None) -> tuple[Node, int]:
     if axis is None:
@@ -116,7 +116,7 @@ def topk(data: Node, axis=-1, k=1, ret_typ="indices", is_ascend=False, dtype="fl
     return p.topk(data, axis, k, ret_typ, is_ascend, dtype)
 
 
-# ---- sequences: time along `axis` (0 or 1), batch along the other ------------------------------------------
+# ---- sequences: time along `axis` (0 or 1), batch along the other --------------------------------
 
 @public("nd.SequenceMask")
 def sequence_mask(data: Node, sequence_length: Optional = None, use_sequence_length=False, value=0.0,

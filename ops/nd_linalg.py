@@ -105,7 +105,7 @@ def khatri_rao(args: Nodes) -> Node:
     return out
 
 
-# ---- factorizations ----------------------------------------------------------------------------------------
+# ---- factorizations ------------------------------------------------------------------------------
 
 def potrf(A: Node) -> Node:
     """The lower Cholesky factor of symmetric positive definite matrices; MXNetError, when read, for

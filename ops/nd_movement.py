@@ -15,7 +15,7 @@ from .np_movement import diag, diagonal, moveaxis, np_flip, pad, repeat, swapaxe
 from .public import Nodes, public
 from .shapes import normalize_axes, normalize_axis, reshape_to
 
-# ---- shapes ------------------------------------------------------------------------------------------------
+# ---- shapes --------------------------------------------------------------------------------------
 
 def decode(shape: Shape, codes: Sequence[int], reverse: bool = False) -> Shape:
     """The shape that nd's special codes mean.
@@ -158,7 +158,7 @@ def _numbers(values: Shape) -> Node:
     return concatenate([full((1,), n, "int64") for n in values], 0)
 
 
-# ---- parts -------------------------------------------------------------------------------------------------
+# ---- parts ---------------------------------------------------------------------------------------
 
 @public("nd.slice", "nd.crop", "nd.NDArray.slice")
 def nd_slice(data: Node, begin, end, step=None) -> Node:
@@ -199,7 +199,7 @@ def slice_like(data: Node, shape_like: Node, axes=()) -> Node:
     return slice_(data, tuple((0, n, 1) for n in counts))
 
 
-# ---- joining and taking apart ------------------------------------------------------------------------------
+# ---- joining and taking apart --------------------------------------------------------------------
 
 @public("nd.concat", "nd.Concat", star=True)
 def concat(data: Nodes, dim=1, num_args=None) -> Node:
@@ -249,7 +249,7 @@ def split_v2(ary: Node, indices_or_sections, axis=0, squeeze_axis=False) -> Node
     return _parts(ary, at, _cut(ary, at, list(indices_or_sections)), squeeze_axis)
 
 
-# ---- repetition, reversal, padding -------------------------------------------------------------------------
+# ---- repetition, reversal, padding ---------------------------------------------------------------
 
 @public("nd.tile", "nd.NDArray.tile")
 def nd_tile(data: Node, reps) -> Node:

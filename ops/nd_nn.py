@@ -64,7 +64,7 @@ def nd_group_norm(data: Node, gamma: Node, beta: Node, num_groups=1, eps=1e-5, o
     return group_norm(data, gamma, beta, num_groups, eps, output_mean_var)
 
 
-# ---- softmax -----------------------------------------------------------------------------------------------
+# ---- softmax -------------------------------------------------------------------------------------
 
 @public("nd.softmax", "nd.NDArray.softmax")
 def nd_softmax(data: Node, length: Optional = None, axis=-1, temperature=None, dtype=None,
@@ -104,7 +104,7 @@ def softmax_cross_entropy(data: Node, label: Node) -> Node:
     return neg(reshape(reduce_sum(mul(chosen, log_softmax_of(data, 1)), (0, 1)), (1,)))
 
 
-# ---- outputs with a gradient of their own ------------------------------------------------------------------
+# ---- outputs with a gradient of their own --------------------------------------------------------
 
 def _own_infer(avals: Sequence[Aval], attrs: tuple) -> Aval:
     if any(other != avals[0] for other in avals):

@@ -78,7 +78,7 @@ def forget() -> None:
     _TABLE.clear()
 
 
-# ---- the primitive inputs of a graph -------------------------------------------------------------------
+# ---- the primitive inputs of a graph -------------------------------------------------------------
 
 def _no_ref(arrays: Sequence[Any], attrs: tuple) -> Any:
     raise AssertionError("a leaf has no computation")
@@ -118,7 +118,7 @@ def const(value: float | int | bool, dtype: np.dtype | str) -> Node:
     return make(const_op, (), (repr(dtype.type(value).item()), dtype.name))
 
 
-# ---- barriers: where differentiation stops --------------------------------------------------------------
+# ---- barriers: where differentiation stops -------------------------------------------------------
 
 def _same(avals: Sequence[Aval], attrs: tuple) -> Aval:
     return avals[0]
@@ -138,7 +138,7 @@ def mark(x: Node, index: int) -> Node:
     return make(mark_op, (x,), (index,))
 
 
-# ---- one output of an op that has several ---------------------------------------------------------------
+# ---- one output of an op that has several --------------------------------------------------------
 
 def _item_infer(avals: Sequence[Any], attrs: tuple) -> Aval:
     return avals[0][attrs[0]]
@@ -152,7 +152,7 @@ def items(multi: Node) -> tuple[Node, ...]:
     return tuple(make(item_op, (multi,), (i,)) for i in range(len(multi.aval)))  # type: ignore[arg-type]
 
 
-# ---- walking ---------------------------------------------------------------------------------------------
+# ---- walking -------------------------------------------------------------------------------------
 
 def toposort(outputs: Iterable[Node], stop_at: frozenset[Node] | set[Node] = frozenset()) -> list[Node]:
     """All nodes that `outputs` need, inputs first; nodes in `stop_at` are entered but not followed."""

@@ -15,7 +15,7 @@ from .promotion import inexact, is_weak, np_same
 from .public import Nodes, public
 from .reductions import _kept, euclidean, reduce_max, reduce_min, reduce_sum
 from .shapes import normalize_axes, normalize_axis
-from .unary import absolute, sqrt, square
+from .unary import absolute
 
 
 def _arrays(a: Node, b: Node, name: str) -> tuple[Node, Node]:
@@ -135,7 +135,7 @@ def cross(a: Node, b: Node, axisa=-1, axisb=-1, axisc=-1, axis=None) -> Node:
     return moveaxis(joined, -1, axisc)
 
 
-# ---- einsum --------------------------------------------------------------------------------
+# ---- einsum --------------------------------------------------------------------------------------
 
 @public("np._einsum")
 def einsum(operands: Nodes, subscripts) -> Node:
@@ -232,7 +232,7 @@ def _pair(left: tuple[Node, list[str]], right: tuple[Node, list[str]], later: se
     return reshape(out, tuple(size[c] for c in labels)), labels
 
 
-# ---- norms --------------------------------------------------------------------------------
+# ---- norms ---------------------------------------------------------------------------------------
 
 @public("np.linalg.norm", "np.ndarray.norm")
 def norm(x: Node, ord=None, axis=None, keepdims=False) -> Node:
@@ -244,8 +244,8 @@ def norm(x: Node, ord=None, axis=None, keepdims=False) -> Node:
     """
     x = inexact(x)
     if axis is None and ord is None:
-        return _kept(sqrt(reduce_sum(square(x), tuple(range(x.ndim)))), x.shape, tuple(range(x.ndim)),
-                     keepdims)
+        everything = tuple(range(x.ndim))
+        return _kept(euclidean(x, everything), x.shape, everything, keepdims)
     order = tuple(range(x.ndim)) if axis is None else \
         tuple(normalize_axis(i, x.ndim) for i in ((axis,) if isinstance(axis, int) else axis))
     axes = normalize_axes(order, x.ndim)
@@ -303,7 +303,7 @@ def matrix_norm(x: Node, ord="fro", axis=(-2, -1), keepdims=False) -> Node:
     return norm(x, ord, axis, keepdims)
 
 
-# ---- npx --------------------------------------------------------------------------------
+# ---- npx -----------------------------------------------------------------------------------------
 
 @public("npx.batch_dot")
 def batch_dot(a: Node, b: Node, transpose_a=False, transpose_b=False, forward_stype="default") -> Node:

@@ -189,7 +189,7 @@ def broadcast_arrays(arrays: Nodes) -> list[Node]:
     return [broadcast_to(a, shape) for a in arrays]
 
 
-# ---- repetition --------------------------------------------------------------------------------
+# ---- repetition ----------------------------------------------------------------------------------
 
 @public("np.repeat", "np.ndarray.repeat")
 def repeat(a: Node, repeats, axis=None) -> Node:
@@ -275,7 +275,7 @@ def rot90(m: Node, k=1, axes=(0, 1)) -> Node:
     return flip(swapaxes(m, i, j), j) if k == 3 else m
 
 
-# ---- padding --------------------------------------------------------------------------------
+# ---- padding -------------------------------------------------------------------------------------
 
 @public("np._pad")
 def pad(x: Node, pad_width, mode, constant_values) -> Node:
@@ -384,7 +384,7 @@ _PADS: dict[str, Callable] = {
 }
 
 
-# ---- diagonals --------------------------------------------------------------------------------
+# ---- diagonals -----------------------------------------------------------------------------------
 
 @public("np.diagonal", "np.ndarray.diagonal", "np.linalg.diagonal")
 def diagonal(a: Node, offset=0, axis1=0, axis2=1) -> Node:

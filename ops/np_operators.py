@@ -13,6 +13,7 @@ from .promotion import (
     BOOL,
     FLOAT64,
     beside,
+    default_float,
     inexact,
     integral,
     is_weak,
@@ -174,8 +175,7 @@ def np_where(condition: Operand, x: Operand, y: Operand) -> Node:
     """
     condition = condition if condition.dtype == BOOL else a.not_equal(condition, like(condition, 0))
     if is_weak(x) and is_weak(y):
-        return where(condition, inexact(cast(x, FLOAT64)) if x.dtype == FLOAT64 else cast(x, "float32"),
-                     cast(y, "float32"))
+        return where(condition, cast(x, default_float()), cast(y, default_float()))
     if is_weak(x):
         return where(condition, beside(x, y), y)
     return where(condition, x, beside(y, x))

@@ -146,7 +146,7 @@ def heaviside(x1: Operand, x2: Operand) -> Node:
     return where(a.isnan(x), x, where(a.equal(x, like(x, 0)), y, step))
 
 
-# ---- npx --------------------------------------------------------------------------------
+# ---- npx -----------------------------------------------------------------------------------------
 
 def _kept(primitive: Callable[[Node], Node]) -> Callable[[Node], Node]:
     """MXNet's neural functions keep integers: the result is truncated."""

@@ -124,7 +124,7 @@ gamma = unary_call("gamma", _each(_gamma), lambda g, x, y: mul(g, mul(y, digamma
 gammaln = unary_call("gammaln", _each(_gammaln), lambda g, x, y: mul(g, digamma(x)), samples=_POSITIVE)
 
 
-# ---- activations --------------------------------------------------------------------------------
+# ---- activations ---------------------------------------------------------------------------------
 
 def _softplus_ref(x: Any) -> Any:
     return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))

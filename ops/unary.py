@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .arithmetic import add, div, equal, greater, like, mul, neg, sub, where
+from .arithmetic import add, div, greater, like, mul, neg, sub, where
 from .families import interval, unary
 from .node import Node
 

@@ -35,7 +35,7 @@ class NDArray(Handle):
     _masks = False
     _views_bound = 8
 
-    # ---- what it is --------------------------------------------------------------------------------------
+    # ---- what it is ------------------------------------------------------------------------------
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -79,7 +79,7 @@ class NDArray(Handle):
         """Bytes in all."""
         return self._value.aval.nbytes
 
-    # ---- reading: each of these is a sync point ----------------------------------------------------------
+    # ---- reading: each of these is a sync point --------------------------------------------------
 
     def _read(self, cause: str) -> np.ndarray:
         """The elements, shared with the buffer: for use inside tracer while the value lives."""
@@ -155,7 +155,7 @@ class NDArray(Handle):
 
     __str__ = __repr__
 
-    # ---- writing: the handle is bound to a new value -----------------------------------------------------
+    # ---- writing: the handle is bound to a new value ---------------------------------------------
 
     def _rebind(self, value: Value) -> None:
         """Make this a name for `value`, of its own shape and dtype; views see it and are seen."""
@@ -202,7 +202,7 @@ class NDArray(Handle):
         views.append((ref(handle), part))
         return handle
 
-    # ---- autograd -----------------------------------------------------------------------------------------
+    # ---- autograd --------------------------------------------------------------------------------
 
     def attach_grad(self, grad_req: str = "write", stype: str | None = None) -> None:
         """Make it a variable: `backward()` puts its gradient into `.grad`. It is cut off from its past."""
@@ -235,7 +235,7 @@ class NDArray(Handle):
         """The same values as a constant of any derivative; writing to one writes to the other."""
         return self._view(Whole(self.shape, constant=True))
 
-    # ---- copies ------------------------------------------------------------------------------------------
+    # ---- copies ----------------------------------------------------------------------------------
 
     def copyto(self, other: Any) -> Any:
         """Write the values into another array, or into a new one in a context."""

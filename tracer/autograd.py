@@ -17,7 +17,7 @@ __all__ = ["Function", "backward", "grad", "is_recording", "is_training", "mark_
            "predict_mode", "record", "set_recording", "set_training", "train_mode"]
 
 
-# ---- scopes ----------------------------------------------------------------------------------------------
+# ---- scopes --------------------------------------------------------------------------------------
 
 def is_recording() -> bool:
     """Whether this thread is inside `record()`."""
@@ -86,7 +86,7 @@ def predict_mode() -> _Scope:
     return _Scope(None, False)
 
 
-# ---- variables -------------------------------------------------------------------------------------------
+# ---- variables -----------------------------------------------------------------------------------
 
 class Variable:
     """Where the gradient of a marked array goes: the array that holds it, and how ("write" or "add")."""
@@ -144,7 +144,7 @@ def attach(handle: Handle, variable: Variable | None) -> None:
     handle._variable = variable
 
 
-# ---- gradients -------------------------------------------------------------------------------------------
+# ---- gradients -----------------------------------------------------------------------------------
 
 def _as_list(x: Any) -> list[Any]:
     return list(x) if isinstance(x, (list, tuple)) else [x]
@@ -300,7 +300,7 @@ def _rebuilt(value: Value, mapping: dict[Node, Node]) -> Node:
     return substitute([inner], mapping | numbers)[0]
 
 
-# ---- user-defined functions ------------------------------------------------------------------------------
+# ---- user-defined functions ----------------------------------------------------------------------
 
 class Function:
     """A function with a gradient of its own: subclass, and define `forward` and `backward` on arrays.

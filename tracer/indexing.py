@@ -24,7 +24,7 @@ INPLACE = ("Inplace operations (+=, -=, x[:]=, etc) are not supported when recor
            "Use an out-of-place operation, or write outside record()")
 
 
-# ---- reading -----------------------------------------------------------------------------------------------
+# ---- reading -------------------------------------------------------------------------------------
 
 def getitem(self: Any, key: Any) -> Any:
     """`x[key]`: a view for a contiguous slice, else a copy.
@@ -76,7 +76,7 @@ def _leaf(index: Any) -> Any:
     return wrap(Handle, constant(index)) if isinstance(index, np.ndarray) else index
 
 
-# ---- writing -----------------------------------------------------------------------------------------------
+# ---- writing -------------------------------------------------------------------------------------
 
 def setitem(self: Any, key: Any, value: Any) -> None:
     """`x[key] = value`, broadcast and converted to `x`'s dtype.

@@ -50,7 +50,7 @@ class ndarray(NDArray):
         """Itself."""
         return self
 
-    # ---- methods whose Python side is more than one recorded operation -------------------------------
+    # ---- methods whose Python side is more than one recorded operation ---------------------------
 
     @property
     def T(self) -> ndarray:
@@ -114,7 +114,7 @@ class ndarray(NDArray):
         """The elements from `begin` to `end` along an axis."""
         return self[(slice(None),) * (axis % self.ndim) + (slice(begin, end),)]
 
-    # ---- NumPy's own functions on these arrays -------------------------------------------------------
+    # ---- NumPy's own functions on these arrays ---------------------------------------------------
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
         from .numpy import fallback

@@ -175,7 +175,7 @@ def freeze(x: Any) -> Any:
     return x
 
 
-# ---- values made directly --------------------------------------------------------------------------------
+# ---- values made directly ------------------------------------------------------------------------
 
 def constant(array: Any) -> Value:
     """A computed value with a copy of a NumPy array."""

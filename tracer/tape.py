@@ -31,7 +31,7 @@ from .trace import STATE, VARIABLE, Trace, Value
 _order = itertools.count()
 
 
-# ---- what a trace keeps ----------------------------------------------------------------------------------
+# ---- what a trace keeps --------------------------------------------------------------------------
 
 @dataclass(frozen=True, eq=False)
 class Kept:
@@ -193,7 +193,7 @@ def entered(value: Value, entry: Call | Opaque, slot: int) -> Value:
 Entry = Segment | Call | Opaque
 
 
-# ---- what a backward consumes ----------------------------------------------------------------------------
+# ---- what a backward consumes --------------------------------------------------------------------
 
 NOT_IN_GRAPH = (
     "Cannot differentiate node because it is not in a computational graph. You need to set is_recording to "
@@ -228,7 +228,7 @@ def consume(lineages: list[list[Any]], visited: list[Entry]) -> None:
                 entry.release()
 
 
-# ---- the walk back ---------------------------------------------------------------------------------------
+# ---- the walk back -------------------------------------------------------------------------------
 
 class Walk:
     """One backward pass: cotangents handed from heads to variables, latest tape entry first.

@@ -21,7 +21,7 @@ def seed(seed_state: int, ctx: Any = "all", device: Any = "all") -> None:
     >>> import tracer
     >>> tracer.random.seed(42)
     >>> tracer.np.random.uniform(size=2)
-    array([0.82909364, 0.55818135])
+    array([0.82909364, 0.7478349 ])
     """
     if isinstance(seed_state, bool) or not isinstance(seed_state, (int, np.integer)):
         raise ValueError("seed_state must be int")

@@ -36,7 +36,8 @@ def while_loop(cond: Callable, func: Callable, loop_vars: Any,
     """
     if max_iterations is None:
         raise ValueError("max_iterations should be specified")
-    values, outputs, single = _listed(loop_vars), [], True
+    outputs: list[list[Any]] = []
+    values, single = _listed(loop_vars), True
     while len(outputs) < max_iterations and cond(*values):
         output, new = func(*values)
         single = not isinstance(output, (list, tuple))

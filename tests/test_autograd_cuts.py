@@ -42,6 +42,19 @@ def test_value_used_over_several_cuts_by_several_consumers(F):
     same(x.grad, da * b_ + a_ * (2 * e * e + da) + e, 1e-4)
 
 
+@pytest.mark.parametrize("alias", [lambda y: y.reshape((2,)), lambda y: y.transpose(), lambda y: y[0:2]])
+def test_another_name_for_a_value_from_before_the_cut(F, alias):
+    """What a function returns unchanged shares the node of its input."""
+    x = variable(F, [1, 2])
+    with autograd.record():
+        y = x * x
+        y.asnumpy()
+        z, u = alias(y), alias(x)
+        z.asnumpy()
+        (z * u * y).backward()
+    same(x.grad, [5, 80])
+
+
 def test_heads_on_both_sides_of_a_cut(F):
     x = variable(F, [1, 2])
     with autograd.record():

@@ -72,7 +72,9 @@ def _run(trace: Trace, alive: list[Value], cause: str, ends: bool = True) -> Non
     nodes = tuple([v.node for v in alive])
     kept = None
     if trace.targets:
-        kept = keeps(nodes, tuple([True if v.recorded else False for v in alive]), trace)
+        # A target is on the tape already. Another value with its node (a reshape to its own shape) is not.
+        target = trace.targets.get
+        kept = keeps(nodes, tuple([bool(v.recorded) and target(v.node) is not v for v in alive]), trace)
     outputs = nodes + kept.saved if kept else nodes
     program = find_program(outputs)  # type: ignore[arg-type]
     place = source.where()
@@ -95,7 +97,7 @@ def _run(trace: Trace, alive: list[Value], cause: str, ends: bool = True) -> Non
         segment = Segment(trace, kept, dict(zip(outputs, buffers, strict=True)))  # type: ignore[arg-type]
     for v, buffer in zip(alive, buffers):
         v.buffer = buffer
-        if segment is not None and v.recorded and v.node in segment.slots:
+        if segment is not None and v.entry is None and v.recorded and v.node in segment.slots:
             v.entry, v.slot = segment, segment.slots[v.node]
             segment.lineages.append(v.recorded)
         elif v.entry is None:

@@ -27,8 +27,8 @@ lint: $(VENV)/dev.stamp
 	cd build/tree && ../../$(VENV)/bin/mypy --config-file ../../pyproject.toml
 	cd build/tree && ../../$(VENV)/bin/lint-imports --config ../../pyproject.toml --no-cache
 
-bench: $(VENV)/dev.stamp
-	$(PY) bench/run.py $(ARGS)
+bench: $(VENV)/bench.stamp
+	$(PY) -m bench $(ARGS)
 
 clean:
 	rm -rf $(VENV) build
@@ -39,6 +39,10 @@ $(VENV)/bin/python:
 
 $(VENV)/demo.stamp: pyproject.toml | $(VENV)/bin/python
 	$(PY) -m pip install -q --disable-pip-version-check -e '.[examples]'
+	@touch $@
+
+$(VENV)/bench.stamp: pyproject.toml | $(VENV)/bin/python
+	$(PY) -m pip install -q --disable-pip-version-check -e '.[bench]'
 	@touch $@
 
 $(VENV)/dev.stamp: pyproject.toml | $(VENV)/bin/python

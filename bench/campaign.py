@@ -1,0 +1,241 @@
+"""Who is asked what, in which order: for each case first calls in fresh processes, checks, turns of timing.
+
+Every engine runs in a process of its own (OpenMP pools, allocators and signal handlers of several frameworks
+don't share one gladly), a new one for each case, so that first calls and memory are the case's own. Those
+that keep compiled code on disk are started twice: with an empty cache, then with the one just filled. Then
+all take turns, A B C A B C, until each has had its rounds. An engine whose results are wrong gets no turn.
+"""
+from __future__ import annotations
+
+import dataclasses
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import quantiles
+from typing import Any
+
+import numpy as np
+
+from bench import check, workloads
+from bench.engines import ENGINES
+from bench.limits import limit
+from bench.machine import ROOT, environment
+from bench.pipe import Pipe, Timeout
+from bench.progress import Progress
+
+_CALLS = 5  # of a first batch, by which every tier of every engine has compiled
+_KEEP = [1, 3, _CALLS]  # the calls whose results are checked
+
+
+@dataclasses.dataclass
+class Plan:
+    """What a run consists of."""
+
+    engines: list[str]
+    interpreters: dict[str, str]
+    threads: int
+    rounds: int = 7
+    seconds: float = 0.15  # of each engine's turn in each round
+    warm: float = 0.3  # seconds of untimed calls before the first round
+    timeout: float = 180.0  # for one answer of a worker
+
+
+class Failed(Exception):
+    """A worker's answer was an error, or there was none: (status, reason)."""
+
+
+class Process:
+    """A worker's process, and the conversation with it."""
+
+    def __init__(self, engine: str, plan: Plan, cache: Path) -> None:
+        self._log = tempfile.TemporaryFile()
+        self._timeout = plan.timeout
+        self._idle = True  # waits for a command
+        self._process = subprocess.Popen(
+            [plan.interpreters.get(engine, sys.executable), "-m", "bench.worker", engine, str(plan.threads)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log, cwd=ROOT,
+            env=environment(plan.threads, cache))
+        assert self._process.stdin and self._process.stdout
+        self._pipe = Pipe(self._process.stdout.fileno(), self._process.stdin.fileno())
+
+    def ask(self, do: str, **arguments: Any) -> tuple[dict[str, Any], list[np.ndarray]]:
+        """One command and its answer. Failed("failed" or "timeout", why) if there is none to be had."""
+        try:
+            self._idle = False
+            self._pipe.send({"do": do, **arguments})
+            head, arrays = self._pipe.receive(self._timeout)
+            self._idle = True
+        except Timeout:
+            raise Failed("timeout", f"no answer in {self._timeout:.0f} s ({do})") from None
+        except (EOFError, BrokenPipeError):
+            raise Failed("failed", f"the process ended: {self._last_words()}") from None
+        if "error" in head:
+            raise Failed("failed", head["error"])
+        return head, arrays
+
+    def _last_words(self) -> str:
+        self._log.seek(0)
+        lines = self._log.read().decode(errors="replace").strip().splitlines()
+        return lines[-1] if lines else f"exit status {self._process.wait()}"
+
+    def close(self) -> None:
+        """End the process: by the end of its input, so that caches get written; by force if that takes long."""
+        assert self._process.stdin and self._process.stdout
+        self._process.stdin.close()
+        try:
+            self._process.wait(10 if self._idle else 0)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._process.stdout.close()
+        self._log.close()
+
+
+def survey(plan: Plan) -> dict[str, dict[str, Any]]:
+    """Version, or why not, of every engine asked for; what is not installed is taken out of the plan."""
+    found: dict[str, dict[str, Any]] = {}
+    for engine in plan.engines:
+        with tempfile.TemporaryDirectory(prefix="tracer-bench-") as cache:
+            process = Process(engine, plan, Path(cache))
+            try:
+                found[engine] = process.ask("load")[0]
+            except Failed as failure:
+                found[engine] = {"missing": failure.args[1]}
+            finally:
+                process.close()
+    plan.engines = [engine for engine in plan.engines if "missing" not in found[engine]]
+    return found
+
+
+class Entrant:
+    """One engine's way through one case."""
+
+    def __init__(self, engine: str, workload: str, case: str, plan: Plan, cache: Path) -> None:
+        self.engine, self._plan, self._cache = engine, plan, cache
+        self._workload, self._case = workload, case
+        self._number = 1
+        self.process: Process
+        self.samples: list[float] = []
+        self.results: list[np.ndarray] = []
+        self.facts: dict[str, Any] = {"status": "ok"}
+
+    def _start(self) -> tuple[dict[str, Any], list[np.ndarray]]:
+        self.process = Process(self.engine, self._plan, self._cache)
+        self.facts["import_ms"] = 1e3 * self.process.ask("load")[0]["seconds"]
+        size = self.process.ask("prepare", workload=self._workload, case=self._case)[0]["rss"]
+        self.facts["rss_mb"] = size / 1e6
+        return self.process.ask("first", calls=_CALLS, keep=_KEEP)
+
+    def first(self, reference: Sequence[np.ndarray], tolerance: float) -> None:
+        """First calls, without and with the disk cache, and their results' check."""
+        head, self.results = self._start()
+        self._note("cold", head)
+        self._verify(reference, tolerance)
+        if ENGINES[self.engine].cached:
+            self.process.close()
+            head, self.results = self._start()
+            self._note("disk", head)
+            self._verify(reference, tolerance)
+
+    def _note(self, cache: str, head: dict[str, Any]) -> None:
+        self.facts[f"first_{cache}_ms"] = 1e3 * head["seconds"][0]
+        self.facts[f"calls_{cache}_ms"] = [1e3 * seconds for seconds in head["seconds"]]
+        self.facts[f"counters_{cache}"] = head["counters"]
+
+    def _verify(self, reference: Sequence[np.ndarray], tolerance: float) -> None:
+        error = max(self.facts.get("error", 0.0), check.farthest(self.results, reference))
+        self.facts["error"] = error
+        if not error <= tolerance:
+            raise Failed("wrong", f"off by {error:.1e} of the largest value; {tolerance:.0e} allowed")
+
+    def warm(self) -> None:
+        """Untimed calls, then how many make a sample."""
+        self._number = self.process.ask("warm", seconds=self._plan.warm, least=3)[0]["number"]
+
+    def turn(self) -> None:
+        """Be timed for a while."""
+        head, _ = self.process.ask("time", seconds=self._plan.seconds, number=self._number)
+        self.samples += head["samples"]
+
+    def finish(self, reference: Sequence[np.ndarray], tolerance: float) -> None:
+        """Memory, the time to hand over a step, and for tracer the check again, with everything compiled."""
+        memory = self.process.ask("memory")[0]
+        self.facts["peak_mb"] = memory["peak"] / 1e6
+        self.facts["dispatch_us"] = 1e6 * self.process.ask("dispatch", calls=11)[0]["seconds"]
+        if self.engine == "tracer":
+            _, self.results = self.process.ask("first", calls=_CALLS, keep=_KEEP)
+            self._verify(reference, tolerance)
+        low, middle, high = quantiles(self.samples, n=4)
+        self.facts.update(median_us=1e6 * middle, low_us=1e6 * low, high_us=1e6 * high,
+                          least_us=1e6 * min(self.samples), samples=len(self.samples))
+
+    def fail(self, failure: Failed) -> None:
+        """Out of the race; what was learnt stays."""
+        self.facts["status"], self.facts["reason"] = failure.args
+
+
+def run_case(workload: str, case: str, plan: Plan, limits: dict[str, Any],
+             progress: Progress) -> dict[str, Any]:
+    """One row of the tables: every engine's facts for one case."""
+    module = workloads.load(workload)
+    data = workloads.inputs(module, case)
+    reference = _reference(module, data)
+    moved = [*workloads.arrays(vars(data)), *reference[:len(reference) // len(_KEEP)]]
+    nbytes = sum(a.size * min(a.itemsize, 4) for a in moved)
+    flops = module.flops(**module.CASES[case]) if hasattr(module, "flops") else 0.0
+    folder = Path(tempfile.mkdtemp(prefix="tracer-bench-"))
+    entrants = [Entrant(engine, workload, case, plan, folder / engine) for engine in plan.engines
+                if ENGINES[engine].offers(module)]
+    try:
+        _race(entrants, case, plan, reference, module.TOLERANCE, progress)
+    finally:
+        for entrant in entrants:
+            if hasattr(entrant, "process"):
+                entrant.process.close()
+        shutil.rmtree(folder, ignore_errors=True)
+    _compare(entrants)
+    return {"name": case, "workload": workload, "title": (module.__doc__ or "").strip().splitlines()[0],
+            "parameters": module.CASES[case], "tolerance": module.TOLERANCE, "bytes": nbytes, "flops": flops,
+            "limit_us": 1e6 * limit(limits, nbytes, flops),
+            "results": {entrant.engine: entrant.facts for entrant in entrants}}
+
+
+def _race(entrants: list[Entrant], case: str, plan: Plan, reference: list[np.ndarray], tolerance: float,
+          progress: Progress) -> None:
+    def each(doing: str, act: Any) -> None:
+        for entrant in entrants:
+            if entrant.facts["status"] == "ok":
+                progress.show(case, f"{entrant.engine}: {doing}")
+                try:
+                    act(entrant)
+                except Failed as failure:
+                    entrant.fail(failure)
+
+    each("first calls", lambda entrant: entrant.first(reference, tolerance))
+    each("warming up", lambda entrant: entrant.warm())
+    for number in range(plan.rounds):
+        each(f"round {number + 1} of {plan.rounds}", lambda entrant: entrant.turn())
+    each("memory", lambda entrant: entrant.finish(reference, tolerance))
+    progress.advance(len(plan.engines))
+
+
+def _reference(module: Any, data: Any) -> list[np.ndarray]:
+    """The results of the calls that are checked, in float64."""
+    step = module.in_numpy(workloads.widened(data))
+    kept: list[np.ndarray] = []
+    for call in range(1, _CALLS + 1):
+        results = step()
+        if call in _KEEP:
+            kept += [np.array(result) for result in results]
+    return kept
+
+
+def _compare(entrants: list[Entrant]) -> None:
+    """How far each engine's results are from tracer's: a mistake that engines share would show here last."""
+    ours = next((e.results for e in entrants if e.engine == "tracer" and e.facts["status"] == "ok"), None)
+    for entrant in entrants:
+        if ours is not None and entrant.engine != "tracer" and entrant.facts["status"] == "ok":
+            entrant.facts["from_tracer"] = check.farthest(entrant.results, ours)

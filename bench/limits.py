@@ -1,0 +1,114 @@
+"""What this machine can do at best: copy bandwidth by working set, and the rate of a matrix product.
+
+`python -m bench.limits THREADS` measures both and prints them as JSON. A workload's *physical limit* is the
+larger of two times: its inputs and results moved once at the copy bandwidth of a working set of that size,
+and its matrix products at the matrix-product rate. It is a bound from below that no real program quite
+reaches (element-wise functions cost time too), the same one for every engine.
+"""
+from __future__ import annotations
+
+import json
+import math
+import os
+import sys
+import threading
+import time
+from typing import Any
+
+SIZES = [2 ** power for power in (14, 16, 18, 20, 22, 24, 26, 28)]
+_SECONDS = 0.15  # for each size
+
+
+def limit(limits: dict[str, Any], nbytes: float, flops: float) -> float:
+    """Seconds that a workload moving `nbytes` and multiplying `flops` takes at least.
+
+    >>> limit({"copy": [[1024, 1e9], [4096, 4e9]], "matmul": 1e9}, 2048, 0) == 2048 / 2e9
+    True
+    """
+    points = limits["copy"]
+    at = min(max(nbytes, points[0][0]), points[-1][0])
+    rate = points[-1][1]
+    for (low, slow), (high, fast) in zip(points, points[1:]):
+        if low <= at <= high:
+            share = math.log(at / low) / math.log(high / low)
+            rate = slow * (fast / slow) ** share
+            break
+    return max(nbytes / rate, flops / limits["matmul"])
+
+
+def _copy(threads: int) -> list[list[float]]:
+    """[working set in bytes, bytes read and written a second] for each size, all threads copying."""
+    import numba
+    import numpy as np
+
+    @numba.njit(nogil=True)
+    def there_and_back(a, b, rounds):
+        for _ in range(rounds):
+            for i in range(a.size):
+                b[i] = a[i]
+            for i in range(a.size):
+                a[i] = b[i]
+
+    def seconds(size: int, rounds: int) -> float:
+        pairs = [(np.ones(size // 8 // threads, "float32"), np.ones(size // 8 // threads, "float32"))
+                 for _ in range(threads)]
+        barrier = threading.Barrier(threads + 1)
+
+        def run(a, b):
+            there_and_back(a, b, 1)
+            barrier.wait()
+            there_and_back(a, b, rounds)
+
+        workers = [threading.Thread(target=run, args=pair) for pair in pairs]
+        for worker in workers:
+            worker.start()
+        barrier.wait()
+        start = time.perf_counter()
+        for worker in workers:
+            worker.join()
+        return time.perf_counter() - start
+
+    seconds(SIZES[0], 1)
+    points = []
+    for size in SIZES:
+        rounds = 1
+        while (spent := seconds(size, rounds)) < _SECONDS / 3:
+            rounds = max(rounds * 2, int(rounds * _SECONDS / 3 / max(spent, 1e-6)))
+        spent = min(spent, seconds(size, rounds), seconds(size, rounds))
+        points.append([size, 2.0 * size * rounds / spent])
+    return points
+
+
+def _matmul(threads: int) -> float:
+    """Floating-point operations a second of a float32 product of 1536x1536 matrices, tracer's or NumPy's."""
+    import numpy as np
+
+    from bench.engines import ENGINES
+    size = 1536
+    x = np.random.RandomState(0).rand(size, size).astype("float32")
+
+    def best(product: Any) -> float:
+        times = []
+        for _ in range(8):
+            start = time.perf_counter()
+            product()
+            times.append(time.perf_counter() - start)
+        return 2.0 * size ** 3 / min(times)
+
+    tracer: Any = ENGINES["tracer"]
+    tracer.load(threads)
+    from tracer import np as mx
+    a = mx.array(x)
+    return max(best(lambda: x @ x), best(lambda: mx.dot(a, a).wait_to_read()))
+
+
+def main() -> None:
+    """Measure and print."""
+    threads = int(sys.argv[1])
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
+    print(json.dumps({"copy": _copy(threads), "matmul": _matmul(threads)}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,183 @@
+"""The tables, from the same dictionary that is written as JSON."""
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any
+
+SCHEMA = 1
+_OURS = "tracer"
+
+
+def best_peer(row: dict[str, Any]) -> str | None:
+    """The fastest engine of a row that is not tracer; None if there is none."""
+    times = {engine: facts["median_us"] for engine, facts in row["results"].items()
+             if engine != _OURS and facts["status"] == "ok"}
+    return min(times, key=times.__getitem__, default=None)
+
+
+def ratio(row: dict[str, Any], peer: str | None) -> float | None:
+    """A peer's median over ours: above 1, tracer is faster. None where either is missing."""
+    ours, theirs = row["results"].get(_OURS), row["results"].get(peer)
+    if not ours or not theirs or not ours["status"] == theirs["status"] == "ok":
+        return None
+    return theirs["median_us"] / ours["median_us"]
+
+
+def number(value: float) -> str:
+    """Three significant digits, no exponent.
+
+    >>> number(0.01234), number(4.5), number(24711.3)
+    ('0.0123', '4.50', '24,711')
+    """
+    if value == 0 or not math.isfinite(value):
+        return "0" if value == 0 else str(value)
+    return f"{value:,.{max(0, 2 - math.floor(math.log10(abs(value))))}f}"
+
+
+def table(heads: list[str], rows: Iterable[list[str]]) -> str:
+    """A Markdown table whose columns line up; the first is left-aligned, the others right.
+
+    >>> print(table(["case", "us"], [["tiny", "4.50"]]))
+    | case |   us |
+    | :--- | ---: |
+    | tiny | 4.50 |
+    """
+    rows = [heads, *rows]
+    widths = [max(4, *(len(row[i]) for row in rows)) for i in range(len(heads))]
+
+    def line(cells: Iterable[str]) -> str:
+        return "| " + " | ".join(cells) + " |"
+
+    def padded(row: list[str]) -> str:
+        return line(c.rjust(w) if i else c.ljust(w) for i, (c, w) in enumerate(zip(row, widths)))
+
+    rule = line("-" * (w - 1) + ":" if i else ":" + "-" * (w - 1) for i, w in enumerate(widths))
+    return "\n".join([padded(heads), rule, *map(padded, rows[1:])])
+
+
+def _cell(row: dict[str, Any], engine: str, form: Callable[[dict[str, Any]], str]) -> str:
+    facts = row["results"].get(engine)
+    if facts is None:
+        return "–"
+    return form(facts) if facts["status"] == "ok" else facts["status"]
+
+
+def _time(facts: dict[str, Any]) -> str:
+    """The median and half the distance between the quartiles, as a share."""
+    spread = (facts["high_us"] - facts["low_us"]) / 2 / facts["median_us"]
+    return f"{number(facts['median_us'])} ±{spread:.0%}"
+
+
+def _optional(value: float | None, form: str) -> str:
+    return "–" if value is None else form.format(value)
+
+
+def _speed(run: dict[str, Any]) -> str:
+    engines = list(run["engines"])
+    rows = []
+    for row in run["cases"]:
+        peer = best_peer(row)
+        ours = row["results"].get(_OURS, {})
+        rows.append([row["name"], *[_cell(row, engine, _time) for engine in engines], peer or "–",
+                     _optional(ratio(row, peer), "{:.2f}"), _optional(ratio(row, "mxnet"), "{:.2f}"),
+                     number(row["limit_us"]),
+                     f"{row['limit_us'] / ours['median_us']:.1%}" if ours.get("status") == "ok" else "–"])
+    return table(["µs a call", *engines, "best peer", "ratio", "over MXNet", "limit", "of limit"], rows)
+
+
+def _starts(run: dict[str, Any]) -> str:
+    engines = list(run["engines"])
+
+    def form(facts: dict[str, Any]) -> str:
+        disk = facts.get("first_disk_ms")
+        cold = number(facts["first_cold_ms"])
+        return cold if disk is None else f"{cold} / {number(disk)}"
+
+    rows = []
+    for row in run["cases"]:
+        facts = row["results"].get(_OURS, {})
+        cold, disk = facts.get("counters_cold", {}), facts.get("counters_disk", {})
+        calls = compiled = "–"
+        if cold and disk:
+            calls = " / ".join(number(sum(facts[f"calls_{cache}_ms"])) for cache in ("cold", "disk"))
+            compiled = f"{cold['kernels_compiled']:.0f} / {disk['kernels_compiled']:.0f}"
+        rows.append([row["name"], *[_cell(row, engine, form) for engine in engines], calls, compiled])
+    return table(["first call, ms: cold / disk cache", *engines, "tracer: 5 calls", "tracer: compiled"], rows)
+
+
+def _memory(run: dict[str, Any]) -> str:
+    engines = list(run["engines"])
+
+    def form(facts: dict[str, Any]) -> str:
+        return f"{facts['peak_mb']:.0f} (+{max(0.0, facts['peak_mb'] - facts['rss_mb']):.0f})"
+
+    rows = [[row["name"], *[_cell(row, engine, form) for engine in engines]] for row in run["cases"]]
+    return table(["peak memory, MB (over import and inputs)", *engines], rows)
+
+
+def _ops(run: dict[str, Any]) -> str:
+    """Cases that count their recorded operations: the time of each to record, to compile and to run."""
+    engines = list(run["engines"])
+
+    def form(facts: dict[str, Any], ops: int) -> str:
+        first = facts["calls_cold_ms"]
+        once = 1e3 * sum(first) - len(first) * facts["median_us"]
+        parts = (facts["dispatch_us"], max(0.0, once), facts["median_us"])
+        return " / ".join(number(us / ops) for us in parts)
+
+    rows = []
+    for row in run["cases"]:
+        ops = row["parameters"].get("ops")
+        if ops:
+            rows.append([row["name"], *[_cell(row, engine, partial(form, ops=ops)) for engine in engines]])
+    return table(["µs an op: record / compile / run", *engines], rows) if rows else ""
+
+
+def _mean(run: dict[str, Any]) -> str:
+    ratios = [r for row in run["cases"] if (r := ratio(row, best_peer(row))) is not None]
+    if not ratios:
+        return ""
+    mean = math.exp(sum(map(math.log, ratios)) / len(ratios))
+    ahead = sum(r >= 1 for r in ratios)
+    return f"tracer is ahead of its best peer in {ahead} of {len(ratios)} cases; geometric mean {mean:.2f}."
+
+
+def _failures(run: dict[str, Any]) -> list[str]:
+    lines = [f"- {engine} took no part: {facts['missing']}" for engine, facts in run["missing"].items()]
+    for row in run["cases"]:
+        lines += [f"- {row['name']}, {engine}: {facts['status']}: {facts['reason']}"
+                  for engine, facts in row["results"].items() if facts["status"] != "ok"]
+    return lines
+
+
+def _head(run: dict[str, Any]) -> str:
+    machine, limits = run["machine"], run["limits"]
+    copies = ", ".join(f"{_size(size)} {rate / 1e9:.0f}" for size, rate in limits["copy"])
+    versions = ", ".join(f"{engine} {facts['version']}" for engine, facts in run["engines"].items())
+    return "\n\n".join([
+        f"# tracer and its peers, {run['when']}",
+        f"{machine['processor']}, {run['threads']} of {machine['cores']} processors, {machine['system']}, "
+        f"Python {machine['python']}. {versions}.",
+        f"Limits measured in this run: a matrix product {limits['matmul'] / 1e9:.0f} GFLOP/s; copying, GB/s "
+        f"read and written by working set: {copies}.",
+    ])
+
+
+def _size(size: float) -> str:
+    return f"{size / 2**20:.0f} MiB" if size >= 2 ** 20 else f"{size / 2**10:.0f} KiB"
+
+
+_NOTES = """\
+Medians of whole calls, results there, ± half the distance between the quartiles; ratio: the best peer's
+median over tracer's. The limit is the time to move inputs and results once at the copy bandwidth of that
+working set, or to do the matrix products at the rate above, whichever is longer. Results were compared with
+float64 NumPy's first."""
+
+
+def render(run: dict[str, Any]) -> str:
+    """The whole report, Markdown that reads well on a terminal."""
+    parts = [_head(run), _speed(run), _mean(run), _NOTES, _starts(run), _memory(run), _ops(run),
+             "\n".join(_failures(run))]
+    return "\n\n".join(part for part in parts if part) + "\n"

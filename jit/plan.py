@@ -248,10 +248,7 @@ class Plan:
         self.arena_at = -1
         self.places = np.array([self.words[v] for v in self.offsets], np.int64)
         self.starts = np.array(list(self.offsets.values()), np.int64)
-        codes = "q" * len(self.leaves) + "".join("q" if n.dtype.kind == "i" else "d" for n in self.numbers)
-        self.pack = struct.Struct("=" + codes + "q" * len(self.made)).pack_into
-        self.leaf_indices = [n.attrs[1] for n in self.leaves]
-        self.number_indices = [n.attrs[1] for n in self.numbers]
+        self.fill = _filler(self.leaves, self.numbers, len(self.made))
         self.out_bytes = [n.aval.nbytes for n in self.made]
         where = {n: i for i, n in enumerate(self.made)}
         self.results = [(where[n], -1) if n in where else (-1, self.words[n]) for n in self.graph]
@@ -272,8 +269,10 @@ class Plan:
     def _donations(self) -> list[tuple[int, int]]:
         """(output, leaf) pairs that may share memory when nobody else needs the leaf: true in-place updates."""
         last = {n: i for i, (_, reads, _) in enumerate(self.rows) for n in reads}
+        # A step in Python may raise. Nothing before it writes over a leaf: what doesn't need it is run again.
+        risky = max((i for i, (native, _, _) in enumerate(self.rows) if not isinstance(native, list)), default=-1)
         pairs: list[tuple[int, int]] = []
-        for i in range(len(self.steps)):
+        for i in range(risky + 1, len(self.steps)):
             made = self.by_step.get(i)
             for result, operand in made.in_place if made else ():
                 if (operand.op is leaf_op and last[operand] == i and result in self.made
@@ -298,12 +297,7 @@ class Plan:
         if donated:
             for i, buffer in donated.items():
                 buffers[i] = buffer
-        words = [leaves[i].addr for i in self.leaf_indices]
-        if self.number_indices:
-            words += [scalars[i] for i in self.number_indices]
-        for b in buffers:
-            words.append(b.addr)
-        self.pack(self.bind, 0, *words)
+        self.fill(self.bind, leaves, scalars, buffers)
         if self.arena_bytes:
             arena = allocate(self.arena_bytes)
             if arena.addr != self.arena_at:
@@ -315,6 +309,16 @@ class Plan:
             return buffers
         return [buffers[i] if i >= 0 else _copy(leaves, self.leaves, word, self.graph[at], scalars)
                 for at, (i, word) in enumerate(self.results)]
+
+
+def _filler(leaves: Sequence[Node], numbers: Sequence[Node], outputs: int) -> Callable[..., None]:
+    """The function that writes a run's addresses and numbers into `bind`: one flat expression, as fast as Python is."""
+    codes = "q" * len(leaves) + "".join("q" if n.dtype.kind == "i" else "d" for n in numbers) + "q" * outputs
+    words = [f"leaves[{n.attrs[1]}].addr" for n in leaves] + [f"scalars[{n.attrs[1]}]" for n in numbers]
+    words += [f"buffers[{i}].addr" for i in range(outputs)]
+    space: dict[str, Any] = {"pack": struct.Struct("=" + codes).pack_into}
+    exec(f"def fill(bind, leaves, scalars, buffers):\n    pack(bind, 0, {', '.join(words)})\n", space)
+    return space["fill"]
 
 
 def _copy(leaves: Sequence[Buffer], nodes: Sequence[Node], word: int, node: Node, scalars: Any) -> Buffer:

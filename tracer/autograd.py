@@ -199,11 +199,12 @@ def backward(heads: Any, head_grads: Any = None, retain_graph: bool = False, tra
     walk = _walk(values, grads)
     if not retain_graph:
         consume(lineages, walk.visited)
-    STATE.trace.updated = True
     for variable, parts in walk.gradients.items():
         total = add_values(parts)
         if variable.request == "add":
             total = add_values([variable.grad._value, total])
+        if total.buffer is None:
+            STATE.trace.updated = True
         variable.grad._rebind(total)
 
 

@@ -46,7 +46,7 @@ def compute(value: Value, cause: str = "another thread") -> None:
             if value.buffer is None and value.error is None:
                 _compute_foreign(value)
     if value.error is not None:
-        raise value.error
+        raise value.error.with_traceback(None)
 
 
 def flush(cause: str) -> None:
@@ -88,22 +88,33 @@ def _run(trace: Trace, alive: list[Value], cause: str, ends: bool = True) -> Non
         if program.unlogged:
             _log_fallbacks(program, trace)
     except ExecutionError as failure:
-        error = _explain(failure, trace)
-        for v in alive:
-            v.error = error
+        _fail(failure, trace, alive, cause, ends)
         return
     segment = None
     if kept:
-        segment = Segment(trace, kept, dict(zip(outputs, buffers, strict=True)))  # type: ignore[arg-type]
+        segment = Segment(trace, kept, buffers)
     for v, buffer in zip(alive, buffers):
         v.buffer = buffer
-        if segment is not None and v.entry is None and v.recorded and v.node in segment.slots:
-            v.entry, v.slot = segment, segment.slots[v.node]
+        if segment is not None and v.entry is None and v.recorded and v.node in kept.slots:
+            v.entry, v.slot = segment, kept.slots[v.node]
             segment.lineages.append(v.recorded)
         elif v.entry is None:
             v.recorded = None
         if ends:
             v.node = v.trace = None
+
+
+def _fail(failure: ExecutionError, trace: Trace, alive: list[Value], cause: str, ends: bool) -> None:
+    """Give the error to the values that need what failed, and compute the others without it."""
+    error = _explain(failure, trace)
+    broken = alive if len(alive) == 1 else [v for v in alive if failure.node in toposort([v.node])]  # type: ignore
+    for v in broken:
+        v.error = error
+    rest = [v for v in alive if v.error is None]
+    # A node that a pass has made is in no value's graph: each value by itself tells, then.
+    for part in ([rest] if broken else [[v] for v in rest]):
+        if part:
+            _run(trace, part, cause, ends)
 
 
 def _donated(program: Program, trace: Trace) -> dict[int, Buffer] | None:

@@ -15,12 +15,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from tracer.jit.buffers import Buffer
 from tracer.jit.gradient import gradient
-from tracer.jit.program import find_program
+from tracer.jit.program import Program, find_program
+from tracer.jit.stats import COUNTERS
 from tracer.ops.arithmetic import add
 from tracer.ops.errors import MXNetError
 from tracer.ops.node import Node, leaf, mark, stop, substitute, toposort
@@ -35,13 +36,17 @@ _order = itertools.count()
 
 @dataclass(frozen=True, eq=False)
 class Kept:
-    """Of an ended trace: the outputs that gradients may enter by (heads), the targets, the values computed
-    for the backward only (saved), and all values that it need not recompute (known)."""
+    """Of an ended trace: the outputs that gradients may enter by (heads; slots: their numbers), the targets, the
+    values computed for the backward only (saved), and all values that it need not recompute (known; places:
+    where these stand among the outputs). programs: of the backward, by which heads have cotangents."""
 
     heads: tuple[Node, ...]
     targets: tuple[Node, ...]
     saved: tuple[Node, ...]
     known: tuple[Node, ...]
+    slots: dict[Node, int]
+    places: tuple[int, ...]
+    programs: dict[tuple, Program] = field(default_factory=dict)
 
 
 _KEPT: dict[tuple, Kept | None] = {}
@@ -60,30 +65,31 @@ def keeps(outputs: tuple[Node, ...], recorded: tuple[bool, ...], trace: Trace) -
 
 def _decide(outputs: tuple[Node, ...], recorded: tuple[bool, ...], targets: frozenset[Node]) -> Kept | None:
     heads = tuple(n for n, r in zip(outputs, recorded, strict=True)
-                  if r and not targets.isdisjoint(n.reach))
+                  if r and n.dtype.kind == "f" and not targets.isdisjoint(n.reach))
     if not heads:
         return None
     order = toposort(heads)
     saved = tuple(n for n in order if n.op.kind in (CALL, REDUCTION) and n not in outputs
                   and not isinstance(n.aval, tuple) and not targets.isdisjoint(n.reach))
     useful = {n for n in order if n not in targets}
-    known = tuple(n for n in dict.fromkeys(outputs + saved) if n in useful)
-    return Kept(heads, tuple(n for n in order if n in targets), saved, known)
+    held = outputs + saved
+    known = tuple(n for n in dict.fromkeys(held) if n in useful)
+    return Kept(heads, tuple(n for n in order if n in targets), saved, known,
+                {n: i for i, n in enumerate(heads)}, tuple(held.index(n) for n in known))
 
 
 class Segment:
     """An ended trace, seen from its backward."""
 
-    __slots__ = ("order", "leaves", "scalars", "kept", "targets", "saved", "slots", "lineages", "__weakref__")
+    __slots__ = ("order", "leaves", "scalars", "kept", "targets", "saved", "lineages", "__weakref__")
 
-    def __init__(self, trace: Trace, kept: Kept, buffers: dict[Node, Buffer]) -> None:
+    def __init__(self, trace: Trace, kept: Kept, buffers: list[Buffer]) -> None:
         self.order = next(_order)
         self.leaves = trace.leaves
         self.scalars = trace.scalars
         self.kept = kept
         self.targets = [trace.targets[n] for n in kept.targets]
-        self.saved = [buffers[n] for n in kept.known]
-        self.slots = {n: i for i, n in enumerate(kept.heads)}
+        self.saved = [buffers[i] for i in kept.places]
         self.lineages: list[Any] = []
 
     def release(self) -> None:
@@ -94,19 +100,25 @@ class Segment:
         """The cotangents of the segment's targets, from those of its outputs: one cached program."""
         from .flush import sync
 
-        slots = sorted(cotangents)
-        counts = tuple((s, len(cotangents[s])) for s in slots)
-        given = [v for s in slots for v in cotangents[s]]
-        key = (self.kept, counts, len(self.leaves))
-        outputs = _BACKWARD.get(key)
-        if outputs is None:
-            outputs = _BACKWARD.setdefault(key, self._backward_graph(counts))
-        program = find_program(outputs)
-        inputs = [v.buffer for v in self.leaves] + self.saved
-        inputs += [v.buffer or sync(v, "backward over a cut") for v in given]
+        if len(cotangents) == 1:
+            (slot, given), = cotangents.items()
+            counts: tuple = (slot, len(given)),
+        else:
+            slots = sorted(cotangents)
+            counts = tuple([(s, len(cotangents[s])) for s in slots])
+            given = [v for s in slots for v in cotangents[s]]
+        key = counts, len(self.leaves)
+        program = self.kept.programs.get(key)
+        if program is None:
+            program = self.kept.programs[key] = find_program(self._backward_graph(counts))
+        else:
+            COUNTERS.program_hits += 1
+        inputs = [v.buffer for v in self.leaves]
+        inputs += self.saved
+        for v in given:
+            inputs.append(v.buffer or sync(v, "backward over a cut"))
         buffers = program.run(inputs, self.scalars, None)  # type: ignore[arg-type]
-        return [(t, Value(t.aval, None, None, None, None, buffer))
-                for t, buffer in zip(self.targets, buffers, strict=True)]
+        return [(t, Value(t.aval, None, None, None, None, buffer)) for t, buffer in zip(self.targets, buffers)]
 
     def _backward_graph(self, counts: tuple[tuple[int, int], ...]) -> tuple[Node, ...]:
         kept, index = self.kept, len(self.leaves)
@@ -122,9 +134,6 @@ class Segment:
             heads.append(head)
             sums.append(total)
         return tuple(substitute(gradient(tuple(heads), tuple(sums), kept.targets), known))
-
-
-_BACKWARD: dict[tuple, tuple[Node, ...]] = {}
 
 
 class Call:

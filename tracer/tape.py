@@ -20,7 +20,7 @@ from typing import Any
 
 from tracer.jit.buffers import Buffer
 from tracer.jit.gradient import gradient
-from tracer.jit.program import Program, find_program
+from tracer.jit.program import ExecutionError, Program, find_program
 from tracer.jit.stats import COUNTERS
 from tracer.ops.arithmetic import add
 from tracer.ops.errors import MXNetError
@@ -117,7 +117,10 @@ class Segment:
         inputs += self.saved
         for v in given:
             inputs.append(v.buffer or sync(v, "backward over a cut"))
-        buffers = program.run(inputs, self.scalars, None)  # type: ignore[arg-type]
+        try:
+            buffers = program.run(inputs, self.scalars, None)  # type: ignore[arg-type]
+        except ExecutionError as failure:
+            raise MXNetError(f"in the gradient of what was read: {failure}") from failure.cause
         return [(t, Value(t.aval, None, None, None, None, buffer)) for t, buffer in zip(self.targets, buffers)]
 
     def _backward_graph(self, counts: tuple[tuple[int, int], ...]) -> tuple[Node, ...]:

@@ -1,0 +1,309 @@
+"""Threads, forks and the kernels' folder: what is around a process that records and runs."""
+from __future__ import annotations
+
+import multiprocessing
+import multiprocessing.pool
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import graphs
+import numpy as onp
+import pytest
+
+from tracer import MXNetError, autograd, np
+
+N = 8
+
+
+def in_threads(function, count=N):
+    """Run `function(i)` in `count` threads that start together; their results, or the first error."""
+    results, errors, gate = [None] * count, [], threading.Barrier(count)
+
+    def work(i):
+        try:
+            gate.wait(30)
+            results[i] = function(i)
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=work, args=(i,)) for i in range(count)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join(120)
+    assert not any(t.is_alive() for t in threads)
+    if errors:
+        raise errors[0]
+    return results
+
+
+# ---- threads -------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("mode", ["never", "always"])
+def test_each_thread_trains_for_itself(mode):
+    def train(i):
+        w = np.array([float(i), 1.0])
+        w.attach_grad()
+        for step in range(30):
+            with autograd.record():
+                assert autograd.is_recording()
+                loss = ((w - 3) * (w - 3)).sum()
+                if step % 7 == i % 7:
+                    loss.asnumpy()
+            loss.backward()
+            w -= 0.25 * w.grad
+        assert not autograd.is_recording()
+        return w.asnumpy()
+
+    with graphs.jit_mode(mode):
+        for i, w in enumerate(in_threads(train)):
+            onp.testing.assert_allclose(w, 3 + onp.array([i - 3, -2]) * 0.5**30, rtol=1e-5)
+
+
+def test_computed_arrays_are_shared():
+    shared = np.array(onp.arange(1000))
+    shared.wait_to_read()
+    found = in_threads(lambda i: (shared * i).sum().item())
+    assert found == [499500.0 * i for i in range(N)]
+
+
+def test_pending_array_is_read_by_other_threads():
+    x = np.array(onp.arange(1000))
+    for round_ in range(10):
+        y = x * (round_ + 1) + 1
+        z = y * 2
+        found = in_threads(lambda i: (y.asnumpy()[7], (z + i).asnumpy()[7]))  # noqa: B023
+        assert found == [(7 * (round_ + 1) + 1, 2 * (7 * (round_ + 1) + 1) + i) for i in range(N)]
+        assert (y + z).asnumpy()[7] == 3 * (7 * (round_ + 1) + 1)
+
+
+def test_owner_goes_on_while_another_thread_reads():
+    x = np.array([1.0, 2.0])
+    stop = threading.Event()
+    shown = [x * 1]
+    failures = []
+
+    def read():
+        while not stop.is_set():
+            values = shown[0].asnumpy()
+            if values[1] != 2 * values[0]:
+                failures.append(values)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    try:
+        y = x
+        for i in range(2000):
+            y = y + x if i % 100 else x * 1
+            shown[0] = y
+            if i % 50 == 0:
+                assert y.asnumpy()[1] == 2 * y.asnumpy()[0]
+    finally:
+        stop.set()
+        reader.join(60)
+    assert not failures
+
+
+def test_gradient_of_what_another_thread_has_read():
+    """A read by another thread is no cut of this thread's trace, and takes nothing off its tape."""
+    x = np.array([1.0, 2.0])
+    x.attach_grad()
+    with autograd.record():
+        y = x * x
+        threading_read(y)
+        z = y * x
+        threading_read(z)
+    z.asnumpy()
+    with autograd.record():
+        loss = z * y
+    loss.backward()
+    onp.testing.assert_array_equal(x.grad.asnumpy(), 5 * onp.array([1.0, 16.0]))
+
+
+def threading_read(array):
+    in_threads(lambda i: array.asnumpy(), 1)
+
+
+def test_backward_in_another_thread():
+    """A graph recorded in one thread, differentiated in another, as real MXNet allows."""
+    x = np.array([1.0, 2.0])
+    x.attach_grad()
+    with autograd.record():
+        y = x * x * x
+
+    def backward(i):
+        y.backward()
+        return x.grad.asnumpy()
+
+    onp.testing.assert_array_equal(in_threads(backward, 1)[0], [3, 12])
+    with pytest.raises(MXNetError, match="Cannot differentiate"):
+        y.backward()
+
+
+def test_recording_goes_on_in_another_thread():
+    x = np.array([1.0, 2.0])
+    x.attach_grad()
+    with autograd.record():
+        y = x * x
+
+    def finish(i):
+        with autograd.record():
+            z = y * 5
+        z.backward()
+        return x.grad.asnumpy()
+
+    onp.testing.assert_array_equal(in_threads(finish, 1)[0], [10, 20])
+
+
+def test_error_in_one_thread_is_seen_by_all_readers():
+    bad = np.linalg.cholesky(np.array([[1.0, 2.0], [2.0, 1.0]]))
+
+    def read(i):
+        with pytest.raises(MXNetError, match="cholesky"):
+            bad.asnumpy()
+        return (np.array([1.0]) + i).item()
+
+    assert in_threads(read) == [1.0 + i for i in range(N)]
+
+
+# ---- forks -----------------------------------------------------------------------------------------------
+
+def train_a_little(seed):
+    """A few steps, compiled: matrix products, fused kernels, an update. Returns the loss."""
+    rng = onp.random.RandomState(seed)
+    x, y, w = (np.array(rng.randn(*s)) for s in ((64, 32), (64, 8), (32, 8)))
+    w.attach_grad()
+    with graphs.jit_mode("always"):
+        for _ in range(5):
+            with autograd.record():
+                error = np.tanh(np.dot(x, w)) - y
+                loss = (error * error).mean()
+            loss.backward()
+            w -= 0.1 * w.grad
+        return float(loss.asnumpy())
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_forked_child_computes():
+    want = train_a_little(3)
+    pending = np.array([1.0, 2.0]) * 2
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            found = train_a_little(3), train_a_little(4), pending.asnumpy().tolist()
+            os.write(writer, repr(found).encode())
+            code = 0
+        finally:
+            os._exit(code)
+    os.close(writer)
+    with os.fdopen(reader) as file:
+        text = file.read()
+    assert os.waitpid(child, 0)[1] == 0
+    loss, other, values = eval(text)
+    assert loss == pytest.approx(want, rel=1e-5) and other != loss and values == [2, 4]
+    assert pending.asnumpy().tolist() == [2, 4]
+    assert train_a_little(3) == pytest.approx(want, rel=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize("method", [m for m in multiprocessing.get_all_start_methods() if m != "forkserver"])
+def test_workers_of_multiprocessing(method):
+    want = [train_a_little(seed) for seed in range(2)]
+    with multiprocessing.get_context(method).Pool(2) as pool:
+        found = pool.map_async(train_a_little, range(2)).get(120)
+    assert found == pytest.approx(want, rel=1e-5)
+
+
+# ---- the kernels' folder --------------------------------------------------------------------------------
+
+SCRIPT = """
+from tracer import np
+from tracer.jit.stats import COUNTERS
+x = np.array([[0.5, 1.0], [2.0, 3.0]])
+print(((np.exp(x) * x).sum(axis=0) + 1).asnumpy().tolist(), np.tanh(x).asnumpy().tolist())
+print(COUNTERS.kernels_compiled, COUNTERS.kernels_loaded)
+"""
+
+
+def run_script(folder):
+    """The numbers that SCRIPT prints with its kernels in `folder`, and how many it compiled and loaded."""
+    environment = {**os.environ, "TRACER_CACHE": str(folder), "TRACER_JIT": "always"}
+    done = subprocess.run([sys.executable, "-c", SCRIPT], env=environment, capture_output=True, text=True,
+                          timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    numbers, counts = done.stdout.splitlines()
+    return numbers, *map(int, counts.split())
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("kernels")
+    numbers, compiled, loaded = run_script(folder)
+    assert compiled > 0 and loaded == 0
+    return folder, numbers, compiled
+
+
+@pytest.mark.tierless
+def test_second_process_loads_what_the_first_compiled(filled):
+    folder, numbers, compiled = filled
+    assert run_script(folder) == (numbers, 0, compiled)
+
+
+def copied(filled, tmp_path):
+    folder, numbers, compiled = filled
+    for file in folder.iterdir():
+        if file.is_file():
+            (tmp_path / file.name).write_bytes(file.read_bytes())
+    return tmp_path, sorted(tmp_path.glob("*.bin")), numbers, compiled
+
+
+DAMAGE = {
+    "empty": lambda file: file.write_bytes(b""),
+    "truncated": lambda file: file.write_bytes(file.read_bytes()[:-100]),
+    "overwritten": lambda file: file.write_bytes(bytes(len(file.read_bytes()))),
+    "flipped": lambda file: file.write_bytes(file.read_bytes()[:99] + b"?" + file.read_bytes()[100:]),
+    "text": lambda file: file.write_text("not a kernel\n" * 100),
+    "a folder": lambda file: (file.unlink(), file.mkdir()),
+    "unreadable": lambda file: file.chmod(0),
+    "a dangling link": lambda file: (file.unlink(), file.symlink_to("/nowhere/at/all")),
+}
+
+
+@pytest.mark.tierless
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_damaged_entries_are_compiled_afresh(filled, tmp_path, damage):
+    folder, files, numbers, compiled = copied(filled, tmp_path)
+    for file in files:
+        DAMAGE[damage](file)
+    found, recompiled, loaded = run_script(folder)
+    assert found == numbers and recompiled + loaded == compiled
+    if damage != "unreadable" or os.geteuid() != 0:
+        assert recompiled == compiled
+
+
+@pytest.mark.tierless
+@pytest.mark.parametrize("folder", ["/proc/nothing", "/dev/null", "", "/dev/null/below"])
+def test_folder_that_cannot_be_written(filled, folder):
+    assert run_script(folder) == (filled[1], filled[2], 0)
+
+
+@pytest.mark.tierless
+def test_folder_is_made(filled, tmp_path):
+    assert run_script(tmp_path / "a" / "b") == (filled[1], filled[2], 0)
+    assert len(list((tmp_path / "a" / "b").glob("*.bin"))) == filled[2]
+    assert not list(Path(tmp_path).rglob(".tmp_*"))
+
+
+@pytest.mark.tierless
+def test_processes_that_start_together(filled, tmp_path):
+    with multiprocessing.pool.ThreadPool(3) as pool:
+        found = pool.map(run_script, [tmp_path] * 3)
+    assert [numbers for numbers, _, _ in found] == [filled[1]] * 3
+    assert run_script(tmp_path) == (filled[1], 0, filled[2])

@@ -198,7 +198,8 @@ def run_case(workload: str, case: str, plan: Plan, limits: dict[str, Any],
         shutil.rmtree(folder, ignore_errors=True)
     _compare(entrants)
     return {"name": case, "workload": workload, "title": (module.__doc__ or "").strip().splitlines()[0],
-            "parameters": module.CASES[case], "tolerance": module.TOLERANCE, "bytes": nbytes, "flops": flops,
+            "parameters": module.CASES[case], "tolerance": module.TOLERANCE,
+            "by_hand": case in getattr(module, "BY_HAND", ()), "bytes": nbytes, "flops": flops,
             "limit_us": 1e6 * limit(limits, nbytes, flops),
             "results": {entrant.engine: entrant.facts for entrant in entrants}}
 

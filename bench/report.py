@@ -11,9 +11,10 @@ _OURS = "tracer"
 
 
 def best_peer(row: dict[str, Any]) -> str | None:
-    """The fastest engine of a row that is not tracer; None if there is none."""
+    """The fastest engine of a row, tracer and a NumPy with gradients by hand left out; None if there is none."""
+    out = {_OURS, "numpy"} if row["by_hand"] else {_OURS}
     times = {engine: facts["median_us"] for engine, facts in row["results"].items()
-             if engine != _OURS and facts["status"] == "ok"}
+             if engine not in out and facts["status"] == "ok"}
     return min(times, key=times.__getitem__, default=None)
 
 
@@ -80,7 +81,10 @@ def _speed(run: dict[str, Any]) -> str:
     for row in run["cases"]:
         peer = best_peer(row)
         ours = row["results"].get(_OURS, {})
-        rows.append([row["name"], *[_cell(row, engine, _time) for engine in engines], peer or "–",
+        times = {engine: _cell(row, engine, _time) for engine in engines}
+        if row["by_hand"] and "numpy" in times:
+            times["numpy"] = f"({times['numpy']})"
+        rows.append([row["name"], *times.values(), peer or "–",
                      _optional(ratio(row, peer), "{:.2f}"), _optional(ratio(row, "mxnet"), "{:.2f}"),
                      number(row["limit_us"]),
                      f"{row['limit_us'] / ours['median_us']:.1%}" if ours.get("status") == "ok" else "–"])
@@ -173,7 +177,7 @@ _NOTES = """\
 Medians of whole calls, results there, ± half the distance between the quartiles; ratio: the best peer's
 median over tracer's. The limit is the time to move inputs and results once at the copy bandwidth of that
 working set, or to do the matrix products at the rate above, whichever is longer. Results were compared with
-float64 NumPy's first."""
+float64 NumPy's first. NumPy (in brackets) is no peer where its gradients were derived by hand."""
 
 
 def render(run: dict[str, Any]) -> str:

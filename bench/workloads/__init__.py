@@ -16,6 +16,8 @@ A workload's file has:
   `engine.compile` is torch.compile or does nothing (`engine.gradient`, `engine.parameters`: engines.py);
   `in_jax(data)`; `in_pytensor(data)`; and where they have a better way `in_torch_compile(data, engine)` and,
   for real MXNet, `in_mxnet_hybrid(data)`;
+- `BY_HAND`, the cases for which `in_numpy` has somebody's derivation instead of differentiating: there NumPy is
+  shown, but is no peer;
 - `flops(**parameters)`, if it has matrix products: their floating-point operations.
 
 A parameter called `ops` is the number of recorded operations, and adds the time for each to the report.

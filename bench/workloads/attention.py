@@ -8,6 +8,7 @@ import numpy as np
 BATCH, HEADS, LENGTH, WIDTH = 8, 8, 128, 512
 CASES: dict = {"attention": {}}
 TOLERANCE = 1e-4
+BY_HAND = list(CASES)
 PART = WIDTH // HEADS
 
 

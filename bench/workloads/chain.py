@@ -5,6 +5,7 @@ import numpy as np
 
 CASES = {f"chain-2^{power}": {"size": 2 ** power} for power in (10, 16, 20, 23)}
 TOLERANCE = 1e-4
+BY_HAND = list(CASES)
 
 
 def inputs(random, size):

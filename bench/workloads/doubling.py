@@ -11,6 +11,7 @@ import numpy as np
 
 CASES = {"doubling": {"document": False}, "doubling-document": {"document": True}}
 TOLERANCE = 1e-5
+BY_HAND = list(CASES)
 HYBRID = False
 
 

@@ -6,6 +6,7 @@ import numpy as np
 WORDS, WIDTH, LENGTH, BATCH, CLASSES = 20_000, 128, 50, 64, 10
 CASES: dict = {"embedding": {}}
 TOLERANCE = 1e-5
+BY_HAND = list(CASES)
 
 
 def inputs(random):

@@ -8,6 +8,7 @@ __all__ = ["in_jax", "in_mxnet", "in_numpy", "in_pytensor", "in_torch", "in_torc
 
 CASES = {"learning-rate": {"rows": 64}}
 TOLERANCE = 1e-4
+BY_HAND = list(CASES)
 SIZES = (784, 64, 10)
 
 

@@ -12,6 +12,7 @@ CASES = {
     "mlp-adam-256": {"rows": 256, "adam": True},
 }
 TOLERANCE = 1e-4
+BY_HAND = list(CASES)
 SIZES = (784, 256, 10)
 
 

@@ -229,6 +229,39 @@ def test_integer_index_makes_no_program():
     assert COUNTERS.programs == before
 
 
+def test_writes_through_computed_views_make_no_program():
+    x, z = np.array(base()), nd.array(base())
+    before = COUNTERS.programs
+    for row in x:
+        row[0] = 1
+    x[1][2] = 7
+    x[0] = x[1]
+    y = x[2]
+    y[:] = 5
+    w = z.reshape((12, 5))
+    w[0, 0] = 9
+    assert COUNTERS.programs == before
+    expected = base()
+    expected[:, 0] = 1
+    expected[1, 2] = 7
+    expected[0] = expected[1]
+    expected[2] = 5
+    numpy.testing.assert_array_equal(x.asnumpy(), expected)
+    assert z.asnumpy()[0, 0, 0] == 9
+
+
+@pytest.mark.parametrize("watch", [lambda x: x[1] + 0, lambda x: x[1:].reshape((-1,)) * 1, lambda x: (x + 0)[1] * 1,
+                                   lambda x: x[:, 1], lambda x: x.copy()])
+def test_writes_through_views_are_not_seen_by_results(watch):
+    x = nd.array(base())
+    result = watch(x)
+    expected = watch(nd.array(base())).asnumpy()
+    x[1][:] = -1
+    x[1, 0] = -2
+    numpy.testing.assert_array_equal(result.asnumpy(), expected)
+    assert x.asnumpy()[1, 1].tolist() == [-1] * 5
+
+
 def test_write_is_not_seen_by_results_recorded_before():
     x = np.array([1.0, 2.0, 3.0])
     y = x * 2

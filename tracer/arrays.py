@@ -13,12 +13,13 @@ from tracer.ops.errors import MXNetError
 from . import autograd
 from .context import Context, cpu
 from .flush import sync
-from .indexing import INPLACE, getitem, setitem
+from .indexing import getitem
 from .printing import format_nd
 from .record import Handle, constant, pending, wrap, zeros_value
 from .tape import node_of
 from .trace import STATE, Value
 from .views import Slice, Whole
+from .writing import INPLACE, setitem
 
 
 class NDArray(Handle):

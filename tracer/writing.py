@@ -1,0 +1,205 @@
+"""`x[key] = value`, of both flavours: written at once where nobody else sees the memory, else recorded."""
+from __future__ import annotations
+
+from sys import getrefcount
+from typing import Any
+
+import numpy as np
+
+from tracer.jit.buffers import Buffer
+from tracer.ops.errors import BroadcastError, MXNetError
+from tracer.ops.indexing import slice_key
+from tracer.ops.node import const_op, const_value
+
+from .indexing import leading, leaf
+from .keys import Advanced, Basic, parse
+from .record import Handle, constant, wrap
+from .trace import Value
+from .views import WRITE, Slice, internal, live, run
+
+PUT, MASK = internal("index.write_put"), internal("index.write_mask")
+
+#: The message of MXNet when an array that autograd needs is overwritten.
+INPLACE = ("Inplace operations (+=, -=, x[:]=, etc) are not supported when recording with autograd. "
+           "Use an out-of-place operation, or write outside record()")
+
+#: Views of one array up to which it is looked for whether they are all that sees its memory.
+FAMILY_BOUND = 16
+
+
+def setitem(self: Any, key: Any, value: Any) -> None:
+    """`x[key] = value`, broadcast and converted to `x`'s dtype.
+
+    MXNetError under `record()` when a derivative needs the old elements; ValueError when shapes don't fit.
+    """
+    self._check_writable()
+    parsed = _parsed(self, key)
+    if type(value) is type(self) and value._base is not None and value._base[0] is self \
+            and type(parsed) is Basic and type(value._base[1]) is Slice and value._base[1].spec == parsed[0]:
+        return  # `x[key] += …` has already written to x through the view x[key]
+    value = _operand(self, value)
+    if type(parsed) is Basic:
+        _write_slice(self, parsed, value)
+    else:
+        _check_partial(value)
+        self._rebind(_written(self, parsed, value))
+
+
+def _parsed(self: Any, key: Any) -> Basic | Advanced | Handle:
+    shape = self._value.aval.shape
+    found = leading(key, shape, self._scalar)
+    if found is not None:
+        return found
+    mask = _mask(self, key)
+    return parse(key, shape, self._scalar, self._masks) if mask is None else mask
+
+
+def _mask(self: Any, key: Any) -> Any:
+    """The handle of a mask that stands alone between the brackets, so that writing need not read it; or
+    None."""
+    if not self._masks or not self.shape:
+        return None
+    if isinstance(key, (list, np.ndarray)):
+        array = np.asarray(key) if not isinstance(key, list) or all(type(k) is bool for k in key) else None
+        if array is None or array.dtype.kind != "b" or not array.size:
+            return None
+        key = wrap(Handle, constant(array))
+    if not isinstance(key, Handle) or key._value.aval.dtype.kind != "b" or not key._value.aval.shape:
+        return None
+    mask = key._value.aval.shape
+    if mask != self.shape[:len(mask)]:
+        raise IndexError(f"boolean index of shape {mask} did not match an array of shape {self.shape}")
+    return key
+
+
+def _operand(self: Any, value: Any) -> Any:
+    """The value to write, as a handle or a Python number."""
+    if isinstance(value, Handle) or type(value) in (int, float, bool):
+        return value
+    if value is None:
+        return float("nan")
+    if isinstance(value, (np.generic, int, float)):
+        return value.item() if isinstance(value, np.generic) else float(value)
+    if isinstance(value, (list, tuple)):
+        value = [v.asnumpy() if isinstance(v, Handle) else v for v in value]  # type: ignore[attr-defined]
+    elif not hasattr(type(value), "__array__"):
+        raise TypeError(f"{type(self).__name__} does not support assignment with non-array-like object "
+                        f"{value} of type {type(value)}")
+    return wrap(Handle, constant(np.asarray(value, dtype=self.dtype)))
+
+
+def _plain(value: Any) -> Any:
+    return value._value if isinstance(value, Handle) else value
+
+
+def _check_partial(value: Any) -> None:
+    if isinstance(value, Handle) and live(value._value):
+        raise MXNetError(INPLACE)
+
+
+def _written(self: Any, key: Advanced | Handle, value: Any) -> Value:
+    if isinstance(key, Handle):
+        return run(MASK, (self._value, key._value, _plain(value)), ())
+    if not isinstance(value, Handle):
+        value = wrap(Handle, constant(np.asarray(value, self.dtype)))
+    indices = [_plain(leaf(i)) for i in key.indices]
+    return run(PUT, (self._value, value._value, *indices), (key.template,))
+
+
+def _write_slice(self: Any, key: Basic, value: Any) -> None:
+    whole = all(count == n and step == 1 for (_, count, step), n in zip(key.spec, self.shape))
+    if not whole:
+        _check_partial(value)
+    # A whole write to what is no view needs no old memory: there is nothing to write into.
+    if (not whole or self._base is not None) and _write_now(self, key, value):
+        return
+    self._rebind(run(WRITE, (self._value, _plain(value)), (key.spec, key.shape)))
+
+
+# ---- at once ----------------------------------------------------------------------------------------------
+
+def _write_now(self: Any, key: Basic, value: Any) -> bool:
+    """Write into the memory of `self` at once, if all is computed and only it and its views see it.
+
+    Returns whether it was done. A loop that fills an array element by element then records nothing, and
+    compiles nothing.
+    """
+    if isinstance(value, Handle) and (value._value.buffer is None or live(value._value)):
+        return False
+    if self._base is None:
+        _compute_constant(self)
+    if self._value.buffer is None or not _unseen(self):
+        return False
+    of = self._value.aval
+    memory, place = self._value.buffer.view(of), slice_key(key.spec)
+    if type(value) is float and of.dtype.kind == "f" and -6e4 < value < 6e4:
+        memory[place] = value
+        return True
+    array = value._value.buffer.view(value._value.aval) if isinstance(value, Handle) else np.asarray(value)
+    with np.errstate(all="ignore"):
+        array = array.astype(of.dtype)
+    lead = max(array.ndim - len(key.shape), 0)
+    if array.ndim and set(array.shape[:lead]) <= {1}:
+        array = array.reshape(array.shape[lead:])
+    try:
+        array = np.broadcast_to(array, key.shape)
+    except ValueError as error:
+        raise BroadcastError(f"could not broadcast input array from shape {array.shape} into shape {key.shape}"
+                             ) from error
+    memory[place] = array.reshape([count for _, count, _ in key.spec])
+    return True
+
+
+def _counts(value: Value) -> tuple[int, int]:
+    return getrefcount(value), getrefcount(value.buffer)
+
+
+def _calibrate() -> tuple[int, int]:
+    handle = wrap(Handle, constant(np.zeros(1, np.float32)))
+    return _counts(handle._value)
+
+
+#: What `_counts` finds for a value of one handle and its memory: measured, as it varies with Python's version.
+ALONE = _calibrate()
+
+
+def _unseen(self: Any) -> bool:
+    """Whether the array `self`, its base and all their views are computed constants, seen by nobody else."""
+    root = self
+    while root._base is not None:
+        root = root._base[0]
+    if root._views is None:
+        return _constant(root) and _counts(root._value) == ALONE and root._value.buffer.parent is None
+    family = [root]
+    for member in family:
+        family += [v for reference, _ in member._views or () if (v := reference()) is not None]
+        if len(family) > FAMILY_BOUND or not _constant(member):
+            return False
+    if root._value.buffer.parent is not None:
+        return False
+    owners: dict[Buffer, int] = {}
+    for member in family:
+        buffer = member._value.buffer
+        if buffer not in owners and buffer.parent is not None:
+            owners[buffer.parent] = owners.get(buffer.parent, 0) + 1
+        owners[buffer] = owners.get(buffer, 0) + 1
+    # The dictionary owns each buffer once; so does the variable `buffer` the last one.
+    del buffer
+    return all(_counts(m._value) == (ALONE[0], ALONE[1] + owners[m._value.buffer]) for m in family)
+
+
+def _constant(handle: Any) -> bool:
+    value = handle._value
+    return (value.buffer is not None and not value.recorded and value.entry is None
+            and handle._variable is None)
+
+
+def _compute_constant(self: Any) -> None:
+    """Make the memory of an array that is one number everywhere, such as zeros, if it is still only
+    recorded."""
+    node = self._value.node
+    if node is None or self._value.recorded or self._value.variable is not None:
+        return
+    number = node.inputs[0] if len(node.inputs) == 1 else node
+    if number.op is const_op and node.op.name in ("broadcast_to", "const"):
+        self._bind(constant(np.full(node.shape, const_value(number), node.dtype)))

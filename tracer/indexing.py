@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from tracer.ops.aval import Aval
+
 from .keys import Advanced, Basic, parse
 from .record import Handle, constant, invoke, wrap
 from .views import READ, Slice, internal, slice_offset
@@ -19,12 +21,15 @@ def getitem(self: Any, key: Any) -> Any:
 
     IndexError for an index out of range; ValueError for a key that is no index.
     """
-    shape = self._value.aval.shape
-    parsed: Any = leading(key, shape, self._scalar)
-    if parsed is not None:
-        start = parsed.spec[0][0]
-        return self._view(Slice(parsed.spec, parsed.shape, start * prod(shape[1:]) if start else 0))
-    parsed = parse(key, shape, self._scalar, self._masks)
+    of = self._value.aval
+    if type(key) is int:
+        return self._view(_row(of, key, self._scalar))
+    if type(key) is slice and key.step is None and type(key.start) in _BOUND and type(key.stop) in _BOUND:
+        part = _rows(of, key.start, key.stop)
+        if part is not None:
+            return self._view(part)
+    shape = of.shape
+    parsed: Any = parse(key, shape, self._scalar, self._masks)
     if type(parsed) is Advanced:
         arrays = (self, *map(leaf, parsed.indices))
         return invoke(GATHER, type(self), arrays, (parsed.template,))
@@ -33,6 +38,27 @@ def getitem(self: Any, key: Any) -> Any:
     if offset is None:
         return invoke(READ, type(self), (self,), (spec, out))
     return self._view(Slice(spec, out, offset))
+
+
+_BOUND = frozenset((int, type(None)))
+
+
+# Minibatches come again every epoch: their parts are remembered, and cost a look-up then.
+
+@lru_cache(maxsize=4096)
+def _row(of: Aval, index: int, scalar: tuple[int, ...]) -> Slice:
+    """The part of an array that `x[index]` shows."""
+    found = leading(index, of.shape, scalar)
+    if found is None:
+        raise IndexError("scalar tensor can only accept `()` as index")
+    return Slice(*found, found.spec[0][0] * prod(of.shape[1:]))
+
+
+@lru_cache(maxsize=4096)
+def _rows(of: Aval, start: int | None, stop: int | None) -> Slice | None:
+    """The part of an array that `x[start:stop]` shows; None for a 0-d array."""
+    found = leading(slice(start, stop), of.shape, ())
+    return None if found is None else Slice(*found, found.spec[0][0] * prod(of.shape[1:]))
 
 
 @lru_cache(maxsize=1024)

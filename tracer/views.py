@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 
 from tracer import ops
-from tracer.ops.aval import aval
+from tracer.ops.aval import Aval, aval
 from tracer.ops.public import FUNCTIONS, Function
 
 from .record import Handle, invoke, wrap
@@ -40,21 +40,23 @@ def live(value: Value) -> bool:
 class Slice:
     """The contiguous slice `spec` of the base, at element `offset`, under `shape`."""
 
-    __slots__ = ("spec", "shape", "offset")
+    __slots__ = ("spec", "shape", "offset", "_of")
 
     def __init__(self, spec: tuple, shape: tuple[int, ...], offset: int) -> None:
         self.spec = spec
         self.shape = shape
         self.offset = offset
+        self._of: Aval | None = None  # of the last value read: the next one has nearly always the same dtype
 
     def read(self, value: Value) -> Value:
         """The slice of the base's value: shared memory when that is computed, else a recorded slice."""
         buffer = value.buffer
         if buffer is None or live(value):
             return run(READ, (value,), (self.spec, self.shape))
-        dtype = value.aval.dtype
-        of = aval(self.shape, dtype)
-        return Value(of, None, None, False, None, buffer.part(self.offset * dtype.itemsize, of.nbytes))
+        dtype, of = value.aval.dtype, self._of
+        if of is None or of.dtype is not dtype:
+            of = self._of = aval(self.shape, dtype)
+        return Value(of, None, None, None, None, buffer.part(self.offset * dtype.itemsize, of.nbytes))
 
     def write(self, old: Value, new: Value) -> Value:
         """The base's value with the slice replaced."""
@@ -74,7 +76,7 @@ class Whole:
         """The base's value under the view's shape."""
         if value.buffer is not None and (self.constant or not live(value)):
             of = aval(self.shape, value.aval.dtype)
-            return Value(of, None, None, False, None, value.buffer)
+            return Value(of, None, None, None, None, value.buffer)
         return _reshaped(value, self.shape, self.constant)
 
     def write(self, old: Value, new: Value) -> Value:

@@ -55,4 +55,4 @@ def _as_numpy_1() -> AbstractContextManager:
     """In which NumPy prints as NumPy 1 does, unless the user has chosen a legacy form."""
     if np.lib.NumpyVersion(np.__version__) < "2.0.0" or np.get_printoptions()["legacy"]:
         return nullcontext()
-    return np.printoptions(legacy="1.25")  # type: ignore[arg-type]
+    return np.printoptions(legacy="1.25")

@@ -34,7 +34,7 @@ def run(function: Function, operands: tuple, statics: tuple) -> Value:
 
 def live(value: Value) -> bool:
     """Whether an operation on `value` now would be part of a derivative."""
-    return STATE.recording and (value.recorded or value.variable is not None)
+    return STATE.recording and bool(value.recorded or value.variable is not None)
 
 
 class Slice:

@@ -20,8 +20,8 @@ BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
 def inputs(random: np.random.RandomState, sizes: Sequence[int], batches: Sequence[int], adam: bool = False,
            rate: Callable[[int], float] = lambda t: 0.1) -> dict[str, Any]:
     """A network of `sizes` and one batch for each number of rows in `batches`."""
-    layers = [((random.randn(m, n) * math.sqrt(2 / m)).astype("float32"), np.zeros(n, "float32"))
-              for m, n in zip(sizes, sizes[1:])]
+    drawn = [(random.randn(m, n) * math.sqrt(2 / m), random.randn(n) * 0.1) for m, n in zip(sizes, sizes[1:])]
+    layers = [(w.astype("float32"), b.astype("float32")) for w, b in drawn]
     pairs = [(random.rand(rows, sizes[0]), random.randint(0, sizes[-1], rows)) for rows in batches]
     data = [(x.astype("float32"), y.astype("int32")) for x, y in pairs]
     return {"layers": layers, "batches": data, "rate": rate, "adam": adam}

@@ -41,8 +41,10 @@ def draw(run: dict[str, Any], path: Path) -> None:
         colour, marker = _STYLE.get(engine, ("black", "x"))
         xs, ys = _points(run, engine)
         size, above = (46, 4) if engine == "tracer" else (30, 3)
-        axes.scatter(xs, ys, s=size, color=colour, marker=marker, label=engine, zorder=above, alpha=0.9,
-                     linewidths=0)
+        # Hollow where NumPy's gradients are by hand: no peer there.
+        fills = ["white" if engine == "numpy" and cases[y]["by_hand"] else colour for y in ys]
+        axes.scatter(xs, ys, s=size, c=fills, marker=marker, edgecolors=colour, linewidths=1, zorder=above)
+        axes.scatter([], [], s=size, color=colour, marker=marker, label=engine)
     axes.set_xscale("log")
     axes.xaxis.set_major_formatter(lambda x, _: f"{x:g}×")
     axes.set_yticks(range(len(cases)), [row["name"] for row in cases], fontsize=9)
@@ -55,9 +57,21 @@ def draw(run: dict[str, Any], path: Path) -> None:
     machine = run["machine"]
     axes.set_title(f"{machine['processor']}, {run['threads']} threads, {run['when']}", fontsize=10,
                    loc="left", pad=14)
+    _limits(axes, cases)
     figure.legend(loc="outside upper center", ncols=8, frameon=False, fontsize=9, handletextpad=0.1)
     figure.savefig(path, dpi=150)
     pyplot.close(figure)
+
+
+def _limits(axes: Any, cases: list[dict[str, Any]]) -> None:
+    """A tick at the physical limit of each case whose limit is in the picture."""
+    left, right = axes.get_xlim()
+    points = []
+    for y, row in enumerate(cases):
+        ours = row["results"].get("tracer", {})
+        if ours.get("status") == "ok" and left <= row["limit_us"] / ours["median_us"] <= right:
+            points.append((row["limit_us"] / ours["median_us"], y))
+    axes.scatter(*zip(*points) if points else ([], []), s=70, marker="|", color="#333333", label="physical limit")
 
 
 def _time(us: float) -> str:

@@ -1,4 +1,8 @@
-"""50 training steps of a perceptron, each with another batch size: the first call meets 50 new shapes."""
+"""50 training steps of a perceptron, each with another batch size: the first call meets 50 new shapes.
+
+The rate is small, so that a relu that rounding puts on the other side of zero changes little: hundreds of steps
+are compared with float64's.
+"""
 from __future__ import annotations
 
 from bench import networks
@@ -7,7 +11,7 @@ from bench.networks import in_jax, in_mxnet, in_numpy, in_pytensor, in_torch, in
 __all__ = ["in_jax", "in_mxnet", "in_numpy", "in_pytensor", "in_torch", "in_torch_compile"]
 
 CASES = {"batch-sizes-50": {"count": 50}}
-TOLERANCE = 1e-3
+TOLERANCE = 1e-4
 BY_HAND = list(CASES)
 SIZES = (784, 256, 10)
 
@@ -17,7 +21,7 @@ def _rows(count):
 
 
 def inputs(random, count):
-    return networks.inputs(random, SIZES, _rows(count), rate=lambda t: 0.02)
+    return networks.inputs(random, SIZES, _rows(count), rate=lambda t: 0.001)
 
 
 def flops(count):

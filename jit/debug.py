@@ -14,6 +14,9 @@ from .fuse import Kernel
 if TYPE_CHECKING:
     from .plan import Plan
 
+#: Programs of one structure that a new one is compared with: the latest.
+RECENT = 8
+
 #: structure (the ops in order) -> the leaves of the programs known to have it
 _KNOWN: dict[tuple, list[list[Aval]]] = {}
 
@@ -30,7 +33,13 @@ def why_new(outputs: Sequence[Node]) -> str:
         changed = [(i, a, b) for i, (a, b) in enumerate(zip(leaves, nearest, strict=True)) if a is not b]
         reason = "; ".join(f"input {i} is {a!r}, was {b!r}" for i, a, b in changed[:3]) or "other static arguments"
     known.append(leaves)
+    del known[:-RECENT]
     return reason
+
+
+def forget() -> None:
+    """Drop the known structures."""
+    _KNOWN.clear()
 
 
 def show(plan: Plan) -> None:

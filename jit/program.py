@@ -87,6 +87,11 @@ class Program:
 _PROGRAMS: dict[tuple[Node, ...], Program] = {}
 
 
+def forget() -> None:
+    """Drop all programs. Kernels stay."""
+    _PROGRAMS.clear()
+
+
 def find_program(outputs: tuple[Node, ...]) -> Program:
     """The program that computes `outputs`, planned at the first request."""
     program = _PROGRAMS.get(outputs)

@@ -52,6 +52,11 @@ class Kept:
 _KEPT: dict[tuple, Kept | None] = {}
 
 
+def forget() -> None:
+    """Drop what is known of graphs; the tape itself stays."""
+    _KEPT.clear()
+
+
 def keeps(outputs: tuple[Node, ...], recorded: tuple[bool, ...], trace: Trace) -> Kept | None:
     """What must be kept of a trace with these live outputs; None when no backward can reach it any more."""
     if True not in recorded:

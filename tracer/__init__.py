@@ -1,12 +1,39 @@
 """MXNet scripts, unmodified, traced, fused and compiled by Numba."""
-from . import autograd, base, np_array, random
+from typing import NoReturn
+
+from . import autograd, base, context, device, engine, libinfo, np_array, random, runtime, util
 from . import ndarray as nd
 from . import numpy as np
 from . import numpy_extension as npx
 from .base import MXNetError
-from .context import Context, cpu, cpu_pinned, current_context, gpu, num_gpus
+from .context import (
+    Context,
+    Device,
+    cpu,
+    cpu_pinned,
+    current_context,
+    current_device,
+    gpu,
+    gpu_memory_info,
+    num_gpus,
+)
 from .explain import counters, explain
 from .install import install_as_mxnet
+from .libinfo import __version__
 
-__all__ = ["Context", "MXNetError", "autograd", "base", "cpu", "counters", "cpu_pinned", "current_context", "explain",
-           "gpu", "install_as_mxnet", "nd", "np", "np_array", "npx", "num_gpus", "random"]
+__all__ = ["Context", "Device", "MXNetError", "__version__", "autograd", "base", "context", "counters", "cpu",
+           "cpu_pinned", "current_context", "current_device", "device", "engine", "explain", "gpu", "gpu_memory_info",
+           "install_as_mxnet", "libinfo", "nd", "np", "np_array", "npx", "num_gpus", "random", "runtime", "util"]
+
+#: Modules of MXNet's that are not here: to ask for one says so.
+_ABSENT = frozenset((
+    "attribute", "callback", "contrib", "executor", "gluon", "image", "init", "initializer", "io", "kv", "kvstore",
+    "lr_scheduler", "metric", "mod", "model", "module", "mon", "monitor", "onnx", "operator", "optimizer", "profiler",
+    "recordio", "registry", "rnn", "rtc", "sym", "symbol", "visualization", "viz"))
+
+
+def __getattr__(name: str) -> NoReturn:
+    if name in _ABSENT:
+        raise ImportError(f"{name} is not part of this version of tracer yet: it has np, npx, nd, autograd and random",
+                          name=f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,4 +1,25 @@
-"""`mx.base`: the error type."""
+"""`mx.base`: the error type, and the names of types that scripts check against."""
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as _np
+
 from tracer.ops.errors import MXNetError
 
-__all__ = ["MXNetError"]
+__all__ = ["MXNetError", "integer_types", "mx_real_t", "numeric_types", "py_str", "string_types"]
+
+integer_types = (int, _np.int32, _np.int64)
+numeric_types = (float, int, _np.generic)
+string_types = (str,)
+mx_real_t = _np.float32
+
+
+def py_str(x: bytes) -> str:
+    """Bytes in UTF-8 as a string."""
+    return x.decode("utf-8")
+
+
+def _as_list(x: Any) -> list[Any]:
+    """A list or tuple as a list; anything else as a list of it."""
+    return list(x) if isinstance(x, (list, tuple)) else [x]

@@ -67,6 +67,11 @@ def num_gpus() -> int:
     return 0
 
 
+def gpu_memory_info(device_id: int = 0) -> tuple[int, int]:
+    """RuntimeError: there is no GPU."""
+    raise RuntimeError(f"gpu_memory_info({device_id}): tracer computes on the CPU")
+
+
 def current_context() -> Context:
     """The CPU."""
     return cpu()

@@ -70,3 +70,7 @@ class _Sparse(types.ModuleType):
 
 sparse = _Sparse(f"{__name__}.sparse")
 sys.modules[sparse.__name__] = sparse
+
+#: What MXNet has in a module of its own, `mxnet.ndarray.ndarray`.
+ndarray = sys.modules[__name__]
+sys.modules[f"{__name__}.ndarray"] = ndarray

@@ -2,6 +2,7 @@
 
 What is declared in ops/ is recorded; what NumPy has beyond that is computed by NumPy (fallback.py).
 """
+import sys
 from typing import Any
 
 import numpy as _numpy
@@ -41,3 +42,8 @@ def set_printoptions(*args: Any, **kwargs: Any) -> None:
 
 def __getattr__(name: str) -> Any:
     return _fallback.attribute(name, _numpy, "mxnet.numpy")
+
+
+#: What MXNet has in a module of its own, `mxnet.numpy.multiarray`.
+multiarray = sys.modules[__name__]
+sys.modules[f"{__name__}.multiarray"] = multiarray

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from .arithmetic import cast, like, where
+from .arithmetic import cast, equal, like, where
 from .aval import Aval, Shape, aval
 from .errors import BroadcastError
 from .families import call
 from .movement import broadcast_to, reshape, slice_, slice_key, unbroadcast
-from .node import Node
+from .node import Node, const
 from .public import Nodes, Operand, public
 
 #: (start, count, step) along each axis
@@ -38,7 +38,17 @@ _place = call("place", lambda g, shape, spec: aval(shape, g.dtype), _place_ref,
 
 def place(g: Node, shape: Shape, spec: Spec) -> Node:
     """Zeros of `shape` with `g` at the slice `spec`: the adjoint of reading that slice."""
-    return _place(g, attrs=(shape, spec))
+    single = [axis for axis, ((start, count, step), n) in enumerate(zip(spec, shape, strict=True))
+              if (start, count, step) != (0, n, 1)]
+    if any(spec[axis][1] != 1 for axis in single):
+        return _place(g, attrs=(shape, spec))
+    from .creation import counts
+
+    out = g  # whole axes and single positions: a mask, which fuses
+    for axis in single:
+        here = equal(counts(shape[axis], len(shape), axis), const(spec[axis][0], "int64"))
+        out = where(here, out, like(g, 0))
+    return broadcast_to(out, shape)
 
 
 def _update_ref(x: Any, value: Any, spec: Spec) -> Any:

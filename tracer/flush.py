@@ -10,7 +10,7 @@ from tracer.jit.debug import why_new
 from tracer.jit.program import ExecutionError, Program, find_program
 from tracer.jit.stats import LOG
 from tracer.ops.errors import MXNetError
-from tracer.ops.node import Node, toposort
+from tracer.ops.node import Node, table_size, toposort
 
 from . import source
 from .tape import Segment, keeps
@@ -23,6 +23,12 @@ RUN_LOCK = threading.RLock()
 CAUSES = frozenset((
     "asnumpy", "item", "bool", "float", "int", "index", "print", "wait", "waitall", "save", "numpy", "record",
     "bound", "backward over a cut", "custom function", "another thread", "fallback", "shape", "copy"))
+
+#: Interned nodes at which all that is remembered of graphs is forgotten (caches.py).
+NODES_BOUND = 1 << 17
+
+#: Bytes of leaves that a trace may keep alive before it is run at the next opportunity.
+BYTES_BOUND = 1 << 28
 
 # What getrefcount(value) gives for a pending value with no owner but the trace: the list of pending values,
 # the loop variable, and the argument itself.
@@ -61,10 +67,12 @@ def flush(cause: str) -> None:
         alive = [v for v in trace.pending if getrefcount(v) > _UNOWNED and v.buffer is None]
         if alive:
             _run(trace, alive, cause)
+        # A dead value refers to its trace: without this the two would keep each other, and all leaves.
+        trace.pending.clear()
+        if table_size() > NODES_BOUND:
+            from .caches import forget
 
-
-#: Bytes of leaves that a trace may keep alive before it is run at the next opportunity.
-BYTES_BOUND = 1 << 28
+            forget()
 
 
 def _run(trace: Trace, alive: list[Value], cause: str, ends: bool = True) -> None:
@@ -78,7 +86,8 @@ def _run(trace: Trace, alive: list[Value], cause: str, ends: bool = True) -> Non
     outputs = nodes + kept.saved if kept else nodes
     program = find_program(outputs)  # type: ignore[arg-type]
     place = source.where()
-    LOG.syncs[cause, place] += 1
+    syncs = LOG.syncs
+    syncs[cause, place] = syncs.get((cause, place), 0) + 1
     if not program.known:
         program.known = True
         LOG.misses.append((place, why_new(outputs)))  # type: ignore[arg-type]
@@ -141,21 +150,30 @@ def _compute_foreign(value: Value) -> None:
     _run(trace.snapshot(), [value], "another thread", ends=False)
 
 
-def _line_of(node: Node, trace: Trace) -> tuple[CodeType, int] | None:
-    """The user's line that recorded `node`, or what it was simplified to."""
-    return next((v.line for v in trace.pending if v.node is not None and node in toposort([v.node])), None)
+def _lines_of(nodes: set[Node], trace: Trace) -> dict[Node, tuple[CodeType, int] | None]:
+    """The user's lines that recorded `nodes`, or what they were simplified from: one walk of the trace."""
+    found: dict[Node, tuple[CodeType, int] | None] = {}
+    seen: set[Node] = set()
+    for v in trace.pending:
+        if v.node is not None and v.node not in seen:
+            for n in toposort([v.node], seen):
+                if n in nodes and n not in seen:
+                    found[n] = v.line
+                seen.add(n)
+    return found
 
 
 def _log_fallbacks(program: Program, trace: Trace) -> None:
+    lines = _lines_of({node for node, _ in program.unlogged}, trace)
     for node, what in program.unlogged:
-        line = _line_of(node, trace)
+        line = lines.get(node)
         LOG.fallbacks[what, (line[0].co_filename, source.line_number(*line)) if line else ("?", 0)] += 1
     program.unlogged = []
 
 
 def _explain(failure: ExecutionError, trace: Trace) -> MXNetError:
     """The error of a failed flush, with the op and the user's line that recorded it."""
-    line = source.format_line(_line_of(failure.node, trace))
+    line = source.format_line(_lines_of({failure.node}, trace).get(failure.node))
     error = MXNetError(f"{failure.node.op.name}: {failure.cause} (recorded at {line}; operands "
                        f"{', '.join(map(repr, (i.aval for i in failure.node.inputs)))})")
     error.__cause__ = failure.cause

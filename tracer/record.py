@@ -11,21 +11,23 @@ from tracer.ops.arithmetic import add
 from tracer.ops.aval import Aval, aval
 from tracer.ops.errors import OperandError
 from tracer.ops.movement import broadcast_to
-from tracer.ops.node import Node, const, mark, stop
+from tracer.ops.node import Node, const, mark, stop, toposort
+from tracer.ops.op import CALL
 from tracer.ops.public import Function
 
 from . import source
-from .flush import flush
+from .flush import BYTES_BOUND, flush
 from .tape import node_of
 from .trace import STATE, VARIABLE, Trace, Value
 
-#: (function, static arguments, operand nodes) -> the node, or list of nodes, that it means.
+#: (function, static arguments, operand nodes) -> the node, or list of nodes, that it means; whether it can fail.
 MEMO: dict[tuple, Any] = {}
 
 #: Pending values at which a trace is run although nobody has read anything.
 PENDING_BOUND = 4096
 
 _OURS = source.OURS
+_new = object.__new__
 
 
 class Handle:
@@ -49,52 +51,68 @@ def invoke(function: Function, cls: type, operands: tuple, statics: tuple) -> An
     """Record `function` on handles, numbers or None, with static arguments. Returns new handles of `cls`."""
     state = STATE
     trace = state.trace
+    recording = state.recording
     recorded: list | None = None
     key: list[Any] = [function, statics]
     for x in operands:
-        if isinstance(x, Handle):
-            value = x._value
-            if state.recording and (value.recorded or value.variable is not None):
-                if recorded is None:
-                    recorded = []
-                recorded.append(value.recorded or VARIABLE)
-                key.append(_taped(trace, value))
+        kind = type(x)
+        if kind is float or kind is int:
+            if x in function.literals:
+                key.append(const(x, "float64" if kind is float else "int64"))
             else:
-                node = value.node if value.trace is trace else trace.nodes.get(value)
-                if node is None:
-                    node = trace.enter(value)
-                key.append(node)
-        else:
+                key.append(trace.number(x))
+            continue
+        try:
+            value = x._value
+        except AttributeError:
             key.append(_operand(function, trace, x))
+            continue
+        if recording and (value.recorded or value.variable is not None):
+            if recorded is None:
+                recorded = []
+            recorded.append(value.recorded or VARIABLE)
+            key.append(_taped(trace, value))
+        elif value.trace is trace:
+            key.append(value.node)
+        else:
+            key.append(trace.nodes.get(value) or trace.enter(value))
     if recorded is not None:
-        for i, x in enumerate(operands, 2):
-            if isinstance(x, Handle):
-                value = x._value
-                if not value.recorded and value.variable is None and value.trace is trace:
-                    if value.node.reach:  # type: ignore[union-attr]
-                        key[i] = stop(value.node)  # type: ignore[arg-type]
+        _stop_unrecorded(trace, operands, key)
     try:
-        result = MEMO.get(tuple(key))
+        known = MEMO.get(tuple(key))
     except TypeError:
-        statics = freeze(statics)
-        key[1] = statics
-        result = MEMO.get(tuple(key))
-    if result is None:
-        result = MEMO[tuple(key)] = _build(function, key[2:], statics)
-    frame = _getframe(2)
-    while frame.f_globals.get("__package__") in _OURS:
-        frame = frame.f_back  # type: ignore[assignment]
-    line = (frame.f_code, frame.f_lasti)
+        key[1] = freeze(statics)
+        known = MEMO.get(tuple(key))
+    if known is None:
+        known = MEMO[tuple(key)] = _build(function, key[2:], key[1])
+    result, fallible = known
+    line = None
+    if fallible:
+        frame = _getframe(2)
+        while frame.f_globals.get("__package__") in _OURS:
+            frame = frame.f_back  # type: ignore[assignment]
+        line = (frame.f_code, frame.f_lasti)
     pending = trace.pending
-    if len(pending) >= PENDING_BOUND or trace.bytes > (1 << 28):
-        return _after_bound(result, cls, trace, recorded, line)
-    if type(result) is Node:
+    if type(result) is Node and len(pending) < PENDING_BOUND and trace.bytes < BYTES_BOUND:
         value = Value(result.aval, result, trace, recorded, line)
         pending.append(value)
-        handle = cls.__new__(cls)
+        handle = _new(cls)
         handle._value = value
         return handle
-    return _wrap_many(result, cls, trace, recorded, line)
+    handles = _wrap_many(result, cls, trace, recorded, line)
+    if len(pending) >= PENDING_BOUND or trace.bytes >= BYTES_BOUND:
+        flush("bound")
+    return handles
+
+
+def _stop_unrecorded(trace: Trace, operands: tuple, key: list[Any]) -> None:
+    """Make the operands that are not recorded constants of the derivatives of what is."""
+    for i, x in enumerate(operands, 2):
+        if isinstance(x, Handle):
+            value = x._value
+            if not value.recorded and value.variable is None and value.trace is trace:
+                if value.node.reach:  # type: ignore[union-attr]
+                    key[i] = stop(value.node)  # type: ignore[arg-type]
 
 
 def _wrap_many(result: Any, cls: type, trace: Trace, recorded: list | None, line: Any) -> Any:
@@ -109,12 +127,6 @@ def _wrap_many(result: Any, cls: type, trace: Trace, recorded: list | None, line
         trace.pending.append(value)
         handles.append(wrap(cls, value))
     return handles[0] if single else type(result)(handles)
-
-
-def _after_bound(result: Any, cls: type, trace: Trace, recorded: list | None, line: Any) -> Any:
-    handles = _wrap_many(result, cls, trace, recorded, line)
-    flush("bound")
-    return handles
 
 
 def _taped(trace: Trace, value: Value) -> Node:
@@ -132,9 +144,7 @@ def _taped(trace: Trace, value: Value) -> Node:
 def _operand(function: Function, trace: Trace, x: Any) -> Node | None:
     kind = type(x)
     if kind is float or kind is int:
-        if function.literals and x in function.literals:
-            return const(x, "float64" if kind is float else "int64")
-        return trace.number(x)
+        return const(x, "float64" if kind is float else "int64") if x in function.literals else trace.number(x)
     if x is None:
         return None
     if kind is bool:
@@ -148,18 +158,20 @@ def _operand(function: Function, trace: Trace, x: Any) -> Node | None:
     raise OperandError(f"{function.name}: type {kind} not supported: {x!r} is neither an array nor a number")
 
 
-def _build(function: Function, nodes: list[Any], statics: tuple) -> Any:
+def _build(function: Function, nodes: list[Any], statics: tuple) -> tuple[Any, bool]:
+    """What the function means, and whether it can fail when it runs: then the user's line is kept with it."""
     if None in nodes:
         for name, node in zip(function.arrays, nodes):
             if node is None and function.signature.parameters[name].annotation != "Optional":
                 raise TypeError(f"{function.name}: {name} is None; wanted an array or a number")
     try:
-        if function.variadic:
-            return function.build(nodes, *statics)
-        return function.build(*nodes, *statics)
+        result = function.build(nodes, *statics) if function.variadic else function.build(*nodes, *statics)
     except Exception as error:
         operands = ", ".join(repr(n.aval) for n in nodes if n is not None)
         raise type(error)(f"{function.name}({operands}): {error}").with_traceback(None) from None
+    made = [result] if isinstance(result, Node) else result
+    inner = toposort(made, {n for n in nodes if n is not None})
+    return result, any(n.op.kind == CALL and n not in nodes for n in inner)
 
 
 def freeze(x: Any) -> Any:

@@ -21,7 +21,11 @@ class Value:
     entry, slot: the tape entry that it came from and which output of it, once its trace has ended.
     """
 
-    __slots__ = ("aval", "node", "trace", "buffer", "recorded", "variable", "entry", "slot", "error", "line")
+    __slots__ = ("aval", "node", "trace", "buffer", "recorded", "line", "__dict__")
+    variable: Any = None  # these are rarely set, and so not by every __init__
+    entry: Any = None
+    slot: int = 0
+    error: BaseException | None = None
 
     def __init__(self, aval: Aval, node: Node | None, trace: Trace | None, recorded: list | None,
                  line: tuple[CodeType, int] | None, buffer: Buffer | None = None) -> None:
@@ -31,10 +35,6 @@ class Value:
         self.recorded = recorded
         self.line = line
         self.buffer = buffer
-        self.variable: Any = None
-        self.entry: Any = None
-        self.slot = 0
-        self.error: BaseException | None = None
 
 
 class Trace:
@@ -76,11 +76,10 @@ class Trace:
         """The run-time scalar that stands for a Python number."""
         index = len(self.scalars)
         self.scalars.append(value)
-        table = _FLOATS if type(value) is float else _INTS
+        table = FLOATS if type(value) is float else INTS
         while len(table) <= index:
-            table.append(scalar("float64" if table is _FLOATS else "int64", len(table)))
+            table.append(scalar("float64" if table is FLOATS else "int64", len(table)))
         return table[index]
-
 
     def snapshot(self) -> Trace:
         """What has been recorded so far, for a thread that reads a value while the owner goes on."""
@@ -90,8 +89,9 @@ class Trace:
         return copy
 
 
-_FLOATS: list[Node] = []
-_INTS: list[Node] = []
+#: The run-time scalars by index.
+FLOATS: list[Node] = []
+INTS: list[Node] = []
 
 
 class State(threading.local):

@@ -9,6 +9,7 @@ import numpy as np
 from tracer.jit import settings
 from tracer.jit.buffers import from_array
 from tracer.jit.gradient import gradient
+from tracer.jit.plan import Plan
 from tracer.jit.program import Program
 from tracer.ops.aval import aval
 from tracer.ops.errors import CannotCompile
@@ -42,6 +43,11 @@ def run(outputs: Sequence[Node], arrays: Sequence[np.ndarray], mode: str = "neve
     for buffer, a in zip(buffers, arrays, strict=True):
         np.testing.assert_array_equal(buffer.view(aval(a.shape, a.dtype)), a)
     return [b.view(o.aval).copy() for b, o in zip(results, outputs, strict=True)]
+
+
+def fallbacks(outputs: Sequence[Node]) -> list[str]:
+    """The ops that NumPy would compute in the native form of a graph, with the reasons."""
+    return [f"{node.op.name}: {reason}" for node, reason in Plan(tuple(outputs)).fallbacks]
 
 
 def verify(outputs: Sequence[Node]) -> None:

@@ -277,6 +277,7 @@ DAMAGE = {
 
 
 @pytest.mark.tierless
+@pytest.mark.sweep(sample=3)
 @pytest.mark.parametrize("damage", DAMAGE)
 def test_damaged_entries_are_compiled_afresh(filled, tmp_path, damage):
     folder, files, numbers, compiled = copied(filled, tmp_path)

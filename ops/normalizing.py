@@ -132,6 +132,39 @@ def layer_norm(data: Node, gamma: Node, beta: Node, axis=-1, eps=1e-5,
     return [out, mean, deviation] if output_mean_var else out
 
 
+@public("npx._batch_norm")
+def batch_norm(data: Node, gamma: Node, beta: Node, running_mean: Node, running_var: Node, eps, axis, fix_gamma,
+               batch) -> list[Node]:
+    """`data` normalized over all axes but `axis`, times `gamma` (1: fix_gamma) plus `beta`; the mean, the
+    variance, and 1 / sqrt(variance + eps). `batch`: whether mean and variance are the data's, or those given.
+    """
+    axis = normalize_axis(axis, data.ndim)
+    for x in (gamma, beta, running_mean, running_var):
+        if x.shape != (data.shape[axis],):
+            raise MXNetError(f"Shape inconsistent, Provided = {x.shape}, inferred shape={(data.shape[axis],)}")
+        if x.dtype != gamma.dtype or x.dtype != data.dtype and data.dtype.name != "float16":
+            raise MXNetError(f"This layer requires uniform type. Expected {data.dtype.name!r} v.s. given "
+                             f"{x.dtype.name!r}")
+    x = cast(floating(data), gamma.dtype)
+    column = tuple(d if i == axis else 1 for i, d in enumerate(data.shape))
+    axes = tuple(i for i in range(data.ndim) if i != axis)
+    if batch:
+        mean, var = mean_of(x, axes, False), variance(x, axes, 0, False)
+    else:
+        mean, var = stop(running_mean), stop(running_var)
+    if fix_gamma:  # its gradient is zeros
+        gamma = where(equal(gamma, gamma), like(gamma, 1), like(gamma, 1))
+    inverse = div(like(var, 1), sqrt(add(var, like(var, eps))))
+    out = mul(sub(x, reshape(mean, column)), reshape(mul(inverse, gamma), column))
+    return [cast(add(out, reshape(beta, column)), data.dtype), mean, var, inverse]
+
+
+@public("npx._running")
+def running(old: Node, new: Node, momentum) -> Node:
+    """The running mean `old` of a statistic after `new`: momentum * old + (1 - momentum) * new."""
+    return add(mul(old, like(old, momentum)), mul(new, like(new, 1 - momentum)))
+
+
 @public("npx.group_norm")
 def group_norm(data: Node, gamma: Node, beta: Node, num_groups=1, eps=1e-3, output_mean_var=False) -> Node:
     """`data` (batch, channels, …) normalized over groups of channels, times `gamma` plus `beta` of each

@@ -10,7 +10,7 @@ from tracer.ops.node import Node, leaf_op, mark, scalar_op, stop, substitute, to
 
 from .flush import compute, flush
 from .record import Handle, add_values, pending, wrap
-from .tape import NOT_IN_GRAPH, Call, Segment, Walk, consume, entered, lineages_of, node_of
+from .tape import NOT_IN_GRAPH, Call, Segment, Walk, act, consume, entered, lineages_of, node_of
 from .trace import STATE, VARIABLE, Value
 
 __all__ = ["Function", "backward", "grad", "is_recording", "is_training", "mark_variables", "pause",
@@ -206,6 +206,7 @@ def backward(heads: Any, head_grads: Any = None, retain_graph: bool = False, tra
         if total.buffer is None:
             STATE.trace.updated = True
         variable.grad._rebind(total)
+    act(lineages)
 
 
 def _walk(values: list[Value], grads: list[Value | None], create_graph: bool = False) -> Walk:
@@ -250,6 +251,7 @@ def grad(heads: Any, variables: Any, head_grads: Any = None, retain_graph: bool 
         out.append(wrap(type(v), total))
     if not retain:
         consume(lineages, walk.visited)
+    act(lineages)
     return out
 
 

@@ -245,6 +245,24 @@ def consume(lineages: list[list[Any]], visited: list[Entry]) -> None:
                 entry.release()
 
 
+class Noted(list):
+    """The lineage of a value that has something to do whenever a backward has passed it."""
+
+    __slots__ = ("act", "order")
+
+    def __init__(self, lineage: list[Any], act: Callable[[], None]) -> None:
+        super().__init__(lineage)
+        self.act = act
+        self.order = next(_order)
+
+
+def act(lineages: list[list[Any]]) -> None:
+    """Do what those of these lineages that are `Noted` have to do, the latest first."""
+    noted = [x for x in lineages if type(x) is Noted]
+    for lineage in sorted(noted, key=lambda x: x.order, reverse=True):
+        lineage.act()
+
+
 # ---- the walk back -------------------------------------------------------------------------------
 
 class Walk:

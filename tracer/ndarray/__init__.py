@@ -24,11 +24,11 @@ from .creation import (
     zeros,
 )
 from .files import load, load_frombuffer, save
-from .functions import Dropout, histogram, onehot_encode
+from .functions import BatchNorm, Dropout, histogram, onehot_encode
 from .updates import *  # noqa: F403
 
-__all__ = ["Dropout", "NDArray", "arange", "array", "concatenate", "contrib", "empty", "eye", "from_dlpack",
-           "from_numpy", "full", "functions", "histogram", "linalg", "linspace", "load", "load_frombuffer",
+__all__ = ["BatchNorm", "Dropout", "NDArray", "arange", "array", "concatenate", "contrib", "empty", "eye",
+           "from_dlpack", "from_numpy", "full", "functions", "histogram", "linalg", "linspace", "load", "load_frombuffer",
            "methods", "onehot_encode", "ones", "op", "random", "save", "sparse", "to_dlpack_for_read",
            "to_dlpack_for_write", "updates", "waitall", "zeros", *updates.__all__]
 

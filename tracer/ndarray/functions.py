@@ -7,13 +7,15 @@ from typing import Any
 import numpy as np
 
 from tracer.arrays import NDArray
+from tracer.batch_norm import batch_norm as _batch_norm
+from tracer.namespaces import assign
 from tracer.ops.errors import MXNetError
 from tracer.random_state import STREAMS
 from tracer.record import constant, invoke, wrap
 from tracer.trace import STATE
 from tracer.views import internal
 
-__all__ = ["Dropout", "histogram", "onehot_encode"]
+__all__ = ["BatchNorm", "Dropout", "histogram", "onehot_encode"]
 
 
 def Dropout(data: NDArray, p: float = 0.5, mode: str = "training", axes: Sequence[int] = (),
@@ -36,6 +38,19 @@ def Dropout(data: NDArray, p: float = 0.5, mode: str = "training", axes: Sequenc
         return made
     out[:] = made
     return out
+
+
+def BatchNorm(data: NDArray, gamma: NDArray, beta: NDArray, moving_mean: NDArray, moving_var: NDArray,
+              eps: float = 1e-3, momentum: float = 0.9, fix_gamma: bool = True, use_global_stats: bool = False,
+              output_mean_var: bool = False, axis: int = 1, cudnn_off: bool = False, min_calib_range: Any = None,
+              max_calib_range: Any = None, out: NDArray | None = None, name: str | None = None) -> Any:
+    """`data` normalized over all axes but `axis`, times `gamma` (1: fix_gamma) plus `beta`.
+
+    In training by the batch's mean and variance, which a backward takes into the moving ones; else by these.
+    """
+    made = _batch_norm(NDArray, data, gamma, beta, moving_mean, moving_var, eps, momentum, fix_gamma,
+                       use_global_stats, output_mean_var, axis)
+    return made if out is None else assign(out, made)
 
 
 def boolean_mask(data: NDArray, index: NDArray, axis: int = 0) -> NDArray:

@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as _np
 
+from tracer.batch_norm import batch_norm as _batch_norm
 from tracer.flush import flush
-from tracer.namespaces import functions_of
+from tracer.namespaces import assign, functions_of
 from tracer.np_array import ndarray
 from tracer.numpy.creation import made
 from tracer.ops.errors import MXNetError
@@ -14,7 +15,7 @@ from tracer.random_state import STREAMS
 from tracer.record import constant, wrap
 from tracer.trace import STATE
 
-__all__ = ["constraint_check", "dropout", "from_dlpack", "from_numpy", "log_softmax", "nonzero",
+__all__ = ["batch_norm", "constraint_check", "dropout", "from_dlpack", "from_numpy", "log_softmax", "nonzero",
            "shape_array", "to_dlpack_for_read", "to_dlpack_for_write", "waitall"]
 
 _NPX = functions_of("npx", ndarray)
@@ -41,6 +42,19 @@ def dropout(data: ndarray, p: float = 0.5, mode: str = "training", axes: Any = N
     shape = tuple(1 if i in dropped else d for i, d in enumerate(data.shape))
     mask = STREAMS.dropout_mask(float(p), shape, data._value.aval.dtype, bool(dropped))
     return _NPX["_masked"](data, wrap(ndarray, constant(mask)))
+
+
+def batch_norm(x: ndarray, gamma: ndarray, beta: ndarray, running_mean: ndarray, running_var: ndarray,
+               eps: float = 1e-3, momentum: float = 0.9, fix_gamma: bool = True, use_global_stats: bool = False,
+               output_mean_var: bool = False, axis: int = 1, cudnn_off: bool = False, min_calib_range: Any = None,
+               max_calib_range: Any = None, out: ndarray | None = None) -> Any:
+    """`x` normalized over all axes but `axis`, times `gamma` (1: fix_gamma) plus `beta`.
+
+    In training by the batch's mean and variance, which a backward takes into the running ones; else by these.
+    """
+    made = _batch_norm(ndarray, x, gamma, beta, running_mean, running_var, eps, momentum, fix_gamma, use_global_stats,
+                       output_mean_var, axis)
+    return made if out is None else assign(out, made)
 
 
 def nonzero(a: ndarray) -> ndarray:

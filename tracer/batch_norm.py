@@ -1,0 +1,44 @@
+"""Batch normalization, and its running statistics, which change in `backward()`, as in MXNet."""
+from __future__ import annotations
+
+from typing import Any
+
+from . import autograd
+from .record import Handle, invoke, ones_value, pending, wrap
+from .tape import Noted, node_of
+from .trace import STATE
+from .views import internal
+
+
+def batch_norm(cls: type, data: Any, gamma: Any, beta: Any, running_mean: Any, running_var: Any, eps: float,
+               momentum: float, fix_gamma: bool, use_global_stats: bool, output_mean_var: bool, axis: int) -> Any:
+    """`data` normalized over all axes but `axis`: by its own mean and variance in training, else by the running ones.
+
+    output_mean_var: the mean and 1 / sqrt(variance + eps) too. A backward through a result of training moves the
+    running statistics: momentum * old + (1 - momentum) * new. MXNetError for shapes and dtypes that don't fit.
+    """
+    training = STATE.training and not use_global_stats
+    function = internal("npx._batch_norm")
+    out, mean, var, inverse = invoke(function, cls, (data, gamma, beta, running_mean, running_var),
+                                     (eps, axis, bool(fix_gamma), training))
+    if fix_gamma and gamma.__dict__.get("_fixed") is not gamma._value:
+        gamma._rebind(ones_value(gamma._value.aval))
+        gamma._fixed = gamma._value
+    if training and out._value.recorded:
+        statistics = [(running_mean, _constant(mean)), (running_var, _constant(var))]
+        lineage = Noted(out._value.recorded, lambda: _move(statistics, momentum))
+        for x in (out, mean, inverse):
+            x._value.recorded = lineage
+    return [out, mean, inverse] if output_mean_var else out
+
+
+def _constant(x: Handle) -> Handle:
+    return wrap(Handle, pending(node_of(x._value)))
+
+
+def _move(statistics: list[tuple[Any, Handle]], momentum: float) -> None:
+    """Take new statistics into the running ones."""
+    with autograd.pause(train_mode=STATE.training):
+        for old, new in statistics:
+            old._rebind(invoke(internal("npx._running"), Handle, (old, new), (momentum,))._value)
+    STATE.trace.updated = True

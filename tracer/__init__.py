@@ -27,9 +27,9 @@ __all__ = ["Context", "Device", "MXNetError", "__version__", "autograd", "base",
 
 #: Modules of MXNet's that are not here: to ask for one says so.
 _ABSENT = frozenset((
-    "attribute", "callback", "contrib", "executor", "gluon", "image", "init", "initializer", "io", "kv", "kvstore",
-    "lr_scheduler", "metric", "mod", "model", "module", "mon", "monitor", "onnx", "operator", "optimizer", "profiler",
-    "recordio", "registry", "rnn", "rtc", "sym", "symbol", "visualization", "viz"))
+    "amp", "attribute", "callback", "contrib", "executor", "gluon", "image", "init", "initializer", "io", "kv",
+    "kvstore", "lr_scheduler", "metric", "mod", "model", "module", "mon", "monitor", "onnx", "operator", "optimizer",
+    "profiler", "recordio", "registry", "rnn", "rtc", "sym", "symbol", "visualization", "viz"))
 
 
 def __getattr__(name: str) -> NoReturn:

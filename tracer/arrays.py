@@ -34,6 +34,8 @@ class NDArray(Handle):
     #: masks.
     _scalar: tuple[int, ...] = (1,)
     _masks = False
+    #: The gradient's array where `grad_req` is "null": nothing is ever written into it.
+    _idle_grad: Any = None
     _views_bound = 8
 
     # ---- what it is ------------------------------------------------------------------------------
@@ -216,11 +218,22 @@ class NDArray(Handle):
     def grad(self) -> Any:
         """The gradient's array, or None for one that is no variable."""
         variable = self._variable
-        return None if variable is None else variable.grad
+        return self._idle_grad if variable is None else variable.grad
+
+    @property
+    def _fresh_grad(self) -> bool:
+        """Whether a backward has written the gradient since this was last set to False."""
+        return self._variable is not None and self._variable.fresh
+
+    @_fresh_grad.setter
+    def _fresh_grad(self, state: bool) -> None:
+        if self._variable is not None:
+            self._variable.fresh = bool(state)
 
     def drop_grad(self) -> None:
         """Make it an ordinary array again."""
         autograd.attach(self, None)
+        self._idle_grad = None
 
     def zero_grad(self) -> None:
         """Set the gradient to zeros."""

@@ -91,11 +91,12 @@ def predict_mode() -> _Scope:
 class Variable:
     """Where the gradient of a marked array goes: the array that holds it, and how ("write" or "add")."""
 
-    __slots__ = ("grad", "request")
+    __slots__ = ("grad", "request", "fresh")
 
     def __init__(self, grad: Any, request: str) -> None:
         self.grad = grad
         self.request = request
+        self.fresh = False  # whether a backward has written it: Gluon's trainer asks, and says when it has used it
 
 
 _REQUESTS = {0: "null", 1: "write", 2: "write", 3: "add",
@@ -119,7 +120,9 @@ def mark_variables(variables: Any, gradients: Any, grad_reqs: str | Sequence[str
             raise KeyError(f"grad_req must be one of 'null', 'write', 'add', got {request!r}")
         if gradient.shape != variable.shape:
             raise MXNetError(f"gradient of shape {gradient.shape} for a variable of shape {variable.shape}")
-        attach(variable, None if _REQUESTS[request] == "null" else Variable(gradient, _REQUESTS[request]))
+        null = _REQUESTS[request] == "null"
+        attach(variable, None if null else Variable(gradient, _REQUESTS[request]))
+        variable._idle_grad = gradient if null else None
 
 
 def attach(handle: Handle, variable: Variable | None) -> None:
@@ -206,6 +209,7 @@ def backward(heads: Any, head_grads: Any = None, retain_graph: bool = False, tra
         if total.buffer is None:
             STATE.trace.updated = True
         variable.grad._rebind(total)
+        variable.fresh = True
     act(lineages)
 
 
@@ -229,7 +233,7 @@ def grad(heads: Any, variables: Any, head_grads: Any = None, retain_graph: bool 
     """
     wanted = [variables] if isinstance(variables, Handle) else list(variables)
     if not wanted:
-        raise ValueError("need at least one variable")
+        raise AssertionError("variables cannot be an empty list.")
     for v in wanted:
         if v._variable is None:
             raise MXNetError("autograd.grad: a variable has no gradient attached: call attach_grad() first")

@@ -91,8 +91,23 @@ class ndarray(NDArray):
         return NP._astype(self, kind)
 
     def copy(self, order: str = "C") -> ndarray:
-        """A new array with the same elements."""
+        """A new array with the same elements. NotImplementedError for another order than "C"."""
+        if order != "C":
+            raise NotImplementedError(f"copy(order={order!r}): arrays are stored row by row")
         return NP._copy(self)
+
+    def __index__(self) -> int:
+        if self.shape or self.dtype.kind not in "iu":
+            raise TypeError("only integer scalar arrays can be converted to a scalar index")
+        return int(self._read("index"))
+
+    def __array_namespace__(self, api_version: str | None = None) -> types.ModuleType:
+        """The module of the array API standard: `mx.np`. ValueError for another version than "2021.10"."""
+        from . import numpy as mx_np
+
+        if api_version not in (None, "2021.10"):
+            raise ValueError(f"Unrecognized array API version: {api_version!r}")
+        return mx_np
 
     def log_softmax(self, axis: int = -1, temperature: float | None = None, **kwargs: Any) -> ndarray:
         """The logarithm of the softmax along `axis`."""

@@ -1,4 +1,5 @@
 """`mx.nd`: the imperative functions of MXNet 1.x."""
+import builtins
 import sys
 import types
 from typing import Any
@@ -28,8 +29,8 @@ from .functions import BatchNorm, Dropout, histogram, onehot_encode
 from .updates import *  # noqa: F403
 
 __all__ = ["BatchNorm", "Dropout", "NDArray", "arange", "array", "concatenate", "contrib", "empty", "eye",
-           "from_dlpack", "from_numpy", "full", "functions", "histogram", "linalg", "linspace", "load", "load_frombuffer",
-           "methods", "onehot_encode", "ones", "op", "random", "save", "sparse", "to_dlpack_for_read",
+           "from_dlpack", "from_numpy", "full", "functions", "histogram", "linalg", "linspace", "load",
+           "load_frombuffer", "methods", "onehot_encode", "ones", "op", "random", "save", "sparse", "to_dlpack_for_read",
            "to_dlpack_for_write", "updates", "waitall", "zeros", *updates.__all__]
 
 fill(sys.modules[__name__], "nd", NDArray)
@@ -71,6 +72,8 @@ class _Sparse(types.ModuleType):
 sparse = _Sparse(f"{__name__}.sparse")
 sys.modules[sparse.__name__] = sparse
 
+#: Python's own slice, which `mx.nd.slice` hides; MXNet has it under this name.
+py_slice = builtins.slice
 #: What MXNet has in a module of its own, `mxnet.ndarray.ndarray`.
 ndarray = sys.modules[__name__]
 sys.modules[f"{__name__}.ndarray"] = ndarray

@@ -81,13 +81,31 @@ def waitall() -> None:
 
 
 def from_numpy(ndarray_: Any, zero_copy: bool = True) -> ndarray:
-    """An array with the elements (a copy) and dtype of a NumPy array."""
+    """An array with the elements (a copy) and dtype of a NumPy array.
+
+    ValueError for one that is not stored row by row, if `zero_copy`, as in MXNet.
+    """
+    if zero_copy and not ndarray_.flags["C_CONTIGUOUS"]:
+        raise ValueError("Only c-contiguous arrays are supported for zero-copy")
     return made(ndarray_)
 
 
+class _Capsule:
+    """A DLPack capsule as an object that NumPy's `from_dlpack` takes."""
+
+    def __init__(self, capsule: Any) -> None:
+        self._capsule = capsule
+
+    def __dlpack__(self, **kwargs: Any) -> Any:
+        return self._capsule
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return 1, 0
+
+
 def from_dlpack(dlpack: Any) -> ndarray:
-    """An array with a copy of another library's array."""
-    return made(_np.from_dlpack(dlpack))
+    """An array with a copy of another library's array, or of what a DLPack capsule holds."""
+    return made(_np.from_dlpack(dlpack if hasattr(dlpack, "__dlpack__") else _Capsule(dlpack)))
 
 
 def to_dlpack_for_read(data: ndarray) -> Any:

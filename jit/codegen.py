@@ -5,7 +5,7 @@ arguments, so that a new shape needs no compilation. For `(x * s).sum()` over a 
 
     def kernel(bind, args, lo, hi):
         p0 = bind[args[3]]                       # x
-        v0 = f32(word_as_f64(bind[args[4]]))     # s
+        v0 = f32(word_as_f64(bind[args[4]]))     # s, cast
         t0 = f64(0)
         for r in range(lo, hi):                  # a block of the array
             n0 = min(args[1], args[2] - r * args[1])
@@ -13,7 +13,7 @@ arguments, so that a new shape needs no compilation. For `(x * s).sum()` over a 
             c0 = f32(0)
             for j0 in range(n0):
                 v1 = ld_f32_0(a0, j0)
-                v2 = f32(v1 * v0)                # multiply
+                v2 = v1 * v0                     # multiply
                 c0 = fadd_reassoc(c0, v2)
             t0 = t0 + f64(c0)
         st_f64_1(q0, lo // args[0], t0)          # the chunk's part, combined by the next step
@@ -39,6 +39,9 @@ from .intrinsics import SCOPES, known
 
 #: Constants that stand in the text of a kernel; others are arguments, so that they do not make it another kernel.
 _TEXTUAL = frozenset((0, 1, 2, -1, -2, 0.5, -0.5))
+
+#: A number in an expression that is not cast to {T}, which would widen what it meets.
+_BARE_NUMBER = re.compile(r"(?<![\w{(.])\d")
 
 #: Elements in a block of a flat loop: what is summed in one precision before it enters a wider total.
 BLOCK = 4096
@@ -367,6 +370,8 @@ class Emitter:
         text = template.replace("{T}", short(dtype))
         for i, name in enumerate(inputs):
             text = text.replace(f"{{{i}}}", name)
+        if dtype.kind == "f" and node.op.same and not _BARE_NUMBER.search(template):
+            return text  # already of this type, and a cast costs compile time
         if dtype.kind != "b":
             return f"{short(dtype)}({text})"
         return text if not node.op.same else f"({text}) != 0"

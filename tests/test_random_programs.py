@@ -32,7 +32,7 @@ def named(program, index):
     return f"step {index} of {[step[0] for step in program.steps]}"
 
 
-@pytest.mark.sweep(sample=14)
+@pytest.mark.sweep(sample=10)
 @pytest.mark.parametrize("seed", range(4000))
 def test_values(seed):
     """All values at the end, as one program; then with a read after each third step."""
@@ -84,7 +84,7 @@ def weights_of(program, seed, dtype):
     return [draw.uniform(-1, 1, onp.shape(v)).astype(dtype) for v in values]
 
 
-@pytest.mark.sweep(sample=6)
+@pytest.mark.sweep(sample=4)
 @pytest.mark.parametrize("seed", range(3000))
 def test_gradients_by_both_tiers_and_with_reads(seed):
     program = random_programs.make(seed, SMOOTH + KINKED)

@@ -20,8 +20,9 @@ from .views import WRITE, Slice, internal, live, run
 PUT, MASK = internal("index.write_put"), internal("index.write_mask")
 
 #: The message of MXNet when an array that autograd needs is overwritten.
-INPLACE = ("Inplace operations (+=, -=, x[:]=, etc) are not supported when recording with autograd. "
-           "Use an out-of-place operation, or write outside record()")
+INPLACE = ("Inplace operations (+=, -=, x[:]=, etc) are not supported when recording with autograd: assigning to "
+           "NDArrays that are already in a computational graph will cause undefined behavior when evaluating "
+           "gradients. Use an out-of-place operation, or write outside record()")
 
 #: Views of one array up to which it is looked for whether they are all that sees its memory.
 FAMILY_BOUND = 16

@@ -28,7 +28,6 @@ from typing import Any
 
 import numpy as np
 
-from tracer.ops.aval import SHORT
 from tracer.ops.errors import CannotCompile
 from tracer.ops.node import Node, const_op, const_value, leaf_op, scalar_op
 from tracer.ops.op import VIEW
@@ -36,9 +35,7 @@ from tracer.ops.op import VIEW
 from .access import Access, Affine, flatten, is_still
 from .fuse import STORE_COST, Kernel, Root, operands, row_access
 from .intrinsics import SCOPES, known
-
-#: Constants that stand in the text of a kernel; others are arguments, so that they do not make it another kernel.
-_TEXTUAL = frozenset((0, 1, 2, -1, -2, 0.5, -0.5))
+from .text import TEXTUAL, accumulate, literal, register, short, total_dtype
 
 #: A number in an expression that is not cast to {T}, which would widen what it meets.
 _BARE_NUMBER = re.compile(r"(?<![\w{(.])\d")
@@ -72,53 +69,6 @@ class Generated:
     parts: list[Part] = field(default_factory=list)
     align: int = 1  # rows that must stay in one chunk
     in_place: list[tuple[Node, Node]] = field(default_factory=list)  # (root, read) that may share memory
-
-
-def short(dtype: np.dtype) -> str:
-    """The dtype's short name in generated code."""
-    name = SHORT.get(dtype.name)
-    if name is None:
-        raise CannotCompile(f"dtype {dtype.name}")
-    return name
-
-
-def total_dtype(root: Node) -> np.dtype:
-    """The dtype in which a reduction's partial results are kept: float64 and 64-bit integers for sums."""
-    dtype = root.dtype
-    if root.op.name in ("reduce_sum", "reduce_prod"):
-        return np.dtype({"f": "float64", "i": "int64", "u": "uint64", "b": "int64"}[dtype.kind])
-    return np.dtype("float32") if dtype == np.float16 else dtype
-
-
-def literal(value: Any, dtype: np.dtype) -> str:
-    """A number as typed source text: `repr` of nan and inf would not type."""
-    if dtype.kind == "b":
-        return "b1(1)" if value else "b1(0)"
-    if dtype.kind == "f" and not math.isfinite(value):
-        text = "NAN" if math.isnan(value) else "INF" if value > 0 else "-INF"
-    else:
-        text = repr(float(value)) if dtype.kind == "f" else repr(int(value))
-    return f"{short(dtype)}({text})"
-
-
-def combine(op_name: str, acc: str, value: str) -> str:
-    """The text of one step of a reduction."""
-    if op_name == "reduce_sum":
-        return f"fadd_reassoc({acc}, {value})"
-    if op_name == "reduce_prod":
-        return f"fmul_reassoc({acc}, {value})"
-    return f"{'maximum' if op_name == 'reduce_max' else 'minimum'}({acc}, {value})"
-
-
-def _combine(root: Node, acc: str, value: str, dtype: np.dtype) -> str:
-    if dtype.kind == "f" or root.op.name in ("reduce_max", "reduce_min"):
-        return combine(root.op.name, acc, value)
-    return f"{short(dtype)}({acc} {'+' if root.op.name == 'reduce_sum' else '*'} {value})"
-
-
-def _register(dtype: np.dtype) -> np.dtype:
-    """The dtype in which values of `dtype` are computed: float16 only lives in memory."""
-    return np.dtype("float32") if dtype == np.float16 else dtype
 
 
 class Emitter:
@@ -322,7 +272,7 @@ class Emitter:
 
     def _stash(self, key: tuple[Node, Access], name: str) -> str:
         """Keep a value of this loop over the row for the next one: the statement that stores it."""
-        dtype = _register(key[0].dtype)
+        dtype = register(key[0].dtype)
         count = math.prod(self.sizes[g] for g in self.inner)
         self.parts.append(Part(count, dtype))
         pointer, part = self.pointer(("part", len(self.parts) - 1)), self.fresh("q")
@@ -364,7 +314,7 @@ class Emitter:
         for called in re.findall(r"\b([A-Za-z_]\w*)\(", template):
             if not known(called, whole):
                 raise CannotCompile(f"{node.op.name} calls {called}" + " on integers" * whole, node)
-        dtype = _register(node.dtype)
+        dtype = register(node.dtype)
         if dtype.kind == "b" and node.op.name == "cast":
             return f"{inputs[0]} != 0" if node.inputs[0].dtype.kind != "b" else inputs[0]
         text = template.replace("{T}", short(dtype))
@@ -378,8 +328,8 @@ class Emitter:
 
     def constant(self, node: Node) -> str:
         """A number of the program: in the text when the code may profit, else an argument (as a mean's 1/n)."""
-        value, dtype = const_value(node), _register(node.dtype)
-        if dtype.kind in "bu" or not math.isfinite(value) or value in _TEXTUAL:
+        value, dtype = const_value(node), register(node.dtype)
+        if dtype.kind in "bu" or not math.isfinite(value) or value in TEXTUAL:
             return literal(value, dtype)
         key = ("number", node)
         if key not in self.names:
@@ -496,7 +446,7 @@ class Emitter:
             value = self.value(node, root.access, body, memo)
             self._write(root, value, stores if root.kind == "map" else after)
             return
-        dtype = _register(node.dtype)
+        dtype = register(node.dtype)
         narrow = dtype if dtype.kind == "f" else total_dtype(node)
         value = self.value(root.operand, root.access, body, memo)
         identity = node.op.identity(narrow)
@@ -506,7 +456,7 @@ class Emitter:
         acc = self.fresh("c")
         before.append(f"{acc} = {literal(identity, narrow)}")
         wide = value if root.operand.dtype == narrow or dtype.kind == "f" else f"{short(narrow)}({value})"
-        body.append(f"{acc} = {_combine(node, acc, wide, narrow)}  # {node.op.name}")
+        body.append(f"{acc} = {accumulate(node, acc, wide, narrow)}  # {node.op.name}")
         if root.kind == "inner":
             result = self.fresh("v")
             after.append(f"{result} = {short(dtype)}({acc})" if dtype.kind != "b" else f"{result} = {acc} != 0")
@@ -517,7 +467,7 @@ class Emitter:
         wide_dtype = total_dtype(node)
         total = self.fresh("t")
         start.append(f"{total} = {literal(node.op.identity(wide_dtype), wide_dtype)}")
-        after.append(f"{total} = {_combine(node, total, f'{short(wide_dtype)}({acc})', wide_dtype)}")
+        after.append(f"{total} = {accumulate(node, total, f'{short(wide_dtype)}({acc})', wide_dtype)}")
         self.parts.append(Part(1, wide_dtype, root))
         pointer = self.pointer(("part", len(self.parts) - 1))
         finish.append(f"st_{short(wide_dtype)}_{self.next_scope()}({pointer}, lo // {self.arg('chunk')}, {total})")
@@ -548,7 +498,7 @@ class Emitter:
             start.append(f"for {j} in range({self.arg(node.size)}):")
             start.append(f"    st_{kind}_{scope}({part}, {j}, {literal(identity, narrow)})")
         wide = value if root.operand.dtype == narrow or narrow.kind == "f" else f"{kind}({value})"
-        total = _combine(node, f"ld_{kind}_{scope}({part}, {index})", wide, narrow)
+        total = accumulate(node, f"ld_{kind}_{scope}({part}, {index})", wide, narrow)
         body.append(f"st_{kind}_{scope}({part}, {index}, {total})  # {node.op.name}")
 
     def _loops(self, body: list[str]) -> list[str]:
@@ -590,24 +540,3 @@ class Emitter:
 def generate(kernel: Kernel, stored: set[Node]) -> Generated:
     """The source of `kernel`, given all values that are kept in memory; CannotCompile if it has no native form."""
     return Emitter(kernel, stored).generate()
-
-
-def filling(root: Node, part: np.dtype) -> str:
-    """The source of the step that fills partial results with a reduction's identity. args: word, count."""
-    return ("def kernel(bind, args, lo, hi):\n    p = bind[args[0]]\n    for j in range(lo, hi):\n"
-            f"        st_{short(part)}_1(p, j, {literal(root.op.identity(part), part)})\n")
-
-
-def combining(root: Node, part: np.dtype) -> str:
-    """The source of the step that combines the chunks' partial results of a reduction.
-
-    args: words of the parts and of the result, number of chunks, length of a part.
-    """
-    dtype = _register(root.dtype)
-    wide = total_dtype(root)
-    text = _combine(root, "c", f"{short(wide)}(ld_{short(part)}_0(p, k * n + j))", wide)
-    cast = "c != 0" if dtype.kind == "b" else f"{short(dtype)}(c)"
-    return ("def kernel(bind, args, lo, hi):\n    p = bind[args[0]]\n    q = bind[args[1]]\n    m = args[2]\n"
-            "    n = args[3]\n    for j in range(lo, hi):\n"
-            f"        c = {literal(root.op.identity(wide), wide)}\n        for k in range(m):\n            c = {text}\n"
-            f"        st_{short(root.dtype)}_1(q, j, {cast})\n")

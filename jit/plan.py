@@ -20,11 +20,12 @@ from tracer.ops.op import LEAF, VIEW
 
 from . import blas, driver
 from .buffers import Buffer, allocate
-from .codegen import Generated, combining, filling, generate
+from .codegen import Generated, generate
 from .fuse import Kernel, Library, Step, fuse, without_reshapes
 from .interpreter import ExecutionError
 from .kernels import find_kernel
 from .simplify import simplify
+from .text import combining, filling
 
 #: Estimated cost (flops and memory accesses) of a chunk: below it a thread's wake-up is not repaid.
 CHUNK_COST = 1 << 17

@@ -1,0 +1,78 @@
+"""The texts of kernels' scalar parts: types, numbers, and the steps of reductions."""
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from tracer.ops.aval import SHORT
+from tracer.ops.errors import CannotCompile
+from tracer.ops.node import Node
+
+#: Constants that stand in the text of a kernel; others are arguments, so that they do not make it another kernel.
+TEXTUAL = frozenset((0, 1, 2, -1, -2, 0.5, -0.5))
+
+
+def short(dtype: np.dtype) -> str:
+    """The dtype's short name in generated code."""
+    name = SHORT.get(dtype.name)
+    if name is None:
+        raise CannotCompile(f"dtype {dtype.name}")
+    return name
+
+
+def total_dtype(root: Node) -> np.dtype:
+    """The dtype in which a reduction's partial results are kept: float64 and 64-bit integers for sums."""
+    dtype = root.dtype
+    if root.op.name in ("reduce_sum", "reduce_prod"):
+        return np.dtype({"f": "float64", "i": "int64", "u": "uint64", "b": "int64"}[dtype.kind])
+    return np.dtype("float32") if dtype == np.float16 else dtype
+
+
+def literal(value: Any, dtype: np.dtype) -> str:
+    """A number as typed source text: `repr` of nan and inf would not type."""
+    if dtype.kind == "b":
+        return "b1(1)" if value else "b1(0)"
+    if dtype.kind == "f" and not math.isfinite(value):
+        text = "NAN" if math.isnan(value) else "INF" if value > 0 else "-INF"
+    else:
+        text = repr(float(value)) if dtype.kind == "f" else repr(int(value))
+    return f"{short(dtype)}({text})"
+
+
+def accumulate(root: Node, acc: str, value: str, dtype: np.dtype) -> str:
+    """The text of one step of the reduction `root`, in `dtype`: reassociable for floats, so that it vectorizes."""
+    name = root.op.name
+    if name in ("reduce_max", "reduce_min"):
+        exact, vector = ("maximum", "max_acc") if name == "reduce_max" else ("minimum", "min_acc")
+        return f"{vector if dtype.kind == 'f' else exact}({acc}, {value})"
+    if dtype.kind == "f":
+        return f"{'fadd_reassoc' if name == 'reduce_sum' else 'fmul_reassoc'}({acc}, {value})"
+    return f"{short(dtype)}({acc} {'+' if name == 'reduce_sum' else '*'} {value})"
+
+
+def register(dtype: np.dtype) -> np.dtype:
+    """The dtype in which values of `dtype` are computed: float16 only lives in memory."""
+    return np.dtype("float32") if dtype == np.float16 else dtype
+
+
+def filling(root: Node, part: np.dtype) -> str:
+    """The source of the step that fills partial results with a reduction's identity. args: word, count."""
+    return ("def kernel(bind, args, lo, hi):\n    p = bind[args[0]]\n    for j in range(lo, hi):\n"
+            f"        st_{short(part)}_1(p, j, {literal(root.op.identity(part), part)})\n")
+
+
+def combining(root: Node, part: np.dtype) -> str:
+    """The source of the step that combines the chunks' partial results of a reduction.
+
+    args: words of the parts and of the result, number of chunks, length of a part.
+    """
+    dtype = register(root.dtype)
+    wide = total_dtype(root)
+    text = accumulate(root, "c", f"{short(wide)}(ld_{short(part)}_0(p, k * n + j))", wide)
+    cast = "c != 0" if dtype.kind == "b" else f"{short(dtype)}(c)"
+    return ("def kernel(bind, args, lo, hi):\n    p = bind[args[0]]\n    q = bind[args[1]]\n    m = args[2]\n"
+            "    n = args[3]\n    for j in range(lo, hi):\n"
+            f"        c = {literal(root.op.identity(wide), wide)}\n        for k in range(m):\n            c = {text}\n"
+            f"        st_{short(root.dtype)}_1(q, j, {cast})\n")

@@ -5,6 +5,7 @@ A program is made while NumPy runs it, so that shapes fit and values stay bounde
 """
 from __future__ import annotations
 
+import operator
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -57,8 +58,8 @@ MEANINGS: dict[str, Callable] = {
     "write": lambda xp, v, s: _write(v[0], s[0], v[1][s[1]]),
     "fill": lambda xp, v, s: _write(v[0], s[0], 0.5),
     "write_view": lambda xp, v, s: _write_view(v[0], s[0]),
-    "iadd": lambda xp, v, s: _in_place(v[0], v[1], "__iadd__"),
-    "imul": lambda xp, v, s: _in_place(v[0], v[1], "__imul__"),
+    "iadd": lambda xp, v, s: operator.iadd(v[0].copy(), v[1]),
+    "imul": lambda xp, v, s: operator.imul(v[0].copy(), v[1]),
 }
 SMOOTH = list(MEANINGS)[:list(MEANINGS).index("abs")]
 KINKED = list(MEANINGS)[len(SMOOTH):list(MEANINGS).index("write")]
@@ -77,11 +78,6 @@ def _write_view(a: Any, index: int) -> Any:
     row *= 0.5
     row[:] = row + a[-1]
     return a
-
-
-def _in_place(a: Any, b: Any, name: str) -> Any:
-    a = a.copy()
-    return getattr(a, name)(b)
 
 
 @dataclass

@@ -5,6 +5,8 @@ import math
 
 import numpy as np
 
+from .errors import MXNetError
+
 Shape = tuple[int, ...]
 
 
@@ -41,8 +43,11 @@ _INTERNED: dict[tuple[Shape, np.dtype], Aval] = {}
 
 
 def aval(shape: Shape, dtype: np.dtype) -> Aval:
-    """The one `Aval` of `shape` (a tuple of ints) and `dtype` (a numpy.dtype)."""
+    """The one `Aval` of `shape` (a tuple of ints) and `dtype` (a numpy.dtype). MXNetError for a dtype that is
+    not MXNet's."""
     found = _INTERNED.get((shape, dtype))
     if found is None:
+        if dtype.name not in SHORT:
+            raise MXNetError(f"Invalid Input: '{dtype.name}', valid values are: {', '.join(SHORT)}")
         found = _INTERNED.setdefault((shape, dtype), Aval(shape, dtype))
     return found

@@ -6,7 +6,8 @@ class MXNetError(RuntimeError):
 
 
 class BroadcastError(MXNetError, ValueError):
-    """A value that does not fit the place it is written to: MXNetError in `mx.np`, ValueError in `mx.nd`."""
+    """A value that does not fit a shape or the place it is written to: MXNetError in `mx.np`, ValueError in
+    `mx.nd`."""
 
 
 class OperandError(TypeError, AssertionError):

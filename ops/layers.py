@@ -153,8 +153,11 @@ def broadcast_like(lhs: Node, rhs: Node, lhs_axes=None, rhs_axes=None) -> Node:
     """`lhs` broadcast to the shape of `rhs`, or its `lhs_axes` to the sizes of `rhs_axes`."""
     if lhs_axes is None or rhs_axes is None:
         return broadcast_to(lhs, rhs.shape)
+    left, right = (((x,) if isinstance(x, int) else tuple(x)) for x in (lhs_axes, rhs_axes))
+    if not left or len(left) != len(right):
+        raise MXNetError(f"broadcast_like: Empty axes tuple or of different lengths: {left} and {right}")
     shape = list(lhs.shape)
-    for i, j in zip(*(((x,) if isinstance(x, int) else x) for x in (lhs_axes, rhs_axes)), strict=True):
+    for i, j in zip(left, right, strict=True):
         shape[normalize_axis(i, lhs.ndim)] = rhs.shape[normalize_axis(j, rhs.ndim)]
     return broadcast_to(lhs, tuple(shape))
 

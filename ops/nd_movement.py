@@ -95,7 +95,13 @@ def nd_swapaxes(data: Node, dim1=0, dim2=0) -> Node:
     return swapaxes(data, dim1, dim2)
 
 
-public("nd.moveaxis")(moveaxis)
+@public("nd.moveaxis")
+def nd_moveaxis(tensor: Node, source, destination) -> Node:
+    """The axes at `source` moved to `destination`. ValueError for axes that there are not."""
+    try:
+        return moveaxis(tensor, source, destination)
+    except MXNetError as error:
+        raise ValueError(str(error)) from None
 
 
 @public("nd.expand_dims", "nd.NDArray.expand_dims")

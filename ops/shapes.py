@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .aval import Shape
-from .errors import MXNetError
+from .errors import BroadcastError, MXNetError
 
 
 def broadcast(*shapes: Shape) -> Shape:
@@ -63,10 +63,10 @@ def reshape_to(shape: Shape, wanted: Sequence[int]) -> Shape:
     if -1 in target:
         rest = math.prod(d for d in target if d != -1)
         if rest == 0 or size % rest:
-            raise MXNetError(f"Cannot reshape array of size {size} into shape {tuple(wanted)}")
+            raise BroadcastError(f"Cannot reshape array of size {size} into shape {tuple(wanted)}")
         target[target.index(-1)] = size // rest
     if math.prod(target) != size:
-        raise MXNetError(f"Cannot reshape array of size {size} into shape {tuple(wanted)}")
+        raise BroadcastError(f"Cannot reshape array of size {size} into shape {tuple(wanted)}")
     return tuple(target)
 
 

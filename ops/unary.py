@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .arithmetic import add, div, greater, like, mul, neg, sub, where
+from .arithmetic import add, div, equal, greater, like, mul, neg, sub, where
 from .families import interval, unary
 from .node import Node
 
@@ -45,6 +45,11 @@ def _one_minus_square(y: Node) -> Node:
     return sub(like(y, 1), mul(y, y))
 
 
+def _relu_vjp(g: Node, x: Node, y: Node) -> Node:
+    # NaN where x is, as in MXNet.
+    return where(greater(x, like(x, 0)), g, where(equal(x, x), like(g, 0), x))
+
+
 square = unary("square", "{0} * {0}", np.square, lambda g, x, y: mul(g, mul(like(x, 2), x)),
                samples=interval(-2, 2))
 sqrt = unary("sqrt", "sqrt({0})", _quiet(np.sqrt), lambda g, x, y: div(mul(g, like(x, 0.5)), y),
@@ -75,7 +80,7 @@ erf = unary("erf", "erf({0})", _ref_erf,
 absolute = unary("absolute", "fabs({0})", np.absolute, lambda g, x, y: mul(g, sign(x)), samples=interval(0.2, 3))
 sign = unary("sign", "sign({0})", np.sign, lambda g, x, y: mul(g, like(g, 0)), samples=interval(0.2, 3))
 relu = unary("relu", "maximum({0}, {T}(0))", lambda x: np.maximum(x, np.asarray(x).dtype.type(0)),
-             lambda g, x, y: where(greater(x, like(x, 0)), g, like(g, 0)), samples=interval(0.2, 3))
+             _relu_vjp, samples=interval(0.2, 3))
 
 #: What both flavours have under these names; trigonometry.py has the rest.
 ELEMENTARY = {"exp": exp, "expm1": expm1, "log": log, "log1p": log1p, "log2": log2, "log10": log10, "sqrt": sqrt,

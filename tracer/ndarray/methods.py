@@ -46,6 +46,22 @@ def reshape(self: NDArray, *shape: Any, **kwargs: Any) -> NDArray:
     return self._view(Whole(decode(self.shape, wanted, reverse)))
 
 
+def _viewable(name: str) -> None:
+    """Give the method `name`, which adds or drops axes of size 1, the keyword `inplace`: the result is a view."""
+    copying = getattr(NDArray, name)
+
+    def shaped(self: NDArray, *args: Any, inplace: bool = False, **kwargs: Any) -> NDArray:
+        made = copying(self, *args, **kwargs)
+        return self._view(Whole(made.shape)) if inplace else made
+
+    shaped.__name__, shaped.__qualname__, shaped.__doc__ = name, f"NDArray.{name}", copying.__doc__
+    setattr(NDArray, name, shaped)
+
+
+for _name in ("flatten", "expand_dims", "squeeze"):
+    _viewable(_name)
+
+
 @method
 def transpose(self: Any, *axes: Any, **kwargs: Any) -> NDArray:
     """A copy with the axes permuted; reversed when none are given."""

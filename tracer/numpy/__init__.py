@@ -32,6 +32,11 @@ float16, float32, float64 = _numpy.float16, _numpy.float32, _numpy.float64
 int8, int16, int32, int64 = _numpy.int8, _numpy.int16, _numpy.int32, _numpy.int64
 uint8, uint16, uint32, uint64 = _numpy.uint8, _numpy.uint16, _numpy.uint32, _numpy.uint64
 bool = bool_ = _numpy.bool_
+integer_dtypes = [_numpy.dtype(_name) for _name in ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32",
+                                                   "uint64")]
+floating_dtypes = [_numpy.dtype(_name) for _name in ("float16", "float32", "float64")]
+numeric_dtypes = [*integer_dtypes, *floating_dtypes]
+boolean_dtypes = [_numpy.dtype("bool")]
 float_, int_, uint = float64, int64, uint64
 
 

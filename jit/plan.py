@@ -18,14 +18,14 @@ from tracer.ops.errors import CannotCompile
 from tracer.ops.node import Node, leaf_op, scalar_op, toposort
 from tracer.ops.op import LEAF, VIEW
 
-from . import blas, driver
+from . import blas, driver, gathers
 from .buffers import Buffer, allocate
 from .codegen import Generated, generate
 from .fuse import Kernel, Library, Step, fuse, without_reshapes
 from .interpreter import ExecutionError
 from .kernels import find_kernel
 from .simplify import simplify
-from .text import combining, filling
+from .text import combining, filling, short
 
 #: Estimated cost (flops and memory accesses) of a chunk: below it a thread's wake-up is not repaid.
 CHUNK_COST = 1 << 17
@@ -41,6 +41,7 @@ class Plan:
         self.words: dict[Any, int] = {}
         self.sizes: dict[Any, int] = {}
         self.kernels: list[Generated] = []
+        self.checks: dict[tuple, Node] = {}  # by index arrays, the first step that may note a failure in bind
         self.fallbacks: list[tuple[Node, str]] = []  # what NumPy does in this program
         self.by_step: dict[int, Generated] = {}
         steps = fuse(self.graph)
@@ -134,8 +135,33 @@ class Plan:
             if native and node.size and node.inputs[0].size:
                 self.word(node, node.aval.nbytes)
                 return [self._gemm(node, a, b)], [a, b], [node]
+        if node.op.step in ("gather", "scatter"):
+            native = self._indexed(node)
+            if native is not None:
+                return native, list(node.inputs), [node]
         self.fallbacks.append((node, node.op.name))
         return self._python(node)
+
+    def _indexed(self, node: Node) -> list[driver.Step] | None:
+        """The steps of a gather or scatter over leading axes; None for another form."""
+        sizes = gathers.rows_of(node)
+        source, *indices = node.inputs
+        if sizes is None or not indices or any(x.op.kind != LEAF and x not in self.stored for x in node.inputs):
+            return None
+        scatter, width = node.op.step == "scatter", gathers.width_of(node)
+        self.word(node, node.aval.nbytes)
+        self.checks.setdefault((sizes, *indices), node)  # what passes one step passes its adjoint
+        args = [self.words[source], self.words[node], width, self.word(("failed", node), 0), indices[0].size]
+        for index, n in zip(indices, sizes, strict=True):
+            args += [self.words[index], n]
+        address = find_kernel(gathers.source_of(node))
+        if not scatter:
+            rows = indices[0].size
+            chunk = -(-rows // MAX_CHUNKS) if node.size >= CHUNK_COST else 0
+            return [driver.Step(address, args, rows, chunk)]
+        zero = driver.Step(find_kernel(gathers.zeroing(short(node.dtype))), [self.words[node]], node.size,
+                           CHUNK_COST if node.size > CHUNK_COST else 0)
+        return [zero, driver.Step(address, args, width)]
 
     def _gemm(self, node: Node, a: Node, b: Node) -> driver.Step:
         ta, tb = node.attrs
@@ -258,9 +284,14 @@ class Plan:
         self.runs: list[Callable[[], None]] = []
         self.tables: list[driver.Table] = []
         rows: list[driver.Step] = []
-        for native, _, _ in self.rows:
+        checked = set(self.checks.values())
+        for native, _, writes in self.rows:
             if isinstance(native, list):
                 rows += native
+                for node in checked.intersection(writes):
+                    self._table(rows)
+                    rows = []
+                    self.runs.append(partial(self._raise_noted, node))
             else:
                 self._table(rows)
                 rows = []
@@ -271,7 +302,9 @@ class Plan:
         """(output, leaf) pairs that may share memory when nobody else needs the leaf: true in-place updates."""
         last = {n: i for i, (_, reads, _) in enumerate(self.rows) for n in reads}
         # A step in Python may raise. Nothing before it writes over a leaf: what doesn't need it is run again.
-        risky = max((i for i, (native, _, _) in enumerate(self.rows) if not isinstance(native, list)), default=-1)
+        checked = set(self.checks.values())
+        risky = max((i for i, (native, _, writes) in enumerate(self.rows)
+                     if not isinstance(native, list) or not checked.isdisjoint(writes)), default=-1)
         pairs: list[tuple[int, int]] = []
         for i in range(risky + 1, len(self.steps)):
             made = self.by_step.get(i)
@@ -310,6 +343,18 @@ class Plan:
             return buffers
         return [buffers[i] if i >= 0 else _copy(leaves, self.leaves, word, self.graph[at], scalars)
                 for at, (i, word) in enumerate(self.results)]
+
+
+    def _raise_noted(self, node: Node) -> None:
+        """Raise what a native step has noted, in NumPy's own words: by doing the step again."""
+        word = self.words["failed", node]
+        if self.bind[word]:
+            self.bind[word] = 0
+            sources = [self._view(x) for x in node.inputs]
+            try:
+                node.op.ref([s() for s in sources], node.attrs)
+            except IndexError as cause:
+                raise ExecutionError(node, cause) from cause
 
 
 def _filler(leaves: Sequence[Node], numbers: Sequence[Node], outputs: int) -> Callable[..., None]:

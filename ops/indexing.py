@@ -143,9 +143,9 @@ def _scatter_vjp(g: Node, node: Node) -> tuple[Node | None, ...]:
     return gather(g, tuple(indices), node.attrs[0]), *(None for _ in indices)
 
 
-_gather = call("gather", _gather_infer, _gather_ref, _gather_vjp, samples=_index_samples(False))
+_gather = call("gather", _gather_infer, _gather_ref, _gather_vjp, samples=_index_samples(False), step="gather")
 _scatter_add = call("scatter_add", lambda g, *rest: aval(rest[-1], g.dtype), _scatter_ref, _scatter_vjp,
-                    samples=_index_samples(True))
+                    samples=_index_samples(True), step="scatter")
 
 
 def gather(x: Node, indices: tuple[Node, ...], template: Template) -> Node:

@@ -73,7 +73,7 @@ _SELU_ALPHA, _SELU_SCALE = 1.6732632423543772, 1.0507009873554805
 def leaky_relu(data: Node, gamma: Optional = None, act_type="leaky", slope=0.25, lower_bound=0.125,
                upper_bound=0.334) -> Node:
     """x where positive, else `slope` * x ("leaky"), `gamma` * x ("prelu"), slope * (exp(x) - 1) ("elu"); also
-    "selu", "gelu", "gelu_tanh", and "rrelu" with its mean slope, as in prediction."""
+    "selu", "gelu", "gelu_tanh", and "rrelu" with its mean slope, as in prediction (training draws slopes)."""
     zero = like(data, 0)
     if act_type in ("leaky", "rrelu"):
         below = slope if act_type == "leaky" else (lower_bound + upper_bound) / 2
@@ -93,6 +93,12 @@ def leaky_relu(data: Node, gamma: Optional = None, act_type="leaky", slope=0.25,
     if act_type == "gelu_tanh":
         return gelu_tanh(data)
     raise MXNetError(f"leaky_relu: unknown act_type {act_type!r}")
+
+
+@public("npx._sloped")
+def sloped(data: Node, slopes: Node) -> Node:
+    """`data` where positive, else `data` times constant slopes, one an element: rrelu in training."""
+    return where(greater(data, like(data, 0)), data, mul(data, stop(slopes)))
 
 
 @public("npx._masked")

@@ -11,7 +11,7 @@ import numpy as np
 from .arithmetic import cast, div, greater, like, mul, neg, not_equal, sub, where
 from .aval import Aval
 from .errors import MXNetError
-from .layers import activation, arange_like, fully_connected, leaky_relu, smooth_l1
+from .layers import activation, arange_like, fully_connected, smooth_l1
 from .movement import broadcast_to, reshape, transpose
 from .nd_reductions import axes_of
 from .node import Node, make, stop
@@ -35,7 +35,6 @@ from .unary import sigmoid
 for _name, _build in [
     ("smooth_l1", smooth_l1), ("contrib.arange_like", arange_like), ("InstanceNorm", instance_norm),
     ("L2Normalization", l2_normalization), ("LayerNorm", layer_norm),
-    ("LeakyReLU", leaky_relu),
 ]:
     public(f"nd.{_name}")(_build)
 

@@ -25,13 +25,13 @@ from .creation import (
     zeros,
 )
 from .files import load, load_frombuffer, save
-from .functions import BatchNorm, Dropout, histogram, onehot_encode
+from .functions import BatchNorm, Dropout, LeakyReLU, histogram, onehot_encode
 from .updates import *  # noqa: F403
 
-__all__ = ["BatchNorm", "Dropout", "NDArray", "arange", "array", "concatenate", "contrib", "empty", "eye",
+__all__ = ["BatchNorm", "Dropout", "LeakyReLU", "NDArray", "arange", "array", "concatenate", "contrib", "empty", "eye",
            "from_dlpack", "from_numpy", "full", "functions", "histogram", "linalg", "linspace", "load",
-           "load_frombuffer", "methods", "onehot_encode", "ones", "op", "random", "save", "sparse", "to_dlpack_for_read",
-           "to_dlpack_for_write", "updates", "waitall", "zeros", *updates.__all__]
+           "load_frombuffer", "methods", "onehot_encode", "ones", "op", "random", "save", "sparse",
+           "to_dlpack_for_read", "to_dlpack_for_write", "updates", "waitall", "zeros", *updates.__all__]
 
 fill(sys.modules[__name__], "nd", NDArray)
 
@@ -52,7 +52,7 @@ for _f in (functions.boolean_mask, functions.foreach, functions.while_loop, func
 for _name in ("uniform", "normal", "exponential", "gamma", "poisson", "randint", "negative_binomial",
               "generalized_negative_binomial"):
     globals()[f"random_{_name}"] = globals()[f"sample_{_name}"] = getattr(random, _name)
-del sample_randint  # noqa: F821
+del globals()["sample_randint"]
 uniform, normal, shuffle = random.uniform, random.normal, random.shuffle
 
 

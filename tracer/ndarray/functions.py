@@ -12,10 +12,11 @@ from tracer.namespaces import assign
 from tracer.ops.errors import MXNetError
 from tracer.random_state import STREAMS
 from tracer.record import constant, invoke, wrap
+from tracer.rrelu import leaky_relu as _leaky_relu
 from tracer.trace import STATE
 from tracer.views import internal
 
-__all__ = ["BatchNorm", "Dropout", "histogram", "onehot_encode"]
+__all__ = ["BatchNorm", "Dropout", "LeakyReLU", "histogram", "onehot_encode"]
 
 
 def Dropout(data: NDArray, p: float = 0.5, mode: str = "training", axes: Sequence[int] = (),
@@ -50,6 +51,15 @@ def BatchNorm(data: NDArray, gamma: NDArray, beta: NDArray, moving_mean: NDArray
     """
     made = _batch_norm(NDArray, data, gamma, beta, moving_mean, moving_var, eps, momentum, fix_gamma,
                        use_global_stats, output_mean_var, axis)
+    return made if out is None else assign(out, made)
+
+
+def LeakyReLU(data: NDArray, gamma: NDArray | None = None, act_type: str = "leaky", slope: float = 0.25,
+              lower_bound: float = 0.125, upper_bound: float = 0.334, out: NDArray | None = None,
+              name: str | None = None) -> NDArray:
+    """x where positive, else `slope` * x ("leaky"), `gamma` * x ("prelu"), slope * (exp(x) - 1) ("elu"); also
+    "selu", "gelu"; "rrelu": a slope drawn for each element in training, else the mean one."""
+    made = _leaky_relu(NDArray, data, gamma, act_type, slope, lower_bound, upper_bound)
     return made if out is None else assign(out, made)
 
 
@@ -103,7 +113,8 @@ def while_loop(cond: Callable, func: Callable, loop_vars: Any,
     last vars."""
     if max_iterations is None:
         raise ValueError("max_iterations should be specified")
-    values, collected, single = _listed(loop_vars), [], True
+    values, single = _listed(loop_vars), True
+    collected: list[list[Any]] = []
     while len(collected) < max_iterations and cond(*values):
         output, new = func(*values)
         single = not isinstance(output, (list, tuple))

@@ -13,10 +13,11 @@ from tracer.numpy.creation import made
 from tracer.ops.errors import MXNetError
 from tracer.random_state import STREAMS
 from tracer.record import constant, wrap
+from tracer.rrelu import leaky_relu as _leaky_relu
 from tracer.trace import STATE
 
-__all__ = ["batch_norm", "constraint_check", "dropout", "from_dlpack", "from_numpy", "log_softmax", "nonzero",
-           "shape_array", "to_dlpack_for_read", "to_dlpack_for_write", "waitall"]
+__all__ = ["batch_norm", "constraint_check", "dropout", "from_dlpack", "from_numpy", "leaky_relu",
+           "log_softmax", "nonzero", "shape_array", "to_dlpack_for_read", "to_dlpack_for_write", "waitall"]
 
 _NPX = functions_of("npx", ndarray)
 
@@ -54,6 +55,14 @@ def batch_norm(x: ndarray, gamma: ndarray, beta: ndarray, running_mean: ndarray,
     """
     made = _batch_norm(ndarray, x, gamma, beta, running_mean, running_var, eps, momentum, fix_gamma, use_global_stats,
                        output_mean_var, axis)
+    return made if out is None else assign(out, made)
+
+
+def leaky_relu(data: ndarray, gamma: ndarray | None = None, act_type: str = "leaky", slope: float = 0.25,
+               lower_bound: float = 0.125, upper_bound: float = 0.334, out: ndarray | None = None) -> ndarray:
+    """x where positive, else `slope` * x ("leaky"), `gamma` * x ("prelu"), slope * (exp(x) - 1) ("elu"); also
+    "selu", "gelu", "gelu_tanh"; "rrelu": a slope drawn for each element in training, else the mean one."""
+    made = _leaky_relu(ndarray, data, gamma, act_type, slope, lower_bound, upper_bound)
     return made if out is None else assign(out, made)
 
 

@@ -70,7 +70,7 @@ def keeps(outputs: tuple[Node, ...], recorded: tuple[bool, ...], trace: Trace) -
 
 def _decide(outputs: tuple[Node, ...], recorded: tuple[bool, ...], targets: frozenset[Node]) -> Kept | None:
     heads = tuple(n for n, r in zip(outputs, recorded, strict=True)
-                  if r and n.dtype.kind == "f" and not targets.isdisjoint(n.reach))
+                  if r and n.dtype.kind != "b" and not targets.isdisjoint(n.reach))
     if not heads:
         return None
     order = toposort(heads)

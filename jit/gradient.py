@@ -60,7 +60,7 @@ def _expand(heads: Sequence[Node], cotangents: Sequence[Node | None], targets: S
             if parts is None:
                 continue
             g_all = [parts.get(i) for i in range(len(n.aval))]
-            for source, cot in zip(n.inputs, n.op.vjp(n, g_all), strict=True):  # type: ignore[misc, arg-type]
+            for source, cot in zip(n.inputs, n.op.vjp(n, g_all), strict=True):
                 if cot is not None and source in matters:
                     deposit(source, cot)
             continue

@@ -56,7 +56,7 @@ def _load(name: str, scope: int) -> Any:
             return builder.icmp_unsigned("!=", loaded, ir.Constant(memory, 0))
         return loaded
 
-    def load(typingctx, base, index):  # type: ignore[no-untyped-def]
+    def load(typingctx, base, index):
         return register(types.int64, types.int64), codegen
 
     load.__name__ = load.__qualname__ = f"ld_{name}_{scope}"
@@ -75,7 +75,7 @@ def _store(name: str, scope: int) -> Any:
         _scoped(builder, builder.store(value, _address(builder, values[0], values[1], memory)), scope)
         return context.get_dummy_value()
 
-    def store(typingctx, base, index, value):  # type: ignore[no-untyped-def]
+    def store(typingctx, base, index, value):
         return types.void(types.int64, types.int64, register), codegen
 
     store.__name__ = store.__qualname__ = f"st_{name}_{scope}"
@@ -83,7 +83,7 @@ def _store(name: str, scope: int) -> Any:
 
 
 @intrinsic
-def word_as_f64(typingctx, word):  # type: ignore[no-untyped-def]
+def word_as_f64(typingctx, word):
     """The float64 with the bits of an int64."""
 
     def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
@@ -93,7 +93,7 @@ def word_as_f64(typingctx, word):  # type: ignore[no-untyped-def]
 
 
 @intrinsic
-def select(typingctx, condition, x, y):  # type: ignore[no-untyped-def]
+def select(typingctx, condition, x, y):
     """x where condition holds, else y, without a branch."""
     if x != y:
         return None
@@ -125,7 +125,7 @@ def _either(name: str, integer: Callable) -> Any:
     """An intrinsic of two equal types: the elementary function for floats, `integer(builder, a, b, signed)` else."""
     floating = _call_float(name)
 
-    def typing(typingctx, x, y):  # type: ignore[no-untyped-def]
+    def typing(typingctx, x, y):
         if x != y:
             return None
         if _is_float(x):
@@ -151,7 +151,7 @@ def _extreme(sign: str) -> Callable:
 
 
 @intrinsic
-def sign(typingctx, x):  # type: ignore[no-untyped-def]
+def sign(typingctx, x):
     """-1, 0 or 1 by the sign of x; NaN for NaN."""
 
     def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
@@ -173,7 +173,7 @@ def sign(typingctx, x):  # type: ignore[no-untyped-def]
 
 
 @intrinsic
-def fabs(typingctx, x):  # type: ignore[no-untyped-def]
+def fabs(typingctx, x):
     """|x|."""
     if _is_float(x):
         return INTRINSICS["fabs"]._defn(typingctx, x)
@@ -182,7 +182,7 @@ def fabs(typingctx, x):  # type: ignore[no-untyped-def]
 
     def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         (v,) = values
-        if not x.signed:
+        if not getattr(x, "signed", False):
             return v
         return builder.select(builder.icmp_signed("<", v, ir.Constant(v.type, 0)), builder.neg(v), v)
 
@@ -192,7 +192,7 @@ def fabs(typingctx, x):  # type: ignore[no-untyped-def]
 def _rounding(name: str) -> Any:
     floating = _call_float(name)
 
-    def typing(typingctx, x):  # type: ignore[no-untyped-def]
+    def typing(typingctx, x):
         if _is_float(x):
             return floating(typingctx, x)
         if isinstance(x, types.Integer):

@@ -29,6 +29,8 @@ from .text import combining, filling, short
 
 #: Estimated cost (flops and memory accesses) of a chunk: below it a thread's wake-up is not repaid.
 CHUNK_COST = 1 << 17
+#: Bytes up to which a plan keeps its arena between runs.
+SMALL_ARENA = 1 << 12
 #: More chunks than this only make more partial results.
 MAX_CHUNKS = 64
 
@@ -136,9 +138,9 @@ class Plan:
                 self.word(node, node.aval.nbytes)
                 return [self._gemm(node, a, b)], [a, b], [node]
         if node.op.step in ("gather", "scatter"):
-            native = self._indexed(node)
-            if native is not None:
-                return native, list(node.inputs), [node]
+            found = self._indexed(node)
+            if found is not None:
+                return found, list(node.inputs), [node]
         self.fallbacks.append((node, node.op.name))
         return self._python(node)
 
@@ -273,6 +275,7 @@ class Plan:
         self.address = self.bind.ctypes.data
         self.objects: dict[Node, Any] = {}
         self.arena_at = -1
+        self.arena: Buffer | None = None
         self.places = np.array([self.words[v] for v in self.offsets], np.int64)
         self.starts = np.array(list(self.offsets.values()), np.int64)
         self.fill = _filler(self.leaves, self.numbers, len(self.made))
@@ -327,23 +330,24 @@ class Plan:
     def run(self, leaves: Sequence[Buffer], scalars: Sequence[float | int],
             donated: dict[int, Buffer] | None) -> list[Buffer]:
         """Compute the outputs; `donated` gives some of them the memory to use."""
-        buffers = [allocate(n) for n in self.out_bytes]
         if donated:
-            for i, buffer in donated.items():
-                buffers[i] = buffer
+            buffers = [donated.get(i) or allocate(n) for i, n in enumerate(self.out_bytes)]
+        else:
+            buffers = [allocate(n) for n in self.out_bytes]
         self.fill(self.bind, leaves, scalars, buffers)
         if self.arena_bytes:
-            arena = allocate(self.arena_bytes)
+            arena = self.arena or allocate(self.arena_bytes)
             if arena.addr != self.arena_at:
                 self.bind[self.places] = self.starts + arena.addr
                 self.arena_at = arena.addr
+                if self.arena_bytes <= SMALL_ARENA:
+                    self.arena = arena
         for run in self.runs:
             run()
         if self.direct:
             return buffers
         return [buffers[i] if i >= 0 else _copy(leaves, self.leaves, word, self.graph[at], scalars)
                 for at, (i, word) in enumerate(self.results)]
-
 
     def _raise_noted(self, node: Node) -> None:
         """Raise what a native step has noted, in NumPy's own words: by doing the step again."""

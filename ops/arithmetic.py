@@ -1,7 +1,7 @@
 """Arithmetic, comparison and logic primitives: two operands of one dtype, broadcast; and selection."""
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -45,11 +45,12 @@ def cast(x: Node, dtype: np.dtype | str) -> Node:
 
 add = binary("add", "{0} + {1}", np.add, lambda g, x, y, out: (g, g), samples=interval(-2, 2, 2))
 sub = binary("subtract", "{0} - {1}", np.subtract, lambda g, x, y, out: (g, neg(g)), samples=interval(-2, 2, 2))
-mul = binary("multiply", "{0} * {1}", np.multiply, lambda g, x, y, out: (mul(g, y), mul(g, x)),
-             samples=interval(-2, 2, 2))
-div = binary("divide", "{0} / {1}", np.divide,
-             lambda g, x, y, out: (div(g, y), neg(div(mul(g, out), y))), samples=interval(0.5, 2, 2), cost=4)
-neg = unary("negative", "-{0}", np.negative, lambda g, x, y: neg(g), samples=interval(-2, 2))
+mul: Callable[[Node, Node], Node] = binary(
+    "multiply", "{0} * {1}", np.multiply, lambda g, x, y, out: (mul(g, y), mul(g, x)), samples=interval(-2, 2, 2))
+div: Callable[[Node, Node], Node] = binary(
+    "divide", "{0} / {1}", np.divide, lambda g, x, y, out: (div(g, y), neg(div(mul(g, out), y))),
+    samples=interval(0.5, 2, 2), cost=4)
+neg: Callable[[Node], Node] = unary("negative", "-{0}", np.negative, lambda g, x, y: neg(g), samples=interval(-2, 2))
 
 
 def _int_floor_divide(a: Any, b: Any) -> Any:
@@ -65,8 +66,8 @@ mod = binary("mod", "floor_mod({0}, {1})", lambda a, b: np.mod(a, b),
 fmod = binary("fmod", "trunc_mod({0}, {1})", np.fmod,
               lambda g, x, y, out: (g, neg(mul(g, stop(trunc(div(x, y)))))), samples=interval(0.5, 5, 2), cost=8,
               smooth=False)
-trunc = unary("trunc", "trunc({0})", np.trunc, lambda g, x, y: mul(g, like(x, 0)), samples=interval(-5, 5),
-              smooth=False)
+trunc: Callable[[Node], Node] = unary(
+    "trunc", "trunc({0})", np.trunc, lambda g, x, y: mul(g, like(x, 0)), samples=interval(-5, 5), smooth=False)
 maximum = binary("maximum", "maximum({0}, {1})", np.maximum,
                  lambda g, x, y, out: (where(greater_equal(x, y), g, like(g, 0)),
                                        where(less(x, y), g, like(g, 0))), samples=interval(-2, 2, 2))
@@ -78,10 +79,14 @@ minimum = binary("minimum", "minimum({0}, {1})", np.minimum,
 
 equal = binary("equal", "{0} == {1}", np.equal, boolean=True, samples=interval(-2, 2, 2))
 not_equal = binary("not_equal", "{0} != {1}", np.not_equal, boolean=True, samples=interval(-2, 2, 2))
-less = binary("less", "{0} < {1}", np.less, boolean=True, samples=interval(-2, 2, 2))
-less_equal = binary("less_equal", "{0} <= {1}", np.less_equal, boolean=True, samples=interval(-2, 2, 2))
-greater = binary("greater", "{0} > {1}", np.greater, boolean=True, samples=interval(-2, 2, 2))
-greater_equal = binary("greater_equal", "{0} >= {1}", np.greater_equal, boolean=True, samples=interval(-2, 2, 2))
+less: Callable[[Node, Node], Node] = binary(
+    "less", "{0} < {1}", np.less, boolean=True, samples=interval(-2, 2, 2))
+less_equal: Callable[[Node, Node], Node] = binary(
+    "less_equal", "{0} <= {1}", np.less_equal, boolean=True, samples=interval(-2, 2, 2))
+greater: Callable[[Node, Node], Node] = binary(
+    "greater", "{0} > {1}", np.greater, boolean=True, samples=interval(-2, 2, 2))
+greater_equal: Callable[[Node, Node], Node] = binary(
+    "greater_equal", "{0} >= {1}", np.greater_equal, boolean=True, samples=interval(-2, 2, 2))
 
 logical_and = binary("logical_and", "({0} != 0) & ({1} != 0)", np.logical_and, boolean=True,
                      samples=interval(-2, 2, 2))

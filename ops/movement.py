@@ -113,8 +113,8 @@ def _slice_vjp(g: Node, x: Node, spec: tuple) -> Node:
 
 
 _slice = view("slice", _slice_infer, lambda x, spec: x[slice_key(spec)], _slice_vjp,
-              _samples(((5, 4), (((1, 2, 2), (0, 4, 1)),)), ((6,), (((5, 3, -2),),)), ((3, 4), (((2, 1, 1), (1, 2, 1)),)),
-                       ((3,), (((0, 0, 1),),))))
+              _samples(((5, 4), (((1, 2, 2), (0, 4, 1)),)), ((6,), (((5, 3, -2),),)),
+                       ((3, 4), (((2, 1, 1), (1, 2, 1)),)), ((3,), (((0, 0, 1),),))))
 
 
 def slice_(x: Node, spec: tuple[tuple[int, int, int], ...]) -> Node:

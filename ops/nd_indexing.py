@@ -80,7 +80,8 @@ def ravel_multi_index(data: Node, shape) -> Node:
 @public("nd.unravel_index")
 def unravel_index(data: Node, shape) -> Node:
     """The coordinates of flat positions, a row an axis."""
-    rest, rows = cast(data, INT64), []
+    rest = cast(data, INT64)
+    rows: list[Node] = []
     for n in shape[::-1]:
         rows.insert(0, reshape(mod(rest, like(rest, n)), (1, *data.shape)))
         rest = floor_divide(rest, like(rest, n))

@@ -174,4 +174,4 @@ def makediag(A: Node, offset=0) -> Node:
 for _name, _build in [("potrf", potrf), ("potri", potri), ("trmm", trmm), ("trsm", trsm), ("det", nd_det),
                       ("slogdet", nd_slogdet), ("inverse", nd_inverse), ("syevd", syevd),
                       ("makediag", makediag)]:
-    public(f"nd.linalg_{_name}", f"nd.linalg.{_name}")(_build)
+    public(f"nd.linalg_{_name}", f"nd.linalg.{_name}")(_build)  # type: ignore[arg-type]

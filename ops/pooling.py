@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -67,7 +67,7 @@ def _sum_ref(x: Any, kernel: Sizes, stride: Sizes, pad: Sizes, out: Sizes) -> An
     x = padded(np.asarray(x, np.float32 if of == np.float16 else of), pad, extent(out, kernel, stride, _ones(kernel)))
     for axis, (k, s, o) in enumerate(zip(kernel, stride, out, strict=True), 2):
         lead = (slice(None),) * axis
-        x = sum(x[(*lead, slice(i, i + s * (o - 1) + 1, s))] for i in range(k))  # type: ignore[assignment]
+        x = sum(x[(*lead, slice(i, i + s * (o - 1) + 1, s))] for i in range(k))
     return np.ascontiguousarray(x, of)
 
 
@@ -97,8 +97,9 @@ def _spread_samples() -> Iterable[tuple[list[np.ndarray], tuple]]:
 
 _sum = call("pool_sum", lambda x, kernel, stride, pad, out: aval((*x.shape[:2], *out), x.dtype), _sum_ref,
             lambda g, node: (_spread(g, attrs=(node.inputs[0].shape[2:], *node.attrs)),), samples=_place_samples)
-_spread = call("pool_spread", _spread_infer, _spread_ref, lambda g, node: (_sum(g, attrs=node.attrs[1:]),),
-               samples=_spread_samples)
+_spread: Callable[..., Node] = call(
+    "pool_spread", _spread_infer, _spread_ref, lambda g, node: (_sum(g, attrs=node.attrs[1:]),),
+    samples=_spread_samples)
 
 
 # ---- the layer -----------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -69,7 +70,8 @@ log2 = unary("log2", "log2({0})", _rounded(np.log2), lambda g, x, y: div(g, mul(
 log10 = unary("log10", "log10({0})", _rounded(np.log10), lambda g, x, y: div(g, mul(x, like(x, math.log(10)))),
               samples=interval(0.3, 4), cost=14)
 sin = unary("sin", "sin({0})", _rounded(np.sin), lambda g, x, y: mul(g, cos(x)), samples=interval(-4, 4), cost=16)
-cos = unary("cos", "cos({0})", _rounded(np.cos), lambda g, x, y: neg(mul(g, sin(x))), samples=interval(-4, 4), cost=16)
+cos: Callable[[Node], Node] = unary(
+    "cos", "cos({0})", _rounded(np.cos), lambda g, x, y: neg(mul(g, sin(x))), samples=interval(-4, 4), cost=16)
 tanh = unary("tanh", "tanh({0})", _rounded(np.tanh), lambda g, x, y: mul(g, _one_minus_square(y)),
              samples=interval(-3, 3), cost=14)
 sigmoid = unary("sigmoid", "sigmoid({0})", _rounded(_ref_sigmoid),
@@ -78,7 +80,8 @@ erf = unary("erf", "erf({0})", _ref_erf,
             lambda g, x, y: mul(g, mul(like(x, 2 / math.sqrt(math.pi)), exp(neg(mul(x, x))))),
             samples=interval(-3, 3), cost=20)
 absolute = unary("absolute", "fabs({0})", np.absolute, lambda g, x, y: mul(g, sign(x)), samples=interval(0.2, 3))
-sign = unary("sign", "sign({0})", np.sign, lambda g, x, y: mul(g, like(g, 0)), samples=interval(0.2, 3))
+sign: Callable[[Node], Node] = unary(
+    "sign", "sign({0})", np.sign, lambda g, x, y: mul(g, like(g, 0)), samples=interval(0.2, 3))
 relu = unary("relu", "maximum({0}, {T}(0))", lambda x: np.maximum(x, np.asarray(x).dtype.type(0)),
              _relu_vjp, samples=interval(0.2, 3))
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -90,8 +90,10 @@ def folded(cols: np.ndarray, size: Sizes, kernel: Sizes, stride: Sizes, dilate: 
     whole = np.zeros((*cols.shape[:2], *(n + 2 * p for n, p in zip(size, pad))), cols.dtype)
     cols = cols.reshape(*cols.shape[:2], *kernel, *out)
     for place, where in shifts(out, kernel, stride, dilate):
-        whole[where] += cols[(slice(None), slice(None), *place)]
-    return whole[(..., *(slice(p, p + n) for n, p in zip(size, pad)))]
+        source: tuple[Any, ...] = (slice(None), slice(None), *place)
+        whole[where] += cols[source]
+    inner: tuple[Any, ...] = (..., *(slice(p, p + n) for n, p in zip(size, pad)))
+    return whole[inner]
 
 
 def _unfold_infer(x: Aval, kernel: Sizes, stride: Sizes, dilate: Sizes, pad: Sizes) -> Aval:
@@ -138,8 +140,8 @@ def _fold_samples() -> Iterable[tuple[list[np.ndarray], tuple]]:
 
 _unfold = call("im2col", _unfold_infer, _unfold_ref,
                lambda g, node: (_fold(g, attrs=(node.inputs[0].shape[2:], *node.attrs)),), samples=_unfold_samples)
-_fold = call("col2im", _fold_infer, _fold_ref, lambda g, node: (_unfold(g, attrs=node.attrs[1:]),),
-             samples=_fold_samples)
+_fold: Callable[..., Node] = call(
+    "col2im", _fold_infer, _fold_ref, lambda g, node: (_unfold(g, attrs=node.attrs[1:]),), samples=_fold_samples)
 
 
 @public("nd.im2col")

@@ -139,7 +139,7 @@ def test_reshape_under_record_is_differentiated():
     assert gradient(lambda x: x.reshape((-1, 2)) * nd.array([[1, 2], [3, 4]]), [0, 0, 0, 0]).tolist() == [1, 2, 3, 4]
 
 
-# ---- reshape's codes, against a table worked out by hand --------------------------------------------------------------
+# ---- reshape's codes, against a table worked out by hand -------------------------------------------------------------
 
 @pytest.mark.parametrize("codes, reverse, shape", [
     ((0, -1), False, (2, 12)), ((-1, 0), False, (8, 3)), ((-2,), False, (2, 3, 4)), ((-3, 0), False, (6, 4)),
@@ -157,7 +157,7 @@ def test_reshape_codes_that_fail(codes):
         nd.ones((2, 3, 4)).reshape(codes)
 
 
-# ---- optimizer steps --------------------------------------------------------------------------------------------------
+# ---- optimizer steps -------------------------------------------------------------------------------------------------
 
 def test_updates_write_the_states_and_out():
     weight, grad, mom = nd.array([1, 2]), nd.array([0.5, 0.5]), nd.zeros(2)
@@ -180,7 +180,7 @@ def test_a_schedule_of_learning_rates_makes_no_new_program():
     assert made[1:] == [0, 0, 0]
 
 
-# ---- operands ---------------------------------------------------------------------------------------------------------
+# ---- operands --------------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("other", [None, [1, 2], "a", numpy.ones(2), (1, 2)])
 def test_operators_refuse_what_is_no_array(other):
@@ -222,7 +222,7 @@ def test_every_function_is_reached_by_nd_op_too():
     assert nd.op.FullyConnected.__doc__ == nd.FullyConnected.__doc__
 
 
-# ---- control flow, dropout --------------------------------------------------------------------------------------------
+# ---- control flow, dropout -------------------------------------------------------------------------------------------
 
 def test_foreach_differentiates():
     def cumulate(x):

@@ -27,7 +27,7 @@ class NDArray(Handle):
 
     __slots__ = ()
     __array_priority__ = 1000.0
-    __hash__ = object.__hash__  # type: ignore[assignment]
+    __hash__ = object.__hash__
     __getitem__ = getitem
     __setitem__ = setitem
     #: What indexing needs to know of the flavour: the shape of one element, and whether bool arrays are
@@ -172,7 +172,7 @@ class NDArray(Handle):
         old = self._value
         if self._variable is not None:
             if value.trace is None:
-                value = Value(value.aval, None, None, False, None, value.buffer)
+                value = Value(value.aval, None, None, None, None, value.buffer)
             else:
                 value = pending(node_of(value))
             value.variable = self._variable
@@ -254,7 +254,7 @@ class NDArray(Handle):
     def copyto(self, other: Any) -> Any:
         """Write the values into another array, or into a new one in a context."""
         if isinstance(other, Context):
-            return self.copy()
+            return self.copy()  # type: ignore[attr-defined]
         if other is self:
             raise ValueError("cannot copy an array onto itself")
         other[:] = self
@@ -276,7 +276,7 @@ class NDArray(Handle):
         return _restore, (type(self), self.asnumpy())
 
     def __deepcopy__(self, memo: Any) -> Any:
-        return self.copy()
+        return self.copy()  # type: ignore[attr-defined]
 
 
 def _restore(cls: type, array: np.ndarray) -> Any:

@@ -18,7 +18,7 @@ class Context:
             device_type, device_id = device_type.device_type, device_type.device_id
         if device_type not in ("cpu", "gpu", "cpu_pinned", "cpu_shared"):
             raise ValueError(f"unknown device type {device_type!r}")
-        self.device_type = device_type
+        self.device_type: str = device_type
         self.device_id = device_id
 
     def __eq__(self, other: object) -> bool:

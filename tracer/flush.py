@@ -82,7 +82,7 @@ def _run(trace: Trace, alive: list[Value], cause: str, ends: bool = True) -> Non
     if trace.targets:
         # A target is on the tape already. Another value with its node (a reshape to its own shape) is not.
         target = trace.targets.get
-        kept = keeps(nodes, tuple([bool(v.recorded) and target(v.node) is not v for v in alive]), trace)
+        kept = keeps(nodes, tuple([bool(v.recorded) and target(v.node) is not v for v in alive]), trace)  # type: ignore[arg-type]
     outputs = nodes + kept.saved if kept else nodes
     program = find_program(outputs)  # type: ignore[arg-type]
     place = source.where()
@@ -104,8 +104,8 @@ def _run(trace: Trace, alive: list[Value], cause: str, ends: bool = True) -> Non
         segment = Segment(trace, kept, buffers)
     for v, buffer in zip(alive, buffers):
         v.buffer = buffer
-        if segment is not None and v.entry is None and v.recorded and v.node in kept.slots:
-            v.entry, v.slot = segment, kept.slots[v.node]
+        if segment is not None and v.entry is None and v.recorded and v.node in kept.slots:  # type: ignore[union-attr]
+            v.entry, v.slot = segment, kept.slots[v.node]  # type: ignore[union-attr, index]
             segment.lineages.append(v.recorded)
         elif v.entry is None:
             v.recorded = None

@@ -92,7 +92,7 @@ def wrapper(function: Function, name: str, cls: type, method: bool) -> Any:
     code = compile(text, f"<generated {function.name}>", "exec")
     env["__name__"] = env["__package__"] = "tracer"
     exec(code, env)
-    made = env[name]
+    made: Any = env[name]
     made.__doc__ = inspect.getdoc(function.build)
     made.__qualname__ = f"{cls.__name__}.{name}" if method else name
     return made

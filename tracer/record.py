@@ -42,7 +42,7 @@ class Handle:
 
 def wrap(cls: type, value: Value) -> Any:
     """A handle of the flavour `cls` for a value."""
-    handle = cls.__new__(cls)
+    handle: Any = cls.__new__(cls)  # type: ignore[call-overload]
     handle._value = value
     return handle
 
@@ -96,7 +96,7 @@ def invoke(function: Function, cls: type, operands: tuple, statics: tuple) -> An
     if type(result) is Node and len(pending) < PENDING_BOUND and trace.bytes < BYTES_BOUND:
         value = Value(result.aval, result, trace, recorded, line)
         pending.append(value)
-        handle = _new(cls)
+        handle: Any = _new(cls)
         handle._value = value
         return handle
     handles = _wrap_many(result, cls, trace, recorded, line)
@@ -211,7 +211,10 @@ def pending(node: Node, recorded: list | bool | None = None) -> Value:
 
 def full_value(of: Aval, number: float) -> Value:
     """A pending value all of whose elements are `number`, a part of the program."""
-    return pending(broadcast_to(const(number, of.dtype), of.shape))
+    node = MEMO.get((of, number))
+    if node is None:
+        node = MEMO[of, number] = broadcast_to(const(number, of.dtype), of.shape)
+    return pending(node)
 
 
 def ones_value(of: Aval) -> Value:

@@ -80,7 +80,8 @@ def effective_dtype(dat: Any) -> np.dtype:
 
 def _tolerance(a: np.ndarray, b: np.ndarray, given: Any, place: int) -> Any:
     if isinstance(given, dict):
-        return max(float(given.get(x.dtype, given.get(x.dtype.type, 0))) for x in (a, b))
+        by_dtype: dict[Any, float] = given
+        return max(float(by_dtype.get(x.dtype, by_dtype.get(x.dtype.type, 0))) for x in (a, b))
     if given is not None:
         return given
     return max(TOLERANCES.get(x.dtype.name, (0, 0))[place] for x in (a, b))

@@ -43,7 +43,7 @@ def setitem(self: Any, key: Any, value: Any) -> None:
         _write_slice(self, parsed, value)
     else:
         _check_partial(value)
-        self._rebind(_written(self, parsed, value))
+        self._rebind(_written(self, parsed, value))  # type: ignore[arg-type]
 
 
 def _parsed(self: Any, key: Any) -> Basic | Advanced | Handle:
@@ -136,7 +136,10 @@ def _write_now(self: Any, key: Basic, value: Any) -> bool:
     if type(value) is float and of.dtype.kind == "f" and -6e4 < value < 6e4:
         memory[place] = value
         return True
-    array = value._value.buffer.view(value._value.aval) if isinstance(value, Handle) else np.asarray(value)
+    if isinstance(value, Handle):
+        array = value._value.buffer.view(value._value.aval)  # type: ignore[union-attr]
+    else:
+        array = np.asarray(value)
     with np.errstate(all="ignore"):
         array = array.astype(of.dtype)
     lead = max(array.ndim - len(key.shape), 0)

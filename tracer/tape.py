@@ -59,13 +59,13 @@ def forget() -> None:
 
 def keeps(outputs: tuple[Node, ...], recorded: tuple[bool, ...], trace: Trace) -> Kept | None:
     """What must be kept of a trace with these live outputs; None when no backward can reach it any more."""
-    if True not in recorded:
-        return None
     targets = tuple(trace.targets)
     key = (outputs, recorded, targets)
-    if key not in _KEPT:
-        _KEPT[key] = _decide(outputs, recorded, frozenset(targets))
-    return _KEPT[key]
+    try:
+        return _KEPT[key]
+    except KeyError:
+        kept = _KEPT[key] = _decide(outputs, recorded, frozenset(targets))
+        return kept
 
 
 def _decide(outputs: tuple[Node, ...], recorded: tuple[bool, ...], targets: frozenset[Node]) -> Kept | None:

@@ -25,15 +25,15 @@ INSTALL = "tracer.install_as_mxnet()\n"
 @pytest.mark.parametrize("code", [
     "import mxnet; assert mxnet is tracer",
     "import mxnet as mx; assert mx is tracer",
-    "from mxnet import np, npx, nd, autograd, gluon\n"
+    "from mxnet import np, npx, nd, autograd, random\n"
     "assert np is tracer.np and npx is tracer.npx and nd is tracer.nd\n"
-    "assert autograd is tracer.autograd and gluon is tracer.gluon",
+    "assert autograd is tracer.autograd and random is tracer.random",
     "import mxnet.ndarray as nd; assert nd is tracer.nd",
     "import mxnet.nd; assert mxnet.nd is tracer.nd",
     "from mxnet.ndarray import NDArray; assert NDArray is tracer.nd.NDArray",
     "from mxnet.base import MXNetError; assert issubclass(MXNetError, RuntimeError)",
-    "import mxnet.gluon.nn as nn; assert nn is tracer.gluon.nn",
-    "from mxnet.gluon import nn; assert nn is tracer.gluon.nn",
+    "import mxnet.numpy_extension as npx; assert npx is tracer.npx",
+    "from mxnet.numpy import linalg; assert linalg is tracer.np.linalg",
     "from mxnet.test_utils import assert_almost_equal",
     "import mxnet.install as ours\n"
     "assert ours is sys.modules['tracer.install'] is sys.modules['mxnet.install'] is tracer.install",
@@ -42,6 +42,12 @@ INSTALL = "tracer.install_as_mxnet()\n"
 ])
 def test_every_spelling_gives_tracers_own_module(code, tmp_path):
     passes(INSTALL + code, tmp_path)
+
+
+@pytest.mark.parametrize("code", ["from mxnet import gluon", "import mxnet.gluon.nn", "import mxnet; mxnet.gluon"])
+def test_a_module_that_is_not_here_says_so(code, tmp_path):
+    result = python("-c", f"import tracer\n{INSTALL}{code}", cwd=tmp_path)
+    assert result.returncode == 1 and "ImportError: gluon is not part of this version of tracer" in result.stderr
 
 
 def test_nothing_is_loaded_before_it_is_asked_for(tmp_path):

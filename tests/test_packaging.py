@@ -81,7 +81,7 @@ x.attach_grad()
 with autograd.record():
     y = (np.exp(x) * x).sum()
 y.backward()
-print(x.grad.asnumpy().round(3).tolist())
+print([round(value, 3) for value in x.grad.asnumpy().tolist()])
 """
 ANSWER = "[5.437, 22.167]\n"     # (1 + x) exp(x)
 

@@ -1,7 +1,7 @@
 """MXNet scripts, unmodified, traced, fused and compiled by Numba."""
 from typing import NoReturn
 
-from . import autograd, base, context, device, engine, libinfo, np_array, random, runtime, util
+from . import autograd, base, context, device, engine, gluon, libinfo, np_array, random, runtime, util
 from . import ndarray as nd
 from . import numpy as np
 from . import numpy_extension as npx
@@ -22,12 +22,12 @@ from .install import install_as_mxnet
 from .libinfo import __version__
 
 __all__ = ["Context", "Device", "MXNetError", "__version__", "autograd", "base", "context", "counters", "cpu",
-           "cpu_pinned", "current_context", "current_device", "device", "engine", "explain", "gpu", "gpu_memory_info",
+           "cpu_pinned", "current_context", "current_device", "device", "engine", "explain", "gluon", "gpu", "gpu_memory_info",
            "install_as_mxnet", "libinfo", "nd", "np", "np_array", "npx", "num_gpus", "random", "runtime", "util"]
 
 #: Modules of MXNet's that are not here: to ask for one says so.
 _ABSENT = frozenset((
-    "amp", "attribute", "callback", "contrib", "executor", "gluon", "image", "init", "initializer", "io", "kv",
+    "amp", "attribute", "callback", "contrib", "executor", "image", "init", "initializer", "io", "kv",
     "kvstore", "lr_scheduler", "metric", "mod", "model", "module", "mon", "monitor", "onnx", "operator", "optimizer",
     "profiler", "recordio", "registry", "rnn", "rtc", "sym", "symbol", "visualization", "viz"))
 

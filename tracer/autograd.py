@@ -126,10 +126,20 @@ def mark_variables(variables: Any, gradients: Any, grad_reqs: str | Sequence[str
 
 
 def attach(handle: Handle, variable: Variable | None) -> None:
-    """Make `handle` a variable, or an ordinary array for None; either way it is cut off from its past."""
-    old = handle._value
-    if old.trace is STATE.trace:
-        trace = STATE.trace
+    """Make `handle` a variable, or an ordinary array for None; inside `record()` it is cut off from its past.
+
+    Outside, what has been recorded keeps its past, as in MXNet 2: its gradient is put down on the way through.
+    """
+    old, trace = handle._value, STATE.trace
+    if old.recorded and not STATE.recording:
+        old.retained = variable
+        handle._variable = variable
+        if old.trace is trace:
+            trace.retained[old.node] = old  # type: ignore[index]
+        elif isinstance(old.entry, Segment):
+            old.entry.retained[old.slot] = old
+        return
+    if old.trace is trace:
         node = stop(old.node)  # type: ignore[arg-type]
         if variable is not None:
             node = mark(node, trace.marks)

@@ -107,6 +107,8 @@ def _run(trace: Trace, alive: list[Value], cause: str, ends: bool = True) -> Non
         if segment is not None and v.entry is None and v.recorded and v.node in kept.slots:  # type: ignore[union-attr]
             v.entry, v.slot = segment, kept.slots[v.node]  # type: ignore[union-attr, index]
             segment.lineages.append(v.recorded)
+            if v.retained is not None:
+                segment.retained[v.slot] = v
         elif v.entry is None:
             v.recorded = None
         if ends:

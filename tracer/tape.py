@@ -86,7 +86,7 @@ def _decide(outputs: tuple[Node, ...], recorded: tuple[bool, ...], targets: froz
 class Segment:
     """An ended trace, seen from its backward."""
 
-    __slots__ = ("order", "leaves", "scalars", "kept", "targets", "saved", "lineages", "__weakref__")
+    __slots__ = ("order", "leaves", "scalars", "kept", "targets", "saved", "lineages", "retained", "__weakref__")
 
     def __init__(self, trace: Trace, kept: Kept, buffers: list[Buffer]) -> None:
         self.order = next(_order)
@@ -96,6 +96,7 @@ class Segment:
         self.targets = [trace.targets[n] for n in kept.targets]
         self.saved = [buffers[i] for i in kept.places]
         self.lineages: list[Any] = []
+        self.retained: dict[int, Any] = {}  # heads whose gradients are wanted on the way, and where these go
 
     def release(self) -> None:
         """Let go of all arrays: the lineages of all outputs have been consumed."""
@@ -112,10 +113,11 @@ class Segment:
             slots = sorted(cotangents)
             counts = tuple([(s, len(cotangents[s])) for s in slots])
             given = [v for s in slots for v in cotangents[s]]
-        key = counts, len(self.leaves)
+        passing = tuple(self.retained)
+        key = counts, passing, len(self.leaves)
         program = self.kept.programs.get(key)
         if program is None:
-            program = self.kept.programs[key] = find_program(self._backward_graph(counts))
+            program = self.kept.programs[key] = find_program(self._backward_graph(counts, passing))
         else:
             COUNTERS.program_hits += 1
         inputs = [v.buffer for v in self.leaves]
@@ -126,9 +128,10 @@ class Segment:
             buffers = program.run(inputs, self.scalars, None)  # type: ignore[arg-type]
         except ExecutionError as failure:
             raise MXNetError(f"in the gradient of what was read: {failure}") from failure.cause
-        return [(t, Value(t.aval, None, None, None, None, buffer)) for t, buffer in zip(self.targets, buffers)]
+        targets = self.targets + [_way_station(v) for v in self.retained.values()] if passing else self.targets
+        return [(t, Value(t.aval, None, None, None, None, buffer)) for t, buffer in zip(targets, buffers)]
 
-    def _backward_graph(self, counts: tuple[tuple[int, int], ...]) -> tuple[Node, ...]:
+    def _backward_graph(self, counts: tuple[tuple[int, int], ...], passing: tuple[int, ...]) -> tuple[Node, ...]:
         kept, index = self.kept, len(self.leaves)
         known = {n: leaf(n.aval, index + i) for i, n in enumerate(kept.known)}
         index += len(known)
@@ -141,7 +144,15 @@ class Segment:
             index += count
             heads.append(head)
             sums.append(total)
-        return tuple(substitute(gradient(tuple(heads), tuple(sums), kept.targets), known))
+        targets = kept.targets + tuple(kept.heads[i] for i in passing)
+        return tuple(substitute(gradient(tuple(heads), tuple(sums), targets), known))
+
+
+def _way_station(value: Value) -> Value:
+    """What takes the gradient of a retained result: its walk goes on elsewhere."""
+    station = Value(value.aval, None, None, None, None)
+    station.variable = value.retained
+    return station
 
 
 class Call:
@@ -307,10 +318,12 @@ class Walk:
         nodes = tuple([v.node for v in inside])
         cots = tuple([None if g is None else node_of(g) for g in given])
         targets = targets_of(nodes, trace)  # type: ignore[arg-type]
+        if trace.retained:
+            targets += tuple([n for n in toposort(nodes) if n in trace.retained])  # type: ignore[arg-type]
         if not targets:
             return
         for target, node in zip(targets, gradient(nodes, cots, targets), strict=True):  # type: ignore[arg-type]
-            value = trace.targets[target]
+            value = trace.targets.get(target) or trace.retained[target]
             result = Value(node.aval, node, trace, None, inside[0].line)
             trace.pending.append(result)
             self._arrive(value, result)
@@ -320,6 +333,8 @@ class Walk:
             from .record import ones_value
 
             g = ones_value(value.aval)
+        if value.retained is not None and not isinstance(value.entry, Segment):
+            self.gradients.setdefault(value.retained, []).append(g)
         if value.variable is not None:
             self.gradients.setdefault(value.variable, []).append(g)
         elif value.entry is not None:

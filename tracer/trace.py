@@ -17,12 +17,14 @@ class Value:
     """What a handle holds: a node of a trace while pending, a buffer once computed.
 
     recorded: truthy when a derivative can be taken through it: its lineage (tape.py), None for a constant,
-    empty once a backward has consumed it. variable: where its gradient goes, if it is a variable.
+    empty once a backward has consumed it. variable: where its gradient goes, if it is a variable; retained:
+    the same for a result that keeps its past.
     entry, slot: the tape entry that it came from and which output of it, once its trace has ended.
     """
 
     __slots__ = ("aval", "node", "trace", "buffer", "recorded", "line", "__dict__")
     variable: Any = None  # these are rarely set, and so not by every __init__
+    retained: Any = None
     entry: Any = None
     slot: int = 0
     error: BaseException | None = None
@@ -42,9 +44,10 @@ class Trace:
 
     leaves: the computed values used, in order of first use; their index is their identity in the graph.
     targets: the nodes by which derivatives are taken: variables, and values from earlier on the tape.
+    retained: recorded results whose gradients are wanted on the way.
     """
 
-    __slots__ = ("leaves", "nodes", "scalars", "pending", "targets", "updated", "bytes", "marks")
+    __slots__ = ("retained", "leaves", "nodes", "scalars", "pending", "targets", "updated", "bytes", "marks")
 
     def __init__(self) -> None:
         self.leaves: list[Value] = []
@@ -52,6 +55,7 @@ class Trace:
         self.scalars: list[float | int] = []
         self.pending: list[Value] = []
         self.targets: dict[Node, Value] = {}
+        self.retained: dict[Node, Value] = {}
         self.updated = False
         self.bytes = 0
         self.marks = 0
@@ -85,7 +89,7 @@ class Trace:
         """What has been recorded so far, for a thread that reads a value while the owner goes on."""
         copy = Trace()
         copy.leaves, copy.scalars, copy.pending = self.leaves.copy(), self.scalars.copy(), self.pending.copy()
-        copy.targets = self.targets.copy()
+        copy.targets, copy.retained = self.targets.copy(), self.retained.copy()
         return copy
 
 

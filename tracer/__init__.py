@@ -22,8 +22,8 @@ from .install import install_as_mxnet
 from .libinfo import __version__
 
 __all__ = ["Context", "Device", "MXNetError", "__version__", "autograd", "base", "context", "counters", "cpu",
-           "cpu_pinned", "current_context", "current_device", "device", "engine", "explain", "gluon", "gpu", "gpu_memory_info",
-           "install_as_mxnet", "libinfo", "nd", "np", "np_array", "npx", "num_gpus", "random", "runtime", "util"]
+           "cpu_pinned", "current_context", "current_device", "device", "engine", "explain", "gluon", "gpu",
+           "gpu_memory_info", "install_as_mxnet", "libinfo", "nd", "np", "np_array", "npx", "num_gpus", "random", "runtime", "util"]
 
 #: Modules of MXNet's that are not here: to ask for one says so.
 _ABSENT = frozenset((

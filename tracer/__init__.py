@@ -21,9 +21,12 @@ from .explain import counters, explain
 from .install import install_as_mxnet
 from .libinfo import __version__
 
-__all__ = ["Context", "Device", "MXNetError", "__version__", "autograd", "base", "context", "counters", "cpu",
-           "cpu_pinned", "current_context", "current_device", "device", "engine", "explain", "gluon", "gpu",
-           "gpu_memory_info", "install_as_mxnet", "libinfo", "nd", "np", "np_array", "npx", "num_gpus", "random", "runtime", "util"]
+__all__ = [
+    "__version__", "autograd", "base", "Context", "context", "counters", "cpu", "cpu_pinned", "current_context",
+    "current_device", "device", "Device", "engine", "explain", "gluon", "gpu", "gpu_memory_info",
+    "install_as_mxnet", "libinfo", "MXNetError", "nd", "np", "np_array", "npx", "num_gpus", "random", "runtime",
+    "util",
+]
 
 #: Modules of MXNet's that are not here: to ask for one says so.
 _ABSENT = frozenset((

@@ -106,7 +106,8 @@ def softmax_cross_entropy(data: Node, label: Node) -> Node:
 # ---- outputs with a gradient of their own --------------------------------------------------------
 
 def _own_infer(avals: Sequence[Aval], attrs: tuple) -> Aval:
-    if any(other != avals[0] for other in avals):
+    # A gradient that is one number everywhere may come as that number.
+    if any(other.dtype != avals[0].dtype or other.shape not in (avals[0].shape, ()) for other in avals):
         raise MXNetError("a value and its own gradient differ: "
                          + ", ".join(f"{a.dtype.name} of shape {a.shape}" for a in avals))
     return avals[0]
@@ -121,8 +122,8 @@ def _own_samples() -> Iterable[tuple[list[np.ndarray], tuple]]:
 #: Inputs: the value, the data, and the data's gradient, all of one shape and dtype. The incoming gradient does
 #: not count.
 own_gradient_op = declare(Op("own_gradient", ELEMENTWISE, _own_infer, lambda arrays, attrs: arrays[0],
-                             lambda node, g: (None, node.inputs[2], None), expr="{0}", cost=0, smooth=False,
-                             samples=_own_samples))
+                             lambda node, g: (None, broadcast_to(node.inputs[2], node.shape), None),
+                             expr="{0}", cost=0, smooth=False, samples=_own_samples))
 
 
 def own_gradient(value: Node, data: Node, gradient: Node) -> Node:

@@ -11,7 +11,6 @@ from typing import Any
 import numpy
 import pytest
 
-
 #: Files of which the native tier runs one test in so many: each test compiles kernels that only it needs.
 NATIVE_SAMPLE = {"test_semantics": 16, "test_np_surface": 8, "test_nd_surface": 8, "test_indexing": 12,
                  "test_autograd": 4, "test_autograd_grad": 4, "test_autograd_cuts": 4, "test_scopes": 4,
@@ -38,6 +37,7 @@ def pytest_report_header() -> str:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Of each test function marked `sweep` keep `sample` parameter sets, the same ones for the same seed.
 
+    Under TRACER_JIT=always it keeps `native` of them, where the mark says so: each may compile many kernels.
     Of the files in NATIVE_SAMPLE, which ask what values are and not how they are compiled, the native tier runs a part.
     """
     if config.getoption("--sweep"):
@@ -57,7 +57,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         marker = group[0].get_closest_marker("sweep")
         assert marker is not None
         chooser = random.Random(f"{config.getoption('--sweep-seed')} {name}")
-        sample = min(marker.kwargs.get("sample", 8), len(group))
+        sample = marker.kwargs.get("sample", 8)
+        if os.environ.get("TRACER_JIT") == "always":
+            sample = marker.kwargs.get("native", sample)
+        sample = min(sample, len(group))
         dropped.update(set(group) - set(chooser.sample(group, sample)))
     if dropped:
         config.hook.pytest_deselected(items=[item for item in items if item in dropped])

@@ -83,7 +83,7 @@ def _quiet(*args: Any) -> tuple[np.ndarray, np.ndarray]:
 def _vjp(g: Sequence[Node | None], node: Node) -> tuple[Node | None, None, None, None]:
     loss, slope = g
     if slope is not None:
-        raise NotImplementedError("the second derivative of CTCLoss")
+        raise NotImplementedError("the gradient of the gradient of CTCLoss")
     if loss is None:
         return None, None, None, None
     data = node.inputs[0]

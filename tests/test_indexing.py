@@ -285,6 +285,17 @@ def test_write_is_not_seen_by_the_backward():
     assert w.grad.asnumpy().tolist() == [1, 2, 3]
 
 
+@pytest.mark.parametrize("read", ["base", "view", "inner", "all"])
+@pytest.mark.parametrize("written", ["base", "view", "inner"])
+def test_views_recorded_before_their_base_was_computed_share_its_memory(read, written):
+    whole = nd.arange(6) + 1
+    arrays = {"base": whole, "view": whole.reshape((2, 3))}
+    arrays["inner"] = arrays["view"][0]
+    nd.waitall() if read == "all" else arrays[read].wait_to_read()
+    arrays[written][0] = -1
+    assert arrays["inner"].asnumpy()[0] == arrays["view"].asnumpy()[0, 0] == whole.asnumpy()[0] == -1
+
+
 def test_a_loop_with_many_views_stays_linear():
     x = np.array(numpy.zeros((2000, 2), "float32"))
     rows = list(x)

@@ -181,6 +181,8 @@ def _unseen(self: Any) -> bool:
             return False
     if root._value.buffer.parent is not None:
         return False
+    if any(_memory(member) is not root._value.buffer for member in family):
+        root._bind(root._value)  # views that were computed beside their base, not from it: let them share again
     owners: dict[Buffer, int] = {}
     for member in family:
         buffer = member._value.buffer
@@ -190,6 +192,13 @@ def _unseen(self: Any) -> bool:
     # The dictionary owns each buffer once; so does the variable `buffer` the last one.
     del buffer
     return all(_counts(m._value) == (ALONE[0], ALONE[1] + owners[m._value.buffer]) for m in family)
+
+
+def _memory(handle: Any) -> Buffer:
+    buffer = handle._value.buffer
+    while buffer.parent is not None:
+        buffer = buffer.parent
+    return buffer
 
 
 def _constant(handle: Any) -> bool:

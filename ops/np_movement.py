@@ -122,6 +122,8 @@ def moveaxis(a: Node, source, destination) -> Node:
                        for x in (source, destination))
     if len(sources) != len(places):
         raise MXNetError("moveaxis: source and destination must have the same number of elements")
+    if len(set(sources)) < len(sources) or len(set(places)) < len(places):
+        raise MXNetError(f"moveaxis: repeated axis in {source} or {destination}")
     perm = [i for i in range(a.ndim) if i not in sources]
     for place, i in sorted(zip(places, sources, strict=True)):
         perm.insert(place, i)

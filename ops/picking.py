@@ -108,6 +108,7 @@ def one_hot(data: Node, depth=None, on_value=1.0, off_value=0.0, dtype="float32"
 def topk(data: Node, axis=-1, k=1, ret_typ="indices", is_ascend=False, dtype="float32") -> Node | list[Node]:
     """The `k` largest elements along `axis` (smallest: is_ascend): "value", "indices" (of `dtype`), "both",
     "mask"."""
+    shape = data.shape
     if axis is None:
         data, axis = reshape(data, (data.size,)), 0
     axis = normalize_axis(axis, data.ndim)
@@ -130,7 +131,7 @@ def topk(data: Node, axis=-1, k=1, ret_typ="indices", is_ascend=False, dtype="fl
     hit = reduce_max(equal(counts(n, places.ndim, places.ndim - 1), places), (places.ndim - 2,))
     back = list(range(data.ndim - 1))
     back.insert(axis, data.ndim - 1)
-    return cast(transpose(hit, tuple(back)), data.dtype)
+    return reshape(cast(transpose(hit, tuple(back)), data.dtype), shape)
 
 
 def _rows(indices: Node) -> tuple[Node, ...]:

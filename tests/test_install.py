@@ -35,6 +35,7 @@ INSTALL = "tracer.install_as_mxnet()\n"
     "import mxnet.numpy_extension as npx; assert npx is tracer.npx",
     "from mxnet.numpy import linalg; assert linalg is tracer.np.linalg",
     "from mxnet.test_utils import assert_almost_equal",
+    "import mxnet as mx; mx.test_utils.assert_almost_equal(mx.nd.ones(1), [1]); assert mx.use_np is mx.util.use_np",
     "import mxnet.ndarray.ndarray as module; assert module is tracer.nd.ndarray is tracer.nd",
     "from mxnet.numpy.multiarray import ndarray; assert ndarray is tracer.np.ndarray",
     "from mxnet.util import use_np, is_np_array; assert use_np is tracer.npx.use_np and not is_np_array()",

@@ -1,5 +1,6 @@
 """MXNet scripts, unmodified, traced, fused and compiled by Numba."""
-from typing import NoReturn
+from importlib import import_module
+from typing import Any
 
 from . import autograd, base, context, device, engine, gluon, libinfo, np_array, random, runtime, util
 from . import ndarray as nd
@@ -20,12 +21,13 @@ from .context import (
 from .explain import counters, explain
 from .install import install_as_mxnet
 from .libinfo import __version__
+from .util import is_np_array, is_np_shape, np_shape, set_np_shape, use_np, use_np_array, use_np_shape
 
 __all__ = [
     "__version__", "autograd", "base", "Context", "context", "counters", "cpu", "cpu_pinned", "current_context",
     "current_device", "device", "Device", "engine", "explain", "gluon", "gpu", "gpu_memory_info",
-    "install_as_mxnet", "libinfo", "MXNetError", "nd", "np", "np_array", "npx", "num_gpus", "random", "runtime",
-    "util",
+    "install_as_mxnet", "is_np_array", "is_np_shape", "libinfo", "MXNetError", "nd", "np", "np_array", "np_shape",
+    "npx", "num_gpus", "random", "runtime", "set_np_shape", "use_np", "use_np_array", "use_np_shape", "util",
 ]
 
 #: Modules of MXNet's that are not here: to ask for one says so.
@@ -35,7 +37,9 @@ _ABSENT = frozenset((
     "profiler", "recordio", "registry", "rnn", "rtc", "sym", "symbol", "visualization", "viz"))
 
 
-def __getattr__(name: str) -> NoReturn:
+def __getattr__(name: str) -> Any:
+    if name == "test_utils":  # which scripts use without importing it, and most never
+        return import_module(f"{__name__}.test_utils")
     if name in _ABSENT:
         raise ImportError(f"{name} is not part of this version of tracer yet: it has np, npx, nd, autograd and random",
                           name=f"{__name__}.{name}")

@@ -12,6 +12,7 @@ from pathlib import Path
 import graphs
 import numpy as onp
 import pytest
+from workers import train_a_little
 
 from tracer import MXNetError, autograd, np
 
@@ -170,21 +171,6 @@ def test_error_in_one_thread_is_seen_by_all_readers():
 
 
 # ---- forks -----------------------------------------------------------------------------------------------
-
-def train_a_little(seed):
-    """A few steps, compiled: matrix products, fused kernels, an update. Returns the loss."""
-    rng = onp.random.RandomState(seed)
-    x, y, w = (np.array(rng.randn(*s)) for s in ((64, 32), (64, 8), (32, 8)))
-    w.attach_grad()
-    with graphs.jit_mode("always"):
-        for _ in range(5):
-            with autograd.record():
-                error = np.tanh(np.dot(x, w)) - y
-                loss = (error * error).mean()
-            loss.backward()
-            w -= 0.1 * w.grad
-        return float(loss.asnumpy())
-
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")

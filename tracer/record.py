@@ -53,6 +53,7 @@ def invoke(function: Function, cls: type, operands: tuple, statics: tuple) -> An
     trace = state.trace
     recording = state.recording
     recorded: list | None = None
+    mixed = False
     key: list[Any] = [function, statics]
     for x in operands:
         kind = type(x)
@@ -73,10 +74,11 @@ def invoke(function: Function, cls: type, operands: tuple, statics: tuple) -> An
             recorded.append(value.recorded or VARIABLE)
             key.append(_taped(trace, value))
         elif value.trace is trace:
+            mixed = True
             key.append(value.node)
         else:
             key.append(trace.nodes.get(value) or trace.enter(value))
-    if recorded is not None:
+    if mixed and recorded is not None:
         _stop_unrecorded(trace, operands, key)
     try:
         known = MEMO.get(tuple(key))

@@ -16,6 +16,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Any
 
 from tracer.jit.buffers import Buffer
@@ -276,6 +277,9 @@ def act(lineages: list[list[Any]]) -> None:
 
 # ---- the walk back -------------------------------------------------------------------------------
 
+_order_of = attrgetter("order")
+
+
 class Walk:
     """One backward pass: cotangents handed from heads to variables, latest tape entry first.
 
@@ -292,7 +296,7 @@ class Walk:
         """Hand `cotangents` (None: ones) to `heads`, and on, until only variables' gradients are left."""
         self._hand(heads, cotangents)
         while self.waiting:
-            entry = max(self.waiting, key=lambda e: e.order)
+            entry = max(self.waiting, key=_order_of) if len(self.waiting) > 1 else next(iter(self.waiting))
             given = self.waiting.pop(entry)
             self.visited.append(entry)
             pairs = entry.pull(given)

@@ -84,11 +84,6 @@ def from_array(array: Any) -> Buffer:
     return buffer
 
 
-def kept_bytes() -> int:
-    """Bytes that the pool holds at present for reuse."""
-    return _kept
-
-
 def trim() -> None:
     """Give all kept memory back to the system."""
     global _kept

@@ -375,7 +375,7 @@ class Emitter:
         index = self.inner_index(position)
         if index != "0":
             terms.append(index)
-        return f"{short(np.dtype('float32') if node.dtype == np.float16 else node.dtype)}({' + '.join(terms) or '0'})"
+        return f"{short(register(node.dtype))}({' + '.join(terms) or '0'})"
 
     # ---- phases ----------------------------------------------------------------------------------
 

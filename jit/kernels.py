@@ -9,7 +9,6 @@ resolve to another kernel's helper (numba issue 10486). Here all of a kernel is 
 """
 from __future__ import annotations
 
-import ctypes
 import hashlib
 import os
 import pickle
@@ -36,7 +35,6 @@ _FORMAT = 1
 _LOADED: dict[str, int] = {}
 _KEEP: list[Any] = []
 _LOCK = threading.RLock()
-_SOURCES: dict[int, str] = {}
 
 
 def folder() -> Path | None:
@@ -75,13 +73,7 @@ def find_kernel(source: str) -> int:
             if address is None:
                 address = _compile(key, source)
             _LOADED[source] = address
-            _SOURCES[address] = source
     return address
-
-
-def source_of(address: int) -> str:
-    """The source of a kernel that this process has loaded."""
-    return _SOURCES[address]
 
 
 def _compile(key: str, source: str) -> int:
@@ -146,8 +138,3 @@ def _load(key: str) -> int | None:
     COUNTERS.kernels_loaded += 1
     COUNTERS.load_seconds += time.perf_counter() - start
     return address
-
-
-def call(address: int, bind: int, args: int, lo: int, hi: int) -> None:
-    """Call a kernel directly, for tests: `bind` and `args` are addresses of int64 arrays."""
-    ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 4)(address)(bind, args, lo, hi)

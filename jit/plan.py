@@ -69,7 +69,6 @@ class Plan:
             if n.op.kind != LEAF and n not in self.words:
                 self.made.append(n)
                 self.words[n] = len(self.words)
-        self.fixed = len(self.words)
 
     def word(self, what: Any, nbytes: int) -> int:
         """The word of bind with the address of a value between steps."""

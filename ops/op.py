@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -42,7 +42,6 @@ class Op:
     identity: Any = None  # of a reduction: dtype -> start value
     smooth: bool = True
     step: str | None = None  # a CALL with a native step: the name under which jit/ knows it
-    notes: dict = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return self.name

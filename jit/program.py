@@ -6,7 +6,8 @@ runs, unless it handles more than a million elements; from then on it is native.
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from tracer.ops.node import Node
 
@@ -25,6 +26,9 @@ LARGE = 1 << 20
 
 #: Serializes launches: a plan's `bind` array is shared by all its runs.
 RUN_LOCK = threading.RLock()
+
+#: Called with each program about to run, its leaves, its numbers and its donated buffers: who draws them is one.
+WATCHERS: list[Callable[[Program, Sequence[Buffer], Sequence[Any], dict[int, Buffer] | None], None]] = []
 
 
 class Program:
@@ -45,6 +49,9 @@ class Program:
             donated: dict[int, Buffer] | None) -> list[Buffer]:
         """Compute the outputs. Raises ExecutionError, with the node, when one of them cannot be."""
         with RUN_LOCK:
+            if WATCHERS:
+                for watch in tuple(WATCHERS):
+                    watch(self, leaves, scalars, donated)
             plan = self._plan
             if plan is None or settings.mode == "never":
                 plan = self._choose()

@@ -9,6 +9,7 @@ import numpy as np
 from tracer.ops.errors import MXNetError
 from tracer.ops.node import Node, const_op, leaf_op, scalar_op, toposort
 
+from . import profile, timed
 from .buffers import Buffer, from_array
 
 
@@ -29,13 +30,14 @@ class Interpreter:
         position = {n: i for i, n in enumerate(order)}
         self.outputs = [(position[o], o.aval) for o in outputs]
         self.nodes = order
-        self.steps = [(i, n, tuple(position[s] for s in n.inputs)) for i, n in enumerate(order)
+        self.steps = [(i, n, n.op.ref, tuple(position[s] for s in n.inputs)) for i, n in enumerate(order)
                       if n.op is not leaf_op and n.op is not scalar_op and n.op is not const_op]
+        self.timed_steps: list[tuple] | None = None  # the same, each measured
         self.leaves = [(i, n.attrs[1], n.aval) for i, n in enumerate(order) if n.op is leaf_op]
         self.scalars = [(i, n.attrs[1], n.aval.dtype) for i, n in enumerate(order) if n.op is scalar_op]
         self.start: list[Any] = [n.op.ref((), n.attrs) if n.op is const_op else None for n in order]
         last: dict[int, int] = {}
-        for at, (_, _, sources) in enumerate(self.steps):
+        for at, (_, _, _, sources) in enumerate(self.steps):
             for s in sources:
                 last[s] = at
         kept = {i for i, _ in self.outputs}
@@ -51,10 +53,11 @@ class Interpreter:
             env[i] = leaves[index].view(of)
         for i, index, dtype in self.scalars:
             env[i] = dtype.type(scalars[index])
+        steps = timed.steps_of(self) if profile.on else self.steps
         with np.errstate(all="ignore"):
-            for (i, node, sources), drops in zip(self.steps, self.drops, strict=True):
+            for (i, node, ref, sources), drops in zip(steps, self.drops, strict=True):
                 try:
-                    result = node.op.ref([env[s] for s in sources], node.attrs)
+                    result = ref([env[s] for s in sources], node.attrs)
                 except (ArithmeticError, ValueError, TypeError, IndexError, np.linalg.LinAlgError, MXNetError,
                         MemoryError, NotImplementedError) as cause:
                     raise ExecutionError(node, cause) from cause

@@ -26,6 +26,7 @@ from numba.core import registry
 
 from tracer.ops.errors import CannotCompile
 
+from . import profile
 from .intrinsics import namespace_for
 from .stats import COUNTERS
 
@@ -76,10 +77,26 @@ def find_kernel(source: str) -> int:
     return address
 
 
+def source_of(name: str) -> str:
+    """The source of the kernel `k_<hash>` of this process, by its name or the beginning of it.
+
+    KeyError when no kernel's name begins so, or when several do.
+    """
+    named = {f"k_{key_of(source)}": source for source in tuple(_LOADED)}
+    found = [known for known in named if known.startswith(name)]
+    if len(found) != 1 or not name.startswith("k_"):
+        raise KeyError(f"{len(found)} of the {len(named)} kernels of this process have names that begin with {name!r}")
+    return _named(found[0], named[found[0]])
+
+
+def _named(name: str, source: str) -> str:
+    return source.replace("def kernel(", f"def {name}(", 1)
+
+
 def _compile(key: str, source: str) -> int:
     start = time.perf_counter()
     name = f"k_{key}"
-    text = source.replace("def kernel(", f"def {name}(", 1)
+    text = _named(name, source)
     space = namespace_for(source) | {"__name__": name}
     exec(compile(text, f"<{name}>", "exec"), space)
     try:
@@ -90,6 +107,7 @@ def _compile(key: str, source: str) -> int:
     _KEEP.append(native)
     COUNTERS.kernels_compiled += 1
     COUNTERS.compile_seconds += time.perf_counter() - start
+    profile.event("compile", name, int(start * 1e9), profile.now())
     _save(key, text, library, symbol)
     return native.address
 
@@ -137,4 +155,5 @@ def _load(key: str) -> int | None:
     _KEEP.append(library)
     COUNTERS.kernels_loaded += 1
     COUNTERS.load_seconds += time.perf_counter() - start
+    profile.event("load", f"k_{key}", int(start * 1e9), profile.now())
     return address

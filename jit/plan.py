@@ -18,7 +18,7 @@ from tracer.ops.errors import CannotCompile
 from tracer.ops.node import Node, leaf_op, scalar_op, toposort
 from tracer.ops.op import LEAF, VIEW
 
-from . import blas, driver, gathers
+from . import blas, driver, gathers, profile, timed
 from .buffers import Buffer, allocate
 from .codegen import Generated, generate
 from .fuse import Kernel, Library, Step, fuse, without_reshapes
@@ -284,6 +284,7 @@ class Plan:
         self.direct = [a for a, _ in self.results] == list(range(len(self.made)))
         self.donations = self._donations()
         self.runs: list[Callable[[], None]] = []
+        self.timed_runs: list[Callable[[], None]] | None = None  # the same, each step by itself
         self.tables: list[driver.Table] = []
         rows: list[driver.Step] = []
         checked = set(self.checks.values())
@@ -293,7 +294,7 @@ class Plan:
                 for node in checked.intersection(writes):
                     self._table(rows)
                     rows = []
-                    self.runs.append(partial(self._raise_noted, node))
+                    self.runs.append(partial(self.raise_noted, node))
             else:
                 self._table(rows)
                 rows = []
@@ -341,14 +342,14 @@ class Plan:
                 self.arena_at = arena.addr
                 if self.arena_bytes <= SMALL_ARENA:
                     self.arena = arena
-        for run in self.runs:
+        for run in timed.runs_of(self) if profile.on else self.runs:
             run()
         if self.direct:
             return buffers
         return [buffers[i] if i >= 0 else _copy(leaves, self.leaves, word, self.graph[at], scalars)
                 for at, (i, word) in enumerate(self.results)]
 
-    def _raise_noted(self, node: Node) -> None:
+    def raise_noted(self, node: Node) -> None:
         """Raise what a native step has noted, in NumPy's own words: by doing the step again."""
         word = self.words["failed", node]
         if self.bind[word]:

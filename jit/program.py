@@ -11,7 +11,7 @@ from typing import Any
 
 from tracer.ops.node import Node
 
-from . import settings
+from . import profile, settings
 from .buffers import Buffer
 from .debug import show
 from .interpreter import ExecutionError, Interpreter
@@ -85,7 +85,9 @@ class Program:
                 self._large = sum(n.size for n in self._interpreter.nodes if not isinstance(n.aval, tuple))
             if self._large < LARGE:
                 return None
+        start = profile.now()
         self._plan = Plan(self.outputs)
+        profile.event("plan", f"plan of {len(self._plan.steps)} steps", start, profile.now())
         self.unlogged = self._plan.fallbacks
         show(self._plan)
         return self._plan

@@ -18,7 +18,7 @@ from .context import (
     gpu_memory_info,
     num_gpus,
 )
-from .explain import counters, explain
+from .explain import counters, explain, kernel_source, time_kernels
 from .install import install_as_mxnet
 from .libinfo import __version__
 from .util import is_np_array, is_np_shape, np_shape, set_np_shape, use_np, use_np_array, use_np_shape
@@ -26,8 +26,9 @@ from .util import is_np_array, is_np_shape, np_shape, set_np_shape, use_np, use_
 __all__ = [
     "__version__", "autograd", "base", "Context", "context", "counters", "cpu", "cpu_pinned", "current_context",
     "current_device", "device", "Device", "engine", "explain", "gluon", "gpu", "gpu_memory_info",
-    "install_as_mxnet", "is_np_array", "is_np_shape", "libinfo", "MXNetError", "nd", "np", "np_array", "np_shape",
-    "npx", "num_gpus", "random", "runtime", "set_np_shape", "use_np", "use_np_array", "use_np_shape", "util",
+    "install_as_mxnet", "is_np_array", "is_np_shape", "kernel_source", "libinfo", "MXNetError", "nd", "np", "np_array",
+    "np_shape", "npx", "num_gpus", "random", "runtime", "set_np_shape", "time_kernels", "use_np", "use_np_array",
+    "use_np_shape", "util",
 ]
 
 #: Modules of MXNet's that are not here: to ask for one says so.

@@ -27,7 +27,8 @@ def _parse(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
         epilog="Environment: TRACER_JIT=auto|always|never, TRACER_CACHE=folder, TRACER_DEBUG=1..4.",
         allow_abbrev=False,
     )
-    parser.add_argument("--report", action="store_true", help="print tracer.explain() to stderr at the end")
+    parser.add_argument("--report", action="store_true",
+                        help="measure every kernel; at the end print tracer.explain() to stderr")
     what = parser.add_mutually_exclusive_group()
     what.add_argument("-m", dest="module", metavar="module", help="run a module, as python -m does")
     what.add_argument("-c", dest="code", metavar="code", help="run a program given as a string")
@@ -127,6 +128,8 @@ def main(argv: list[str] | None = None) -> None:
     """Run what the command line names, then print the report if asked. Exits as the program does."""
     options, rest = _parse(sys.argv[1:] if argv is None else argv)
     install_as_mxnet()
+    if options.report:
+        tracer.time_kernels()
     try:
         _run(options, rest)
     finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from tracer.jit import kernels, profile
 from tracer.jit.stats import COUNTERS, LOG, Counters, Place
 
 
@@ -28,8 +29,56 @@ def _top(counts: Any, title: str, limit: int = 5) -> list[str]:
     return [title, *rows, *([f"            and {more} more"] if more > 0 else [])]
 
 
+def time_kernels(on: bool = True) -> None:
+    """From now on measure each kernel, library call and NumPy step by itself, for `explain()` to list; or stop.
+
+    Results are the same, bit for bit; programs run a little slower. What has been measured is kept.
+
+    >>> time_kernels()
+    >>> from tracer import np
+    >>> print(np.ones(3) * 2)
+    [2. 2. 2.]
+    >>> "steps by time" in explain()
+    True
+    >>> time_kernels(False)
+    """
+    profile.switch(time_kernels, on)
+
+
+def kernel_source(name: str) -> str:
+    """The generated source of a kernel of this process, by the name in `explain()`'s list, `k_3fa2c0d1`.
+
+    A longer or shorter beginning of the name will do; KeyError when it fits no kernel, or several.
+
+    >>> kernel_source("k_none")
+    Traceback (most recent call last):
+    KeyError: "0 of the ... kernels of this process have names that begin with 'k_none'"
+    """
+    return kernels.source_of(name)
+
+
+def _times(limit: int = 10) -> list[str]:
+    """The steps that took longest, one line each."""
+    entries = sorted(profile.ENTRIES.values(), key=lambda e: e.total, reverse=True)
+    if not entries:
+        return []
+    shown = entries[:limit]
+    lines = [f"steps by time ({sum(e.total for e in entries) / 1e6:.1f} ms in all, while it was measured):",
+             "      runs  total ms   mean us   MB read  MB written    GB/s"]
+    lines += [f"  {e.runs:>8}{e.total / 1e6:>10.2f}{e.total / e.runs / 1e3:>10.1f}{e.read / 1e6:>10.2f}"
+              f"{e.written / 1e6:>12.2f}{(e.read + e.written) / max(e.total, 1):>8.2f}  {e.name} at {_at(e.place)}"
+              for e in shown]
+    more = entries[limit:]
+    if more:
+        lines.append(f"            and {len(more)} more in {sum(e.total for e in more) / 1e6:.2f} ms")
+    return lines
+
+
 def explain() -> str:
-    """A report of some fifteen lines: programs, kernels, sync points, fallbacks, and why programs were new."""
+    """A report of some fifteen lines: programs, kernels, sync points, fallbacks, and why programs were new.
+
+    While steps are measured (`time_kernels`, the profiler, `python -m tracer --report`), also the slowest of them.
+    """
     c = COUNTERS
     runs = c.native + c.interpreted
     lines = [
@@ -38,6 +87,7 @@ def explain() -> str:
         f"in {c.load_seconds:.2f} s, {c.kernel_hits} reused" + (
             "; nothing had to be compiled" if c.native and not c.kernels_compiled else ""),
     ]
+    lines += _times()
     lines += _top(LOG.syncs, "values were read (each read runs what is pending):")
     lines += _top(LOG.fallbacks, "done by NumPy, not by native code:")
     if LOG.misses:

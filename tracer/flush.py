@@ -5,6 +5,7 @@ import threading
 from sys import getrefcount
 from types import CodeType
 
+from tracer.jit import profile
 from tracer.jit.buffers import Buffer
 from tracer.jit.debug import why_new
 from tracer.jit.program import ExecutionError, Program, find_program
@@ -93,7 +94,8 @@ def _run(trace: Trace, alive: list[Value], cause: str, ends: bool = True) -> Non
         LOG.misses.append((place, why_new(outputs)))  # type: ignore[arg-type]
     try:
         donated = None if kept or not ends else _donated(program, trace)
-        buffers = program.run([v.buffer for v in trace.leaves], trace.scalars, donated)  # type: ignore[misc]
+        run = profile.watched(program.run, cause, place) if profile.on else program.run
+        buffers = run([v.buffer for v in trace.leaves], trace.scalars, donated)  # type: ignore[misc]
         if program.unlogged:
             _log_fallbacks(program, trace)
     except ExecutionError as failure:

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any
 
+from tracer.jit import profile
 from tracer.jit.buffers import Buffer
 from tracer.jit.gradient import gradient
 from tracer.jit.program import ExecutionError, Program, find_program
@@ -28,6 +29,7 @@ from tracer.ops.errors import MXNetError
 from tracer.ops.node import Node, leaf, mark, stop, substitute, toposort
 from tracer.ops.op import CALL, REDUCTION
 
+from . import source
 from .trace import STATE, VARIABLE, Trace, Value
 
 _order = itertools.count()
@@ -126,7 +128,8 @@ class Segment:
         for v in given:
             inputs.append(v.buffer or sync(v, "backward over a cut"))
         try:
-            buffers = program.run(inputs, self.scalars, None)  # type: ignore[arg-type]
+            run = profile.watched(program.run, "backward", source.where()) if profile.on else program.run
+            buffers = run(inputs, self.scalars, None)  # type: ignore[arg-type]
         except ExecutionError as failure:
             raise MXNetError(f"in the gradient of what was read: {failure}") from failure.cause
         targets = self.targets + [_way_station(v) for v in self.retained.values()] if passing else self.targets

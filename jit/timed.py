@@ -1,0 +1,99 @@
+"""The steps of a plan, and of the interpreter, each made to measure itself (profile.py): names and bytes of steps."""
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from tracer.ops.node import Node, const_op, scalar_op, toposort
+from tracer.ops.op import LEAF, VIEW
+
+from . import driver
+from .fuse import Kernel, Step
+from .kernels import key_of
+from .profile import timed
+
+if TYPE_CHECKING:
+    from .interpreter import Interpreter
+    from .plan import Plan
+
+#: Ops that a kernel's name spells out, and digits of its hash.
+NAMED_OPS = 6
+NAMED_DIGITS = 8
+
+
+def runs_of(plan: Plan) -> list[Callable[[], None]]:
+    """What `plan.runs` does, a call for each step; made at the first request."""
+    if plan.timed_runs is None:
+        plan.timed_runs = _runs_of(plan)
+    return plan.timed_runs
+
+
+def _runs_of(plan: Plan) -> list[Callable[[], None]]:
+    runs: list[Callable[[], None]] = []
+    checked = set(plan.checks.values())
+    for i, (step, (work, reads, writes)) in enumerate(zip(plan.steps, plan.rows, strict=True)):
+        made = plan.by_step.get(i)
+        native = isinstance(work, list)
+        run = partial(driver.Table(work).run, plan.address) if isinstance(work, list) else partial(work, plan)
+        kind = "numpy" if not native else "library" if made is None else "kernel"
+        runs.append(timed(kind, name_of(step, native, made and made.source), run, *_traffic(step, reads, writes)))
+        runs += [partial(plan.raise_noted, node) for node in checked.intersection(writes)]
+    return runs
+
+
+def steps_of(interpreter: Interpreter) -> list[tuple]:
+    """What `interpreter.steps` does, each step measured; made at the first request."""
+    if interpreter.timed_steps is None:
+        interpreter.timed_steps = [
+            (i, node, timed("numpy", f"NumPy {node.op.name} {node.aval!r}", ref, *_touched(node)), sources)
+            for i, node, ref, sources in interpreter.steps]
+    return interpreter.timed_steps
+
+
+def _touched(node: Node) -> tuple[int, int]:
+    """Bytes that NumPy reads and writes for one op: none for what only relabels memory."""
+    return (0, 0) if node.op.kind == VIEW else (_nbytes(node.inputs), _nbytes([node]))
+
+
+def name_of(step: Step, native: bool, source: str | None) -> str:
+    """`tanh+multiply+sum (k_3fa2c0d1)`, `matmul 256x784x256`, `gather f32[64,16]` or `NumPy sort f32[8]`."""
+    if isinstance(step, Kernel):
+        names = list(dict.fromkeys(n.op.name for n in _inside(step)))
+        if len(names) > NAMED_OPS:
+            names[NAMED_OPS - 1:-1] = [f"{len(names) - NAMED_OPS} more"]
+        ops = "+".join(names) or "copy"
+        if source is not None:
+            return f"{ops} (k_{key_of(source)[:NAMED_DIGITS]})"
+        return f"NumPy {ops} {step.roots[0].node.aval!r}"
+    node = step.node
+    if not native:
+        return f"NumPy {node.op.name} {node.aval!r}"
+    if node.op.step == "gemm":
+        rows, columns = node.shape[-2:]
+        inner = node.inputs[0].shape[-2 if node.attrs[0] else -1]
+        batch = node.size // (rows * columns)
+        return f"matmul {f'{batch} of ' if batch > 1 else ''}{rows}x{inner}x{columns}"
+    return f"{node.op.step} {node.aval!r}"
+
+
+def _inside(kernel: Kernel) -> list[Node]:
+    """The ops that a kernel computes, in order, without those that only relabel memory."""
+    seen = set(kernel.reads).difference(r.node for r in kernel.roots)
+    order = toposort([r.node for r in kernel.roots], seen)
+    return [n for n in order if n.op.kind not in (LEAF, VIEW) and n not in seen and n.op is not const_op]
+
+
+def _traffic(step: Step, reads: Iterable[Any], writes: Iterable[Any]) -> tuple[int, int]:
+    """Bytes of the distinct values that a step reads and writes; of a gather's source, the rows that it reads."""
+    read, written = _nbytes(reads), _nbytes(writes)
+    if not isinstance(step, Kernel) and step.node.op.step == "gather":
+        source = step.node.inputs[0]
+        read += min(written, _nbytes([source])) - _nbytes([source])
+    return read, written
+
+
+def _nbytes(values: Iterable[Any]) -> int:
+    """Bytes of the distinct arrays among `values`: numbers and a kernel's own partial results count for none."""
+    arrays = {v for v in values if isinstance(v, Node) and v.op is not scalar_op}
+    return sum(a.nbytes for v in arrays for a in (v.aval if isinstance(v.aval, tuple) else (v.aval,)))

@@ -7,7 +7,7 @@ from types import CodeType, FrameType
 
 #: Packages whose frames are never the user's line.
 OURS = frozenset(("tracer", "tracer.jit", "tracer.jit.elementary", "tracer.ops", "tracer.gluon", "tracer.ndarray",
-                  "tracer.numpy", "tracer.numpy_extension"))
+                  "tracer.numpy", "tracer.numpy_extension", "tracer.viz"))
 
 
 def user_frame(depth: int = 1) -> FrameType | None:

@@ -1,0 +1,78 @@
+"""Collecting the programs that run while a picture is taken."""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from tracer.jit.buffers import Buffer
+from tracer.jit.program import WATCHERS, Program
+from tracer.jit.stats import COUNTERS, LOG, Place
+from tracer.ops.node import Node
+
+from .. import source
+from ..flush import flush
+from .names import names_of
+
+
+@dataclass(eq=False)
+class Run:
+    """The first run of a program, and how many followed. cause, place: of the sync point that ran it; numbers: its
+    run-time scalars; donated: outputs that were written over a leaf; names, lines: of its nodes, as far as known."""
+
+    program: Program
+    cause: str
+    place: Place
+    numbers: tuple
+    donated: frozenset[int]
+    names: dict[Node, str]
+    lines: dict[Node, str]
+    native: bool = False
+    count: int = 1
+
+
+@dataclass
+class Recorder:
+    """Notes each program that runs between start() and stop(), whichever thread runs it. Holds no arrays.
+
+    variables: names for arrays besides those in the user's frames.
+    """
+
+    variables: dict[str, Any] = field(default_factory=dict)
+    runs: dict[Program, Run] = field(default_factory=dict)
+
+    def start(self) -> None:
+        """Begin; what was pending before is run and not noted."""
+        flush("waitall")
+        self.last: Run | None = None
+        self.native = 0
+        self.syncs = dict(LOG.syncs)
+        WATCHERS.append(self._watch)
+
+    def stop(self, complete: bool = True) -> None:
+        """End; complete: after running what is still pending, so that it is noted as well."""
+        try:
+            if complete:
+                flush("waitall")
+        finally:
+            WATCHERS.remove(self._watch)
+            self._settle()
+
+    def _settle(self) -> None:
+        """Note which tier ran the latest program: now that it has."""
+        if self.last is not None and COUNTERS.native > self.native:
+            self.last.native = True
+
+    def _watch(self, program: Program, leaves: Sequence[Buffer], scalars: Sequence[Any],
+               donated: dict[int, Buffer] | None) -> None:
+        self._settle()
+        cause, place = next((s for s, count in LOG.syncs.items() if self.syncs.get(s) != count),
+                            ("backward over a cut", ("", 0)))
+        self.syncs, self.native = dict(LOG.syncs), COUNTERS.native
+        self.last = self.runs.get(program)
+        if self.last is not None:
+            self.last.count += 1
+            return
+        names, lines = names_of(program.outputs, leaves, self.variables)
+        self.last = self.runs[program] = Run(program, cause, place if place[1] else source.where(), tuple(scalars),
+                                             frozenset(donated or ()), names, lines)

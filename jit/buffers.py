@@ -17,6 +17,7 @@ KEEP_BYTES = 1 << 30
 _free: dict[int, list[tuple[np.ndarray, int]]] = {}
 _classes: dict[int, int] = {}
 _kept = 0
+_held = 0  # what the system has given, kept and in use
 
 
 def size_class(nbytes: int) -> int:
@@ -49,12 +50,14 @@ class Buffer:
         return Buffer(self.mem[offset:offset + max(nbytes, 1)], self.addr + offset, nbytes, self)
 
     def __del__(self) -> None:
-        global _kept
+        global _kept, _held
         if self.parent is None:
             size = len(self.mem)
             if _kept + size <= KEEP_BYTES:
                 _kept += size
                 _free[size].append((self.mem, self.addr))
+            else:
+                _held -= size
 
 
 def allocate(nbytes: int) -> Buffer:
@@ -70,8 +73,10 @@ def allocate(nbytes: int) -> Buffer:
 
 
 def _fresh(size: int, nbytes: int) -> Buffer:
+    global _held
     _free.setdefault(size, [])
     raw = np.empty(size + 64, np.uint8)
+    _held += size
     start = -raw.ctypes.data % 64
     return Buffer(raw[start:start + size], raw.ctypes.data + start, nbytes)
 
@@ -86,7 +91,18 @@ def from_array(array: Any) -> Buffer:
 
 def trim() -> None:
     """Give all kept memory back to the system."""
-    global _kept
+    global _kept, _held
     for stack in _free.values():
         stack.clear()
+    _held -= _kept
     _kept = 0
+
+
+def used_bytes() -> int:
+    """Bytes of all buffers that have an owner.
+
+    >>> before, buffer = used_bytes(), allocate(1000)
+    >>> used_bytes() - before
+    1024
+    """
+    return _held - _kept

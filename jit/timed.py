@@ -37,7 +37,8 @@ def _runs_of(plan: Plan) -> list[Callable[[], None]]:
         native = isinstance(work, list)
         run = partial(driver.Table(work).run, plan.address) if isinstance(work, list) else partial(work, plan)
         kind = "numpy" if not native else "library" if made is None else "kernel"
-        runs.append(timed(kind, name_of(step, native, made and made.source), run, *_traffic(step, reads, writes)))
+        name = name_of(step, native, made.source if made else None)
+        runs.append(timed(kind, name, run, *_traffic(step, reads, writes)))
         runs += [partial(plan.raise_noted, node) for node in checked.intersection(writes)]
     return runs
 
@@ -62,7 +63,7 @@ def name_of(step: Step, native: bool, source: str | None) -> str:
         names = list(dict.fromkeys(n.op.name for n in _inside(step)))
         if len(names) > NAMED_OPS:
             names[NAMED_OPS - 1:-1] = [f"{len(names) - NAMED_OPS} more"]
-        ops = "+".join(names) or "copy"
+        ops = "+".join(names) or ("copy" if step.reads else "fill")
         if source is not None:
             return f"{ops} (k_{key_of(source)[:NAMED_DIGITS]})"
         return f"NumPy {ops} {step.roots[0].node.aval!r}"
@@ -78,10 +79,11 @@ def name_of(step: Step, native: bool, source: str | None) -> str:
 
 
 def _inside(kernel: Kernel) -> list[Node]:
-    """The ops that a kernel computes, in order, without those that only relabel memory."""
+    """The ops that a kernel computes, in order, without views, constants and casts of numbers."""
     seen = set(kernel.reads).difference(r.node for r in kernel.roots)
     order = toposort([r.node for r in kernel.roots], seen)
-    return [n for n in order if n.op.kind not in (LEAF, VIEW) and n not in seen and n.op is not const_op]
+    return [n for n in order if n.op.kind not in (LEAF, VIEW) and n not in seen and n.op is not const_op
+            and not (n.op.name == "cast" and n.inputs[0].op in (scalar_op, const_op))]
 
 
 def _traffic(step: Step, reads: Iterable[Any], writes: Iterable[Any]) -> tuple[int, int]:

@@ -35,12 +35,12 @@ __all__ = [
 _ABSENT = frozenset((
     "amp", "attribute", "callback", "contrib", "executor", "image", "init", "initializer", "io", "kv",
     "kvstore", "lr_scheduler", "metric", "mod", "model", "module", "mon", "monitor", "onnx", "operator", "optimizer",
-    "profiler", "recordio", "registry", "rnn", "rtc", "sym", "symbol"))
+    "recordio", "registry", "rnn", "rtc", "sym", "symbol"))
 
 
 def __getattr__(name: str) -> Any:
-    if name == "test_utils":  # which scripts use without importing it, and most never
-        return import_module(f"{__name__}.test_utils")
+    if name in ("profiler", "test_utils"):  # which scripts use without importing them, and most never
+        return import_module(f"{__name__}.{name}")
     if name in ("viz", "visualization"):  # MXNet's two names of it
         return import_module(f"{__name__}.viz")
     if name in _ABSENT:

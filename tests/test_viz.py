@@ -2,6 +2,8 @@
 from __future__ import annotations
 
 import random
+import subprocess
+import sys
 import time
 import weakref
 from xml.etree import ElementTree
@@ -331,3 +333,11 @@ def test_both_of_mxnets_names():
     from mxnet.viz import draw
 
     assert mx.viz is mx.visualization is mxnet.visualization is viz and draw is viz.draw
+
+
+def test_the_command_line_draws(tmp_path):
+    code = "from mxnet import np\nx = np.ones(3) * 2\nprint(x.sum())\ny = x + 1\nimport sys; sys.exit(3)"
+    command = [sys.executable, "-m", "tracer", "--draw", "out.svg", "-c", code]
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert (result.returncode, result.stdout, result.stderr) == (3, "6.0\n", "")
+    assert "1. print at &lt;string&gt;:3" in (tmp_path / "out.svg").read_text(encoding="utf-8")

@@ -13,9 +13,9 @@ import tracer
 from tracer.install import install_as_mxnet
 
 _USAGE = """\
-python -m tracer [--report] script.py [args]
-       python -m tracer [--report] -m module [args]
-       python -m tracer [--report] -c code [args]"""
+python -m tracer [--report] [--draw out.svg] script.py [args]
+       python -m tracer [--report] [--draw out.svg] -m module [args]
+       python -m tracer [--report] [--draw out.svg] -c code [args]"""
 
 
 def _parse(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
@@ -29,6 +29,7 @@ def _parse(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
     )
     parser.add_argument("--report", action="store_true",
                         help="measure every kernel; at the end print tracer.explain() to stderr")
+    parser.add_argument("--draw", metavar="out.svg", help="draw the programs that ran (tracer.viz)")
     what = parser.add_mutually_exclusive_group()
     what.add_argument("-m", dest="module", metavar="module", help="run a module, as python -m does")
     what.add_argument("-c", dest="code", metavar="code", help="run a program given as a string")
@@ -36,7 +37,7 @@ def _parse(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
     end = 0
     while end < len(argv) and argv[end].startswith("-") and argv[end] != "-":
         option = argv[end]
-        end += 2 if option in ("-m", "-c") else 1
+        end += 2 if option in ("-m", "-c", "--draw") else 1
         if option.startswith(("-m", "-c")):
             break
     options, rest = parser.parse_args(argv[:end]), argv[end:]
@@ -124,6 +125,18 @@ def _run(options: argparse.Namespace, rest: list[str]) -> None:
         sys.exit(130 if isinstance(error, KeyboardInterrupt) else 1)
 
 
+def _draw(options: argparse.Namespace, rest: list[str]) -> None:
+    """Run the program, then draw what it ran, whatever its end."""
+    from tracer import viz
+
+    path, taking = os.path.abspath(options.draw), viz.capture()
+    try:
+        with taking:
+            _run(options, rest)
+    finally:
+        taking.picture.save(path)
+
+
 def main(argv: list[str] | None = None) -> None:
     """Run what the command line names, then print the report if asked. Exits as the program does."""
     options, rest = _parse(sys.argv[1:] if argv is None else argv)
@@ -131,7 +144,7 @@ def main(argv: list[str] | None = None) -> None:
     if options.report:
         tracer.time_kernels()
     try:
-        _run(options, rest)
+        (_draw if options.draw else _run)(options, rest)
     finally:
         if options.report:
             sys.stdout.flush()

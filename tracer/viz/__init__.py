@@ -63,10 +63,11 @@ class capture:
 
     def __init__(self) -> None:
         self._recorder = Recorder()
+        self.picture = Picture(self._recorder)
 
     def __enter__(self) -> Picture:
         self._recorder.start()
-        return Picture(self._recorder)
+        return self.picture
 
     def __exit__(self, error: type[BaseException] | None, *_: Any) -> None:
         self._recorder.stop(complete=error is None)

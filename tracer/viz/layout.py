@@ -17,6 +17,8 @@ Key = Any  # hashable; the type of one graph's keys is its own
 ORDER_SWEEPS, PLACE_SWEEPS, FINAL_SWEEPS = 12, 24, 8
 #: How much straighter the middle of a long edge is kept than a box is kept near its neighbours.
 STRAIGHT = 8.0
+#: How much each box is drawn to the middle of the picture: a long chain would else wander off, step by step.
+GATHER = 0.05
 #: Horizontal room of an edge that passes a layer.
 LANE = 6.0
 
@@ -209,8 +211,9 @@ def _crossings(rows: list[list[_Cell]]) -> int:
 def _place(rows: list[list[_Cell]], gap: float) -> None:
     """Give each cell its left edge: in order, with gaps, as near to its neighbours' ports as that allows."""
     for row in rows:
-        for c, x in zip(row, _offsets(row, gap), strict=True):
-            c.x = x
+        offsets = _offsets(row, gap)
+        for c, x in zip(row, offsets, strict=True):
+            c.x = x - (offsets[-1] + row[-1].width) / 2
     for sweep in range(PLACE_SWEEPS):
         down, final = sweep % 2 == 0, sweep >= PLACE_SWEEPS - FINAL_SWEEPS
         means = {id(c.chain): sum(p.x for p in c.chain) / len(c.chain) for row in rows for c in row
@@ -224,7 +227,8 @@ def _place(rows: list[list[_Cell]], gap: float) -> None:
                 if final and c.chain:  # an edge is straight where it can be
                     wanted.append(means[id(c.chain)])
                 else:
-                    wanted.append(sum(n.x + port - own for n, port, own in near) / len(near) if near else c.x)
+                    x = sum(n.x + port - own for n, port, own in near) / len(near) if near else c.x
+                    wanted.append(x - GATHER * (x + c.width / 2))
                 weights.append(STRAIGHT if c.key is None else 1.0)
             _settle(row, wanted, weights, gap)
 

@@ -49,10 +49,11 @@ _place: Place = ("?", 0)
 def switch(who: Hashable, wanted: bool) -> None:
     """Timing is on while anybody wants it.
 
-    >>> switch("me", True)
-    >>> on
+    >>> from tracer.jit import profile
+    >>> profile.switch("me", True)
+    >>> profile.on
     True
-    >>> switch("me", False)
+    >>> profile.switch("me", False)
     """
     global on
     (_wanted.add if wanted else _wanted.discard)(who)

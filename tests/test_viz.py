@@ -130,6 +130,15 @@ def test_a_program_that_runs_again_is_drawn_once():
     assert [d.head[0].partition(", ")[2] for d in picture.diagrams] == ["and 4 times more"]
 
 
+def test_a_picture_may_be_looked_at_while_it_is_taken():
+    x, seen = np.ones(3), []
+    with viz.capture() as picture:
+        for _ in range(3):
+            (x + 1).asnumpy()
+            seen.append([d.head[0].rpartition(":")[2].partition(",")[2] for d in picture.diagrams])
+    assert seen == [[""], [" and 1 time more"], [" and 2 times more"]]
+
+
 def test_a_backward_over_a_cut_is_drawn():
     w = np.ones(3)
     w.attach_grad()

@@ -9,7 +9,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from .capture import Recorder
+from .capture import Recorder, Run
 from .model import Diagram, describe
 from .names import variables_of
 from .svg import render
@@ -25,16 +25,15 @@ class Picture:
 
     def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder
-        self._diagrams: list[Diagram] | None = None
+        self._known: dict[tuple[Run, int], Diagram] = {}
         self.result: Any = None
 
     @property
     def diagrams(self) -> list[Diagram]:
         """What is drawn, a program each, in the order of their first runs. Plans those that only NumPy has run."""
-        runs = self._recorder.runs
-        if self._diagrams is None or len(self._diagrams) != len(runs):
-            self._diagrams = [describe(run) for run in runs.values()]
-        return self._diagrams
+        runs = [(run, run.count) for run in self._recorder.runs.values()]
+        self._known = {known: self._known.get(known) or describe(known[0]) for known in runs}
+        return list(self._known.values())
 
     def __len__(self) -> int:
         return len(self._recorder.runs)

@@ -114,7 +114,7 @@ class _Describer:
         file, line = run.place
         kernels = sum(isinstance(s, Kernel) for s in plan.steps)
         where = f" at {os.path.basename(file)}:{line}" if line else ""
-        times = "" if run.count == 1 else f", and {run.count - 1} times more"
+        times = "" if run.count == 1 else f", and {_many(run.count - 1, 'time')} more"
         tier = "native code" if run.native else "NumPy at first; this is its native form"
         return [f"{run.cause}{where}{times}",
                 f"{_many(kernels, 'kernel')}, {_many(len(plan.steps) - kernels, 'library call')}, "

@@ -304,7 +304,8 @@ class Emitter:
         for phase, roots in phases.items():
             for root in roots:
                 visit(root.operand, root.access, phase)
-        return {key for key, where in users.items() if len(where) > 1 and key[0].op.cost >= STORE_COST}
+        dear = [key for key, where in users.items() if len(where) > 1 and key[0].op.cost >= STORE_COST]
+        return set(dear[:SCOPES - 1 - len(self.kernel.roots)])
 
     def expression(self, node: Node, inputs: list[str]) -> str:
         template = node.op.expr

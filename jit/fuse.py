@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 from tracer.ops.aval import Shape
 from tracer.ops.node import Node, leaf_op, scalar_op, toposort
-from tracer.ops.op import CALL, ELEMENTWISE, LEAF, REDUCTION, VIEW
+from tracer.ops.op import ELEMENTWISE, LEAF, REDUCTION, VIEW
 
 from .access import (
     Access,
@@ -29,11 +29,21 @@ from .access import (
     through_view,
     unflatten,
 )
+from .cuts import Bounds, Marks, segments, takes
 
 #: Operations in one kernel: more make LLVM slow before they make the loop fast.
-MAX_KERNEL_OPS = 160
+MAX_KERNEL_OPS = 100
+#: Results of one kernel: each takes a scope of aliasing (intrinsics.SCOPES), as does what is kept between its loops.
+MAX_ROOTS = 24
+#: Kernels that a value may try to join: the latest that read something in common.
+CANDIDATES = 32
+#: How often the grouping is done again because values turn out dearer to compute twice than to store.
+SHARING_ROUNDS = 20
 #: Cost (Op.cost, summed) from which a value that several kernels use is stored rather than computed again.
 STORE_COST = 8
+#: Operations from memory from which the same holds, however cheap each is: else a state that is carried along a
+#: loop would be computed from the beginning in each kernel.
+STORE_OPS = 24
 
 
 @dataclass(eq=False)
@@ -47,6 +57,7 @@ class Root:
     node: Node
     kind: str
     access: Access
+    ops: int = 0  # operations from what is in memory, in its kernel
 
     @property
     def operand(self) -> Node:
@@ -64,10 +75,18 @@ class Kernel:
     roots: list[Root] = field(default_factory=list)
     reads: set[Node] = field(default_factory=set)
     ops: int = 0
+    _made: dict[Node, Root] = field(default_factory=dict)
+
+    def take(self, root: Root, reads: set[Node]) -> None:
+        """Let the kernel compute `root` as well, which reads `reads`."""
+        self.reads |= {m for m in reads if m not in self._made}
+        self.roots.append(root)
+        self._made[root.node] = root
+        self.ops += root.ops
 
     def made(self, node: Node) -> Root | None:
         """The root of this kernel that is `node`, if any."""
-        return next((r for r in self.roots if r.node is node), None)
+        return self._made.get(node)
 
     def holds(self, root: Root, access: Access) -> bool:
         """Whether the kernel, while in a row, has the value of a root at the point that `access` reads."""
@@ -106,18 +125,18 @@ def is_inlined(node: Node) -> bool:
 def fuse(outputs: Sequence[Node]) -> list[Step]:
     """The steps that compute `outputs`, in order."""
     order = toposort(outputs)
-    stored = _initial(order, outputs)
-    for _ in range(20):
-        try:
-            steps = _group(order, stored)
-        except _Store as more:
-            stored.add(more.node)
-            continue
-        extra = _shared(steps, stored)
-        if not extra:
+    marks = Marks(order)
+    stored = _needed(order, outputs)
+    rounds = 0
+    while True:
+        cuts = _cuts(marks, stored)
+        steps, more = _group(marks, stored | cuts)
+        if not more and rounds < SHARING_ROUNDS:
+            more = _shared(steps, stored | cuts)
+            rounds += 1
+        if not more:
             return steps
-        stored |= extra
-    return _group(order, stored)
+        stored |= more
 
 
 class _Store(Exception):
@@ -125,13 +144,13 @@ class _Store(Exception):
         self.node = node
 
 
-def _initial(order: Sequence[Node], outputs: Sequence[Node]) -> set[Node]:
-    """The values that must be stored whatever the grouping, and cuts that bound the size of kernels."""
+def _needed(order: Sequence[Node], outputs: Sequence[Node]) -> set[Node]:
+    """The values that must be stored whatever the grouping."""
     stored = {n for n in outputs if n.op.kind != LEAF}
     for n in order:
         if n.op.kind == REDUCTION:
             stored.add(n)
-        elif n.op.kind == CALL or (n.op.kind == ELEMENTWISE and not is_inlined(n)):
+        elif not (n.op.kind == LEAF or is_inlined(n)):
             stored.add(n)
             for x in n.inputs:
                 base = x
@@ -143,18 +162,18 @@ def _initial(order: Sequence[Node], outputs: Sequence[Node]) -> set[Node]:
                     plain = without_reshapes(x)
                     if plain.op.kind != LEAF:
                         stored.add(plain)
-    inside: dict[Node, frozenset[Node]] = {}
-    empty: frozenset[Node] = frozenset()
-    for n in order:
-        if n.op.kind == LEAF or n in stored:
-            inside[n] = empty
-            continue
-        mine = frozenset((n,)).union(*(inside[i] for i in n.inputs)) if n.inputs else empty
-        if len(mine) > MAX_KERNEL_OPS // 2 and n.op.kind != VIEW:
-            stored.add(n)
-            mine = empty
-        inside[n] = mine
     return stored
+
+
+def _cuts(marks: Marks, stored: set[Node]) -> set[Node]:
+    """More values to store, so that no value takes more operations than a kernel should have."""
+    bounds = Bounds(marks, stored, MAX_KERNEL_OPS)
+    for n in marks.order:
+        if n.op.kind == REDUCTION or is_inlined(n):
+            bounds.enter(n)
+        else:
+            bounds.drop(n)
+    return bounds.cuts
 
 
 def without_reshapes(x: Node) -> Node:
@@ -166,45 +185,94 @@ def without_reshapes(x: Node) -> Node:
 
 # ---- grouping ------------------------------------------------------------------------------------
 
-def _group(order: Sequence[Node], stored: set[Node]) -> list[Step]:
+def _group(marks: Marks, stored: set[Node]) -> tuple[list[Step], set[Node]]:
+    """Steps for the values `stored`; and what else must be stored: then the steps are not complete."""
+    whole = _Grouping(stored)
+    for n in marks.order:
+        if n in stored:
+            whole.add(n)
+    if whole.more:
+        return [], whole.more
     steps: list[Step] = []
-    made_at: dict[Node, int] = {}
-    for n in order:
-        if n not in stored:
+    more: set[Node] = set()
+    for step in whole.steps:
+        if isinstance(step, Library) or (step.ops <= MAX_KERNEL_OPS and len(step.roots) <= MAX_ROOTS):
+            steps.append(step)
             continue
+        nodes = [r.node for r in step.roots]
+        numbers = [marks.numbers[n] for n in nodes]
+        for count in segments([r.ops for r in step.roots], numbers, MAX_KERNEL_OPS, MAX_ROOTS):
+            part = _Grouping(stored)
+            for n in nodes[:count]:
+                part.add(n)
+            steps += part.steps
+            more |= part.more
+            del nodes[:count]
+    return steps, more
+
+
+class _Grouping:
+    """Steps for stored values, each joining the latest kernel that it can share a loop with, however large."""
+
+    def __init__(self, stored: set[Node]) -> None:
+        self.stored = stored
+        self.steps: list[Step] = []
+        self.more: set[Node] = set()  # values that turn out to need storing
+        self._made_at: dict[Node, int] = {}
+        self._touched: dict[Node, list[int]] = {}  # the steps that read or make a value
+
+    def add(self, n: Node) -> None:
+        """Enter the stored value `n`; what it is computed from has been entered."""
         if not (is_inlined(n) or n.op.kind == REDUCTION):
-            made_at[n] = len(steps)
-            steps.append(Library(n))
-            continue
-        joined = False
-        start = max((made_at[m] for m in _nearest(n, stored)), default=0)
-        for i in range(len(steps) - 1, start - 1, -1):
-            kernel = steps[i]
-            if isinstance(kernel, Kernel) and _join(kernel, n, i, stored, made_at):
-                made_at[n] = i
-                joined = True
-                break
-        if not joined:
-            kernel = _kernel_for(n)
-            root = kernel.roots.pop()
-            reads, ops = _expand(kernel, root, stored)
-            kernel.roots.append(root)
-            kernel.reads |= reads
-            kernel.ops = ops
-            made_at[n] = len(steps)
-            steps.append(kernel)
-    return steps
+            self._made_at[n] = len(self.steps)
+            self.steps.append(Library(n))
+            return
+        near = _nearest(n, self.stored)
+        start = max((self._made_at.get(m, 0) for m in near), default=0)
+        for i in self._candidates(n, near, start):
+            kernel = self.steps[i]
+            if isinstance(kernel, Kernel) and _join(kernel, n, i, self.stored, self._made_at):
+                self._enter(n, near, i)
+                return
+        kernel = _kernel_for(n)
+        root = kernel.roots.pop()
+        try:
+            reads, root.ops = _expand(kernel, root, self.stored)
+        except _Store as missing:
+            self.more.add(missing.node)
+            return
+        kernel.take(root, reads)
+        self._enter(n, near, len(self.steps))
+        self.steps.append(kernel)
+
+    def _enter(self, n: Node, near: Sequence[Node], at: int) -> None:
+        self._made_at[n] = at
+        for x in (n, *near):
+            touched = self._touched.setdefault(x, [])
+            if not touched or touched[-1] != at:
+                touched.append(at)
+
+    def _candidates(self, n: Node, near: Sequence[Node], start: int) -> Sequence[int]:
+        """Steps from `start` on that read what `n` reads, the latest first, and not more than a few."""
+        if n.size <= 1:
+            return range(len(self.steps) - 1, max(start, len(self.steps) - CANDIDATES) - 1, -1)
+        found: set[int] = set()
+        for x in near:
+            for i in reversed(self._touched.get(x, ())[-CANDIDATES:]):
+                if i >= start:
+                    found.add(i)
+        return sorted(found, reverse=True)[:CANDIDATES]
 
 
 def _nearest(n: Node, stored: set[Node]) -> list[Node]:
-    """The stored values that `n` is computed from directly."""
+    """The values in memory, leaves and stored ones, that `n` is computed from directly."""
     found, seen, stack = [], {n}, list(n.inputs)
     while stack:
         x = stack.pop()
         if x in seen:
             continue
         seen.add(x)
-        if x in stored:
+        if x in stored or x.op is leaf_op:
             found.append(x)
         else:
             stack.extend(x.inputs)
@@ -251,19 +319,21 @@ def _join(kernel: Kernel, n: Node, index: int, stored: set[Node], made_at: dict[
             return False
         kernel.split = wanted
     try:
-        reads, ops = _expand(kernel, root, stored)
+        reads, root.ops = _expand(kernel, root, stored)
     except (NotAffine, _Store, _Late):
         kernel.split = split
         return False
-    inside = {r.node for r in kernel.roots}
-    outside = reads - inside
-    if (any(made_at.get(m, -1) >= index for m in outside) or kernel.ops + ops > MAX_KERNEL_OPS
-            or not (reads & (kernel.reads | inside) or n.size <= 1)):
+    related = False
+    for m in reads:
+        inside = kernel.made(m) is not None
+        if not inside and made_at.get(m, -1) >= index:
+            kernel.split = split
+            return False
+        related = related or inside or m in kernel.reads
+    if not related and n.size > 1:
         kernel.split = split
         return False
-    kernel.roots.append(root)
-    kernel.reads |= outside
-    kernel.ops += ops
+    kernel.take(root, reads)
     return True
 
 
@@ -309,7 +379,7 @@ def _expand(kernel: Kernel, root: Root, stored: set[Node]) -> tuple[set[Node], i
         if node.op is leaf_op:
             reads.add(node)
             return
-        count += node.op.kind != VIEW
+        count += node.op.kind not in (VIEW, LEAF)
         for x, where in operands(node, access, kernel.domain, stored):
             visit(x, where)
 
@@ -323,7 +393,9 @@ def operands(node: Node, access: Access, domain: Shape, stored: set[Node]) -> li
     """The inputs of an inlined node, each with the map by which `node` at `access` reads it."""
     rank = len(domain)
     if node.op.kind != VIEW:
-        return [(x, broadcast(access, node.shape, x.shape, rank)) for x in node.inputs]
+        shape = node.aval.shape
+        return [(x, access if x.aval.shape == shape else broadcast(access, shape, x.aval.shape, rank))
+                for x in node.inputs]
     try:
         return [(node.inputs[0], through_view(node, access, domain))]
     except NotAffine:
@@ -336,17 +408,24 @@ def operands(node: Node, access: Access, domain: Shape, stored: set[Node]) -> li
 # ---- what is dearer to compute twice than to store -----------------------------------------------
 
 def _shared(steps: Sequence[Step], stored: set[Node]) -> set[Node]:
+    """Values inlined in several kernels that are dear: by themselves, or by what they are computed from."""
     users: dict[Node, set[int]] = {}
     for i, step in enumerate(steps):
         if isinstance(step, Kernel):
             for root in step.roots:
                 for n in _inside(root, stored):
                     users.setdefault(n, set()).add(i)
-    extra = set()
+    extra, long, covered = set(), [], set()
     for n, kernels in users.items():
-        if len(kernels) > 1 and n.op.kind == ELEMENTWISE and n.op.cost >= STORE_COST and n.size > 1:
-            extra.add(n)
-    return extra
+        if len(kernels) == 1:
+            continue
+        covered.update([x for x in n.inputs if users.get(x) == kernels])
+        if n.op.kind == ELEMENTWISE and n.size > 1 and n not in stored:
+            if n.op.cost >= STORE_COST:
+                extra.add(n)
+            elif takes(n, STORE_OPS, stored):
+                long.append(n)
+    return extra or {n for n in long if n not in covered}
 
 
 def _inside(root: Root, stored: set[Node]) -> list[Node]:

@@ -21,17 +21,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import llvmlite.binding as llvm
-import numba
 import numpy as np
-from llvmlite import ir
-from numba import types
 
 from tracer.jit.driver import Step, Table
-from tracer.jit.native import compiled, intrinsic
+from tracer.jit.natives import find_native
 
 _SUFFIX = {"win32": ".dll", "darwin": ".dylib"}.get(sys.platform, ".so")
-_cfunc: Any = numba.cfunc
 _loading = threading.Lock()
 
 
@@ -71,6 +66,8 @@ def _library_path() -> Path:
 
 def _open(path: Path) -> ctypes.CDLL:
     """Load the library with its settings in the environment, which is put back even on failure."""
+    import llvmlite.binding as llvm
+
     wanted = {"OPENBLAS_NUM_THREADS": "1", "OPENBLAS_CORETYPE": core_type(dict(llvm.get_host_cpu_features()))}
     if os.environ.get("OPENBLAS_CORETYPE"):
         del wanted["OPENBLAS_CORETYPE"]  # the user's word counts more than ours
@@ -151,122 +148,10 @@ class GemmArgs(NamedTuple):
     beta_index: int
 
 
-_AT = {name: i for i, name in enumerate(GemmArgs._fields)}
-(_GEMM, _GEMV, _SIZE, _A, _B, _C, _A_OFF, _B_OFF, _C_OFF, _M, _N, _K, _TA, _TB, _LDA, _LDB, _LDC) = range(17)
-(_INNER, _AO, _AI, _BO, _BI, _CO, _CI, _COLUMNS, _ALPHA, _ALPHA_INDEX, _BETA, _BETA_INDEX) = range(17, 29)
-_ROW_MAJOR, _PLAIN, _TRANSPOSED = 101, 111, 112  # values of the CBLAS enumerations
-
-_I32, _I64 = ir.IntType(32), ir.IntType(64)
-
-
-def _call(builder: ir.IRBuilder, kinds: str, values: Sequence[ir.Value]) -> None:
-    """Call the function at values[0]; `kinds`: i int32, f scalar (float if values[1] is 4), p pointer."""
-
-    def emit(real: ir.Type) -> None:
-        of = {"i": _I32, "f": real, "p": _I64.as_pointer()}
-        convert = {"i": builder.trunc, "f": builder.fptrunc, "p": builder.inttoptr}
-        args = [
-            v if v.type == of[kind] else convert[kind](v, of[kind])
-            for kind, v in zip(kinds, values[2:], strict=True)
-        ]
-        function = ir.FunctionType(ir.VoidType(), [of[kind] for kind in kinds])
-        builder.call(builder.inttoptr(values[0], function.as_pointer()), args)
-
-    single = builder.icmp_signed("==", values[1], ir.Constant(_I64, 4))
-    with builder.if_else(single) as (then, otherwise):
-        with then:
-            emit(ir.FloatType())
-        with otherwise:
-            emit(ir.DoubleType())
-
-
-def _caller(kinds: str) -> Any:
-    """(types, code) of an intrinsic (address, itemsize, arguments...)."""
-    signature = types.void(
-        *[types.int64] * 2, *[types.float64 if kind == "f" else types.int64 for kind in kinds]
-    )
-
-    def codegen(context, builder, signature, values):
-        _call(builder, kinds, values)
-        return context.get_dummy_value()
-
-    return signature, codegen
-
-
-@intrinsic
-def _call_gemm(typingctx, fn, size, order, ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc):
-    return _caller("iiiiiifpipifpi")
-
-
-@intrinsic
-def _call_gemv(typingctx, fn, size, order, ta, m, n, alpha, a, lda, x, incx, beta, y, incy):
-    return _caller("iiiifpipifpi")
-
-
-@intrinsic
-def _as_float(typingctx, bits):
-    """The float64 with these bits."""
-
-    def codegen(context, builder, signature, values):
-        return builder.bitcast(values[0], ir.DoubleType())
-
-    return types.float64(types.int64), codegen
-
-
-def _gemm_native(bind, args, lo, hi):
-    """The step: rows (or columns) lo...hi, counted through all products of the batch."""
-    m, n, k, ta, tb = args[_M], args[_N], args[_K], args[_TA], args[_TB]
-    if m == 0 or n == 0:
-        return
-    size, lda, ldb, ldc, inner = args[_SIZE], args[_LDA], args[_LDB], args[_LDC], args[_INNER]
-    alpha, beta = _as_float(args[_ALPHA]), _as_float(args[_BETA])
-    if args[_ALPHA_INDEX] >= 0:
-        alpha *= _as_float(bind[args[_ALPHA_INDEX]])
-    if args[_BETA_INDEX] >= 0:
-        beta *= _as_float(bind[args[_BETA_INDEX]])
-    side = n if args[_COLUMNS] else m
-    while lo < hi:
-        i = lo // side
-        first = lo - i * side
-        count = min(side - first, hi - lo)
-        a = bind[args[_A]] + args[_A_OFF] + size * (i // inner * args[_AO] + i % inner * args[_AI])
-        b = bind[args[_B]] + args[_B_OFF] + size * (i // inner * args[_BO] + i % inner * args[_BI])
-        c = bind[args[_C]] + args[_C_OFF] + size * (i // inner * args[_CO] + i % inner * args[_CI])
-        if args[_COLUMNS]:
-            n = count
-            b += size * first * (ldb if tb else 1)
-            c += size * first
-        else:
-            m = count
-            a += size * first * (1 if ta else lda)
-            c += size * first * ldc
-        if n == 1 and k > 0:
-            rows, cols, trans = (k, m, _TRANSPOSED) if ta else (m, k, _PLAIN)
-            step = 1 if tb else ldb
-            _call_gemv(args[_GEMV], size, _ROW_MAJOR, trans, rows, cols, alpha, a, lda, b, step, beta, c, ldc)
-        elif m == 1 and k > 0:
-            rows, cols, trans = (n, k, _PLAIN) if tb else (k, n, _TRANSPOSED)
-            step = lda if ta else 1
-            _call_gemv(args[_GEMV], size, _ROW_MAJOR, trans, rows, cols, alpha, b, ldb, a, step, beta, c, 1)
-        else:
-            trans_a, trans_b = _TRANSPOSED if ta else _PLAIN, _TRANSPOSED if tb else _PLAIN
-            _call_gemm(
-                args[_GEMM], size, _ROW_MAJOR, trans_a, trans_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc
-            )
-        lo += count
-
-
-@lru_cache(maxsize=1)
-def _native() -> Any:
-    signature = types.void(*[types.CPointer(types.int64)] * 2, types.int64, types.int64)
-    return compiled(lambda cache: _cfunc(signature, cache=cache, error_model="numpy")(_gemm_native))
-
-
 def gemm_step(dtype: Any) -> int:
     """The address of the native step for float32 or float64 (one function for both); TypeError for others."""
     _itemsize(dtype)
-    with _loading:
-        return _native().address
+    return find_native("multiply")
 
 
 def _itemsize(dtype: Any) -> int:

@@ -34,7 +34,7 @@ from tracer.ops.op import VIEW
 
 from .access import Access, Affine, flatten, is_still
 from .fuse import STORE_COST, Kernel, Root, operands, row_access
-from .intrinsics import SCOPES, known
+from .names import SCOPES, known
 from .text import TEXTUAL, accumulate, literal, register, short, total_dtype
 
 #: A number in an expression that is not cast to {T}, which would widen what it meets.

@@ -17,7 +17,7 @@ length
   this process may use. A forked child has one until it asks for more.
 
 Every run leaves the interpreter lock. Several Python threads may run tables at once: one of them has the pool
-(`tracer.jit.pool`), the others run on their own thread alone.
+(`tracer.jit.pool`), the others run on their own thread alone. The native loop is in `tracer.jit.loops`.
 """
 
 import ctypes
@@ -27,15 +27,12 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
-import numba
 import numpy as np
-from numba import types
 
 from tracer.jit import pool
-from tracer.jit.native import call_step, compiled, load_word
+from tracer.jit.natives import find_native
 
 _ROW = 4  # words of a table's row: function, arguments, extent, chunk
-_cfunc: Any = numba.cfunc
 
 
 class Step(NamedTuple):
@@ -47,31 +44,10 @@ class Step(NamedTuple):
     chunk: int = 0
 
 
-def _run_table(table: int, state: int, bind: int) -> None:
-    """All steps of `table`, the chunked ones with the pool's threads, or all on this one if `state` is 0."""
-    for i in range(load_word(table, 0)):
-        row = table + 8 + 8 * _ROW * i
-        fn, args = load_word(row, 0), load_word(row, 1)
-        extent, chunk = load_word(row, 2), load_word(row, 3)
-        if chunk <= 0 or extent <= chunk:
-            call_step(fn, bind, args, 0, extent)
-        elif state:
-            pool.run_chunks(state, fn, bind, args, extent, chunk)
-        else:
-            for lo in range(0, extent, chunk):
-                call_step(fn, bind, args, lo, min(lo + chunk, extent))
-    if state:
-        pool.close_program(state)
-
-
 @lru_cache(maxsize=1)
 def _entry() -> Callable[[int, int, int], None]:
-    signature = types.void(*[types.int64] * 3)
-    native = compiled(lambda cache: _cfunc(signature, cache=cache)(_run_table))
     word = ctypes.c_void_p  # ctypes' fastest argument
-    entry: Any = ctypes.CFUNCTYPE(None, word, word, word)(native.address)
-    entry.owner = native  # a bare address would not keep the code alive
-    return entry
+    return ctypes.CFUNCTYPE(None, word, word, word)(find_native("run_table"))
 
 
 _lock = threading.Lock()  # whoever holds it has the pool

@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 from numba import types
-from numba.extending import intrinsic
 
-from .elementary import INTRINSICS
+from .compiler import intrinsic, minimum_of_words
+from .elementary.intrinsics import INTRINSICS
+from .names import SCOPES
 
 #: short dtype name -> (LLVM type in memory, Numba type in registers)
 _MEMORY = {
@@ -27,8 +28,6 @@ _MEMORY = {
 
 #: Casts by short name, as Numba types: `f32(x)`. float16 is computed in float32.
 CASTS = {name: register for name, (_, register) in _MEMORY.items() if name != "b1"} | {"b1": types.boolean}
-
-SCOPES = 32
 
 
 def _scoped(builder: Any, instruction: Any, scope: int) -> None:
@@ -113,12 +112,7 @@ def _integer(t: Any) -> bool:
 
 
 def _call_float(name: str) -> Callable:
-    inner = INTRINSICS[name]
-
-    def resolve(typingctx: Any, *args: Any) -> Any:
-        return inner._defn(typingctx, *args)
-
-    return resolve
+    return INTRINSICS[name]
 
 
 def _either(name: str, integer: Callable) -> Any:
@@ -176,7 +170,7 @@ def sign(typingctx, x):
 def fabs(typingctx, x):
     """|x|."""
     if _is_float(x):
-        return INTRINSICS["fabs"]._defn(typingctx, x)
+        return INTRINSICS["fabs"](typingctx, x)
     if not isinstance(x, types.Integer):
         return None
 
@@ -207,7 +201,7 @@ NAMES: dict[str, Any] = {
     **INTRINSICS, **CASTS, "select": select, "sign": sign, "fabs": fabs, "word_as_f64": word_as_f64,
     "maximum": _either("maximum", _extreme(">")), "minimum": _either("minimum", _extreme("<")),
     **{name: _rounding(name) for name in ("floor", "ceil", "rint", "trunc")},
-    "INF": np.inf, "NAN": np.nan,
+    "INF": np.inf, "NAN": np.nan, "min": minimum_of_words,
 }
 
 _MADE: dict[str, Any] = {}
@@ -228,12 +222,3 @@ def namespace_for(source: str) -> dict[str, Any]:
             _MADE[word] = make(match.group(1), int(match.group(2)))
         space[word] = _MADE[word]
     return space
-
-
-#: What is defined for integers and bools too.
-_GENERAL = frozenset(("select", "sign", "fabs", "maximum", "minimum", "floor", "ceil", "rint", "trunc", *CASTS))
-
-
-def known(name: str, integers: bool = False) -> bool:
-    """Whether a scalar expression may call `name`, on integers if so said."""
-    return name in (_GENERAL if integers else NAMES)

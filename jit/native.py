@@ -4,18 +4,15 @@ Nothing here bakes an address into the code, so that it can be cached on disk an
 """
 
 import platform
-from collections.abc import Callable
-from typing import Any
 
-import numba.extending
 from llvmlite import ir
 from numba import types
 
-# Numba's own types give an intrinsic the parameters of its compile-time half, not those of a call.
-intrinsic: Any = numba.extending.intrinsic
+from .compiler import intrinsic
 
 _I64 = ir.IntType(64)
 _STEP = ir.FunctionType(ir.VoidType(), [_I64.as_pointer(), _I64.as_pointer(), _I64, _I64])
+_SHARER = ir.FunctionType(ir.VoidType(), [_I64, _I64])
 _NAP = ir.FunctionType(ir.VoidType(), [ir.IntType(32)])
 _ARM = ("llvm.aarch64.hint", [ir.Constant(ir.IntType(32), 1)])
 _SPIN_HINTS: dict[str, tuple[str, list[ir.Constant]]] = {
@@ -24,16 +21,6 @@ _SPIN_HINTS: dict[str, tuple[str, list[ir.Constant]]] = {
     "aarch64": _ARM,
     "arm64": _ARM,
 }
-
-
-def compiled(build: Callable[[bool], Any]) -> Any:
-    """`build(cache)` with Numba's disk cache, or without it where that is unwritable or damaged."""
-    try:
-        return build(True)
-    except (
-        Exception
-    ):  # a damaged entry can raise anything; compiling afresh tells whether the code is at fault
-        return build(False)
 
 
 def _word(builder, address, index):
@@ -50,6 +37,17 @@ def call_step(typingctx, fn, bind, args, lo, hi):
         return context.get_dummy_value()
 
     return types.void(*[types.int64] * 5), codegen
+
+
+@intrinsic
+def call_sharer(typingctx, fn, state, me):
+    """Call ``void fn(int64_t state, int64_t me)`` at address `fn`."""
+
+    def codegen(context, builder, signature, values):
+        builder.call(builder.inttoptr(values[0], _SHARER.as_pointer()), values[1:])
+        return context.get_dummy_value()
+
+    return types.void(*[types.int64] * 3), codegen
 
 
 @intrinsic

@@ -10,7 +10,7 @@ cache); whoever has finished its own takes from the others'. A share is one word
 chunk is taken by a compare-and-swap of that word. Who has taken one holds up the step's end, so what he then
 reads of the job belongs to it; a word that is the same again in a later step still means what it says.
 
-Workers are daemon threads that sit in `_worker_loop`, without the interpreter lock. One that has found
+Workers are daemon threads that sit in `loops.serve`, without the interpreter lock. One that has found
 nothing to do for a while between programs returns to Python to sleep; the next program wakes it.
 """
 
@@ -21,25 +21,13 @@ import threading
 from functools import lru_cache
 from typing import Any
 
-import numba
 import numpy as np
-from numba import types
 
-from tracer.jit.native import (
-    add_atomic,
-    call_nap,
-    call_step,
-    compiled,
-    load_atomic,
-    load_word,
-    spin_hint,
-    store_atomic,
-    swap_atomic,
-)
+from tracer.jit.natives import find_native
 
 # Words of the state: what is written by different threads lies in different cache lines.
 _EPOCH, _DONE, _ACTIVE, _STOP = 0, 16, 32, 40
-_FN, _BIND, _ARGS, _EXTENT, _CHUNK, _THREADS, _NAP, _NAP_ARGUMENT = range(48, 56)
+_FN, _BIND, _ARGS, _EXTENT, _CHUNK, _THREADS, _NAP, _NAP_ARGUMENT, _TAKE = range(48, 57)
 _SHARES, _SHARE = 64, 16  # first share, words from one to the next
 _NEXT, _END = 1 << 32, (1 << 32) - 1
 MAX_CHUNKS = 1 << 31
@@ -47,88 +35,10 @@ MAX_CHUNKS = 1 << 31
 _PATIENCE = 10_000  # spins (20 to 50 ns each) before a thread stops spinning
 _NAP_MICROSECONDS = 20
 
-_inlined: Any = numba.njit(inline="always")
-_cfunc: Any = numba.cfunc
-
-
-@_inlined
-def _work(state, me):
-    """Take and run chunks, one's own share first, until none is left."""
-    threads = load_word(state, _THREADS)
-    for turn in range(threads):
-        share = _SHARES + _SHARE * ((me + turn) % threads)
-        seen = load_atomic(state, share)
-        while seen >> 32 < seen & _END:
-            now = swap_atomic(state, share, seen, seen + _NEXT)
-            if now == seen:
-                extent, chunk = load_word(state, _EXTENT), load_word(state, _CHUNK)
-                lo = (seen >> 32) * chunk
-                call_step(
-                    load_word(state, _FN),
-                    load_word(state, _BIND),
-                    load_word(state, _ARGS),
-                    lo,
-                    min(lo + chunk, extent),
-                )
-                add_atomic(state, _DONE, 1)
-                now = load_atomic(state, share)
-            seen = now
-
-
-@_inlined
-def close_program(state):
-    """From here on the workers may go to sleep, until `Pool.wake`."""
-    store_atomic(state, _ACTIVE, 0)
-
-
-@_inlined
-def run_chunks(state, fn, bind, args, extent, chunk):
-    """One chunked step, with the workers' help; returns when all of it is done."""
-    threads, chunks = load_word(state, _THREADS), (extent + chunk - 1) // chunk
-    store_atomic(state, _FN, fn)
-    store_atomic(state, _BIND, bind)
-    store_atomic(state, _ARGS, args)
-    store_atomic(state, _EXTENT, extent)
-    store_atomic(state, _CHUNK, chunk)
-    store_atomic(state, _DONE, 0)
-    for t in range(threads):
-        first, end = t * chunks // threads, (t + 1) * chunks // threads
-        store_atomic(state, _SHARES + _SHARE * t, first * _NEXT + end)
-    add_atomic(state, _EPOCH, 1)
-    _work(state, 0)
-    spins = 0
-    while load_atomic(state, _DONE) < chunks:
-        spins += 1
-        if spins < _PATIENCE:
-            spin_hint()
-        else:
-            call_nap(load_word(state, _NAP), load_word(state, _NAP_ARGUMENT))
-
-
-def _worker_loop(state: int, me: int) -> None:
-    """Serve until there has been nothing to do for a while."""
-    spins = 0
-    while spins < _PATIENCE and not load_atomic(state, _STOP):
-        epoch = load_atomic(state, _EPOCH)
-        _work(state, me)
-        spins = 0
-        while load_atomic(state, _EPOCH) == epoch and not load_atomic(state, _STOP):
-            spins += 1
-            if spins < _PATIENCE:
-                spin_hint()
-            elif load_atomic(state, _ACTIVE):
-                call_nap(load_word(state, _NAP), load_word(state, _NAP_ARGUMENT))
-            else:
-                break
-
 
 @lru_cache(maxsize=1)
 def _worker() -> Any:
-    signature = types.void(types.int64, types.int64)
-    native = compiled(lambda cache: _cfunc(signature, cache=cache)(_worker_loop))
-    entry: Any = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)(native.address)
-    entry.owner = native  # a bare address would not keep the code alive
-    return entry
+    return ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)(find_native("serve"))
 
 
 def _nap() -> tuple[int, int]:
@@ -149,6 +59,7 @@ class Pool:
         self._state = self._memory[skip:]
         self._state[_THREADS] = threads
         self._state[[_NAP, _NAP_ARGUMENT]] = _nap()
+        self._state[_TAKE] = find_native("take_chunks")
         self.address = self._state.ctypes.data
         self._asleep: set[int] = set()
         loop, self._gates = _worker(), [threading.Event() for _ in range(1, threads)]

@@ -11,7 +11,8 @@ import pytest
 import scipy.special
 from numba import carray, cfunc, njit, types
 
-from tracer.jit.elementary import FUNCTIONS, INTRINSICS, NUMPY
+from tracer.jit.elementary import FUNCTIONS, NUMPY
+from tracer.jit.elementary.intrinsics import INTRINSICS
 
 pytestmark = pytest.mark.tierless
 

@@ -1,8 +1,7 @@
 """Elementary functions that are emitted inside the calling loop and vectorize with it.
 
-`INTRINSICS[name]` is a Numba intrinsic for float32 or float64 scalars (the arguments must agree in type);
-calling it in a kernel emits its instructions there: no symbol, no call, no branch. `NUMPY[name]` runs the
-same text on NumPy arrays (float16 is computed in float32, and rounded). A function's docstring states its
+`FUNCTIONS[name]` is the text, for a machine and its lanes. `intrinsics.INTRINSICS[name]` makes compiled code of it.
+`NUMPY[name]` runs it on NumPy arrays (float16 is computed in float32, and rounded). A function's docstring states its
 largest error in units in the last place.
 
 >>> float(NUMPY["sigmoid"](0.0))
@@ -14,11 +13,9 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numba.core import types
-from numba.extending import intrinsic
 
 from . import basic, exponential, logarithm, power, trigonometric
-from .lanes import Lane, LlvmMachine, NumpyMachine
+from .lanes import NumpyMachine
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     function.__name__: function
@@ -33,36 +30,6 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
         basic.fadd_reassoc, basic.fmul_reassoc, basic.max_acc, basic.min_acc,
     )
 }
-
-
-def _intrinsic(name: str, function: Callable[..., Any]) -> Any:
-    """A Numba intrinsic that emits `function`; types that it does not take are a typing error."""
-
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        m = LlvmMachine(builder)
-        return function(m, *(Lane(m, a) for a in args)).value
-
-    def accept(*args: Any) -> Any:
-        if args[0] in (types.float32, types.float64) and all(a == args[0] for a in args):
-            return args[0](*args), codegen
-        return None
-
-    def one(typingctx: Any, x: Any) -> Any:
-        return accept(x)
-
-    def two(typingctx: Any, x: Any, y: Any) -> Any:
-        return accept(x, y)
-
-    def pick(typingctx: Any, condition: Any, a: Any, b: Any) -> Any:
-        numbers = (types.Float, types.Integer, types.Boolean)
-        if condition == types.boolean and a == b and isinstance(a, numbers):
-            return a(condition, a, b), codegen
-        return None
-
-    typer = {1: one, 2: two, 3: pick}[function.__code__.co_argcount - 1]
-    typer.__name__ = typer.__qualname__ = name
-    typer.__doc__ = function.__doc__
-    return intrinsic(typer)
 
 
 def _numpy(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -81,5 +48,4 @@ def _numpy(function: Callable[..., Any]) -> Callable[..., Any]:
     return run
 
 
-INTRINSICS: dict[str, Any] = {name: _intrinsic(name, function) for name, function in FUNCTIONS.items()}
 NUMPY: dict[str, Callable[..., Any]] = {name: _numpy(function) for name, function in FUNCTIONS.items()}

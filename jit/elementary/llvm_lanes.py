@@ -1,0 +1,217 @@
+"""The machine of `lanes.py` whose lanes are scalar LLVM values, which the loop vectorizer widens."""
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from llvmlite.binding import llvm_version_info
+from llvmlite.ir.instructions import FastMathFlags
+
+F32, F64 = ir.FloatType(), ir.DoubleType()
+I1, I32, I64 = ir.IntType(1), ir.IntType(32), ir.IntType(64)
+_INT_OF = {F32: I32, F64: I64}
+_FLOAT_OF = {I32: F32, I64: F64}
+
+# Numba's fastmath option adds its flags to every float instruction that has none. Inside a range reduction
+# "reassoc" is fatal, so our instructions carry one flag that means nothing on them: "afn" speaks of calls to
+# functions such as sin, never of + - * / or a comparison.
+_SHIELD = ("afn",)
+
+
+class _ClosedFlags(FastMathFlags):
+    """The fast-math flags of a call, closed to Numba's attempt to add some (see `_SHIELD`)."""
+
+    def __init__(self, *flags: str) -> None:
+        self.update(flags)
+
+    def add(self, name: Any) -> None:
+        pass
+
+
+class Lane:
+    """A scalar LLVM value with a builder behind it, so that `a * b + 1.0` emits instructions."""
+
+    __slots__ = ("machine", "value")
+
+    def __init__(self, machine: LlvmMachine, value: ir.Value) -> None:
+        self.machine, self.value = machine, value
+
+    def _binary(self, other: Any, float_op: str, int_op: str, swap: bool = False) -> Lane:
+        a, b = self.value, self.machine.raw(other, self.value.type)
+        if swap:
+            a, b = b, a
+        builder = self.machine.builder
+        if a.type in _INT_OF:
+            return Lane(self.machine, getattr(builder, float_op)(a, b, flags=_SHIELD))
+        return Lane(self.machine, getattr(builder, int_op)(a, b))
+
+    def __add__(self, other: Any) -> Lane:
+        return self._binary(other, "fadd", "add")
+
+    def __radd__(self, other: Any) -> Lane:
+        return self._binary(other, "fadd", "add", swap=True)
+
+    def __sub__(self, other: Any) -> Lane:
+        return self._binary(other, "fsub", "sub")
+
+    def __rsub__(self, other: Any) -> Lane:
+        return self._binary(other, "fsub", "sub", swap=True)
+
+    def __mul__(self, other: Any) -> Lane:
+        return self._binary(other, "fmul", "mul")
+
+    def __rmul__(self, other: Any) -> Lane:
+        return self._binary(other, "fmul", "mul", swap=True)
+
+    def __truediv__(self, other: Any) -> Lane:
+        return self._binary(other, "fdiv", "sdiv")
+
+    def __rtruediv__(self, other: Any) -> Lane:
+        return self._binary(other, "fdiv", "sdiv", swap=True)
+
+    def __neg__(self) -> Lane:
+        return Lane(self.machine, self.machine.builder.fneg(self.value, flags=_SHIELD))
+
+    def _integer(self, other: Any, op: str) -> Lane:
+        b = self.machine.raw(other, self.value.type)
+        return Lane(self.machine, getattr(self.machine.builder, op)(self.value, b))
+
+    def __and__(self, other: Any) -> Lane:
+        return self._integer(other, "and_")
+
+    def __or__(self, other: Any) -> Lane:
+        return self._integer(other, "or_")
+
+    def __xor__(self, other: Any) -> Lane:
+        return self._integer(other, "xor")
+
+    def __lshift__(self, other: Any) -> Lane:
+        return self._integer(other, "shl")
+
+    def __rshift__(self, other: Any) -> Lane:
+        return self._integer(other, "ashr")
+
+    def _compare(self, other: Any, op: str) -> Lane:
+        b, builder = self.machine.raw(other, self.value.type), self.machine.builder
+        if self.value.type not in _INT_OF:
+            return Lane(self.machine, builder.icmp_signed(op, self.value, b))
+        compare = builder.fcmp_unordered if op == "!=" else builder.fcmp_ordered
+        return Lane(self.machine, compare(op, self.value, b, flags=_SHIELD))
+
+    def __lt__(self, other: Any) -> Lane:
+        return self._compare(other, "<")
+
+    def __le__(self, other: Any) -> Lane:
+        return self._compare(other, "<=")
+
+    def __gt__(self, other: Any) -> Lane:
+        return self._compare(other, ">")
+
+    def __ge__(self, other: Any) -> Lane:
+        return self._compare(other, ">=")
+
+    def __eq__(self, other: Any) -> Lane:  # type: ignore[override]
+        return self._compare(other, "==")
+
+    def __ne__(self, other: Any) -> Lane:  # type: ignore[override]
+        return self._compare(other, "!=")
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+class LlvmMachine:
+    """Emits scalar LLVM IR at the builder's position; the values come and go as `Lane`."""
+
+    def __init__(self, builder: ir.IRBuilder) -> None:
+        self.builder = builder
+
+    def raw(self, value: Any, like: ir.Type) -> ir.Value:
+        """The LLVM value of a lane, or a constant of type `like` for a Python number."""
+        if isinstance(value, Lane):
+            return value.value
+        if like == F32:
+            value = float(np.float32(value))
+        return ir.Constant(like, value)
+
+    def _type(self, *values: Any) -> ir.Type:
+        return next(v.value.type for v in values if isinstance(v, Lane))
+
+    def _call(self, name: str, *args: Any, flags: tuple[str, ...] = ()) -> Lane:
+        type_ = self._type(*args)
+        signature = ir.FunctionType(type_, [type_] * len(args))
+        function = self.builder.module.declare_intrinsic(f"llvm.{name}", [type_], signature)
+        call = self.builder.call(function, [self.raw(a, type_) for a in args])
+        call.fastmath = _ClosedFlags(*flags)
+        return Lane(self, call)
+
+    def bits(self, x: Lane) -> int:
+        return 32 if x.value.type in (F32, I32) else 64
+
+    def fma(self, a: Any, b: Any, c: Any) -> Lane:
+        return self._call("fma", a, b, c)
+
+    def const(self, value: float, like: Lane) -> Lane:
+        """A constant lane of the type of `like`."""
+        return Lane(self, self.raw(value, like.value.type))
+
+    def rint(self, x: Lane) -> Lane:
+        return self._call("rint", x)
+
+    def floor(self, x: Lane) -> Lane:
+        return self._call("floor", x)
+
+    def ceil(self, x: Lane) -> Lane:
+        return self._call("ceil", x)
+
+    def trunc(self, x: Lane) -> Lane:
+        return self._call("trunc", x)
+
+    def fabs(self, x: Lane) -> Lane:
+        return self._call("fabs", x)
+
+    def sqrt(self, x: Lane) -> Lane:
+        return self._call("sqrt", x)
+
+    def copysign(self, x: Any, sign: Lane) -> Lane:
+        return self._call("copysign", x, sign)
+
+    def select(self, cond: Lane, a: Any, b: Any) -> Lane:
+        type_ = self._type(a, b)
+        return Lane(self, self.builder.select(cond.value, self.raw(a, type_), self.raw(b, type_)))
+
+    def as_int(self, x: Lane) -> Lane:
+        return Lane(self, self.builder.bitcast(x.value, _INT_OF[x.value.type]))
+
+    def as_float(self, i: Lane) -> Lane:
+        return Lane(self, self.builder.bitcast(i.value, _FLOAT_OF[i.value.type]))
+
+    def to_float(self, i: Lane) -> Lane:
+        return Lane(self, self.builder.sitofp(i.value, _FLOAT_OF[i.value.type]))
+
+    def wide(self, x: Lane) -> Lane:
+        return Lane(self, self.builder.fpext(x.value, F64))
+
+    def narrow(self, x: Lane) -> Lane:
+        return Lane(self, self.builder.fptrunc(x.value, F32))
+
+    def narrow_int(self, i: Lane) -> Lane:
+        return Lane(self, self.builder.trunc(i.value, I32))
+
+    def add_reassoc(self, a: Lane, b: Lane) -> Lane:
+        return Lane(self, self.builder.fadd(a.value, b.value, flags=("reassoc", "nsz", "contract")))
+
+    def mul_reassoc(self, a: Lane, b: Lane) -> Lane:
+        return Lane(self, self.builder.fmul(a.value, b.value, flags=("reassoc", "nsz", "contract")))
+
+    def max_reduction(self, a: Lane, b: Lane) -> Lane:
+        """The larger, or a NaN, in the one form whose reduction LLVM vectorizes (from version 18 on)."""
+        if llvm_version_info[0] >= 18:
+            return self._call("maximum", a, b, flags=("nsz",))
+        return self.select(a != a, a, self.select(a > b, a, b))
+
+    def min_reduction(self, a: Lane, b: Lane) -> Lane:
+        """The smaller, or a NaN; see `max_reduction`."""
+        if llvm_version_info[0] >= 18:
+            return self._call("minimum", a, b, flags=("nsz",))
+        return self.select(a != a, a, self.select(a < b, a, b))

@@ -1,0 +1,19 @@
+"""The names that generated kernels may call, for those who write kernels; `intrinsics.py` gives them their code."""
+from __future__ import annotations
+
+from .elementary import FUNCTIONS
+
+#: Alias scopes of loads and stores: one for what a kernel reads, and one for each array that it writes.
+SCOPES = 32
+
+_ROUNDING = ("floor", "ceil", "rint", "trunc")
+_CASTS = ("f16", "f32", "f64", "b1", *(f"{sign}{bits}" for sign in "iu" for bits in (8, 16, 32, 64)))
+
+#: What is defined for integers and bools too.
+_GENERAL = frozenset(("select", "sign", "fabs", "maximum", "minimum", *_ROUNDING, *_CASTS))
+_ALL = _GENERAL | {*FUNCTIONS, "word_as_f64", "INF", "NAN"}
+
+
+def known(name: str, integers: bool = False) -> bool:
+    """Whether a scalar expression may call `name`, on integers if so said."""
+    return name in (_GENERAL if integers else _ALL)

@@ -1,0 +1,119 @@
+"""The native step of a matrix product, as a Python function for `natives.py` to compile: see `blas.GemmArgs`."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+
+from .compiler import intrinsic
+from .compiler import minimum_of_words as min
+from .intrinsics import word_as_f64
+
+(_GEMM, _GEMV, _SIZE, _A, _B, _C, _A_OFF, _B_OFF, _C_OFF, _M, _N, _K, _TA, _TB, _LDA, _LDB, _LDC) = range(17)
+(_INNER, _AO, _AI, _BO, _BI, _CO, _CI, _COLUMNS, _ALPHA, _ALPHA_INDEX, _BETA, _BETA_INDEX) = range(17, 29)
+_ROW_MAJOR, _PLAIN, _TRANSPOSED = 101, 111, 112  # values of the CBLAS enumerations
+
+_I32, _I64 = ir.IntType(32), ir.IntType(64)
+
+
+def _call(builder: ir.IRBuilder, kinds: str, values: Sequence[ir.Value]) -> None:
+    """Call the function at values[0]; `kinds`: i int32, f scalar (float if values[1] is 4), p pointer."""
+
+    def emit(real: ir.Type) -> None:
+        of = {"i": _I32, "f": real, "p": _I64.as_pointer()}
+        convert = {"i": builder.trunc, "f": builder.fptrunc, "p": builder.inttoptr}
+        args = [
+            v if v.type == of[kind] else convert[kind](v, of[kind])
+            for kind, v in zip(kinds, values[2:], strict=True)
+        ]
+        function = ir.FunctionType(ir.VoidType(), [of[kind] for kind in kinds])
+        builder.call(builder.inttoptr(values[0], function.as_pointer()), args)
+
+    single = builder.icmp_signed("==", values[1], ir.Constant(_I64, 4))
+    with builder.if_else(single) as (then, otherwise):
+        with then:
+            emit(ir.FloatType())
+        with otherwise:
+            emit(ir.DoubleType())
+
+
+def _caller(kinds: str) -> Any:
+    """(types, code) of an intrinsic (address, itemsize, arguments...)."""
+    signature = types.void(
+        *[types.int64] * 2, *[types.float64 if kind == "f" else types.int64 for kind in kinds]
+    )
+
+    def codegen(context, builder, signature, values):
+        _call(builder, kinds, values)
+        return context.get_dummy_value()
+
+    return signature, codegen
+
+
+@intrinsic
+def _call_gemm(typingctx, fn, size, order, ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc):
+    return _caller("iiiiiifpipifpi")
+
+
+@intrinsic
+def _call_gemv(typingctx, fn, size, order, ta, m, n, alpha, a, lda, x, incx, beta, y, incy):
+    return _caller("iiiifpipifpi")
+
+
+def multiply(bind, args, lo, hi):
+    """The step: rows (or columns) lo...hi, counted through all products of the batch."""
+    # One name in an assignment: Numba makes tuples of more, which this compiler does not know.
+    m = args[_M]
+    n = args[_N]
+    if m == 0 or n == 0:
+        return
+    k = args[_K]
+    ta = args[_TA]
+    tb = args[_TB]
+    size = args[_SIZE]
+    lda = args[_LDA]
+    ldb = args[_LDB]
+    ldc = args[_LDC]
+    inner = args[_INNER]
+    alpha = word_as_f64(args[_ALPHA])
+    beta = word_as_f64(args[_BETA])
+    if args[_ALPHA_INDEX] >= 0:
+        alpha *= word_as_f64(bind[args[_ALPHA_INDEX]])
+    if args[_BETA_INDEX] >= 0:
+        beta *= word_as_f64(bind[args[_BETA_INDEX]])
+    side = n if args[_COLUMNS] else m
+    while lo < hi:
+        i = lo // side
+        first = lo - i * side
+        count = min(side - first, hi - lo)
+        a = bind[args[_A]] + args[_A_OFF] + size * (i // inner * args[_AO] + i % inner * args[_AI])
+        b = bind[args[_B]] + args[_B_OFF] + size * (i // inner * args[_BO] + i % inner * args[_BI])
+        c = bind[args[_C]] + args[_C_OFF] + size * (i // inner * args[_CO] + i % inner * args[_CI])
+        if args[_COLUMNS]:
+            n = count
+            b += size * first * (ldb if tb else 1)
+            c += size * first
+        else:
+            m = count
+            a += size * first * (1 if ta else lda)
+            c += size * first * ldc
+        if n == 1 and k > 0:
+            rows = k if ta else m
+            cols = m if ta else k
+            trans = _TRANSPOSED if ta else _PLAIN
+            step = 1 if tb else ldb
+            _call_gemv(args[_GEMV], size, _ROW_MAJOR, trans, rows, cols, alpha, a, lda, b, step, beta, c, ldc)
+        elif m == 1 and k > 0:
+            rows = n if tb else k
+            cols = k if tb else n
+            trans = _PLAIN if tb else _TRANSPOSED
+            step = lda if ta else 1
+            _call_gemv(args[_GEMV], size, _ROW_MAJOR, trans, rows, cols, alpha, b, ldb, a, step, beta, c, 1)
+        else:
+            trans_a = _TRANSPOSED if ta else _PLAIN
+            trans_b = _TRANSPOSED if tb else _PLAIN
+            _call_gemm(
+                args[_GEMM], size, _ROW_MAJOR, trans_a, trans_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc
+            )
+        lo += count

@@ -1,0 +1,132 @@
+"""Native functions on disk: from a name to an address, compiled only when no earlier process has done it.
+
+An entry is the object code after its digest. Entries are written to a temporary file and renamed; what is corrupt,
+foreign or unwritable is compiled afresh. A function's name carries a hash of its source and of all else that shapes its
+code (`host`, `texts`), never a time. Object code that calls what only Numba has loaded would not do in the next
+process: it is used here and not stored.
+
+Numba's own disk cache is not used: its symbol names carry a per-process counter, by which one function's file can
+resolve to another one's helper (numba issue 10486), and loading from it takes most of Numba. Here all of a function is
+one object, linked by itself.
+"""
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+import tempfile
+import threading
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .compiler import Compiled
+
+_FORMAT = 2
+_LOCK = threading.RLock()
+
+#: The files beside this one that turn a kernel's source into code.
+_COMPILING = ("compiler.py", "intrinsics.py", "elementary/__init__.py", *(f"elementary/{name}.py" for name in (
+    "basic", "exponential", "intrinsics", "llvm_lanes", "logarithm", "power", "trigonometric")))
+
+
+def folder() -> Path | None:
+    """Where kernels are kept: TRACER_CACHE, or the user's cache folder. None when TRACER_CACHE is empty."""
+    chosen = os.environ.get("TRACER_CACHE")
+    if chosen is not None:
+        return Path(chosen) if chosen else None
+    base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    return Path(base) / "tracer"
+
+
+@lru_cache(maxsize=1)
+def host() -> str:
+    """What shapes the code of every function: the processor, LLVM, Numba and this package's own compiler."""
+    import llvmlite
+    import llvmlite.binding as llvm
+
+    features = ",".join(sorted(k for k, v in llvm.get_host_cpu_features().items() if v))
+    return "|".join([str(_FORMAT), _numba(), llvmlite.__version__, llvm.get_process_triple(),
+                     llvm.get_host_cpu_name(), features, texts(_COMPILING)])
+
+
+def _numba() -> str:
+    """A digest that tells versions of Numba apart, without importing it: that takes longer than loading kernels."""
+    spec = importlib.util.find_spec("numba")
+    return _digest([Path(spec.origin).with_name("_version.py")]) if spec and spec.origin else ""
+
+
+def texts(names: Iterable[str]) -> str:
+    """A digest of files of this package; of those that are there, where a package comes without its sources."""
+    return _digest(Path(__file__).parent / name for name in names)
+
+
+def _digest(paths: Iterable[Path]) -> str:
+    found = hashlib.sha256()
+    for path in paths:
+        try:
+            found.update(hashlib.sha256(path.read_bytes()).digest())
+        except OSError:
+            found.update(b"?")
+    return found.hexdigest()
+
+
+def find(name: str, ending: str, compile_: Callable[[], Compiled], text: str = "") -> tuple[int, bool]:
+    """The address of the function `name`, and whether it came from disk. `text` is stored beside it, to be read.
+
+    `compile_` makes its object code, with `name` as its symbol; what it raises passes through.
+    """
+    from . import objects
+
+    with _LOCK:
+        code = _read(f"{name}{ending}")
+        if code is not None:
+            try:
+                return objects.link(name, code), True
+            except RuntimeError:
+                pass  # of another system, though the name says otherwise: made afresh below
+        made = compile_()
+        try:
+            address = objects.link(name, made.code)
+        except RuntimeError:
+            return made.address(), False
+        _write(name, ending, made.code, text)
+        return address, False
+
+
+def _read(file: str) -> bytes | None:
+    where = folder()
+    if where is None:
+        return None
+    try:
+        stored = (where / file).read_bytes()
+    except OSError:
+        return None
+    digest, code = stored[:32], stored[32:]
+    return code if hashlib.sha256(code).digest() == digest else None
+
+
+def _write(name: str, ending: str, code: bytes, text: str) -> None:
+    where = folder()
+    if where is None:
+        return
+    try:
+        where.mkdir(parents=True, exist_ok=True)
+        if text:
+            _replace(where / f"{name}.py", text.encode())
+        _replace(where / f"{name}{ending}", hashlib.sha256(code).digest() + code)
+    except OSError:
+        return  # a folder that can't be written costs a compilation in the next process, nothing else
+
+
+def _replace(path: Path, data: bytes) -> None:
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".tmp_")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise

@@ -1,0 +1,103 @@
+"""Native functions on disk: what a warm process need not import, and what is not believed."""
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import llvmlite.binding as llvm
+import pytest
+
+from tracer.jit import objects, store
+
+pytestmark = pytest.mark.tierless
+
+TRAINING = """
+import sys
+import numpy as onp
+from tracer import autograd, np, npx
+from tracer.jit.stats import COUNTERS
+assert "numba" not in sys.modules and "llvmlite" not in sys.modules
+rng = onp.random.RandomState(0)
+x, y, w = np.array(rng.rand(64, 50)), np.array(rng.randint(0, 10, 64)), np.array(rng.rand(50, 10))
+w.attach_grad()
+for _ in range(2):
+    with autograd.record():
+        loss = -npx.pick(npx.log_softmax(np.dot(x, w)), y).mean()
+    loss.backward()
+    w -= 0.1 * w.grad
+    print(float(loss))
+print(COUNTERS.kernels_compiled, COUNTERS.kernels_loaded, "numba" in sys.modules)
+"""
+
+
+def train(folder):
+    """The losses; kernels compiled and loaded; whether Numba was imported."""
+    environment = {**os.environ, "TRACER_CACHE": str(folder), "TRACER_JIT": "always"}
+    done = subprocess.run([sys.executable, "-c", TRAINING], env=environment, capture_output=True, text=True,
+                          timeout=120, check=False)
+    assert done.returncode == 0 and not done.stderr, done.stderr
+    *losses, counts = done.stdout.splitlines()
+    compiled, loaded, numba = counts.split()
+    return losses, int(compiled), int(loaded), numba == "True"
+
+
+def test_training_from_a_warm_cache_imports_no_numba(tmp_path):
+    losses, compiled, loaded, numba = train(tmp_path)
+    assert compiled and not loaded and numba
+    assert train(tmp_path) == (losses, 0, compiled, False)
+
+
+def native(symbol: str, calls: str = "") -> bytes:
+    """The object code of a function that returns 7, or what `calls` returns."""
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    body = f"%a = call i64 @{calls}()\n ret i64 %a" if calls else "ret i64 7"
+    declared = f"declare i64 @{calls}()\n" if calls else ""
+    module = llvm.parse_assembly(f"{declared}define i64 @{symbol}() {{\n {body}\n}}")
+    machine = llvm.Target.from_triple(llvm.get_process_triple()).create_target_machine()
+    return machine.emit_object(module)
+
+
+def compiled_as(code: bytes, address: int = 0):
+    return lambda: SimpleNamespace(code=code, address=lambda: address)
+
+
+def never():
+    raise AssertionError("compiled again")
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("TRACER_CACHE", str(tmp_path))
+    return tmp_path
+
+
+def test_an_entry_is_used_again(folder):
+    first, loaded = store.find("seven", ".obj", compiled_as(native("seven")), "its text")
+    assert not loaded and (folder / "seven.py").read_text() == "its text"
+    second, loaded = store.find("seven", ".obj", never)
+    assert loaded and first and second and first != second
+
+
+def test_code_that_calls_the_unknown_is_not_stored(folder):
+    code = native("caller", "tracer_has_no_such_function")
+    with pytest.raises(RuntimeError):
+        objects.link("caller", code)
+    assert store.find("caller", ".obj", compiled_as(code, 99)) == (99, False)
+    assert not list(folder.iterdir())
+
+
+@pytest.mark.parametrize("code", [b"no object code", native("another")], ids=["of another system", "of another name"])
+def test_entries_that_do_not_link_are_compiled_afresh(folder, code):
+    (folder / "seven.obj").write_bytes(hashlib.sha256(code).digest() + code)
+    address, loaded = store.find("seven", ".obj", compiled_as(native("seven")))
+    assert address and not loaded
+    assert store.find("seven", ".obj", never)[1]
+
+
+def test_the_name_of_an_entry_tells_versions_of_the_compiler_apart():
+    assert store.texts(["compiler.py"]) != store.texts(["intrinsics.py"])
+    assert store.texts(["no such file"]) != store.texts(["compiler.py"])

@@ -85,21 +85,21 @@ class Plan:
         stored |= {s.node for s in steps if isinstance(s, Library)}
         self.stored = stored
         rows = []
-        for step in steps:
+        for i, step in enumerate(steps):
             if isinstance(step, Library):
                 rows.append(self._library(step.node))
             else:
-                rows.append(self._kernel(step))
+                rows.append(self._kernel(step, i))
         return rows
 
-    def _kernel(self, kernel: Kernel) -> Any:
+    def _kernel(self, kernel: Kernel, at: int) -> Any:
         try:
             made = generate(kernel, self.stored)
             address = find_kernel(made.source)
         except CannotCompile as why:
             return self._interpreted(kernel, why)
         self.kernels.append(made)
-        self.by_step[self.steps.index(kernel)] = made
+        self.by_step[at] = made
         for root in kernel.roots:
             self.word(root.node, root.node.aval.nbytes)
         chunk, chunks = cut(made)
@@ -246,6 +246,9 @@ class Plan:
         for i, (_, reads, writes) in enumerate(self.rows):
             for v in [*reads, *writes]:
                 last[v] = i
+        dying: list[list[Any]] = [[] for _ in self.rows]
+        for v, end in last.items():
+            dying[end].append(v)
         free: list[tuple[int, int]] = []
         self.offsets: dict[Any, int] = {}
         self.arena_bytes = 0
@@ -253,10 +256,9 @@ class Plan:
             for v in writes:
                 if v in self.sizes:
                     self.offsets[v] = self._take(free, -(-max(self.sizes[v], 1) // 64) * 64)
-            for v, end in last.items():
-                if end == i and v in self.offsets:
-                    free.append((self.offsets[v], -(-max(self.sizes[v], 1) // 64) * 64))
-            free = _merge(free)
+            ended = [(self.offsets[v], -(-max(self.sizes[v], 1) // 64) * 64) for v in dying[i] if v in self.offsets]
+            if ended:
+                free = _merge(free + ended)
 
     def _take(self, free: list[tuple[int, int]], size: int) -> int:
         best = min((f for f in free if f[1] >= size), key=lambda f: f[1], default=None)
@@ -308,16 +310,18 @@ class Plan:
         checked = set(self.checks.values())
         risky = max((i for i, (native, _, writes) in enumerate(self.rows)
                      if not isinstance(native, list) or not checked.isdisjoint(writes)), default=-1)
-        pairs: list[tuple[int, int]] = []
+        place, kept = {n: i for i, n in enumerate(self.made)}, set(self.graph)
+        pairs: dict[int, int] = {}  # by the leaf
+        given: set[int] = set()
         for i in range(risky + 1, len(self.steps)):
             made = self.by_step.get(i)
             for result, operand in made.in_place if made else ():
-                if (operand.op is leaf_op and last[operand] == i and result in self.made
-                        and operand not in self.graph):
-                    pair = self.made.index(result), operand.attrs[1]
-                    if all(pair[0] != o and pair[1] != k for o, k in pairs):
-                        pairs.append(pair)
-        return pairs
+                if operand.op is leaf_op and last[operand] == i and result in place and operand not in kept:
+                    output, index = place[result], operand.attrs[1]
+                    if output not in given and index not in pairs:
+                        pairs[index] = output
+                        given.add(output)
+        return [(output, index) for index, output in pairs.items()]
 
     def _table(self, rows: list[driver.Step]) -> None:
         if rows:

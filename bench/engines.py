@@ -85,10 +85,8 @@ class MXNet(Engine):
         return result.asnumpy() if hasattr(result, "asnumpy") else np.asarray(result)
 
 
-class HybridMXNet(MXNet):
-    """Real MXNet, its forward hybridized and its updates by the fused operators it has."""
-
-    name = "mxnet-hybrid"
+class Hybrid(MXNet):
+    """Its forward hybridized and its updates by the fused operators that MXNet has."""
 
     def offers(self, workload: ModuleType) -> bool:
         return hasattr(workload, "in_mxnet_hybrid") or getattr(workload, "HYBRID", True)
@@ -112,8 +110,14 @@ class HybridMXNet(MXNet):
         return block
 
 
+class HybridMXNet(Hybrid):
+    """Real MXNet, hybridized."""
+
+    name = "mxnet-hybrid"
+
+
 class Tracer(MXNet):
-    """tracer, under MXNet's name: the workload's code is the same as real MXNet's."""
+    """tracer, imperative, under MXNet's name: the workload's code is the same as real MXNet's."""
 
     name, module, cached = "tracer", "tracer", True
 
@@ -128,6 +132,12 @@ class Tracer(MXNet):
 
     def counters(self) -> dict[str, float]:
         return self._mx.counters().as_dict()
+
+
+class HybridTracer(Tracer, Hybrid):
+    """tracer, hybridized: the same code as real MXNet's best."""
+
+    name = "tracer-hybrid"
 
 
 class Torch(Engine):
@@ -228,6 +238,6 @@ class PyTensor(Engine):
 
 
 ENGINES: dict[str, Engine] = {
-    engine.name: engine
-    for engine in (Tracer(), NumPy(), Torch(), CompiledTorch(), Jax(), PyTensor(), MXNet(), HybridMXNet())
+    engine.name: engine for engine in (
+        Tracer(), HybridTracer(), NumPy(), Torch(), CompiledTorch(), Jax(), PyTensor(), MXNet(), HybridMXNet())
 }

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 _STYLE = {  # colour and marker; peers that are two modes of one library share a colour
-    "tracer": ("#d1495b", "D"), "numpy": ("#8d99ae", "s"), "torch": ("#ee964b", "o"),
+    "tracer": ("#d1495b", "D"), "tracer-hybrid": ("#8f1d2c", "d"), "numpy": ("#8d99ae", "s"), "torch": ("#ee964b", "o"),
     "torch-compile": ("#ee964b", "^"), "jax": ("#2e86ab", "o"), "pytensor": ("#6a994e", "o"),
     "mxnet": ("#5e548e", "o"), "mxnet-hybrid": ("#5e548e", "^"),
 }

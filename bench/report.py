@@ -7,20 +7,23 @@ from functools import partial
 from typing import Any
 
 SCHEMA = 1
-_OURS = "tracer"
+_OURS, _HYBRID = "tracer", "tracer-hybrid"
 
 
 def best_peer(row: dict[str, Any]) -> str | None:
     """The fastest engine of a row, tracer and a NumPy with gradients by hand left out; None if there is none."""
-    out = {_OURS, "numpy"} if row["by_hand"] else {_OURS}
+    out = {_OURS, _HYBRID} | ({"numpy"} if row["by_hand"] else set())
     times = {engine: facts["median_us"] for engine, facts in row["results"].items()
              if engine not in out and facts["status"] == "ok"}
     return min(times, key=times.__getitem__, default=None)
 
 
-def ratio(row: dict[str, Any], peer: str | None) -> float | None:
+def ratio(row: dict[str, Any], peer: str | None, ours: str = _OURS) -> float | None:
     """A peer's median over ours: above 1, tracer is faster. None where either is missing."""
-    ours, theirs = row["results"].get(_OURS), row["results"].get(peer)
+    return _ratio(row["results"].get(ours), row["results"].get(peer))
+
+
+def _ratio(ours: dict[str, Any] | None, theirs: dict[str, Any] | None) -> float | None:
     if not ours or not theirs or not ours["status"] == theirs["status"] == "ok":
         return None
     return theirs["median_us"] / ours["median_us"]
@@ -85,10 +88,11 @@ def _speed(run: dict[str, Any]) -> str:
         if row["by_hand"] and "numpy" in times:
             times["numpy"] = f"({times['numpy']})"
         rows.append([row["name"], *times.values(), peer or "–",
-                     _optional(ratio(row, peer), "{:.2f}"), _optional(ratio(row, "mxnet"), "{:.2f}"),
+                     _optional(ratio(row, peer), "{:.2f}"), _optional(ratio(row, peer, _HYBRID), "{:.2f}"),
+                     _optional(ratio(row, "mxnet"), "{:.2f}"),
                      number(row["limit_us"]),
                      f"{row['limit_us'] / ours['median_us']:.1%}" if ours.get("status") == "ok" else "–"])
-    return table(["µs a call", *engines, "best peer", "ratio", "over MXNet", "limit", "of limit"], rows)
+    return table(["µs a call", *engines, "best peer", "ratio", "hybridized", "over MXNet", "limit", "of limit"], rows)
 
 
 def _starts(run: dict[str, Any]) -> str:
@@ -140,12 +144,15 @@ def _ops(run: dict[str, Any]) -> str:
 
 
 def _mean(run: dict[str, Any]) -> str:
-    ratios = [r for row in run["cases"] if (r := ratio(row, best_peer(row))) is not None]
-    if not ratios:
-        return ""
-    mean = math.exp(sum(map(math.log, ratios)) / len(ratios))
-    ahead = sum(r >= 1 for r in ratios)
-    return f"tracer is ahead of its best peer in {ahead} of {len(ratios)} cases; geometric mean {mean:.2f}."
+    lines = []
+    for ours in _OURS, _HYBRID:
+        ratios = [r for row in run["cases"] if (r := ratio(row, best_peer(row), ours)) is not None]
+        if ratios:
+            mean = math.exp(sum(map(math.log, ratios)) / len(ratios))
+            ahead = sum(r >= 1 for r in ratios)
+            lines.append(f"{ours} is ahead of its best peer in {ahead} of {len(ratios)} cases; "
+                         f"geometric mean {mean:.2f}.")
+    return "\n".join(lines)
 
 
 def _failures(run: dict[str, Any]) -> list[str]:
@@ -175,7 +182,8 @@ def _size(size: float) -> str:
 
 _NOTES = """\
 Medians of whole calls, results there, ± half the distance between the quartiles; ratio: the best peer's
-median over tracer's. The limit is the time to move inputs and results once at the copy bandwidth of that
+median over tracer's, imperative and hybridized (forwards in hybridized blocks, updates by MXNet's fused operators).
+The limit is the time to move inputs and results once at the copy bandwidth of that
 working set, or to do the matrix products at the rate above, whichever is longer. Results were compared with
 float64 NumPy's first. NumPy (in brackets) is no peer where its gradients were derived by hand."""
 

@@ -151,20 +151,21 @@ def _row(**medians: float | None) -> dict:
 
 
 def test_tables():
-    row = _row(tracer=10.0, numpy=1.0, torch=25.0, jax=None)
+    row = _row(**{"tracer": 10.0, "tracer-hybrid": 5.0, "numpy": 1.0, "torch": 25.0, "jax": None})
     found = {"when": "now", "machine": {"processor": "P", "cores": 2, "system": "S", "python": "3"}, "threads": 2,
              "limits": LIMITS, "engines": {name: {"version": "1"} for name in row["results"]},
              "missing": {"pytensor": {"missing": "ImportError: it"}}, "cases": [row]}
     lines = report.render(found).splitlines()
     cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines if line.startswith("| case ")]
-    assert cells[0][:5] == ["case", "10.0 ±10%", "(1.00 ±10%)", "25.0 ±10%", "failed"]
-    assert cells[0][5:] == ["torch", "2.50", "–", "5.00", "50.0%"]
+    assert cells[0][:6] == ["case", "10.0 ±10%", "5.00 ±10%", "(1.00 ±10%)", "25.0 ±10%", "failed"]
+    assert cells[0][6:] == ["torch", "2.50", "5.00", "–", "5.00", "50.0%"]
     assert cells[1][:3] == ["case", "1.50", "1.50"]
     assert cells[2][1] == "200 (+50)"
     assert cells[3][1] == "0.300 / 745 / 1.00"
     assert "- pytensor took no part: ImportError: it" in lines
     assert "- case, jax: failed: ValueError: no" in lines
     assert any("ahead of its best peer in 1 of 1 cases; geometric mean 2.50" in line for line in lines)
+    assert any("tracer-hybrid is ahead of its best peer in 1 of 1 cases; geometric mean 5.00" in line for line in lines)
 
 
 def test_the_limit_is_the_slower_of_moving_and_multiplying():

@@ -31,6 +31,9 @@ __all__ = [
     "use_np_shape", "util",
 ]
 
+# What `hybrid_forward(F, ...)` reaches through F when arrays are np's.
+vars(nd).update(np=np, npx=npx)
+
 #: Modules of MXNet's that are not here: to ask for one says so.
 _ABSENT = frozenset((
     "amp", "attribute", "callback", "contrib", "executor", "image", "init", "initializer", "io", "kv",

@@ -17,7 +17,7 @@ from .indexing import getitem
 from .printing import format_nd
 from .record import Handle, constant, pending, wrap, zeros_value
 from .tape import node_of
-from .trace import STATE, Value
+from .trace import STATE, Value, effects
 from .views import Slice, Whole
 from .writing import INPLACE, setitem
 
@@ -169,6 +169,7 @@ class NDArray(Handle):
             self._bind(value)
 
     def _bind(self, value: Value) -> None:
+        next(effects)
         old = self._value
         if self._variable is not None:
             if value.trace is None:

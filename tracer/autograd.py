@@ -11,7 +11,7 @@ from tracer.ops.node import Node, leaf_op, mark, scalar_op, stop, substitute, to
 from .flush import compute, flush
 from .record import Handle, add_values, pending, wrap
 from .tape import NOT_IN_GRAPH, Call, Segment, Walk, act, consume, entered, lineages_of, node_of
-from .trace import STATE, VARIABLE, Value
+from .trace import STATE, VARIABLE, Value, effects
 
 __all__ = ["Function", "backward", "grad", "is_recording", "is_training", "mark_variables", "pause",
            "predict_mode", "record", "set_recording", "set_training", "train_mode"]
@@ -130,6 +130,7 @@ def attach(handle: Handle, variable: Variable | None) -> None:
 
     Outside, what has been recorded keeps its past, as in MXNet 2: its gradient is put down on the way through.
     """
+    next(effects)
     old, trace = handle._value, STATE.trace
     if old.recorded and not STATE.recording:
         old.retained = variable

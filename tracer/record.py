@@ -1,6 +1,7 @@
 """Recording: a public function called on handles becomes a node and a pending value. The hot path."""
 from __future__ import annotations
 
+from collections.abc import Sequence
 from sys import _getframe
 from typing import Any
 
@@ -79,7 +80,7 @@ def invoke(function: Function, cls: type, operands: tuple, statics: tuple) -> An
         else:
             key.append(trace.nodes.get(value) or trace.enter(value))
     if mixed and recorded is not None:
-        _stop_unrecorded(trace, operands, key)
+        stop_unrecorded(trace, operands, key, 2)
     try:
         known = MEMO.get(tuple(key))
     except TypeError:
@@ -107,9 +108,9 @@ def invoke(function: Function, cls: type, operands: tuple, statics: tuple) -> An
     return handles
 
 
-def _stop_unrecorded(trace: Trace, operands: tuple, key: list[Any]) -> None:
-    """Make the operands that are not recorded constants of the derivatives of what is."""
-    for i, x in enumerate(operands, 2):
+def stop_unrecorded(trace: Trace, operands: Sequence[Any], key: list[Any], start: int) -> None:
+    """Make the operands that are not recorded constants of the derivatives of what is: their nodes, key[start:]."""
+    for i, x in enumerate(operands, start):
         if isinstance(x, Handle):
             value = x._value
             if not value.recorded and value.variable is None and value.trace is trace:
@@ -141,6 +142,13 @@ def _taped(trace: Trace, value: Value) -> Node:
         trace.marks += 1
         trace.targets[value.node] = value
     return value.node  # type: ignore[return-value]
+
+
+def operand_node(trace: Trace, value: Value, recorded: bool) -> Node:
+    """The node of an operand; recorded: derivatives will be taken through it or by it."""
+    if recorded:
+        return _taped(trace, value)
+    return value.node if value.trace is trace else trace.enter(value)  # type: ignore[return-value]
 
 
 def _operand(function: Function, trace: Trace, x: Any) -> Node | None:

@@ -30,7 +30,7 @@ from tracer.ops.node import Node, leaf, mark, stop, substitute, toposort
 from tracer.ops.op import CALL, REDUCTION
 
 from . import source
-from .trace import STATE, VARIABLE, Trace, Value
+from .trace import STATE, VARIABLE, Trace, Value, effects
 
 _order = itertools.count()
 
@@ -267,6 +267,7 @@ class Noted(list):
 
     def __init__(self, lineage: list[Any], act: Callable[[], None]) -> None:
         super().__init__(lineage)
+        next(effects)
         self.act = act
         self.order = next(_order)
 

@@ -1,6 +1,7 @@
 """The trace: what a thread has recorded and not yet run, and the values it binds nodes to."""
 from __future__ import annotations
 
+import itertools
 import threading
 from types import CodeType
 from typing import Any
@@ -11,6 +12,9 @@ from tracer.ops.node import Node, leaf, scalar
 
 #: The lineage of a variable. See tape.py.
 VARIABLE = ("variable",)
+
+#: Counts what running Python again would do and replaying its results would not: writes, draws, marks.
+effects = itertools.count()
 
 
 class Value:

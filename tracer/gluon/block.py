@@ -4,6 +4,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from . import cached
+
 
 class Block:
     """A function of arrays with a `forward`; blocks assigned as attributes are its children.
@@ -40,7 +42,9 @@ class Block:
         """Initialize the parameters of this block and its children: there are none, yet."""
 
     def hybridize(self, active: bool = True, **kwargs: Any) -> None:
-        """Nothing to do: what a block computes is compiled in any case."""
+        """Let the hybrid blocks among the children remember what they record; see `HybridBlock.hybridize`."""
+        for child in self._children.values():
+            child.hybridize(active, **kwargs)
 
     def forward(self, *args: Any) -> Any:
         """The block's value: to be defined by subclasses."""
@@ -51,4 +55,46 @@ class Block:
 
 
 class HybridBlock(Block):
-    """A block that real MXNet could compile. Here there is no difference."""
+    """A block that may be told to run its Python once: `hybridize()`.
+
+    It defines `forward(x, ...)`, or `hybrid_forward(F, x, ...)` in MXNet 1's style, where F is `mx.nd`.
+    """
+
+    _graph: Any = None
+
+    def hybridize(self, active: bool = True, static_alloc: bool = False, static_shape: bool = False,
+                  **kwargs: Any) -> None:
+        """Remember what `forward` records for given operands, and do without its Python from then on.
+
+        As in MXNet, what Python does on the way (branches, attributes, printing) is settled by the first call. A pass
+        that reads values, writes into arrays or draws random numbers goes on being run. The memory that
+        static_alloc and static_shape are about is managed alike in any case.
+
+        >>> from tracer import np
+        >>> class Scale(HybridBlock):
+        ...     def forward(self, x):
+        ...         print("forward")
+        ...         return x * 3
+        >>> scale = Scale()
+        >>> scale.hybridize()
+        >>> [scale(np.array([n])).item() for n in (1, 2)]
+        forward
+        [3.0, 6.0]
+        """
+        self._graph = object() if active else None
+        super().hybridize(active, static_alloc=static_alloc, static_shape=static_shape, **kwargs)
+
+    def hybrid_forward(self, F: Any, *args: Any) -> Any:
+        """The block's value, by the functions of the namespace F: for subclasses in MXNet 1's style."""
+        raise NotImplementedError(f"{type(self).__name__} defines neither forward nor hybrid_forward")
+
+    def forward(self, *args: Any) -> Any:
+        """The block's value: to be defined by subclasses, unless they define `hybrid_forward`."""
+        from .. import ndarray
+
+        return self.hybrid_forward(ndarray, *args)
+
+    def __call__(self, *args: Any) -> Any:
+        if self._graph is None:
+            return self.forward(*args)
+        return cached.call(self._graph, self.forward, args)

@@ -1,0 +1,156 @@
+"""`hybridize()`: a pass is recorded again without its Python, and nothing else changes."""
+import pytest
+
+from tracer import autograd, gluon, nd, np, npx
+from tracer.base import MXNetError
+
+
+def block_of(function):
+    """A hybridized block of a function, and the list that grows when its Python runs."""
+    ran = []
+
+    class Block(gluon.HybridBlock):
+        def forward(self, *args):
+            ran.append(1)
+            return function(*args)
+
+    block = Block()
+    block.hybridize()
+    return block, ran
+
+
+def test_python_runs_once_and_gradients_are_the_same():
+    block, ran = block_of(lambda x, w: (np.tanh(x * w) * 0.5 + 2.5 * w).sum())
+    w = np.array([0.1, -0.2, 0.3])
+    w.attach_grad()
+    for step in range(5):
+        x = np.array([1.0, 2.0, 3.0]) * 2 + step
+        x.wait_to_read()
+        with autograd.record():
+            scaled = w * 1.5
+            loss = block(x, scaled) * 3.5
+        loss.backward()
+        got = w.grad.asnumpy()
+        with autograd.record():
+            plain = ((np.tanh(x * (w * 1.5)) * 0.5 + 2.5 * (w * 1.5)).sum()) * 3.5
+        plain.backward()
+        assert loss.item() == pytest.approx(plain.item(), rel=1e-6)
+        assert got.tolist() == pytest.approx(w.grad.tolist(), rel=1e-6)
+        w[:] = w - 0.1 * w.grad
+    assert len(ran) <= 2
+
+
+def test_a_new_shape_or_mode_runs_python_again():
+    nd.waitall()  # numbers that are still pending have places in the program before the block's
+    block, ran = block_of(lambda x: x * (2 if autograd.is_training() else 3))
+    for shape in (2, 2, 3, 3):
+        assert block(np.ones(shape)).tolist() == [3.0] * shape
+    assert len(ran) == 2
+    with autograd.train_mode():
+        assert block(np.ones(2)).tolist() == [2.0, 2.0]
+    assert len(ran) == 3
+    block.hybridize(False)
+    block(np.ones(2))
+    block(np.ones(2))
+    assert len(ran) == 5
+
+
+def test_numbers_are_the_first_calls():
+    nd.waitall()
+    scale = [2.0]
+    block, _ = block_of(lambda x: x * scale[0])
+    assert block(np.ones(2)).tolist() == [2, 2]
+    scale[0] = 5.0
+    assert block(np.ones(2)).tolist() == [2, 2]
+
+
+def test_arrays_that_are_not_operands_are_seen_anew():
+    w = np.array([1.0, 2.0])
+    block, ran = block_of(lambda x: x * w)
+    for n in (1.0, 3.0, 5.0):
+        w[:] = n
+        assert block(np.ones(2)).tolist() == [n, n]
+        w *= 2
+        assert block(np.ones(2)).tolist() == [2 * n, 2 * n]  # pending now, and not an operand
+    assert len(ran) == 6
+
+
+def test_reads_writes_and_draws_stay_python():
+    seen = np.zeros(1)
+
+    def reading(x):
+        return x if float(x.sum()) > 5 else -x
+
+    def writing(x):
+        seen[:] = seen + 1
+        return x * 2
+
+    def drawing(x):
+        return x + np.random.uniform(size=2)
+
+    block, ran = block_of(reading)
+    assert block(np.ones(2)).tolist() == [-1, -1] and block(np.ones(2) * 9).tolist() == [9, 9]
+    block, ran = block_of(writing)
+    for _ in range(4):
+        block(np.ones(2))
+    assert seen.item() == 4 and len(ran) == 4
+    block, ran = block_of(drawing)
+    assert block(np.zeros(2)).tolist() != block(np.zeros(2)).tolist()
+    block, ran = block_of(lambda x: npx.dropout(x, 0.5))
+    with autograd.train_mode():
+        draws = {tuple(block(np.ones(64)).tolist()) for _ in range(3)}
+    assert len(draws) == 3
+
+
+def test_nested_arrays_several_results_and_what_is_recorded():
+    block, ran = block_of(lambda x, state: (x * state[0], [state[1] * 2, np.zeros(2)]))
+    x, w = np.array([1.0, 2.0]), np.array([3.0, 4.0])
+    w.attach_grad()
+    for _ in range(3):
+        with autograd.record():
+            y, rest = block(x, [w, x])
+            assert type(rest) is list
+        y.backward()
+        assert w.grad.tolist() == [1, 2]
+        assert rest[0].tolist() == [2, 4] and rest[1].tolist() == [0, 0]
+        with pytest.raises(MXNetError):
+            rest[0].backward()
+    assert len(ran) == 1
+    with pytest.raises(MXNetError):
+        y.backward()
+
+
+def test_a_constant_operand_in_between_stays_constant():
+    block, _ = block_of(lambda a, b: a * b)
+    x = np.array([3.0])
+    x.attach_grad()
+    for _ in range(3):
+        with autograd.record():
+            with autograd.pause():
+                frozen = x * x
+            y = block(x, frozen)
+        y.backward()
+        assert x.grad.item() == 9
+
+
+def test_other_arguments_are_pythons():
+    block, ran = block_of(lambda x, n, y=None: x * n)
+    assert block(np.ones(1), 2).item() == 2 and block(np.ones(1), 3).item() == 3
+    assert len(ran) == 2
+
+
+def test_hybrid_forward_has_its_namespace():
+    class Old(gluon.HybridBlock):
+        def hybrid_forward(self, F, x):
+            return F.relu(x) + F.np.ones(2).as_nd_ndarray()
+
+    assert Old()(nd.array([-1, 1])).asnumpy().tolist() == [1, 2]
+    with pytest.raises(NotImplementedError, match="hybrid_forward"):
+        gluon.HybridBlock()(1)
+
+
+def test_bad_input_leaves_nothing_behind():
+    block, _ = block_of(lambda x, y: x + y)
+    with pytest.raises(MXNetError):
+        block(np.ones(2), np.ones(3))
+    assert block(np.ones(2), np.ones(2)).tolist() == [2, 2]

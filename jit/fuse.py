@@ -38,11 +38,11 @@ MAX_ROOTS = 24
 #: Kernels that a value may try to join: the latest that read something in common.
 CANDIDATES = 32
 #: How often the grouping is done again because values turn out dearer to compute twice than to store.
-SHARING_ROUNDS = 20
+SHARING_ROUNDS = 6
 #: Cost (Op.cost, summed) from which a value that several kernels use is stored rather than computed again.
 STORE_COST = 8
-#: Operations from memory from which the same holds, however cheap each is: else a state that is carried along a
-#: loop would be computed from the beginning in each kernel.
+#: Operations from memory from which the same holds for what more than two kernels use, however cheap each is: else
+#: a state that is carried along a loop would be computed from the beginning in each kernel.
 STORE_OPS = 24
 
 
@@ -423,7 +423,7 @@ def _shared(steps: Sequence[Step], stored: set[Node]) -> set[Node]:
         if n.op.kind == ELEMENTWISE and n.size > 1 and n not in stored:
             if n.op.cost >= STORE_COST:
                 extra.add(n)
-            elif takes(n, STORE_OPS, stored):
+            elif len(kernels) > 2 and takes(n, STORE_OPS, stored):
                 long.append(n)
     return extra or {n for n in long if n not in covered}
 

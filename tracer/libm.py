@@ -91,9 +91,14 @@ def log_one(x: float) -> float:
 
 def _load() -> ctypes.CDLL | None:
     """The C library's mathematical part, or None where it has no file of its own (Windows)."""
-    name = ctypes.util.find_library("m")
+    for name in ("libm.so.6", "libm.dylib"):  # asking ctypes for the name starts a process, or several
+        try:
+            return ctypes.CDLL(name)
+        except OSError:
+            pass
+    other = ctypes.util.find_library("m")
     try:
-        return ctypes.CDLL(name) if name else None
+        return ctypes.CDLL(other) if other else None
     except OSError:
         return None
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import inspect
 import types
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -51,10 +52,16 @@ def _refuse(name: str, unknown: dict[str, Any]) -> None:
         raise MXNetError(f"Cannot find argument {wrong[0]!r}, in operator {name}")
 
 
+@cache
+def _code(text: str) -> types.CodeType:
+    """The compiled text: many functions have the same one but for their name, and compiling is most of an import."""
+    return compile(text, "<generated>", "exec")
+
+
 def wrapper(function: Function, name: str, cls: type, method: bool) -> Any:
     """The Python function that records `function` under `name`, with its declared signature."""
     parts, env = [], {"_function": function, "_cls": cls, "_invoke": invoke, "_assign": assign, "_gather": _gather,
-                  "_refuse": _refuse}
+                  "_refuse": _refuse, "_name": name}
     parameters = list(function.signature.parameters.values())
     starred = False
     for i, p in enumerate(parameters):
@@ -82,17 +89,17 @@ def wrapper(function: Function, name: str, cls: type, method: bool) -> Any:
     if "out=None" in parts or "out" in function.signature.parameters:
         body = f"    if out is None:\n        return {call}\n    return _assign(out, {call})\n"
     if legacy:
-        body = f"    if _unknown:\n        _refuse({name!r}, _unknown)\n{body}"
+        body = f"    if _unknown:\n        _refuse(_name, _unknown)\n{body}"
     plain = None if method else _of_numbers(function)
     if plain is not None:
         env.update(_plain=plain, _NUMBERS=frozenset((float, int, bool)))
         body = f"    if {' and '.join(f'type({a}) in _NUMBERS' for a in function.arrays)}:\n" \
                f"        return _plain({', '.join(function.arrays)})\n{body}"
-    text = f"def {name}({', '.join(parts)}):\n{body}"
-    code = compile(text, f"<generated {function.name}>", "exec")
     env["__name__"] = env["__package__"] = "tracer"
-    exec(code, env)
-    made: Any = env[name]
+    exec(_code(f"def made({', '.join(parts)}):\n{body}"), env)
+    made: Any = env.pop("made")
+    made.__code__ = made.__code__.replace(co_name=name, co_filename=f"<generated {function.name}>")
+    made.__name__ = name
     made.__doc__ = inspect.getdoc(function.build)
     made.__qualname__ = f"{cls.__name__}.{name}" if method else name
     return made

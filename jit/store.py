@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 _FORMAT = 2
 _LOCK = threading.RLock()
 
+#: What a user may set of Numba's that changes the code.
+_SETTINGS = tuple(f"NUMBA_{name}" for name in ("CPU_FEATURES", "CPU_NAME", "LOOP_VECTORIZE", "OPT", "SLP_VECTORIZE"))
+
 #: The files beside this one that turn a kernel's source into code.
 _COMPILING = ("compiler.py", "intrinsics.py", "elementary/__init__.py", *(f"elementary/{name}.py" for name in (
     "basic", "exponential", "intrinsics", "llvm_lanes", "logarithm", "power", "trigonometric")))
@@ -43,13 +46,14 @@ def folder() -> Path | None:
 
 @lru_cache(maxsize=1)
 def host() -> str:
-    """What shapes the code of every function: the processor, LLVM, Numba and this package's own compiler."""
+    """What shapes the code of every function: the processor, LLVM, Numba, its settings, this package's own compiler."""
     import llvmlite
     import llvmlite.binding as llvm
 
     features = ",".join(sorted(k for k, v in llvm.get_host_cpu_features().items() if v))
+    settings = [os.environ.get(name, "") for name in _SETTINGS]
     return "|".join([str(_FORMAT), _numba(), llvmlite.__version__, llvm.get_process_triple(),
-                     llvm.get_host_cpu_name(), features, texts(_COMPILING)])
+                     llvm.get_host_cpu_name(), features, texts(_COMPILING), *settings])
 
 
 def _numba() -> str:

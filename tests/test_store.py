@@ -98,6 +98,13 @@ def test_entries_that_do_not_link_are_compiled_afresh(folder, code):
     assert store.find("seven", ".obj", never)[1]
 
 
+@pytest.mark.parametrize("setting", ["NUMBA_OPT", "NUMBA_CPU_NAME"])
+def test_the_name_of_an_entry_tells_numba_s_settings_apart(setting, monkeypatch):
+    before = store.host.__wrapped__()
+    monkeypatch.setenv(setting, "1")
+    assert store.host.__wrapped__() != before
+
+
 def test_the_name_of_an_entry_tells_versions_of_the_compiler_apart():
     assert store.texts(["compiler.py"]) != store.texts(["intrinsics.py"])
     assert store.texts(["no such file"]) != store.texts(["compiler.py"])

@@ -61,9 +61,9 @@ def flush(cause: str) -> None:
     trace = STATE.trace
     if not trace.pending:
         if trace.bytes > BYTES_BOUND:
-            STATE.trace = Trace()
+            STATE.trace = Trace(trace.recording)
         return
-    STATE.trace = Trace()
+    STATE.trace = Trace(trace.recording)
     with RUN_LOCK:
         alive = [v for v in trace.pending if getrefcount(v) > _UNOWNED and v.buffer is None]
         if alive:

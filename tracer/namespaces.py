@@ -1,9 +1,11 @@
 """The namespaces and methods, generated from the declarations of public functions in ops/."""
 from __future__ import annotations
 
+import builtins
 import inspect
 import types
 from functools import cache
+from textwrap import indent
 from typing import Any
 
 import numpy as np
@@ -16,6 +18,7 @@ from tracer.ops.public import FUNCTIONS, Function
 from .record import Handle, invoke, pending
 from .tape import node_of
 from .trace import STATE
+from .unrolled import NAMES, call_text, can_unroll
 
 ops.load()
 
@@ -54,55 +57,78 @@ def _refuse(name: str, unknown: dict[str, Any]) -> None:
 
 @cache
 def _code(text: str) -> types.CodeType:
-    """The compiled text: many functions have the same one but for their name, and compiling is most of an import."""
-    return compile(text, "<generated>", "exec")
+    """The compiled text: many functions have the same one but for names, and compiling is most of an import."""
+    return compile(text, "<generated>", "exec").co_consts[0]
 
 
 def wrapper(function: Function, name: str, cls: type, method: bool) -> Any:
-    """The Python function that records `function` under `name`, with its declared signature."""
-    parts, env = [], {"_function": function, "_cls": cls, "_invoke": invoke, "_assign": assign, "_gather": _gather,
-                  "_refuse": _refuse, "_name": name}
+    """The Python function that records `function` under `name`, with its declared signature.
+
+    In the text parameters are called p0, p1, ...; they get their names, and the function its own, afterwards.
+    """
     parameters = list(function.signature.parameters.values())
+    local = {p.name: f"p{i}" for i, p in enumerate(parameters)}
+    parts, defaults, by_keyword = [], [], {}
     starred = False
     for i, p in enumerate(parameters):
         if p.kind is p.KEYWORD_ONLY and not starred:
             parts.append("*")
             starred = True
         if function.star and not i:
-            parts.append("*" + p.name)
+            parts.append("*" + local[p.name])
+            starred = True
         elif p.default is inspect.Parameter.empty:
-            parts.append(p.name)
+            parts.append(local[p.name])
         else:
-            env[f"d{i}"] = p.default
-            parts.append(f"{p.name}=d{i}")
-    if "out" not in function.signature.parameters and not method:
-        parts.append("out=None")
+            parts.append(local[p.name])
+            if starred:
+                by_keyword[p.name] = p.default
+            else:
+                defaults.append(p.default)
+    out = local.get("out")
+    if out is None and not method:
+        parts.append("out")
+        out = "out"
+        if starred:
+            by_keyword["out"] = None
+        else:
+            defaults.append(None)
     legacy = function.name.startswith("nd.") and not method
     if legacy:
         parts.append("**_unknown")
-    statics = "".join(f"{s}, " for s in function.statics)
-    arrays = f"_gather({function.arrays[0]})" if function.star else \
-        f"tuple({function.arrays[0]})" if function.variadic else \
-        "(" + "".join(f"{a}, " for a in function.arrays) + ")"
-    call = f"_invoke(_function, _cls, {arrays}, ({statics}))"
-    body = f"    return {call}\n"
-    if "out=None" in parts or "out" in function.signature.parameters:
-        body = f"    if out is None:\n        return {call}\n    return _assign(out, {call})\n"
+    names = [local[a] for a in function.arrays]
+    statics = "(" + "".join(f"{local[s]}, " for s in function.statics) + ")"
+    arrays = f"_gather({names[0]})" if function.star else \
+        f"tuple({names[0]})" if function.variadic else "(" + "".join(f"{a}, " for a in names) + ")"
+    call = f"_invoke(_function, _cls, {arrays}, {statics})"
+    record = call_text(names, statics, method, bool(function.literals)) if can_unroll(function) else f"return {call}\n"
+    if out is not None:
+        record = f"if {out} is not None:\n    return _assign({out}, {call})\n{record}"
+    body = indent(record, "    ")
     if legacy:
         body = f"    if _unknown:\n        _refuse(_name, _unknown)\n{body}"
     plain = None if method else _of_numbers(function)
     if plain is not None:
-        env.update(_plain=plain, _NUMBERS=frozenset((float, int, bool)))
-        body = f"    if {' and '.join(f'type({a}) in _NUMBERS' for a in function.arrays)}:\n" \
-               f"        return _plain({', '.join(function.arrays)})\n{body}"
-    env["__name__"] = env["__package__"] = "tracer"
-    exec(_code(f"def made({', '.join(parts)}):\n{body}"), env)
-    made: Any = env.pop("made")
-    made.__code__ = made.__code__.replace(co_name=name, co_filename=f"<generated {function.name}>")
-    made.__name__ = name
+        body = f"    if {' and '.join(f'type({a}) in _NUMBERS' for a in names)}:\n" \
+               f"        return _plain({', '.join(names)})\n{body}"
+    code = _code(f"def made({', '.join(parts)}):\n{body}")
+    back = {short: full for full, short in local.items()}
+    code = code.replace(co_name=name, co_filename=f"<generated {function.name}>",
+                        co_varnames=tuple([back.get(v, v) for v in code.co_varnames]))
+    space = {**_SPACE, "_function": function, "_literals": function.literals, "_cls": cls, "_name": name,
+             "_plain": plain}
+    made: Any = types.FunctionType(code, space, name, tuple(defaults))
+    made.__kwdefaults__ = by_keyword or None
     made.__doc__ = inspect.getdoc(function.build)
     made.__qualname__ = f"{cls.__name__}.{name}" if method else name
     return made
+
+
+#: What the generated functions refer to.
+_SPACE: dict[str, Any] = {
+    **NAMES, "_invoke": invoke, "_assign": assign, "_gather": _gather, "_refuse": _refuse,
+    "_NUMBERS": frozenset((float, int, bool)), "__name__": "tracer", "__package__": "tracer",
+    "__builtins__": builtins.__dict__}
 
 
 def _of_numbers(function: Function) -> Any:

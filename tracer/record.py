@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from sys import _getframe
+from types import CodeType
 from typing import Any
 
 import numpy as np
@@ -49,90 +50,89 @@ def wrap(cls: type, value: Value) -> Any:
 
 
 def invoke(function: Function, cls: type, operands: tuple, statics: tuple) -> Any:
-    """Record `function` on handles, numbers or None, with static arguments. Returns new handles of `cls`."""
-    state = STATE
-    trace = state.trace
-    recording = state.recording
+    """Record `function` on handles, numbers or None, with static arguments. Returns new handles of `cls`.
+
+    Calls with few operands are this function written out (unrolled.py).
+    """
+    trace = STATE.trace
+    recording = trace.recording
     recorded: list | None = None
     mixed = False
-    key: list[Any] = [function, statics]
+    nodes: list[Any] = []
     for x in operands:
-        kind = type(x)
-        if kind is float or kind is int:
-            if x in function.literals:
-                key.append(const(x, "float64" if kind is float else "int64"))
-            else:
-                key.append(trace.number(x))
-            continue
         try:
             value = x._value
         except AttributeError:
-            key.append(_operand(function, trace, x))
+            nodes.append(operand(function, trace, x))
             continue
         if recording and (value.recorded or value.variable is not None):
             if recorded is None:
                 recorded = []
             recorded.append(value.recorded or VARIABLE)
-            key.append(_taped(trace, value))
+            nodes.append(taped(trace, value))
         elif value.trace is trace:
             mixed = True
-            key.append(value.node)
+            nodes.append(value.node)
         else:
-            key.append(trace.nodes.get(value) or trace.enter(value))
+            nodes.append(trace.nodes.get(value) or trace.enter(value))
     if mixed and recorded is not None:
-        stop_unrecorded(trace, operands, key, 2)
+        nodes = stopped(trace, operands, nodes)
     try:
-        known = MEMO.get(tuple(key))
+        known = MEMO.get((function, statics, *nodes))
     except TypeError:
-        key[1] = freeze(statics)
-        known = MEMO.get(tuple(key))
+        known = None
+    result, fallible = known or learn(function, statics, nodes)
+    return finish(result, cls, trace, recorded, user_line() if fallible else None)
+
+
+def learn(function: Function, statics: tuple, nodes: list[Any]) -> tuple[Any, bool]:
+    """What the function means for operands that it has not met, and whether it can fail when it runs."""
+    try:
+        hash(statics)
+    except TypeError:
+        statics = freeze(statics)
+    key = (function, statics, *nodes)
+    known = MEMO.get(key)
     if known is None:
-        known = MEMO[tuple(key)] = _build(function, key[2:], key[1])
-    result, fallible = known
-    line = None
-    if fallible:
-        frame = _getframe(2)
-        while frame.f_globals.get("__package__") in _OURS:
-            frame = frame.f_back  # type: ignore[assignment]
-        line = (frame.f_code, frame.f_lasti)
-    pending = trace.pending
-    if type(result) is Node and len(pending) < PENDING_BOUND and trace.bytes < BYTES_BOUND:
-        value = Value(result.aval, result, trace, recorded, line)
-        pending.append(value)
+        known = MEMO[key] = _build(function, nodes, statics)
+    return known
+
+
+def user_line() -> tuple[CodeType, int]:
+    """Where the user's own code is now, cheaply: its code and instruction."""
+    frame = _getframe(2)
+    while frame.f_globals.get("__package__") in _OURS:
+        frame = frame.f_back  # type: ignore[assignment]
+    return frame.f_code, frame.f_lasti
+
+
+def finish(result: Any, cls: type, trace: Trace, recorded: list | None, line: Any) -> Any:
+    """Handles of pending values for a node or several; past the bounds, the trace is run."""
+    handles = []
+    for node in (result,) if type(result) is Node else result:
+        value = Value(node.aval, node, trace, recorded, line)
+        trace.pending.append(value)
         handle: Any = _new(cls)
         handle._value = value
-        return handle
-    handles = _wrap_many(result, cls, trace, recorded, line)
-    if len(pending) >= PENDING_BOUND or trace.bytes >= BYTES_BOUND:
+        handles.append(handle)
+    if len(trace.pending) >= PENDING_BOUND or trace.bytes >= BYTES_BOUND:
         flush("bound")
-    return handles
+    return handles[0] if type(result) is Node else type(result)(handles)
 
 
-def stop_unrecorded(trace: Trace, operands: Sequence[Any], key: list[Any], start: int) -> None:
-    """Make the operands that are not recorded constants of the derivatives of what is: their nodes, key[start:]."""
-    for i, x in enumerate(operands, start):
+def stopped(trace: Trace, operands: Sequence[Any], nodes: list[Any]) -> list[Any]:
+    """The operands' nodes, those that are not recorded as constants of the derivatives of those that are."""
+    found = list(nodes)
+    for i, x in enumerate(operands):
         if isinstance(x, Handle):
             value = x._value
             if not value.recorded and value.variable is None and value.trace is trace:
                 if value.node.reach:  # type: ignore[union-attr]
-                    key[i] = stop(value.node)  # type: ignore[arg-type]
+                    found[i] = stop(value.node)  # type: ignore[arg-type]
+    return found
 
 
-def _wrap_many(result: Any, cls: type, trace: Trace, recorded: list | None, line: Any) -> Any:
-    if isinstance(result, Node):
-        result = (result,)
-        single = True
-    else:
-        single = False
-    handles = []
-    for node in result:
-        value = Value(node.aval, node, trace, recorded, line)
-        trace.pending.append(value)
-        handles.append(wrap(cls, value))
-    return handles[0] if single else type(result)(handles)
-
-
-def _taped(trace: Trace, value: Value) -> Node:
+def taped(trace: Trace, value: Value) -> Node:
     """The node of a recorded value or variable, as an operand of a recorded function."""
     if value.trace is not trace:
         return trace.enter(value)
@@ -147,11 +147,11 @@ def _taped(trace: Trace, value: Value) -> Node:
 def operand_node(trace: Trace, value: Value, recorded: bool) -> Node:
     """The node of an operand; recorded: derivatives will be taken through it or by it."""
     if recorded:
-        return _taped(trace, value)
+        return taped(trace, value)
     return value.node if value.trace is trace else trace.enter(value)  # type: ignore[return-value]
 
 
-def _operand(function: Function, trace: Trace, x: Any) -> Node | None:
+def operand(function: Function, trace: Trace, x: Any) -> Node | None:
     kind = type(x)
     if kind is float or kind is int:
         return const(x, "float64" if kind is float else "int64") if x in function.literals else trace.number(x)
@@ -161,10 +161,10 @@ def _operand(function: Function, trace: Trace, x: Any) -> Node | None:
         return const(x, "bool")
     if isinstance(x, (np.ndarray, np.generic)):
         if x.ndim == 0 and x.dtype.kind in "fiub":
-            return _operand(function, trace, x.item())
+            return operand(function, trace, x.item())
         return trace.enter(constant(x))
     if isinstance(x, (float, int)):
-        return _operand(function, trace, float(x) if isinstance(x, float) else int(x))
+        return operand(function, trace, float(x) if isinstance(x, float) else int(x))
     raise OperandError(f"{function.name}: type {kind} not supported: {x!r} is neither an array nor a number")
 
 

@@ -49,11 +49,14 @@ class Trace:
     leaves: the computed values used, in order of first use; their index is their identity in the graph.
     targets: the nodes by which derivatives are taken: variables, and values from earlier on the tape.
     retained: recorded results whose gradients are wanted on the way.
+    recording: whether the thread is inside `record()`.
     """
 
-    __slots__ = ("retained", "leaves", "nodes", "scalars", "pending", "targets", "updated", "bytes", "marks")
+    __slots__ = ("retained", "leaves", "nodes", "scalars", "pending", "targets", "updated", "bytes", "marks",
+                 "recording")
 
-    def __init__(self) -> None:
+    def __init__(self, recording: bool = False) -> None:
+        self.recording = recording
         self.leaves: list[Value] = []
         self.nodes: dict[Value, Node] = {}
         self.scalars: list[float | int] = []
@@ -91,7 +94,7 @@ class Trace:
 
     def snapshot(self) -> Trace:
         """What has been recorded so far, for a thread that reads a value while the owner goes on."""
-        copy = Trace()
+        copy = Trace(self.recording)
         copy.leaves, copy.scalars, copy.pending = self.leaves.copy(), self.scalars.copy(), self.pending.copy()
         copy.targets, copy.retained = self.targets.copy(), self.retained.copy()
         return copy
@@ -107,8 +110,16 @@ class State(threading.local):
 
     def __init__(self) -> None:
         self.trace = Trace()
-        self.recording = False
         self.training = False
+
+    @property
+    def recording(self) -> bool:
+        """Whether operations are recorded for derivatives. The trace has it: one look less for each operation."""
+        return self.trace.recording
+
+    @recording.setter
+    def recording(self, state: bool) -> None:
+        self.trace.recording = state
 
 
 STATE = State()

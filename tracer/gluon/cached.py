@@ -12,7 +12,7 @@ from typing import Any
 
 from tracer.ops.node import Node
 
-from ..record import MEMO, Handle, operand_node, stop_unrecorded, wrap
+from ..record import MEMO, Handle, operand_node, stopped, wrap
 from ..trace import STATE, VARIABLE, Trace, Value, effects
 
 
@@ -55,7 +55,7 @@ class Capture(Trace):
         for v in self.pending:
             if v.trace is self:
                 v.trace = outside
-        for name in ("marks", "updated"):
+        for name in ("marks", "updated", "recording"):
             setattr(outside, name, getattr(self, name))
         STATE.trace = outside
 
@@ -78,7 +78,7 @@ def call(identity: Any, forward: Callable[..., Any], args: tuple) -> Any:
         flags.append(recorded)
         nodes.append(operand_node(trace, value, recorded))
     if lineage:
-        stop_unrecorded(trace, operands, nodes, 0)
+        nodes = stopped(trace, operands, nodes)
     key = (identity, nesting, recording, state.training, len(trace.scalars), *flags, *nodes)
     known = MEMO.get(key)
     if known is not None:

@@ -22,7 +22,6 @@ from __future__ import annotations
 
 import math
 import re
-import struct
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,7 +34,7 @@ from tracer.ops.op import VIEW
 from .access import Access, Affine, flatten, is_still
 from .fuse import STORE_COST, Kernel, Root, operands, row_access
 from .names import SCOPES, known
-from .text import TEXTUAL, accumulate, literal, register, short, total_dtype
+from .text import accumulate, is_textual, literal, register, short, total_dtype
 
 #: A number in an expression that is not cast to {T}, which would widen what it meets.
 _BARE_NUMBER = re.compile(r"(?<![\w{(.])\d")
@@ -58,8 +57,9 @@ class Part:
 class Generated:
     """A kernel's source and what a plan needs to call it.
 
-    args: int constants, or ("word", node) for the word of bind with a value's address or a number,
-    ("part", i) for the word of the i-th Part's address, "chunk" for the chunk length.
+    args: int constants, or ("word", node) for the word of bind with a value's address or a number, ("number", node)
+    for the value of a constant (a float64 by its bits), ("part", i) for the word of the i-th Part's address, "chunk"
+    for the chunk length.
     """
 
     source: str
@@ -79,6 +79,7 @@ class Emitter:
         self.stored = stored
         self.rank = len(kernel.domain)
         self.args: list[Any] = ["chunk"]
+        self.places: dict[Any, int] = {"chunk": 0}
         self.top: list[str] = []
         self.names: dict[Any, str] = {}
         self.count = 0
@@ -157,8 +158,11 @@ class Emitter:
 
     def arg(self, what: Any) -> str:
         """The text of a run-time argument; equal named ones share a place, numbers do not."""
-        if not isinstance(what, int) and what in self.args:
-            return f"args[{self.args.index(what)}]"
+        named = isinstance(what, (str, tuple))
+        if named and what in self.places:
+            return f"args[{self.places[what]}]"
+        if named:
+            self.places[what] = len(self.args)
         self.args.append(what)
         return f"args[{len(self.args) - 1}]"
 
@@ -329,17 +333,15 @@ class Emitter:
 
     def constant(self, node: Node) -> str:
         """A number of the program: in the text when the code may profit, else an argument (as a mean's 1/n)."""
-        value, dtype = const_value(node), register(node.dtype)
-        if dtype.kind in "bu" or not math.isfinite(value) or value in TEXTUAL:
-            return literal(value, dtype)
+        dtype = register(node.dtype)
+        if is_textual(node):
+            return literal(const_value(node), dtype)
         key = ("number", node)
         if key not in self.names:
             self.names[key] = self.fresh("v")
+            text = self.arg(key)
             if dtype.kind == "f":
-                bits, = struct.unpack("q", struct.pack("d", value))
-                text = f"word_as_f64({self.arg(bits)})"
-            else:
-                text = self.arg(int(value))
+                text = f"word_as_f64({text})"
             self.top.append(f"{self.names[key]} = {short(dtype)}({text})")
         return self.names[key]
 

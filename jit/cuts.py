@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence, Set
 from functools import cached_property
 from zlib import crc32
 
-from tracer.ops.node import Node, const_op
+from tracer.ops.node import Node
 from tracer.ops.op import ELEMENTWISE, LEAF, REDUCTION, VIEW
 
 #: Levels of operands that a signature covers: more tell more places of a period apart.
@@ -56,7 +56,7 @@ def _kind(n: Node) -> tuple:
         return (len(n.aval),)
     shape = n.aval.shape
     stretched = tuple([i.aval.shape != shape for i in n.inputs]) if n.op.kind == ELEMENTWISE else ()
-    more = n.attrs if n.op.kind == REDUCTION or n.op is const_op else ()
+    more = n.attrs if n.op.kind == REDUCTION else ()
     return n.aval.dtype.char, len(shape), stretched, more
 
 

@@ -15,16 +15,17 @@ from typing import Any
 import numpy as np
 
 from tracer.ops.errors import CannotCompile
-from tracer.ops.node import Node, leaf_op, scalar_op, toposort
+from tracer.ops.node import Node, const_value, leaf_op, scalar_op, toposort
 from tracer.ops.op import LEAF, VIEW
 
 from . import blas, driver, gathers, profile, timed
 from .buffers import Buffer, allocate
-from .codegen import Generated, generate
-from .fuse import Kernel, Library, Step, fuse, without_reshapes
+from .codegen import Generated
+from .fuse import Kernel, Library, Step, without_reshapes
 from .interpreter import ExecutionError
 from .kernels import find_kernel
 from .simplify import simplify
+from .templates import Made, steps_of
 from .text import combining, filling, short
 
 #: Estimated cost (flops and memory accesses) of a chunk: below it a thread's wake-up is not repaid.
@@ -46,11 +47,11 @@ class Plan:
         self.checks: dict[tuple, Node] = {}  # by index arrays, the first step that may note a failure in bind
         self.fallbacks: list[tuple[Node, str]] = []  # what NumPy does in this program
         self.by_step: dict[int, Generated] = {}
-        steps = fuse(self.graph)
+        steps, made = steps_of(self.graph)
         self.steps = steps
         self._place_inputs()
         self._place_outputs()
-        self.rows = self._lower(steps)
+        self.rows = self._lower(steps, made)
         self._place_arena()
         self._finish()
 
@@ -79,7 +80,8 @@ class Plan:
 
     # ---- steps -> rows of the driver's table, and Python calls -----------------------------------
 
-    def _lower(self, steps: Sequence[Step]) -> list[tuple[list[driver.Step] | Callable[[Plan], None], list, list]]:
+    def _lower(self, steps: Sequence[Step],
+               made: Sequence[Made]) -> list[tuple[list[driver.Step] | Callable[[Plan], None], list, list]]:
         """For each step its native rows (or the Python call), and the values it reads and writes."""
         stored = {r.node for s in steps if isinstance(s, Kernel) for r in s.roots}
         stored |= {s.node for s in steps if isinstance(s, Library)}
@@ -89,12 +91,14 @@ class Plan:
             if isinstance(step, Library):
                 rows.append(self._library(step.node))
             else:
-                rows.append(self._kernel(step, i))
+                rows.append(self._kernel(step, i, made[i]))
         return rows
 
-    def _kernel(self, kernel: Kernel, at: int) -> Any:
+    def _kernel(self, kernel: Kernel, at: int, made: Made) -> Any:
+        if not isinstance(made, Generated):
+            assert made is not None
+            return self._interpreted(kernel, made)
         try:
-            made = generate(kernel, self.stored)
             address = find_kernel(made.source)
         except CannotCompile as why:
             return self._interpreted(kernel, why)
@@ -127,6 +131,9 @@ class Plan:
         if what == "chunk":
             return max(chunk, 1)
         kind, value = what
+        if kind == "number":
+            number = const_value(value)
+            return struct.unpack("q", struct.pack("d", number))[0] if value.dtype.kind == "f" else int(number)
         return self.words[names[value]] if kind == "part" else self.words[value]
 
     def _library(self, node: Node) -> Any:

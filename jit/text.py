@@ -8,7 +8,7 @@ import numpy as np
 
 from tracer.ops.aval import SHORT
 from tracer.ops.errors import CannotCompile
-from tracer.ops.node import Node
+from tracer.ops.node import Node, const_value
 
 #: Constants that stand in the text of a kernel; others are arguments, so that they do not make it another kernel.
 TEXTUAL = frozenset((0, 1, 2, -1, -2, 0.5, -0.5))
@@ -39,6 +39,12 @@ def literal(value: Any, dtype: np.dtype) -> str:
     else:
         text = repr(float(value)) if dtype.kind == "f" else repr(int(value))
     return f"{short(dtype)}({text})"
+
+
+def is_textual(node: Node) -> bool:
+    """Whether the constant `node` stands in the text of a kernel that uses it, where the code may profit."""
+    value, dtype = const_value(node), register(node.dtype)
+    return dtype.kind in "bu" or not math.isfinite(value) or value in TEXTUAL
 
 
 def accumulate(root: Node, acc: str, value: str, dtype: np.dtype) -> str:

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
@@ -84,3 +84,21 @@ def slope(outputs: Sequence[Node], arrays: Sequence[np.ndarray], weights: Sequen
         values = run(outputs, moved)
         total += factor * sum(float(np.sum(v * w)) for v, w in zip(values, weights, strict=True))
     return total / (12 * step)
+
+
+def recorded(build: Callable[[], object]) -> tuple[tuple[Node, ...], list, list]:
+    """The output nodes of the largest program that `build` runs, and its leaves' buffers and numbers."""
+    seen: list[tuple[tuple[Node, ...], list, list]] = []
+    before = Program.run
+
+    def spy(self, leaves, scalars, donated):
+        seen.append((self.outputs, list(leaves), list(scalars)))
+        return before(self, leaves, scalars, donated)
+
+    Program.run = spy  # type: ignore[method-assign]
+    try:
+        with jit_mode("never"):
+            build()
+    finally:
+        Program.run = before  # type: ignore[method-assign]
+    return max(seen, key=lambda one: len(toposort(one[0])))

@@ -146,6 +146,7 @@ class GemmArgs(NamedTuple):
     alpha_index: int  # word of bind with a float64 that multiplies alpha, or -1
     beta: int
     beta_index: int
+    source: int  # word of bind with the address of what C is before, if that is elsewhere: it is copied
 
 
 def gemm_step(dtype: Any) -> int:
@@ -214,6 +215,7 @@ def gemm_args(
     alpha_index: int = -1,
     beta: float = 0.0,
     beta_index: int = -1,
+    source: int = -1,
 ) -> list[int]:
     """The `args` of a product's step.
 
@@ -221,8 +223,9 @@ def gemm_args(
     the stored A is k x m (B is n x k). Leading dimensions and the strides over `batch` (at most two
     dimensions) count elements, offsets bytes; a stride of 0 repeats an operand. The factor of the product is
     `alpha`, times the float64 bits in ``bind[alpha_index]`` if that index is not -1; `beta` likewise. With
-    beta 0, C is never read; with alpha 0, A and B are not, so that their NaNs do not show. ValueError for
-    what BLAS cannot express.
+    beta 0, C is never read; with alpha 0, A and B are not, so that their NaNs do not show; but with a factor
+    from bind that is 0, they do. The C that is read is the one at ``bind[source]``, laid out alike, if that is
+    given. ValueError for what BLAS cannot express.
     """
     widths = [m if ta else k, k if tb else n, n]
     given = [lda, ldb, ldc]
@@ -244,7 +247,7 @@ def gemm_args(
     inner = batch[-1] if batch and batch[-1] else 1
     values = [functions["gemm", itemsize], functions["gemv", itemsize], itemsize, a, b, c]
     values += [a_offset, b_offset, c_offset, m, n, k, int(ta), int(tb), *leading, inner, *strides]
-    return list(GemmArgs._make([*values, int(n > m), alpha_bits, alpha_index, beta_bits, beta_index]))
+    return list(GemmArgs._make([*values, int(n > m), alpha_bits, alpha_index, beta_bits, beta_index, source]))
 
 
 def gemm(dtype: Any, a: int, b: int, c: int, m: int, n: int, k: int, **options: Any) -> Step:

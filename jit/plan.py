@@ -21,6 +21,7 @@ from tracer.ops.op import LEAF, VIEW
 from . import blas, driver, gathers, profile, timed
 from .buffers import Buffer, allocate
 from .codegen import Generated
+from .folds import FOLDED, fold_products, homes
 from .fuse import Kernel, Library, Step, without_reshapes
 from .interpreter import ExecutionError
 from .kernels import find_kernel
@@ -40,13 +41,14 @@ class Plan:
     """The executable form of a graph: `run` maps leaves and numbers to output buffers."""
 
     def __init__(self, outputs: Sequence[Node]) -> None:
-        self.graph = simplify(outputs)
+        self.graph = fold_products(simplify(outputs))
         self.words: dict[Any, int] = {}
         self.sizes: dict[Any, int] = {}
         self.kernels: list[Generated] = []
         self.checks: dict[tuple, Node] = {}  # by index arrays, the first step that may note a failure in bind
         self.fallbacks: list[tuple[Node, str]] = []  # what NumPy does in this program
         self.by_step: dict[int, Generated] = {}
+        self.homes = homes(self.graph, set(self.graph))
         steps, made = steps_of(self.graph)
         self.steps = steps
         self._place_inputs()
@@ -74,8 +76,11 @@ class Plan:
     def word(self, what: Any, nbytes: int) -> int:
         """The word of bind with the address of a value between steps."""
         if what not in self.words:
-            self.words[what] = len(self.words)
-            self.sizes[what] = nbytes
+            if what in self.homes:
+                self.words[what] = self.word(self.homes[what], nbytes)
+            else:
+                self.words[what] = len(self.words)
+                self.sizes[what] = nbytes
         return self.words[what]
 
     # ---- steps -> rows of the driver's table, and Python calls -----------------------------------
@@ -138,11 +143,12 @@ class Plan:
 
     def _library(self, node: Node) -> Any:
         if node.op.step == "gemm" and node.dtype in (np.float32, np.float64):
-            a, b = (without_reshapes(x) for x in node.inputs)
-            native = all(x.op.kind == LEAF or x in self.stored for x in (a, b))
-            if native and node.size and node.inputs[0].size:
+            a, b = (without_reshapes(x) for x in node.inputs[:2])
+            onto, numbers = node.inputs[2:3], node.inputs[3:]
+            native = all(x.op.kind == LEAF or x in self.stored for x in (a, b, *onto))
+            if native and node.size and node.inputs[0].size and all(x.op is scalar_op for x in numbers):
                 self.word(node, node.aval.nbytes)
-                return [self._gemm(node, a, b)], [a, b], [node]
+                return [self._gemm(node, a, b)], [a, b, *onto], [node]
         if node.op.step in ("gather", "scatter"):
             found = self._indexed(node)
             if found is not None:
@@ -172,13 +178,20 @@ class Plan:
         return [zero, driver.Step(address, args, width)]
 
     def _gemm(self, node: Node, a: Node, b: Node) -> driver.Step:
-        ta, tb = node.attrs
-        x, y = node.inputs
+        ta, tb, *factors = node.attrs
+        x = node.inputs[0]
         m, n = node.shape[-2:]
         k = x.shape[-2] if ta else x.shape[-1]
+        options: dict[str, Any] = {}
+        if factors:
+            onto, *numbers = node.inputs[2:]
+            alpha, beta, *at = factors
+            alpha_index, beta_index = (self.words[numbers[i]] if i >= 0 else -1 for i in at)
+            options = {"alpha": alpha, "beta": beta, "alpha_index": alpha_index, "beta_index": beta_index,
+                       "source": self.words[onto]}
         batch = math.prod(node.shape[:-2])
         return blas.gemm(node.dtype, self.words[a], self.words[b], self.words[node], m, n, k, ta=ta, tb=tb,
-                         batch=(batch,), a_strides=(m * k,), b_strides=(k * n,), c_strides=(m * n,))
+                         batch=(batch,), a_strides=(m * k,), b_strides=(k * n,), c_strides=(m * n,), **options)
 
     # ---- what NumPy does -------------------------------------------------------------------------
 
@@ -250,9 +263,10 @@ class Plan:
     def _place_arena(self) -> None:
         """Give each value between steps a place in the arena; places of dead values are used again."""
         last: dict[Any, int] = {}
+        homes = self.homes
         for i, (_, reads, writes) in enumerate(self.rows):
             for v in [*reads, *writes]:
-                last[v] = i
+                last[homes.get(v, v)] = i
         dying: list[list[Any]] = [[] for _ in self.rows]
         for v, end in last.items():
             dying[end].append(v)
@@ -260,8 +274,8 @@ class Plan:
         self.offsets: dict[Any, int] = {}
         self.arena_bytes = 0
         for i, (_, _, writes) in enumerate(self.rows):
-            for v in writes:
-                if v in self.sizes:
+            for v in (homes.get(v, v) for v in writes):
+                if v in self.sizes and v not in self.offsets:
                     self.offsets[v] = self._take(free, -(-max(self.sizes[v], 1) // 64) * 64)
             ended = [(self.offsets[v], -(-max(self.sizes[v], 1) // 64) * 64) for v in dying[i] if v in self.offsets]
             if ended:
@@ -321,14 +335,22 @@ class Plan:
         pairs: dict[int, int] = {}  # by the leaf
         given: set[int] = set()
         for i in range(risky + 1, len(self.steps)):
-            made = self.by_step.get(i)
-            for result, operand in made.in_place if made else ():
+            for result, operand in self._in_place(i):
                 if operand.op is leaf_op and last[operand] == i and result in place and operand not in kept:
                     output, index = place[result], operand.attrs[1]
                     if output not in given and index not in pairs:
                         pairs[index] = output
                         given.add(output)
         return [(output, index) for index, output in pairs.items()]
+
+    def _in_place(self, i: int) -> Sequence[tuple[Node, Node]]:
+        """(result, operand) pairs of a step that may share memory, once nobody needs the operand any more."""
+        if i in self.by_step:
+            return self.by_step[i].in_place
+        native, reads, (node, *_) = self.rows[i]
+        if isinstance(native, list) and node.op.name == FOLDED and reads[2] not in reads[:2]:
+            return [(node, reads[2])]
+        return ()
 
     def _table(self, rows: list[driver.Step]) -> None:
         if rows:

@@ -11,7 +11,8 @@ from .compiler import minimum_of_words as min
 from .intrinsics import word_as_f64
 
 (_GEMM, _GEMV, _SIZE, _A, _B, _C, _A_OFF, _B_OFF, _C_OFF, _M, _N, _K, _TA, _TB, _LDA, _LDB, _LDC) = range(17)
-(_INNER, _AO, _AI, _BO, _BI, _CO, _CI, _COLUMNS, _ALPHA, _ALPHA_INDEX, _BETA, _BETA_INDEX) = range(17, 29)
+(_INNER, _AO, _AI, _BO, _BI, _CO, _CI, _COLUMNS, _ALPHA, _ALPHA_INDEX, _BETA, _BETA_INDEX, _SOURCE) = range(17, 30)
+_LEAST = 2.0**-126  # of float32's normal numbers
 _ROW_MAJOR, _PLAIN, _TRANSPOSED = 101, 111, 112  # values of the CBLAS enumerations
 
 _I32, _I64 = ir.IntType(32), ir.IntType(64)
@@ -61,6 +62,21 @@ def _call_gemv(typingctx, fn, size, order, ta, m, n, alpha, a, lda, x, incx, bet
     return _caller("iiiifpipifpi")
 
 
+@intrinsic
+def _copy(typingctx, to, source, count):
+    """Copy `count` bytes between addresses."""
+
+    def codegen(context, builder, signature, values):
+        pointer, flag = ir.IntType(8).as_pointer(), ir.IntType(1)
+        kind = ir.FunctionType(ir.VoidType(), [pointer, pointer, _I64, flag])
+        copy = builder.module.declare_intrinsic("llvm.memcpy", [pointer, pointer, _I64], kind)
+        ends = [builder.inttoptr(v, pointer) for v in values[:2]]
+        builder.call(copy, [*ends, values[2], flag(0)])
+        return context.get_dummy_value()
+
+    return types.void(*[types.int64] * 3), codegen
+
+
 def multiply(bind, args, lo, hi):
     """The step: rows (or columns) lo...hi, counted through all products of the batch."""
     # One name in an assignment: Numba makes tuples of more, which this compiler does not know.
@@ -82,6 +98,17 @@ def multiply(bind, args, lo, hi):
         alpha *= word_as_f64(bind[args[_ALPHA_INDEX]])
     if args[_BETA_INDEX] >= 0:
         beta *= word_as_f64(bind[args[_BETA_INDEX]])
+    # BLAS does not look at what has a factor of 0. These factors may happen to be 0, and NaNs still count: so take
+    # the least instead, and for the product its opposite afterwards.
+    turns = 1
+    if args[_ALPHA_INDEX] >= 0 and alpha == 0.0:
+        alpha = _LEAST
+        turns = 2
+    if args[_BETA_INDEX] >= 0 and beta == 0.0:
+        beta = _LEAST
+    elsewhere = 0
+    if args[_SOURCE] >= 0:
+        elsewhere = bind[args[_SOURCE]] - bind[args[_C]]
     side = n if args[_COLUMNS] else m
     while lo < hi:
         i = lo // side
@@ -98,22 +125,28 @@ def multiply(bind, args, lo, hi):
             m = count
             a += size * first * (1 if ta else lda)
             c += size * first * ldc
-        if n == 1 and k > 0:
-            rows = k if ta else m
-            cols = m if ta else k
-            trans = _TRANSPOSED if ta else _PLAIN
-            step = 1 if tb else ldb
-            _call_gemv(args[_GEMV], size, _ROW_MAJOR, trans, rows, cols, alpha, a, lda, b, step, beta, c, ldc)
-        elif m == 1 and k > 0:
-            rows = n if tb else k
-            cols = k if tb else n
-            trans = _PLAIN if tb else _TRANSPOSED
-            step = lda if ta else 1
-            _call_gemv(args[_GEMV], size, _ROW_MAJOR, trans, rows, cols, alpha, b, ldb, a, step, beta, c, 1)
-        else:
-            trans_a = _TRANSPOSED if ta else _PLAIN
-            trans_b = _TRANSPOSED if tb else _PLAIN
-            _call_gemm(
-                args[_GEMM], size, _ROW_MAJOR, trans_a, trans_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc
-            )
+        if elsewhere != 0:
+            for row in range(m):
+                _copy(c + size * row * ldc, c + size * row * ldc + elsewhere, size * n)
+        for turn in range(turns):
+            factor = alpha if turn == 0 else -alpha
+            keep = beta if turn == 0 else 1.0
+            if n == 1 and k > 0:
+                rows = k if ta else m
+                cols = m if ta else k
+                trans = _TRANSPOSED if ta else _PLAIN
+                step = 1 if tb else ldb
+                _call_gemv(args[_GEMV], size, _ROW_MAJOR, trans, rows, cols, factor, a, lda, b, step, keep, c, ldc)
+            elif m == 1 and k > 0:
+                rows = n if tb else k
+                cols = k if tb else n
+                trans = _PLAIN if tb else _TRANSPOSED
+                step = lda if ta else 1
+                _call_gemv(args[_GEMV], size, _ROW_MAJOR, trans, rows, cols, factor, b, ldb, a, step, keep, c, 1)
+            else:
+                trans_a = _TRANSPOSED if ta else _PLAIN
+                trans_b = _TRANSPOSED if tb else _PLAIN
+                _call_gemm(
+                    args[_GEMM], size, _ROW_MAJOR, trans_a, trans_b, m, n, k, factor, a, lda, b, ldb, keep, c, ldc
+                )
         lo += count

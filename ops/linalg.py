@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -48,6 +48,40 @@ def _matmul_samples() -> Iterable[tuple[list[np.ndarray], tuple]]:
 
 
 _product = call("matmul", _matmul_infer, _matmul_ref, _matmul_vjp, samples=_matmul_samples, step="gemm")
+
+
+def _onto_infer(a: Aval, b: Aval, c: Aval, *rest: Any) -> Aval:
+    ta, tb, *_ = rest[-6:]
+    made = _matmul_infer(a, b, ta, tb)
+    if made.dtype.kind != "f" or made is not c:
+        raise MXNetError(f"a matrix product {made!r} is not to be added to {c!r}")
+    return made
+
+
+def _onto_ref(a: Any, b: Any, c: Any, *rest: Any) -> Any:
+    *numbers, ta, tb, alpha, beta, alpha_at, beta_at = rest
+    alpha = alpha * numbers[alpha_at] if alpha_at >= 0 else alpha
+    beta = beta * numbers[beta_at] if beta_at >= 0 else beta
+    return np.asarray(alpha, c.dtype) * _matmul_ref(a, b, ta, tb) + np.asarray(beta, c.dtype) * c
+
+
+def _onto_samples() -> Iterable[tuple[list[np.ndarray], tuple]]:
+    rng = np.random.RandomState(9)
+    yield [rng.randn(3, 4), rng.randn(4, 5), rng.randn(3, 5)], (False, False, 1.0, 1.0, -1, -1)
+    yield [rng.randn(4, 3), rng.randn(5, 4), rng.randn(3, 5)], (True, True, -0.5, 2.0, -1, -1)
+    yield [rng.randn(2, 3, 4), rng.randn(2, 4, 5), rng.randn(2, 3, 5)], (False, False, 1.0, -1.0, -1, -1)
+
+
+_onto = call("matmul_onto", _onto_infer, _onto_ref, samples=_onto_samples, step="gemm")
+
+
+def product_onto(a: Node, b: Node, c: Node, numbers: Sequence[Node], ta: bool, tb: bool, alpha: float, beta: float,
+                 alpha_at: int = -1, beta_at: int = -1) -> Node:
+    """alpha * op(a) @ op(b) + beta * c, for floats; each factor also times one of `numbers`, where it is given.
+
+    A pass makes these (jit/folds.py), from what has been differentiated already.
+    """
+    return _onto(a, b, c, *numbers, attrs=(ta, tb, float(alpha), float(beta), alpha_at, beta_at))
 
 
 def product(a: Node, b: Node, ta: bool = False, tb: bool = False) -> Node:

@@ -264,7 +264,7 @@ def _form(n: Node) -> str:
 def _attrs(n: Node) -> str:
     """Static arguments that fit into a box: those that change what an op does, not its shape."""
     if n.op.step == "gemm":
-        return "".join(f" {name}.T" for name, turned in zip("ab", n.attrs, strict=True) if turned)
+        return "".join(f" {name}.T" for name, turned in zip("ab", n.attrs[:2], strict=True) if turned)
     text = ",".join(str(a).replace(" ", "") for a in n.attrs if a not in (None, False, ()))
     return f" {text}" if text and len(text) <= 12 and n.op is not leaf_op else ""
 

@@ -5,7 +5,7 @@ Nodes know no arrays. A leaf is (aval, index of first use in its trace); a run-t
 """
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -158,36 +158,46 @@ def toposort(outputs: Iterable[Node], stop_at: frozenset[Node] | set[Node] = fro
     """All nodes that `outputs` need, inputs first; nodes in `stop_at` are entered but not followed."""
     order: list[Node] = []
     seen: set[Node] = set()
-    stack: list[tuple[Node, Iterator[Node]]] = []
-    for root in outputs:
-        if root in seen:
-            continue
-        seen.add(root)
-        stack.append((root, iter(() if root in stop_at else root.inputs)))
-        while stack:
-            node, children = stack[-1]
-            for child in children:
-                if child not in seen:
-                    seen.add(child)
-                    stack.append((child, iter(() if child in stop_at else child.inputs)))
-                    break
+    stack: list[Node | None] = [*outputs]
+    stack.reverse()
+    while stack:
+        node = stack.pop()
+        if node is None:  # the inputs of what lies below it are done
+            order.append(stack.pop())  # type: ignore[arg-type]
+        elif node not in seen:
+            seen.add(node)
+            inputs = node.inputs
+            if inputs and node not in stop_at:
+                stack += (node, None)
+                stack += inputs[::-1]
             else:
                 order.append(node)
-                stack.pop()
     return order
 
 
 def _fill_reach(node: Node) -> None:
-    known = {n for n in (node,) if n._reach is not None}
-    for n in toposort([node], known):
-        if n._reach is not None:
-            continue
-        if n.op is leaf_op or n.op is mark_op:
-            n._reach = (n,)
-        elif n.op is stop_op or n.op is scalar_op:
-            n._reach = ()
-        else:
-            n._reach = tuple(dict.fromkeys(leaf for i in n.inputs for leaf in i._reach or ()))
+    stack = [node]
+    while stack:
+        n = stack[-1]
+        if n._reach is None:
+            if n.op is leaf_op or n.op is mark_op:
+                n._reach = (n,)
+            elif n.op is stop_op or n.op is scalar_op:
+                n._reach = ()
+            else:
+                missing = [i for i in n.inputs if i._reach is None]
+                if missing:
+                    stack += missing
+                    continue
+                n._reach = _union([i._reach for i in n.inputs if i._reach])
+        stack.pop()
+
+
+def _union(parts: list[tuple[Node, ...]]) -> tuple[Node, ...]:
+    """The nodes of all parts, once each, in order."""
+    if all(p is parts[0] for p in parts[1:]):
+        return parts[0] if parts else ()
+    return tuple(dict.fromkeys([n for part in parts for n in part]))
 
 
 def format_graph(outputs: Sequence[Node], lines: dict[Node, str] | None = None) -> str:

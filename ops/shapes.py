@@ -16,17 +16,26 @@ def broadcast(*shapes: Shape) -> Shape:
     (3, 4)
     """
     first = shapes[0]
-    if all(s == first for s in shapes):
+    for shape in shapes:
+        if shape != first:
+            break
+    else:
         return first
-    rank = max(map(len, shapes))
-    out = []
-    for dims in zip(*((1,) * (rank - len(s)) + s for s in shapes), strict=True):
-        big = {d for d in dims if d != 1}
-        if len(big) > 1:
-            raise MXNetError("operands could not be broadcast together with shapes "
-                             + " ".join(map(str, shapes)))
-        out.append(big.pop() if big else 1)
-    return tuple(out)
+    out = max(shapes, key=len)
+    dims = list(out)
+    for shape in shapes:
+        if shape == out:
+            continue
+        at = len(dims) - len(shape)
+        for d in shape:
+            have = dims[at]
+            if have == 1:
+                dims[at] = d
+            elif d != 1 and d != have:
+                raise MXNetError("operands could not be broadcast together with shapes "
+                                 + " ".join(map(str, shapes)))
+            at += 1
+    return tuple(dims)
 
 
 def normalize_axis(axis: Any, ndim: int) -> int:

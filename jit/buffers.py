@@ -11,13 +11,13 @@ import numpy as np
 
 from tracer.ops.aval import Aval
 
-#: Bytes that the pool keeps for reuse; what would exceed it is given back to the system.
+#: Bytes of large buffers that the pool keeps for reuse; what would exceed it is given back to the system.
 KEEP_BYTES = 1 << 30
+#: Bytes from which a buffer is large. Of each smaller size the pool keeps up to SMALL_BYTES.
+LARGE = 1 << 16
+SMALL_BYTES = 1 << 20
 
-_free: dict[int, list[tuple[np.ndarray, int]]] = {}
-_classes: dict[int, int] = {}
-_kept = 0
-_held = 0  # what the system has given, kept and in use
+Block = tuple[np.ndarray, int]  # memory and its address
 
 
 def size_class(nbytes: int) -> int:
@@ -30,71 +30,116 @@ def size_class(nbytes: int) -> int:
     return max(64, -(-nbytes // grain) * grain)
 
 
+class Pool(list[Block]):
+    """The free blocks of one size; room: how many are taken without a look at the sum of all."""
+
+    __slots__ = ("size", "room")
+    __hash__ = object.__hash__  # type: ignore[assignment]
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.size = size
+        self.room = SMALL_BYTES // size if size < LARGE else 0
+
+    def give_back(self, block: Block) -> None:
+        """Keep a large block while the bound allows it."""
+        global _kept, _held
+        if not self.room and _kept + self.size <= KEEP_BYTES:
+            _kept += self.size
+            self.append(block)
+        else:
+            _held -= self.size
+
+    def take(self) -> Buffer:
+        """A buffer: of a free block, or of a fresh one."""
+        global _kept, _held
+        try:
+            block = self.pop()
+        except IndexError:
+            _held += self.size
+            raw = np.empty(self.size + 64, np.uint8)
+            start = -raw.ctypes.data % 64
+            return Buffer((raw[start:start + self.size], raw.ctypes.data + start), self)
+        if not self.room:
+            _kept -= self.size
+        return Buffer(block, self)
+
+
 class Buffer:
-    """Aligned memory at `addr`, of at least `nbytes`. Returns to the pool when the last owner lets go."""
+    """Aligned memory at `addr`. Returns to its pool when the last owner lets go."""
 
-    __slots__ = ("mem", "addr", "nbytes", "parent")
+    __slots__ = ("addr", "block", "pool")
+    parent: Buffer | None = None
 
-    def __init__(self, mem: np.ndarray, addr: int, nbytes: int, parent: Buffer | None = None) -> None:
-        self.mem = mem
-        self.addr = addr
-        self.nbytes = nbytes
-        self.parent = parent
+    def __init__(self, block: Block, pool: Pool) -> None:
+        self.block = block
+        self.addr = block[1]
+        self.pool = pool
 
     def view(self, of: Aval) -> np.ndarray:
         """The memory as an array of shape and dtype `of`. It shares: keep the buffer while you use it."""
-        return np.ndarray(of.shape, of.dtype, self.mem)
+        return np.ndarray(of.shape, of.dtype, self.block[0])
 
     def part(self, offset: int, nbytes: int) -> Buffer:
         """The `nbytes` at byte `offset` as a buffer of their own, which keeps this one alive."""
-        return Buffer(self.mem[offset:offset + max(nbytes, 1)], self.addr + offset, nbytes, self)
+        block = self.block[0][offset:offset + max(nbytes, 1)], self.addr + offset
+        return Part(block, self)
 
     def __del__(self) -> None:
-        global _kept, _held
-        if self.parent is None:
-            size = len(self.mem)
-            if _kept + size <= KEEP_BYTES:
-                _kept += size
-                _free[size].append((self.mem, self.addr))
-            else:
-                _held -= size
+        pool = self.pool
+        if len(pool) < pool.room:
+            pool.append(self.block)
+        else:
+            pool.give_back(self.block)
+
+
+class Part(Buffer):
+    """Some of the memory of another buffer, its parent."""
+
+    __slots__ = ("parent",)
+
+    def __init__(self, block: Block, parent: Buffer) -> None:
+        super().__init__(block, parent.pool)
+        self.parent = parent
+
+    def __del__(self) -> None:
+        """The memory is the parent's."""
+
+
+_pools: dict[int, Pool] = {}  # by the bytes requested; requests of one size class share one
+_kept = 0  # of large blocks
+_held = 0  # what the system has given, kept and in use
+
+
+def pool_of(nbytes: int) -> Pool:
+    """The pool that serves a request of `nbytes`."""
+    pool = _pools.get(nbytes)
+    if pool is None:
+        size = size_class(nbytes)
+        pool = _pools.setdefault(size, Pool(size))
+        _pools[nbytes] = pool
+    return pool
 
 
 def allocate(nbytes: int) -> Buffer:
     """An uninitialized buffer, from the pool when it has one."""
-    global _kept
-    size = _classes.get(nbytes) or _classes.setdefault(nbytes, size_class(nbytes))
-    try:
-        mem, addr = _free[size].pop()
-    except (KeyError, IndexError):
-        return _fresh(size, nbytes)
-    _kept -= size
-    return Buffer(mem, addr, nbytes)
-
-
-def _fresh(size: int, nbytes: int) -> Buffer:
-    global _held
-    _free.setdefault(size, [])
-    raw = np.empty(size + 64, np.uint8)
-    _held += size
-    start = -raw.ctypes.data % 64
-    return Buffer(raw[start:start + size], raw.ctypes.data + start, nbytes)
+    return pool_of(nbytes).take()
 
 
 def from_array(array: Any) -> Buffer:
     """A buffer with a row-major copy of `array`."""
     array = np.asarray(array)
     buffer = allocate(array.nbytes)
-    np.ndarray(array.shape, array.dtype, buffer.mem)[...] = array
+    np.ndarray(array.shape, array.dtype, buffer.block[0])[...] = array
     return buffer
 
 
 def trim() -> None:
     """Give all kept memory back to the system."""
     global _kept, _held
-    for stack in _free.values():
-        stack.clear()
-    _held -= _kept
+    for pool in set(_pools.values()):
+        _held -= len(pool) * pool.size
+        pool.clear()
     _kept = 0
 
 
@@ -105,4 +150,4 @@ def used_bytes() -> int:
     >>> used_bytes() - before
     1024
     """
-    return _held - _kept
+    return _held - sum([len(pool) * pool.size for pool in set(_pools.values())])

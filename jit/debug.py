@@ -24,7 +24,7 @@ _KNOWN: dict[tuple, list[list[Aval]]] = {}
 def why_new(outputs: Sequence[Node]) -> str:
     """Why no known program served: against the nearest one, by structure, then by its inputs. Remembers this one."""
     order = toposort(outputs)
-    structure = tuple((n.op.name, len(n.inputs)) for n in order)
+    structure = tuple([n.op for n in order])
     leaves = [n.aval for n in order if n.op is leaf_op]
     known = _KNOWN.setdefault(structure, [])
     reason = "new structure"

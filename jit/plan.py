@@ -9,7 +9,7 @@ import ctypes
 import math
 import struct
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ from tracer.ops.node import Node, const_value, leaf_op, scalar_op, toposort
 from tracer.ops.op import LEAF, VIEW
 
 from . import blas, driver, gathers, profile, timed
-from .buffers import Buffer, allocate, pool_of
+from .buffers import Buffer, allocate
 from .codegen import Generated
 from .folds import FOLDED, fold_products, homes
 from .fuse import Kernel, Library, Step, without_reshapes
@@ -301,7 +301,7 @@ class Plan:
         self.places = np.array([self.words[v] for v in self.offsets], np.int64)
         self.starts = np.array(list(self.offsets.values()), np.int64)
         self.fill = _filler(self.leaves, self.numbers, len(self.made))
-        self.pools = [pool_of(n.aval.nbytes) for n in self.made]
+        self.out_bytes = [n.aval.nbytes for n in self.made]
         where = {n: i for i, n in enumerate(self.made)}
         self.results = [(where[n], -1) if n in where else (-1, self.words[n]) for n in self.graph]
         self.direct = [a for a, _ in self.results] == list(range(len(self.made)))
@@ -364,9 +364,9 @@ class Plan:
             donated: dict[int, Buffer] | None) -> list[Buffer]:
         """Compute the outputs; `donated` gives some of them the memory to use."""
         if donated:
-            buffers = [donated.get(i) or pool.take() for i, pool in enumerate(self.pools)]
+            buffers = [donated.get(i) or allocate(n) for i, n in enumerate(self.out_bytes)]
         else:
-            buffers = [pool.take() for pool in self.pools]
+            buffers = [allocate(n) for n in self.out_bytes]
         self.fill(self.bind, leaves, scalars, buffers)
         if self.arena_bytes:
             arena = self.arena or allocate(self.arena_bytes)
@@ -395,11 +395,18 @@ class Plan:
 
 
 def _filler(leaves: Sequence[Node], numbers: Sequence[Node], outputs: int) -> Callable[..., None]:
-    """The function that writes a run's addresses and numbers into `bind`: one flat expression, as fast as Python is."""
-    codes = "q" * len(leaves) + "".join("q" if n.dtype.kind == "i" else "d" for n in numbers) + "q" * outputs
-    words = [f"leaves[{n.attrs[1]}].addr" for n in leaves] + [f"scalars[{n.attrs[1]}]" for n in numbers]
+    """The function that writes a run's addresses and numbers into `bind`."""
+    return _filling("".join("q" if n.dtype.kind == "i" else "d" for n in numbers),
+                    tuple([n.attrs[1] for n in leaves]), tuple([n.attrs[1] for n in numbers]), outputs)
+
+
+@lru_cache(maxsize=256)
+def _filling(kinds: str, leaves: tuple[int, ...], numbers: tuple[int, ...], outputs: int) -> Callable[..., None]:
+    """One flat expression, as fast as Python is."""
+    words = [f"leaves[{i}].addr" for i in leaves] + [f"scalars[{i}]" for i in numbers]
     words += [f"buffers[{i}].addr" for i in range(outputs)]
-    space: dict[str, Any] = {"pack": struct.Struct("=" + codes).pack_into}
+    codes = "=" + "q" * len(leaves) + kinds + "q" * outputs
+    space: dict[str, Any] = {"pack": struct.Struct(codes).pack_into}
     exec(f"def fill(bind, leaves, scalars, buffers):\n    pack(bind, 0, {', '.join(words)})\n", space)
     return space["fill"]
 

@@ -4,13 +4,13 @@ Nothing here changes a result beyond rounding, NaN, infinities and signed zeros 
 """
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from tracer.ops.arithmetic import cast, cast_op
 from tracer.ops.linalg import product
 from tracer.ops.movement import broadcast_to, reshape, transpose
 from tracer.ops.node import Node, const_op, const_value, make, mark_op, stop_op, toposort
-from tracer.ops.op import ELEMENTWISE
+from tracer.ops.op import ELEMENTWISE, REDUCTION
 from tracer.ops.shapes import broadcast
 
 
@@ -31,40 +31,54 @@ def _number(x: Node) -> float | int | bool | None:
 
 
 def _rewrite(n: Node) -> Node:
-    name = n.op.name
-    if n.op is stop_op or n.op is mark_op:
-        return n.inputs[0]
-    if n.op is cast_op:
-        return _cast(n)
-    if name == "multiply":
-        x, y = n.inputs
-        for one, other in ((x, y), (y, x)):
-            if _number(one) == 1:
-                return broadcast_to(other, n.shape)
-    if name == "divide" and _number(n.inputs[1]) == 1:
-        return broadcast_to(n.inputs[0], n.shape)
-    if name == "negative" and n.inputs[0].op.name == "negative":
-        return n.inputs[0].inputs[0]
-    if n.op.kind == ELEMENTWISE and n.inputs:
-        return _implicit_broadcast(n)
-    if name == "reshape":
-        x = n.inputs[0]
-        return reshape(x.inputs[0], n.shape) if x.op.name == "reshape" else n
-    if name == "transpose":
-        x = n.inputs[0]
-        if x.op.name == "transpose":
-            return transpose(x.inputs[0], tuple(x.attrs[0][p] for p in n.attrs[0]))
-        return n
-    if name == "broadcast_to":
-        x = n.inputs[0]
-        return broadcast_to(x.inputs[0], n.shape) if x.op.name == "broadcast_to" else n
-    if name.startswith("reduce_"):
+    rule = _RULES.get(n.op.name)
+    if rule is not None:
+        found = rule(n)
+        if found is not n:
+            return found
+    kind = n.op.kind
+    if kind == ELEMENTWISE:
+        for x in n.inputs:
+            if x.op.name == "broadcast_to":
+                return _implicit_broadcast(n)
+    elif kind == REDUCTION:
         x, axes = n.inputs[0], n.attrs[0]
-        if x.size and all(x.shape[a] == 1 for a in axes):
+        if x.size and all([x.shape[a] == 1 for a in axes]):
             return reshape(x, n.shape)
-    if name == "matmul":
-        return _fold_transposes(n)
     return n
+
+
+def _multiply(n: Node) -> Node:
+    x, y = n.inputs
+    for one, other in ((x, y), (y, x)):
+        if _number(one) == 1:
+            return broadcast_to(other, n.shape)
+    return n
+
+
+def _divide(n: Node) -> Node:
+    return broadcast_to(n.inputs[0], n.shape) if _number(n.inputs[1]) == 1 else n
+
+
+def _negative(n: Node) -> Node:
+    return n.inputs[0].inputs[0] if n.inputs[0].op.name == "negative" else n
+
+
+def _reshape(n: Node) -> Node:
+    x = n.inputs[0]
+    return reshape(x.inputs[0], n.shape) if x.op.name == "reshape" else n
+
+
+def _transpose(n: Node) -> Node:
+    x = n.inputs[0]
+    if x.op.name == "transpose":
+        return transpose(x.inputs[0], tuple(x.attrs[0][p] for p in n.attrs[0]))
+    return n
+
+
+def _broadcast_to(n: Node) -> Node:
+    x = n.inputs[0]
+    return broadcast_to(x.inputs[0], n.shape) if x.op.name == "broadcast_to" else n
 
 
 def _cast(n: Node) -> Node:
@@ -104,3 +118,8 @@ def _fold_transposes(n: Node) -> Node:
     return n if (a, b) == n.inputs else product(a, b, ta, tb)
 
 
+#: By the name of the op.
+_RULES: dict[str, Callable[[Node], Node]] = {
+    stop_op.name: lambda n: n.inputs[0], mark_op.name: lambda n: n.inputs[0], cast_op.name: _cast,
+    "multiply": _multiply, "divide": _divide, "negative": _negative, "reshape": _reshape, "transpose": _transpose,
+    "broadcast_to": _broadcast_to, "matmul": _fold_transposes}

@@ -19,7 +19,7 @@ from tracer.ops.node import Node, const_value, leaf_op, scalar_op, toposort
 from tracer.ops.op import LEAF, VIEW
 
 from . import blas, driver, gathers, profile, timed
-from .buffers import Buffer, allocate
+from .buffers import Buffer, allocate, pool_of
 from .codegen import Generated
 from .folds import FOLDED, fold_products, homes
 from .fuse import Kernel, Library, Step, without_reshapes
@@ -301,7 +301,7 @@ class Plan:
         self.places = np.array([self.words[v] for v in self.offsets], np.int64)
         self.starts = np.array(list(self.offsets.values()), np.int64)
         self.fill = _filler(self.leaves, self.numbers, len(self.made))
-        self.out_bytes = [n.aval.nbytes for n in self.made]
+        self.pools = [pool_of(n.aval.nbytes) for n in self.made]
         where = {n: i for i, n in enumerate(self.made)}
         self.results = [(where[n], -1) if n in where else (-1, self.words[n]) for n in self.graph]
         self.direct = [a for a, _ in self.results] == list(range(len(self.made)))
@@ -364,9 +364,9 @@ class Plan:
             donated: dict[int, Buffer] | None) -> list[Buffer]:
         """Compute the outputs; `donated` gives some of them the memory to use."""
         if donated:
-            buffers = [donated.get(i) or allocate(n) for i, n in enumerate(self.out_bytes)]
+            buffers = [donated.get(i) or pool.take() for i, pool in enumerate(self.pools)]
         else:
-            buffers = [allocate(n) for n in self.out_bytes]
+            buffers = [pool.take() for pool in self.pools]
         self.fill(self.bind, leaves, scalars, buffers)
         if self.arena_bytes:
             arena = self.arena or allocate(self.arena_bytes)

@@ -33,6 +33,8 @@ from numba.core.untyped_passes import FixupArgs, IRProcessing, ReconstructSSA, T
 
 from tracer.ops.errors import CannotCompile
 
+from .hints import give_hints
+
 #: Types of parameters by letter: a pointer to words, a word.
 _PARAMETERS = {"p": types.CPointer(types.int64), "i": types.int64}
 
@@ -95,6 +97,7 @@ class _Target(cpu.CPUContext):
     def post_lowering(self, module: Any, library: Any) -> None:
         if self.fastmath:
             rewrite_module(module, self.fastmath)
+        give_hints(module)
 
     def create_cfunc_wrapper(self, library: Any, fndesc: Any, env: Any, call_helper: Any) -> None:
         """The C function, under the Python function's plain name. There is nobody to hand an exception to: it traps."""

@@ -35,6 +35,8 @@ CHUNK_COST = 1 << 17
 SMALL_ARENA = 1 << 12
 #: More chunks than this only make more partial results.
 MAX_CHUNKS = 64
+#: Elements of a long row of partial results that are combined at a time.
+COMBINED = 2048
 
 
 class Plan:
@@ -124,8 +126,9 @@ class Plan:
             if part.shared:
                 before.append(driver.Step(find_kernel(filling(node, part.dtype)), [self.words[name]], part.count))
             count = 1 if part.shared else chunks
-            after.append(driver.Step(find_kernel(combining(node, part.dtype)),
-                                     [self.words[name], self.words[node], count, part.count], part.count))
+            after.append(driver.Step(find_kernel(combining(node, part.dtype, part.count)),
+                                     [self.words[name], self.words[node], count, part.count], part.count,
+                                     COMBINED if part.count > COMBINED else 0))
         native = [*before, driver.Step(address, args, made.extent, chunk), *after]
         reads = list(kernel.reads)
         return native, reads, [r.node for r in kernel.roots] + names

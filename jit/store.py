@@ -31,8 +31,8 @@ _LOCK = threading.RLock()
 _SETTINGS = tuple(f"NUMBA_{name}" for name in ("CPU_FEATURES", "CPU_NAME", "LOOP_VECTORIZE", "OPT", "SLP_VECTORIZE"))
 
 #: The files beside this one that turn a kernel's source into code.
-_COMPILING = ("compiler.py", "intrinsics.py", "elementary/__init__.py", *(f"elementary/{name}.py" for name in (
-    "basic", "exponential", "intrinsics", "llvm_lanes", "logarithm", "power", "trigonometric")))
+_COMPILING = ("compiler.py", "hints.py", "intrinsics.py", *(f"elementary/{name}.py" for name in (
+    "__init__", "basic", "exponential", "intrinsics", "llvm_lanes", "logarithm", "power", "trigonometric")))
 
 
 def folder() -> Path | None:

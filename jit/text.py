@@ -69,16 +69,29 @@ def filling(root: Node, part: np.dtype) -> str:
             f"        st_{short(part)}_1(p, j, {literal(root.op.identity(part), part)})\n")
 
 
-def combining(root: Node, part: np.dtype) -> str:
-    """The source of the step that combines the chunks' partial results of a reduction.
+def combining(root: Node, part: np.dtype, count: int) -> str:
+    """The source of the step that combines the chunks' partial results, of `count` elements each, of a reduction.
 
     args: words of the parts and of the result, number of chunks, length of a part.
     """
+    if count != 1:
+        return _combining_rows(root, part)
     dtype = register(root.dtype)
     wide = total_dtype(root)
-    text = accumulate(root, "c", f"{short(wide)}(ld_{short(part)}_0(p, k * n + j))", wide)
+    text = accumulate(root, "c", f"{short(wide)}(ld_{short(part)}_0(p, k))", wide)
     cast = "c != 0" if dtype.kind == "b" else f"{short(dtype)}(c)"
     return ("def kernel(bind, args, lo, hi):\n    p = bind[args[0]]\n    q = bind[args[1]]\n    m = args[2]\n"
-            "    n = args[3]\n    for j in range(lo, hi):\n"
-            f"        c = {literal(root.op.identity(wide), wide)}\n        for k in range(m):\n            c = {text}\n"
-            f"        st_{short(root.dtype)}_1(q, j, {cast})\n")
+            f"    c = {literal(root.op.identity(wide), wide)}\n    for k in range(m):\n        c = {text}\n"
+            f"    st_{short(root.dtype)}_1(q, 0, {cast})\n")
+
+
+def _combining_rows(root: Node, part: np.dtype) -> str:
+    """Of parts with many elements: each is added to the first as a whole, since only along it do loops vectorize."""
+    kind = short(part)
+    text = accumulate(root, f"ld_{kind}_1(p, j)", f"ld_{kind}_0(a, j)", part)
+    cast = "c != 0" if root.dtype.kind == "b" else f"{short(register(root.dtype))}(c)"
+    return ("def kernel(bind, args, lo, hi):\n    p = bind[args[0]]\n    q = bind[args[1]]\n"
+            f"    for k in range(1, args[2]):\n        a = p + {part.itemsize} * k * args[3]\n"
+            f"        for j in range(lo, hi):\n            st_{kind}_1(p, j, {text})\n"
+            f"    for j in range(lo, hi):\n        c = ld_{kind}_1(p, j)\n"
+            f"        st_{short(root.dtype)}_2(q, j, {cast})\n")

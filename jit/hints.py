@@ -1,0 +1,57 @@
+"""What LLVM is told of a kernel's innermost loops, beyond what its own estimates know."""
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from llvmlite import ir
+
+#: Float operations in a loop's body from which one turn fills the processor's window, so that it must find independent
+#: work within the turn: turns are interleaved (measured: up to twice as fast).
+LONG = 32
+INTERLEAVED = 4
+
+_ARITHMETIC = frozenset(("fadd", "fsub", "fmul", "fdiv", "fcmp"))
+
+
+def give_hints(module: ir.Module) -> None:
+    """Add hints to the innermost loops of `module`."""
+    for function in module.functions:
+        for latch, body in _innermost(function):
+            work = sum(1 for block in body for x in block.instructions if _computes(x))
+            if work >= LONG:
+                _hint(module, latch, "llvm.loop.interleave.count", ir.Constant(ir.IntType(32), INTERLEAVED))
+
+
+def _computes(x: Any) -> bool:
+    return x.opname in _ARITHMETIC or (x.opname == "call" and x.callee.name.startswith("llvm."))
+
+
+def _innermost(function: Any) -> Iterator[tuple[Any, set[Any]]]:
+    """(the block that jumps back, all blocks) of each loop that has no loop inside; blocks stand in Numba's order."""
+    place = {block: i for i, block in enumerate(function.blocks)}
+    before: dict[Any, list[Any]] = {}
+    back = {}
+    for block in function.blocks:
+        targets = [x for x in block.terminator.operands if isinstance(x, ir.Block)] if block.terminator else []
+        for target in targets:
+            before.setdefault(target, []).append(block)
+        if len(targets) == 1 and place[targets[0]] <= place[block]:
+            back[block] = targets[0]
+    for latch, header in back.items():
+        body, stack = {header}, [latch]
+        while stack:
+            block = stack.pop()
+            if block not in body:
+                body.add(block)
+                stack += before.get(block, ())
+        if sum(1 for block in body if block in back) == 1:
+            yield latch, body
+
+
+def _hint(module: ir.Module, latch: Any, name: str, value: ir.Constant) -> None:
+    """Name the loop (LLVM knows one by metadata that begins with itself) and say `name` of it."""
+    said = module.add_metadata([ir.MetaDataString(module, name), value])
+    loop = ir.MDValue(module, [said], name=str(len(module.metadata)))
+    loop.operands = (loop, said)
+    latch.terminator.set_metadata("llvm.loop", loop)

@@ -1,0 +1,53 @@
+"""What generated code is made of: turns of long loops interleaved, partial results combined along their rows."""
+from __future__ import annotations
+
+import re
+
+import llvmlite.binding
+import numpy
+import pytest
+
+from tracer import np
+from tracer.jit import driver
+from tracer.jit.compiler import compile_function
+from tracer.jit.intrinsics import namespace_for
+
+LOOP = """
+def kernel(bind, args, lo, hi):
+    p = bind[0]
+    for j in range(lo, hi):
+        x = ld_f32_0(p, j)
+        st_f32_1(p, j, {})
+"""
+
+
+def vectors_a_turn(expression: str) -> int:
+    """Vectors of x that one turn of the compiled loop loads."""
+    source = LOOP.format(expression)
+    space = namespace_for(source)
+    exec(source, space)
+    code = compile_function(space["kernel"], "kernel", "ppii").library.get_llvm_str()
+    bodies = re.findall(r"\nvector\.body.*?br i1", code, re.DOTALL)
+    return max(len(re.findall(r" load <\d+ x float>", body)) for body in bodies)
+
+
+@pytest.mark.tierless
+@pytest.mark.skipif("x86" not in llvmlite.binding.get_process_triple(), reason="knows x86's vectors")
+def test_turns_of_a_long_loop_are_interleaved():
+    assert vectors_a_turn("erf(exp(x))") == 4
+
+
+@pytest.mark.parametrize("shape", [(300, 2500), (40, 30, 100), (70_000, 3), (5, 0)])
+@pytest.mark.parametrize("name", ["sum", "max", "prod"])
+def test_columns_are_combined_alike_on_any_number_of_threads(shape, name):
+    spread = 0.5 / numpy.sqrt(shape[0])  # so that products stay moderate
+    values = numpy.random.default_rng(1).uniform(1 - spread, 1 + spread, shape).astype("float32")
+    threads, found = driver.get_threads(), []
+    try:
+        for n in (1, 2):
+            driver.set_threads(n)
+            found.append(getattr(np.array(values) * 1.0, name)(axis=0).asnumpy())
+    finally:
+        driver.set_threads(threads)
+    numpy.testing.assert_array_equal(found[0], found[1])
+    numpy.testing.assert_allclose(found[0], getattr(values.astype("float64"), name)(axis=0), rtol=1e-4)

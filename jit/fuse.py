@@ -227,7 +227,7 @@ class _Grouping:
             self._made_at[n] = len(self.steps)
             self.steps.append(Library(n))
             return
-        near = _nearest(n, self.stored)
+        near = nearest(n, self.stored)
         start = max((self._made_at.get(m, 0) for m in near), default=0)
         for i in self._candidates(n, near, start):
             kernel = self.steps[i]
@@ -264,7 +264,7 @@ class _Grouping:
         return sorted(found, reverse=True)[:CANDIDATES]
 
 
-def _nearest(n: Node, stored: set[Node]) -> list[Node]:
+def nearest(n: Node, stored: set[Node]) -> list[Node]:
     """The values in memory, leaves and stored ones, that `n` is computed from directly."""
     found, seen, stack = [], {n}, list(n.inputs)
     while stack:

@@ -25,6 +25,7 @@ from .folds import FOLDED, fold_products, homes
 from .fuse import Kernel, Library, Step, without_reshapes
 from .interpreter import ExecutionError
 from .kernels import find_kernel
+from .schedule import schedule
 from .simplify import simplify
 from .templates import Made, steps_of
 from .text import combining, filling, short
@@ -52,6 +53,8 @@ class Plan:
         self.by_step: dict[int, Generated] = {}
         self.homes = homes(self.graph, set(self.graph))
         steps, made = steps_of(self.graph)
+        order = schedule(steps)
+        steps, made = [steps[i] for i in order], [made[i] for i in order]
         self.steps = steps
         self._place_inputs()
         self._place_outputs()

@@ -23,6 +23,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -41,6 +42,12 @@ _BARE_NUMBER = re.compile(r"(?<![\w{(.])\d")
 
 #: Elements in a block of a flat loop: what is summed in one precision before it enters a wider total.
 BLOCK = 4096
+
+
+@cache
+def _reading(template: str) -> tuple[list[str], bool]:
+    """The functions that an expression calls, and whether it has a bare number."""
+    return re.findall(r"\b([A-Za-z_]\w*)\(", template), _BARE_NUMBER.search(template) is not None
 
 
 @dataclass
@@ -316,16 +323,17 @@ class Emitter:
         if template is None:
             raise CannotCompile(f"{node.op.name} has no scalar expression", node)
         whole = any(x.dtype.kind != "f" for x in node.inputs)
-        for called in re.findall(r"\b([A-Za-z_]\w*)\(", template):
-            if not known(called, whole):
-                raise CannotCompile(f"{node.op.name} calls {called}" + " on integers" * whole, node)
+        called, bare_number = _reading(template)
+        for name in called:
+            if not known(name, whole):
+                raise CannotCompile(f"{node.op.name} calls {name}" + " on integers" * whole, node)
         dtype = register(node.dtype)
         if dtype.kind == "b" and node.op.name == "cast":
             return f"{inputs[0]} != 0" if node.inputs[0].dtype.kind != "b" else inputs[0]
         text = template.replace("{T}", short(dtype))
         for i, name in enumerate(inputs):
             text = text.replace(f"{{{i}}}", name)
-        if dtype.kind == "f" and node.op.same and not _BARE_NUMBER.search(template):
+        if dtype.kind == "f" and node.op.same and not bare_number:
             return text  # already of this type, and a cast costs compile time
         if dtype.kind != "b":
             return f"{short(dtype)}({text})"

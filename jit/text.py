@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from tracer.ops.node import Node, const_value
 TEXTUAL = frozenset((0, 1, 2, -1, -2, 0.5, -0.5))
 
 
+@lru_cache(maxsize=64)
 def short(dtype: np.dtype) -> str:
     """The dtype's short name in generated code."""
     name = SHORT.get(dtype.name)

@@ -5,6 +5,7 @@ up to a stated bound, for the next buffer of its size class.
 """
 from __future__ import annotations
 
+import struct
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,9 @@ LARGE = 1 << 16
 SMALL_BYTES = 1 << 20
 
 Block = tuple[np.ndarray, int]  # memory and its address
+
+#: How one element is read, by its dtype.
+ONE = {np.dtype(kind): struct.Struct("=" + kind).unpack_from for kind in "?efdbBhHiIqQ"}
 
 
 def size_class(nbytes: int) -> int:
@@ -79,6 +83,10 @@ class Buffer:
     def view(self, of: Aval) -> np.ndarray:
         """The memory as an array of shape and dtype `of`. It shares: keep the buffer while you use it."""
         return np.ndarray(of.shape, of.dtype, self.block[0])
+
+    def item(self, of: Aval) -> Any:
+        """The only element of a value `of` this memory, as a Python number."""
+        return ONE[of.dtype](self.block[0])[0]
 
     def part(self, offset: int, nbytes: int) -> Buffer:
         """The `nbytes` at byte `offset` as a buffer of their own, which keeps this one alive."""

@@ -101,18 +101,20 @@ class NDArray(Handle):
 
     def item(self, *args: Any) -> Any:
         """One element as a Python number."""
-        return self._read("item").item(*args)
+        value = self._value
+        return self._read("item").item(*args) if args or value.aval.size != 1 else sync(value, "item").item(value.aval)
 
     def tolist(self) -> Any:
         """The elements as nested lists of Python numbers."""
         return self._read("item").tolist()
 
     def __bool__(self) -> bool:
-        if self.size == 0:
-            return False
-        if self.size != 1:
+        value = self._value
+        if value.aval.size != 1:
+            if value.aval.size == 0:
+                return False
             raise ValueError("The truth value of an ndarray with multiple elements is ambiguous.")
-        return bool(self._read("bool").item())
+        return bool(sync(value, "bool").item(value.aval))
 
     def __float__(self) -> float:
         return float(self._number("float"))
@@ -131,7 +133,7 @@ class NDArray(Handle):
     def _number(self, cause: str) -> Any:
         if self.size != 1:
             raise TypeError("only size-1 arrays can be converted to Python scalars")
-        return self._read(cause).item()
+        return sync(self._value, cause).item(self._value.aval)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         array = self._read("numpy")

@@ -52,18 +52,20 @@ class _Scope:
         self._before: list[tuple[bool, bool]] = []
 
     def __enter__(self) -> None:
-        state = STATE
-        self._before.append((state.recording, state.training))
+        trace = STATE.trace
+        self._before.append((trace.recording, trace.training))
         if self._recording is not None:
-            if self._recording and not state.recording and state.trace.updated:
+            if self._recording and not trace.recording and trace.updated:
                 flush("record")
-            state.recording = self._recording
+                trace = STATE.trace
+            trace.recording = self._recording
         if self._training is not None:
-            state.training = self._training
+            trace.training = self._training
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None,
                  traceback: TracebackType | None) -> None:
-        STATE.recording, STATE.training = self._before.pop()
+        trace = STATE.trace
+        trace.recording, trace.training = self._before.pop()
 
 
 def record(train_mode: bool = True) -> _Scope:

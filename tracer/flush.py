@@ -9,7 +9,7 @@ from tracer.jit import profile
 from tracer.jit.buffers import Buffer
 from tracer.jit.debug import why_new
 from tracer.jit.program import ExecutionError, Program, find_program
-from tracer.jit.stats import LOG
+from tracer.jit.stats import COUNTERS, LOG
 from tracer.ops.errors import MXNetError
 from tracer.ops.node import Node, table_size, toposort
 
@@ -61,9 +61,9 @@ def flush(cause: str) -> None:
     trace = STATE.trace
     if not trace.pending:
         if trace.bytes > BYTES_BOUND:
-            STATE.trace = Trace(trace.recording)
+            STATE.trace = Trace(trace.recording, trace.training)
         return
-    STATE.trace = Trace(trace.recording)
+    STATE.trace = Trace(trace.recording, trace.training)
     with RUN_LOCK:
         alive = [v for v in trace.pending if getrefcount(v) > _UNOWNED and v.buffer is None]
         if alive:
@@ -78,20 +78,28 @@ def flush(cause: str) -> None:
 
 def _run(trace: Trace, alive: list[Value], cause: str, ends: bool = True) -> None:
     """Compute the values `alive`; ends: the trace is over, so that nothing will refer to their nodes."""
-    nodes = tuple([v.node for v in alive])
-    kept = None
+    outputs: tuple[Node, ...] = tuple([v.node for v in alive])  # type: ignore[misc]
+    kept = program = None
     if trace.targets:
         # A target is on the tape already. Another value with its node (a reshape to its own shape) is not.
         target = trace.targets.get
-        kept = keeps(nodes, tuple([bool(v.recorded) and target(v.node) is not v for v in alive]), trace)  # type: ignore[arg-type]
-    outputs = nodes + kept.saved if kept else nodes
-    program = find_program(outputs)  # type: ignore[arg-type]
+        flags = tuple([target(v.node) is not v if v.recorded else False for v in alive])  # type: ignore[arg-type]
+        kept = keeps(outputs, flags, trace)
+    if kept is None:
+        program = find_program(outputs)
+    else:
+        outputs += kept.saved
+        program = kept.forward
+        if program is None:
+            program = kept.forward = find_program(outputs)
+        else:
+            COUNTERS.program_hits += 1
     place = source.where()
     syncs = LOG.syncs
     syncs[cause, place] = syncs.get((cause, place), 0) + 1
     if not program.known:
         program.known = True
-        LOG.misses.append((place, why_new(outputs)))  # type: ignore[arg-type]
+        LOG.misses.append((place, why_new(outputs)))
     try:
         donated = None if kept or not ends else _donated(program, trace)
         run = profile.watched(program.run, cause, place) if profile.on else program.run
@@ -101,20 +109,24 @@ def _run(trace: Trace, alive: list[Value], cause: str, ends: bool = True) -> Non
     except ExecutionError as failure:
         _fail(failure, trace, alive, cause, ends)
         return
-    segment = None
-    if kept:
-        segment = Segment(trace, kept, buffers)
+    if kept is not None:
+        _enter(Segment(trace, kept, buffers), alive)
     for v, buffer in zip(alive, buffers):
         v.buffer = buffer
-        if segment is not None and v.entry is None and v.recorded and v.node in kept.slots:  # type: ignore[union-attr]
-            v.entry, v.slot = segment, kept.slots[v.node]  # type: ignore[union-attr, index]
-            segment.lineages.append(v.recorded)
-            if v.retained is not None:
-                segment.retained[v.slot] = v
-        elif v.entry is None:
+        if v.recorded and v.entry is None:
             v.recorded = None
         if ends:
             v.node = v.trace = None
+
+
+def _enter(segment: Segment, alive: list[Value]) -> None:
+    """Make the heads of a segment say that they came from it."""
+    for v, slot in zip(alive, segment.kept.slots, strict=True):
+        if slot is not None:
+            v.entry, v.slot = segment, slot
+            segment.lineages.append(v.recorded)
+            if v.retained is not None:
+                segment.retained[slot] = v
 
 
 def _fail(failure: ExecutionError, trace: Trace, alive: list[Value], cause: str, ends: bool) -> None:

@@ -37,18 +37,20 @@ _order = itertools.count()
 
 # ---- what a trace keeps --------------------------------------------------------------------------
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Kept:
-    """Of an ended trace: the outputs that gradients may enter by (heads; slots: their numbers), the targets, the
-    values computed for the backward only (saved), and all values that it need not recompute (known; places:
-    where these stand among the outputs). programs: of the backward, by which heads have cotangents."""
+    """Of an ended trace: the outputs that gradients may enter by (heads; slots: the number of each live output among
+    them, None for one that is no head), the targets, the values computed for the backward only (saved), and all
+    values that it need not recompute (known; places: where these stand among the outputs). forward: the program
+    that the trace ran as; programs: of the backward, by which heads have cotangents."""
 
     heads: tuple[Node, ...]
     targets: tuple[Node, ...]
     saved: tuple[Node, ...]
     known: tuple[Node, ...]
-    slots: dict[Node, int]
+    slots: tuple[int | None, ...]
     places: tuple[int, ...]
+    forward: Program | None = None
     programs: dict[tuple, Program] = field(default_factory=dict)
 
 
@@ -82,8 +84,9 @@ def _decide(outputs: tuple[Node, ...], recorded: tuple[bool, ...], targets: froz
     useful = {n for n in order if n not in targets}
     held = outputs + saved
     known = tuple(n for n in dict.fromkeys(held) if n in useful)
-    return Kept(heads, tuple(n for n in order if n in targets), saved, known,
-                {n: i for i, n in enumerate(heads)}, tuple(held.index(n) for n in known))
+    slots = tuple(heads.index(n) if r and n in heads else None for n, r in zip(outputs, recorded, strict=True))
+    return Kept(heads, tuple(n for n in order if n in targets), saved, known, slots,
+                tuple(held.index(n) for n in known))
 
 
 class Segment:
@@ -304,6 +307,10 @@ class Walk:
             given = self.waiting.pop(entry)
             self.visited.append(entry)
             pairs = entry.pull(given)
+            if type(entry) is Segment:
+                for value, cotangent in pairs:  # all of them computed
+                    self._arrive(value, cotangent)
+                continue
             grads = [g for _, g in pairs]
             if self.create_graph and isinstance(entry, Call):
                 grads = opaque(grads)

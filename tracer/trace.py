@@ -49,14 +49,15 @@ class Trace:
     leaves: the computed values used, in order of first use; their index is their identity in the graph.
     targets: the nodes by which derivatives are taken: variables, and values from earlier on the tape.
     retained: recorded results whose gradients are wanted on the way.
-    recording: whether the thread is inside `record()`.
+    recording, training: the autograd scopes that the thread is in, here because each operation asks for the trace.
     """
 
     __slots__ = ("retained", "leaves", "nodes", "scalars", "pending", "targets", "updated", "bytes", "marks",
-                 "recording")
+                 "recording", "training")
 
-    def __init__(self, recording: bool = False) -> None:
+    def __init__(self, recording: bool = False, training: bool = False) -> None:
         self.recording = recording
+        self.training = training
         self.leaves: list[Value] = []
         self.nodes: dict[Value, Node] = {}
         self.scalars: list[float | int] = []
@@ -94,7 +95,7 @@ class Trace:
 
     def snapshot(self) -> Trace:
         """What has been recorded so far, for a thread that reads a value while the owner goes on."""
-        copy = Trace(self.recording)
+        copy = Trace(self.recording, self.training)
         copy.leaves, copy.scalars, copy.pending = self.leaves.copy(), self.scalars.copy(), self.pending.copy()
         copy.targets, copy.retained = self.targets.copy(), self.retained.copy()
         return copy
@@ -106,20 +107,28 @@ INTS: list[Node] = []
 
 
 class State(threading.local):
-    """What each thread has of its own: its trace, and the autograd scopes it is in."""
+    """What each thread has of its own: its trace, and with it the autograd scopes it is in."""
 
     def __init__(self) -> None:
         self.trace = Trace()
-        self.training = False
 
     @property
     def recording(self) -> bool:
-        """Whether operations are recorded for derivatives. The trace has it: one look less for each operation."""
+        """Whether operations are recorded for derivatives."""
         return self.trace.recording
 
     @recording.setter
     def recording(self, state: bool) -> None:
         self.trace.recording = state
+
+    @property
+    def training(self) -> bool:
+        """Whether functions do what they do in training."""
+        return self.trace.training
+
+    @training.setter
+    def training(self, state: bool) -> None:
+        self.trace.training = state
 
 
 STATE = State()

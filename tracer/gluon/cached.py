@@ -55,7 +55,7 @@ class Capture(Trace):
         for v in self.pending:
             if v.trace is self:
                 v.trace = outside
-        for name in ("marks", "updated", "recording"):
+        for name in ("marks", "updated", "recording", "training"):
             setattr(outside, name, getattr(self, name))
         STATE.trace = outside
 

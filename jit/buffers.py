@@ -86,7 +86,7 @@ class Buffer:
 
     def item(self, of: Aval) -> Any:
         """The only element of a value `of` this memory, as a Python number."""
-        return ONE[of.dtype](self.block[0])[0]
+        return ONE[of.dtype](self.block[0].data)[0]
 
     def part(self, offset: int, nbytes: int) -> Buffer:
         """The `nbytes` at byte `offset` as a buffer of their own, which keeps this one alive."""

@@ -15,7 +15,7 @@ from .context import Context, cpu
 from .flush import sync
 from .indexing import getitem
 from .printing import format_nd
-from .record import Handle, constant, pending, wrap, zeros_value
+from .record import Handle, constant, wrap, zeros_value
 from .tape import node_of
 from .trace import STATE, Value, effects
 from .views import Slice, Whole
@@ -173,15 +173,17 @@ class NDArray(Handle):
     def _bind(self, value: Value) -> None:
         next(effects)
         old = self._value
+        if value.aval is not old.aval:
+            raise MXNetError(f"cannot write {value.aval!r} into an array {old.aval!r}")
         if self._variable is not None:
+            trace = STATE.trace
             if value.trace is None:
                 value = Value(value.aval, None, None, None, None, value.buffer)
             else:
-                value = pending(node_of(value))
+                value = Value(value.aval, node_of(value), trace, None, value.line)
+                trace.pending.append(value)
             value.variable = self._variable
-            STATE.trace.updated = True
-        if value.aval is not old.aval:
-            raise MXNetError(f"cannot write {value.aval!r} into an array {old.aval!r}")
+            trace.updated = True
         self._value = value
         views = self._views
         if views is not None:

@@ -15,7 +15,7 @@ from tracer.ops.arithmetic import cast
 from tracer.ops.errors import BroadcastError, MXNetError
 from tracer.ops.public import FUNCTIONS, Function
 
-from .record import Handle, invoke, pending
+from .record import Handle, invoke, pending, wrap
 from .tape import node_of
 from .trace import STATE
 from .unrolled import NAMES, call_text, can_unroll
@@ -31,10 +31,10 @@ def assign(out: Any, result: Any) -> Any:
         return out
     if not isinstance(out, Handle):
         raise TypeError(f"out must be an array, got {type(out).__name__}")
-    if tuple(out.shape) != tuple(result.shape):  # type: ignore[attr-defined]
+    value = result._value
+    if value.aval.shape != out._value.aval.shape:
         raise BroadcastError(f"out has shape {out.shape}, the result {result.shape}")  # type: ignore[attr-defined]
     out._check_writable()  # type: ignore[attr-defined]
-    value = result._value
     if value.aval is not out._value.aval:
         value = pending(cast(node_of(value), out._value.aval.dtype), value.recorded and STATE.recording)
     out._rebind(value)  # type: ignore[attr-defined]
@@ -169,7 +169,11 @@ def in_place(cls: type, name: str) -> None:
 
     def operator(self: Any, other: Any) -> Any:
         self._check_writable()
-        return assign(self, operate(self, other))
+        value = operate(self, other)._value
+        if value.aval is not self._value.aval:
+            return assign(self, wrap(cls, value))
+        self._rebind(value)
+        return self
 
     operator.__name__ = f"__i{name}__"
     operator.__qualname__ = f"{cls.__name__}.__i{name}__"

@@ -238,16 +238,17 @@ NOT_IN_GRAPH = (
 
 def lineages_of(heads: list[Value]) -> list[list[Any]]:
     """All lineages behind `heads`. MXNetError when a backward has consumed one of them."""
-    found: dict[int, list[Any]] = {}
+    found: list[list[Any]] = []
+    seen = {id(VARIABLE)}
     stack: list[Any] = [v.recorded or VARIABLE for v in heads]
-    while stack:
-        lineage = stack.pop()
-        if lineage is not VARIABLE and id(lineage) not in found:
+    for lineage in stack:
+        if id(lineage) not in seen:
             if not lineage:
                 raise MXNetError(NOT_IN_GRAPH)
-            found[id(lineage)] = lineage
+            seen.add(id(lineage))
+            found.append(lineage)
             stack += lineage
-    return list(found.values())
+    return found
 
 
 def consume(lineages: list[list[Any]], visited: list[Entry]) -> None:

@@ -24,6 +24,8 @@ INPLACE = ("Inplace operations (+=, -=, x[:]=, etc) are not supported when recor
            "NDArrays that are already in a computational graph will cause undefined behavior when evaluating "
            "gradients. Use an out-of-place operation, or write outside record()")
 
+_ALL = slice(None)
+
 #: Views of one array up to which it is looked for whether they are all that sees its memory.
 FAMILY_BOUND = 16
 
@@ -34,6 +36,11 @@ def setitem(self: Any, key: Any, value: Any) -> None:
     MXNetError under `record()` when a derivative needs the old elements; ValueError when shapes don't fit.
     """
     self._check_writable()
+    if type(key) is slice and self._base is None and isinstance(value, Handle) and key == _ALL:
+        new = value._value
+        if new.aval is self._value.aval and not new.recorded and new.variable is None:
+            self._rebind(new)  # a constant: both may name the one value
+            return
     parsed = _parsed(self, key)
     if type(value) is type(self) and value._base is not None and value._base[0] is self \
             and type(parsed) is Basic and type(value._base[1]) is Slice and value._base[1].spec == parsed[0]:

@@ -159,7 +159,7 @@ def segments(weights: Iterable[int], marks: Sequence[int], most: int, many: int)
     """The lengths of the pieces of a sequence: each weighs at most `most` (or is one item), and has at most `many`.
 
     >>> segments([1] * 9, [5, 1, 5] * 3, 4, 9)
-    [2, 3, 3, 1]
+    [2, 3, 4]
     """
     weights = list(weights)
     out = []

@@ -25,6 +25,7 @@ from .folds import FOLDED, fold_products, homes
 from .fuse import Kernel, Library, Step, without_reshapes
 from .interpreter import ExecutionError
 from .kernels import find_kernel
+from .launch import Launch, launcher
 from .schedule import schedule
 from .simplify import simplify
 from .templates import Made, steps_of
@@ -329,6 +330,22 @@ class Plan:
                 rows = []
                 self.runs.append(partial(native, self))
         self._table(rows)
+        self.launch = self._launcher()
+
+    def _launcher(self) -> Launch | None:
+        """The short way to run, for a program that is one native call and needs little memory of its own."""
+        if not self.direct or len(self.runs) != 1 or not self.tables or self.arena_bytes > SMALL_ARENA:
+            return None
+        if self.arena_bytes:
+            self.arena = allocate(self.arena_bytes)
+            self._move_arena(self.arena)
+        kinds = "".join(["q" if n.dtype.kind == "i" else "d" for n in self.numbers])
+        return launcher([n.attrs[1] for n in self.leaves], [n.attrs[1] for n in self.numbers], kinds, self.pools,
+                        self.bind, self.runs[0])
+
+    def _move_arena(self, arena: Buffer) -> None:
+        self.bind[self.places] = self.starts + arena.addr
+        self.arena_at = arena.addr
 
     def _donations(self) -> list[tuple[int, int]]:
         """(output, leaf) pairs that may share memory when nobody else needs the leaf: true in-place updates."""
@@ -369,6 +386,8 @@ class Plan:
     def run(self, leaves: Sequence[Buffer], scalars: Sequence[float | int],
             donated: dict[int, Buffer] | None) -> list[Buffer]:
         """Compute the outputs; `donated` gives some of them the memory to use."""
+        if self.launch is not None and not donated and not profile.on:
+            return self.launch(leaves, scalars)
         if donated:
             buffers = [donated.get(i) or pool.take() for i, pool in enumerate(self.pools)]
         else:
@@ -377,8 +396,7 @@ class Plan:
         if self.arena_bytes:
             arena = self.arena or allocate(self.arena_bytes)
             if arena.addr != self.arena_at:
-                self.bind[self.places] = self.starts + arena.addr
-                self.arena_at = arena.addr
+                self._move_arena(arena)
                 if self.arena_bytes <= SMALL_ARENA:
                     self.arena = arena
         for run in timed.runs_of(self) if profile.on else self.runs:

@@ -10,6 +10,8 @@ length
   [i*chunk, min((i+1)*chunk, extent)), possibly on several threads at once. The cut never depends on the
   number of threads, so a step may keep partial results in slot ``lo // chunk`` for the step after it to
   combine. An extent of 0 is still one call, with (0, 0).
+- ``Group(steps)``: steps that do not need one another, as one: their chunks are all run in one go. It stands in a
+  table as a step does.
 - ``Table(steps)``: lays the steps out in memory, once a program. ``table.run(bind_address)`` runs them:
   `bind_address` is ``bind.ctypes.data`` of an int64 array; keep that array, and what its addresses point to,
   alive meanwhile.
@@ -23,7 +25,7 @@ Every run leaves the interpreter lock. Several Python threads may run tables at 
 import ctypes
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
@@ -42,6 +44,16 @@ class Step(NamedTuple):
     args: Sequence[int]
     extent: int
     chunk: int = 0
+
+
+class Group(NamedTuple):
+    """Steps in no order: none reads or writes what another one writes."""
+
+    steps: Sequence[Step]
+
+
+#: Pieces into which a group's chunks are divided at most: what is taken at once when there are very many.
+_PIECES = 128
 
 
 @lru_cache(maxsize=1)
@@ -99,20 +111,25 @@ class Table:
 
     run: Callable[[int], None]
 
-    def __init__(self, steps: Sequence[Step]) -> None:
-        self._args = np.array([a for s in steps for a in s.args], np.int64)
-        rows, at = [len(steps)], self._args.ctypes.data
-        for step in steps:
+    def __init__(self, steps: Sequence[Step | Group]) -> None:
+        single = [s for item in steps for s in (item.steps if isinstance(item, Group) else (item,))]
+        for step in single:
             if step.extent < 0 or step.chunk < 0 or step.extent > step.chunk * pool.MAX_CHUNKS > 0:
                 raise ValueError(f"extent and chunk must not be negative, nor the chunks too many: {step}")
+        self._args = np.array([a for s in single for a in s.args], np.int64)
+        at = self._args.ctypes.data
+        starts = at + 8 * np.cumsum([0, *[len(s.args) for s in single]])
+        places = iter(starts.tolist())
+        laid = [_parts(item, places) if isinstance(item, Group) else (item, next(places)) for item in steps]
+        rows = [len(laid)]
+        for step, at in laid:
             rows += [step.fn, at, step.extent, step.chunk]
-            at += 8 * len(step.args)
         self._rows = np.array(rows, np.int64)
         self._address = self._rows.ctypes.data
         serial: Any = partial(_entry(), self._address, 0)
-        serial.owner = self._rows, self._args  # `run` may outlive the table
+        serial.owner = self._rows, self._args, laid  # `run` may outlive the table
         self._serial = serial
-        self.run = self._run if any(0 < s.chunk < s.extent for s in steps) else self._serial
+        self.run = self._run if any(0 < s.chunk < s.extent for s, _ in laid) else self._serial
 
     def _run(self, bind: int) -> None:
         global _pool
@@ -127,6 +144,18 @@ class Table:
             _entry()(self._address, _pool.address, bind)
         finally:
             lock.release()
+
+
+def _parts(group: Group, places: Iterator[int]) -> tuple[Step, int]:
+    """A group as a step whose range counts the chunks of all, and the address of its arguments: a list of calls."""
+    calls: list[int] = []
+    for step in group.steps:
+        at, size = next(places), step.chunk or step.extent or 1
+        for lo in range(0, max(step.extent, 1), size):
+            calls += [step.fn, at, lo, min(lo + size, step.extent)]
+    count = len(calls) // _ROW
+    made = np.array(calls, np.int64)
+    return Step(find_native("run_calls"), made, count, -(-count // _PIECES)), made.ctypes.data  # type: ignore[arg-type]
 
 
 set_threads()

@@ -94,6 +94,13 @@ def run_table(table: int, state: int, bind: int) -> None:
         store_atomic(state, _ACTIVE, 0)  # from here on the workers may go to sleep, until `Pool.wake`
 
 
+def run_calls(bind: int, calls: int, lo: int, hi: int) -> None:
+    """The step of a group: the calls lo...hi of a list, each of a function with its arguments and range."""
+    for i in range(lo, hi):
+        call = calls + 8 * _ROW * i
+        call_step(load_word(call, 0), bind, load_word(call, 1), load_word(call, 2), load_word(call, 3))
+
+
 def serve(state: int, me: int) -> None:
     """A worker: take part in what there is, until there has been nothing to do for a while."""
     spins = 0

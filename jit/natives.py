@@ -15,6 +15,7 @@ from .store import find, host, texts
 _FUNCTIONS = {
     "run_table": ("loops", "iii"),
     "take_chunks": ("loops", "ii"),
+    "run_calls": ("loops", "iiii"),
     "serve": ("loops", "ii"),
     "multiply": ("products", "ppii"),
 }

@@ -26,6 +26,7 @@ from .fuse import Kernel, Library, Step, without_reshapes
 from .interpreter import ExecutionError
 from .kernels import find_kernel
 from .launch import Launch, launcher
+from .phases import Work, phases
 from .schedule import schedule
 from .simplify import simplify
 from .templates import Made, steps_of
@@ -33,6 +34,10 @@ from .text import combining, filling, short
 
 #: Estimated cost (flops and memory accesses) of a chunk: below it a thread's wake-up is not repaid.
 CHUNK_COST = 1 << 17
+#: Cost from which independent steps become one phase. A step alone is cut from half of it on: many parts cost more.
+PHASE_COST = 4 * CHUNK_COST
+#: Multiplications of a matrix product in the time of one operation of a kernel.
+PRODUCTS_PER_COST = 4
 #: Bytes up to which a plan keeps its arena between runs.
 SMALL_ARENA = 1 << 12
 #: More chunks than this only make more partial results.
@@ -60,6 +65,8 @@ class Plan:
         self._place_inputs()
         self._place_outputs()
         self.rows = self._lower(steps, made)
+        self.checked = set(self.checks.values())
+        self.phases = phases([self._work(i) for i in range(len(steps))], PHASE_COST)
         self._place_arena()
         self._finish()
 
@@ -265,23 +272,39 @@ class Plan:
                 stack.extend(x.inputs)
         return found
 
+    def _work(self, i: int) -> Work:
+        """What the phases know of a step: what is not one native step, or may note a failure, is alone."""
+        native, reads, writes = self.rows[i]
+        cost = 0.0
+        if isinstance(native, list) and len(native) == 1 and self.checked.isdisjoint(writes):
+            if i in self.by_step:
+                cost = self.by_step[i].cost
+            elif writes[0].op.step == "gemm":
+                x, (ta, *_) = writes[0].inputs[0], writes[0].attrs
+                cost = writes[0].size * x.shape[-2 if ta else -1] / PRODUCTS_PER_COST
+            else:
+                cost = writes[0].size
+        return Work(max(cost, 1.0) if cost else 0.0, reads, writes, self._in_place(i))
+
     # ---- memory ----------------------------------------------------------------------------------
 
     def _place_arena(self) -> None:
         """Give each value between steps a place in the arena; places of dead values are used again."""
+        homes: dict[Any, Any] = self.homes
         last: dict[Any, int] = {}
-        homes = self.homes
-        for i, (_, reads, writes) in enumerate(self.rows):
-            for v in [*reads, *writes]:
-                last[homes.get(v, v)] = i
-        dying: list[list[Any]] = [[] for _ in self.rows]
+        made: list[list[Any]] = [[] for _ in self.phases]
+        for i, phase in enumerate(self.phases):
+            for _, reads, writes in (self.rows[at] for at in phase):
+                made[i] += [homes.get(v, v) for v in writes]
+                last.update((homes.get(v, v), i) for v in [*reads, *writes])
+        dying: list[list[Any]] = [[] for _ in made]
         for v, end in last.items():
             dying[end].append(v)
         free: list[tuple[int, int]] = []
         self.offsets: dict[Any, int] = {}
         self.arena_bytes = 0
-        for i, (_, _, writes) in enumerate(self.rows):
-            for v in (homes.get(v, v) for v in writes):
+        for i, writes in enumerate(made):
+            for v in writes:
                 if v in self.sizes and v not in self.offsets:
                     self.offsets[v] = self._take(free, -(-max(self.sizes[v], 1) // 64) * 64)
             ended = [(self.offsets[v], -(-max(self.sizes[v], 1) // 64) * 64) for v in dying[i] if v in self.offsets]
@@ -316,12 +339,14 @@ class Plan:
         self.runs: list[Callable[[], None]] = []
         self.timed_runs: list[Callable[[], None]] | None = None  # the same, each step by itself
         self.tables: list[driver.Table] = []
-        rows: list[driver.Step] = []
-        checked = set(self.checks.values())
-        for native, _, writes in self.rows:
-            if isinstance(native, list):
+        rows: list[driver.Step | driver.Group] = []
+        for phase in self.phases:
+            native, _, writes = self.rows[phase[0]]
+            if len(phase) > 1:
+                rows.append(driver.Group([step for i in phase for step in self.rows[i][0]]))  # type: ignore[union-attr]
+            elif isinstance(native, list):
                 rows += native
-                for node in checked.intersection(writes):
+                for node in self.checked.intersection(writes):
                     self._table(rows)
                     rows = []
                     self.runs.append(partial(self.raise_noted, node))
@@ -351,9 +376,8 @@ class Plan:
         """(output, leaf) pairs that may share memory when nobody else needs the leaf: true in-place updates."""
         last = {n: i for i, (_, reads, _) in enumerate(self.rows) for n in reads}
         # A step in Python may raise. Nothing before it writes over a leaf: what doesn't need it is run again.
-        checked = set(self.checks.values())
         risky = max((i for i, (native, _, writes) in enumerate(self.rows)
-                     if not isinstance(native, list) or not checked.isdisjoint(writes)), default=-1)
+                     if not isinstance(native, list) or not self.checked.isdisjoint(writes)), default=-1)
         place, kept = {n: i for i, n in enumerate(self.made)}, set(self.graph)
         pairs: dict[int, int] = {}  # by the leaf
         given: set[int] = set()
@@ -375,7 +399,7 @@ class Plan:
             return [(node, reads[2])]
         return ()
 
-    def _table(self, rows: list[driver.Step]) -> None:
+    def _table(self, rows: list[driver.Step | driver.Group]) -> None:
         if rows:
             table = driver.Table(rows)
             self.tables.append(table)  # the native loop reads its memory

@@ -72,6 +72,20 @@ def _meet(bind, args, lo, hi):
         native.spin_hint()
 
 
+@numba.cfunc(_SIGNATURE)
+def _log_at(bind, args, lo, hi):
+    """The same in the log at bind[args[0]], at lo // args[1]."""
+    log = numba.carray(_words(bind[args[0]]), (1000, 2))
+    log[lo // args[1], 0] = lo
+    log[lo // args[1], 1] = hi
+
+
+@numba.cfunc(_SIGNATURE)
+def _put(bind, args, lo, hi):
+    """Write the number args[1] to place args[0] of the words at bind[0]."""
+    numba.carray(_words(bind[0]), (1000,))[args[0]] = args[1]
+
+
 class _Sum:
     """A program of two steps: the sum of `x` by partial sums, and their combination."""
 
@@ -287,3 +301,29 @@ def test_dispatch_is_cheap():
     bind = np.array([log.ctypes.data], np.int64)
     run, address = Table([Step(_log_call.address, [0, 1], 1)]).run, bind.ctypes.data
     assert min(timeit.repeat(lambda: run(address), number=2000, repeat=20)) / 2000 < 2e-6
+
+
+@pytest.mark.parametrize("threads", [1, 2, 5])
+@pytest.mark.parametrize("cuts", [[(10, 3)], [(5, 0), (6, 0)], [(0, 0), (7, 2), (0, 4), (9, 9)], [(100, 1)] * 5])
+def test_a_group_makes_the_calls_of_its_steps(threads, cuts):
+    driver.set_threads(threads)
+    logs = [np.full((1000, 2), -1, np.int64) for _ in cuts]
+    bind = np.array([log.ctypes.data for log in logs], np.int64)
+    steps = [Step(_log_at.address, [i, max(chunk, 1)], extent, chunk) for i, (extent, chunk) in enumerate(cuts)]
+    for _ in range(20):
+        for log in logs:
+            log[:] = -1
+        Table([driver.Group(steps)]).run(bind.ctypes.data)
+        for log, (extent, chunk) in zip(logs, cuts):
+            size = chunk or max(extent, 1)
+            expected = [[lo, min(lo + size, extent)] for lo in range(0, max(extent, 1), size)]
+            assert [row for row in log.tolist() if row[0] >= 0] == expected
+
+
+def test_a_group_stands_between_steps():
+    places = np.zeros(1000, np.int64)
+    bind = np.array([places.ctypes.data], np.int64)
+    driver.set_threads(2)
+    first, second, third, last = (Step(_put.address, args, 1) for args in ([0, 1], [1, 2], [2, 3], [0, 4]))
+    Table([first, driver.Group([second, third]), last]).run(bind.ctypes.data)
+    assert places[:4].tolist() == [4, 2, 3, 0]

@@ -1,0 +1,70 @@
+"""Steps that do not need one another, run as one: their chunks are shared by the threads with one wake-up, one barrier.
+
+A hundred arrays' updates are a hundred steps, most too small for two threads; as one phase they keep all threads busy
+to the end. Chunks are cut as they would be alone, so that results stay the same, bit for bit.
+"""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from tracer.ops.node import Node
+
+#: Steps in one phase: memory of what dies in it is not used again before its end.
+MAX_STEPS = 256
+
+
+class Work(NamedTuple):
+    """What counts of a step here.
+
+    cost: as `Generated.cost`, or 0 for a step that is to be alone. in_place: (result, operand) pairs that may share
+    memory.
+    """
+
+    cost: float
+    reads: Sequence[Any]
+    writes: Sequence[Any]
+    in_place: Sequence[tuple[Node, Node]]
+
+
+def phases(works: Sequence[Work], least: float) -> list[list[int]]:
+    """The steps' numbers, in order, those of a phase together; a phase of several costs at least `least`."""
+    found: list[list[int]] = []
+    at, group = 0, _Group()
+    for i, work in enumerate(works):
+        if not work.cost or not group.takes(work) or i - at >= MAX_STEPS:
+            found += group.split(range(at, i), least)
+            at, group = i, _Group()
+        group.add(work)
+    return found + group.split(range(at, len(works)), least)
+
+
+class _Group:
+    """Steps that are independent so far."""
+
+    def __init__(self) -> None:
+        self.cost = 0.0
+        self.closed = False
+        self.reads: set[Any] = set()
+        self.writes: set[Any] = set()
+        self.replaced: set[Any] = set()  # operands that a step may write over
+
+    def takes(self, work: Work) -> bool:
+        """Whether a step may run at the same time as these."""
+        return not (self.closed or self.writes.intersection(work.reads) or self.writes.intersection(work.writes)
+                    or self.reads.intersection(work.writes) or self.replaced.intersection(work.reads)
+                    or self.reads.intersection([operand for _, operand in work.in_place]))
+
+    def add(self, work: Work) -> None:
+        """Let the step be one of these."""
+        self.cost += work.cost
+        self.closed = not work.cost
+        self.reads.update(work.reads)
+        self.writes.update(work.writes)
+        self.replaced.update([operand for _, operand in work.in_place])
+
+    def split(self, members: range, least: float) -> list[list[int]]:
+        """One phase, or where that does not pay, one for each."""
+        if self.cost < least:
+            return [[i] for i in members]
+        return [list(members)] if members else []

@@ -1,0 +1,98 @@
+"""Independent steps run as one phase: which may, and that results are those of one after the other."""
+from __future__ import annotations
+
+import graphs
+import numpy as np
+import pytest
+
+from tracer.jit import driver
+from tracer.jit.buffers import from_array
+from tracer.jit.phases import Work, phases
+from tracer.jit.plan import Plan
+from tracer.ops.arithmetic import add, mul, sub
+from tracer.ops.aval import aval
+from tracer.ops.linalg import product
+from tracer.ops.node import leaf
+from tracer.ops.reductions import reduce_sum
+
+A, B, C, D = (leaf(aval((2,), np.dtype("float32")), i) for i in range(4))
+
+
+def work(reads=(), writes=(), in_place=(), cost=10.0):
+    return Work(cost, list(reads), list(writes), list(in_place))
+
+
+def test_steps_that_do_not_need_one_another():
+    assert phases([work([A], [B]), work([A], [C]), work([A], [D])], 1) == [[0, 1, 2]]
+
+
+@pytest.mark.parametrize("first, second", [
+    (work([A], [B]), work([B], [C])),  # one reads what the other makes
+    (work([B], [A]), work([C], [B])),  # one writes what the other reads
+    (work([], [A]), work([], [A])),
+    (work([A, B], [C], [(C, A)]), work([A], [D])),  # one may write over what the other reads
+    (work([A], [D]), work([A, B], [C], [(C, A)])),
+    (work([A], [B], cost=0), work([A], [C])),  # what must be alone
+    (work([A], [B]), work([A], [C], cost=0)),
+])
+def test_steps_that_need_one_another(first, second):
+    assert phases([first, second], 1) == [[0], [1]]
+
+
+def test_cheap_steps_stay_alone():
+    assert phases([work([A], [B]), work([A], [C])], 21) == [[0], [1]]
+    assert phases([work([A], [B]), work([A], [C])], 20) == [[0, 1]]
+
+
+def test_no_steps():
+    assert phases([], 1) == []
+
+
+def sample(rng):
+    """Updates of arrays of odd sizes, in steps before and after that they depend on."""
+    shapes = [(300, 384), (7,), (1, 1), (0, 3), (96, 1024), (5000,), (3, 200, 100)] * 3
+    arrays = [rng.standard_normal(s).astype("float32") for s in shapes for _ in range(2)]
+    leaves = graphs.leaves(arrays)
+    ws, gs = leaves[::2], leaves[1::2]
+    outputs = [sub(w, mul(g, add(g, w))) for w, g in zip(ws, gs)]
+    outputs += [reduce_sum(outputs[0], (0,)), mul(outputs[0], outputs[7]), product(ws[0], gs[7], True)]
+    outputs += [add(product(ws[4], gs[4], False, True), product(ws[11], gs[11], False, True))]
+    return outputs, arrays
+
+
+def test_results_are_equal_for_any_number_of_threads():
+    outputs, arrays = sample(np.random.default_rng(0))
+    plan, before = Plan(outputs), driver.get_threads()
+    assert max(map(len, plan.phases)) > 10
+    expected = graphs.run(outputs, arrays)
+    results = []
+    try:
+        for threads in (1, 2, 4):
+            driver.set_threads(threads)
+            for _ in range(5):
+                buffers = plan.run([from_array(a) for a in arrays], [], None)
+                results.append([b.view(n.aval).copy() for b, n in zip(buffers, outputs)])
+    finally:
+        driver.set_threads(before)
+    for made in results:
+        for a, first, right in zip(made, results[0], expected):
+            assert (a == first).all()
+            np.testing.assert_allclose(a, right, rtol=1e-4, atol=1e-3)
+
+
+def test_memory_between_steps_is_not_used_twice_in_a_phase():
+    rng = np.random.default_rng(1)
+    arrays = [rng.standard_normal((256, 512)).astype("float32") for _ in range(8)]
+    leaves = graphs.leaves(arrays)
+    firsts = [product(x, x, True) for x in leaves]
+    outputs = [product(add(f, f), g) for f, g in zip(firsts, firsts[1:])]
+    plan = Plan(outputs)
+    assert max(map(len, plan.phases)) > 1
+    for phase in plan.phases:
+        places = [(plan.offsets[v], plan.offsets[v] + plan.sizes[v])
+                  for v in {plan.homes.get(v, v) for i in phase for v in [*plan.rows[i][1], *plan.rows[i][2]]}
+                  if v in plan.offsets]
+        for (_, end), (start, _) in zip(sorted(places), sorted(places)[1:]):
+            assert end <= start
+    for a, b in zip(graphs.run(outputs, arrays, "always"), graphs.run(outputs, arrays)):
+        np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-1)

@@ -167,7 +167,7 @@ def _as_list(x: Any) -> list[Any]:
 
 
 def _heads(heads: Any, head_grads: Any) -> tuple[list[Value], list[Value | None]]:
-    values = [_value_of(h) for h in _as_list(heads)]
+    values = [_value_of(h) for h in (heads if type(heads) is list else _as_list(heads))]
     if not values:
         raise MXNetError("no heads: there are no inputs in computation graph that require gradients")
     for v in values:
@@ -227,14 +227,15 @@ def backward(heads: Any, head_grads: Any = None, retain_graph: bool = False, tra
 
 
 def _walk(values: list[Value], grads: list[Value | None], create_graph: bool = False) -> Walk:
-    state = STATE
-    training, recording = state.training, state.recording
-    state.recording = False
+    trace = STATE.trace
+    before = trace.recording, trace.training
+    trace.recording = False
     walk = Walk(create_graph)
     try:
         walk.run(values, grads)
     finally:
-        state.recording, state.training = recording, training
+        trace = STATE.trace
+        trace.recording, trace.training = before
     return walk
 
 

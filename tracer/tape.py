@@ -268,19 +268,22 @@ class Noted(list):
     """The lineage of a value that has something to do whenever a backward has passed it."""
 
     __slots__ = ("act", "order")
+    ever = False  # whether there has been one: most scripts have none
 
     def __init__(self, lineage: list[Any], act: Callable[[], None]) -> None:
         super().__init__(lineage)
         next(effects)
+        Noted.ever = True
         self.act = act
         self.order = next(_order)
 
 
 def act(lineages: list[list[Any]]) -> None:
     """Do what those of these lineages that are `Noted` have to do, the latest first."""
-    noted = [x for x in lineages if type(x) is Noted]
-    for lineage in sorted(noted, key=lambda x: x.order, reverse=True):
-        lineage.act()
+    if Noted.ever:
+        noted = [x for x in lineages if type(x) is Noted]
+        for lineage in sorted(noted, key=lambda x: x.order, reverse=True):
+            lineage.act()
 
 
 # ---- the walk back -------------------------------------------------------------------------------
@@ -321,7 +324,7 @@ class Walk:
         trace = STATE.trace
         inside: list[Value] = []
         given: list[Value | None] = []
-        for value, g in zip(values, cotangents, strict=True):
+        for value, g in zip(values, cotangents):
             if value.buffer is not None or value.trace is not trace:
                 self._arrive(value, g)
             elif value.node in trace.targets:

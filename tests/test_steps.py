@@ -1,0 +1,146 @@
+"""A training step that has been seen before costs no new program and no new kernel, whatever it does on the way."""
+import numpy
+import pytest
+
+from tracer import autograd, gluon, np, npx
+from tracer.jit.stats import COUNTERS
+
+RANDOM = numpy.random.RandomState(0)
+
+
+class Net(gluon.HybridBlock):
+    """Two layers of a perceptron, on parameters that are given."""
+
+    def forward(self, x, w1, b1, w2, b2):
+        return np.dot(npx.relu(np.dot(x, w1) + b1), w2) + b2
+
+
+def parameters(request="write"):
+    """Weights and biases of 12-8-5, marked for gradients."""
+    made = [np.array(RANDOM.randn(*shape) * 0.3) for shape in ((12, 8), (8,), (8, 5), (5,))]
+    for p in made:
+        p.attach_grad(request)
+    return made
+
+
+def batch(rows=6):
+    """Inputs and labels."""
+    return np.array(RANDOM.randn(rows, 12)), np.array(RANDOM.randint(0, 5, rows), dtype="int32")
+
+
+def loss_of(scores, y):
+    """Mean cross-entropy."""
+    return -npx.pick(npx.log_softmax(scores, axis=-1), y).mean()
+
+
+def update(params, rate=0.1):
+    for p in params:
+        p -= rate * p.grad
+
+
+def plain(net, params):
+    x, y = batch()
+    with autograd.record():
+        loss = loss_of(net(x, *params), y)
+    loss.backward()
+    update(params)
+    return float(loss)
+
+
+def retained(net, params):
+    x, y = batch()
+    with autograd.record():
+        loss = loss_of(net(x, *params), y)
+    loss.backward(retain_graph=True)
+    first = params[0].grad.asnumpy()
+    loss.backward()
+    assert numpy.allclose(first, params[0].grad.asnumpy(), rtol=1e-5, atol=1e-7)
+    update(params)
+
+
+def two_losses(net, params):
+    x, y = batch()
+    with autograd.record():
+        scores = net(x, *params)
+        first, second = loss_of(scores, y), (scores * scores).mean()
+    autograd.backward([first, second])
+    update(params)
+    return float(first) + float(second)
+
+
+def one_after_the_other(net, params):
+    x, y = batch()
+    with autograd.record():
+        scores = net(x, *params)
+        first, second = loss_of(scores, y), (scores * scores).mean()
+    first.backward(retain_graph=True)
+    update(params)
+    second.backward()
+    update(params)
+
+
+def read_in_the_middle(net, params):
+    x, y = batch()
+    with autograd.record():
+        scores = net(x, *params)
+        if float(abs(scores).max()) > 0:
+            scores = scores * 1.5
+        loss = loss_of(scores, y)
+    loss.backward()
+    update(params)
+    return float(loss)
+
+
+def another_rate(net, params):
+    x, y = batch()
+    with autograd.record():
+        loss = loss_of(net(x, *params), y)
+    loss.backward()
+    update(params, float(RANDOM.rand()))
+    return float(loss)
+
+
+def accumulated(net, params):
+    for p in params:
+        p.zero_grad()
+    for _ in range(2):
+        x, y = batch()
+        with autograd.record():
+            loss = loss_of(net(x, *params), y)
+        loss.backward()
+    update(params)
+
+
+STEPS = [plain, retained, two_losses, one_after_the_other, read_in_the_middle, another_rate, accumulated]
+
+
+@pytest.mark.parametrize("hybrid", [False, True])
+@pytest.mark.parametrize("step", STEPS, ids=lambda f: f.__name__)
+def test_nothing_is_new_after_the_third_step(step, hybrid):
+    net = Net()
+    net.hybridize(hybrid)
+    params = parameters("add" if step is accumulated else "write")
+    for _ in range(4):  # the third run is the first native one
+        step(net, params)
+    params[0].wait_to_read()
+    programs, kernels = COUNTERS.programs, COUNTERS.kernels_compiled + COUNTERS.kernels_loaded
+    for _ in range(5):
+        step(net, params)
+    params[0].wait_to_read()
+    assert COUNTERS.programs == programs
+    assert COUNTERS.kernels_compiled + COUNTERS.kernels_loaded == kernels
+
+
+def test_new_batch_sizes_need_no_new_kernel():
+    net, params = Net(), parameters()
+    made = []
+    for rows in (6, 9, 16, 7, 30, 41, 12, 25):
+        for _ in range(3):
+            x, y = batch(rows)
+            with autograd.record():
+                loss = loss_of(net(x, *params), y)
+            loss.backward()
+            update(params)
+            float(loss)
+        made.append(COUNTERS.kernels_compiled + COUNTERS.kernels_loaded)
+    assert made[-1] == made[2]

@@ -55,6 +55,18 @@ def test_a_new_shape_or_mode_runs_python_again():
     assert len(ran) == 5
 
 
+def test_a_pass_of_any_length_is_remembered():
+    def long(x):
+        for _ in range(3000):
+            x = x * 0.5 + 1
+        return x
+
+    nd.waitall()
+    block, ran = block_of(long)
+    results = [block(np.array([n, 1.0])).tolist() for n in (1.0, 2.0, 3.0)]
+    assert len(ran) == 1 and results == [[2.0, 2.0]] * 3
+
+
 def test_numbers_are_the_first_calls():
     nd.waitall()
     scale = [2.0]

@@ -65,7 +65,7 @@ def flush(cause: str) -> None:
         return
     STATE.trace = Trace(trace.recording, trace.training)
     with RUN_LOCK:
-        alive = [v for v in trace.pending if getrefcount(v) > _UNOWNED and v.buffer is None]
+        alive = living(trace.pending)
         if alive:
             _run(trace, alive, cause)
         # A dead value refers to its trace: without this the two would keep each other, and all leaves.
@@ -74,6 +74,11 @@ def flush(cause: str) -> None:
             from .caches import forget
 
             forget()
+
+
+def living(pending: list[Value]) -> list[Value]:
+    """Those of the pending values that have an owner besides this list and its caller's."""
+    return [v for v in pending if getrefcount(v) > _UNOWNED and v.buffer is None]
 
 
 def _run(trace: Trace, alive: list[Value], cause: str, ends: bool = True) -> None:

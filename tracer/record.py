@@ -115,7 +115,7 @@ def finish(result: Any, cls: type, trace: Trace, recorded: list | None, line: An
         handle: Any = _new(cls)
         handle._value = value
         handles.append(handle)
-    if len(trace.pending) >= PENDING_BOUND or trace.bytes >= BYTES_BOUND:
+    if trace.bounded and (len(trace.pending) >= PENDING_BOUND or trace.bytes >= BYTES_BOUND):
         flush("bound")
     return handles[0] if type(result) is Node else type(result)(handles)
 

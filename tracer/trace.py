@@ -54,6 +54,7 @@ class Trace:
 
     __slots__ = ("retained", "leaves", "nodes", "scalars", "pending", "targets", "updated", "bytes", "marks",
                  "recording", "training")
+    bounded = True  # whether it is run when much is pending
 
     def __init__(self, recording: bool = False, training: bool = False) -> None:
         self.recording = recording

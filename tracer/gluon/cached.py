@@ -12,6 +12,7 @@ from typing import Any
 
 from tracer.ops.node import Node
 
+from ..flush import living
 from ..record import MEMO, Handle, operand_node, stopped, wrap
 from ..trace import STATE, VARIABLE, Trace, Value, effects
 
@@ -30,6 +31,7 @@ class Capture(Trace):
     """The trace during a pass: the same as the one outside, but it notices what enters besides the operands."""
 
     __slots__ = ("outside", "open")
+    bounded = False  # a pass is remembered whole
 
     def __init__(self, outside: Trace, nodes: dict[Value, Node]) -> None:
         for name in Trace.__slots__:
@@ -50,8 +52,9 @@ class Capture(Trace):
         return node
 
     def close(self) -> None:
-        """Go on outside."""
+        """Go on outside, with what is still alive."""
         outside = self.outside
+        self.pending[:] = living(self.pending)
         for v in self.pending:
             if v.trace is self:
                 v.trace = outside

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import threading
+from operator import attrgetter
 from sys import getrefcount
 from types import CodeType
 
@@ -14,7 +15,7 @@ from tracer.ops.errors import MXNetError
 from tracer.ops.node import Node, table_size, toposort
 
 from . import source
-from .tape import Segment, keeps
+from .tape import KEPT, Segment, keeps
 from .trace import STATE, Trace, Value
 
 #: Serializes launches: Numba's threading layers are not safe under several Python threads.
@@ -34,6 +35,8 @@ BYTES_BOUND = 1 << 28
 # What getrefcount(value) gives for a pending value with no owner but the trace: the list of pending values,
 # the loop variable, and the argument itself.
 _UNOWNED = 3
+
+_node_of, _buffer_of = attrgetter("node"), attrgetter("buffer")
 
 
 def sync(value: Value, cause: str) -> Buffer:
@@ -83,13 +86,14 @@ def living(pending: list[Value]) -> list[Value]:
 
 def _run(trace: Trace, alive: list[Value], cause: str, ends: bool = True) -> None:
     """Compute the values `alive`; ends: the trace is over, so that nothing will refer to their nodes."""
-    outputs: tuple[Node, ...] = tuple([v.node for v in alive])  # type: ignore[misc]
+    outputs: tuple[Node, ...] = tuple(map(_node_of, alive))
     kept = program = None
     if trace.targets:
         # A target is on the tape already. Another value with its node (a reshape to its own shape) is not.
         target = trace.targets.get
         flags = tuple([target(v.node) is not v if v.recorded else False for v in alive])  # type: ignore[arg-type]
-        kept = keeps(outputs, flags, trace)
+        key = outputs, flags, tuple(trace.targets)
+        kept = KEPT[key] if key in KEPT else keeps(key)
     if kept is None:
         program = find_program(outputs)
     else:
@@ -99,7 +103,7 @@ def _run(trace: Trace, alive: list[Value], cause: str, ends: bool = True) -> Non
             program = kept.forward = find_program(outputs)
         else:
             COUNTERS.program_hits += 1
-    place = source.where()
+    place = source.where(2)
     syncs = LOG.syncs
     syncs[cause, place] = syncs.get((cause, place), 0) + 1
     if not program.known:
@@ -108,30 +112,26 @@ def _run(trace: Trace, alive: list[Value], cause: str, ends: bool = True) -> Non
     try:
         donated = None if kept or not ends else _donated(program, trace)
         run = profile.watched(program.run, cause, place) if profile.on else program.run
-        buffers = run([v.buffer for v in trace.leaves], trace.scalars, donated)  # type: ignore[misc]
+        buffers = run(list(map(_buffer_of, trace.leaves)), trace.scalars, donated)
         if program.unlogged:
             _log_fallbacks(program, trace)
     except ExecutionError as failure:
         _fail(failure, trace, alive, cause, ends)
         return
     if kept is not None:
-        _enter(Segment(trace, kept, buffers), alive)
+        segment = Segment(trace, kept, buffers)
+        for v, slot in zip(alive, kept.slots):
+            if slot is not None:
+                v.entry, v.slot = segment, slot
+                segment.lineages.append(v.recorded)
+                if v.retained is not None:
+                    segment.retained[slot] = v
     for v, buffer in zip(alive, buffers):
         v.buffer = buffer
-        if v.recorded and v.entry is None:
-            v.recorded = None
         if ends:
             v.node = v.trace = None
-
-
-def _enter(segment: Segment, alive: list[Value]) -> None:
-    """Make the heads of a segment say that they came from it."""
-    for v, slot in zip(alive, segment.kept.slots, strict=True):
-        if slot is not None:
-            v.entry, v.slot = segment, slot
-            segment.lineages.append(v.recorded)
-            if v.retained is not None:
-                segment.retained[slot] = v
+        if v.recorded and v.entry is None:
+            v.recorded = None
 
 
 def _fail(failure: ExecutionError, trace: Trace, alive: list[Value], cause: str, ends: bool) -> None:

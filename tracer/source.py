@@ -33,7 +33,7 @@ def format_line(line: tuple[CodeType, int] | None) -> str:
     return f"{os.path.basename(line[0].co_filename)}:{line_number(*line)}"
 
 
-def where() -> tuple[str, int]:
-    """File and number of the user's line that is running now."""
-    frame = user_frame(2)
+def where(depth: int = 1) -> tuple[str, int]:
+    """File and number of the user's line that is running now; the first `depth` callers are known to be tracer's."""
+    frame = user_frame(depth + 1)
     return ("?", 0) if frame is None else (frame.f_code.co_filename, frame.f_lineno)

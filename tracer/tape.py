@@ -54,23 +54,20 @@ class Kept:
     programs: dict[tuple, Program] = field(default_factory=dict)
 
 
-_KEPT: dict[tuple, Kept | None] = {}
+#: By live outputs, which of them are recorded, and targets: what is kept of such a trace.
+KEPT: dict[tuple, Kept | None] = {}
 
 
 def forget() -> None:
     """Drop what is known of graphs; the tape itself stays."""
-    _KEPT.clear()
+    KEPT.clear()
 
 
-def keeps(outputs: tuple[Node, ...], recorded: tuple[bool, ...], trace: Trace) -> Kept | None:
-    """What must be kept of a trace with these live outputs; None when no backward can reach it any more."""
-    targets = tuple(trace.targets)
-    key = (outputs, recorded, targets)
-    try:
-        return _KEPT[key]
-    except KeyError:
-        kept = _KEPT[key] = _decide(outputs, recorded, frozenset(targets))
-        return kept
+def keeps(key: tuple[tuple[Node, ...], tuple[bool, ...], tuple[Node, ...]]) -> Kept | None:
+    """What must be kept of a trace that is new to KEPT; None when no backward can reach it any more."""
+    outputs, recorded, all_targets = key
+    kept = KEPT[key] = _decide(outputs, recorded, frozenset(all_targets))
+    return kept
 
 
 def _decide(outputs: tuple[Node, ...], recorded: tuple[bool, ...], targets: frozenset[Node]) -> Kept | None:

@@ -13,23 +13,23 @@ from .rounding import sign_of
 from .unary import absolute, sqrt, square
 
 
-def _number(x: Node, weight: Node) -> Node:
+def number(x: Node, weight: Node) -> Node:
     return cast(x, weight.dtype)
 
 
-def _clipped(g: Node, bound: float | None) -> Node:
+def clipped(g: Node, bound: float | None) -> Node:
     if bound is None or bound < 0:
         return g
     return minimum(maximum(g, like(g, -bound)), like(g, bound))
 
 
-def _scaled(weight: Node, grad: Node, rescale_grad: Node, clip_gradient: float | None) -> Node:
-    return _clipped(mul(grad, _number(rescale_grad, weight)), clip_gradient)
+def scaled(weight: Node, grad: Node, rescale_grad: Node, clip_gradient: float | None) -> Node:
+    return clipped(mul(grad, number(rescale_grad, weight)), clip_gradient)
 
 
-def _decayed(weight: Node, grad: Node, wd: Node, rescale_grad: Node, clip_gradient: float | None) -> Node:
+def decayed(weight: Node, grad: Node, wd: Node, rescale_grad: Node, clip_gradient: float | None) -> Node:
     """The gradient scaled, with weight decay, then clipped: the order of adam and rmsprop."""
-    return _clipped(add(mul(grad, _number(rescale_grad, weight)), mul(weight, _number(wd, weight))),
+    return clipped(add(mul(grad, number(rescale_grad, weight)), mul(weight, number(wd, weight))),
                     clip_gradient)
 
 
@@ -37,7 +37,7 @@ def _rest(x: Node) -> Node:
     return sub(like(x, 1), x)
 
 
-def _mixed(old: Node, new: Node, keep: Node) -> Node:
+def mixed(old: Node, new: Node, keep: Node) -> Node:
     """keep * old + (1 - keep) * new."""
     return add(mul(old, keep), mul(new, _rest(keep)))
 
@@ -46,16 +46,16 @@ def _mixed(old: Node, new: Node, keep: Node) -> Node:
 def sgd(weight: Node, grad: Node, lr: Operand, wd: Operand, rescale_grad: Operand,
         clip_gradient) -> list[Node]:
     """weight - lr * (gradient + wd * weight)."""
-    g = add(_scaled(weight, grad, rescale_grad, clip_gradient), mul(weight, _number(wd, weight)))
-    return [sub(weight, mul(g, _number(lr, weight)))]
+    g = add(scaled(weight, grad, rescale_grad, clip_gradient), mul(weight, number(wd, weight)))
+    return [sub(weight, mul(g, number(lr, weight)))]
 
 
 @public("nd._sgd_mom_update")
 def sgd_mom(weight: Node, grad: Node, mom: Node, lr: Operand, momentum: Operand, wd: Operand,
             rescale_grad: Operand, clip_gradient) -> list[Node]:
     """mom = momentum * mom - lr * (gradient + wd * weight); weight + mom."""
-    g = add(_scaled(weight, grad, rescale_grad, clip_gradient), mul(weight, _number(wd, weight)))
-    mom = sub(mul(mom, _number(momentum, weight)), mul(g, _number(lr, weight)))
+    g = add(scaled(weight, grad, rescale_grad, clip_gradient), mul(weight, number(wd, weight)))
+    mom = sub(mul(mom, number(momentum, weight)), mul(g, number(lr, weight)))
     return [add(weight, mom), mom]
 
 
@@ -63,8 +63,8 @@ def sgd_mom(weight: Node, grad: Node, mom: Node, lr: Operand, momentum: Operand,
 def nag_mom(weight: Node, grad: Node, mom: Node, lr: Operand, momentum: Operand, wd: Operand,
             rescale_grad: Operand, clip_gradient) -> list[Node]:
     """Nesterov's momentum: as sgd_mom, with one more step of the momentum ahead."""
-    g = add(_scaled(weight, grad, rescale_grad, clip_gradient), mul(weight, _number(wd, weight)))
-    step, momentum = mul(g, _number(lr, weight)), _number(momentum, weight)
+    g = add(scaled(weight, grad, rescale_grad, clip_gradient), mul(weight, number(wd, weight)))
+    step, momentum = mul(g, number(lr, weight)), number(momentum, weight)
     mom = sub(mul(mom, momentum), step)
     return [add(weight, sub(mul(mom, momentum), step)), mom]
 
@@ -73,10 +73,10 @@ def nag_mom(weight: Node, grad: Node, mom: Node, lr: Operand, momentum: Operand,
 def adam(weight: Node, grad: Node, mean: Node, var: Node, lr: Operand, beta1: Operand, beta2: Operand,
          epsilon: Operand, wd: Operand, rescale_grad: Operand, clip_gradient) -> list[Node]:
     """weight - lr * mean / (sqrt(var) + epsilon), with running means of the gradient and of its square."""
-    g = _decayed(weight, grad, wd, rescale_grad, clip_gradient)
-    mean = _mixed(mean, g, _number(beta1, weight))
-    var = _mixed(var, square(g), _number(beta2, weight))
-    step = div(mul(mean, _number(lr, weight)), add(sqrt(var), _number(epsilon, weight)))
+    g = decayed(weight, grad, wd, rescale_grad, clip_gradient)
+    mean = mixed(mean, g, number(beta1, weight))
+    var = mixed(var, square(g), number(beta2, weight))
+    step = div(mul(mean, number(lr, weight)), add(sqrt(var), number(epsilon, weight)))
     return [sub(weight, step), mean, var]
 
 
@@ -84,10 +84,10 @@ def adam(weight: Node, grad: Node, mean: Node, var: Node, lr: Operand, beta1: Op
 def rmsprop(weight: Node, grad: Node, n: Node, lr: Operand, gamma1: Operand, epsilon: Operand, wd: Operand,
             rescale_grad: Operand, clip_gradient, clip_weights) -> list[Node]:
     """weight - lr * gradient / sqrt(n + epsilon), with n a running mean of its square."""
-    g = _decayed(weight, grad, wd, rescale_grad, clip_gradient)
-    n = _mixed(n, square(g), _number(gamma1, weight))
-    step = div(mul(g, _number(lr, weight)), sqrt(add(n, _number(epsilon, weight))))
-    return [_clipped(sub(weight, step), clip_weights), n]
+    g = decayed(weight, grad, wd, rescale_grad, clip_gradient)
+    n = mixed(n, square(g), number(gamma1, weight))
+    step = div(mul(g, number(lr, weight)), sqrt(add(n, number(epsilon, weight))))
+    return [clipped(sub(weight, step), clip_weights), n]
 
 
 @public("nd._rmspropalex_update")
@@ -95,23 +95,23 @@ def rmspropalex(weight: Node, grad: Node, n: Node, g: Node, delta: Node, lr: Ope
                 gamma2: Operand, epsilon: Operand, wd: Operand, rescale_grad: Operand, clip_gradient,
                 clip_weights) -> list[Node]:
     """rmsprop with a running mean g of the gradient, centred, and a momentum delta."""
-    gradient = _decayed(weight, grad, wd, rescale_grad, clip_gradient)
-    keep = _number(gamma1, weight)
-    n, g = _mixed(n, square(gradient), keep), _mixed(g, gradient, keep)
-    root = sqrt(add(sub(n, square(g)), _number(epsilon, weight)))
-    delta = sub(mul(delta, _number(gamma2, weight)), div(mul(gradient, _number(lr, weight)), root))
-    return [_clipped(add(weight, delta), clip_weights), n, g, delta]
+    gradient = decayed(weight, grad, wd, rescale_grad, clip_gradient)
+    keep = number(gamma1, weight)
+    n, g = mixed(n, square(gradient), keep), mixed(g, gradient, keep)
+    root = sqrt(add(sub(n, square(g)), number(epsilon, weight)))
+    delta = sub(mul(delta, number(gamma2, weight)), div(mul(gradient, number(lr, weight)), root))
+    return [clipped(add(weight, delta), clip_weights), n, g, delta]
 
 
 @public("nd._ftrl_update")
 def ftrl(weight: Node, grad: Node, z: Node, n: Node, lr: Operand, lamda1: Operand, beta: Operand, wd: Operand,
          rescale_grad: Operand, clip_gradient) -> list[Node]:
     """Follow the regularized leader."""
-    g = _scaled(weight, grad, rescale_grad, clip_gradient)
-    lr, lamda1 = _number(lr, weight), _number(lamda1, weight)
+    g = scaled(weight, grad, rescale_grad, clip_gradient)
+    lr, lamda1 = number(lr, weight), number(lamda1, weight)
     total = add(n, square(g))
     z = add(z, sub(g, div(mul(sub(sqrt(total), sqrt(n)), weight), lr)))
-    scale = add(div(add(sqrt(total), _number(beta, weight)), lr), _number(wd, weight))
+    scale = add(div(add(sqrt(total), number(beta, weight)), lr), number(wd, weight))
     moved = div(sub(mul(sign_of(z), lamda1), z), scale)
     return [where(greater(absolute(z), lamda1), moved, like(weight, 0)), z, total]
 
@@ -120,8 +120,8 @@ def ftrl(weight: Node, grad: Node, z: Node, n: Node, lr: Operand, lamda1: Operan
 def signsgd(weight: Node, grad: Node, lr: Operand, wd: Operand, rescale_grad: Operand,
             clip_gradient) -> list[Node]:
     """(1 - lr * wd) * weight - lr * sign(gradient)."""
-    lr = _number(lr, weight)
-    kept = mul(weight, _rest(mul(lr, _number(wd, weight))))
+    lr = number(lr, weight)
+    kept = mul(weight, _rest(mul(lr, number(wd, weight))))
     return [sub(kept, mul(sign_of(grad), lr))]
 
 
@@ -130,7 +130,7 @@ def signum(weight: Node, grad: Node, mom: Node, lr: Operand, momentum: Operand, 
            rescale_grad: Operand,
            wd_lh: Operand, clip_gradient) -> list[Node]:
     """(1 - lr * wd_lh) * weight + lr * sign(mom), with mom a running mean of the gradient's opposite."""
-    g = add(_scaled(weight, grad, rescale_grad, clip_gradient), mul(weight, _number(wd, weight)))
-    mom = _mixed(mom, neg(g), _number(momentum, weight))
-    lr = _number(lr, weight)
-    return [add(mul(weight, _rest(mul(lr, _number(wd_lh, weight)))), mul(sign_of(mom), lr)), mom]
+    g = add(scaled(weight, grad, rescale_grad, clip_gradient), mul(weight, number(wd, weight)))
+    mom = mixed(mom, neg(g), number(momentum, weight))
+    lr = number(lr, weight)
+    return [add(mul(weight, _rest(mul(lr, number(wd_lh, weight)))), mul(sign_of(mom), lr)), mom]

@@ -7,7 +7,7 @@ from typing import Any
 from tracer.arrays import NDArray
 from tracer.namespaces import fill
 
-from . import functions, methods, random, updates
+from . import functions, methods, multi_updates, random, updates
 from .creation import (
     arange,
     array,
@@ -26,12 +26,14 @@ from .creation import (
 )
 from .files import load, load_frombuffer, save
 from .functions import BatchNorm, Dropout, LeakyReLU, histogram, onehot_encode
+from .multi_updates import *  # noqa: F403
 from .updates import *  # noqa: F403
 
 __all__ = ["BatchNorm", "Dropout", "LeakyReLU", "NDArray", "arange", "array", "concatenate", "contrib", "empty", "eye",
            "from_dlpack", "from_numpy", "full", "functions", "histogram", "linalg", "linspace", "load",
-           "load_frombuffer", "methods", "onehot_encode", "ones", "op", "random", "save", "sparse",
-           "to_dlpack_for_read", "to_dlpack_for_write", "updates", "waitall", "zeros", *updates.__all__]
+           "load_frombuffer", "methods", "multi_updates", "onehot_encode", "ones", "op", "random", "save", "sparse",
+           "to_dlpack_for_read", "to_dlpack_for_write", "updates", "waitall", "zeros", *updates.__all__,
+           *multi_updates.__all__]
 
 fill(sys.modules[__name__], "nd", NDArray)
 
@@ -47,7 +49,8 @@ def _namespace(name: str, prefix: str) -> types.ModuleType:
 op = _namespace("op", "nd")
 linalg = _namespace("linalg", "nd.linalg")
 contrib = _namespace("contrib", "nd.contrib")
-for _f in (functions.boolean_mask, functions.foreach, functions.while_loop, functions.cond):
+for _f in (functions.boolean_mask, functions.foreach, functions.while_loop, functions.cond,
+           multi_updates.adamw_update, multi_updates.mp_adamw_update):
     setattr(contrib, _f.__name__, _f)
 for _name in ("uniform", "normal", "exponential", "gamma", "poisson", "randint", "negative_binomial",
               "generalized_negative_binomial"):

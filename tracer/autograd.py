@@ -10,8 +10,9 @@ from tracer.ops.node import Node, leaf_op, mark, scalar_op, stop, substitute, to
 
 from .flush import compute, flush
 from .record import Handle, add_values, pending, wrap
-from .tape import NOT_IN_GRAPH, Call, Segment, Walk, act, consume, entered, lineages_of, node_of
+from .tape import NOT_IN_GRAPH, Call, Segment, act, consume, entered, lineages_of, node_of
 from .trace import STATE, VARIABLE, Value, effects
+from .walk import Walk
 
 __all__ = ["Function", "backward", "grad", "is_recording", "is_training", "mark_variables", "pause",
            "predict_mode", "record", "set_recording", "set_training", "train_mode"]

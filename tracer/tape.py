@@ -16,7 +16,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from operator import attrgetter
 from typing import Any
 
 from tracer.jit import profile
@@ -120,22 +119,20 @@ class Segment:
         key = counts, passing, len(self.leaves)
         program = self.kept.programs.get(key)
         if program is None:
-            program = self.kept.programs[key] = find_program(self._backward_graph(counts, passing))
+            program = self.kept.programs[key] = find_program(self.backward_graph(counts, passing))
         else:
             COUNTERS.program_hits += 1
         inputs = [v.buffer for v in self.leaves]
         inputs += self.saved
         for v in given:
             inputs.append(v.buffer or sync(v, "backward over a cut"))
-        try:
-            run = profile.watched(program.run, "backward", source.where()) if profile.on else program.run
-            buffers = run(inputs, self.scalars, None)  # type: ignore[arg-type]
-        except ExecutionError as failure:
-            raise MXNetError(f"in the gradient of what was read: {failure}") from failure.cause
+        buffers = run_backward(program, inputs, self.scalars)  # type: ignore[arg-type]
         targets = self.targets + [_way_station(v) for v in self.retained.values()] if passing else self.targets
         return [(t, Value(t.aval, None, None, None, None, buffer)) for t, buffer in zip(targets, buffers)]
 
-    def _backward_graph(self, counts: tuple[tuple[int, int], ...], passing: tuple[int, ...]) -> tuple[Node, ...]:
+    def backward_graph(self, counts: tuple[tuple[int, int], ...], passing: tuple[int, ...]) -> tuple[Node, ...]:
+        """The targets' cotangents, and those of the heads `passing`, as a graph of the segment's leaves, what it
+        saved, and counts: (head, number of cotangents) for each head that has any."""
         kept, index = self.kept, len(self.leaves)
         known = {n: leaf(n.aval, index + i) for i, n in enumerate(kept.known)}
         index += len(known)
@@ -150,6 +147,15 @@ class Segment:
             sums.append(total)
         targets = kept.targets + tuple(kept.heads[i] for i in passing)
         return tuple(substitute(gradient(tuple(heads), tuple(sums), targets), known))
+
+
+def run_backward(program: Program, leaves: list[Buffer], numbers: list[float | int]) -> list[Buffer]:
+    """The outputs of a segment's backward."""
+    try:
+        run = profile.watched(program.run, "backward", source.where()) if profile.on else program.run
+        return run(leaves, numbers, None)
+    except ExecutionError as failure:
+        raise MXNetError(f"in the gradient of what was read: {failure}") from failure.cause
 
 
 def _way_station(value: Value) -> Value:
@@ -281,88 +287,6 @@ def act(lineages: list[list[Any]]) -> None:
         noted = [x for x in lineages if type(x) is Noted]
         for lineage in sorted(noted, key=lambda x: x.order, reverse=True):
             lineage.act()
-
-
-# ---- the walk back -------------------------------------------------------------------------------
-
-_order_of = attrgetter("order")
-
-
-class Walk:
-    """One backward pass: cotangents handed from heads to variables, latest tape entry first.
-
-    create_graph: whether the gradients will be differentiated in turn.
-    """
-
-    def __init__(self, create_graph: bool = False) -> None:
-        self.create_graph = create_graph
-        self.waiting: dict[Entry, dict[int, list[Value]]] = {}
-        self.gradients: dict[Any, list[Value]] = {}
-        self.visited: list[Entry] = []
-
-    def run(self, heads: list[Value], cotangents: list[Value | None]) -> None:
-        """Hand `cotangents` (None: ones) to `heads`, and on, until only variables' gradients are left."""
-        self._hand(heads, cotangents)
-        while self.waiting:
-            entry = max(self.waiting, key=_order_of) if len(self.waiting) > 1 else next(iter(self.waiting))
-            given = self.waiting.pop(entry)
-            self.visited.append(entry)
-            pairs = entry.pull(given)
-            if type(entry) is Segment:
-                for value, cotangent in pairs:  # all of them computed
-                    self._arrive(value, cotangent)
-                continue
-            grads = [g for _, g in pairs]
-            if self.create_graph and isinstance(entry, Call):
-                grads = opaque(grads)
-            self._hand([v for v, _ in pairs], grads)  # type: ignore[arg-type]
-
-    def _hand(self, values: list[Value], cotangents: list[Value | None]) -> None:
-        trace = STATE.trace
-        inside: list[Value] = []
-        given: list[Value | None] = []
-        for value, g in zip(values, cotangents):
-            if value.buffer is not None or value.trace is not trace:
-                self._arrive(value, g)
-            elif value.node in trace.targets:
-                self._arrive(trace.targets[value.node], g)
-            elif value.recorded:
-                inside.append(value)
-                given.append(g)
-        if not inside:
-            return
-        nodes = tuple([v.node for v in inside])
-        cots = tuple([None if g is None else node_of(g) for g in given])
-        targets = targets_of(nodes, trace)  # type: ignore[arg-type]
-        if trace.retained:
-            targets += tuple([n for n in toposort(nodes) if n in trace.retained])  # type: ignore[arg-type]
-        if not targets:
-            return
-        for target, node in zip(targets, gradient(nodes, cots, targets), strict=True):  # type: ignore[arg-type]
-            value = trace.targets.get(target) or trace.retained[target]
-            result = Value(node.aval, node, trace, None, inside[0].line)
-            trace.pending.append(result)
-            self._arrive(value, result)
-
-    def _arrive(self, value: Value, g: Value | None) -> None:
-        if g is None:
-            from .record import ones_value
-
-            g = ones_value(value.aval)
-        if value.retained is not None and not isinstance(value.entry, Segment):
-            self.gradients.setdefault(value.retained, []).append(g)
-        if value.variable is not None:
-            self.gradients.setdefault(value.variable, []).append(g)
-        elif value.entry is not None:
-            self.waiting.setdefault(value.entry, {}).setdefault(value.slot, []).append(g)
-
-
-def targets_of(nodes: tuple[Node, ...], trace: Trace) -> tuple[Node, ...]:
-    """The variables and earlier tape values of `trace` that `nodes` depend on."""
-    known = trace.targets
-    if len(nodes) == 1:
-        return tuple([n for n in nodes[0].reach if n in known])
-    return tuple(dict.fromkeys(n for h in nodes for n in h.reach if n in known))
 
 
 def node_of(value: Value) -> Node:

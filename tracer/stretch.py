@@ -1,0 +1,74 @@
+"""Straight stretches of tape: equal segments in a row, as a loop leaves behind, walked back by one program.
+
+A segment's backward is small where a loop reads a value in each turn; to launch it costs more than to run it. So
+`LENGTH` of them in a row, each with one target that the one before made, run as one composed program. The length is
+fixed, and the first segment is walked alone: a loop that turns more often one day meets no program that it has not
+met before.
+"""
+from __future__ import annotations
+
+from tracer.jit.buffers import Buffer
+from tracer.jit.program import find_program
+from tracer.ops.node import Node, leaf, leaf_op, scalar, scalar_op, substitute, toposort
+
+from .flush import sync
+from .tape import Segment, run_backward
+from .trace import Value
+
+LENGTH = 4
+
+
+def stretch_from(segment: Segment, cotangents: dict[int, list[Value]]) -> list[Segment] | None:
+    """The `LENGTH` equal segments that a cotangent of `segment` would be handed through; None if there are not."""
+    if len(segment.targets) != 1 or len(cotangents) != 1 or segment.retained:
+        return None
+    (slot, given), = cotangents.items()
+    found, kept = [segment], segment.kept
+    if len(given) != 1 or (((slot, 1),), (), len(segment.leaves)) not in kept.programs:
+        return None
+    while len(found) < LENGTH:
+        target = segment.targets[0]
+        segment = target.entry
+        if (type(segment) is not Segment or segment.kept is not kept or target.slot != slot
+                or target.variable is not None or target.retained is not None or segment.retained
+                or len(segment.leaves) != len(found[0].leaves)):
+            return None
+        found.append(segment)
+    return found
+
+
+def pull(segments: list[Segment], cotangents: dict[int, list[Value]]) -> list[tuple[Value, Value]]:
+    """The cotangent of the last segment's target, from that of the first one's head."""
+    (slot, (cotangent,)), = cotangents.items()
+    first = segments[0]
+    key = "stretch", slot, len(first.leaves), len(first.scalars)
+    program = first.kept.programs.get(key)
+    if program is None:
+        program = first.kept.programs[key] = find_program((_composed(first, slot, len(segments)),))
+    leaves: list[Buffer] = []
+    numbers: list[float | int] = []
+    for s in segments:
+        leaves += [v.buffer for v in s.leaves]  # type: ignore[misc]
+        leaves += s.saved
+        numbers += s.scalars
+    leaves.append(sync(cotangent, "backward over a cut"))
+    buffer, = run_backward(program, leaves, numbers)
+    target = segments[-1].targets[0]
+    return [(target, Value(target.aval, None, None, None, None, buffer))]
+
+
+def _composed(segment: Segment, slot: int, count: int) -> Node:
+    one, = segment.backward_graph(((slot, 1),), ())
+    width, numbers = len(segment.leaves) + len(segment.saved), len(segment.scalars)
+    inputs = [n for n in toposort([one]) if n.op is leaf_op or n.op is scalar_op]
+    result = leaf(segment.kept.heads[slot].aval, count * width)
+    for i in range(count):
+        moved: dict[Node, Node] = {}
+        for n in inputs:
+            of, index = n.attrs
+            if n.op is scalar_op:
+                moved[n] = scalar(of, index + i * numbers)
+            else:
+                moved[n] = result if index == width else leaf(of, index + i * width)
+        result, = substitute([one], moved)
+    return result

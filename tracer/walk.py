@@ -1,0 +1,93 @@
+"""The walk back over the tape: cotangents handed from heads to variables."""
+from __future__ import annotations
+
+from operator import attrgetter
+from typing import Any
+
+from tracer.jit.gradient import gradient
+from tracer.ops.node import Node, toposort
+
+from .stretch import pull, stretch_from
+from .tape import Call, Entry, Segment, node_of, opaque
+from .trace import STATE, Trace, Value
+
+_order_of = attrgetter("order")
+
+
+class Walk:
+    """One backward pass: cotangents handed from heads to variables, latest tape entry first.
+
+    create_graph: whether the gradients will be differentiated in turn.
+    """
+
+    def __init__(self, create_graph: bool = False) -> None:
+        self.create_graph = create_graph
+        self.waiting: dict[Entry, dict[int, list[Value]]] = {}
+        self.gradients: dict[Any, list[Value]] = {}
+        self.visited: list[Entry] = []
+
+    def run(self, heads: list[Value], cotangents: list[Value | None]) -> None:
+        """Hand `cotangents` (None: ones) to `heads`, and on, until only variables' gradients are left."""
+        self._hand(heads, cotangents)
+        while self.waiting:
+            entry = max(self.waiting, key=_order_of) if len(self.waiting) > 1 else next(iter(self.waiting))
+            given = self.waiting.pop(entry)
+            if type(entry) is Segment:
+                stretch = None if self.waiting else stretch_from(entry, given)
+                self.visited += stretch or (entry,)
+                for value, cotangent in pull(stretch, given) if stretch else entry.pull(given):  # all computed
+                    self._arrive(value, cotangent)
+                continue
+            self.visited.append(entry)
+            pairs = entry.pull(given)
+            grads = [g for _, g in pairs]
+            if self.create_graph and isinstance(entry, Call):
+                grads = opaque(grads)
+            self._hand([v for v, _ in pairs], grads)  # type: ignore[arg-type]
+
+    def _hand(self, values: list[Value], cotangents: list[Value | None]) -> None:
+        trace = STATE.trace
+        inside: list[Value] = []
+        given: list[Value | None] = []
+        for value, g in zip(values, cotangents):
+            if value.buffer is not None or value.trace is not trace:
+                self._arrive(value, g)
+            elif value.node in trace.targets:
+                self._arrive(trace.targets[value.node], g)
+            elif value.recorded:
+                inside.append(value)
+                given.append(g)
+        if not inside:
+            return
+        nodes = tuple([v.node for v in inside])
+        cots = tuple([None if g is None else node_of(g) for g in given])
+        targets = targets_of(nodes, trace)  # type: ignore[arg-type]
+        if trace.retained:
+            targets += tuple([n for n in toposort(nodes) if n in trace.retained])  # type: ignore[arg-type]
+        if not targets:
+            return
+        for target, node in zip(targets, gradient(nodes, cots, targets), strict=True):  # type: ignore[arg-type]
+            value = trace.targets.get(target) or trace.retained[target]
+            result = Value(node.aval, node, trace, None, inside[0].line)
+            trace.pending.append(result)
+            self._arrive(value, result)
+
+    def _arrive(self, value: Value, g: Value | None) -> None:
+        if g is None:
+            from .record import ones_value
+
+            g = ones_value(value.aval)
+        if value.retained is not None and not isinstance(value.entry, Segment):
+            self.gradients.setdefault(value.retained, []).append(g)
+        if value.variable is not None:
+            self.gradients.setdefault(value.variable, []).append(g)
+        elif value.entry is not None:
+            self.waiting.setdefault(value.entry, {}).setdefault(value.slot, []).append(g)
+
+
+def targets_of(nodes: tuple[Node, ...], trace: Trace) -> tuple[Node, ...]:
+    """The variables and earlier tape values of `trace` that `nodes` depend on."""
+    known = trace.targets
+    if len(nodes) == 1:
+        return tuple([n for n in nodes[0].reach if n in known])
+    return tuple(dict.fromkeys(n for h in nodes for n in h.reach if n in known))

@@ -170,20 +170,17 @@ class NDArray(Handle):
         else:
             self._bind(value)
 
-    def _bind(self, value: Value) -> None:
+    def _bind(self, value: Value, fresh: bool = False) -> None:
+        """Make this a name for `value`, views too. fresh: nothing else holds the value, which is of this trace."""
         next(effects)
         old = self._value
         if value.aval is not old.aval:
             raise MXNetError(f"cannot write {value.aval!r} into an array {old.aval!r}")
         if self._variable is not None:
-            trace = STATE.trace
-            if value.trace is None:
-                value = Value(value.aval, None, None, None, None, value.buffer)
-            else:
-                value = Value(value.aval, node_of(value), trace, None, value.line)
-                trace.pending.append(value)
+            if not fresh:
+                value = _another(value)
             value.variable = self._variable
-            trace.updated = True
+            STATE.trace.updated = True
         self._value = value
         views = self._views
         if views is not None:
@@ -282,6 +279,15 @@ class NDArray(Handle):
 
     def __deepcopy__(self, memo: Any) -> Any:
         return self.copy()  # type: ignore[attr-defined]
+
+
+def _another(value: Value) -> Value:
+    """A constant of its own with the elements of `value`."""
+    if value.trace is None:
+        return Value(value.aval, None, None, None, None, value.buffer)
+    made = Value(value.aval, node_of(value), STATE.trace, None, value.line)
+    STATE.trace.pending.append(made)
+    return made
 
 
 def _restore(cls: type, array: np.ndarray) -> Any:

@@ -172,7 +172,10 @@ def in_place(cls: type, name: str) -> None:
         value = operate(self, other)._value
         if value.aval is not self._value.aval:
             return assign(self, wrap(cls, value))
-        self._rebind(value)
+        if self._base is None:
+            self._bind(value, fresh=value.node is not None)
+        else:
+            self._rebind(value)
         return self
 
     operator.__name__ = f"__i{name}__"

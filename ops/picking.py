@@ -18,7 +18,7 @@ from .reductions import reduce_max, reduce_sum
 from .scans import argsort, flip, take_along
 from .shapes import normalize_axis
 
-INT64 = np.dtype("int64")
+INT64, INT32 = np.dtype("int64"), np.dtype("int32")
 
 
 def _whole(n: int) -> tuple[Any, ...]:
@@ -35,6 +35,14 @@ def _bounded(index: Node, n: int, mode: str) -> Node:
     if mode == "raise":
         return index
     raise MXNetError(f"mode {mode!r} is none of 'clip', 'wrap', 'raise'")
+
+
+def _against(n: int, ndim: int, axis: int, index: Node) -> tuple[Node, Node]:
+    """The positions 0 … n-1 along `axis`, and `index` to compare them with: in 32 bits, which is twice as fast."""
+    if n >= 2**31 - 1:
+        return counts(n, ndim, axis), index
+    near = maximum(minimum(index, like(index, n)), like(index, -1))  # what is outside stays outside
+    return counts(n, ndim, axis, INT32), cast(near, INT32)
 
 
 @public("np.take", "np.ndarray.take")
@@ -82,8 +90,7 @@ def pick(data: Node, index: Node, axis=-1, mode="clip", keepdims=False) -> Node:
     rest = tuple(d for i, d in enumerate(data.shape) if i != axis)
     if index.shape not in (kept, rest):
         raise MXNetError(f"Shape inconsistent, Provided = {index.shape}, inferred shape={rest}")
-    place = _bounded(reshape(index, kept), n, mode)
-    chosen = equal(counts(n, data.ndim, axis), place)
+    chosen = equal(*_against(n, data.ndim, axis, _bounded(reshape(index, kept), n, mode)))
     found = reduce_sum(where(chosen, data, like(data, 0)), (axis,))
     return reshape(found, kept) if keepdims else found
 
@@ -100,7 +107,7 @@ def one_hot(data: Node, depth=None, on_value=1.0, off_value=0.0, dtype="float32"
     assert depth is not None, "Please provide the depth of one hot dimension."
     shape = (*data.shape, depth)
     index = reshape(cast(data, INT64), (*data.shape, 1))
-    chosen = broadcast_to(equal(counts(depth, len(shape), len(shape) - 1), index), shape)
+    chosen = broadcast_to(equal(*_against(depth, len(shape), len(shape) - 1, index)), shape)
     return where(chosen, full((), on_value, dtype), full((), off_value, dtype))
 
 
@@ -192,7 +199,7 @@ def within(length: Node, shape: tuple[int, ...], axis: int, batch: int) -> Node:
     length."""
     column = [1] * len(shape)
     column[batch] = shape[batch]
-    return less(counts(shape[axis], len(shape), axis), reshape(cast(length, INT64), tuple(column)))
+    return less(*_against(shape[axis], len(shape), axis, reshape(cast(length, INT64), tuple(column))))
 
 
 @public("npx.sequence_mask")

@@ -241,3 +241,20 @@ def test_control_flow():
     same(outputs, [1, 2, 4, 0, 0])
     same(values[1], 8)
     same(npx.cond(np.array(0), lambda x: x, lambda x: -x, np.array(2)), -2)
+
+
+@pytest.mark.parametrize("mode", ["always", "never"])
+def test_positions_far_outside_are_not_taken_for_near_ones(monkeypatch, mode):
+    """Positions are compared in 32 bits."""
+    from tracer.jit import settings
+
+    monkeypatch.setattr(settings, "mode", mode)
+    far = np.array([2**32 + 1, 2**31, -2**31 - 1, 1, -1], dtype="int64")
+    assert npx.one_hot(far, 3).asnumpy().argmax(1).tolist() == [0, 0, 0, 1, 0]
+    assert npx.one_hot(far, 3).asnumpy().sum() == 1
+    rows = np.array([[1, 2, 3.0]] * 5)
+    assert npx.pick(rows, far).asnumpy().tolist() == [3, 3, 1, 2, 1]
+    assert npx.pick(rows, far, mode="wrap").asnumpy().tolist() == [3, 3, 1, 2, 3]
+    lengths = np.array([2**32 + 1, 2], dtype="int64")
+    masked = npx.sequence_mask(np.ones((3, 2)), lengths, use_sequence_length=True)
+    assert masked.asnumpy().tolist() == [[1, 1], [1, 1], [1, 0]]

@@ -35,6 +35,7 @@ from tracer.ops.op import VIEW
 from .access import Access, Affine, flatten, is_still
 from .fuse import STORE_COST, Kernel, Root, operands, row_access
 from .names import SCOPES, known
+from .rounding import is_inexact
 from .text import accumulate, is_textual, literal, register, short, total_dtype
 
 #: A number in an expression that is not cast to {T}, which would widen what it meets.
@@ -243,8 +244,7 @@ class Emitter:
         if node.op is scalar_op:
             return self.number(node)
         if is_still(access, self.inner_dims):
-            still = is_still(access, self.row_dims) and not self.phase_of(node, access, self.phases)
-            body, memo = (self.top, self.top_memo) if still else (self.row, self.row_memo)
+            body, memo = self._outside(node, access)
         key = (node, access)
         if key in memo:
             return memo[key]
@@ -272,7 +272,11 @@ class Emitter:
             text = self.iota(node, access)
         else:
             inputs = operands(node, access, self.kernel.domain, self.stored)
-            text = self.expression(node, [self.value(x, where, body, memo) for x, where in inputs])
+            names = [self.value(x, where, body, memo) for x, where in inputs]
+            if node.op.name == "divide" and body is not self.row and body is not self.top:
+                text = self._quotient(node, inputs[1][1], names)
+            else:
+                text = self.expression(node, names)
             self.cost += node.op.cost
         name = self.fresh("v")
         body.append(f"{name} = {text}  # {node.op.name}")
@@ -280,6 +284,24 @@ class Emitter:
         if key in self.stashed and body is not self.row and body is not self.top:
             body.append(self._stash(key, name))
         return name
+
+    def _outside(self, node: Node, access: Access) -> tuple[list[str], dict]:
+        """The body, and its memo, that computes a value which is the same for a whole row: the row's, or the top."""
+        still = is_still(access, self.row_dims) and not self.phase_of(node, access, self.phases)
+        return (self.top, self.top_memo) if still else (self.row, self.row_memo)
+
+    def _quotient(self, node: Node, access: Access, names: list[str]) -> str:
+        """The text of a quotient whose divisor is read at `access`: a product where that is as good."""
+        divisor = node.inputs[1]
+        if any(x.dtype != node.dtype for x in node.inputs) or node.dtype.kind != "f" \
+                or not is_still(access, self.inner_dims) or not is_inexact(divisor):
+            return self.expression(node, names)
+        body, memo = self._outside(divisor, access)
+        key = ("reciprocal", divisor, access)
+        if key not in memo:
+            memo[key] = self.fresh("v")
+            body.append(f"{memo[key]} = {literal(1.0, register(node.dtype))} / {names[1]}  # divide")
+        return f"{names[0]} * {memo[key]}"
 
     def _stash(self, key: tuple[Node, Access], name: str) -> str:
         """Keep a value of this loop over the row for the next one: the statement that stores it."""
@@ -297,26 +319,34 @@ class Emitter:
 
     def _find_stashed(self, phases: dict[int, list[Root]]) -> set[tuple[Node, Access]]:
         """Dear values that several loops over a row need: computed in the first, kept for the others."""
-        users: dict[tuple[Node, Access], set[int]] = {}
+        known: set[tuple[Node, Access]] = set()  # what earlier loops compute
+        stashed: dict[tuple[Node, Access], None] = {}
+        for phase in sorted(phases):
+            seen: set[tuple[Node, Access]] = set()
+            for root in phases[phase]:
+                self._visit(root.operand, root.access, seen, known, stashed)
+            known |= seen
+        return set(list(stashed)[:SCOPES - 1 - len(self.kernel.roots)])
 
-        def visit(node: Node, access: Access, phase: int) -> None:
-            made = self.kernel.made(node)
-            if made is not None:
-                if made.kind == "inner":
-                    return
-                access = made.access
-            seen = users.setdefault((node, access), set())
-            if phase in seen or node.op is leaf_op or (node in self.stored and made is None):
-                return
-            seen.add(phase)
-            for x, where in operands(node, access, self.kernel.domain, self.stored):
-                visit(x, where, phase)
+    def _visit(self, node: Node, access: Access, seen: set, known: set, stashed: dict | None = None) -> int:
+        """The cost of a value in a loop over a row, without what is `seen`, which grows.
 
-        for phase, roots in phases.items():
-            for root in roots:
-                visit(root.operand, root.access, phase)
-        dear = [key for key, where in users.items() if len(where) > 1 and key[0].op.cost >= STORE_COST]
-        return set(dear[:SCOPES - 1 - len(self.kernel.roots)])
+        What is dear and `known` is entered in `stashed`, if that is given.
+        """
+        made = self.kernel.made(node)
+        if made is not None and made.kind != "inner":
+            access = made.access
+        key = (node, access)
+        held = node.op is leaf_op or (node in self.stored if made is None else made.kind == "inner")
+        if key in seen or held or is_still(access, self.inner_dims):
+            return 0
+        if stashed is not None and key in known and node.op.kind != VIEW \
+                and self._visit(node, access, set(), known) >= STORE_COST:
+            stashed[key] = None
+            return 0
+        seen.add(key)
+        return node.op.cost + sum([self._visit(x, where, seen, known, stashed)
+                                   for x, where in operands(node, access, self.kernel.domain, self.stored)])
 
     def expression(self, node: Node, inputs: list[str]) -> str:
         template = node.op.expr

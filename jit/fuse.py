@@ -196,7 +196,7 @@ def _group(marks: Marks, stored: set[Node]) -> tuple[list[Step], set[Node]]:
     steps: list[Step] = []
     more: set[Node] = set()
     for step in whole.steps:
-        if isinstance(step, Library) or (step.ops <= MAX_KERNEL_OPS and len(step.roots) <= MAX_ROOTS):
+        if isinstance(step, Library) or (len(step.roots) <= MAX_ROOTS and _fits(step, stored)):
             steps.append(step)
             continue
         nodes = [r.node for r in step.roots]
@@ -358,8 +358,17 @@ class _Late(Exception):
     """A value is needed that the kernel has only when its loops are done."""
 
 
-def _expand(kernel: Kernel, root: Root, stored: set[Node]) -> tuple[set[Node], int]:
-    """The values in memory that computing `root` in `kernel` reads, and the operations it takes."""
+def _fits(kernel: Kernel, stored: set[Node]) -> bool:
+    """Whether a kernel has no more operations than it should, counting once what several roots need."""
+    if kernel.ops > MAX_KERNEL_OPS:
+        seen: set[tuple[Node, Access]] = set()
+        kernel.ops = sum([_expand(kernel, root, stored, seen)[1] for root in kernel.roots])
+    return kernel.ops <= MAX_KERNEL_OPS
+
+
+def _expand(kernel: Kernel, root: Root, stored: set[Node],
+            past: set[tuple[Node, Access]] | None = None) -> tuple[set[Node], int]:
+    """The values in memory that computing `root` in `kernel` reads, and its operations besides those of the `past`."""
     reads: set[Node] = set()
     count = 0
 
@@ -383,7 +392,7 @@ def _expand(kernel: Kernel, root: Root, stored: set[Node]) -> tuple[set[Node], i
         for x, where in operands(node, access, kernel.domain, stored):
             visit(x, where)
 
-    seen: set[tuple[Node, Access]] = set()
+    seen = set() if past is None else past
     top = root.node if root.kind in ("map", "row") else None
     visit(root.operand, root.access)
     return reads, count

@@ -8,9 +8,10 @@ import numpy
 import pytest
 
 from tracer import np
-from tracer.jit import driver
+from tracer.jit import driver, program
 from tracer.jit.compiler import compile_function
 from tracer.jit.intrinsics import namespace_for
+from tracer.jit.plan import Plan
 
 LOOP = """
 def kernel(bind, args, lo, hi):
@@ -51,3 +52,43 @@ def test_columns_are_combined_alike_on_any_number_of_threads(shape, name):
         driver.set_threads(threads)
     numpy.testing.assert_array_equal(found[0], found[1])
     numpy.testing.assert_allclose(found[0], getattr(values.astype("float64"), name)(axis=0), rtol=1e-4)
+
+
+@pytest.mark.tierless
+def test_a_row_s_division_by_a_deviation_is_one_reciprocal():
+    def layer(x):
+        centred = x - x.mean(axis=1, keepdims=True)
+        return centred / np.sqrt((centred * centred).mean(axis=1, keepdims=True))
+
+    def shares(x):
+        return x / x.sum(axis=1, keepdims=True)
+
+    x = np.array(numpy.random.default_rng(1).uniform(1, 2, (7, 30)).astype("float32"))
+    assert "1.0) /" in source_for(layer, x)
+    assert "1.0) /" not in source_for(shares, x)
+    counts = np.array([[49.0, 0.0, 0.0]])
+    assert shares(counts).asnumpy()[0, 0] == 1
+
+
+@pytest.mark.tierless
+def test_a_dear_value_is_kept_from_one_loop_over_a_row_for_the_next():
+    def scaled(x):
+        y = np.tanh(np.exp(x)) * 2
+        return y / y.sum(axis=1, keepdims=True)
+
+    source = source_for(scaled, np.array(numpy.ones((7, 30), "float32")))
+    assert source.count("tanh(") == source.count("exp(") == 1
+
+
+def source_for(function, x):
+    """The source of the one kernel that computes `function(x)`."""
+    x.wait_to_read()
+    plans = []
+    program.WATCHERS.append(lambda found, *rest: plans.append(Plan(found.outputs)))
+    try:
+        function(x).asnumpy()
+    finally:
+        program.WATCHERS.pop()
+    (plan,) = plans
+    (made,) = plan.kernels
+    return made.source

@@ -142,6 +142,8 @@ def scale_by_parts(m: Any, value: Any, x: Any, t: Any) -> Any:
     """value * 2**n, rounded once; n has the sign of x and may exceed the normal exponents by 1, or by -64."""
     below, i = x < 0.0, m.as_int(t)
     f = FORMATS[m.bits(x)]
+    if m.has_ldexp(x):
+        return m.ldexp(value, i - m.as_int(m.const(f.magic, x)))
     offset = m.select(below, m.const(64 + f.bias << f.mantissa, i), f.bias - 1 << f.mantissa)
     scale = m.as_float((i << f.mantissa) + offset)
     return value * scale * m.select(below, m.const(2.0**-64, x), 2.0)

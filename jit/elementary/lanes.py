@@ -49,6 +49,9 @@ class NumpyMachine:
     def const(self, value: float, like: Any) -> Any:
         return np.full_like(like, value)
 
+    def has_ldexp(self, x: Any) -> bool:
+        return False
+
     def rint(self, x: Any) -> Any:
         return np.rint(x)
 

@@ -1,11 +1,12 @@
 """The machine of `lanes.py` whose lanes are scalar LLVM values, which the loop vectorizer widens."""
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from llvmlite.binding import llvm_version_info
+from llvmlite.binding import get_host_cpu_features, llvm_version_info
 from llvmlite.ir.instructions import FastMathFlags
 
 F32, F64 = ir.FloatType(), ir.DoubleType()
@@ -17,6 +18,11 @@ _FLOAT_OF = {I32: F32, I64: F64}
 # "reassoc" is fatal, so our instructions carry one flag that means nothing on them: "afn" speaks of calls to
 # functions such as sin, never of + - * / or a comparison.
 _SHIELD = ("afn",)
+
+
+@lru_cache(maxsize=1)
+def _has_ldexp() -> bool:
+    return llvm_version_info[0] >= 22 and bool(get_host_cpu_features().get("avx512vl"))
 
 
 class _ClosedFlags(FastMathFlags):
@@ -154,6 +160,18 @@ class LlvmMachine:
     def const(self, value: float, like: Lane) -> Lane:
         """A constant lane of the type of `like`."""
         return Lane(self, self.raw(value, like.value.type))
+
+    def has_ldexp(self, x: Lane) -> bool:
+        """Whether `ldexp` is an instruction, also of vectors."""
+        return _has_ldexp() and x.value.type == F32
+
+    def ldexp(self, x: Lane, n: Lane) -> Lane:
+        """x * 2**n, rounded once."""
+        signature = ir.FunctionType(F32, [F32, I32])
+        function = self.builder.module.declare_intrinsic("llvm.ldexp", [F32, I32], signature)
+        call = self.builder.call(function, [x.value, n.value])
+        call.fastmath = _ClosedFlags()
+        return Lane(self, call)
 
     def rint(self, x: Lane) -> Lane:
         return self._call("rint", x)

@@ -1,0 +1,31 @@
+"""Where the way in which a quotient is rounded may change, because its divisor is no exact number anyway."""
+from __future__ import annotations
+
+from tracer.ops.node import Node
+from tracer.ops.op import ELEMENTWISE, REDUCTION, VIEW
+
+#: Ops whose results are rounded numbers for almost all operands, exact ones included.
+_INEXACT = frozenset(("sqrt", "exp"))
+#: Nodes that are looked at.
+_FAR = 64
+
+
+def is_inexact(n: Node) -> bool:
+    """Whether a float value is made of a sum, whose order is nobody's promise, and of a function that rounds.
+
+    So are a softmax's total and a deviation: a product with the reciprocal is as good as the quotient. What a user
+    divides by a number, by a sum of counts or by a maximum keeps all digits.
+    """
+    seen, stack = {n}, [n]
+    summed = inexact = False
+    while stack and len(seen) <= _FAR:
+        x = stack.pop()
+        summed = summed or x.op.name == "reduce_sum"
+        inexact = inexact or x.op.name in _INEXACT
+        if summed and inexact:
+            return True
+        if x.op.kind in (ELEMENTWISE, REDUCTION, VIEW):
+            new = [i for i in x.inputs if i not in seen]
+            seen.update(new)
+            stack += new
+    return False

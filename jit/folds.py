@@ -18,6 +18,9 @@ from tracer.ops.op import LEAF
 
 FOLDED = "matmul_onto"
 
+#: Factors from here to its reciprocal are folded: with others, float32 may come to 0 or infinity by another way.
+LEAST = 1e-30
+
 
 def fold_products(outputs: Sequence[Node]) -> list[Node]:
     """`outputs` with such sums rewritten; the results have the same avals, in the same order."""
@@ -64,7 +67,7 @@ def _folded(n: Node, uses: Counter[Node], ends: set[Node], done: dict[Node, Node
         p, c = product.value, other.value
         if p.op.name != "matmul" or uses[p] != 1 or p.shape != n.shape or not p.inputs[0].size:
             continue
-        if c.shape != n.shape or c.dtype != n.dtype or not product.factor or not other.factor:
+        if c.shape != n.shape or c.dtype != n.dtype or not all(LEAST < abs(t.factor) < 1 / LEAST for t in terms):
             continue
         dies = c.op.name in ("matmul", FOLDED) or done[c].op.name == FOLDED
         if dies and uses[c] != 1 or not dies and not (c.op is leaf_op and n in ends):

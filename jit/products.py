@@ -101,10 +101,11 @@ def multiply(bind, args, lo, hi):
     # BLAS does not look at what has a factor of 0. These factors may happen to be 0, and NaNs still count: so take
     # the least instead, and for the product its opposite afterwards.
     turns = 1
-    if args[_ALPHA_INDEX] >= 0 and alpha == 0.0:
+    zero = _LEAST if size == 4 else 0.0
+    if args[_ALPHA_INDEX] >= 0 and -zero <= alpha and alpha <= zero:
         alpha = _LEAST
         turns = 2
-    if args[_BETA_INDEX] >= 0 and beta == 0.0:
+    if args[_BETA_INDEX] >= 0 and -zero <= beta and beta <= zero:
         beta = _LEAST
     elsewhere = 0
     if args[_SOURCE] >= 0:

@@ -220,7 +220,7 @@ def test_factors_that_happen_to_be_zero_keep_nans(monkeypatch, bad):
 
     def script(turns):
         p, q = np.array(a), np.array(a)
-        for rate in (0.0, 0.0, 0.5):
+        for rate in (0.0, 1e-60, -0.0, 0.5):
             p -= rate * np.dot(np.array(x).T, np.array(d))
             q[:] = rate * q + np.dot(np.array(x).T, np.array(d))
             q.wait_to_read()
@@ -260,3 +260,43 @@ def test_a_batch_of_products(monkeypatch):
     native, expected, folded = both(monkeypatch, script)
     agree(native, expected)
     assert folded == 1
+
+
+@pytest.mark.parametrize("factor", [1e-35, -1e35, float("inf"), float("nan"), 0.0])
+def test_extreme_constants_are_not_folded(monkeypatch, factor):
+    x, d, a = draw(3, 4), draw(3, 5), draw(4, 5)
+
+    def script(turns):
+        p = np.array(a)
+        p += np.dot(np.array(x).T, np.array(d)) * np.full((), factor)
+        return [p]
+
+    native, expected, folded = both(monkeypatch, script)
+    assert folded == 0
+    agree(native, expected)
+
+
+@pytest.mark.parametrize("build, folds", [
+    (lambda w, p, q: w + p / 4, 0),
+    (lambda w, p, q: -p + w, 1),
+    (lambda w, p, q: p * 0.5 - w * 2.0, 1),
+    (lambda w, p, q: w - (p + q), 1),  # p and q share a place; the sum is taken from w by a kernel
+    (lambda w, p, q: p - 3.0 * q, 1),
+    (lambda w, p, q: w - p * p, 0),
+    (lambda w, p, q: [w - p, p], 0),
+    (lambda w, p, q: [w - p, w - q], 2),
+    (lambda w, p, q: w[:1] - p, 0),
+    (lambda w, p, q: (w - p) * 2, 0),
+    (lambda w, p, q: 4 / p + w, 0),
+])
+def test_which_sums_are_folded(monkeypatch, build, folds):
+    w, x, d, e = draw(4, 5), draw(3, 4), draw(3, 5), draw(3, 5)
+
+    def script(turns):
+        left, right, other = np.array(x).T, np.array(d), np.array(e)
+        made = build(np.array(w), np.dot(left, right), np.dot(left, other))
+        return made if isinstance(made, list) else [made]
+
+    native, expected, folded = both(monkeypatch, script)
+    assert folded == folds
+    agree(native, expected, 1e-4)

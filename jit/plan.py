@@ -26,6 +26,7 @@ from .fuse import Kernel, Library, Step, without_reshapes
 from .interpreter import ExecutionError
 from .kernels import find_kernel
 from .launch import Launch, launcher
+from .liveness import arrange
 from .phases import Work, phases
 from .schedule import schedule
 from .simplify import simplify
@@ -289,38 +290,14 @@ class Plan:
     # ---- memory ----------------------------------------------------------------------------------
 
     def _place_arena(self) -> None:
-        """Give each value between steps a place in the arena; places of dead values are used again."""
+        """Give each value between steps a place in the arena."""
         homes: dict[Any, Any] = self.homes
-        last: dict[Any, int] = {}
-        made: list[list[Any]] = [[] for _ in self.phases]
-        for i, phase in enumerate(self.phases):
-            for _, reads, writes in (self.rows[at] for at in phase):
-                made[i] += [homes.get(v, v) for v in writes]
-                last.update((homes.get(v, v), i) for v in [*reads, *writes])
-        dying: list[list[Any]] = [[] for _ in made]
-        for v, end in last.items():
-            dying[end].append(v)
-        free: list[tuple[int, int]] = []
-        self.offsets: dict[Any, int] = {}
-        self.arena_bytes = 0
-        for i, writes in enumerate(made):
-            for v in writes:
-                if v in self.sizes and v not in self.offsets:
-                    self.offsets[v] = self._take(free, -(-max(self.sizes[v], 1) // 64) * 64)
-            ended = [(self.offsets[v], -(-max(self.sizes[v], 1) // 64) * 64) for v in dying[i] if v in self.offsets]
-            if ended:
-                free = _merge(free + ended)
-
-    def _take(self, free: list[tuple[int, int]], size: int) -> int:
-        best = min((f for f in free if f[1] >= size), key=lambda f: f[1], default=None)
-        if best is not None:
-            free.remove(best)
-            if best[1] > size:
-                free.append((best[0] + size, best[1] - size))
-            return best[0]
-        start = self.arena_bytes
-        self.arena_bytes += size
-        return start
+        touched = []
+        for phase in self.phases:
+            rows = [self.rows[at] for at in phase]
+            touched.append(([homes.get(v, v) for _, reads, _ in rows for v in reads],
+                            [homes.get(v, v) for _, _, writes in rows for v in writes]))
+        self.offsets, self.arena_bytes = arrange(touched, self.sizes)
 
     def _finish(self) -> None:
         self.bind = np.zeros(len(self.words) + 1, np.int64)
@@ -472,16 +449,6 @@ def _array_at(address: int, of: Any) -> np.ndarray:
         return np.empty(of.shape, of.dtype)
     raw = (ctypes.c_char * of.nbytes).from_address(address)
     return np.ndarray(of.shape, of.dtype, raw)
-
-
-def _merge(free: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    out: list[tuple[int, int]] = []
-    for start, size in sorted(free):
-        if out and out[-1][0] + out[-1][1] == start:
-            out[-1] = (out[-1][0], out[-1][1] + size)
-        else:
-            out.append((start, size))
-    return out
 
 
 def cut(made: Generated) -> tuple[int, int]:

@@ -1,0 +1,32 @@
+"""Places in the arena: no two values that live at once overlap, and dead ones' places are used again."""
+import numpy
+import pytest
+
+from tracer.jit.liveness import ALIGN, arrange
+
+pytestmark = pytest.mark.tierless
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_values_that_live_at_once_lie_apart(seed):
+    random = numpy.random.RandomState(seed)
+    sizes = {i: int(random.choice([0, 1, 64, 100, 4096])) for i in range(40)}
+    touched = [([int(j) for j in random.randint(0, i, 2)] if i else [], [i]) for i in range(40)]
+    offsets, total = arrange(touched, sizes)
+    ends = {v: max(i for i, (reads, writes) in enumerate(touched) if v in reads or v in writes) for v in sizes}
+    for v in sizes:
+        assert offsets[v] % ALIGN == 0 and offsets[v] + sizes[v] <= total
+        for w in range(v):
+            apart = offsets[v] >= offsets[w] + max(sizes[w], 1) or offsets[w] >= offsets[v] + max(sizes[v], 1)
+            assert apart or ends[w] < v
+    assert total <= sum(-(-max(s, 1) // ALIGN) * ALIGN for s in sizes.values())
+
+
+def test_a_chain_needs_two_places():
+    touched = [([i - 1] if i else [], [i]) for i in range(100)]
+    offsets, total = arrange(touched, dict.fromkeys(range(100), 64))
+    assert total == 128
+
+
+def test_what_has_no_size_gets_no_place():
+    assert arrange([([], ["out"]), (["out"], ["t"])], {"t": 8}) == ({"t": 0}, 64)

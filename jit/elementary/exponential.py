@@ -105,6 +105,11 @@ def reduce_exp(m: Any, x: Any) -> tuple[Any, Any, Any]:
     return t, n, m.fma(n, -f.ln2_low, m.fma(n, -f.ln2_high, x))
 
 
+def _exponent(m: Any, t: Any) -> Any:
+    """The integer n for the t of `reduce_exp`."""
+    return m.as_int(t) - m.as_int(m.const(FORMATS[m.bits(t)].magic, t))
+
+
 def power_of_two(m: Any, t: Any, offset: Any = 0) -> Any:
     """2**(n + offset) for the t of `reduce_exp`; n + offset within the normal exponents."""
     f = FORMATS[m.bits(t)]
@@ -125,6 +130,8 @@ def exp_below_zero(m: Any, x: Any) -> Any:
     """exp(x) for x <= 0, denormal results included: scaled up by 2**64 and down again, rounding once."""
     x = clamp(m, x, FORMATS[m.bits(x)].low, None)
     t, _, r = reduce_exp(m, x)
+    if m.has_ldexp(x):
+        return m.ldexp(_exp_reduced(m, r), _exponent(m, t))
     return _exp_reduced(m, r) * power_of_two(m, t, 64) * 2.0**-64
 
 
@@ -144,7 +151,7 @@ def scale_by_parts(m: Any, value: Any, x: Any, t: Any) -> Any:
     below, i = x < 0.0, m.as_int(t)
     f = FORMATS[m.bits(x)]
     if m.has_ldexp(x):
-        return m.ldexp(value, i - m.as_int(m.const(f.magic, x)))
+        return m.ldexp(value, _exponent(m, t))
     offset = m.select(below, m.const(64 + f.bias << f.mantissa, i), f.bias - 1 << f.mantissa)
     scale = m.as_float((i << f.mantissa) + offset)
     return value * scale * m.select(below, m.const(2.0**-64, x), 2.0)

@@ -58,7 +58,10 @@ def _touched(node: Node) -> tuple[int, int]:
 
 
 def name_of(step: Step, native: bool, source: str | None) -> str:
-    """`tanh+multiply+sum (k_3fa2c0d1)`, `matmul 256x784x256`, `gather f32[64,16]` or `NumPy sort f32[8]`."""
+    """`tanh+multiply+sum (k_3fa2c0d1)`, `matmul 256x784x256`, `gather f32[64,16]` or `NumPy sort f32[8]`.
+
+    `matmul onto 784x256x256` is a product that is added to an array.
+    """
     if isinstance(step, Kernel):
         names = list(dict.fromkeys(n.op.name for n in _inside(step)))
         if len(names) > NAMED_OPS:
@@ -74,7 +77,8 @@ def name_of(step: Step, native: bool, source: str | None) -> str:
         rows, columns = node.shape[-2:]
         inner = node.inputs[0].shape[-2 if node.attrs[0] else -1]
         batch = node.size // (rows * columns)
-        return f"matmul {f'{batch} of ' if batch > 1 else ''}{rows}x{inner}x{columns}"
+        onto = " onto" if len(node.inputs) > 2 else ""
+        return f"matmul{onto} {f'{batch} of ' if batch > 1 else ''}{rows}x{inner}x{columns}"
     return f"{node.op.step} {node.aval!r}"
 
 

@@ -1,6 +1,7 @@
 """Products onto what is there: that they are made where they pay, and equal what the interpreter computes."""
 from __future__ import annotations
 
+import graphs
 import numpy as onp
 import pytest
 
@@ -8,8 +9,12 @@ import tracer
 from tracer import autograd, np
 from tracer.jit import driver, settings
 from tracer.jit.folds import FOLDED, fold_products
+from tracer.jit.plan import Plan
 from tracer.jit.program import WATCHERS
 from tracer.jit.simplify import simplify
+from tracer.jit.timed import name_of
+from tracer.ops.arithmetic import sub
+from tracer.ops.linalg import product
 from tracer.ops.node import toposort
 
 _RNG = onp.random.default_rng(3)
@@ -300,3 +305,10 @@ def test_which_sums_are_folded(monkeypatch, build, folds):
     native, expected, folded = both(monkeypatch, script)
     assert folded == folds
     agree(native, expected, 1e-4)
+
+
+def test_the_profile_tells_a_fold_from_a_product():
+    w, x, d = graphs.leaves([draw(4, 5), draw(3, 4), draw(3, 5)])
+    names = [name_of(s, True, None) for s in Plan([sub(w, product(x, d, True)), product(x, d, True)]).steps]
+    assert "matmul 4x3x5" in names
+    assert [name_of(s, True, None) for s in Plan([sub(w, product(x, d, True))]).steps] == ["matmul onto 4x3x5"]

@@ -35,6 +35,7 @@ from tracer.ops.op import VIEW
 from .access import Access, Affine, flatten, is_still
 from .fuse import STORE_COST, Kernel, Root, operands, row_access
 from .names import SCOPES, known
+from .nest import Nest, kept_position
 from .rounding import is_inexact
 from .text import accumulate, is_textual, literal, register, short, total_dtype
 
@@ -96,71 +97,7 @@ class Emitter:
         self.parts: list[Part] = []
         self.align = 1
         self.read_at: dict[Node, set[Affine]] = {}
-        self._layout()
-
-    # ---- the loops -------------------------------------------------------------------------------
-
-    def _layout(self) -> None:
-        """Merge dimensions that all operands step through alike; decide rows and inner loops."""
-        kernel = self.kernel
-        split = kernel.split
-        positions = self._positions()
-        groups: list[list[int]] = []
-        for d in range(self.rank):
-            size = kernel.domain[d]
-            if groups and d != split:
-                last = groups[-1][-1]
-                if all(p[1][last] == p[1][d] * size for p in positions):
-                    groups[-1].append(d)
-                    continue
-            groups.append([d])
-        split_at = 0 if split is None else sum(1 for g in groups if g[0] < split)
-        if split is None:
-            self.flat = len(groups) <= 1
-            split_at = 0 if self.flat else len(groups) - 1
-        else:
-            self.flat = False
-        self.sizes = [math.prod(kernel.domain[d] for d in g) for g in groups]
-        self.fine = [g[-1] for g in groups]  # the dimension whose coefficient is the group's
-        self.rows = list(range(split_at))
-        self.inner = list(range(split_at, len(groups)))
-        if not groups:
-            self.flat, self.sizes, self.fine, self.inner = True, [1], [None], [0]  # type: ignore[list-item]
-        self.inner_dims = [d for g in (groups[i] for i in self.inner) for d in g] if groups else []
-        self.row_dims = [d for g in (groups[i] for i in self.rows) for d in g] if groups else []
-
-    def _positions(self) -> list[Affine]:
-        found: list[Affine] = []
-        seen: set[tuple[Node, Access]] = set()
-
-        def visit(node: Node, access: Access, top: Node | None) -> None:
-            if (node, access) in seen:
-                return
-            seen.add((node, access))
-            if (node in self.stored and node is not top) or node.op is leaf_op:
-                found.append(flatten(access, node.shape, self.rank))
-                return
-            if node.op.name == "iota":
-                found.append(access[node.attrs[1]])
-                return
-            for x, where in operands(node, access, self.kernel.domain, self.stored):
-                visit(x, where, None)
-
-        for root in self.kernel.roots:
-            if root.kind in ("map", "row"):
-                found.append(flatten(root.access, root.node.shape, self.rank))
-                visit(root.node, root.access, root.node)
-            else:
-                visit(root.operand, root.access, None)
-                if root.kind != "all":
-                    found.append(self._kept(root))
-        return found
-
-    def _kept(self, root: Root) -> Affine:
-        """The position in a reduction's result, over the whole domain (still along the reduced dimensions)."""
-        axes = set(root.node.attrs[0])
-        kept = tuple(a for i, a in enumerate(root.access) if i not in axes)
-        return flatten(kept, root.node.shape, self.rank)
+        self.nest = Nest(kernel, stored)
 
     # ---- text ------------------------------------------------------------------------------------
 
@@ -178,7 +115,7 @@ class Emitter:
         key = ("size", group)
         if key not in self.names:
             self.names[key] = self.fresh("d")
-            self.top.append(f"{self.names[key]} = {self.arg(self.sizes[group])}")
+            self.top.append(f"{self.names[key]} = {self.arg(self.nest.sizes[group])}")
         return self.names[key]
 
     def fresh(self, letter: str) -> str:
@@ -199,7 +136,7 @@ class Emitter:
         return self.scope
 
     def coef(self, position: Affine, group: int) -> int:
-        fine = self.fine[group]
+        fine = self.nest.fine[group]
         return position[1][fine] if fine is not None else 0
 
     def row_base(self, what: Any, position: Affine, itemsize: int) -> str:
@@ -209,11 +146,11 @@ class Emitter:
             terms = []
             if position[0]:
                 terms.append(self.arg(position[0]))
-            if self.flat:
+            if self.nest.flat:
                 if self.coef(position, 0):
                     terms.append(f"r * {self.arg(self.coef(position, 0) * self.block)}")
             else:
-                terms += [f"i{g} * {self.arg(self.coef(position, g))}" for g in self.rows if self.coef(position, g)]
+                terms += self._row_terms(position)
             pointer = self.pointer(what)
             if not terms:
                 return pointer
@@ -221,11 +158,14 @@ class Emitter:
             self.row.append(f"{self.names[key]} = {pointer} + {itemsize} * ({' + '.join(terms)})")
         return self.names[key]
 
+    def _row_terms(self, position: Affine) -> list[str]:
+        return [f"i{g} * {self.arg(self.coef(position, g))}" for g in self.nest.rows if self.coef(position, g)]
+
     def inner_index(self, position: Affine) -> str:
         terms = []
-        for g in self.inner:
+        for g in self.nest.inner:
             c = self.coef(position, g)
-            if c == 1 and g == self.inner[-1]:
+            if c == 1 and g == self.nest.inner[-1]:
                 terms.append(f"j{g}")
             elif c:
                 key = ("stride", position, g)
@@ -243,7 +183,7 @@ class Emitter:
             return self.constant(node)
         if node.op is scalar_op:
             return self.number(node)
-        if is_still(access, self.inner_dims):
+        if is_still(access, self.nest.inner_dims):
             body, memo = self._outside(node, access)
         key = (node, access)
         if key in memo:
@@ -287,14 +227,14 @@ class Emitter:
 
     def _outside(self, node: Node, access: Access) -> tuple[list[str], dict]:
         """The body, and its memo, that computes a value which is the same for a whole row: the row's, or the top."""
-        still = is_still(access, self.row_dims) and not self.phase_of(node, access, self.phases)
+        still = is_still(access, self.nest.row_dims) and not self.phase_of(node, access, self.phases)
         return (self.top, self.top_memo) if still else (self.row, self.row_memo)
 
     def _quotient(self, node: Node, access: Access, names: list[str]) -> str:
         """The text of a quotient whose divisor is read at `access`: a product where that is as good."""
         divisor = node.inputs[1]
         if any(x.dtype != node.dtype for x in node.inputs) or node.dtype.kind != "f" \
-                or not is_still(access, self.inner_dims) or not is_inexact(divisor):
+                or not is_still(access, self.nest.inner_dims) or not is_inexact(divisor):
             return self.expression(node, names)
         body, memo = self._outside(divisor, access)
         key = ("reciprocal", divisor, access)
@@ -306,12 +246,12 @@ class Emitter:
     def _stash(self, key: tuple[Node, Access], name: str) -> str:
         """Keep a value of this loop over the row for the next one: the statement that stores it."""
         dtype = register(key[0].dtype)
-        count = math.prod(self.sizes[g] for g in self.inner)
+        count = math.prod(self.nest.sizes[g] for g in self.nest.inner)
         self.parts.append(Part(count, dtype))
         pointer, part = self.pointer(("part", len(self.parts) - 1)), self.fresh("q")
         self.top.append(f"{part} = {pointer} + {dtype.itemsize} * (lo // {self.arg('chunk')}) * {self.arg(count)}")
-        index = f"j{self.inner[0]}"
-        for g in self.inner[1:]:
+        index = f"j{self.nest.inner[0]}"
+        for g in self.nest.inner[1:]:
             index = f"({index}) * {self.size(g)} + j{g}"
         scope = self.next_scope()
         self.stashes[key] = (f"ld_{short(dtype)}_{scope}({part}", index)
@@ -338,7 +278,7 @@ class Emitter:
             access = made.access
         key = (node, access)
         held = node.op is leaf_op or (node in self.stored if made is None else made.kind == "inner")
-        if key in seen or held or is_still(access, self.inner_dims):
+        if key in seen or held or is_still(access, self.nest.inner_dims):
             return 0
         if stashed is not None and key in known and node.op.kind != VIEW \
                 and self._visit(node, access, set(), known) >= STORE_COST:
@@ -408,11 +348,11 @@ class Emitter:
     def iota(self, node: Node, access: Access) -> str:
         position = access[node.attrs[1]]
         terms = [self.arg(position[0])] if position[0] else []
-        if self.flat:
+        if self.nest.flat:
             if self.coef(position, 0):
                 terms.append(f"r * {self.arg(self.coef(position, 0) * self.block)}")
         else:
-            terms += [f"i{g} * {self.arg(self.coef(position, g))}" for g in self.rows if self.coef(position, g)]
+            terms += self._row_terms(position)
         index = self.inner_index(position)
         if index != "0":
             terms.append(index)
@@ -452,7 +392,7 @@ class Emitter:
     def generate(self) -> Generated:
         """The source and arguments of the kernel."""
         roots = self.kernel.roots
-        self.block = min(BLOCK, max(self.sizes[0], 1)) if self.flat else 0
+        self.block = min(BLOCK, max(self.nest.sizes[0], 1)) if self.nest.flat else 0
         self.top_memo: dict = {}
         self.row_memo: dict = {}
         self.row: list[str] = []
@@ -525,11 +465,11 @@ class Emitter:
                after: list[str]) -> None:
         """Accumulate rows into the chunk's own row of partial results."""
         node = root.node
-        kind, scope, position = short(narrow), self.next_scope(), self._kept(root)
+        kind, scope, position = short(narrow), self.next_scope(), kept_position(root, self.rank)
         index = self.inner_index(position)
-        if any(self.coef(position, g) for g in self.rows):
+        if any(self.coef(position, g) for g in self.nest.rows):
             self.parts.append(Part(node.size, narrow, root, shared=True))
-            self.align = math.prod(self.sizes[g] for g in self.rows if not self.coef(position, g))
+            self.align = math.prod(self.nest.sizes[g] for g in self.nest.rows if not self.coef(position, g))
             part = self.row_base(("part", len(self.parts) - 1), position, narrow.itemsize)
         else:
             self.parts.append(Part(node.size, narrow, root))
@@ -546,22 +486,22 @@ class Emitter:
         if not body:
             return []
         out, pad = [], ""
-        for g in self.inner:
-            out.append(f"{pad}for j{g} in range({'n0' if self.flat else self.size(g)}):")
+        for g in self.nest.inner:
+            out.append(f"{pad}for j{g} in range({'n0' if self.nest.flat else self.size(g)}):")
             pad += "    "
         return out + [pad + line for line in body]
 
     def _assemble(self, start: list[str], rows: list[str], finish: list[str]) -> Generated:
         head: list[str] = []
-        if self.flat:
-            block, total = self.arg(self.block), self.arg(self.sizes[0])
+        if self.nest.flat:
+            block, total = self.arg(self.block), self.arg(self.nest.sizes[0])
             head.append(f"n0 = min({block}, {total} - r * {block})")
-            extent = -(-self.sizes[0] // self.block) if self.block else 0
+            extent = -(-self.nest.sizes[0] // self.block) if self.block else 0
         else:
-            extent = math.prod(self.sizes[g] for g in self.rows)
+            extent = math.prod(self.nest.sizes[g] for g in self.nest.rows)
             rest = "r"
-            for g in reversed(self.rows):
-                if g == self.rows[0]:
+            for g in reversed(self.nest.rows):
+                if g == self.nest.rows[0]:
                     head.append(f"i{g} = {rest}")
                 else:
                     name = self.fresh("r")
@@ -573,7 +513,7 @@ class Emitter:
         lines.append("    for r in range(lo, hi):")
         lines += ["        " + line for line in head + rows]
         lines += ["    " + line for line in finish]
-        points = math.prod(self.sizes) if self.sizes else 1
+        points = math.prod(self.nest.sizes) if self.nest.sizes else 1
         return Generated("\n".join(lines) + "\n", self.args, extent, points * (self.cost + len(self.kernel.reads) + 1),
                          self.parts, self.align)
 

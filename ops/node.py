@@ -76,6 +76,7 @@ def table_size() -> int:
 def forget() -> None:
     """Empty the table. Only between traces: a live trace's nodes would lose their identity."""
     _TABLE.clear()
+    _LEAVES.clear()
 
 
 # ---- the primitive inputs of a graph -------------------------------------------------------------
@@ -88,9 +89,15 @@ leaf_op = declare(Op("leaf", LEAF, lambda avals, attrs: attrs[0], _no_ref))
 scalar_op = declare(Op("scalar", LEAF, lambda avals, attrs: aval((), np.dtype(attrs[0])), _no_ref))
 
 
+_LEAVES: dict[tuple[Aval, int], Node] = {}  # part of the table, for a faster look-up
+
+
 def leaf(of: Aval, index: int) -> Node:
     """The `index`-th array that a trace uses, of the given aval."""
-    return make(leaf_op, (), (of, index))
+    node = _LEAVES.get((of, index))
+    if node is None:
+        node = _LEAVES[of, index] = make(leaf_op, (), (of, index))
+    return node
 
 
 def scalar(kind: str, index: int) -> Node:

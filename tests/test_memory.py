@@ -10,7 +10,7 @@ import pytest
 
 import tracer.caches
 import tracer.flush
-import tracer.record
+import tracer.trace
 from tracer import autograd, np
 from tracer.ops.node import table_size
 
@@ -38,7 +38,7 @@ def assert_flat(loop, steps: int, blocks_a_step: float = 0.5) -> None:
 @pytest.fixture
 def small_bound(monkeypatch):
     """Loops that never read run every 32 operations, so that a short test sees many runs."""
-    monkeypatch.setattr(tracer.record, "PENDING_BOUND", 32)
+    monkeypatch.setattr(tracer.trace, "PENDING_BOUND", 32)
 
 
 def train(steps, read=False):

@@ -29,9 +29,6 @@ CAUSES = frozenset((
 #: Interned nodes at which all that is remembered of graphs is forgotten (caches.py).
 NODES_BOUND = 1 << 17
 
-#: Bytes of leaves that a trace may keep alive before it is run at the next opportunity.
-BYTES_BOUND = 1 << 28
-
 # What getrefcount(value) gives for a pending value with no owner but the trace: the list of pending values,
 # the loop variable, and the argument itself.
 _UNOWNED = 3
@@ -63,7 +60,7 @@ def flush(cause: str) -> None:
     """Run what is pending and alive in this thread's trace, and begin a new trace."""
     trace = STATE.trace
     if not trace.pending:
-        if trace.bytes > BYTES_BOUND:
+        if not trace.limit:
             STATE.trace = Trace(trace.recording, trace.training)
         return
     STATE.trace = Trace(trace.recording, trace.training)

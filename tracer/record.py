@@ -18,15 +18,12 @@ from tracer.ops.op import CALL
 from tracer.ops.public import Function
 
 from . import source
-from .flush import BYTES_BOUND, flush
+from .flush import flush
 from .tape import node_of
 from .trace import STATE, VARIABLE, Trace, Value
 
 #: (function, static arguments, operand nodes) -> the node, or list of nodes, that it means; whether it can fail.
 MEMO: dict[tuple, Any] = {}
-
-#: Pending values at which a trace is run although nobody has read anything.
-PENDING_BOUND = 4096
 
 _OURS = source.OURS
 _new = object.__new__
@@ -115,7 +112,7 @@ def finish(result: Any, cls: type, trace: Trace, recorded: list | None, line: An
         handle: Any = _new(cls)
         handle._value = value
         handles.append(handle)
-    if trace.bounded and (len(trace.pending) >= PENDING_BOUND or trace.bytes >= BYTES_BOUND):
+    if len(trace.pending) >= trace.limit:
         flush("bound")
     return handles[0] if type(result) is Node else type(result)(handles)
 

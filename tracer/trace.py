@@ -13,6 +13,10 @@ from tracer.ops.node import Node, leaf, scalar
 #: The lineage of a variable. See tape.py.
 VARIABLE = ("variable",)
 
+#: Pending values at which a trace is run although nobody has read anything, and bytes of leaves that it may keep alive.
+PENDING_BOUND = 4096
+BYTES_BOUND = 1 << 28
+
 #: Counts what running Python again would do and replaying its results would not: writes, draws, marks.
 effects = itertools.count()
 
@@ -49,16 +53,17 @@ class Trace:
     leaves: the computed values used, in order of first use; their index is their identity in the graph.
     targets: the nodes by which derivatives are taken: variables, and values from earlier on the tape.
     retained: recorded results whose gradients are wanted on the way.
+    limit: how many values may be pending, none once the leaves are too large.
     recording, training: the autograd scopes that the thread is in, here because each operation asks for the trace.
     """
 
     __slots__ = ("retained", "leaves", "nodes", "scalars", "pending", "targets", "updated", "bytes", "marks",
-                 "recording", "training")
-    bounded = True  # whether it is run when much is pending
+                 "limit", "recording", "training")
 
     def __init__(self, recording: bool = False, training: bool = False) -> None:
         self.recording = recording
         self.training = training
+        self.limit = PENDING_BOUND
         self.leaves: list[Value] = []
         self.nodes: dict[Value, Node] = {}
         self.scalars: list[float | int] = []
@@ -81,6 +86,8 @@ class Trace:
             self.leaves.append(value)
             self.nodes[value] = node
             self.bytes += value.aval.nbytes
+            if self.bytes >= BYTES_BOUND:
+                self.limit = 0
             if value.variable is not None or (value.entry is not None and value.recorded):
                 self.targets[node] = value
         return node

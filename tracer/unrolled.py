@@ -22,7 +22,6 @@ NAMES: dict[str, Any] = {
     "_state": STATE, "_VARIABLE": VARIABLE, "_Value": Value, "_Node": record.Node, "_known": record.MEMO.get,
     "_new": object.__new__, "_const": record.const, "_taped": record.taped, "_learn": record.learn,
     "_other": record.operand, "_line": record.user_line, "_finish": record.finish, "_stopped": record.stopped,
-    "_PENDING": record.PENDING_BOUND, "_BYTES": record.BYTES_BOUND,
 }
 
 _NUMBER = """\
@@ -56,7 +55,7 @@ except TypeError:
 result, fallible = known or _learn(_function, {statics}, [{nodes}])
 line = _line() if fallible else None
 pending = trace.pending
-if type(result) is _Node and len(pending) < _PENDING and trace.bytes < _BYTES:
+if type(result) is _Node and len(pending) < trace.limit:
     value = _Value(result.aval, result, trace, recorded or None, line)
     pending.append(value)
     handle = _new(_cls)

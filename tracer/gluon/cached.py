@@ -6,6 +6,7 @@ numbers or uses an array which it was not given is run as Python every time.
 """
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -31,13 +32,13 @@ class Capture(Trace):
     """The trace during a pass: the same as the one outside, but it notices what enters besides the operands."""
 
     __slots__ = ("outside", "open")
-    bounded = False  # a pass is remembered whole
 
     def __init__(self, outside: Trace, nodes: dict[Value, Node]) -> None:
         for name in Trace.__slots__:
             setattr(self, name, getattr(outside, name))
         self.outside = outside
         self.nodes = nodes
+        self.limit = sys.maxsize  # a pass is remembered whole
         self.open = False
 
     def enter(self, value: Value) -> Node:

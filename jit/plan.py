@@ -349,23 +349,22 @@ class Plan:
         self.bind[self.places] = self.starts + arena.addr
         self.arena_at = arena.addr
 
-    def _donations(self) -> list[tuple[int, int]]:
-        """(output, leaf) pairs that may share memory when nobody else needs the leaf: true in-place updates."""
+    def _donations(self) -> list[tuple[int, list[int]]]:
+        """The leaves whose memory each output may be written over when nobody else needs them: true in-place updates.
+
+        All of them: which are dead is known when the program runs, and a gradient, say, lives on.
+        """
         last = {n: i for i, (_, reads, _) in enumerate(self.rows) for n in reads}
         # A step in Python may raise. Nothing before it writes over a leaf: what doesn't need it is run again.
         risky = max((i for i, (native, _, writes) in enumerate(self.rows)
                      if not isinstance(native, list) or not self.checked.isdisjoint(writes)), default=-1)
         place, kept = {n: i for i, n in enumerate(self.made)}, set(self.graph)
-        pairs: dict[int, int] = {}  # by the leaf
-        given: set[int] = set()
+        leaves: dict[int, list[int]] = {}
         for i in range(risky + 1, len(self.steps)):
             for result, operand in self._in_place(i):
                 if operand.op is leaf_op and last[operand] == i and result in place and operand not in kept:
-                    output, index = place[result], operand.attrs[1]
-                    if output not in given and index not in pairs:
-                        pairs[index] = output
-                        given.add(output)
-        return [(output, index) for index, output in pairs.items()]
+                    leaves.setdefault(place[result], []).append(operand.attrs[1])
+        return list(leaves.items())
 
     def _in_place(self, i: int) -> Sequence[tuple[Node, Node]]:
         """(result, operand) pairs of a step that may share memory, once nobody needs the operand any more."""

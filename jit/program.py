@@ -64,8 +64,8 @@ class Program:
             return self._interpreter.run(leaves, scalars)
 
     @property
-    def donations(self) -> Sequence[tuple[int, int]]:
-        """(output, leaf) pairs that may share memory when nobody else needs the leaf."""
+    def donations(self) -> Sequence[tuple[int, Sequence[int]]]:
+        """By output, the leaves whose memory it may be written over when nobody else needs them."""
         return self._plan.donations if self._plan is not None and settings.mode != "never" else ()
 
     @property

@@ -3,6 +3,7 @@ import numpy
 import pytest
 
 from tracer import autograd, gluon, np, npx
+from tracer.jit import settings
 from tracer.jit.stats import COUNTERS
 
 RANDOM = numpy.random.RandomState(0)
@@ -144,3 +145,27 @@ def test_new_batch_sizes_need_no_new_kernel():
             float(loss)
         made.append(COUNTERS.kernels_compiled + COUNTERS.kernels_loaded)
     assert made[-1] == made[2]
+
+
+def test_states_are_updated_in_place_while_a_gradient_lives(monkeypatch):
+    monkeypatch.setattr(settings, "mode", "always")
+    p, m, v, g = (np.array(RANDOM.rand(300)) for _ in range(4))
+
+    def places():
+        return [x._value.buffer.addr for x in (p, m, v, g)]
+
+    for _ in range(2):
+        for x in (p, m, v, g):
+            x.wait_to_read()
+        before = places()
+        expected = [x.asnumpy() for x in (p, m, v, g)]
+        expected[1] = 0.9 * expected[1] + 0.1 * expected[3]
+        expected[2] = 0.99 * expected[2] + 0.01 * expected[3] * expected[3]
+        expected[0] = expected[0] - 0.1 * expected[1] / numpy.sqrt(expected[2])
+        m[:] = 0.9 * m + 0.1 * g
+        v[:] = 0.99 * v + 0.01 * g * g
+        p -= 0.1 * m / np.sqrt(v)
+        p.wait_to_read()
+        assert sorted(places()) == sorted(before) and places()[3] == before[3]
+        for x, right in zip((p, m, v, g), expected):
+            assert numpy.allclose(x.asnumpy(), right, rtol=1e-5)

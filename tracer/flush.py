@@ -146,19 +146,26 @@ def _fail(failure: ExecutionError, trace: Trace, alive: list[Value], cause: str,
 
 def _donated(program: Program, trace: Trace) -> dict[int, Buffer] | None:
     """Buffers of leaves that nobody will read again, for the outputs that the program can write over them."""
-    given = None
-    if program.donations:
-        trace.nodes.clear()
-        trace.targets.clear()
-    for output, index in program.donations:
-        value = trace.leaves[index]
-        # Owners of a dead leaf: trace.leaves, `value`, and the argument of getrefcount.
-        if getrefcount(value) == 3 and value.buffer is not None and value.buffer.parent is None:
-            # Owners of its buffer: the value and the argument.
-            if getrefcount(value.buffer) == 2:
-                given = given or {}
-                given[output] = value.buffer
-    return given
+    donations = program.donations
+    if not donations:
+        return None
+    trace.nodes.clear()
+    trace.targets.clear()
+    given: dict[int, Buffer] = {}
+    free: dict[int, bool] = {}
+    for output, candidates in donations:
+        for index in candidates:
+            if index not in free:
+                value = trace.leaves[index]
+                # Owners of a dead leaf: trace.leaves, `value`, and the argument of getrefcount; of its buffer: the
+                # value and the argument.
+                free[index] = (getrefcount(value) == 3 and value.buffer is not None and value.buffer.parent is None
+                               and getrefcount(value.buffer) == 2)
+            if free[index]:
+                free[index] = False
+                given[output] = trace.leaves[index].buffer  # type: ignore[assignment]
+                break
+    return given or None
 
 
 def _compute_foreign(value: Value) -> None:

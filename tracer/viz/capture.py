@@ -18,13 +18,13 @@ from .names import names_of
 @dataclass(eq=False)
 class Run:
     """The first run of a program, and how many followed. cause, place: of the sync point that ran it; numbers: its
-    run-time scalars; donated: outputs that were written over a leaf; names, lines: of its nodes, as far as known."""
+    run-time scalars; donated: the leaf that an output was written over; names, lines: of its nodes, as far as known."""
 
     program: Program
     cause: str
     place: Place
     numbers: tuple
-    donated: frozenset[int]
+    donated: dict[int, int]
     names: dict[Node, str]
     lines: dict[Node, str]
     native: bool = False
@@ -74,5 +74,7 @@ class Recorder:
             self.last.count += 1
             return
         names, lines = names_of(program.outputs, leaves, self.variables)
+        over = {output: next(i for i, leaf in enumerate(leaves) if leaf is buffer)
+                for output, buffer in (donated or {}).items()}
         self.last = self.runs[program] = Run(program, cause, place if place[1] else source.where(), tuple(scalars),
-                                             frozenset(donated or ()), names, lines)
+                                             over, names, lines)

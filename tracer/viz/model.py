@@ -94,8 +94,8 @@ class _Describer:
         simplified = dict(zip(run.program.outputs, plan.graph, strict=True))
         self.names = {simplified.get(n, n): name for n, name in run.names.items()}
         self.reasons = dict(plan.fallbacks)
-        self.over = {plan.made[o]: (o, next(n for n in plan.leaves if n.attrs[1] == leaf))
-                     for o, leaf in plan.donations}
+        leaves = {n.attrs[1]: n for n in plan.leaves}
+        self.over = {plan.made[o]: (o, leaves[run.donated.get(o, candidates[0])]) for o, candidates in plan.donations}
         for made, (_, leaf) in self.over.items():
             if made in self.names:  # x -= y gave its name away to the result
                 self.names.setdefault(leaf, self.names[made])

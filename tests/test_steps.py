@@ -154,7 +154,7 @@ def test_states_are_updated_in_place_while_a_gradient_lives(monkeypatch):
     def places():
         return [x._value.buffer.addr for x in (p, m, v, g)]
 
-    for _ in range(2):
+    for run in range(3):  # the first one plans
         for x in (p, m, v, g):
             x.wait_to_read()
         before = places()
@@ -166,6 +166,7 @@ def test_states_are_updated_in_place_while_a_gradient_lives(monkeypatch):
         v[:] = 0.99 * v + 0.01 * g * g
         p -= 0.1 * m / np.sqrt(v)
         p.wait_to_read()
-        assert sorted(places()) == sorted(before) and places()[3] == before[3]
+        assert run == 0 or sorted(places()) == sorted(before)
+        assert places()[3] == before[3]
         for x, right in zip((p, m, v, g), expected):
             assert numpy.allclose(x.asnumpy(), right, rtol=1e-5)

@@ -57,6 +57,10 @@ def invoke(function: Function, cls: type, operands: tuple, statics: tuple) -> An
     mixed = False
     nodes: list[Any] = []
     for x in operands:
+        kind = type(x)
+        if (kind is float or kind is int) and x not in function.literals:
+            nodes.append(trace.number(x))
+            continue
         try:
             value = x._value
         except AttributeError:

@@ -103,7 +103,7 @@ MOVES = {
     "tensordot": lambda m, x: m.tensordot(x, x, axes=([0, 2], [0, 2])),
     "inner": lambda m, x: m.inner(x, x[0]),
     "kron": lambda m, x: m.kron(x[0], x[:, 0]),
-    "cross": lambda m, x: m.cross(x[..., :3], x[0, :, :2]),
+    "cross": lambda m, x: m.cross(x[..., :3], x[0, :, -3:]),
     "einsum": lambda m, x: m.einsum("bij,bkj,b->ik", x, x, x[:, 0, 0]),
     "einsum dots": lambda m, x: m.einsum("...ij,...jk", x, m.swapaxes(x, 1, 2)),
     "einsum diagonal": lambda m, x: m.einsum("iij->j", x[:, :2]),

@@ -2,7 +2,7 @@
 import numpy
 import pytest
 
-from tracer import autograd, gluon, np, npx
+from tracer import autograd, gluon, nd, np, npx
 from tracer.jit import settings
 from tracer.jit.stats import COUNTERS
 
@@ -149,6 +149,7 @@ def test_new_batch_sizes_need_no_new_kernel():
 
 def test_states_are_updated_in_place_while_a_gradient_lives(monkeypatch):
     monkeypatch.setattr(settings, "mode", "always")
+    nd.waitall()
     p, m, v, g = (np.array(RANDOM.rand(300)) for _ in range(4))
 
     def places():

@@ -9,7 +9,7 @@ import ctypes
 import math
 import struct
 from collections.abc import Callable, Sequence
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -25,7 +25,7 @@ from .folds import FOLDED, fold_products, homes
 from .fuse import Kernel, Library, Step, without_reshapes
 from .interpreter import ExecutionError
 from .kernels import find_kernel
-from .launch import Launch, launcher
+from .launch import Launch, filler, launcher, words_of
 from .liveness import arrange
 from .phases import Work, phases
 from .schedule import schedule
@@ -307,7 +307,8 @@ class Plan:
         self.arena: Buffer | None = None
         self.places = np.array([self.words[v] for v in self.offsets], np.int64)
         self.starts = np.array(list(self.offsets.values()), np.int64)
-        self.fill = _filler(self.leaves, self.numbers, len(self.made))
+        self.inputs = words_of(self.leaves, self.numbers, len(self.made))
+        self.fill = filler(self.inputs)
         self.pools = [pool_of(n.aval.nbytes) for n in self.made]
         where = {n: i for i, n in enumerate(self.made)}
         self.results = [(where[n], -1) if n in where else (-1, self.words[n]) for n in self.graph]
@@ -341,9 +342,7 @@ class Plan:
         if self.arena_bytes:
             self.arena = allocate(self.arena_bytes)
             self._move_arena(self.arena)
-        kinds = "".join(["q" if n.dtype.kind == "i" else "d" for n in self.numbers])
-        return launcher([n.attrs[1] for n in self.leaves], [n.attrs[1] for n in self.numbers], kinds, self.pools,
-                        self.bind, self.runs[0])
+        return launcher(self.inputs, self.pools, self.bind, self.runs[0])
 
     def _move_arena(self, arena: Buffer) -> None:
         self.bind[self.places] = self.starts + arena.addr
@@ -416,23 +415,6 @@ class Plan:
                 node.op.ref([s() for s in sources], node.attrs)
             except IndexError as cause:
                 raise ExecutionError(node, cause) from cause
-
-
-def _filler(leaves: Sequence[Node], numbers: Sequence[Node], outputs: int) -> Callable[..., None]:
-    """The function that writes a run's addresses and numbers into `bind`."""
-    return _filling("".join("q" if n.dtype.kind == "i" else "d" for n in numbers),
-                    tuple([n.attrs[1] for n in leaves]), tuple([n.attrs[1] for n in numbers]), outputs)
-
-
-@lru_cache(maxsize=256)
-def _filling(kinds: str, leaves: tuple[int, ...], numbers: tuple[int, ...], outputs: int) -> Callable[..., None]:
-    """One flat expression, as fast as Python is."""
-    words = [f"leaves[{i}].addr" for i in leaves] + [f"scalars[{i}]" for i in numbers]
-    words += [f"buffers[{i}].addr" for i in range(outputs)]
-    codes = "=" + "q" * len(leaves) + kinds + "q" * outputs
-    space: dict[str, Any] = {"pack": struct.Struct(codes).pack_into}
-    exec(f"def fill(bind, leaves, scalars, buffers):\n    pack(bind, 0, {', '.join(words)})\n", space)
-    return space["fill"]
 
 
 def _copy(leaves: Sequence[Buffer], nodes: Sequence[Node], word: int, node: Node, scalars: Any) -> Buffer:

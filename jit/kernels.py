@@ -4,7 +4,6 @@ On disk a kernel is `k_<hash>.py`, its readable source, and `k_<hash>.bin`, the 
 """
 from __future__ import annotations
 
-import hashlib
 import threading
 import time
 from typing import Any
@@ -21,7 +20,7 @@ _LOCK = threading.RLock()
 
 def key_of(source: str) -> str:
     """The name of a kernel: a digest of its source and of everything else that shapes its code."""
-    return hashlib.sha256(f"{store.host()}|{source}".encode()).hexdigest()[:24]
+    return store.key(source)
 
 
 def find_kernel(source: str) -> int:

@@ -4,12 +4,11 @@ They are Python functions in `loops.py` and `products.py`, which are imported wh
 """
 from __future__ import annotations
 
-import hashlib
 from functools import cache
 from importlib import import_module
 from typing import Any
 
-from .store import find, host, texts
+from .store import find, key, texts
 
 #: name -> (module beside this one, the letters of its parameters)
 _FUNCTIONS = {
@@ -28,8 +27,7 @@ _FILES = ("native.py", "loops.py", "products.py", "pool.py", "driver.py", "blas.
 def find_native(name: str) -> int:
     """The address of one of them, for as long as the process lives."""
     module, parameters = _FUNCTIONS[name]
-    key = hashlib.sha256(f"{host()}|{texts(_FILES)}|{name}".encode()).hexdigest()[:24]
-    symbol = f"{name}_{key}"
+    symbol = f"{name}_{key(f'{texts(_FILES)}|{name}')}"
 
     def compile_() -> Any:  # a `Compiled`, whose module is not to be imported here
         from .compiler import compile_function

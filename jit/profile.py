@@ -13,12 +13,12 @@ from typing import Any, NamedTuple
 
 from .stats import Place
 
-#: Kinds of slices: a program's run, what prepares it, and its steps.
-KINDS = ("sync", "plan", "compile", "load", "kernel", "library", "numpy")
-
 
 class Slice(NamedTuple):
-    """A stretch of one thread's time. kind: one of KINDS."""
+    """A stretch of one thread's time.
+
+    kind: "sync", a program's run; "plan", "compile", "load", what prepares it; "kernel", "library", "numpy", its steps.
+    """
 
     kind: str
     name: str

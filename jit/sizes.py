@@ -18,8 +18,6 @@ import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
-Number = int | float
-
 
 class Trail:
     """The first sizes, each at least 2 and no two alike, and what was decided by them."""

@@ -56,6 +56,11 @@ def host() -> str:
                      llvm.get_host_cpu_name(), features, texts(_COMPILING), *settings])
 
 
+def key(text: str) -> str:
+    """A digest of `text` and of everything else that shapes the code compiled from it."""
+    return hashlib.sha256(f"{host()}|{text}".encode()).hexdigest()[:24]
+
+
 def _numba() -> str:
     """A digest that tells versions of Numba apart, without importing it: that takes longer than loading kernels."""
     spec = importlib.util.find_spec("numba")

@@ -31,7 +31,6 @@ def runs_of(plan: Plan) -> list[Callable[[], None]]:
 
 def _runs_of(plan: Plan) -> list[Callable[[], None]]:
     runs: list[Callable[[], None]] = []
-    checked = set(plan.checks.values())
     for i, (step, (work, reads, writes)) in enumerate(zip(plan.steps, plan.rows, strict=True)):
         made = plan.by_step.get(i)
         native = isinstance(work, list)
@@ -39,7 +38,7 @@ def _runs_of(plan: Plan) -> list[Callable[[], None]]:
         kind = "numpy" if not native else "library" if made is None else "kernel"
         name = name_of(step, native, made.source if made else None)
         runs.append(timed(kind, name, run, *_traffic(step, reads, writes)))
-        runs += [partial(plan.raise_noted, node) for node in checked.intersection(writes)]
+        runs += [partial(plan.raise_noted, node) for node in plan.checked.intersection(writes)]
     return runs
 
 

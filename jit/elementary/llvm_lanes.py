@@ -10,7 +10,7 @@ from llvmlite.binding import get_host_cpu_features, llvm_version_info
 from llvmlite.ir.instructions import FastMathFlags
 
 F32, F64 = ir.FloatType(), ir.DoubleType()
-I1, I32, I64 = ir.IntType(1), ir.IntType(32), ir.IntType(64)
+I32, I64 = ir.IntType(32), ir.IntType(64)
 _INT_OF = {F32: I32, F64: I64}
 _FLOAT_OF = {I32: F32, I64: F64}
 

@@ -5,6 +5,7 @@ import threading
 from operator import attrgetter
 from sys import getrefcount
 from types import CodeType
+from typing import Any
 
 from tracer.jit import profile
 from tracer.jit.buffers import Buffer
@@ -32,6 +33,8 @@ NODES_BOUND = 1 << 17
 # What getrefcount(value) gives for a pending value with no owner but the trace: the list of pending values,
 # the loop variable, and the argument itself.
 _UNOWNED = 3
+
+_NEW: Any = object()  # not in a cache that holds None
 
 _node_of, _buffer_of = attrgetter("node"), attrgetter("buffer")
 
@@ -90,7 +93,9 @@ def _run(trace: Trace, alive: list[Value], cause: str, ends: bool = True) -> Non
         target = trace.targets.get
         flags = tuple([target(v.node) is not v if v.recorded else False for v in alive])  # type: ignore[arg-type]
         key = outputs, flags, tuple(trace.targets)
-        kept = KEPT[key] if key in KEPT else keeps(key)
+        kept = KEPT.get(key, _NEW)
+        if kept is _NEW:
+            kept = keeps(key)
     if kept is None:
         program = find_program(outputs)
     else:

@@ -39,12 +39,12 @@ def update(params, rate=0.1):
         p -= rate * p.grad
 
 
-def plain(net, params):
+def plain(net, params, rate=0.1):
     x, y = batch()
     with autograd.record():
         loss = loss_of(net(x, *params), y)
     loss.backward()
-    update(params)
+    update(params, rate)
     return float(loss)
 
 
@@ -93,12 +93,7 @@ def read_in_the_middle(net, params):
 
 
 def another_rate(net, params):
-    x, y = batch()
-    with autograd.record():
-        loss = loss_of(net(x, *params), y)
-    loss.backward()
-    update(params, float(RANDOM.rand()))
-    return float(loss)
+    return plain(net, params, float(RANDOM.rand()))
 
 
 def accumulated(net, params):

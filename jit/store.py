@@ -19,10 +19,7 @@ import threading
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from .compiler import Compiled
+from typing import Protocol
 
 _FORMAT = 2
 _LOCK = threading.RLock()
@@ -42,6 +39,17 @@ def folder() -> Path | None:
         return Path(chosen) if chosen else None
     base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
     return Path(base) / "tracer"
+
+
+class Compiled(Protocol):
+    """What a compiler makes: object code, and where it is if it had to be loaded by other means than the linker."""
+
+    @property
+    def code(self) -> bytes:
+        """The object code."""
+
+    def address(self) -> int:
+        """The function's address."""
 
 
 @lru_cache(maxsize=1)

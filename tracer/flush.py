@@ -7,7 +7,7 @@ from sys import getrefcount
 from types import CodeType
 from typing import Any
 
-from tracer.jit import profile
+from tracer.jit import profile, settings
 from tracer.jit.buffers import Buffer
 from tracer.jit.debug import why_new
 from tracer.jit.program import ExecutionError, Program, find_program
@@ -29,6 +29,9 @@ CAUSES = frozenset((
 
 #: Interned nodes at which all that is remembered of graphs is forgotten (caches.py).
 NODES_BOUND = 1 << 17
+
+#: Values that a process has recorded by the time that its hot functions are compiled (hot.py).
+PATIENCE = 4096
 
 # What getrefcount(value) gives for a pending value with no owner but the trace: the list of pending values,
 # the loop variable, and the argument itself.
@@ -68,7 +71,7 @@ def flush(cause: str) -> None:
         return
     STATE.trace = Trace(trace.recording, trace.training)
     with RUN_LOCK:
-        alive = living(trace.pending)
+        alive = find_living(trace.pending)
         if alive:
             _run(trace, alive, cause)
         # A dead value refers to its trace: without this the two would keep each other, and all leaves.
@@ -82,6 +85,22 @@ def flush(cause: str) -> None:
 def living(pending: list[Value]) -> list[Value]:
     """Those of the pending values that have an owner besides this list and its caller's."""
     return [v for v in pending if getrefcount(v) > _UNOWNED and v.buffer is None]
+
+
+def _find_first(pending: list[Value]) -> list[Value]:
+    """`living`, until so much has been recorded that compiling what records pays."""
+    global find_living, _recorded
+    _recorded += len(pending)
+    if settings.mode == "always" or settings.mode == "auto" and _recorded >= PATIENCE:
+        find_living = living
+        from .hot import compile_all
+
+        compile_all()
+    return living(pending)
+
+
+find_living = _find_first
+_recorded = 0
 
 
 def _run(trace: Trace, alive: list[Value], cause: str, ends: bool = True) -> None:

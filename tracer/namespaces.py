@@ -5,7 +5,6 @@ import builtins
 import inspect
 import types
 from functools import cache
-from textwrap import indent
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,6 @@ from tracer.ops.public import FUNCTIONS, Function
 from .record import Handle, invoke, pending, wrap
 from .tape import node_of
 from .trace import STATE
-from .unrolled import NAMES, call_text, can_unroll
 
 ops.load()
 
@@ -101,10 +99,9 @@ def wrapper(function: Function, name: str, cls: type, method: bool) -> Any:
     arrays = f"_gather({names[0]})" if function.star else \
         f"tuple({names[0]})" if function.variadic else "(" + "".join(f"{a}, " for a in names) + ")"
     call = f"_invoke(_function, _cls, {arrays}, {statics})"
-    record = call_text(names, statics, method, bool(function.literals)) if can_unroll(function) else f"return {call}\n"
+    body = f"    return {call}\n"
     if out is not None:
-        record = f"if {out} is not None:\n    return _assign({out}, {call})\n{record}"
-    body = indent(record, "    ")
+        body = f"    if {out} is not None:\n        return _assign({out}, {call})\n{body}"
     if legacy:
         body = f"    if _unknown:\n        _refuse(_name, _unknown)\n{body}"
     plain = None if method else _of_numbers(function)
@@ -115,8 +112,8 @@ def wrapper(function: Function, name: str, cls: type, method: bool) -> Any:
     back = {short: full for full, short in local.items()}
     code = code.replace(co_name=name, co_filename=f"<generated {function.name}>",
                         co_varnames=tuple([back.get(v, v) for v in code.co_varnames]))
-    space = {**_SPACE, "_function": function, "_literals": function.literals, "_cls": cls, "_name": name,
-             "_plain": plain}
+    space = {"_function": function, "_cls": cls, "_name": name, "_plain": plain, "__name__": "tracer",
+             "__package__": "tracer", "__builtins__": SPACE}
     made: Any = types.FunctionType(code, space, name, tuple(defaults))
     made.__kwdefaults__ = by_keyword or None
     made.__doc__ = inspect.getdoc(function.build)
@@ -124,11 +121,10 @@ def wrapper(function: Function, name: str, cls: type, method: bool) -> Any:
     return made
 
 
-#: What the generated functions refer to.
-_SPACE: dict[str, Any] = {
-    **NAMES, "_invoke": invoke, "_assign": assign, "_gather": _gather, "_refuse": _refuse,
-    "_NUMBERS": frozenset((float, int, bool)), "__name__": "tracer", "__package__": "tracer",
-    "__builtins__": builtins.__dict__}
+#: What the generated functions refer to, shared by all: their builtins.
+SPACE: dict[str, Any] = {
+    **vars(builtins), "_invoke": invoke, "_assign": assign, "_gather": _gather, "_refuse": _refuse,
+    "_NUMBERS": frozenset((float, int, bool))}
 
 
 def _of_numbers(function: Function) -> Any:

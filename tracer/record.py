@@ -47,10 +47,7 @@ def wrap(cls: type, value: Value) -> Any:
 
 
 def invoke(function: Function, cls: type, operands: tuple, statics: tuple) -> Any:
-    """Record `function` on handles, numbers or None, with static arguments. Returns new handles of `cls`.
-
-    Calls with few operands are this function written out (unrolled.py).
-    """
+    """Record `function` on handles, numbers or None, with static arguments. Returns new handles of `cls`."""
     trace = STATE.trace
     recording = trace.recording
     recorded: list | None = None
@@ -109,16 +106,15 @@ def user_line() -> tuple[CodeType, int]:
 
 def finish(result: Any, cls: type, trace: Trace, recorded: list | None, line: Any) -> Any:
     """Handles of pending values for a node or several; past the bounds, the trace is run."""
-    handles = []
-    for node in (result,) if type(result) is Node else result:
-        value = Value(node.aval, node, trace, recorded, line)
-        trace.pending.append(value)
+    if type(result) is Node:
         handle: Any = _new(cls)
-        handle._value = value
-        handles.append(handle)
-    if len(trace.pending) >= trace.limit:
-        flush("bound")
-    return handles[0] if type(result) is Node else type(result)(handles)
+        handle._value = value = Value(result.aval, result, trace, recorded, line)
+        trace.pending.append(value)
+        if len(trace.pending) >= trace.limit:
+            flush("bound")
+        return handle
+    handles = [finish(node, cls, trace, recorded, line) for node in result]
+    return type(result)(handles)
 
 
 def stopped(trace: Trace, operands: Sequence[Any], nodes: list[Any]) -> list[Any]:

@@ -6,8 +6,8 @@ import sys
 from types import CodeType, FrameType
 
 #: Packages whose frames are never the user's line.
-OURS = frozenset(("tracer", "tracer.jit", "tracer.jit.elementary", "tracer.ops", "tracer.gluon", "tracer.ndarray",
-                  "tracer.numpy", "tracer.numpy_extension", "tracer.viz"))
+OURS = frozenset(("tracer", "tracer.jit", "tracer.jit.capi", "tracer.jit.elementary", "tracer.ops", "tracer.gluon",
+                  "tracer.ndarray", "tracer.numpy", "tracer.numpy_extension", "tracer.viz"))
 
 
 def user_frame(depth: int = 1) -> FrameType | None:

@@ -30,21 +30,21 @@ class Value:
     entry, slot: the tape entry that it came from and which output of it, once its trace has ended.
     """
 
-    __slots__ = ("aval", "node", "trace", "buffer", "recorded", "line", "__dict__")
-    variable: Any = None  # these are rarely set, and so not by every __init__
-    retained: Any = None
+    __slots__ = ("aval", "node", "trace", "buffer", "recorded", "variable", "line", "__dict__")
+    retained: Any = None  # these are rarely set, and so not by every __init__
     entry: Any = None
     slot: int = 0
     error: BaseException | None = None
 
     def __init__(self, aval: Aval, node: Node | None, trace: Trace | None, recorded: list | None,
-                 line: tuple[CodeType, int] | None, buffer: Buffer | None = None) -> None:
+                 line: tuple[CodeType, int] | None, buffer: Buffer | None = None, variable: Any = None) -> None:
         self.aval = aval
         self.node = node
         self.trace = trace
         self.recorded = recorded
         self.line = line
         self.buffer = buffer
+        self.variable = variable
 
 
 class Trace:
@@ -79,9 +79,7 @@ class Trace:
         node = self.nodes.get(value)
         if node is None:
             if value.buffer is None:
-                from .flush import compute
-
-                compute(value)  # pending in another thread's trace
+                _compute(value)  # pending in another thread's trace
             node = leaf(value.aval, len(self.leaves))
             self.leaves.append(value)
             self.nodes[value] = node
@@ -107,6 +105,12 @@ class Trace:
         copy.leaves, copy.scalars, copy.pending = self.leaves.copy(), self.scalars.copy(), self.pending.copy()
         copy.targets, copy.retained = self.targets.copy(), self.retained.copy()
         return copy
+
+
+def _compute(value: Value) -> None:
+    from .flush import compute
+
+    compute(value)
 
 
 #: The run-time scalars by index.

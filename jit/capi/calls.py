@@ -1,0 +1,142 @@
+"""Calls -> LLVM IR: of the unit's own functions and classes directly, of some of Python's in place, of all else as
+Python calls it."""
+from __future__ import annotations
+
+import ast
+import inspect
+import sys
+from typing import Any
+
+from llvmlite import ir
+
+from .emit import I32, I64, NULL, Object
+from .expressions import Expressions, Found
+
+#: Functions that are emitted in place.
+_SPECIAL: dict[Any, str] = {type: "_call_type", len: "_call_len", tuple: "_call_tuple",
+                            isinstance: "_call_isinstance", object.__new__: "_call_new",
+                            sys.getrefcount: "_call_getrefcount"}
+
+
+class Calls(Expressions):
+    """The calls in one function."""
+
+    def _value_Call(self, node: ast.Call) -> Found:
+        if node.keywords or any(isinstance(a, ast.Starred) for a in node.args):
+            raise self.refuse(node, "a call by keyword or star")
+        if isinstance(node.func, ast.Attribute):
+            return self._method(node, node.func, node.args)
+        known = self._known(node.func)
+        special = _SPECIAL.get(known) if known.__hash__ else None
+        if special is not None:
+            return getattr(self, special)(node)
+        if isinstance(known, type) and (known, "__init__") in self.unit.methods:
+            return self._made(node, known, [self.object(a) for a in node.args])
+        sibling = self.unit.sibling(known)
+        if sibling is not None:
+            return self._direct(node, sibling, [self.object(a) for a in node.args])
+        function = self.object(node.func)
+        return self.e.vectorcall(function, [self.object(a) for a in node.args])
+
+    def _direct(self, node: ast.Call, sibling: tuple[ir.Function, inspect.Signature],
+                arguments: list[Object]) -> Object:
+        """A call of a function of this unit."""
+        function, signature = sibling
+        filled = [a.ptr for a in arguments]
+        for parameter in list(signature.parameters.values())[len(arguments):]:
+            if parameter.default is parameter.empty:
+                raise self.refuse(node, f"a call without {parameter.name}")
+            filled.append(self._constant(parameter.default).ptr)
+        result = self.b.call(function, [self.e.function.args[0], *filled])
+        return self.e._called(result, *arguments)
+
+    def _made(self, node: ast.Call, cls: type, arguments: list[Object]) -> Object:
+        """A new object of a class whose `__init__` is in this unit."""
+        e = self.e
+        made = e.new("PyType_GenericAlloc", self._constant(cls).ptr, I64(0))
+        sibling = self.unit.sibling(self.unit.methods[cls, "__init__"])
+        assert sibling is not None
+        e.drop(self._direct(node, sibling, [Object(made.ptr), *arguments]))
+        return made
+
+    def _method(self, node: ast.Call, called: ast.Attribute, arguments: list[ast.expr]) -> Found:
+        e, name = self.e, called.attr
+        owner = self.object(called.value)
+        if name == "append" and len(arguments) == 1:
+            return self._on(owner, list, name, arguments, lambda value: self._appended(owner, value))
+        if name == "get" and len(arguments) == 1:
+            return self._on(owner, dict, name, arguments, lambda key: self._got(owner, key))
+        cls = next((c for c, method in self.unit.methods if method == name), None)
+        found = self.unit.sibling(self.unit.methods[cls, name]) if cls else None
+        if cls and found:
+            return self._on(owner, cls, name, arguments,
+                            lambda *given: self._direct(node, found, [Object(owner.ptr), *given]))
+        return e.method(self._constant(sys.intern(name)), [owner, *map(self.object, arguments)])
+
+    def _on(self, owner: Object, cls: type, name: str, arguments: list[ast.expr], special: Any) -> Object:
+        """`special(...)` of the arguments when the owner is exactly a `cls`, the method called `name` otherwise."""
+        e, held = self.e, self.e.cell()
+        given = [self.object(a) for a in arguments]
+        hit, miss, on = e.block("exact"), e.block("other"), e.block("called")
+        self._if_class(owner, cls, hit, miss)
+        borrowed = [Object(v.ptr) for v in given]
+        e.begin(hit)
+        self.b.store(e.take(special(*borrowed)), held)
+        self.b.branch(on)
+        e.begin(miss)
+        self.b.store(e.take(e.method(self._constant(sys.intern(name)), [Object(owner.ptr), *borrowed])), held)
+        e.begin(on)
+        e.drop(owner, *given)
+        return Object(self.b.load(held), held)
+
+    def _appended(self, items: Object, value: Object) -> Object:
+        self.e.status("PyList_Append", items.ptr, value.ptr)
+        return self._constant(None)
+
+    def _got(self, table: Object, key: Object) -> Object:
+        """`table.get(key)` of a dictionary."""
+        e, b = self.e, self.b
+        found = e.call("PyDict_GetItemWithError", table.ptr, key.ptr)
+        with b.if_then(b.icmp_unsigned("==", found, NULL), likely=False):
+            e.guard(b.icmp_unsigned("==", e.call("PyErr_Occurred"), NULL))
+        result = b.select(b.icmp_unsigned("==", found, NULL), self._constant(None).ptr, found)
+        e.incref(result)
+        return e.own(result)
+
+    def _call_type(self, node: ast.Call) -> Object:
+        value = self.object(node.args[0])
+        kind = self.e.type_of(value.ptr)
+        self.e.incref(kind)
+        self.e.drop(value)
+        return self.e.own(kind)
+
+    def _call_len(self, node: ast.Call) -> ir.Value:
+        value = self.object(node.args[0])
+        size = self.e.status("PyObject_Size", value.ptr)
+        self.e.drop(value)
+        return size
+
+    def _call_tuple(self, node: ast.Call) -> Object:
+        value = self.object(node.args[0])
+        result = self.e.call("PySequence_Tuple", value.ptr)
+        self.e.drop(value)
+        return self.e.checked(result)
+
+    def _call_isinstance(self, node: ast.Call) -> ir.Value:
+        value, kind = (self.object(a) for a in node.args)
+        found = self.e.status("PyObject_IsInstance", value.ptr, kind.ptr)
+        self.e.drop(value, kind)
+        return self.b.icmp_signed("!=", found, I32(0))
+
+    def _call_new(self, node: ast.Call) -> Object:
+        cls = self.object(node.args[0])
+        result = self.e.call("PyType_GenericAlloc", cls.ptr, I64(0))
+        self.e.drop(cls)
+        return self.e.checked(result)
+
+    def _call_getrefcount(self, node: ast.Call) -> ir.Value:
+        """As Python's own, whose argument is one reference more than a variable's."""
+        value = self.object(node.args[0])
+        if value.cell is not None:
+            raise self.refuse(node, "references of a temporary")
+        return self.b.add(self.e.refcount(value.ptr), I64(1))

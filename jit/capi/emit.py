@@ -1,0 +1,277 @@
+"""LLVM IR over CPython's C API: references counted, slots and items read in place, calls made.
+
+An `Object` is a reference at compile time: borrowed, when something else keeps it alive while it is used, or owned, and
+then kept in a cell of the frame until it is handed on or dropped. When a call fails, all cells that may be full are
+emptied on the way out; which is why an owner is a cell and not just a value.
+"""
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from llvmlite import ir
+
+from . import layout
+
+I1, I8, I32, I64 = (ir.IntType(n) for n in (1, 8, 32, 64))
+OBJECT = I8.as_pointer()
+OBJECTS = OBJECT.as_pointer()
+NULL = ir.Constant(OBJECT, None)
+#: The flag by which a callee may use the place before its first argument.
+_OFFSET_FLAG = 1 << 63
+
+_SIGNATURES = {
+    "PyObject_GetAttr": "oo:o", "PyObject_SetAttr": "ooo:i", "PyObject_IsTrue": "o:i", "PyObject_GetItem": "oo:o",
+    "PyObject_SetItem": "ooo:i", "PyObject_DelItem": "oo:i", "PyObject_RichCompareBool": "ooi:i",
+    "PyObject_Size": "o:l", "PyObject_IsInstance": "oo:i", "PyObject_Vectorcall": "oplo:o",
+    "PyObject_VectorcallMethod": "oplo:o", "PySequence_Contains": "oo:i", "PySequence_List": "o:o",
+    "PySequence_Tuple": "o:o", "PyLong_AsSsize_t": "o:l", "PyLong_FromSsize_t": "l:o", "PyTuple_New": "l:o",
+    "PyList_New": "l:o", "PyList_Append": "oo:i", "PyDict_New": ":o", "PyDict_GetItemWithError": "oo:o",
+    "PyDict_SetItem": "ooo:i",
+    "PyType_GenericAlloc": "ol:o", "PyErr_Occurred": ":o", "PyErr_ExceptionMatches": "o:i", "PyErr_Clear": ":v",
+    "PyErr_SetNone": "o:v", "PyErr_Fetch": "ppp:v", "PyErr_NormalizeException": "ppp:v",
+    "Py_IncRef": "o:v", "Py_DecRef": "o:v", "_Py_Dealloc": "o:v",
+    "PyNumber_Add": "oo:o", "PyNumber_Subtract": "oo:o", "PyNumber_Multiply": "oo:o", "PyNumber_FloorDivide": "oo:o",
+    "PyNumber_InPlaceAdd": "oo:o", "PyNumber_InPlaceSubtract": "oo:o",
+}
+_LETTERS: dict[str, ir.Type] = {"o": OBJECT, "i": I32, "l": I64, "p": OBJECTS, "v": ir.VoidType()}
+
+
+class Object(NamedTuple):
+    """A reference: `cell` is where it is owned, None for a borrowed one. exact: its class, where that is known."""
+
+    ptr: ir.Value
+    cell: ir.Value | None = None
+    exact: type | None = None
+
+
+class Emitter:
+    """A function being emitted: its blocks, its cells, and where it goes when a call fails."""
+
+    def __init__(self, module: ir.Module, function: ir.Function) -> None:
+        self.module = module
+        self.function = function
+        self.entry = function.append_basic_block("entry")
+        self.builder = ir.IRBuilder(function.append_basic_block("body"))
+        self.cells: list[ir.Value] = []
+        self.failed = function.append_basic_block("failed")
+
+    # ---- blocks ------------------------------------------------------------------------------------
+
+    def block(self, name: str) -> ir.Block:
+        """A new block, not begun yet."""
+        return self.function.append_basic_block(name)
+
+    def begin(self, block: ir.Block) -> None:
+        """Go on in `block`, coming from where we are, unless that has ended."""
+        if not self.builder.block.is_terminated:
+            self.builder.branch(block)
+        self.builder.position_at_end(block)
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more can be reached from here."""
+        return self.builder.block.is_terminated
+
+    def guard(self, fine: ir.Value) -> None:
+        """Go on if `fine`; fail otherwise."""
+        on = self.block("on")
+        self.builder.cbranch(fine, on, self.failed).set_weights([2000, 1])
+        self.builder.position_at_end(on)
+
+    @contextmanager
+    def failing_to(self, block: ir.Block):
+        """What fails meanwhile goes to `block`."""
+        before, self.failed = self.failed, block
+        yield
+        self.failed = before
+
+    # ---- references --------------------------------------------------------------------------------
+
+    def cell(self, name: str = "cell") -> ir.Value:
+        """A place of the frame that can own a reference; empty at first."""
+        with self.builder.goto_block(self.entry):
+            place = self.builder.alloca(OBJECT, name=name)
+            self.builder.store(NULL, place)
+        self.cells.append(place)
+        return place
+
+    def own(self, ptr: ir.Value, exact: type | None = None) -> Object:
+        """The owner of a new reference."""
+        cell = self.cell()
+        self.builder.store(ptr, cell)
+        return Object(ptr, cell, exact)
+
+    def take(self, value: Object) -> ir.Value:
+        """The reference, for somebody else to own."""
+        if value.cell is None:
+            self.incref(value.ptr)
+        else:
+            self.builder.store(NULL, value.cell)
+        return value.ptr
+
+    def drop(self, *values: Object) -> None:
+        """Done with them."""
+        for value in values:
+            if value.cell is not None:
+                self.builder.store(NULL, value.cell)
+                self.decref(value.ptr)
+
+    def empty(self, cells: Sequence[ir.Value]) -> None:
+        """Let go of what the cells own, if anything."""
+        for cell in cells:
+            ptr = self.builder.load(cell)
+            self.builder.store(NULL, cell)
+            self.release(ptr)
+
+    def incref(self, ptr: ir.Value) -> None:
+        self.builder.call(self._helper("incref", _incref), [ptr])
+
+    def decref(self, ptr: ir.Value) -> None:
+        self.builder.call(self._helper("decref", _decref), [ptr])
+
+    def release(self, ptr: ir.Value) -> None:
+        """`decref` of what may be NULL."""
+        self.builder.call(self._helper("release", _release), [ptr])
+
+    def _helper(self, name: str, define: Callable[[Emitter], None]) -> ir.Function:
+        function = self.module.globals.get(name)
+        if function is None:
+            function = ir.Function(self.module, ir.FunctionType(ir.VoidType(), [OBJECT]), name)
+            function.linkage = "internal"
+            function.attributes.add("noinline" if name == "release" else "alwaysinline")
+            define(Emitter(self.module, function))
+        return function
+
+    def refcount(self, ptr: ir.Value) -> ir.Value:
+        """How many references there are, an int64."""
+        return self.builder.zext(self.builder.load(self.builder.bitcast(ptr, I32.as_pointer())), I64)
+
+    def finish(self) -> None:
+        """The function is whole: its cells are made, and what failed leaves with NULL, or just leaves."""
+        self.builder.position_at_end(self.failed)
+        self.empty(self.cells)
+        self.builder.ret_void() if self.function.ftype.return_type == ir.VoidType() else self.builder.ret(NULL)
+        self.builder.position_at_end(self.entry)
+        self.builder.branch(self.function.blocks[1])
+
+    # ---- calls of the API --------------------------------------------------------------------------
+
+    def call(self, name: str, *arguments: ir.Value) -> ir.Value:
+        """A call of the C API, unchecked."""
+        declared = self.module.globals.get(name)
+        if declared is None:
+            takes, _, gives = _SIGNATURES[name].partition(":")
+            declared = ir.Function(self.module, ir.FunctionType(_LETTERS[gives], [_LETTERS[t] for t in takes]), name)
+        return self.builder.call(declared, arguments)
+
+    def new(self, name: str, *arguments: ir.Value) -> Object:
+        """A call that gives a new reference; fails on NULL."""
+        return self.checked(self.call(name, *arguments))
+
+    def checked(self, ptr: ir.Value, exact: type | None = None) -> Object:
+        """The owner of a new reference, which is NULL when what made it has failed."""
+        self.guard(self.builder.icmp_unsigned("!=", ptr, NULL))
+        return self.own(ptr, exact)
+
+    def status(self, name: str, *arguments: ir.Value) -> ir.Value:
+        """A call that gives an int, which is negative when it failed."""
+        result = self.call(name, *arguments)
+        self.guard(self.builder.icmp_signed(">=", result, result.type(0)))
+        return result
+
+    def caught(self) -> ir.Value:
+        """The exception that is raised, a new reference, and no longer raised."""
+        with self.builder.goto_block(self.entry):
+            places = [self.builder.alloca(OBJECT) for _ in range(3)]
+        for name in ("PyErr_Fetch", "PyErr_NormalizeException"):
+            self.call(name, *places)
+        kind, found, trace = [self.builder.load(p) for p in places]
+        self.release(kind)
+        self.release(trace)
+        return found
+
+    def vectorcall(self, function: Object, arguments: Sequence[Object]) -> Object:
+        """`function(*arguments)`."""
+        array = self.array(arguments, 1)
+        result = self.call("PyObject_Vectorcall", function.ptr, self.builder.gep(array, [I64(1)]),
+                           I64(len(arguments) | _OFFSET_FLAG), NULL)
+        return self._called(result, function, *arguments)
+
+    def method(self, name: Object, arguments: Sequence[Object]) -> Object:
+        """`arguments[0].name(*arguments[1:])`."""
+        array = self.array(arguments, 1)
+        result = self.call("PyObject_VectorcallMethod", name.ptr, self.builder.gep(array, [I64(1)]),
+                           I64(len(arguments) | _OFFSET_FLAG), NULL)
+        return self._called(result, *arguments)
+
+    def array(self, values: Sequence[Object], before: int = 0) -> ir.Value:
+        """The references in a row in the frame, after `before` free places."""
+        with self.builder.goto_block(self.entry):
+            array = self.builder.alloca(OBJECT, before + len(values))
+        for i, v in enumerate(values):
+            self.builder.store(v.ptr, self.builder.gep(array, [I64(before + i)]))
+        return array
+
+    def _called(self, result: ir.Value, *used: Object) -> Object:
+        cell = self.cell()
+        self.builder.store(result, cell)
+        self.drop(*used)
+        self.guard(self.builder.icmp_unsigned("!=", result, NULL))
+        return Object(result, cell)
+
+    # ---- memory ------------------------------------------------------------------------------------
+
+    def field(self, ptr: ir.Value, offset: int | ir.Value) -> ir.Value:
+        """The address of the reference that stands `offset` bytes into an object."""
+        where = self.builder.gep(ptr, [I64(offset) if isinstance(offset, int) else offset])
+        return self.builder.bitcast(where, OBJECTS)
+
+    def type_of(self, ptr: ir.Value) -> ir.Value:
+        """The class of an object, borrowed."""
+        return self.builder.load(self.field(ptr, layout.TYPE))
+
+    def size_of(self, ptr: ir.Value) -> ir.Value:
+        """How many items a tuple or list has."""
+        return self.builder.load(self.builder.bitcast(self.field(ptr, layout.SIZE), I64.as_pointer()))
+
+    def item_place(self, ptr: ir.Value, index: ir.Value) -> ir.Value:
+        """Where a tuple keeps an item."""
+        return self.field(ptr, self.builder.add(self.builder.shl(index, I64(3)), I64(layout.TUPLE_ITEMS)))
+
+
+# What becomes of a reference count is for each version of Python to say: from 3.12 on some objects are immortal.
+
+def _incref(e: Emitter) -> None:
+    ptr, b = e.function.args[0], e.builder
+    if sys.version_info >= (3, 12):
+        e.call("Py_IncRef", ptr)
+    else:
+        count = b.bitcast(ptr, I64.as_pointer())
+        b.store(b.add(b.load(count), I64(1)), count)
+    b.ret_void()
+    e.finish()
+
+
+def _decref(e: Emitter) -> None:
+    ptr, b = e.function.args[0], e.builder
+    if sys.version_info >= (3, 12):
+        e.call("Py_DecRef", ptr)
+    else:
+        count = b.bitcast(ptr, I64.as_pointer())
+        left = b.sub(b.load(count), I64(1))
+        b.store(left, count)
+        with b.if_then(b.icmp_unsigned("==", left, I64(0)), likely=False):
+            e.call("_Py_Dealloc", ptr)
+    b.ret_void()
+    e.finish()
+
+
+def _release(e: Emitter) -> None:
+    ptr, b = e.function.args[0], e.builder
+    with b.if_then(b.icmp_unsigned("!=", ptr, NULL)):
+        e.decref(ptr)
+    b.ret_void()
+    e.finish()

@@ -1,0 +1,62 @@
+"""Where CPython keeps things: what code that reads objects' memory must know, read off this interpreter.
+
+Only what public headers have had in one place for years is used: the object header, items of tuples and lists, and
+slots (`__slots__`), whose offsets their own descriptors hold. `sound` compares all of it with living objects.
+"""
+from __future__ import annotations
+
+import ctypes
+import sys
+import sysconfig
+from functools import lru_cache
+from types import MemberDescriptorType
+
+#: Bytes from the start of an object.
+TYPE = 8
+SIZE = 16
+LIST_ITEMS = 24
+TUPLE_ITEMS: int = tuple.__basicsize__
+
+# A member descriptor is a PyDescrObject (header, type, name, qualified name) and a PyMemberDef (name, type, offset).
+_DESCRIBED = 40
+_OFFSET = 16
+
+
+def slots_of(cls: type) -> dict[str, int]:
+    """The offsets of the slots of `cls`, by name, its bases' included."""
+    found = {}
+    for name in dir(cls):
+        member = next((c.__dict__[name] for c in cls.__mro__ if name in c.__dict__), None)
+        if isinstance(member, MemberDescriptorType):
+            found[name] = _word(_word(id(member) + _DESCRIBED) + _OFFSET)
+    return found
+
+
+@lru_cache(maxsize=1)
+def sound() -> bool:
+    """Whether this interpreter is laid out as we read it."""
+    if sys.implementation.name != "cpython" or sysconfig.get_config_var("Py_GIL_DISABLED") or \
+            ctypes.sizeof(ctypes.c_void_p) != 8 or sys.byteorder != "little" or hasattr(sys, "getobjects"):
+        return False
+    first, second = object(), object()
+    probe = _Probe(first, second)
+    offsets = slots_of(_Probe)
+    return (_word(id(probe) + TYPE) == id(_Probe)
+            and _word(id((first, second)) + SIZE) == 2
+            and [_word(id(pair := (first, second)) + TUPLE_ITEMS + 8 * i) for i in (0, 1)] == [*map(id, pair)]
+            and _word(_word(id(items := [first, second]) + LIST_ITEMS) + 8) == id(items[1])
+            and _word(id(items) + SIZE) == 2
+            and [_word(id(probe) + offsets[name]) for name in ("first", "second")] == [id(first), id(second)]
+            and _word(id(first)) & 0xffffffff == sys.getrefcount(first) - 1)
+
+
+class _Probe:
+    __slots__ = ("first", "second")
+
+    def __init__(self, first: object, second: object) -> None:
+        self.first = first
+        self.second = second
+
+
+def _word(address: int) -> int:
+    return ctypes.c_int64.from_address(address).value

@@ -1,0 +1,278 @@
+"""A Python function -> LLVM IR. Here its statements, one method each; expressions.py and calls.py have the rest.
+
+The subset that hot functions are written in: names, attributes, items, tuples (with a starred list at the end), lists,
+calls by position, comparisons, `and`, `or`, `not`, `... if ... else`, list comprehensions; assignment, `if`, `for`,
+`while`, `return`, `break`, `continue`, `try` with one `except`. What is outside of it raises CannotCompile.
+
+The meaning is Python's, with these liberties: global names are what they were when the function was compiled; a `for`
+goes over a copy of what is neither list nor tuple; what fails inside leaves no frame in the traceback.
+"""
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from llvmlite import ir
+
+from .calls import Calls
+from .emit import I32, I64, NULL, Emitter, Object
+from .expressions import NUMBER, Unit
+
+
+class Lowering(Calls):
+    """One function. Its parameters: the tuple of constants, then its own, borrowed; its result is new, or NULL."""
+
+    def __init__(self, unit: Unit, emitter: Emitter, function: Any, tree: ast.FunctionDef) -> None:
+        super().__init__(unit, emitter, function)
+        self.loops: list[tuple[ir.Block, ir.Block]] = []
+        self.around: list[Object] = []  # what the loops around us hold
+        self._lower(tree)
+
+    def _lower(self, tree: ast.FunctionDef) -> None:
+        e = self.e
+        stored = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+        stored |= {n.name for n in ast.walk(tree) if isinstance(n, ast.ExceptHandler) and n.name}
+        for name, value in zip([a.arg for a in tree.args.args], e.function.args[1:], strict=True):
+            if name in stored:
+                e.incref(value)
+                self.names[name] = self._variable(name, value)
+            else:
+                self.parameters[name] = value
+        for name in sorted(stored - self.names.keys()):
+            self.names[name] = self._variable(name, NULL)
+        self._all(tree.body)
+        if not e.ended:
+            self._return(self._constant(None))
+        e.finish()
+
+    def _variable(self, name: str, value: ir.Value) -> ir.Value:
+        cell = self.e.cell(name)
+        self.b.store(value, cell)
+        return cell
+
+    # ---- statements --------------------------------------------------------------------------------
+
+    def _all(self, body: Sequence[ast.stmt]) -> None:
+        for statement in body:
+            if self.e.ended:
+                return
+            self._visit(statement, "statement")
+
+    def _statement_Pass(self, node: ast.Pass) -> None:
+        pass
+
+    def _statement_Expr(self, node: ast.Expr) -> None:
+        if not isinstance(node.value, ast.Constant):
+            value = self.value(node.value)
+            if isinstance(value, Object):
+                self.e.drop(value)
+
+    def _statement_Assign(self, node: ast.Assign) -> None:
+        value = self.object(node.value)
+        for target in node.targets[1:]:
+            self._assign(target, Object(value.ptr))
+        self._assign(node.targets[0], value)
+
+    def _statement_AnnAssign(self, node: ast.AnnAssign) -> None:
+        if node.value is not None:
+            self._assign(node.target, self.object(node.value))
+
+    def _statement_AugAssign(self, node: ast.AugAssign) -> None:
+        operation = NUMBER.get(type(node.op))
+        if operation not in ("Add", "Subtract"):
+            raise self.refuse(node, type(node.op).__name__)
+        target: Any = node.target
+        if isinstance(target, ast.Name):
+            old = self.object(ast.Name(target.id, ast.Load()))
+            self._assign(target, self._combine("InPlace" + operation, old, self.object(node.value)))
+            return
+        if not isinstance(target, ast.Attribute):
+            raise self.refuse(node, "an item is added to")
+        owner = self.object(target.value)
+        old = self._attribute(Object(owner.ptr), target.attr)
+        self._set_attribute(owner, target.attr, self._combine("InPlace" + operation, old, self.object(node.value)))
+
+    def _assign(self, target: ast.expr, value: Object) -> None:
+        e = self.e
+        if isinstance(target, ast.Name):
+            ptr, cell = e.take(value), self.names[target.id]
+            old = self.b.load(cell)
+            self.b.store(ptr, cell)
+            e.release(old)
+        elif isinstance(target, ast.Attribute):
+            self._set_attribute(self.object(target.value), target.attr, value)
+        elif isinstance(target, ast.Subscript):
+            owner, key = self.object(target.value), self.object(target.slice)
+            e.status("PyObject_SetItem", owner.ptr, key.ptr, value.ptr)
+            e.drop(owner, key, value)
+        elif isinstance(target, ast.Tuple):
+            items = self._unpacked(value, len(target.elts))
+            for part, item in zip(target.elts, items, strict=True):
+                self._assign(part, item)
+            e.drop(value)
+        else:
+            raise self.refuse(target, "an assignment")
+
+    def _unpacked(self, value: Object, count: int) -> list[Object]:
+        """The items of a tuple of `count`; anything else is made one."""
+        e = self.e
+        is_tuple = self.b.icmp_unsigned("==", e.type_of(value.ptr), self._constant(tuple).ptr)
+        held = e.cell()
+        plain, other, on = e.block("tuple"), e.block("sequence"), e.block("unpack")
+        self.b.cbranch(is_tuple, plain, other)
+        e.begin(plain)
+        e.incref(value.ptr)
+        self.b.store(value.ptr, held)
+        self.b.branch(on)
+        e.begin(other)
+        self.b.store(e.take(e.new("PySequence_Tuple", value.ptr)), held)
+        e.begin(on)
+        items = Object(self.b.load(held), held)
+        right = self.b.icmp_signed("==", e.size_of(items.ptr), I64(count))
+        with self.b.if_then(self.b.not_(right), likely=False):
+            e.call("PyErr_SetNone", self._constant(ValueError).ptr)
+        e.guard(right)
+        found = []
+        for i in range(count):
+            ptr = self.b.load(e.item_place(items.ptr, I64(i)))
+            e.incref(ptr)
+            found.append(e.own(ptr))
+        e.drop(items)
+        return found
+
+    def _set_attribute(self, owner: Object, name: str, value: Object) -> None:
+        e, done = self.e, self.e.block("set")
+        for cls, offset in self.unit.slots.get(name, ()):
+            if owner.exact not in (None, cls):
+                continue
+            hit, miss = e.block("slot"), e.block("other")
+            self._if_class(owner, cls, hit, miss)
+            e.begin(hit)
+            place = e.field(owner.ptr, offset)
+            old = self.b.load(place)
+            e.incref(value.ptr)
+            self.b.store(value.ptr, place)
+            e.release(old)
+            self.b.branch(done)
+            e.begin(miss)
+        e.status("PyObject_SetAttr", owner.ptr, self._constant(sys.intern(name)).ptr, value.ptr)
+        e.begin(done)
+        e.drop(owner, value)
+
+    def _statement_If(self, node: ast.If) -> None:
+        then, other, on = self.e.block("then"), self.e.block("else"), self.e.block("on")
+        self.b.cbranch(self.truth(node.test), then, other)
+        self._branch(then, node.body, on)
+        self._branch(other, node.orelse, on)
+        self.b.position_at_end(on)
+
+    def _branch(self, block: ir.Block, body: Sequence[ast.stmt], on: ir.Block) -> None:
+        self.b.position_at_end(block)
+        self._all(body)
+        if not self.e.ended:
+            self.b.branch(on)
+
+    def _statement_While(self, node: ast.While) -> None:
+        if node.orelse:
+            raise self.refuse(node, "else after while")
+        test, body, on = self.e.block("test"), self.e.block("turn"), self.e.block("on")
+        self.e.begin(test)
+        self.b.cbranch(self.truth(node.test), body, on)
+        self.loops.append((test, on))
+        self._branch(body, node.body, test)
+        self.loops.pop()
+        self.b.position_at_end(on)
+
+    def _statement_For(self, node: ast.For) -> None:
+        if node.orelse:
+            raise self.refuse(node, "else after for")
+        self._loop(node.target, node.iter, lambda: self._all(node.body))
+
+    def _loop(self, target: ast.expr, iterable: ast.expr, body: Any) -> None:
+        """`body()` with each item in `target`; a list may grow meanwhile."""
+        e = self.e
+        items = self._listed(self.object(iterable))
+        place = self._index()
+        test, turn, after, on = e.block("test"), e.block("turn"), e.block("next"), e.block("on")
+        e.begin(test)
+        index = self.b.load(place)
+        self.b.cbranch(self.b.icmp_signed("<", index, e.size_of(items.ptr)), turn, on)
+        e.begin(turn)
+        item = self._item(items.ptr, index)
+        e.incref(item)
+        self._assign(target, e.own(item))
+        self.loops.append((after, on))
+        self.around.append(items)
+        body()
+        self.around.pop()
+        self.loops.pop()
+        e.begin(after)
+        self.b.store(self.b.add(self.b.load(place), I64(1)), place)
+        self.b.branch(test)
+        self.b.position_at_end(on)
+        e.drop(items)
+
+    def _statement_Continue(self, node: ast.Continue) -> None:
+        self.b.branch(self.loops[-1][0])
+
+    def _statement_Break(self, node: ast.Break) -> None:
+        self.b.branch(self.loops[-1][1])
+
+    def _statement_Return(self, node: ast.Return) -> None:
+        self._return(self._constant(None) if node.value is None else self.object(node.value))
+
+    def _return(self, value: Object) -> None:
+        ptr = self.e.take(value)
+        for held in self.around:
+            self.e.decref(held.ptr)
+        for cell in self.names.values():
+            self.e.release(self.b.load(cell))
+        self.b.ret(ptr)
+
+    def _statement_Try(self, node: ast.Try) -> None:
+        e = self.e
+        if len(node.handlers) != 1 or node.orelse or node.finalbody:
+            raise self.refuse(node, "this form of try")
+        handler = node.handlers[0]
+        caught, mine, other, on = e.block("caught"), e.block("handler"), e.block("other"), e.block("on")
+        first = len(e.cells)
+        with e.failing_to(caught):
+            self._all(node.body)
+            if not e.ended:
+                self.b.branch(on)
+        self.b.position_at_end(caught)
+        e.empty(e.cells[first:])
+        kind = self.object(handler.type) if handler.type else self._constant(BaseException)
+        matches = e.call("PyErr_ExceptionMatches", kind.ptr)
+        self.b.cbranch(self.b.icmp_signed("!=", matches, I32(0)), mine, other)
+        self.b.position_at_end(other)
+        self.b.branch(e.failed)
+        self.b.position_at_end(mine)
+        if handler.name:
+            self._assign(ast.Name(handler.name), e.own(e.caught()))
+        else:
+            e.call("PyErr_Clear")
+        self._all(handler.body)
+        if not e.ended:
+            self.b.branch(on)
+        self.b.position_at_end(on)
+
+    def _value_ListComp(self, node: ast.ListComp) -> Object:
+        if len(node.generators) != 1:
+            raise self.refuse(node, "a nested comprehension")
+        part = node.generators[0]
+        made = self.e.new("PyList_New", I64(0))
+
+        def turn() -> None:
+            for test in part.ifs:
+                more = self.e.block("more")
+                self.b.cbranch(self.truth(test), more, self.loops[-1][0])
+                self.b.position_at_end(more)
+            self._append(made, self.object(node.elt))
+
+        self.around.append(made)
+        self._loop(part.target, part.iter, turn)
+        self.around.pop()
+        return made

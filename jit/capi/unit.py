@@ -1,0 +1,205 @@
+"""Hot Python functions, compiled together: from their sources to built-in functions that do the same."""
+from __future__ import annotations
+
+import ast
+import builtins
+import ctypes
+import inspect
+import sys
+import textwrap
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+import llvmlite.binding as llvm
+from llvmlite import ir
+
+from tracer.ops.errors import CannotCompile
+
+from .. import store
+from .emit import I64, NULL, OBJECT, OBJECTS, Emitter
+from .layout import slots_of, sound
+from .lowering import Lowering
+
+_FASTCALL = 0x80
+
+#: The files that turn sources into code.
+_COMPILING = ("capi/unit.py", "capi/lowering.py", "capi/expressions.py", "capi/calls.py", "capi/emit.py",
+              "capi/layout.py")
+
+
+class _Definition(ctypes.Structure):
+    """PyMethodDef."""
+
+    _fields_ = [("name", ctypes.c_char_p), ("function", ctypes.c_void_p), ("flags", ctypes.c_int),
+                ("doc", ctypes.c_char_p)]
+
+
+#: What the emitted code names besides what its sources do.
+_ALWAYS = (None, True, False, (), tuple, list, dict, TypeError, ValueError, UnboundLocalError, BaseException)
+
+
+class Unit:
+    """Functions that are compiled together, so that they call each other directly.
+
+    methods: some of them, by the class and name under which `x.name(...)`, or `cls(...)` for `__init__`, means them.
+    slotted: classes whose slots are read in place; a subclass of one of them is not it.
+    """
+
+    def __init__(self, functions: Sequence[Any], methods: dict[tuple[type, str], Any], slotted: Iterable[type]) -> None:
+        self.module = ir.Module("hot")
+        self.methods = methods
+        self.slots: dict[str, list[tuple[type, int]]] = {}
+        for cls in slotted:
+            for name, offset in slots_of(cls).items():
+                self.slots.setdefault(name, []).append((cls, offset))
+        self.sources = [textwrap.dedent(inspect.getsource(f)) for f in functions]
+        self.trees: list[Any] = [ast.parse(text).body[0] for text in self.sources]
+        self.functions: dict[Any, tuple[ir.Function, inspect.Signature]] = {}
+        for i, function in enumerate(functions):
+            signature = inspect.signature(function)
+            kind = ir.FunctionType(OBJECT, [OBJECT] * (1 + len(signature.parameters)))
+            emitted = ir.Function(self.module, kind, f"{function.__name__}.{i}")
+            emitted.linkage = "internal"
+            self.functions[function] = emitted, signature
+        named = [*_ALWAYS, *slotted, *self._named()]
+        self.constants = list({id(value): value for value in named}.values())
+        self._places = {id(value): i for i, value in enumerate(self.constants)}
+        self._order = [self._places[id(value)] for value in named]
+
+    def _named(self) -> Iterator[Any]:
+        """What the sources name, and the defaults of their parameters, in one order for one text."""
+        for (function, (_, signature)), tree in zip(self.functions.items(), self.trees, strict=True):
+            known = {**vars(builtins), **function.__globals__}
+            for node in ast.walk(tree):
+                if isinstance(node, ast.Attribute):
+                    yield sys.intern(node.attr)
+                elif isinstance(node, ast.Constant):
+                    yield sys.intern(node.value) if isinstance(node.value, str) else node.value
+                elif isinstance(node, ast.Name) and node.id in known:
+                    yield known[node.id]
+            yield from [p.default for p in signature.parameters.values() if p.default is not p.empty]
+
+    def text(self) -> str:
+        """All that the code depends on: the sources, and where this interpreter keeps what is read in place."""
+        places = [(name, [offset for _, offset in where]) for name, where in self.slots.items()]
+        return "|".join([sys.version, store.texts(_COMPILING), *self.sources, repr(places), repr(self._order)])
+
+    def constant(self, value: Any) -> int:
+        """The place of an object among the constants."""
+        return self._places[id(value)]
+
+    def sibling(self, function: Any) -> tuple[ir.Function, inspect.Signature] | None:
+        """The function of this unit that is `function`."""
+        return self.functions.get(function) if inspect.isfunction(function) else None
+
+    def lower(self) -> None:
+        """Emit all functions, and for each what CPython calls."""
+        for (function, (emitted, _)), tree in zip(self.functions.items(), self.trees, strict=True):
+            Lowering(self, Emitter(self.module, emitted), function, tree)
+        for emitted, signature in self.functions.values():
+            self._entry(emitted, list(signature.parameters.values()))
+
+    def _entry(self, emitted: ir.Function, parameters: list[inspect.Parameter]) -> None:
+        """The function by CPython's convention: the constants are its `self`, defaults are filled in."""
+        entry = ir.Function(self.module, ir.FunctionType(OBJECT, [OBJECT, OBJECTS, I64]), f"{emitted.name}.entry")
+        entry.linkage = "internal"
+        e = Emitter(self.module, entry)
+        b = e.builder
+        required = sum(p.default is p.empty for p in parameters)
+        count = entry.args[2]
+        fine = b.and_(b.icmp_signed(">=", count, I64(required)), b.icmp_signed("<=", count, I64(len(parameters))))
+        with b.if_then(b.not_(fine), likely=False):
+            e.call("PyErr_SetNone", self._load(e, TypeError))
+            b.ret(NULL)
+        given = []
+        for i, p in enumerate(parameters):
+            if i < required:
+                given.append(b.load(b.gep(entry.args[1], [I64(i)])))
+                continue
+            place = b.gep(entry.args[1], [I64(i)])
+            default = self._load(e, p.default)
+            with b.if_else(b.icmp_signed(">", count, I64(i))) as (there, missing):
+                with there:
+                    passed, passed_in = b.load(place), b.block
+                with missing:
+                    missed_in = b.block
+            chosen = b.phi(OBJECT)
+            chosen.add_incoming(passed, passed_in)
+            chosen.add_incoming(default, missed_in)
+            given.append(chosen)
+        b.ret(b.call(emitted, [entry.args[0], *given]))
+        e.finish()
+
+    def _load(self, e: Emitter, value: Any) -> ir.Value:
+        return e.builder.load(e.item_place(e.function.args[0], I64(self.constant(value))))
+
+    def compile(self, symbol: str) -> bytes:
+        """The object code; in it `void symbol(int64 *)` writes the addresses of the entries."""
+        self.lower()
+        self._table(symbol)
+        return _object_code(str(self.module))
+
+    def _table(self, symbol: str) -> None:
+        words = I64.as_pointer()
+        function = ir.Function(self.module, ir.FunctionType(ir.VoidType(), [words]), symbol)
+        b = ir.IRBuilder(function.append_basic_block())
+        for i, (emitted, _) in enumerate(self.functions.values()):
+            address = b.ptrtoint(self.module.globals[f"{emitted.name}.entry"], I64)
+            b.store(address, b.gep(function.args[0], [I64(i)]))
+        b.ret_void()
+
+
+def compile_functions(functions: Sequence[Any], *, methods: dict[tuple[type, str], Any] | None = None,
+                      slotted: Iterable[type] = ()) -> list[Callable]:
+    """Built-in functions that do what these do, taking their arguments by position. `Unit` says what the rest means.
+
+    CannotCompile when one of them is outside of the subset (lowering.py), when its source is not at hand, or when
+    this interpreter is laid out otherwise than we know.
+    """
+    if not sound():
+        raise CannotCompile("this interpreter keeps its objects otherwise than CPython 3.10 to 3.13 on 64 bits")
+    try:
+        unit = Unit(functions, methods or {}, list(slotted))
+    except OSError as error:
+        raise CannotCompile(f"no source: {error}") from error
+    symbol = f"hot_{store.key(unit.text())}"
+    address, _ = store.find(symbol, ".obj", lambda: _Object(unit.compile(symbol)))
+    entries = (ctypes.c_int64 * len(functions))()
+    ctypes.CFUNCTYPE(None, ctypes.c_void_p)(address)(ctypes.addressof(entries))
+    constants = tuple(unit.constants)
+    return [_builtin(f, entry, constants) for f, entry in zip(functions, entries, strict=True)]
+
+
+class _Object:
+    """Object code as the store wants it."""
+
+    def __init__(self, code: bytes) -> None:
+        self.code = code
+
+    def address(self) -> int:
+        """There is no other way to load it."""
+        raise CannotCompile("the linker refuses code that calls CPython")
+
+
+def _object_code(text: str) -> bytes:
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    module = llvm.parse_assembly(text)
+    module.verify()
+    machine = llvm.Target.from_default_triple().create_target_machine(
+        cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(), opt=2, reloc="pic",
+        codemodel="default")
+    module.triple = machine.triple
+    options = llvm.create_pipeline_tuning_options(speed_level=2)
+    builder = llvm.create_pass_builder(machine, options)
+    builder.getModulePassManager().run(module, builder)
+    return machine.emit_object(module)
+
+
+def _builtin(function: Callable, entry: int, constants: tuple) -> Callable:
+    definition = _Definition(function.__name__.encode(), entry, _FASTCALL, None)
+    make = ctypes.pythonapi.PyCFunction_NewEx
+    make.restype = ctypes.py_object
+    make.argtypes = [ctypes.c_void_p, ctypes.py_object, ctypes.py_object]
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(definition))  # the function points at it, and may outlive us
+    return make(ctypes.addressof(definition), constants, function.__module__)

@@ -1,0 +1,211 @@
+"""Hot functions as machine code: what they give, raise and keep is what Python's own do."""
+from __future__ import annotations
+
+import gc
+import sys
+from typing import Any
+
+import pytest
+
+from tracer import np
+from tracer.jit.capi import layout
+from tracer.jit.capi.unit import compile_functions
+from tracer.ops.errors import CannotCompile
+
+pytestmark = pytest.mark.skipif(not layout.sound(), reason="objects are laid out otherwise here")
+
+LIMIT = 3
+
+
+class Pair:
+    __slots__ = ("first", "second", "__dict__")
+
+    def __init__(self, first: Any, second: Any = None) -> None:
+        self.first = first
+        self.second = second
+
+    def swap(self, times: Any = 1) -> Any:
+        for _ in range(times):
+            self.first, self.second = self.second, self.first
+        return self
+
+
+class Other(Pair):
+    """Not exactly a `Pair`: its slots are reached the long way."""
+
+
+def arithmetic(x, y):
+    z = x + y * 2 - x
+    z += x
+    return z, x // y
+
+
+def choices(x, y):
+    if x is None or not y:
+        return "neither" if x is None else x
+    elif x < y and y != 7:
+        return x and y
+    return x == y, x in (1, 2), x not in (1, 2), x is not y, len((x, y)) >= LIMIT, (x or y) and [x, y, {}]
+
+
+def loops(items, bound):
+    found = []
+    for x in items:
+        if x is None:
+            continue
+        if x == bound:
+            break
+        found.append((x, *found))
+    n = 0
+    while n < bound:
+        n += 1
+        if n == 5:
+            return found, n
+    return tuple(found), n, [x for x in items if x is not None if x]
+
+
+def slots(x, table):
+    made = Pair(x, (x, type(x)))
+    made.extra = x
+    other = Other(made)
+    other.second = made.second
+    made.swap()
+    other.first.swap(2)
+    a, b = made.second, other.second
+    return table.get(a), b, made.first, made.extra, made.missing if x == "absent" else made.swap(3).second
+
+
+def handlers(x, table):
+    try:
+        found = table[x]
+    except KeyError:
+        found = "none"
+    try:
+        found = found + x.first
+    except AttributeError as error:
+        found = found, type(error), error.name
+    return found
+
+
+def unbound(x, y):
+    if x:
+        z = y
+    return z
+
+
+def generators(x, y):
+    a, b, c = x
+    for i, j in zip(a, y):
+        b += i * j
+    return b, [i for i in enumerate(c)], isinstance(b, int)
+
+
+def recursion(n, seen):
+    seen.append(n)
+    return n if n < 2 else recursion(n - 1, seen) + recursion(n - 2, seen)
+
+
+FUNCTIONS = [arithmetic, choices, loops, slots, handlers, unbound, generators, recursion]
+METHODS = {(Pair, "__init__"): Pair.__init__, (Pair, "swap"): Pair.swap}
+CASES = [
+    (arithmetic, (3, 4)), (arithmetic, (2.5, -1)), (arithmetic, (1, 0)), (arithmetic, ("a", 2)),
+    (arithmetic, (1 << 70, 3)),
+    (choices, (None, 1)), (choices, (3, 0)), (choices, (1, 2)), (choices, (5, 7)), (choices, (0, 3)), (choices, (9, 9)),
+    (choices, (2.0, [])), (choices, ("x", 1)),
+    (loops, ([1, None, 0, 2, 3], 3)), (loops, ((4, 5), 9)), (loops, (iter("abc"), 2)), (loops, ({}, 0)),
+    (loops, (5, 1)), (loops, ([], "a")),
+    (slots, (1, {1: 2})), (slots, ([], {})), (slots, ("absent", {})), (slots, (None, [])),
+    (handlers, (1, {1: 2})), (handlers, ("k", {})), (handlers, (Pair(3), {})), (handlers, ([], {})),
+    (unbound, (1, 2)), (unbound, (0, 2)),
+    (generators, (([1, 2], 3, "ab"), (4, 5))), (generators, ((1, 2), ())), (generators, ([(1,), 2.5, ()], [3])),
+    (generators, (7, 7)), (recursion, (9, [])), (recursion, (1, None)),
+]
+
+
+@pytest.fixture(scope="module")
+def compiled():
+    functions = [*FUNCTIONS, *METHODS.values()]
+    return dict(zip(functions, compile_functions(functions, methods=METHODS, slotted=[Pair])))
+
+
+def _outcome(function: Any, arguments: tuple) -> Any:
+    try:
+        return function(*arguments)
+    except Exception as error:
+        return type(error)
+
+
+def _fresh(arguments: tuple) -> tuple:
+    """The arguments, those that a call would use up made anew."""
+    return tuple([iter("abc") if hasattr(a, "__next__") else list(a) if type(a) is list else a for a in arguments])
+
+
+@pytest.mark.parametrize(("function", "arguments"), CASES)
+def test_it_gives_and_raises_what_python_does(compiled, function, arguments):
+    wanted = _outcome(function, _fresh(arguments))
+    assert _outcome(compiled[function], _fresh(arguments)) == wanted
+
+
+@pytest.mark.parametrize(("function", "arguments"), CASES)
+def test_it_keeps_no_reference_and_loses_none(compiled, function, arguments):
+    def counts() -> list[int]:
+        return [sys.getrefcount(a) for a in arguments] + [sys.getrefcount(t) for t in (Pair, Other, KeyError)]
+
+    run = compiled[function]
+    for _ in range(3):
+        _outcome(run, _fresh(arguments))
+    gc.collect()
+    before, objects = counts(), len(gc.get_objects())
+    for _ in range(50):
+        _outcome(run, _fresh(arguments))
+    gc.collect()
+    assert all(abs(now - then) < 25 for now, then in zip(counts(), before))  # others count small numbers, too
+    assert abs(len(gc.get_objects()) - objects) < 25
+
+
+def test_a_wrong_number_of_arguments_is_a_type_error(compiled):
+    for arguments in ((), (1,), (1, 2, 3)):
+        with pytest.raises(TypeError):
+            compiled[arithmetic](*arguments)
+    with pytest.raises(TypeError):
+        compiled[arithmetic](x=1, y=2)
+
+
+def test_a_default_is_filled_in(compiled):
+    made = Pair(1, 2)
+    assert compiled[Pair.swap](made).first == 2
+    assert compiled[Pair.swap](made, 2).first == 2
+
+
+def test_what_is_outside_of_the_subset_is_refused_by_name():
+    def uses_with(x):
+        with x:
+            return 1
+
+    with pytest.raises(CannotCompile, match="uses_with: With in line"):
+        compile_functions([uses_with])
+
+
+def test_the_second_time_nothing_is_compiled(compiled, monkeypatch):
+    from tracer.jit.capi import unit
+
+    monkeypatch.setattr(unit.Unit, "compile", lambda self, symbol: pytest.fail("compiled again"))
+    functions = [*FUNCTIONS, *METHODS.values()]
+    again = compile_functions(functions, methods=METHODS, slotted=[Pair])
+    assert again[0](3, 4) == arithmetic(3, 4)
+
+
+def test_the_layout_that_is_read_is_the_one_there_is():
+    offsets = layout.slots_of(Other)
+    assert set(offsets) == {"first", "second"}
+    assert offsets["second"] - offsets["first"] == 8
+
+
+def test_recording_is_compiled_where_kernels_are(jit_mode):
+    if jit_mode == "auto":
+        pytest.skip("depends on how much other tests have recorded")
+    x = np.ones((2,))
+    (x * 2 + x).wait_to_read()
+    from tracer import record
+
+    assert (type(record.invoke).__name__ == "builtin_function_or_method") == (jit_mode == "always")

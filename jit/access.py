@@ -110,3 +110,10 @@ def through_view(node: Node, access: Access, domain: Shape) -> Access:
 def is_still(access: Access, dims: Sequence[int]) -> bool:
     """Whether the position does not move along the dimensions `dims`."""
     return all(row[d] == 0 for _, row in access for d in dims)
+
+
+def without_reshapes(x: Node) -> Node:
+    """`x` before the reshapes that only relabel its memory."""
+    while x.op.name == "reshape":
+        x = x.inputs[0]
+    return x

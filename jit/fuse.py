@@ -28,8 +28,10 @@ from .access import (
     identity,
     through_view,
     unflatten,
+    without_reshapes,
 )
 from .cuts import Bounds, Marks, segments, takes
+from .gathers import rows_in
 
 #: Operations in one kernel: more make LLVM slow before they make the loop fast.
 MAX_KERNEL_OPS = 100
@@ -159,7 +161,7 @@ def _needed(order: Sequence[Node], outputs: Sequence[Node]) -> set[Node]:
                 if base.op.kind != LEAF:
                     stored.add(base)
                 if n.op.step is not None:
-                    plain = without_reshapes(x)
+                    plain = rows_in(n).base if n.op.step == "scatter" and x is n.inputs[0] else without_reshapes(x)
                     if plain.op.kind != LEAF:
                         stored.add(plain)
     return stored
@@ -174,13 +176,6 @@ def _cuts(marks: Marks, stored: set[Node]) -> set[Node]:
         else:
             bounds.drop(n)
     return bounds.cuts
-
-
-def without_reshapes(x: Node) -> Node:
-    """`x` before the reshapes that only relabel its memory."""
-    while x.op.name == "reshape":
-        x = x.inputs[0]
-    return x
 
 
 # ---- grouping ------------------------------------------------------------------------------------

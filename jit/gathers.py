@@ -1,7 +1,8 @@
 """Gathers and scatters by index arrays over leading axes, as native steps.
 
 A gather copies rows: `out[r] = x[i0[r], i1[r], …]`, where a row is what the axes without an index array hold. A
-scatter-add is its adjoint, into zeros. Negative indices count from the end; one out of range makes the step note the
+scatter-add is its adjoint, into zeros; it reads its rows through views, so that the gradient of a mean over rows, a
+broadcast, is not copied first. Negative indices count from the end; one out of range makes the step note the
 failure in a word of `bind`, and leaves raising it to whoever runs the plan. For two index arrays a gather reads:
 
     def kernel(bind, args, lo, hi):
@@ -20,10 +21,59 @@ failure in a word of `bind`, and leaves raising it to whoever runs the plan. For
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
-from tracer.ops.node import Node
+from tracer.ops.node import Node, scalar_op
+from tracer.ops.op import VIEW
 
+from .access import NotAffine, flatten, identity, through_view, without_reshapes
 from .text import register, short
+
+#: Columns of a scatter that stay in one chunk: a cache line of float32.
+COLUMNS = 16
+
+
+class Rows(NamedTuple):
+    """Where the rows that a scatter adds lie in memory, in elements.
+
+    steps: (number of rows, step) for each of the loops over them, outermost first; step: between columns.
+    """
+
+    base: Node
+    start: int
+    steps: list[tuple[int, int]]
+    step: int
+
+
+def rows_in(node: Node) -> Rows:
+    """The rows of a scatter's operand in the array that it is a view of; or of a copy, where no loops go through."""
+    x, count = node.inputs[0], node.inputs[1].ndim if len(node.inputs) > 1 else 0
+    access, base = identity(x.ndim), x
+    try:
+        while base.op.kind == VIEW:
+            access, base = through_view(base, access, x.shape), base.inputs[0]
+        start, coefs = flatten(access, base.shape, x.ndim)
+        loops = list(zip(x.shape, coefs, strict=True))
+        row = _merged(loops[count:])
+        if len(row) < 2 and base.op is not scalar_op:
+            return Rows(base, start, _merged(loops[:count]), row[0][1] if row else 0)
+    except NotAffine:
+        pass
+    width = width_of(node)
+    return Rows(without_reshapes(x), 0, [(x.size // max(width, 1), width)], 1)
+
+
+def _merged(loops: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The same loops, of (count, step), with those as one that go on where the next one ends."""
+    out: list[tuple[int, int]] = []
+    for n, step in loops:
+        if n == 1:
+            continue
+        if out and out[-1][1] == step * n:
+            out[-1] = out[-1][0] * n, step
+        else:
+            out.append((n, step))
+    return out
 
 
 def rows_of(node: Node) -> tuple[int, ...] | None:
@@ -48,16 +98,26 @@ def width_of(node: Node) -> int:
     return math.prod(shape[len(node.inputs) - 1:])
 
 
-def source_of(node: Node) -> str:
+def source_of(node: Node, rows: Rows | None = None) -> str:
     """The source of the step. args: words of source and result, row length, the word that notes a failure, and for
-    each index array its word and the size of its axis. The range counts rows of a gather, columns of a scatter."""
-    scatter = node.op.step == "scatter"
+    each index array its word and the size of its axis. The range counts rows of a gather, columns of a scatter.
+
+    A scatter has `rows`; its number of them comes before the index arrays, and after them where its first row starts,
+    the step between columns, and for each loop its number of rows and step.
+    """
     kind = short(node.dtype)
     indices = node.inputs[1:]
     lines = ["def kernel(bind, args, lo, hi):", "    x = bind[args[0]]", "    y = bind[args[1]]", "    w = args[2]"]
     for k in range(len(indices)):
         lines += [f"    i{k} = bind[args[{5 + 2 * k}]]", f"    n{k} = args[{6 + 2 * k}]"]
-    lines.append("    for r in range(args[4]):" if scatter else "    for r in range(lo, hi):")
+    more = 5 + 2 * len(indices)
+    if rows is not None:
+        lines.append(f"    x = x + {node.dtype.itemsize} * args[{more}]")
+        if rows.step not in (0, 1):
+            lines.append(f"    s = args[{more + 1}]")
+        for k in range(len(rows.steps)):
+            lines += [f"    m{k} = args[{more + 2 + 2 * k}]", f"    s{k} = args[{more + 3 + 2 * k}]"]
+    lines.append("    for r in range(lo, hi):" if rows is None else "    for r in range(args[4]):")
     lines += ["        at = 0", "        bad = 0"]
     for k, index in enumerate(indices):
         lines += [f"        k{k} = i64(ld_{short(index.dtype)}_0(i{k}, r))",
@@ -65,13 +125,26 @@ def source_of(node: Node) -> str:
                   f"        bad = select((k{k} < 0) | (k{k} >= n{k}), 1, bad)",
                   f"        at = at * n{k} + k{k}"]
     lines += ["        if bad:", "            bind[args[3]] = 1", "            at = 0"]
-    if scatter:
-        wide = short(register(node.dtype))
-        body = f"st_{kind}_1(y, at * w + j, {wide}(ld_{kind}_1(y, at * w + j) + ld_{kind}_0(x, r * w + j)))"
-        lines += ["        if not bad:", "            for j in range(lo, hi):", f"                {body}"]
-    else:
+    if rows is None:
         lines += ["        for j in range(w):", f"            st_{kind}_1(y, r * w + j, ld_{kind}_0(x, at * w + j))"]
+    else:
+        lines += ["        if not bad:", *(" " * 12 + line for line in _adding(node, rows))]
     return "\n".join(lines) + "\n"
+
+
+def _adding(node: Node, rows: Rows) -> list[str]:
+    """The lines that add the row number r of a scatter's operand at `at`."""
+    kind, wide = short(node.dtype), short(register(node.dtype))
+    lines, terms, rest = [], [], "r"
+    for k in reversed(range(len(rows.steps))):
+        terms.append(f"{rest} * s{k}" if k == 0 else f"{rest} % m{k} * s{k}")
+        if k:
+            lines.append(f"r{k} = {rest} // m{k}")
+            rest = f"r{k}"
+    column = ("0", "j")[rows.step] if rows.step in (0, 1) else "j * s"
+    lines += [f"a = x + {node.dtype.itemsize} * ({' + '.join(terms) or '0'})", "b = at * w", "for j in range(lo, hi):",
+              f"    st_{kind}_1(y, b + j, {wide}(ld_{kind}_1(y, b + j) + ld_{kind}_0(a, {column})))"]
+    return lines
 
 
 def zeroing(dtype_name: str) -> str:

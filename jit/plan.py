@@ -19,10 +19,11 @@ from tracer.ops.node import Node, const_value, leaf_op, scalar_op, toposort
 from tracer.ops.op import LEAF, VIEW
 
 from . import blas, driver, gathers, profile, timed
+from .access import without_reshapes
 from .buffers import Buffer, allocate, pool_of
 from .codegen import Generated
 from .folds import FOLDED, fold_products, homes
-from .fuse import Kernel, Library, Step, without_reshapes
+from .fuse import Kernel, Library, Step
 from .interpreter import ExecutionError
 from .kernels import find_kernel
 from .launch import Launch, filler, launcher, words_of
@@ -167,30 +168,38 @@ class Plan:
         if node.op.step in ("gather", "scatter"):
             found = self._indexed(node)
             if found is not None:
-                return found, list(node.inputs), [node]
+                return found, self._reads(node), [node]
         self.fallbacks.append((node, node.op.name))
         return self._python(node)
 
     def _indexed(self, node: Node) -> list[driver.Step] | None:
         """The steps of a gather or scatter over leading axes; None for another form."""
         sizes = gathers.rows_of(node)
-        source, *indices = node.inputs
-        if sizes is None or not indices or any(x.op.kind != LEAF and x not in self.stored for x in node.inputs):
+        source, *indices = (without_reshapes(x) for x in node.inputs)
+        if sizes is None or not indices:
             return None
         scatter, width = node.op.step == "scatter", gathers.width_of(node)
+        rows = gathers.rows_in(node) if scatter else None
+        if rows is not None:
+            source = rows.base
+        if any(x not in self.words or x.op is scalar_op for x in (source, *indices)):
+            return None
         self.word(node, node.aval.nbytes)
         self.checks.setdefault((sizes, *indices), node)  # what passes one step passes its adjoint
         args = [self.words[source], self.words[node], width, self.word(("failed", node), 0), indices[0].size]
         for index, n in zip(indices, sizes, strict=True):
             args += [self.words[index], n]
-        address = find_kernel(gathers.source_of(node))
-        if not scatter:
-            rows = indices[0].size
-            chunk = -(-rows // MAX_CHUNKS) if node.size >= CHUNK_COST else 0
-            return [driver.Step(address, args, rows, chunk)]
+        if rows is None:
+            address = find_kernel(gathers.source_of(node))
+            count = indices[0].size
+            chunk = -(-count // MAX_CHUNKS) if node.size >= CHUNK_COST else 0
+            return [driver.Step(address, args, count, chunk)]
         zero = driver.Step(find_kernel(gathers.zeroing(short(node.dtype))), [self.words[node]], node.size,
                            CHUNK_COST if node.size > CHUNK_COST else 0)
-        return [zero, driver.Step(address, args, width)]
+        args += [rows.start, rows.step, *(number for loop in rows.steps for number in loop)]
+        wanted = min(2 * node.inputs[0].size // CHUNK_COST, MAX_CHUNKS)
+        chunk = -(-width // (wanted * gathers.COLUMNS)) * gathers.COLUMNS if wanted > 1 else 0
+        return [zero, driver.Step(find_kernel(gathers.source_of(node, rows)), args, width, chunk)]
 
     def _gemm(self, node: Node, a: Node, b: Node) -> driver.Step:
         ta, tb, *factors = node.attrs

@@ -140,7 +140,7 @@ def test_explain_lists_the_steps_and_gives_their_sources(measured):
 
 @pytest.mark.tierless
 def test_sources_need_no_cache_on_disk(tmp_path):
-    code = ("import tracer\ntracer.time_kernels()\ntracer.np.ones(8).tanh().asnumpy()\nr = tracer.explain()\n"
+    code = ("import tracer\ntracer.time_kernels()\ntracer.np.arange(8.0).tanh().asnumpy()\nr = tracer.explain()\n"
             "print(tracer.kernel_source(r[r.index('k_'):][:10]))")
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True,
                           env=os.environ | {"TRACER_JIT": "always", "TRACER_CACHE": ""})

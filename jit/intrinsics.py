@@ -17,6 +17,7 @@ from numba import types
 from .compiler import intrinsic, minimum_of_words
 from .elementary.intrinsics import INTRINSICS
 from .names import SCOPES
+from .remainders import REMAINDERS
 
 #: short dtype name -> (LLVM type in memory, Numba type in registers)
 _MEMORY = {
@@ -198,7 +199,7 @@ def _rounding(name: str) -> Any:
 
 
 NAMES: dict[str, Any] = {
-    **INTRINSICS, **CASTS, "select": select, "sign": sign, "fabs": fabs, "word_as_f64": word_as_f64,
+    **INTRINSICS, **CASTS, **REMAINDERS, "select": select, "sign": sign, "fabs": fabs, "word_as_f64": word_as_f64,
     "maximum": _either("maximum", _extreme(">")), "minimum": _either("minimum", _extreme("<")),
     **{name: _rounding(name) for name in ("floor", "ceil", "rint", "trunc")},
     "INF": np.inf, "NAN": np.nan, "min": minimum_of_words,

@@ -7,10 +7,11 @@ from .elementary import FUNCTIONS
 SCOPES = 32
 
 _ROUNDING = ("floor", "ceil", "rint", "trunc")
+_REMAINDERS = ("floor_divide", "floor_mod", "trunc_mod")
 _CASTS = ("f16", "f32", "f64", "b1", *(f"{sign}{bits}" for sign in "iu" for bits in (8, 16, 32, 64)))
 
 #: What is defined for integers and bools too.
-_GENERAL = frozenset(("select", "sign", "fabs", "maximum", "minimum", *_ROUNDING, *_CASTS))
+_GENERAL = frozenset(("select", "sign", "fabs", "maximum", "minimum", *_ROUNDING, *_REMAINDERS, *_CASTS))
 _ALL = _GENERAL | {*FUNCTIONS, "word_as_f64", "INF", "NAN"}
 
 

@@ -31,7 +31,7 @@ WIDE = {
     "exp": np.exp, "exp2": np.exp2, "expm1": np.expm1, "sinh": np.sinh, "cosh": np.cosh, "tanh": np.tanh,
     "sigmoid": _sigmoid, "erf": scipy.special.erf, "log": np.log, "log1p": np.log1p, "log2": np.log2,
     "log10": np.log10, "softplus": _softplus, "log_sigmoid": lambda x: -_softplus(-x),
-    "sin": np.sin, "cos": np.cos, "tan": np.tan, "rsqrt": lambda x: 1 / np.sqrt(x),
+    "sin": np.sin, "cos": np.cos, "tan": np.tan, "rsqrt": lambda x: 1 / np.sqrt(x), "cbrt": np.cbrt,
 }
 # What a float64 result is held against.
 EXACT = {
@@ -41,6 +41,7 @@ EXACT = {
     "log10": mpmath.log10, "softplus": lambda x: mpmath.log1p(mpmath.exp(x)),
     "log_sigmoid": lambda x: -mpmath.log1p(mpmath.exp(-x)),
     "sin": mpmath.sin, "cos": mpmath.cos, "tan": mpmath.tan, "rsqrt": lambda x: 1 / mpmath.sqrt(x),
+    "cbrt": lambda x: mpmath.cbrt(x) if x >= 0 else -mpmath.cbrt(-x),
 }
 NAMES = sorted(WIDE)
 SPECIAL = [0.0, -0.0, np.inf, -np.inf, np.nan, 1.0, -1.0]

@@ -24,7 +24,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
         exponential.tanh, exponential.sigmoid, exponential.erf,
         logarithm.log, logarithm.log1p, logarithm.log2, logarithm.log10,
         logarithm.softplus, logarithm.log_sigmoid,
-        power.pow, trigonometric.sin, trigonometric.cos, trigonometric.tan,
+        power.pow, power.cbrt, trigonometric.sin, trigonometric.cos, trigonometric.tan,
         basic.sqrt, basic.rsqrt, basic.rint, basic.floor, basic.ceil, basic.trunc, basic.fabs, basic.copysign,
         basic.maximum, basic.minimum, basic.select,
         basic.fadd_reassoc, basic.fmul_reassoc, basic.max_acc, basic.min_acc,

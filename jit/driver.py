@@ -12,6 +12,8 @@ length
   combine. An extent of 0 is still one call, with (0, 0).
 - ``Group(steps)``: steps that do not need one another, as one: their chunks are all run in one go. It stands in a
   table as a step does.
+- ``Chain(steps)``: steps of which each needs of the ones before it only the same chunk: all do chunk i in one go.
+  It stands in a table, or in a group, as a step does.
 - ``Table(steps)``: lays the steps out in memory, once a program. ``table.run(bind_address)`` runs them:
   `bind_address` is ``bind.ctypes.data`` of an int64 array; keep that array, and what its addresses point to,
   alive meanwhile.
@@ -25,7 +27,7 @@ Every run leaves the interpreter lock. Several Python threads may run tables at 
 import ctypes
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
@@ -46,10 +48,20 @@ class Step(NamedTuple):
     chunk: int = 0
 
 
-class Group(NamedTuple):
-    """Steps in no order: none reads or writes what another one writes."""
+class Chain(NamedTuple):
+    """Steps cut into equally many parts (first, end): who takes a part of the first does the same one of the others."""
 
     steps: Sequence[Step]
+    parts: Sequence[Sequence[tuple[int, int]]]
+
+
+class Group(NamedTuple):
+    """Steps and chains in no order: none reads or writes what another one writes."""
+
+    steps: Sequence["Item"]
+
+
+Item = Step | Chain | Group
 
 
 #: Pieces into which a group's chunks are divided at most: what is taken at once when there are very many.
@@ -111,8 +123,8 @@ class Table:
 
     run: Callable[[int], None]
 
-    def __init__(self, steps: Sequence[Step | Group]) -> None:
-        single = [s for item in steps for s in (item.steps if isinstance(item, Group) else (item,))]
+    def __init__(self, steps: Sequence[Item]) -> None:
+        single = list(_single(steps))
         for step in single:
             if step.extent < 0 or step.chunk < 0 or step.extent > step.chunk * pool.MAX_CHUNKS > 0:
                 raise ValueError(f"extent and chunk must not be negative, nor the chunks too many: {step}")
@@ -120,14 +132,15 @@ class Table:
         at = self._args.ctypes.data
         starts = at + 8 * np.cumsum([0, *[len(s.args) for s in single]])
         places = iter(starts.tolist())
-        laid = [_parts(item, places) if isinstance(item, Group) else (item, next(places)) for item in steps]
+        lists: list[np.ndarray] = []
+        laid = [_laid(item, places, lists) for item in steps]
         rows = [len(laid)]
         for step, at in laid:
             rows += [step.fn, at, step.extent, step.chunk]
         self._rows = np.array(rows, np.int64)
         self._address = self._rows.ctypes.data
         serial: Any = partial(_entry(), self._address, 0)
-        serial.owner = self._rows, self._args, laid  # `run` may outlive the table
+        serial.owner = self._rows, self._args, lists  # `run` may outlive the table
         self._serial = serial
         self.run = self._run if any(0 < s.chunk < s.extent for s, _ in laid) else self._serial
 
@@ -146,16 +159,34 @@ class Table:
             lock.release()
 
 
-def _parts(group: Group, places: Iterator[int]) -> tuple[Step, int]:
-    """A group as a step whose range counts the chunks of all, and the address of its arguments: a list of calls."""
-    calls: list[int] = []
-    for step in group.steps:
-        at, size = next(places), step.chunk or step.extent or 1
-        for lo in range(0, max(step.extent, 1), size):
-            calls += [step.fn, at, lo, min(lo + size, step.extent)]
-    count = len(calls) // _ROW
-    made = np.array(calls, np.int64)
-    return Step(find_native("run_calls"), made, count, -(-count // _PIECES)), made.ctypes.data  # type: ignore[arg-type]
+def _single(items: Iterable[Item]) -> Iterator[Step]:
+    """The steps themselves, in order."""
+    for item in items:
+        if isinstance(item, Step):
+            yield item
+        else:
+            yield from _single(item.steps)
+
+
+def _laid(item: Item, places: Iterator[int], lists: list[np.ndarray]) -> tuple[Step, int]:
+    """A step and the address of its arguments; those of a group or a chain are a list of calls, kept in `lists`."""
+    if isinstance(item, Step):
+        return item, next(places)
+    if isinstance(item, Chain):
+        inside = [(step.fn, next(places), parts) for step, parts in zip(item.steps, item.parts, strict=True)]
+        bands = zip(*[[(fn, at, *part) for part in parts] for fn, at, parts in inside], strict=True)
+        calls, chunk = [call for band in bands for call in band], len(inside)
+    else:
+        calls = [call for step in item.steps for call in _calls(*_laid(step, places, lists))]
+        chunk = -(-len(calls) // _PIECES)
+    lists.append(np.array(calls, np.int64))
+    return Step(find_native("run_calls"), (), len(calls), chunk), lists[-1].ctypes.data
+
+
+def _calls(step: Step, at: int) -> list[tuple[int, int, int, int]]:
+    """A step as calls, one for each of its chunks."""
+    size = step.chunk or step.extent or 1
+    return [(step.fn, at, lo, min(lo + size, step.extent)) for lo in range(0, max(step.extent, 1), size)]
 
 
 set_threads()

@@ -6,7 +6,6 @@ then the addresses of values between steps, which live in one arena, places reus
 from __future__ import annotations
 
 import ctypes
-import math
 import struct
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -20,30 +19,27 @@ from tracer.ops.op import LEAF, VIEW
 
 from . import blas, driver, gathers, profile, timed
 from .access import without_reshapes
+from .bands import Cut
 from .buffers import Buffer, allocate, pool_of
 from .codegen import Generated
+from .costs import CHUNK_COST, MAX_CHUNKS, cut, is_product, product_cost, sizes_of
 from .folds import FOLDED, fold_products, homes
 from .fuse import Kernel, Library, Step
 from .interpreter import ExecutionError
 from .kernels import find_kernel
 from .launch import Launch, filler, launcher, words_of
+from .links import chains_of, written_over
 from .liveness import arrange
 from .phases import Work, phases
-from .schedule import schedule
+from .schedule import made_by, schedule
 from .simplify import simplify
 from .templates import Made, steps_of
 from .text import combining, filling, short
 
-#: Estimated cost (flops and memory accesses) of a chunk: below it a thread's wake-up is not repaid.
-CHUNK_COST = 1 << 17
 #: Cost from which independent steps become one phase. A step alone is cut from half of it on: many parts cost more.
 PHASE_COST = 4 * CHUNK_COST
-#: Multiplications of a matrix product in the time of one operation of a kernel.
-PRODUCTS_PER_COST = 4
 #: Bytes up to which a plan keeps its arena between runs.
 SMALL_ARENA = 1 << 12
-#: More chunks than this only make more partial results.
-MAX_CHUNKS = 64
 #: Elements of a long row of partial results that are combined at a time.
 COMBINED = 2048
 
@@ -66,9 +62,14 @@ class Plan:
         self.steps = steps
         self._place_inputs()
         self._place_outputs()
+        self.stored = {n for s in steps for n in made_by(s)}
+        self.cuts: dict[int, Cut] = {}  # of the steps in chains
+        self.mains: dict[int, int] = {}  # where in its native rows a step's own is, between what prepares and combines
+        self.chains = self._chained(steps, made)
         self.rows = self._lower(steps, made)
         self.checked = set(self.checks.values())
-        self.phases = phases([self._work(i) for i in range(len(steps))], PHASE_COST)
+        self.phased = phases([self._work(chain) for chain in self.chains], PHASE_COST)
+        self.phases = [[i for at in phase for i in self.chains[at]] for phase in self.phased]
         self._place_arena()
         self._finish()
 
@@ -103,13 +104,10 @@ class Plan:
     def _lower(self, steps: Sequence[Step],
                made: Sequence[Made]) -> list[tuple[list[driver.Step] | Callable[[Plan], None], list, list]]:
         """For each step its native rows (or the Python call), and the values it reads and writes."""
-        stored = {r.node for s in steps if isinstance(s, Kernel) for r in s.roots}
-        stored |= {s.node for s in steps if isinstance(s, Library)}
-        self.stored = stored
         rows = []
         for i, step in enumerate(steps):
             if isinstance(step, Library):
-                rows.append(self._library(step.node))
+                rows.append(self._library(step.node, i))
             else:
                 rows.append(self._kernel(step, i, made[i]))
         return rows
@@ -127,6 +125,8 @@ class Plan:
         for root in kernel.roots:
             self.word(root.node, root.node.aval.nbytes)
         chunk, chunks = cut(made)
+        if at in self.cuts:
+            chunk, chunks = self.cuts[at].chunk or chunk, len(self.cuts[at].parts)
         names = [(kernel, i) for i in range(len(made.parts))]
         for name, part in zip(names, made.parts, strict=True):
             self.word(name, (1 if part.shared else chunks) * part.count * part.dtype.itemsize)
@@ -142,6 +142,7 @@ class Plan:
             after.append(driver.Step(find_kernel(combining(node, part.dtype, part.count)),
                                      [self.words[name], self.words[node], count, part.count], part.count,
                                      COMBINED if part.count > COMBINED else 0))
+        self.mains[at] = len(before)
         native = [*before, driver.Step(address, args, made.extent, chunk), *after]
         reads = list(kernel.reads)
         return native, reads, [r.node for r in kernel.roots] + names
@@ -157,14 +158,14 @@ class Plan:
             return struct.unpack("q", struct.pack("d", number))[0] if value.dtype.kind == "f" else int(number)
         return self.words[names[value]] if kind == "part" else self.words[value]
 
-    def _library(self, node: Node) -> Any:
-        if node.op.step == "gemm" and node.dtype in (np.float32, np.float64):
+    def _library(self, node: Node, at: int) -> Any:
+        if is_product(node, self.stored):
             a, b = (without_reshapes(x) for x in node.inputs[:2])
-            onto, numbers = node.inputs[2:3], node.inputs[3:]
-            native = all(x.op.kind == LEAF or x in self.stored for x in (a, b, *onto))
-            if native and node.size and node.inputs[0].size and all(x.op is scalar_op for x in numbers):
-                self.word(node, node.aval.nbytes)
-                return [self._gemm(node, a, b)], [a, b, *onto], [node]
+            self.word(node, node.aval.nbytes)
+            step = self._gemm(node, a, b)
+            self.mains[at] = 0
+            return [step._replace(chunk=self.cuts[at].chunk) if at in self.cuts else step], \
+                [a, b, *node.inputs[2:3]], [node]
         if node.op.step in ("gather", "scatter"):
             found = self._indexed(node)
             if found is not None:
@@ -203,9 +204,7 @@ class Plan:
 
     def _gemm(self, node: Node, a: Node, b: Node) -> driver.Step:
         ta, tb, *factors = node.attrs
-        x = node.inputs[0]
-        m, n = node.shape[-2:]
-        k = x.shape[-2] if ta else x.shape[-1]
+        m, n, k, batch = sizes_of(node)
         options: dict[str, Any] = {}
         if factors:
             onto, *numbers = node.inputs[2:]
@@ -213,7 +212,6 @@ class Plan:
             alpha_index, beta_index = (self.words[numbers[i]] if i >= 0 else -1 for i in at)
             options = {"alpha": alpha, "beta": beta, "alpha_index": alpha_index, "beta_index": beta_index,
                        "source": self.words[onto]}
-        batch = math.prod(node.shape[:-2])
         return blas.gemm(node.dtype, self.words[a], self.words[b], self.words[node], m, n, k, ta=ta, tb=tb,
                          batch=(batch,), a_strides=(m * k,), b_strides=(k * n,), c_strides=(m * n,), **options)
 
@@ -282,19 +280,38 @@ class Plan:
                 stack.extend(x.inputs)
         return found
 
-    def _work(self, i: int) -> Work:
-        """What the phases know of a step: what is not one native step, or may note a failure, is alone."""
-        native, reads, writes = self.rows[i]
-        cost = 0.0
-        if isinstance(native, list) and len(native) == 1 and self.checked.isdisjoint(writes):
-            if i in self.by_step:
-                cost = self.by_step[i].cost
-            elif writes[0].op.step == "gemm":
-                x, (ta, *_) = writes[0].inputs[0], writes[0].attrs
-                cost = writes[0].size * x.shape[-2 if ta else -1] / PRODUCTS_PER_COST
-            else:
-                cost = writes[0].size
-        return Work(max(cost, 1.0) if cost else 0.0, reads, writes, self._in_place(i))
+    # ---- steps done together ---------------------------------------------------------------------
+
+    def _chained(self, steps: Sequence[Step], made: Sequence[Made]) -> list[range]:
+        """The steps' numbers, those of a chain together; how these are cut goes to `cuts`, shared memory to `homes`."""
+        found: list[range] = []
+        done = 0
+        for chain in chains_of(steps, made, self.stored):
+            found += [range(i, i + 1) for i in range(done, chain.first)]
+            done = chain.first + len(chain.cuts)
+            found.append(range(chain.first, done))
+            self.cuts.update(zip(found[-1], chain.cuts))
+        for product, result in written_over(steps, made, found, self.words).items():
+            home = self.homes.get(result, result)
+            for n in [product, *[n for n, at in self.homes.items() if at is product]]:
+                self.homes[n] = home
+        return found + [range(i, i + 1) for i in range(done, len(steps))]
+
+    def _work(self, chain: Sequence[int]) -> Work:
+        """What the phases know of some steps: what is not one native step each, or may note a failure, is alone."""
+        costs = [self._cost(i) for i in chain]
+        rows = [self.rows[i] for i in chain]
+        return Work(sum(costs) if all(costs) else 0.0, [v for _, reads, _ in rows for v in reads],
+                    [v for _, _, writes in rows for v in writes], [pair for i in chain for pair in self._in_place(i)])
+
+    def _cost(self, i: int) -> float:
+        native, _, writes = self.rows[i]
+        if i in self.by_step:
+            return max(self.by_step[i].cost, 1.0)
+        if i in self.mains:
+            return product_cost(writes[0])
+        alone = not isinstance(native, list) or len(native) > 1 or not self.checked.isdisjoint(writes)
+        return 0.0 if alone else max(writes[0].size, 1.0)
 
     # ---- memory ----------------------------------------------------------------------------------
 
@@ -326,13 +343,11 @@ class Plan:
         self.runs: list[Callable[[], None]] = []
         self.timed_runs: list[Callable[[], None]] | None = None  # the same, each step by itself
         self.tables: list[driver.Table] = []
-        rows: list[driver.Step | driver.Group] = []
-        for phase in self.phases:
-            native, _, writes = self.rows[phase[0]]
-            if len(phase) > 1:
-                rows.append(driver.Group([step for i in phase for step in self.rows[i][0]]))  # type: ignore[union-attr]
-            elif isinstance(native, list):
-                rows += native
+        rows: list[driver.Item] = []
+        for phase in self.phased:
+            native, _, writes = self.rows[self.chains[phase[0]][0]]
+            if isinstance(native, list):
+                rows += self._items([self.chains[at] for at in phase])
                 for node in self.checked.intersection(writes):
                     self._table(rows)
                     rows = []
@@ -343,6 +358,26 @@ class Plan:
                 self.runs.append(partial(native, self))
         self._table(rows)
         self.launch = self._launcher()
+
+    def _items(self, phase: Sequence[Sequence[int]]) -> list[driver.Item]:
+        """The rows of a phase's chains: what prepares them, the chains at once, and what is left and to be combined."""
+        before: list[driver.Item] = []
+        at_once: list[driver.Item] = []
+        after: list[driver.Item] = []
+        for chain in phase:
+            own: list[driver.Step] = []
+            for i in chain:
+                native = self.rows[i][0]
+                assert isinstance(native, list)
+                at = self.mains.get(i, len(native) - 1)
+                before += native[:at]
+                own.append(native[at])
+                left = self.cuts[i].left if i in self.cuts else []
+                if left:
+                    after.append(driver.Chain([native[at]] * len(left), [[part] for part in left]))
+                after += native[at + 1:]
+            at_once.append(driver.Chain(own, [self.cuts[i].parts for i in chain]) if len(chain) > 1 else own[0])
+        return [*before, driver.Group(at_once) if len(at_once) > 1 else at_once[0], *after]
 
     def _launcher(self) -> Launch | None:
         """The short way to run, for a program that is one native call and needs little memory of its own."""
@@ -383,7 +418,7 @@ class Plan:
             return [(node, reads[2])]
         return ()
 
-    def _table(self, rows: list[driver.Step | driver.Group]) -> None:
+    def _table(self, rows: list[driver.Item]) -> None:
         if rows:
             table = driver.Table(rows)
             self.tables.append(table)  # the native loop reads its memory
@@ -439,17 +474,3 @@ def _array_at(address: int, of: Any) -> np.ndarray:
         return np.empty(of.shape, of.dtype)
     raw = (ctypes.c_char * of.nbytes).from_address(address)
     return np.ndarray(of.shape, of.dtype, raw)
-
-
-def cut(made: Generated) -> tuple[int, int]:
-    """(chunk, chunks) of a kernel's range of rows: by cost alone, never by the number of threads."""
-    wanted = min(int(made.cost // CHUNK_COST), MAX_CHUNKS, max(made.extent // made.align, 1))
-    if any(p.count > 1 and not p.shared for p in made.parts):
-        wanted = min(wanted, 16)
-    if wanted <= 1:
-        return 0, 1
-    rows = -(-made.extent // wanted)
-    rows = -(-rows // made.align) * made.align
-    return rows, max(1, -(-made.extent // rows))
-
-

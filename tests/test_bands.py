@@ -1,0 +1,259 @@
+"""Chains of a product and what reads it, band by band: which steps may be one, and that results stay what they were."""
+from __future__ import annotations
+
+import graphs
+import numpy as np
+import pytest
+
+from tracer.jit import driver, links, plan, profile, templates
+from tracer.jit.bands import BAND_BYTES, Chain, Cut, Link, chains, rows_of_band
+from tracer.jit.buffers import from_array
+from tracer.jit.gradient import gradient
+from tracer.jit.plan import Plan
+from tracer.ops.arithmetic import add, mul, sub
+from tracer.ops.aval import aval
+from tracer.ops.linalg import product
+from tracer.ops.movement import broadcast_to, reshape, slice_, transpose
+from tracer.ops.node import leaf
+from tracer.ops.normalizing import softmax_of
+from tracer.ops.reductions import reduce_sum
+from tracer.ops.unary import relu, tanh
+
+ROWS = 40
+
+
+def gemm(reads=(), chunk=10, made="p", extent=ROWS, **more):
+    """A product of 3 columns, cut into chunks of rows."""
+    return Link(100.0, extent, 1, chunk, 1000, dict(reads), {made: 3}, product=True, **more)
+
+
+def kernel(reads, made="r", extent=ROWS, align=1, most=1000, writes=3, **more):
+    return Link(100.0, extent, align, 0, most, dict(reads), {made: writes}, **more)
+
+
+def found(*steps, part=1e9):
+    return chains(len(steps), steps.__getitem__, part)
+
+
+def even(chunk, extent=ROWS):
+    return Cut(chunk, [(lo, min(lo + chunk, extent)) for lo in range(0, extent, chunk)], [])
+
+
+def test_rows_that_go_along():
+    assert found(gemm(), kernel({"p": (3, 1), "b": None})) == [Chain(0, [even(10), even(10)])]
+
+
+def test_several_steps_and_what_comes_after():
+    steps = [gemm(), kernel({"p": (3, 1)}), gemm({"r": (3, 1)}, made="q"), None, kernel({"q": (3, 1)})]
+    assert found(None, *steps) == [Chain(1, [even(10)] * 3)]
+
+
+@pytest.mark.parametrize("second", [
+    kernel({"b": (3, 1)}),  # reads nothing of the product
+    kernel({"p": None}),  # reads it across rows
+    kernel({"p": (3, 1), "q": (3, 1)}, extent=ROWS + 10),  # has another range
+    kernel({"p": (120, 40)}),  # needs all of it for anything
+    kernel({"p": (3, 1)}, most=1),
+    kernel({"p": (3, 1), "w": (3, 1)}, replaces=["w"]),  # writes over what the product reads
+    gemm({"p": (3, 1)}, chunk=4),  # has bands of its own, which are finer
+    None,
+])
+def test_steps_that_stay_apart(second):
+    assert found(gemm({"w": None}), second) == []
+
+
+def test_what_is_ready_at_the_end_is_not_read_in_the_chain():
+    assert found(gemm(), kernel({"p": (3, 1)}, writes=0), kernel({"r": (3, 1)})) == [Chain(0, [even(10)] * 2)]
+
+
+def test_a_value_read_along_two_ways_is_not_chained():
+    steps = [gemm(), kernel({"p": (3, 1)}), kernel({"p": (3, 1), "r": (3, 2)}, made="s")]
+    assert found(*steps) == [Chain(0, [even(10)] * 2)]
+
+
+def test_results_may_be_written_over_what_the_chain_has_made():
+    assert len(found(gemm(), kernel({"p": (3, 1)}, replaces=["p"]))) == 1
+
+
+def test_bands_grow_to_whole_stretches():
+    # 4 rows of the product for one unit of the kernel; 3 units in a chunk
+    assert found(gemm(), kernel({"p": (12, 1)}, extent=10, align=3)) == [Chain(0, [even(12), even(3, 10)])]
+
+
+def test_chunks_are_no_more_than_partial_results_allow():
+    assert found(gemm(), kernel({"p": (3, 1)}, most=3)) == [Chain(0, [even(14)] * 2)]
+
+
+def test_what_lies_across_borders_is_left():
+    first, second = gemm(chunk=20, extent=80), kernel({"p": (9, 1)}, extent=27, most=0)
+    (chain,) = found(first, second)
+    assert chain.cuts == [even(20, 80), Cut(0, [(0, 6), (7, 13), (14, 20), (20, 27)], [(6, 7), (13, 14)])]
+
+
+def test_too_much_across_borders():
+    assert found(gemm(), kernel({"p": (21, 1)}, extent=6, most=0)) == []
+
+
+def test_rows_of_bands():
+    alone = gemm(chunk=0)
+    assert rows_of_band([alone], 51.0) == ROWS
+    assert rows_of_band([alone, kernel({})], 100.0) == ROWS // 2
+    assert rows_of_band([alone, kernel({})], 1.0) == ROWS // 4
+    large = gemm(chunk=1024, extent=4096, nbytes=8 * BAND_BYTES)
+    assert rows_of_band([large], 1e9) == 512
+    assert rows_of_band([large._replace(nbytes=1 << 40)], 1e9) == 128
+    assert rows_of_band([large._replace(nbytes=0), kernel({})], 10.0) == 1024
+    assert rows_of_band([large._replace(nbytes=0), kernel({})], 5.0) == 512
+
+
+def f32(*shape, at):
+    return leaf(aval(shape, np.dtype("float32")), at)
+
+
+@pytest.mark.parametrize("build, expected", [
+    (lambda p: tanh(add(p, f32(200, at=5))), (200, 1)),
+    (lambda p: tanh(p), (4096 * 25, 4096 * 25 // 4096)),
+    (lambda p: softmax_of(p, 1), (200, 1)),
+    (lambda p: tanh(reduce_sum(p, (1,))), (200, 1)),
+    (lambda p: tanh(slice_(p, ((0, 300, 1), (20, 60, 1)))), (200, 1)),
+    (lambda p: tanh(transpose(p, (1, 0))), None),
+    (lambda p: tanh(slice_(p, ((299, -1, -1), (0, 200, 1)))), None),
+    (lambda p: add(p, broadcast_to(slice_(p, ((0, 1, 1), (0, 200, 1))), (300, 200))), None),
+    (lambda p: tanh(transpose(reshape(p, (3, 100, 20, 10)), (0, 2, 1, 3))), (100 * 200, 20 * 100)),
+])
+def test_how_kernels_read_a_product(build, expected):
+    p = product(f32(300, 64, at=0), f32(64, 200, at=1), False, False)
+    steps, made = templates.plain_steps([build(p)])
+    stored = {n for s in steps for n in links.made_by(s)}
+    reads = {}
+    for step, code in zip(steps[1:], made[1:]):
+        link = links.link_of_kernel(step, code, stored)
+        if p in link.reads:
+            reads = dict(link.reads)
+    stretch = reads[p]
+    if expected is None:
+        assert stretch is None
+    else:
+        assert stretch[0] * expected[1] == stretch[1] * expected[0]
+
+
+def network(rows, width=96):
+    """A step of a small network: all gradients, updates in place, a loss."""
+    x, w, b, v, y = (f32(rows, 64, at=0), f32(64, width, at=1), f32(width, at=2), f32(width, 40, at=3),
+                     f32(rows, 40, at=4))
+    h = relu(add(product(x, w, False, False), broadcast_to(b, (rows, width))))
+    d = sub(softmax_of(product(h, v, False, False), 1), y)
+    loss = reduce_sum(mul(d, d), (0, 1))
+    gs = gradient((loss,), (None,), (w, b, v))
+    rng = np.random.default_rng(rows)
+    arrays = [rng.standard_normal(n.shape).astype("float32") for n in (x, w, b, v, y)]
+    return [loss, *[sub(n, mul(g, tanh(g))) for n, g in zip((w, b, v), gs)], *gs], arrays
+
+
+def long(rows):
+    """A product, what follows it, and another product of that."""
+    x, w, b, v = f32(rows, 48, at=0), f32(48, 130, at=1), f32(130, at=2), f32(130, 50, at=3)
+    h = tanh(add(product(x, w, False, False), broadcast_to(b, (rows, 130))))
+    rng = np.random.default_rng(rows)
+    outputs = [mul(tanh(product(h, v, False, False)), f32(rows, 50, at=4)), reduce_sum(h, (0,))]
+    return outputs, [rng.standard_normal(s).astype("float32") for s in ((rows, 48), (48, 130), (130,), (130, 50),
+                                                                        (rows, 50))]
+
+
+def heads(batch):
+    """Attention: products of a batch, softmax, and products of these; transposed and joined."""
+    q, k, v, w = (f32(batch, 40, 32, at=i) for i in range(3)), None, None, f32(32, 32, at=3)
+    q, k, v = q
+    a = product(softmax_of(product(q, k, False, True), 2), v, False, False)
+    out = tanh(product(reshape(transpose(a, (1, 0, 2)), (batch * 40, 32)), w, False, False))
+    rng = np.random.default_rng(batch)
+    return [out], [rng.standard_normal(n.shape).astype("float32") for n in (q, k, v, w)]
+
+
+CASES = [(f, n) for f, sizes in ((network, (1, 2, 127, 333, 600)), (long, (1, 3, 129, 500, 1111)), (heads, (1, 9, 33)))
+         for n in sizes]
+
+
+@pytest.mark.parametrize("build, size", CASES)
+def test_results_are_the_interpreters(build, size):
+    outputs, arrays = build(size)
+    for a, b in zip(graphs.run(outputs, arrays, "always"), graphs.run(outputs, arrays)):
+        np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("rows", [0, 1])
+def test_nothing_to_do(rows):
+    outputs, arrays = long(rows)
+    assert not [c for c in Plan(outputs).chains if len(c) > 1]
+    for a, b in zip(graphs.run(outputs, arrays, "always"), graphs.run(outputs, arrays)):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4)
+
+
+def lengths(outputs):
+    return sorted(len(c) for c in Plan(outputs).chains if len(c) > 1)
+
+
+def test_what_is_chained():
+    assert lengths(network(333)[0])[-1] >= 3
+    assert lengths(long(500)[0]) == [3]
+    assert lengths(heads(33)[0]) == [2, 3]
+    assert lengths(long(20)[0]) == []  # too little for two threads
+
+
+@pytest.mark.parametrize("build, size", [(network, 333), (long, 1111), (heads, 33)])
+def test_results_are_equal_for_any_number_of_threads_and_when_timed(build, size):
+    outputs, arrays = build(size)
+    program, before = Plan(outputs), driver.get_threads()
+    assert any(len(c) > 1 for c in program.chains)
+    results = []
+    try:
+        for threads in (1, 2, 3, 17):
+            driver.set_threads(threads)
+            for timed in (False, False, True):
+                profile.switch("test", timed)
+                buffers = program.run([from_array(a) for a in arrays], [], None)
+                results.append([b.view(n.aval).copy() for b, n in zip(buffers, outputs)])
+    finally:
+        profile.switch("test", False)
+        driver.set_threads(before)
+    for made in results:
+        for a, first in zip(made, results[0]):
+            np.testing.assert_array_equal(a, first)
+
+
+@pytest.mark.parametrize("donate", [False, True])
+def test_updates_in_place(donate):
+    outputs, arrays = network(333)
+    program = Plan(outputs)
+    expected = graphs.run(outputs, arrays)
+    buffers = [from_array(a) for a in arrays]
+    places = dict(program.donations)
+    assert all(at in places for at in (1, 2, 3))
+    given = {at: buffers[places[at][-1]] for at in (1, 2, 3)} if donate else None
+    made = program.run(buffers, [], given)
+    for i, (b, right) in enumerate(zip(made, expected)):
+        np.testing.assert_allclose(b.view(outputs[i].aval), right, rtol=1e-3, atol=1e-3)
+        assert not donate or i not in (1, 2, 3) or b is buffers[places[i][-1]]
+
+
+def test_a_product_of_no_other_use_gives_its_memory_to_the_result():
+    x, w, b = f32(512, 64, at=0), f32(64, 200, at=1), f32(200, at=2)
+    p = product(x, w, False, False)
+    h = tanh(add(p, broadcast_to(b, (512, 200))))
+    assert Plan([h]).arena_bytes == 0
+    assert Plan([h, tanh(transpose(p, (1, 0)))]).arena_bytes >= p.aval.nbytes
+    onto = add(p, f32(512, 200, at=3))  # may be written over the user's array: the product must not
+    program = Plan([mul(onto, onto)])
+    assert program.donations and p not in program.homes
+
+
+def test_other_sizes_are_chained_anew(monkeypatch):
+    templates.forget()
+    used = []
+    monkeypatch.setattr(plan, "chains_of", lambda *a: used.append(links.chains_of(*a)) or used[-1])
+    for rows in (400, 410, 777, 20, 1500):
+        outputs, arrays = long(rows)
+        for a, b in zip(graphs.run(outputs, arrays, "always"), graphs.run(outputs, arrays)):
+            np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-3)
+    assert [bool(u) for u in used] == [True, True, True, False, True]
+    assert len({len(u[0].cuts[0].parts) for u in used if u}) > 1

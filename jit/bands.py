@@ -12,7 +12,7 @@ sums little is left to gain, 2048x1024x1024 21830 -> 21480, and nothing is lost.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 #: Bytes of results in a band up to which it stays in the L2: smaller ones, and twice as large ones, measured no better.
@@ -67,28 +67,30 @@ class Chain(NamedTuple):
     cuts: list[Cut]
 
 
-def chains(count: int, link: Callable[[int], Link | None], part: float) -> list[Chain]:
-    """The chains among `count` steps in order.
+def chains(starts: Sequence[int], reads: Sequence[Collection[Any]], link: Callable[[int], Link | None],
+           part: float) -> list[Chain]:
+    """The chains among steps in order.
 
-    link: tells of a step by its number, None for one that is in no chain; part: the least cost that repays a thread.
+    starts: the numbers of those that may be a chain's first; reads: what each step reads; link: tells of a step by its
+    number, None for one that is in no chain; part: the least cost that repays a thread.
     """
     found: list[Chain] = []
-    at = 0
-    while at < count:
-        first, best = link(at), None
-        if first is not None and first.product and first.extent > 1:
+    end = 0
+    for at in starts:
+        first, cuts = link(at) if at >= end else None, None
+        if first is not None and first.extent > first.align:
             growing = _Growing(first)
-            while at + len(growing.links) < count:
-                following = link(at + len(growing.links))
+            for i in range(at + 1, len(reads)):
+                following = None if growing.made.keys().isdisjoint(reads[i]) else link(i)
                 if following is None or not growing.takes(following):
                     break
+            while cuts is None and len(growing.links) > 1:
                 cuts = growing.cut(rows_of_band(growing.links, part))
                 if cuts is None:
-                    break
-                best = Chain(at, cuts)
-        if best is not None:
-            found.append(best)
-        at += 1 if best is None else len(best.cuts)
+                    growing.drop()
+        if cuts is not None:
+            found.append(Chain(at, cuts))
+            end = at + len(cuts)
     return found
 
 
@@ -116,12 +118,13 @@ class _Growing:
         self.units = [first.align]
         self.made = {v: n * first.align for v, n in first.writes.items()}  # elements in the least band
         self.loose: dict[int, tuple[Any, Stretch]] = {}  # of a link without units: what it reads, by which stretches
+        self.reads = set(first.reads)
+        self.replaces = set(first.replaces)
+        self.scales: list[int] = []  # by how much each link after the first has lengthened the bands
 
     def takes(self, link: Link) -> bool:
         """Let the link follow, if it may."""
-        before = {v for one in self.links for v in one.reads}
-        replaced = {v for one in self.links for v in one.replaces}
-        if not self.made.keys() >= before.intersection(link.replaces) | replaced.intersection(link.reads):
+        if not self.made.keys() >= self.reads.intersection(link.replaces) | self.replaces.intersection(link.reads):
             return False
         along: dict[Any, Stretch] = {}
         for v, stretch in link.reads.items():
@@ -141,14 +144,26 @@ class _Growing:
         scale *= units // found.pop()
         if scale > 1 and not link.most and len(along) == 1:
             self.loose[len(self.links)], = along.items()
-            self.units.append(0)
+            scale = units = 1
             self.made.update(dict.fromkeys(link.writes, 0))
-        else:
-            self.units = [u * scale for u in self.units] + [units]
+        elif scale > 1:
+            self.units = [u * scale for u in self.units]
             self.made = {v: n * scale for v, n in self.made.items()}
+        if len(self.links) not in self.loose:
             self.made.update({v: n * units for v, n in link.writes.items()})
+        self.units.append(units)
+        self.scales.append(scale)
         self.links.append(link)
+        self.reads.update(link.reads)
+        self.replaces.update(link.replaces)
         return True
+
+    def drop(self) -> None:
+        """Leave out the last link, for good: nothing may follow any more."""
+        link, scale = self.links.pop(), self.scales.pop()
+        self.loose.pop(len(self.links), None)
+        self.units = [u // scale for u in self.units[:-1]]
+        self.made = {v: n // scale for v, n in self.made.items() if v not in link.writes}
 
     def cut(self, rows: int) -> list[Cut] | None:
         """The links' cuts where a band has `rows` units of the first, or a little more; None if that does not go."""
@@ -171,7 +186,7 @@ class _Growing:
             left = [(a, b) for (_, a), (b, _) in zip(parts, parts[1:]) if a < b]
             if sum([b - a for a, b in left]) > link.extent * MOST_LEFT:
                 return None
-            cuts.append(Cut(chunk, parts, left))
+            cuts.append(Cut(0 if i in self.loose else chunk, parts, left))
         return cuts
 
 

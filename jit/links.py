@@ -28,14 +28,20 @@ MANY, PARTIAL, PARTIAL_ROWS = 1 << 10, 64, 16
 def chains_of(steps: Sequence[Step], made: Sequence[Made], stored: set[Node]) -> list[Chain]:
     """The chains among a program's steps; made: what became of the kernels; stored: all values kept in memory."""
 
+    products = {i for i, s in enumerate(steps) if isinstance(s, Library) and is_product(s.node, stored)}
+    if not products:
+        return []
+
     @cache
     def link(i: int) -> Link | None:
         step, code = steps[i], made[i]
         if isinstance(step, Kernel):
             return link_of_kernel(step, code, stored) if isinstance(code, Generated) else None
-        return link_of_product(step.node) if is_product(step.node, stored) else None
+        return link_of_product(step.node) if i in products else None
 
-    return chains(len(steps), link, CHUNK_COST)
+    reads = [step.reads if isinstance(step, Kernel) else [without_reshapes(x) for x in step.node.inputs]
+             for step in steps]
+    return chains(sorted(products), reads, link, CHUNK_COST)
 
 
 def link_of_product(node: Node) -> Link:
@@ -59,7 +65,8 @@ def link_of_kernel(kernel: Kernel, made: Generated, stored: set[Node]) -> Link |
     if not points or not made.extent:
         return None
     whole = Kernel(kernel.domain, kernel.split, kernel.permuted, [_placed(r, kernel) for r in kernel.roots])
-    unit = min(BLOCK, points) if Nest(whole, stored).flat else points // made.extent
+    flat = kernel.split is None and Nest(whole, stored).flat
+    unit = min(BLOCK, points) if flat else points // made.extent
     reads: dict[Any, Stretch | None] = {}
     for node, position in _reads(whole, stored):
         along = stretch_of(position, kernel.domain, unit)

@@ -32,7 +32,8 @@ def kernel(reads, made="r", extent=ROWS, align=1, most=1000, writes=3, **more):
 
 
 def found(*steps, part=1e9):
-    return chains(len(steps), steps.__getitem__, part)
+    starts = [i for i, step in enumerate(steps) if step and step.product]
+    return chains(starts, [step.reads if step else () for step in steps], steps.__getitem__, part)
 
 
 def even(chunk, extent=ROWS):

@@ -57,11 +57,13 @@ class Program:
                 plan = self._choose()
             if plan is not None:
                 COUNTERS.native += 1
-                return plan.run(leaves, scalars, donated)
-            COUNTERS.interpreted += 1
-            if self._interpreter is None:
-                self._interpreter = Interpreter(self.outputs)
-            return self._interpreter.run(leaves, scalars)
+                buffers = plan.run(leaves, scalars, donated)
+            else:
+                COUNTERS.interpreted += 1
+                if self._interpreter is None:
+                    self._interpreter = Interpreter(self.outputs)
+                buffers = self._interpreter.run(leaves, scalars)
+        return buffers
 
     @property
     def donations(self) -> Sequence[tuple[int, Sequence[int]]]:

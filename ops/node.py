@@ -68,9 +68,18 @@ def make(op: Op, inputs: tuple[Node, ...] = (), attrs: tuple = ()) -> Node:
     return node
 
 
+#: Interned nodes at which all that is remembered of graphs should be forgotten.
+NODES_BOUND = 1 << 17
+
+
 def table_size() -> int:
-    """How many nodes are interned: the bound on the table is kept by whoever owns the caches keyed by them."""
+    """How many nodes are interned."""
     return len(_TABLE)
+
+
+def table_full() -> bool:
+    """Whether it is time that whoever owns the caches keyed by nodes empties them, and the table."""
+    return len(_TABLE) > NODES_BOUND
 
 
 def forget() -> None:

@@ -37,7 +37,10 @@ class Other(Pair):
 def arithmetic(x, y):
     z = x + y * 2 - x
     z += x
-    return z, x // y
+    counts = {}
+    counts[x] = [z, y]
+    counts[x][1] += x
+    return z, x // y, counts
 
 
 def choices(x, y):
@@ -87,6 +90,45 @@ def handlers(x, table):
     return found
 
 
+def locked(lock, x):
+    with lock:
+        lock.held.append(x + 1)
+    if lock.held[0] == 3:
+        raise KeyError(x)
+    for y in lock.held:
+        with lock:
+            try:
+                x = x[y]
+            except TypeError:
+                raise ValueError("no items")  # noqa: B904
+    return x
+
+
+class Lock:
+    def __init__(self):
+        self.held = []
+        self.depth = 0
+
+    def __enter__(self):
+        self.depth += 1
+
+    def __exit__(self, *error):
+        self.depth -= 1
+        self.held.append(self.depth)
+
+    def __eq__(self, other):
+        return self.held == other.held
+
+
+def held(x):
+    lock = Lock()
+    try:
+        found = locked(lock, x)
+    except ValueError as error:
+        found = error.args
+    return found, lock.held
+
+
 def unbound(x, y):
     if x:
         z = y
@@ -105,7 +147,7 @@ def recursion(n, seen):
     return n if n < 2 else recursion(n - 1, seen) + recursion(n - 2, seen)
 
 
-FUNCTIONS = [arithmetic, choices, loops, slots, handlers, unbound, generators, recursion]
+FUNCTIONS = [arithmetic, choices, loops, slots, handlers, unbound, generators, recursion, locked, held]
 METHODS = {(Pair, "__init__"): Pair.__init__, (Pair, "swap"): Pair.swap}
 CASES = [
     (arithmetic, (3, 4)), (arithmetic, (2.5, -1)), (arithmetic, (1, 0)), (arithmetic, ("a", 2)),
@@ -116,6 +158,7 @@ CASES = [
     (loops, (5, 1)), (loops, ([], "a")),
     (slots, (1, {1: 2})), (slots, ([], {})), (slots, ("absent", {})), (slots, (None, [])),
     (handlers, (1, {1: 2})), (handlers, ("k", {})), (handlers, (Pair(3), {})), (handlers, ([], {})),
+    (held, (1,)), (held, (2,)), (held, ("a",)),
     (unbound, (1, 2)), (unbound, (0, 2)),
     (generators, (([1, 2], 3, "ab"), (4, 5))), (generators, ((1, 2), ())), (generators, ([(1,), 2.5, ()], [3])),
     (generators, (7, 7)), (recursion, (9, [])), (recursion, (1, None)),
@@ -178,12 +221,17 @@ def test_a_default_is_filled_in(compiled):
 
 
 def test_what_is_outside_of_the_subset_is_refused_by_name():
-    def uses_with(x):
+    def deletes(x):
+        del x
+
+    def leaves(x):
         with x:
             return 1
 
-    with pytest.raises(CannotCompile, match="uses_with: With in line"):
-        compile_functions([uses_with])
+    with pytest.raises(CannotCompile, match="deletes: Delete in line"):
+        compile_functions([deletes])
+    with pytest.raises(CannotCompile, match="leaves: a way out of `with`"):
+        compile_functions([leaves])
 
 
 def test_the_second_time_nothing_is_compiled(compiled, monkeypatch):

@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 import tracer.caches
-import tracer.flush
+import tracer.ops.node
 import tracer.trace
 from tracer import autograd, np
 from tracer.ops.node import table_size
@@ -38,7 +38,7 @@ def assert_flat(loop, steps: int, blocks_a_step: float = 0.5) -> None:
 @pytest.fixture
 def small_bound(monkeypatch):
     """Loops that never read run every 32 operations, so that a short test sees many runs."""
-    monkeypatch.setattr(tracer.trace, "PENDING_BOUND", 32)
+    monkeypatch.setattr(tracer.trace.Trace, "bound", 32)
 
 
 def train(steps, read=False):
@@ -70,6 +70,12 @@ def record_and_forget(steps):
     with autograd.record():
         for _ in range(steps):
             np.exp(w) * w
+
+
+def record_and_forget_between(steps):
+    """The same; the bound falls between the two operations, so that each run leaves a value for the next."""
+    np.zeros((2,))
+    record_and_forget(steps)
 
 
 def forget(steps):
@@ -180,7 +186,8 @@ def learning_rate_schedule(steps):
         w -= (0.1 / (1 + step)) * w.grad
 
 
-LOOPS = [train, train_with_reads, record_and_forget, forget, update_only, update_a_variable_only, backward_only,
+LOOPS = [train, train_with_reads, record_and_forget, record_and_forget_between, forget, update_only,
+         update_a_variable_only, backward_only,
          accumulate, carry_state, cut_within_record, custom_function, second_order, learning_rate_schedule]
 
 
@@ -216,7 +223,7 @@ def new_shapes(steps):
 
 @pytest.mark.parametrize("loop", [index_everywhere, new_shapes], ids=lambda loop: loop.__name__)
 def test_graphs_that_are_always_new_are_forgotten(loop, monkeypatch):
-    monkeypatch.setattr(tracer.flush, "NODES_BOUND", 2000)
+    monkeypatch.setattr(tracer.ops.node, "NODES_BOUND", 2000)
 
     def and_forget(steps):
         loop(steps)
@@ -228,7 +235,7 @@ def test_graphs_that_are_always_new_are_forgotten(loop, monkeypatch):
 
 def test_forgetting_changes_no_result(monkeypatch):
     """At every flush, in the middle of recording and of a backward."""
-    monkeypatch.setattr(tracer.flush, "NODES_BOUND", 0)
+    monkeypatch.setattr(tracer.ops.node, "NODES_BOUND", 0)
     x = np.array([0.5, 2.0])
     x.attach_grad()
     for _ in range(3):

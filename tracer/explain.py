@@ -2,10 +2,13 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from typing import Any
 
 from tracer.jit import kernels, profile
 from tracer.jit.stats import COUNTERS, LOG, Counters, Place
+
+from .source import place_of
 
 
 def counters() -> Counters:
@@ -88,7 +91,10 @@ def explain() -> str:
             "; nothing had to be compiled" if c.native and not c.kernels_compiled else ""),
     ]
     lines += _times()
-    lines += _top(LOG.syncs, "values were read (each read runs what is pending):")
+    syncs: Counter = Counter()
+    for count, cause, line in LOG.syncs.counts.values():
+        syncs[cause, place_of(line)] += count
+    lines += _top(syncs, "values were read (each read runs what is pending):")
     lines += _top(LOG.fallbacks, "done by NumPy, not by native code:")
     if LOG.misses:
         lines.append("the newest programs, and why no known one served:")

@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import threading
-from operator import attrgetter
 from sys import getrefcount
 from types import CodeType
 from typing import Any
@@ -13,9 +12,9 @@ from tracer.jit.debug import why_new
 from tracer.jit.program import ExecutionError, Program, find_program
 from tracer.jit.stats import COUNTERS, LOG
 from tracer.ops.errors import MXNetError
-from tracer.ops.node import Node, table_size, toposort
+from tracer.ops.node import Node, table_full, toposort
 
-from . import source
+from .source import format_line, place_of, user_line
 from .tape import KEPT, Segment, keeps
 from .trace import STATE, Trace, Value
 
@@ -27,9 +26,6 @@ CAUSES = frozenset((
     "asnumpy", "item", "bool", "float", "int", "index", "print", "wait", "waitall", "save", "numpy", "record",
     "bound", "backward over a cut", "custom function", "another thread", "fallback", "shape", "copy"))
 
-#: Interned nodes at which all that is remembered of graphs is forgotten (caches.py).
-NODES_BOUND = 1 << 17
-
 #: Values that a process has recorded by the time that its hot functions are compiled (hot.py).
 PATIENCE = 4096
 
@@ -37,10 +33,9 @@ PATIENCE = 4096
 # the loop variable, and the argument itself.
 _UNOWNED = 3
 
+SYNCS = LOG.syncs
+
 _NEW: Any = object()  # not in a cache that holds None
-
-_node_of, _buffer_of = attrgetter("node"), attrgetter("buffer")
-
 
 def sync(value: Value, cause: str) -> Buffer:
     """The buffer of `value`; if it is pending, everything pending with it runs first."""
@@ -76,10 +71,14 @@ def flush(cause: str) -> None:
             _run(trace, alive, cause)
         # A dead value refers to its trace: without this the two would keep each other, and all leaves.
         trace.pending.clear()
-        if table_size() > NODES_BOUND:
-            from .caches import forget
+        if table_full():
+            _forget()
 
-            forget()
+
+def _forget() -> None:
+    from .caches import forget
+
+    forget()
 
 
 def living(pending: list[Value]) -> list[Value]:
@@ -105,13 +104,13 @@ _recorded = 0
 
 def _run(trace: Trace, alive: list[Value], cause: str, ends: bool = True) -> None:
     """Compute the values `alive`; ends: the trace is over, so that nothing will refer to their nodes."""
-    outputs: tuple[Node, ...] = tuple(map(_node_of, alive))
+    outputs: tuple[Node, ...] = tuple([v.node for v in alive])  # type: ignore[misc]
     kept = program = None
     if trace.targets:
         # A target is on the tape already. Another value with its node (a reshape to its own shape) is not.
-        target = trace.targets.get
-        flags = tuple([target(v.node) is not v if v.recorded else False for v in alive])  # type: ignore[arg-type]
-        key = outputs, flags, tuple(trace.targets)
+        targets = trace.targets
+        flags = tuple([targets.get(v.node) is not v if v.recorded else False for v in alive])  # type: ignore[arg-type]
+        key = outputs, flags, tuple(targets)
         kept = KEPT.get(key, _NEW)
         if kept is _NEW:
             kept = keeps(key)
@@ -124,16 +123,18 @@ def _run(trace: Trace, alive: list[Value], cause: str, ends: bool = True) -> Non
             program = kept.forward = find_program(outputs)
         else:
             COUNTERS.program_hits += 1
-    place = source.where(2)
-    syncs = LOG.syncs
-    syncs[cause, place] = syncs.get((cause, place), 0) + 1
+    line = user_line()
+    SYNCS.note(cause, line)
     if not program.known:
         program.known = True
-        LOG.misses.append((place, why_new(outputs)))
+        LOG.misses.append((place_of(line), why_new(outputs)))
+    donated = None if kept or not ends else _donated(program, trace)
+    leaves: list[Any] = [v.buffer for v in trace.leaves]
     try:
-        donated = None if kept or not ends else _donated(program, trace)
-        run = profile.watched(program.run, cause, place) if profile.on else program.run
-        buffers = run(list(map(_buffer_of, trace.leaves)), trace.scalars, donated)
+        if profile.on:
+            buffers = profile.watched(program.run, cause, place_of(line))(leaves, trace.scalars, donated)
+        else:
+            buffers = program.run(leaves, trace.scalars, donated)
         if program.unlogged:
             _log_fallbacks(program, trace)
     except ExecutionError as failure:
@@ -143,14 +144,16 @@ def _run(trace: Trace, alive: list[Value], cause: str, ends: bool = True) -> Non
         segment = Segment(trace, kept, buffers)
         for v, slot in zip(alive, kept.slots):
             if slot is not None:
-                v.entry, v.slot = segment, slot
+                v.entry = segment
+                v.slot = slot
                 segment.lineages.append(v.recorded)
                 if v.retained is not None:
                     segment.retained[slot] = v
     for v, buffer in zip(alive, buffers):
         v.buffer = buffer
         if ends:
-            v.node = v.trace = None
+            v.node = None
+            v.trace = None
         if v.recorded and v.entry is None:
             v.recorded = None
 
@@ -196,7 +199,7 @@ def _compute_foreign(value: Value) -> None:
     """Compute one pending value of another thread's trace, which goes on; its gradient stays reachable."""
     trace = value.trace
     assert trace is not None
-    _run(trace.snapshot(), [value], "another thread", ends=False)
+    _run(trace.snapshot(), [value], "another thread", False)
 
 
 def _lines_of(nodes: set[Node], trace: Trace) -> dict[Node, tuple[CodeType, int] | None]:
@@ -216,13 +219,13 @@ def _log_fallbacks(program: Program, trace: Trace) -> None:
     lines = _lines_of({node for node, _ in program.unlogged}, trace)
     for node, what in program.unlogged:
         line = lines.get(node)
-        LOG.fallbacks[what, (line[0].co_filename, source.line_number(*line)) if line else ("?", 0)] += 1
+        LOG.fallbacks[what, place_of(line)] += 1
     program.unlogged = []
 
 
 def _explain(failure: ExecutionError, trace: Trace) -> MXNetError:
     """The error of a failed flush, with the op and the user's line that recorded it."""
-    line = source.format_line(_lines_of({failure.node}, trace).get(failure.node))
+    line = format_line(_lines_of({failure.node}, trace).get(failure.node))
     error = MXNetError(f"{failure.node.op.name}: {failure.cause} (recorded at {line}; operands "
                        f"{', '.join(map(repr, (i.aval for i in failure.node.inputs)))})")
     error.__cause__ = failure.cause

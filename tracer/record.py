@@ -2,8 +2,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from sys import _getframe
-from types import CodeType
 from typing import Any
 
 import numpy as np
@@ -17,15 +15,14 @@ from tracer.ops.node import Node, const, mark, stop, toposort
 from tracer.ops.op import CALL
 from tracer.ops.public import Function
 
-from . import source
 from .flush import flush
+from .source import user_line
 from .tape import node_of
 from .trace import STATE, VARIABLE, Trace, Value
 
 #: (function, static arguments, operand nodes) -> the node, or list of nodes, that it means; whether it can fail.
 MEMO: dict[tuple, Any] = {}
 
-_OURS = source.OURS
 _new = object.__new__
 
 
@@ -94,14 +91,6 @@ def learn(function: Function, statics: tuple, nodes: list[Any]) -> tuple[Any, bo
     if known is None:
         known = MEMO[key] = _build(function, nodes, statics)
     return known
-
-
-def user_line() -> tuple[CodeType, int]:
-    """Where the user's own code is now, cheaply: its code and instruction."""
-    frame = _getframe(2)
-    while frame.f_globals.get("__package__") in _OURS:
-        frame = frame.f_back  # type: ignore[assignment]
-    return frame.f_code, frame.f_lasti
 
 
 def finish(result: Any, cls: type, trace: Trace, recorded: list | None, line: Any) -> Any:
@@ -210,8 +199,7 @@ def pending(node: Node, recorded: list | bool | None = None) -> Value:
     trace = STATE.trace
     if recorded is True or not recorded:
         recorded = [VARIABLE] if recorded else None
-    frame = source.user_frame(1)
-    value = Value(node.aval, node, trace, recorded, None if frame is None else (frame.f_code, frame.f_lasti))
+    value = Value(node.aval, node, trace, recorded, user_line())
     trace.pending.append(value)
     return value
 

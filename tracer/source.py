@@ -5,6 +5,8 @@ import os
 import sys
 from types import CodeType, FrameType
 
+from tracer.jit.stats import Line, Place
+
 #: Packages whose frames are never the user's line.
 OURS = frozenset(("tracer", "tracer.jit", "tracer.jit.capi", "tracer.jit.elementary", "tracer.ops", "tracer.gluon",
                   "tracer.ndarray", "tracer.numpy", "tracer.numpy_extension", "tracer.viz"))
@@ -18,6 +20,19 @@ def user_frame(depth: int = 1) -> FrameType | None:
     return frame
 
 
+def user_line() -> Line | None:
+    """Where the user's own code is now, cheaply."""
+    frame: FrameType | None = sys._getframe()
+    while frame is not None and frame.f_globals.get("__package__") in OURS:
+        frame = frame.f_back
+    return None if frame is None else (frame.f_code, frame.f_lasti)
+
+
+def place_of(line: Line | None) -> Place:
+    """The file and number of a line."""
+    return ("?", 0) if line is None else (line[0].co_filename, line_number(*line))
+
+
 def line_number(code: CodeType, lasti: int) -> int:
     """The line of an instruction."""
     for start, end, line in code.co_lines():
@@ -26,14 +41,14 @@ def line_number(code: CodeType, lasti: int) -> int:
     return code.co_firstlineno
 
 
-def format_line(line: tuple[CodeType, int] | None) -> str:
+def format_line(line: Line | None) -> str:
     """`train.py:31`, or `?`."""
     if line is None:
         return "?"
     return f"{os.path.basename(line[0].co_filename)}:{line_number(*line)}"
 
 
-def where(depth: int = 1) -> tuple[str, int]:
+def where(depth: int = 1) -> Place:
     """File and number of the user's line that is running now; the first `depth` callers are known to be tracer's."""
     frame = user_frame(depth + 1)
     return ("?", 0) if frame is None else (frame.f_code.co_filename, frame.f_lineno)

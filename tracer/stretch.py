@@ -48,7 +48,7 @@ def pull(segments: list[Segment], cotangents: dict[int, list[Value]]) -> list[tu
     leaves: list[Buffer] = []
     numbers: list[float | int] = []
     for s in segments:
-        leaves += [v.buffer for v in s.leaves]  # type: ignore[misc]
+        leaves += [v and v.buffer for v in s.leaves]  # type: ignore[misc]
         leaves += s.saved
         numbers += s.scalars
     leaves.append(sync(cotangent, "backward over a cut"))

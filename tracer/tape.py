@@ -25,7 +25,7 @@ from tracer.jit.program import ExecutionError, Program, find_program
 from tracer.jit.stats import COUNTERS
 from tracer.ops.arithmetic import add
 from tracer.ops.errors import MXNetError
-from tracer.ops.node import Node, leaf, mark, stop, substitute, toposort
+from tracer.ops.node import Node, leaf, leaf_op, mark, stop, substitute, toposort
 from tracer.ops.op import CALL, REDUCTION
 
 from . import source
@@ -40,7 +40,8 @@ _order = itertools.count()
 class Kept:
     """Of an ended trace: the outputs that gradients may enter by (heads; slots: the number of each live output among
     them, None for one that is no head), the targets, the values computed for the backward only (saved), and all
-    values that it need not recompute (known; places: where these stand among the outputs). forward: the program
+    values that it need not recompute (known; places: where these stand among the outputs). uses: the leaves that any
+    head was computed from. forward: the program
     that the trace ran as; programs: of the backward, by which heads have cotangents."""
 
     heads: tuple[Node, ...]
@@ -49,6 +50,7 @@ class Kept:
     known: tuple[Node, ...]
     slots: tuple[int | None, ...]
     places: tuple[int, ...]
+    uses: frozenset[int]
     forward: Program | None = None
     programs: dict[tuple, Program] = field(default_factory=dict)
 
@@ -82,7 +84,7 @@ def _decide(outputs: tuple[Node, ...], recorded: tuple[bool, ...], targets: froz
     known = tuple(n for n in dict.fromkeys(held) if n in useful)
     slots = tuple(heads.index(n) if r and n in heads else None for n, r in zip(outputs, recorded, strict=True))
     return Kept(heads, tuple(n for n in order if n in targets), saved, known, slots,
-                tuple(held.index(n) for n in known))
+                tuple(held.index(n) for n in known), frozenset(n.attrs[1] for n in order if n.op is leaf_op))
 
 
 class Segment:
@@ -92,7 +94,10 @@ class Segment:
 
     def __init__(self, trace: Trace, kept: Kept, buffers: list[Buffer]) -> None:
         self.order = next(_order)
-        self.leaves = trace.leaves
+        uses = kept.uses
+        self.leaves: list[Value | None] = trace.leaves  # type: ignore[assignment]
+        if len(uses) < len(trace.leaves):  # another value may hold all of the tape before it
+            self.leaves = [v if i in uses else None for i, v in enumerate(trace.leaves)]
         self.scalars = trace.scalars
         self.kept = kept
         self.targets = [trace.targets[n] for n in kept.targets]
@@ -122,11 +127,11 @@ class Segment:
             program = self.kept.programs[key] = find_program(self.backward_graph(counts, passing))
         else:
             COUNTERS.program_hits += 1
-        inputs = [v.buffer for v in self.leaves]
+        inputs: list[Any] = [v and v.buffer for v in self.leaves]
         inputs += self.saved
         for v in given:
             inputs.append(v.buffer or sync(v, "backward over a cut"))
-        buffers = run_backward(program, inputs, self.scalars)  # type: ignore[arg-type]
+        buffers = run_backward(program, inputs, self.scalars)
         targets = self.targets + [_way_station(v) for v in self.retained.values()] if passing else self.targets
         return [(t, Value(t.aval, None, None, None, None, buffer)) for t, buffer in zip(targets, buffers)]
 

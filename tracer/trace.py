@@ -3,18 +3,17 @@ from __future__ import annotations
 
 import itertools
 import threading
-from types import CodeType
 from typing import Any
 
 from tracer.jit.buffers import Buffer
+from tracer.jit.stats import Line
 from tracer.ops.aval import Aval
 from tracer.ops.node import Node, leaf, scalar
 
 #: The lineage of a variable. See tape.py.
 VARIABLE = ("variable",)
 
-#: Pending values at which a trace is run although nobody has read anything, and bytes of leaves that it may keep alive.
-PENDING_BOUND = 4096
+#: Bytes of leaves that a trace may keep alive.
 BYTES_BOUND = 1 << 28
 
 #: Counts what running Python again would do and replaying its results would not: writes, draws, marks.
@@ -30,14 +29,12 @@ class Value:
     entry, slot: the tape entry that it came from and which output of it, once its trace has ended.
     """
 
-    __slots__ = ("aval", "node", "trace", "buffer", "recorded", "variable", "line", "__dict__")
+    __slots__ = ("aval", "node", "trace", "buffer", "recorded", "variable", "line", "entry", "slot", "__dict__")
     retained: Any = None  # these are rarely set, and so not by every __init__
-    entry: Any = None
-    slot: int = 0
     error: BaseException | None = None
 
-    def __init__(self, aval: Aval, node: Node | None, trace: Trace | None, recorded: list | None,
-                 line: tuple[CodeType, int] | None, buffer: Buffer | None = None, variable: Any = None) -> None:
+    def __init__(self, aval: Aval, node: Node | None, trace: Trace | None, recorded: list | None, line: Line | None,
+                 buffer: Buffer | None = None, variable: Any = None, entry: Any = None, slot: int = 0) -> None:
         self.aval = aval
         self.node = node
         self.trace = trace
@@ -45,6 +42,8 @@ class Value:
         self.line = line
         self.buffer = buffer
         self.variable = variable
+        self.entry = entry
+        self.slot = slot
 
 
 class Trace:
@@ -59,11 +58,12 @@ class Trace:
 
     __slots__ = ("retained", "leaves", "nodes", "scalars", "pending", "targets", "updated", "bytes", "marks",
                  "limit", "recording", "training")
+    bound = 4096  # pending values at which a trace is run although nobody has read anything
 
     def __init__(self, recording: bool = False, training: bool = False) -> None:
         self.recording = recording
         self.training = training
-        self.limit = PENDING_BOUND
+        self.limit = Trace.bound
         self.leaves: list[Value] = []
         self.nodes: dict[Value, Node] = {}
         self.scalars: list[float | int] = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import sys
+from functools import partial
 from typing import Any
 
 from llvmlite import ir
@@ -34,12 +35,11 @@ class Calls(Expressions):
             return self._made(node, known, [self.object(a) for a in node.args])
         sibling = self.unit.sibling(known)
         if sibling is not None:
-            return self._direct(node, sibling, [self.object(a) for a in node.args])
+            return self._direct(node, sibling, *[self.object(a) for a in node.args])
         function = self.object(node.func)
         return self.e.vectorcall(function, [self.object(a) for a in node.args])
 
-    def _direct(self, node: ast.Call, sibling: tuple[ir.Function, inspect.Signature],
-                arguments: list[Object]) -> Object:
+    def _direct(self, node: ast.Call, sibling: tuple[ir.Function, inspect.Signature], *arguments: Object) -> Object:
         """A call of a function of this unit."""
         function, signature = sibling
         filled = [a.ptr for a in arguments]
@@ -48,7 +48,7 @@ class Calls(Expressions):
                 raise self.refuse(node, f"a call without {parameter.name}")
             filled.append(self._constant(parameter.default).ptr)
         result = self.b.call(function, [self.e.function.args[0], *filled])
-        return self.e._called(result, *arguments)
+        return self.e.called(result, *arguments)
 
     def _made(self, node: ast.Call, cls: type, arguments: list[Object]) -> Object:
         """A new object of a class whose `__init__` is in this unit."""
@@ -56,38 +56,47 @@ class Calls(Expressions):
         made = e.new("PyType_GenericAlloc", self._constant(cls).ptr, I64(0))
         sibling = self.unit.sibling(self.unit.methods[cls, "__init__"])
         assert sibling is not None
-        e.drop(self._direct(node, sibling, [Object(made.ptr), *arguments]))
+        e.drop(self._direct(node, sibling, Object(made.ptr), *arguments))
         return made
 
     def _method(self, node: ast.Call, called: ast.Attribute, arguments: list[ast.expr]) -> Found:
-        e, name = self.e, called.attr
+        name = called.attr
         owner = self.object(called.value)
-        if name == "append" and len(arguments) == 1:
-            return self._on(owner, list, name, arguments, lambda value: self._appended(owner, value))
-        if name == "get" and len(arguments) == 1:
-            return self._on(owner, dict, name, arguments, lambda key: self._got(owner, key))
-        cls = next((c for c, method in self.unit.methods if method == name), None)
-        found = self.unit.sibling(self.unit.methods[cls, name]) if cls else None
-        if cls and found:
-            return self._on(owner, cls, name, arguments,
-                            lambda *given: self._direct(node, found, [Object(owner.ptr), *given]))
-        return e.method(self._constant(sys.intern(name)), [owner, *map(self.object, arguments)])
-
-    def _on(self, owner: Object, cls: type, name: str, arguments: list[ast.expr], special: Any) -> Object:
-        """`special(...)` of the arguments when the owner is exactly a `cls`, the method called `name` otherwise."""
-        e, held = self.e, self.e.cell()
         given = [self.object(a) for a in arguments]
-        hit, miss, on = e.block("exact"), e.block("other"), e.block("called")
-        self._if_class(owner, cls, hit, miss)
+        if name == "append" and len(arguments) == 1:
+            return self._on(owner, name, given, [(list, lambda value: self._appended(owner, value))])
+        if name == "get" and len(arguments) == 1:
+            return self._on(owner, name, given, [(dict, lambda key: self._got(owner, key))])
+        ours = [(cls, self.unit.sibling(function)) for (cls, known), function in self.unit.methods.items()
+                if known == name]
+        return self._on(owner, name, given, [
+            (cls, partial(self._direct, node, sibling, Object(owner.ptr))) for cls, sibling in ours
+            if sibling and self._takes(sibling[1], 1 + len(given))])
+
+    @staticmethod
+    def _takes(signature: inspect.Signature, count: int) -> bool:
+        parameters = signature.parameters.values()
+        return sum(p.default is p.empty for p in parameters) <= count <= len(parameters)
+
+    def _on(self, owner: Object, name: str, given: list[Object], special: list[tuple[type, Any]]) -> Object:
+        """`special` of the arguments for an owner of exactly its class, for all others the method called `name`."""
+        e = self.e
+        if not special:
+            return e.method(self._constant(sys.intern(name)), [owner, *given])
+        held, on = e.cell(), e.block("called")
         borrowed = [Object(v.ptr) for v in given]
-        e.begin(hit)
-        self.b.store(e.take(special(*borrowed)), held)
-        self.b.branch(on)
-        e.begin(miss)
+        for cls, call in special:
+            hit, miss = e.block("exact"), e.block("other")
+            self._if_class(owner, cls, hit, miss)
+            e.begin(hit)
+            with e.apart():
+                self.b.store(e.take(call(*borrowed)), held)
+            self.b.branch(on)
+            e.begin(miss)
         self.b.store(e.take(e.method(self._constant(sys.intern(name)), [Object(owner.ptr), *borrowed])), held)
         e.begin(on)
         e.drop(owner, *given)
-        return Object(self.b.load(held), held)
+        return e.joined(held)
 
     def _appended(self, items: Object, value: Object) -> Object:
         self.e.status("PyList_Append", items.ptr, value.ptr)

@@ -1,13 +1,13 @@
 """LLVM IR over CPython's C API: references counted, slots and items read in place, calls made.
 
 An `Object` is a reference at compile time: borrowed, when something else keeps it alive while it is used, or owned, and
-then kept in a cell of the frame until it is handed on or dropped. When a call fails, all cells that may be full are
-emptied on the way out; which is why an owner is a cell and not just a value.
+then kept in a cell of the frame until it is handed on or dropped. Which cells are full is known at each place: when a
+call fails, they are emptied on the way out, one block for each, shared by all that fail there.
 """
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -31,7 +31,8 @@ _SIGNATURES = {
     "PyList_New": "l:o", "PyList_Append": "oo:i", "PyDict_New": ":o", "PyDict_GetItemWithError": "oo:o",
     "PyDict_SetItem": "ooo:i",
     "PyType_GenericAlloc": "ol:o", "PyErr_Occurred": ":o", "PyErr_ExceptionMatches": "o:i", "PyErr_Clear": ":v",
-    "PyErr_SetNone": "o:v", "PyErr_Fetch": "ppp:v", "PyErr_NormalizeException": "ppp:v",
+    "PyErr_SetNone": "o:v", "PyErr_SetObject": "oo:v", "PyErr_Restore": "ooo:v",
+    "PyErr_Fetch": "ppp:v", "PyErr_NormalizeException": "ppp:v",
     "Py_IncRef": "o:v", "Py_DecRef": "o:v", "_Py_Dealloc": "o:v",
     "PyNumber_Add": "oo:o", "PyNumber_Subtract": "oo:o", "PyNumber_Multiply": "oo:o", "PyNumber_FloorDivide": "oo:o",
     "PyNumber_InPlaceAdd": "oo:o", "PyNumber_InPlaceSubtract": "oo:o",
@@ -55,8 +56,10 @@ class Emitter:
         self.function = function
         self.entry = function.append_basic_block("entry")
         self.builder = ir.IRBuilder(function.append_basic_block("body"))
-        self.cells: list[ir.Value] = []
+        self.full: list[ir.Value] = []  # the cells that own something here
         self.failed = function.append_basic_block("failed")
+        self._kept = 0  # cells that stay full when a call fails: those from before a `try`
+        self._ways: dict[tuple, ir.Block] = {}
 
     # ---- blocks ------------------------------------------------------------------------------------
 
@@ -78,15 +81,37 @@ class Emitter:
     def guard(self, fine: ir.Value) -> None:
         """Go on if `fine`; fail otherwise."""
         on = self.block("on")
-        self.builder.cbranch(fine, on, self.failed).set_weights([2000, 1])
+        self.builder.cbranch(fine, on, self.way_out()).set_weights([2000, 1])
         self.builder.position_at_end(on)
 
+    def way_out(self) -> ir.Block:
+        """Where to go when something has failed here: the cells that are full are emptied on the way."""
+        return self._way(tuple(self.full[self._kept:]))
+
+    def _way(self, full: tuple[ir.Value, ...]) -> ir.Block:
+        if not full:
+            return self.failed
+        way = self._ways.get((self.failed, full))
+        if way is None:
+            way = self._ways[self.failed, full] = self.block("out")
+            with self.builder.goto_block(way):
+                self.release(self.builder.load(full[-1]))
+                self.builder.branch(self._way(full[:-1]))
+        return way
+
     @contextmanager
-    def failing_to(self, block: ir.Block):
-        """What fails meanwhile goes to `block`."""
-        before, self.failed = self.failed, block
+    def failing_to(self, block: ir.Block) -> Iterator[None]:
+        """What fails meanwhile goes to `block`, with the cells full that are full now."""
+        before, self.failed, self._kept = (self.failed, self._kept), block, len(self.full)
         yield
-        self.failed = before
+        self.failed, self._kept = before
+
+    @contextmanager
+    def apart(self) -> Iterator[None]:
+        """What is emitted meanwhile is one way of several: the cells that are full now are so in the others, too."""
+        full = self.full.copy()
+        yield
+        self.full = full
 
     # ---- references --------------------------------------------------------------------------------
 
@@ -95,36 +120,34 @@ class Emitter:
         with self.builder.goto_block(self.entry):
             place = self.builder.alloca(OBJECT, name=name)
             self.builder.store(NULL, place)
-        self.cells.append(place)
         return place
 
     def own(self, ptr: ir.Value, exact: type | None = None) -> Object:
         """The owner of a new reference."""
         cell = self.cell()
         self.builder.store(ptr, cell)
+        self.full.append(cell)
         return Object(ptr, cell, exact)
+
+    def joined(self, cell: ir.Value) -> Object:
+        """The owner of what several ways have put into `cell`."""
+        self.full.append(cell)
+        return Object(self.builder.load(cell), cell)
 
     def take(self, value: Object) -> ir.Value:
         """The reference, for somebody else to own."""
         if value.cell is None:
             self.incref(value.ptr)
         else:
-            self.builder.store(NULL, value.cell)
+            self.full.remove(value.cell)
         return value.ptr
 
     def drop(self, *values: Object) -> None:
         """Done with them."""
         for value in values:
             if value.cell is not None:
-                self.builder.store(NULL, value.cell)
+                self.full.remove(value.cell)
                 self.decref(value.ptr)
-
-    def empty(self, cells: Sequence[ir.Value]) -> None:
-        """Let go of what the cells own, if anything."""
-        for cell in cells:
-            ptr = self.builder.load(cell)
-            self.builder.store(NULL, cell)
-            self.release(ptr)
 
     def incref(self, ptr: ir.Value) -> None:
         self.builder.call(self._helper("incref", _incref), [ptr])
@@ -149,10 +172,11 @@ class Emitter:
         """How many references there are, an int64."""
         return self.builder.zext(self.builder.load(self.builder.bitcast(ptr, I32.as_pointer())), I64)
 
-    def finish(self) -> None:
-        """The function is whole: its cells are made, and what failed leaves with NULL, or just leaves."""
+    def finish(self, variables: Iterable[ir.Value] = ()) -> None:
+        """The function is whole: what failed lets go of the variables and leaves with NULL, or just leaves."""
         self.builder.position_at_end(self.failed)
-        self.empty(self.cells)
+        for cell in variables:
+            self.release(self.builder.load(cell))
         self.builder.ret_void() if self.function.ftype.return_type == ir.VoidType() else self.builder.ret(NULL)
         self.builder.position_at_end(self.entry)
         self.builder.branch(self.function.blocks[1])
@@ -184,28 +208,32 @@ class Emitter:
 
     def caught(self) -> ir.Value:
         """The exception that is raised, a new reference, and no longer raised."""
-        with self.builder.goto_block(self.entry):
-            places = [self.builder.alloca(OBJECT) for _ in range(3)]
-        for name in ("PyErr_Fetch", "PyErr_NormalizeException"):
-            self.call(name, *places)
-        kind, found, trace = [self.builder.load(p) for p in places]
+        kind, found, trace = self.fetched("PyErr_NormalizeException")
         self.release(kind)
         self.release(trace)
         return found
+
+    def fetched(self, *then: str) -> list[ir.Value]:
+        """The class, the exception and the traceback that are raised, and no longer raised."""
+        with self.builder.goto_block(self.entry):
+            places = [self.builder.alloca(OBJECT) for _ in range(3)]
+        for name in ("PyErr_Fetch", *then):
+            self.call(name, *places)
+        return [self.builder.load(p) for p in places]
 
     def vectorcall(self, function: Object, arguments: Sequence[Object]) -> Object:
         """`function(*arguments)`."""
         array = self.array(arguments, 1)
         result = self.call("PyObject_Vectorcall", function.ptr, self.builder.gep(array, [I64(1)]),
                            I64(len(arguments) | _OFFSET_FLAG), NULL)
-        return self._called(result, function, *arguments)
+        return self.called(result, function, *arguments)
 
     def method(self, name: Object, arguments: Sequence[Object]) -> Object:
         """`arguments[0].name(*arguments[1:])`."""
         array = self.array(arguments, 1)
         result = self.call("PyObject_VectorcallMethod", name.ptr, self.builder.gep(array, [I64(1)]),
                            I64(len(arguments) | _OFFSET_FLAG), NULL)
-        return self._called(result, *arguments)
+        return self.called(result, *arguments)
 
     def array(self, values: Sequence[Object], before: int = 0) -> ir.Value:
         """The references in a row in the frame, after `before` free places."""
@@ -215,12 +243,10 @@ class Emitter:
             self.builder.store(v.ptr, self.builder.gep(array, [I64(before + i)]))
         return array
 
-    def _called(self, result: ir.Value, *used: Object) -> Object:
-        cell = self.cell()
-        self.builder.store(result, cell)
+    def called(self, result: ir.Value, *used: Object) -> Object:
+        """The owner of what a call gave, which has used these."""
         self.drop(*used)
-        self.guard(self.builder.icmp_unsigned("!=", result, NULL))
-        return Object(result, cell)
+        return self.checked(result)
 
     # ---- memory ------------------------------------------------------------------------------------
 

@@ -130,12 +130,13 @@ class Expressions:
             chosen, more = e.block("chosen"), e.block("more")
             self.b.cbranch(holds, *((more, chosen) if isinstance(node.op, ast.And) else (chosen, more)))
             self.b.position_at_end(chosen)
-            self.b.store(e.take(value), held)
+            with e.apart():
+                self.b.store(e.take(value), held)
             self.b.branch(on)
             self.b.position_at_end(more)
             e.drop(value)
         e.begin(on)
-        return Object(self.b.load(held), held)
+        return e.joined(held)
 
     def _value_IfExp(self, node: ast.IfExp) -> Object:
         e, held = self.e, self.e.cell()
@@ -146,7 +147,7 @@ class Expressions:
             self.b.store(e.take(self.object(part)), held)
             self.b.branch(on)
         self.b.position_at_end(on)
-        return Object(self.b.load(held), held)
+        return e.joined(held)
 
     def _value_UnaryOp(self, node: ast.UnaryOp) -> ir.Value:
         if not isinstance(node.op, ast.Not):
@@ -202,7 +203,7 @@ class Expressions:
         self.b.store(e.take(e.new("PyObject_GetAttr", owner.ptr, self._constant(sys.intern(name)).ptr)), held)
         e.begin(on)
         e.drop(owner)
-        return Object(self.b.load(held), held)
+        return e.joined(held)
 
     def _if_class(self, value: Object, cls: type, hit: ir.Block, miss: ir.Block) -> None:
         if value.exact is cls:
@@ -323,7 +324,7 @@ class Expressions:
         self.b.store(e.take(e.new("PySequence_List", value.ptr)), held)
         e.begin(on)
         e.drop(value)
-        return Object(self.b.load(held), held)
+        return e.joined(held)
 
     def _item(self, ptr: ir.Value, index: ir.Value) -> ir.Value:
         """The borrowed item of a list or tuple."""

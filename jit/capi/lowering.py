@@ -27,7 +27,6 @@ class Lowering(Calls):
     def __init__(self, unit: Unit, emitter: Emitter, function: Any, tree: ast.FunctionDef) -> None:
         super().__init__(unit, emitter, function)
         self.loops: list[tuple[ir.Block, ir.Block]] = []
-        self.around: list[Object] = []  # what the loops around us hold
         self._lower(tree)
 
     def _lower(self, tree: ast.FunctionDef) -> None:
@@ -45,7 +44,7 @@ class Lowering(Calls):
         self._all(tree.body)
         if not e.ended:
             self._return(self._constant(None))
-        e.finish()
+        e.finish(self.names.values())
 
     def _variable(self, name: str, value: ir.Value) -> ir.Value:
         cell = self.e.cell(name)
@@ -88,11 +87,15 @@ class Lowering(Calls):
             old = self.object(ast.Name(target.id, ast.Load()))
             self._assign(target, self._combine("InPlace" + operation, old, self.object(node.value)))
             return
-        if not isinstance(target, ast.Attribute):
-            raise self.refuse(node, "an item is added to")
         owner = self.object(target.value)
-        old = self._attribute(Object(owner.ptr), target.attr)
-        self._set_attribute(owner, target.attr, self._combine("InPlace" + operation, old, self.object(node.value)))
+        if isinstance(target, ast.Attribute):
+            old = self._attribute(Object(owner.ptr), target.attr)
+            made = self._combine("InPlace" + operation, old, self.object(node.value))
+            self._set_attribute(owner, target.attr, made)
+        else:
+            key = self.object(target.slice)
+            old = self.e.new("PyObject_GetItem", owner.ptr, key.ptr)
+            self._set_item(owner, key, self._combine("InPlace" + operation, old, self.object(node.value)))
 
     def _assign(self, target: ast.expr, value: Object) -> None:
         e = self.e
@@ -104,9 +107,7 @@ class Lowering(Calls):
         elif isinstance(target, ast.Attribute):
             self._set_attribute(self.object(target.value), target.attr, value)
         elif isinstance(target, ast.Subscript):
-            owner, key = self.object(target.value), self.object(target.slice)
-            e.status("PyObject_SetItem", owner.ptr, key.ptr, value.ptr)
-            e.drop(owner, key, value)
+            self._set_item(self.object(target.value), self.object(target.slice), value)
         elif isinstance(target, ast.Tuple):
             items = self._unpacked(value, len(target.elts))
             for part, item in zip(target.elts, items, strict=True):
@@ -129,7 +130,7 @@ class Lowering(Calls):
         e.begin(other)
         self.b.store(e.take(e.new("PySequence_Tuple", value.ptr)), held)
         e.begin(on)
-        items = Object(self.b.load(held), held)
+        items = e.joined(held)
         right = self.b.icmp_signed("==", e.size_of(items.ptr), I64(count))
         with self.b.if_then(self.b.not_(right), likely=False):
             e.call("PyErr_SetNone", self._constant(ValueError).ptr)
@@ -141,6 +142,10 @@ class Lowering(Calls):
             found.append(e.own(ptr))
         e.drop(items)
         return found
+
+    def _set_item(self, owner: Object, key: Object, value: Object) -> None:
+        self.e.status("PyObject_SetItem", owner.ptr, key.ptr, value.ptr)
+        self.e.drop(owner, key, value)
 
     def _set_attribute(self, owner: Object, name: str, value: Object) -> None:
         e, done = self.e, self.e.block("set")
@@ -204,9 +209,7 @@ class Lowering(Calls):
         e.incref(item)
         self._assign(target, e.own(item))
         self.loops.append((after, on))
-        self.around.append(items)
         body()
-        self.around.pop()
         self.loops.pop()
         e.begin(after)
         self.b.store(self.b.add(self.b.load(place), I64(1)), place)
@@ -225,11 +228,45 @@ class Lowering(Calls):
 
     def _return(self, value: Object) -> None:
         ptr = self.e.take(value)
-        for held in self.around:
-            self.e.decref(held.ptr)
+        for cell in self.e.full:
+            self.e.decref(self.b.load(cell))
         for cell in self.names.values():
             self.e.release(self.b.load(cell))
         self.b.ret(ptr)
+
+    def _statement_Raise(self, node: ast.Raise) -> None:
+        if node.exc is None or node.cause is not None:
+            raise self.refuse(node, "this form of raise")
+        error = self.object(node.exc)
+        self.e.call("PyErr_SetObject", self.e.type_of(error.ptr), error.ptr)
+        self.e.drop(error)
+        self.b.branch(self.e.way_out())
+
+    def _statement_With(self, node: ast.With) -> None:
+        """A lock held: its exit is not told what failed."""
+        e, item = self.e, node.items[0]
+        if len(node.items) > 1 or item.optional_vars or any(
+                isinstance(n, (ast.Return, ast.Break, ast.Continue)) for n in ast.walk(node)):
+            raise self.refuse(node, "a way out of `with`, or more than a lock,")
+        lock = self.object(item.context_expr)
+        none = self._constant(None)
+        leave = [Object(lock.ptr), none, none, none]
+        e.drop(e.method(self._constant("__enter__"), [Object(lock.ptr)]))
+        caught = e.block("caught")
+        with e.failing_to(caught):
+            self._all(node.body)
+        on = e.block("on")
+        with e.apart():
+            if not e.ended:
+                e.drop(e.method(self._constant("__exit__"), leave))
+                self.b.branch(on)
+        self.b.position_at_end(caught)
+        raised = e.fetched()
+        e.drop(e.method(self._constant("__exit__"), [Object(lock.ptr), *[self._constant(None)] * 3]))
+        e.call("PyErr_Restore", *raised)
+        self.b.branch(e.way_out())
+        self.b.position_at_end(on)
+        e.drop(lock)
 
     def _statement_Try(self, node: ast.Try) -> None:
         e = self.e
@@ -237,18 +274,16 @@ class Lowering(Calls):
             raise self.refuse(node, "this form of try")
         handler = node.handlers[0]
         caught, mine, other, on = e.block("caught"), e.block("handler"), e.block("other"), e.block("on")
-        first = len(e.cells)
         with e.failing_to(caught):
             self._all(node.body)
             if not e.ended:
                 self.b.branch(on)
         self.b.position_at_end(caught)
-        e.empty(e.cells[first:])
         kind = self.object(handler.type) if handler.type else self._constant(BaseException)
         matches = e.call("PyErr_ExceptionMatches", kind.ptr)
         self.b.cbranch(self.b.icmp_signed("!=", matches, I32(0)), mine, other)
         self.b.position_at_end(other)
-        self.b.branch(e.failed)
+        self.b.branch(e.way_out())
         self.b.position_at_end(mine)
         if handler.name:
             self._assign(ast.Name(handler.name), e.own(e.caught()))
@@ -272,7 +307,5 @@ class Lowering(Calls):
                 self.b.position_at_end(more)
             self._append(made, self.object(node.elt))
 
-        self.around.append(made)
         self._loop(part.target, part.iter, turn)
-        self.around.pop()
         return made

@@ -35,7 +35,8 @@ class _Definition(ctypes.Structure):
 
 
 #: What the emitted code names besides what its sources do.
-_ALWAYS = (None, True, False, (), tuple, list, dict, TypeError, ValueError, UnboundLocalError, BaseException)
+_ALWAYS = (None, True, False, (), tuple, list, dict, TypeError, ValueError, UnboundLocalError, BaseException,
+           "__enter__", "__exit__")
 
 
 class Unit:
@@ -61,7 +62,7 @@ class Unit:
             emitted = ir.Function(self.module, kind, f"{function.__name__}.{i}")
             emitted.linkage = "internal"
             self.functions[function] = emitted, signature
-        named = [*_ALWAYS, *slotted, *self._named()]
+        named = [*_ALWAYS, *slotted, *[cls for cls, _ in methods], *self._named()]
         self.constants = list({id(value): value for value in named}.values())
         self._places = {id(value): i for i, value in enumerate(self.constants)}
         self._order = [self._places[id(value)] for value in named]
@@ -187,13 +188,25 @@ def _object_code(text: str) -> bytes:
     module = llvm.parse_assembly(text)
     module.verify()
     machine = llvm.Target.from_default_triple().create_target_machine(
-        cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(), opt=2, reloc="pic",
+        cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(), opt=1, reloc="pic",
         codemodel="default")
     module.triple = machine.triple
-    options = llvm.create_pipeline_tuning_options(speed_level=2)
-    builder = llvm.create_pass_builder(machine, options)
-    builder.getModulePassManager().run(module, builder)
+    passes = llvm.create_new_module_pass_manager()
+    passes.add_always_inliner_pass()
+    passes.add_sroa_pass()  # cells become registers; the rest of what LLVM can do takes long and finds little
+    passes.add_simplify_cfg_pass()
+    passes.add_instruction_combine_pass()
+    passes.add_simplify_cfg_pass()
+    passes.run(module, llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=1)))
     return machine.emit_object(module)
+
+
+def as_method(function: Any) -> Any:
+    """A built-in function as a class's attribute: called on an instance, it is given it first."""
+    make = ctypes.pythonapi.PyInstanceMethod_New
+    make.restype = ctypes.py_object
+    make.argtypes = [ctypes.py_object]
+    return make(function)
 
 
 def _builtin(function: Callable, entry: int, constants: tuple) -> Callable:

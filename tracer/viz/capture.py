@@ -46,7 +46,7 @@ class Recorder:
         flush("waitall")
         self.last: Run | None = None
         self.native = 0
-        self.syncs = dict(LOG.syncs)
+        self.syncs = LOG.syncs.total
         WATCHERS.append(self._watch)
 
     def stop(self, complete: bool = True) -> None:
@@ -66,9 +66,9 @@ class Recorder:
     def _watch(self, program: Program, leaves: Sequence[Buffer], scalars: Sequence[Any],
                donated: dict[int, Buffer] | None) -> None:
         self._settle()
-        cause, place = next((s for s, count in LOG.syncs.items() if self.syncs.get(s) != count),
-                            ("backward over a cut", ("", 0)))
-        self.syncs, self.native = dict(LOG.syncs), COUNTERS.native
+        cause, line = LOG.syncs.last if LOG.syncs.total > self.syncs else ("backward over a cut", None)
+        place = source.where() if line is None else source.place_of(line)
+        self.syncs, self.native = LOG.syncs.total, COUNTERS.native
         self.last = self.runs.get(program)
         if self.last is not None:
             self.last.count += 1
@@ -76,5 +76,5 @@ class Recorder:
         names, lines = names_of(program.outputs, leaves, self.variables)
         over = {output: next(i for i, leaf in enumerate(leaves) if leaf is buffer)
                 for output, buffer in (donated or {}).items()}
-        self.last = self.runs[program] = Run(program, cause, place if place[1] else source.where(), tuple(scalars),
+        self.last = self.runs[program] = Run(program, cause, place, tuple(scalars),
                                              over, names, lines)

@@ -33,11 +33,13 @@ from tracer.ops.node import Node, const_op, const_value, leaf_op, scalar_op
 from tracer.ops.op import VIEW
 
 from .access import Access, Affine, flatten, is_still
-from .fuse import STORE_COST, Kernel, Root, operands, row_access
+from .forms import Forms, is_never_positive
+from .fuse import Kernel, Root, operands, row_access
 from .names import SCOPES, known
 from .nest import Nest, kept_position
 from .rounding import is_inexact
 from .text import accumulate, is_textual, literal, register, short, total_dtype
+from .turns import Turns
 
 #: A number in an expression that is not cast to {T}, which would widen what it meets.
 _BARE_NUMBER = re.compile(r"(?<![\w{(.])\d")
@@ -98,6 +100,8 @@ class Emitter:
         self.align = 1
         self.read_at: dict[Node, set[Affine]] = {}
         self.nest = Nest(kernel, stored)
+        self.forms = Forms(kernel, stored)
+        self.turns = Turns(kernel, stored, self.nest.inner_dims)
 
     # ---- text ------------------------------------------------------------------------------------
 
@@ -211,12 +215,7 @@ class Emitter:
         if node.op.name == "iota":
             text = self.iota(node, access)
         else:
-            inputs = operands(node, access, self.kernel.domain, self.stored)
-            names = [self.value(x, where, body, memo) for x, where in inputs]
-            if node.op.name == "divide" and body is not self.row and body is not self.top:
-                text = self._quotient(node, inputs[1][1], names)
-            else:
-                text = self.expression(node, names)
+            text = self._text(node, access, body, memo)
             self.cost += node.op.cost
         name = self.fresh("v")
         body.append(f"{name} = {text}  # {node.op.name}")
@@ -225,9 +224,28 @@ class Emitter:
             body.append(self._stash(key, name))
         return name
 
+    def _text(self, node: Node, access: Access, body: list[str], memo: dict) -> str:
+        """The expression of an inlined elementwise node, in the form that its operands have."""
+        inputs = operands(node, access, self.kernel.domain, self.stored)
+        form = self.forms.one_plus_erf(node)
+        if form is not None:
+            erf, bell = form
+            where = next(where for x, where in inputs if x is erf)
+            (x, at), = operands(erf, where, self.kernel.domain, self.stored)
+            self.cost += erf.op.cost
+            name = self.value(x, at, body, memo)
+            return f"one_plus_erf({name})" if bell is None else \
+                f"one_plus_erf_by({name}, {self.value(bell, where, body, memo)})"
+        names = [self.value(x, where, body, memo) for x, where in inputs]
+        if node.op.name == "exp" and is_never_positive(node.inputs[0]):
+            return f"exp_below_zero({names[0]})"
+        if node.op.name == "divide" and body is not self.row and body is not self.top:
+            return self._quotient(node, inputs[1][1], names)
+        return self.expression(node, names)
+
     def _outside(self, node: Node, access: Access) -> tuple[list[str], dict]:
         """The body, and its memo, that computes a value which is the same for a whole row: the row's, or the top."""
-        still = is_still(access, self.nest.row_dims) and not self.phase_of(node, access, self.phases)
+        still = is_still(access, self.nest.row_dims) and not self.turns.of(node, access)
         return (self.top, self.top_memo) if still else (self.row, self.row_memo)
 
     def _quotient(self, node: Node, access: Access, names: list[str]) -> str:
@@ -256,37 +274,6 @@ class Emitter:
         scope = self.next_scope()
         self.stashes[key] = (f"ld_{short(dtype)}_{scope}({part}", index)
         return f"st_{short(dtype)}_{scope}({part}, {index}, {name})"
-
-    def _find_stashed(self, phases: dict[int, list[Root]]) -> set[tuple[Node, Access]]:
-        """Dear values that several loops over a row need: computed in the first, kept for the others."""
-        known: set[tuple[Node, Access]] = set()  # what earlier loops compute
-        stashed: dict[tuple[Node, Access], None] = {}
-        for phase in sorted(phases):
-            seen: set[tuple[Node, Access]] = set()
-            for root in phases[phase]:
-                self._visit(root.operand, root.access, seen, known, stashed)
-            known |= seen
-        return set(list(stashed)[:SCOPES - 1 - len(self.kernel.roots)])
-
-    def _visit(self, node: Node, access: Access, seen: set, known: set, stashed: dict | None = None) -> int:
-        """The cost of a value in a loop over a row, without what is `seen`, which grows.
-
-        What is dear and `known` is entered in `stashed`, if that is given.
-        """
-        made = self.kernel.made(node)
-        if made is not None and made.kind != "inner":
-            access = made.access
-        key = (node, access)
-        held = node.op is leaf_op or (node in self.stored if made is None else made.kind == "inner")
-        if key in seen or held or is_still(access, self.nest.inner_dims):
-            return 0
-        if stashed is not None and key in known and node.op.kind != VIEW \
-                and self._visit(node, access, set(), known) >= STORE_COST:
-            stashed[key] = None
-            return 0
-        seen.add(key)
-        return node.op.cost + sum([self._visit(x, where, seen, known, stashed)
-                                   for x, where in operands(node, access, self.kernel.domain, self.stored)])
 
     def expression(self, node: Node, inputs: list[str]) -> str:
         template = node.op.expr
@@ -358,25 +345,6 @@ class Emitter:
             terms.append(index)
         return f"{short(register(node.dtype))}({' + '.join(terms) or '0'})"
 
-    # ---- phases ----------------------------------------------------------------------------------
-
-    def phase_of(self, node: Node, access: Access, memo: dict) -> int:
-        """How many inner loops over a row must be done before this value can be computed."""
-        key = (node, access)
-        if key in memo:
-            return memo[key]
-        memo[key] = 0
-        made = self.kernel.made(node)
-        if made is not None and made.kind == "inner":
-            phase = self.phase_of(made.operand, made.access, memo) + 1
-        elif node.op is leaf_op or (node in self.stored and made is None):
-            phase = 0
-        else:
-            phase = max((self.phase_of(x, w, memo)
-                         for x, w in operands(node, access, self.kernel.domain, self.stored)), default=0)
-        memo[key] = phase
-        return phase
-
     def _in_place(self) -> list[tuple[Node, Node]]:
         """(result, operand) pairs such that each point reads the operand just where it writes the result."""
         pairs = []
@@ -391,32 +359,28 @@ class Emitter:
 
     def generate(self) -> Generated:
         """The source and arguments of the kernel."""
-        roots = self.kernel.roots
         self.block = min(BLOCK, max(self.nest.sizes[0], 1)) if self.nest.flat else 0
         self.top_memo: dict = {}
         self.row_memo: dict = {}
         self.row: list[str] = []
-        self.phases: dict = {}
-        phases: dict[int, list[Root]] = {}
-        for root in roots:
-            phases.setdefault(self.phase_of(root.operand, root.access, self.phases), []).append(root)
-        self.stashed = self._find_stashed(phases) if len(phases) > 1 else set()
+        turns = self.turns.roots()
+        self.stashed = self.turns.kept(turns, SCOPES - 1 - len(self.kernel.roots))
         self.stashes: dict[tuple[Node, Access], tuple[str, str]] = {}
         start: list[str] = []  # before the rows
         rows: list[str] = []  # in each row
         finish: list[str] = []  # after the last row
-        for phase in sorted(phases):
+        for roots in turns:
             self.row = []
             before: list[str] = []
             body: list[str] = []
             after: list[str] = []
             stores: list[str] = []  # after all loads: a result may be written over an operand
             loop_memo: dict = {}
-            for root in phases[phase]:
+            for root in roots:
                 self._root(root, body, stores, loop_memo, start, before, after, finish)
             rows += self.row + before + self._loops(body + stores) + after
         made = self._assemble(start, rows, finish)
-        if len(phases) == 1:
+        if len(turns) == 1:
             made.in_place = self._in_place()
         return made
 

@@ -20,8 +20,9 @@ from .lanes import NumpyMachine
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     function.__name__: function
     for function in (
-        exponential.exp, exponential.exp2, exponential.expm1, exponential.sinh, exponential.cosh,
-        exponential.tanh, exponential.sigmoid, exponential.erf,
+        exponential.exp, exponential.exp_below_zero, exponential.exp2, exponential.expm1,
+        exponential.sinh, exponential.cosh, exponential.tanh, exponential.sigmoid,
+        exponential.erf, exponential.one_plus_erf, exponential.one_plus_erf_by,
         logarithm.log, logarithm.log1p, logarithm.log2, logarithm.log10,
         logarithm.softplus, logarithm.log_sigmoid,
         power.pow, power.cbrt, trigonometric.sin, trigonometric.cos, trigonometric.tan,

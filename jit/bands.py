@@ -21,8 +21,10 @@ BAND_BYTES = 1 << 19
 HALVED_ROWS = 256
 #: Bands of a product that is not cut when alone, at most; parts' costs of kernels in a band from which it is halved.
 FEW_BANDS, BUSY_PARTS = 4, 4
-#: The share of a kernel's range that may lie across borders: one thread does it.
-MOST_LEFT = 1 / 8
+#: By how much bands may be longer than wanted, to hold whole stretches, where the product is cut in any case and where
+#: it is not. Longer ones leave a thread waiting: 4 bands of 208 rows for 784 cost more than a chain gains. Leaving the
+#: blocks across borders for later gained nothing either, 1072 -> 1083 in mlp-sgd-256.
+STRETCHED, STRETCHED_FEW = 1.02, 1.25
 
 Stretch = tuple[int, int]
 
@@ -31,7 +33,7 @@ class Link(NamedTuple):
     """A step that may be part of a chain.
 
     cost: as `Generated.cost`; extent: of its range; align: units of the range that stay together; chunk: how it is cut
-    when alone (0: not at all); most: chunks at most, or 0 where any stretch of the range may be done by itself.
+    when alone (0: not at all); most: chunks at most.
     reads: all values that it reads, with (elements, units) where a stretch of so many elements is read by a stretch of
     so many units of the range, and None where no stretch is. writes: the elements that a unit makes of a value, 0 for
     one that is ready only at the end. nbytes: of what it writes. replaces: operands that it may write over.
@@ -49,22 +51,11 @@ class Link(NamedTuple):
     product: bool = False
 
 
-class Cut(NamedTuple):
-    """How a step of a chain is cut: into equal chunks, `chunk` long, or with 0, where the rows of the product allow.
-
-    parts: (first, end) for each band; left: what lies across their borders, to be done after all bands.
-    """
-
-    chunk: int
-    parts: list[Stretch]
-    left: list[Stretch]
-
-
 class Chain(NamedTuple):
-    """Steps from number `first` on, each with its cut into equally many bands."""
+    """Steps from number `first` on, each with the length of its chunks: equally many, one for each band."""
 
     first: int
-    cuts: list[Cut]
+    chunks: list[int]
 
 
 def chains(starts: Sequence[int], reads: Sequence[Collection[Any]], link: Callable[[int], Link | None],
@@ -77,20 +68,20 @@ def chains(starts: Sequence[int], reads: Sequence[Collection[Any]], link: Callab
     found: list[Chain] = []
     end = 0
     for at in starts:
-        first, cuts = link(at) if at >= end else None, None
+        first, chunks = link(at) if at >= end else None, None
         if first is not None and first.extent > first.align:
             growing = _Growing(first)
             for i in range(at + 1, len(reads)):
                 following = None if growing.made.keys().isdisjoint(reads[i]) else link(i)
                 if following is None or not growing.takes(following):
                     break
-            while cuts is None and len(growing.links) > 1:
-                cuts = growing.cut(rows_of_band(growing.links, part))
-                if cuts is None:
+            while chunks is None and len(growing.links) > 1:
+                chunks = growing.cut(rows_of_band(growing.links, part))
+                if chunks is None:
                     growing.drop()
-        if cuts is not None:
-            found.append(Chain(at, cuts))
-            end = at + len(cuts)
+        if chunks is not None:
+            found.append(Chain(at, chunks))
+            end = at + len(chunks)
     return found
 
 
@@ -117,7 +108,6 @@ class _Growing:
         self.links = [first]
         self.units = [first.align]
         self.made = {v: n * first.align for v, n in first.writes.items()}  # elements in the least band
-        self.loose: dict[int, tuple[Any, Stretch]] = {}  # of a link without units: what it reads, by which stretches
         self.reads = set(first.reads)
         self.replaces = set(first.replaces)
         self.scales: list[int] = []  # by how much each link after the first has lengthened the bands
@@ -142,15 +132,10 @@ class _Growing:
             return False
         units = math.lcm(*found, link.align)
         scale *= units // found.pop()
-        if scale > 1 and not link.most and len(along) == 1:
-            self.loose[len(self.links)], = along.items()
-            scale = units = 1
-            self.made.update(dict.fromkeys(link.writes, 0))
-        elif scale > 1:
+        if scale > 1:
             self.units = [u * scale for u in self.units]
             self.made = {v: n * scale for v, n in self.made.items()}
-        if len(self.links) not in self.loose:
-            self.made.update({v: n * units for v, n in link.writes.items()})
+        self.made.update({v: n * units for v, n in link.writes.items()})
         self.units.append(units)
         self.scales.append(scale)
         self.links.append(link)
@@ -161,41 +146,19 @@ class _Growing:
     def drop(self) -> None:
         """Leave out the last link, for good: nothing may follow any more."""
         link, scale = self.links.pop(), self.scales.pop()
-        self.loose.pop(len(self.links), None)
         self.units = [u // scale for u in self.units[:-1]]
         self.made = {v: n // scale for v, n in self.made.items() if v not in link.writes}
 
-    def cut(self, rows: int) -> list[Cut] | None:
-        """The links' cuts where a band has `rows` units of the first, or a little more; None if that does not go."""
+    def cut(self, rows: int) -> list[int] | None:
+        """The links' chunks where a band has `rows` units of the first; None if that does not go."""
         first = self.links[0]
         least = -(-first.extent // self.units[0])
-        size = max([-(-rows // self.units[0]), *[-(-least // one.most) for one in self.links if one.most]])
+        size = max([-(-rows // self.units[0]), *[-(-least // one.most) for one in self.links]])
         bands = -(-least // size)
-        cuts = []
-        for i, (link, units) in enumerate(zip(self.links, self.units, strict=True)):
-            chunk = units * size
-            if i in self.loose:
-                v, stretch = self.loose[i]
-                parts = _within(self.made[v] * size, bands, stretch, link.extent)
-            elif link.product and 0 < link.chunk < chunk / 2:
-                return None  # a product of a batch, say: its own bands are of more use
-            else:
-                parts = [(lo, min(lo + chunk, link.extent)) for lo in range(0, link.extent, chunk)]
-            if bands < 2 or len(parts) != bands or any(lo >= hi for lo, hi in parts):
-                return None
-            left = [(a, b) for (_, a), (b, _) in zip(parts, parts[1:]) if a < b]
-            if sum([b - a for a, b in left]) > link.extent * MOST_LEFT:
-                return None
-            cuts.append(Cut(0 if i in self.loose else chunk, parts, left))
-        return cuts
-
-
-def _within(made: int, bands: int, stretch: Stretch, extent: int) -> list[Stretch]:
-    """What a range may do in each band once so many elements a band are made, by whole stretches.
-
-    >>> _within(10, 3, (4, 1), 8)
-    [(0, 2), (3, 5), (5, 8)]
-    """
-    elements, units = stretch
-    parts = [(-(-b * made // elements) * units, (b + 1) * made // elements * units) for b in range(bands)]
-    return [*parts[:-1], (parts[-1][0], extent)]
+        chunks = [units * size for units in self.units]
+        if bands < 2 or chunks[0] > rows * (STRETCHED if first.chunk else STRETCHED_FEW):
+            return None
+        for link, chunk in zip(self.links, chunks, strict=True):
+            if -(-link.extent // chunk) != bands or (link.product and 0 < link.chunk < chunk / 2):
+                return None  # bands of its own are of more use to a product of a batch, say
+        return chunks

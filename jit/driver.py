@@ -29,6 +29,7 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache, partial
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -49,10 +50,9 @@ class Step(NamedTuple):
 
 
 class Chain(NamedTuple):
-    """Steps cut into equally many parts (first, end): who takes a part of the first does the same one of the others."""
+    """Steps cut into equally many chunks: who takes a chunk of the first does the same one of the others."""
 
     steps: Sequence[Step]
-    parts: Sequence[Sequence[tuple[int, int]]]
 
 
 class Group(NamedTuple):
@@ -172,12 +172,13 @@ def _laid(item: Item, places: Iterator[int], lists: list[np.ndarray]) -> tuple[S
     """A step and the address of its arguments; those of a group or a chain are a list of calls, kept in `lists`."""
     if isinstance(item, Step):
         return item, next(places)
+    parts = [_calls(*_laid(step, places, lists)) for step in item.steps]
     if isinstance(item, Chain):
-        inside = [(step.fn, next(places), parts) for step, parts in zip(item.steps, item.parts, strict=True)]
-        bands = zip(*[[(fn, at, *part) for part in parts] for fn, at, parts in inside], strict=True)
-        calls, chunk = [call for band in bands for call in band], len(inside)
+        calls, chunk = [call for band in zip(*parts, strict=True) for call in band], len(parts)
     else:
-        calls = [call for step in item.steps for call in _calls(*_laid(step, places, lists))]
+        # Each thread begins with the share of each step that it has when the step is alone: its cache may hold that.
+        placed = [((i + 0.5) / len(part), call) for part in parts for i, call in enumerate(part)]
+        calls = [call for _, call in sorted(placed, key=itemgetter(0))]
         chunk = -(-len(calls) // _PIECES)
     lists.append(np.array(calls, np.int64))
     return Step(find_native("run_calls"), (), len(calls), chunk), lists[-1].ctypes.data

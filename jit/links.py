@@ -20,8 +20,7 @@ from .nest import Nest
 from .schedule import made_by, read_by
 from .templates import Made
 
-#: Chunks at most: of products and of kernels that keep values between their loops, of those with partial results, and
-#: of those with a row of partial results.
+#: Chunks at most: of products and most kernels, of those with partial results, and of those with rows of them.
 MANY, PARTIAL, PARTIAL_ROWS = 1 << 10, 64, 16
 
 
@@ -76,7 +75,7 @@ def link_of_kernel(kernel: Kernel, made: Generated, stored: set[Node]) -> Link |
     for root in kernel.roots:
         rows = unit // inner if root.kind in ("row", "inner") and unit % inner == 0 else 0
         writes[root.node] = unit if root.kind == "map" else rows
-    most = MANY if made.parts else 0
+    most = MANY
     for part in made.parts:
         if part.root is not None and not part.shared:
             most = min(most, PARTIAL if part.count == 1 else PARTIAL_ROWS)

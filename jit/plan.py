@@ -19,7 +19,6 @@ from tracer.ops.op import LEAF, VIEW
 
 from . import blas, driver, gathers, profile, timed
 from .access import without_reshapes
-from .bands import Cut
 from .buffers import Buffer, allocate, pool_of
 from .codegen import Generated
 from .costs import CHUNK_COST, MAX_CHUNKS, cut, is_product, product_cost, sizes_of
@@ -63,7 +62,7 @@ class Plan:
         self._place_inputs()
         self._place_outputs()
         self.stored = {n for s in steps for n in made_by(s)}
-        self.cuts: dict[int, Cut] = {}  # of the steps in chains
+        self.chunks: dict[int, int] = {}  # their length, of the steps in chains
         self.mains: dict[int, int] = {}  # where in its native rows a step's own is, between what prepares and combines
         self.chains = self._chained(steps, made)
         self.rows = self._lower(steps, made)
@@ -125,8 +124,8 @@ class Plan:
         for root in kernel.roots:
             self.word(root.node, root.node.aval.nbytes)
         chunk, chunks = cut(made)
-        if at in self.cuts:
-            chunk, chunks = self.cuts[at].chunk or chunk, len(self.cuts[at].parts)
+        if at in self.chunks:
+            chunk, chunks = self.chunks[at], -(-made.extent // self.chunks[at])
         names = [(kernel, i) for i in range(len(made.parts))]
         for name, part in zip(names, made.parts, strict=True):
             self.word(name, (1 if part.shared else chunks) * part.count * part.dtype.itemsize)
@@ -164,7 +163,7 @@ class Plan:
             self.word(node, node.aval.nbytes)
             step = self._gemm(node, a, b)
             self.mains[at] = 0
-            return [step._replace(chunk=self.cuts[at].chunk) if at in self.cuts else step], \
+            return [step._replace(chunk=self.chunks[at]) if at in self.chunks else step], \
                 [a, b, *node.inputs[2:3]], [node]
         if node.op.step in ("gather", "scatter"):
             found = self._indexed(node)
@@ -283,14 +282,14 @@ class Plan:
     # ---- steps done together ---------------------------------------------------------------------
 
     def _chained(self, steps: Sequence[Step], made: Sequence[Made]) -> list[range]:
-        """The steps' numbers, those of a chain together; how these are cut goes to `cuts`, shared memory to `homes`."""
+        """The steps' numbers, a chain's together; `chunks` notes how these are cut, `homes` who shares memory."""
         found: list[range] = []
         done = 0
         for chain in chains_of(steps, made, self.stored):
             found += [range(i, i + 1) for i in range(done, chain.first)]
-            done = chain.first + len(chain.cuts)
+            done = chain.first + len(chain.chunks)
             found.append(range(chain.first, done))
-            self.cuts.update(zip(found[-1], chain.cuts))
+            self.chunks.update(zip(found[-1], chain.chunks))
         for product, result in written_over(steps, made, found, self.words).items():
             home = self.homes.get(result, result)
             for n in [product, *[n for n, at in self.homes.items() if at is product]]:
@@ -360,7 +359,7 @@ class Plan:
         self.launch = self._launcher()
 
     def _items(self, phase: Sequence[Sequence[int]]) -> list[driver.Item]:
-        """The rows of a phase's chains: what prepares them, the chains at once, and what is left and to be combined."""
+        """The rows of a phase's chains: what prepares them, the chains at once, and what combines their parts."""
         before: list[driver.Item] = []
         at_once: list[driver.Item] = []
         after: list[driver.Item] = []
@@ -372,11 +371,8 @@ class Plan:
                 at = self.mains.get(i, len(native) - 1)
                 before += native[:at]
                 own.append(native[at])
-                left = self.cuts[i].left if i in self.cuts else []
-                if left:
-                    after.append(driver.Chain([native[at]] * len(left), [[part] for part in left]))
                 after += native[at + 1:]
-            at_once.append(driver.Chain(own, [self.cuts[i].parts for i in chain]) if len(chain) > 1 else own[0])
+            at_once.append(driver.Chain(own) if len(chain) > 1 else own[0])
         return [*before, driver.Group(at_once) if len(at_once) > 1 else at_once[0], *after]
 
     def _launcher(self) -> Launch | None:

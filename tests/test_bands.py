@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tracer.jit import driver, links, plan, profile, templates
-from tracer.jit.bands import BAND_BYTES, Chain, Cut, Link, chains, rows_of_band
+from tracer.jit.bands import BAND_BYTES, Chain, Link, chains, rows_of_band
 from tracer.jit.buffers import from_array
 from tracer.jit.gradient import gradient
 from tracer.jit.plan import Plan
@@ -36,17 +36,13 @@ def found(*steps, part=1e9):
     return chains(starts, [step.reads if step else () for step in steps], steps.__getitem__, part)
 
 
-def even(chunk, extent=ROWS):
-    return Cut(chunk, [(lo, min(lo + chunk, extent)) for lo in range(0, extent, chunk)], [])
-
-
 def test_rows_that_go_along():
-    assert found(gemm(), kernel({"p": (3, 1), "b": None})) == [Chain(0, [even(10), even(10)])]
+    assert found(gemm(), kernel({"p": (3, 1), "b": None})) == [Chain(0, [10, 10])]
 
 
 def test_several_steps_and_what_comes_after():
     steps = [gemm(), kernel({"p": (3, 1)}), gemm({"r": (3, 1)}, made="q"), None, kernel({"q": (3, 1)})]
-    assert found(None, *steps) == [Chain(1, [even(10)] * 3)]
+    assert found(None, *steps) == [Chain(1, [10] * 3)]
 
 
 @pytest.mark.parametrize("second", [
@@ -64,35 +60,30 @@ def test_steps_that_stay_apart(second):
 
 
 def test_what_is_ready_at_the_end_is_not_read_in_the_chain():
-    assert found(gemm(), kernel({"p": (3, 1)}, writes=0), kernel({"r": (3, 1)})) == [Chain(0, [even(10)] * 2)]
+    assert found(gemm(), kernel({"p": (3, 1)}, writes=0), kernel({"r": (3, 1)})) == [Chain(0, [10] * 2)]
 
 
 def test_a_value_read_along_two_ways_is_not_chained():
     steps = [gemm(), kernel({"p": (3, 1)}), kernel({"p": (3, 1), "r": (3, 2)}, made="s")]
-    assert found(*steps) == [Chain(0, [even(10)] * 2)]
+    assert found(*steps) == [Chain(0, [10] * 2)]
 
 
 def test_results_may_be_written_over_what_the_chain_has_made():
     assert len(found(gemm(), kernel({"p": (3, 1)}, replaces=["p"]))) == 1
 
 
-def test_bands_grow_to_whole_stretches():
-    # 4 rows of the product for one unit of the kernel; 3 units in a chunk
-    assert found(gemm(), kernel({"p": (12, 1)}, extent=10, align=3)) == [Chain(0, [even(12), even(3, 10)])]
+def test_bands_hold_whole_stretches():
+    # 4 rows of the product for one unit of the kernel, 2 units in a chunk
+    second = kernel({"p": (12, 1)}, extent=10, align=2)
+    assert found(gemm(chunk=16), second) == [Chain(0, [16, 4])]
+    assert found(gemm(chunk=14), second) == []  # one thread would have more to do
+    assert found(gemm(chunk=0), second, part=50.0) == []  # 10 rows in a band
+    assert found(gemm(chunk=0), second, part=100.0) == [Chain(0, [24, 6])]
 
 
 def test_chunks_are_no_more_than_partial_results_allow():
-    assert found(gemm(), kernel({"p": (3, 1)}, most=3)) == [Chain(0, [even(14)] * 2)]
-
-
-def test_what_lies_across_borders_is_left():
-    first, second = gemm(chunk=20, extent=80), kernel({"p": (9, 1)}, extent=27, most=0)
-    (chain,) = found(first, second)
-    assert chain.cuts == [even(20, 80), Cut(0, [(0, 6), (7, 13), (14, 20), (20, 27)], [(6, 7), (13, 14)])]
-
-
-def test_too_much_across_borders():
-    assert found(gemm(), kernel({"p": (21, 1)}, extent=6, most=0)) == []
+    assert found(gemm(), kernel({"p": (3, 1)}, most=4)) == [Chain(0, [10] * 2)]
+    assert found(gemm(), kernel({"p": (3, 1)}, most=3)) == []
 
 
 def test_rows_of_bands():
@@ -197,7 +188,7 @@ def lengths(outputs):
 def test_what_is_chained():
     assert lengths(network(333)[0])[-1] >= 3
     assert lengths(long(500)[0]) == [3]
-    assert lengths(heads(33)[0]) == [2, 3]
+    assert lengths(heads(33)[0]) == [3]
     assert lengths(long(20)[0]) == []  # too little for two threads
 
 
@@ -257,4 +248,4 @@ def test_other_sizes_are_chained_anew(monkeypatch):
         for a, b in zip(graphs.run(outputs, arrays, "always"), graphs.run(outputs, arrays)):
             np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-3)
     assert [bool(u) for u in used] == [True, True, True, False, True]
-    assert len({len(u[0].cuts[0].parts) for u in used if u}) > 1
+    assert len({tuple(u[0].chunks) for u in used if u}) > 1

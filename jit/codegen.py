@@ -35,6 +35,7 @@ from tracer.ops.op import VIEW
 from .access import Access, Affine, flatten, is_still
 from .forms import Forms, is_never_positive
 from .fuse import Kernel, Root, operands, row_access
+from .gathers import places
 from .names import SCOPES, known
 from .nest import Nest, kept_position
 from .rounding import is_inexact
@@ -214,6 +215,8 @@ class Emitter:
             return memo[key]
         if node.op.name == "iota":
             text = self.iota(node, access)
+        elif node.op.step == "gather":
+            text = self.gathered(node, access, body, memo)
         else:
             text = self._text(node, access, body, memo)
             self.cost += node.op.cost
@@ -331,6 +334,24 @@ class Emitter:
         index = "0" if body is self.row else self.inner_index(position)
         body.append(f"{name} = ld_{kind}_0({base}, {index})")
         return name
+
+    def gathered(self, node: Node, access: Access, body: list[str], memo: dict) -> str:
+        """The element of a gather: its address without what the inner loop moves is computed where its indices are."""
+        base, start, steps = places(node, access, self.rank)
+        itemsize = base.dtype.itemsize
+        self.read_at.setdefault(base, set()).add((-1, ()))  # not where any result is written
+        if body is self.top:
+            at, index = self.pointer(("word", base)), self.arg(start[0])
+        else:
+            at = self.row_base(("word", base), start, itemsize)
+            index = "0" if body is self.row else self.inner_index(start)
+        if body is not self.top and all(is_still(where, self.nest.inner_dims) for _, where, _ in steps):
+            body, memo = self.row, self.row_memo
+        terms = [f"i64({self.value(x, where, body, memo)}) * {self.arg(step)}" for x, where, step in steps]
+        name = self.fresh("g")
+        body.append(f"{name} = {at} + {itemsize} * ({' + '.join(terms)})")
+        self.cost += len(steps)
+        return f"ld_{short(base.dtype)}_0({name}, {index})"
 
     def iota(self, node: Node, access: Access) -> str:
         position = access[node.attrs[1]]

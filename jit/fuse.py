@@ -31,7 +31,8 @@ from .access import (
     without_reshapes,
 )
 from .cuts import Bounds, Marks, segments, takes
-from .gathers import rows_in
+from .gathers import is_inlined as reads_through
+from .gathers import places, rows_in, source_of_gather
 
 #: Operations in one kernel: more make LLVM slow before they make the loop fast.
 MAX_KERNEL_OPS = 100
@@ -121,7 +122,7 @@ def row_access(shape: Shape, domain: Shape, split: int) -> Access:
 def is_inlined(node: Node) -> bool:
     """Whether a kernel can compute the node's elements where they are used."""
     return node.op.kind == VIEW or (node.op.kind == ELEMENTWISE and node.op.expr is not None) \
-        or node.op is scalar_op or node.op.name in ("const", "iota")
+        or node.op is scalar_op or node.op.name in ("const", "iota") or reads_through(node)
 
 
 def fuse(outputs: Sequence[Node]) -> list[Step]:
@@ -152,6 +153,10 @@ def _needed(order: Sequence[Node], outputs: Sequence[Node]) -> set[Node]:
     for n in order:
         if n.op.kind == REDUCTION:
             stored.add(n)
+        elif reads_through(n):
+            source, _ = source_of_gather(n)
+            if source.op.kind != LEAF:
+                stored.add(source)
         elif not (n.op.kind == LEAF or is_inlined(n)):
             stored.add(n)
             for x in n.inputs:
@@ -383,6 +388,11 @@ def _expand(kernel: Kernel, root: Root, stored: set[Node],
         if node.op is leaf_op:
             reads.add(node)
             return
+        if reads_through(node):
+            source, _ = source_of_gather(node)
+            reads.add(source)
+            if kernel.made(source) is not None:
+                raise _Late
         count += node.op.kind not in (VIEW, LEAF)
         for x, where in operands(node, access, kernel.domain, stored):
             visit(x, where)
@@ -396,6 +406,8 @@ def _expand(kernel: Kernel, root: Root, stored: set[Node],
 def operands(node: Node, access: Access, domain: Shape, stored: set[Node]) -> list[tuple[Node, Access]]:
     """The inputs of an inlined node, each with the map by which `node` at `access` reads it."""
     rank = len(domain)
+    if node.op.step == "gather":
+        return [(index, where) for index, where, _ in places(node, access, rank).steps]
     if node.op.kind != VIEW:
         shape = node.aval.shape
         return [(x, access if x.aval.shape == shape else broadcast(access, shape, x.aval.shape, rank))
@@ -424,7 +436,7 @@ def _shared(steps: Sequence[Step], stored: set[Node]) -> set[Node]:
         if len(kernels) == 1:
             continue
         covered.update([x for x in n.inputs if users.get(x) == kernels])
-        if n.op.kind == ELEMENTWISE and n.size > 1 and n not in stored:
+        if (n.op.kind == ELEMENTWISE or n.op.step == "gather") and n.size > 1 and n not in stored:
             if n.op.cost >= STORE_COST:
                 extra.add(n)
             elif len(kernels) > 2 and takes(n, STORE_OPS, stored):

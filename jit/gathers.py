@@ -1,4 +1,7 @@
-"""Gathers and scatters by index arrays over leading axes, as native steps.
+"""Gathers and scatters by index arrays.
+
+A gather whose indices are positions for sure (clipped, as an embedding's) is no step: the kernel that needs an element
+reads it through the index. `places` says where. The others are native steps when index arrays stand for leading axes.
 
 A gather copies rows: `out[r] = x[i0[r], i1[r], …]`, where a row is what the axes without an index array hold. A
 scatter-add is its adjoint, into zeros; it reads its rows through views, so that the gradient of a mean over rows, a
@@ -25,12 +28,81 @@ from typing import NamedTuple
 
 from tracer.ops.node import Node, scalar_op
 from tracer.ops.op import VIEW
+from tracer.ops.shapes import broadcast as np_broadcast
 
-from .access import NotAffine, flatten, identity, through_view, without_reshapes
+from .access import Access, Affine, NotAffine, broadcast, flatten, identity, through_view, without_reshapes
+from .sizes import value_of
 from .text import register, short
 
 #: Columns of a scatter that stay in one chunk: a cache line of float32.
 COLUMNS = 16
+
+
+class Places(NamedTuple):
+    """Where a gather that is computed in a kernel reads, in elements of `base`.
+
+    start: the position without the index arrays' part. steps: for each index array the index, where it is read, and
+    what it is multiplied by.
+    """
+
+    base: Node
+    start: Affine
+    steps: list[tuple[Node, Access, int]]
+
+
+def is_inlined(node: Node) -> bool:
+    """Whether a kernel can read the elements of a gather where it needs them."""
+    return node.op.step == "gather" and form(node) is not None
+
+
+def form(node: Node) -> tuple | None:
+    """The axes that index arrays stand for, when these are positions for sure and all others are whole."""
+    template, inside = node.attrs
+    x, *indices = node.inputs
+    if not inside or not indices or len(template) != x.ndim or any(i.dtype.kind not in "iu" for i in indices):
+        return None
+    for entry, n in zip(template, x.shape, strict=True):
+        if entry[0] != "i" and entry != ("s", 0, value_of(n), 1):
+            return None
+    return tuple([entry[1] if entry[0] == "i" else None for entry in template])
+
+
+def source_of_gather(node: Node) -> tuple[Node, Affine]:
+    """The array in memory that an inlined gather reads, and the position in it of an element of the first operand."""
+    x = base = node.inputs[0]
+    access = identity(x.ndim)
+    try:
+        while base.op.kind == VIEW:
+            access, base = through_view(base, access, x.shape), base.inputs[0]
+    except NotAffine:
+        base = x
+    if base is x or base.op is scalar_op:
+        return x, flatten(identity(x.ndim), x.shape, x.ndim)
+    return base, flatten(access, base.shape, x.ndim)
+
+
+def places(node: Node, access: Access, rank: int) -> Places:
+    """Where an inlined gather, read at `access` in a domain of that rank, reads itself."""
+    base, (offset, coefs) = source_of_gather(node)
+    x, *indices = node.inputs
+    axes = form(node)
+    assert axes is not None
+    shape = np_broadcast(*(i.shape for i in indices))
+    at = [a for a, k in enumerate(axes) if k is not None]
+    together = at[-1] - at[0] == len(at) - 1
+    first = at[0] if together else 0  # NumPy puts the indices' axes there
+    own = access[first:first + len(shape)]
+    rest = iter((*access[:first], *access[first + len(shape):]))
+    total = [0] * rank
+    steps: list[tuple[Node, Access, int]] = []
+    for step, k in zip(coefs, axes, strict=True):
+        if k is not None:
+            steps.append((indices[k], broadcast(own, shape, indices[k].shape, rank), step))
+            continue
+        start, row = next(rest)
+        offset += start * step
+        total = [t + c * step for t, c in zip(total, row, strict=True)]
+    return Places(base, (offset, tuple(total)), steps)
 
 
 class Rows(NamedTuple):

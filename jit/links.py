@@ -16,6 +16,7 @@ from .blas import gemm_range
 from .codegen import BLOCK, Generated
 from .costs import CHUNK_COST, cut, is_product, product_cost, sizes_of
 from .fuse import Kernel, Library, Root, Step, operands, row_access
+from .gathers import source_of_gather
 from .nest import Nest
 from .schedule import made_by, read_by
 from .templates import Made
@@ -68,7 +69,7 @@ def link_of_kernel(kernel: Kernel, made: Generated, stored: set[Node]) -> Link |
     unit = min(BLOCK, points) if flat else points // made.extent
     reads: dict[Any, Stretch | None] = {}
     for node, position in _reads(whole, stored):
-        along = stretch_of(position, kernel.domain, unit)
+        along = None if position is None else stretch_of(position, kernel.domain, unit)
         reads[node] = _both(reads[node], along) if node in reads else along
     inner = math.prod(kernel.domain[kernel.split:]) if kernel.split is not None else 0
     writes = {}
@@ -120,10 +121,13 @@ def _placed(root: Root, kernel: Kernel) -> Root:
     return Root(node, root.kind, access)
 
 
-def _reads(kernel: Kernel, stored: set[Node]) -> list[tuple[Node, Affine]]:
-    """The values in memory that a kernel reads, each with a position over the domain at which it does."""
+def _reads(kernel: Kernel, stored: set[Node]) -> list[tuple[Node, Affine | None]]:
+    """The values in memory that a kernel reads, each with a position over the domain at which it does.
+
+    None stands for positions that an index array tells.
+    """
     rank, own = len(kernel.domain), {r.node for r in kernel.roots}
-    found: dict[tuple[Node, Affine], None] = {}
+    found: dict[tuple[Node, Affine | None], None] = {}
     seen: set[tuple[Node, Access]] = set()
     stack = [(r.operand, r.access, r.operand is r.node) for r in kernel.roots]
     while stack:
@@ -132,6 +136,8 @@ def _reads(kernel: Kernel, stored: set[Node]) -> list[tuple[Node, Affine]]:
             continue
         seen.add((node, access))
         if top or not (node in stored or node.op is leaf_op):
+            if node.op.step == "gather":
+                found[source_of_gather(node)[0], None] = None
             stack += [(x, where, False) for x, where in operands(node, access, kernel.domain, stored)]
         elif node not in own:
             found[node, flatten(access, node.shape, rank)] = None

@@ -7,6 +7,7 @@ from tracer.ops.node import Node, leaf_op
 
 from .access import Access, Affine, flatten
 from .fuse import Kernel, Root, operands
+from .gathers import places
 
 
 class Nest:
@@ -58,6 +59,8 @@ def _positions(kernel: Kernel, stored: set[Node]) -> list[Affine]:
         if node.op.name == "iota":
             found.append(access[node.attrs[1]])
             return
+        if node.op.step == "gather":
+            found.append(places(node, access, rank).start)
         for x, where in operands(node, access, kernel.domain, stored):
             visit(x, where, None)
 

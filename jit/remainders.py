@@ -135,7 +135,7 @@ def _intrinsic(name: str, floating: Callable[..., Lane], integer: Callable[..., 
         elif isinstance(x, types.Integer):
 
             def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-                return integer(builder, *values, x.signed)
+                return integer(builder, *values, getattr(x, "signed", False))
 
         else:
             return None

@@ -18,6 +18,7 @@ from tracer.ops.op import REDUCTION
 
 from .codegen import Generated, Part, generate
 from .fuse import Kernel, Library, Root, Step, fuse
+from .gathers import form
 from .sizes import Size, Trail, text_of, value_of
 from .text import is_textual
 
@@ -103,6 +104,8 @@ def _static(n: Node, numbers: dict[int, int]) -> Any:
         return tuple([c if c < 2 else (numbers.setdefault(c, len(numbers)),) for part in n.attrs[0] for c in part])
     if name == "iota":
         return n.attrs[1]
+    if name == "gather":
+        return form(n)
     return n.attrs if n.op is const_op and is_textual(n) else None
 
 

@@ -10,6 +10,7 @@ from tracer.ops.op import LEAF, VIEW
 
 from . import driver
 from .fuse import Kernel, Step
+from .gathers import source_of_gather
 from .kernels import key_of
 from .profile import timed
 
@@ -92,9 +93,12 @@ def _inside(kernel: Kernel) -> list[Node]:
 def _traffic(step: Step, reads: Iterable[Any], writes: Iterable[Any]) -> tuple[int, int]:
     """Bytes of the distinct values that a step reads and writes; of a gather's source, the rows that it reads."""
     read, written = _nbytes(reads), _nbytes(writes)
-    if not isinstance(step, Kernel) and step.node.op.step == "gather":
-        source = step.node.inputs[0]
-        read += min(written, _nbytes([source])) - _nbytes([source])
+    if not isinstance(step, Kernel):
+        found = [(step.node, step.node.inputs[0])] if step.node.op.step == "gather" else []
+    else:
+        found = [(n, source_of_gather(n)[0]) for n in _inside(step) if n.op.step == "gather"]
+    for node, source in found:
+        read += min(node.aval.nbytes, source.aval.nbytes) - source.aval.nbytes
     return read, written
 
 

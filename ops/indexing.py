@@ -99,7 +99,7 @@ def _key(indices: tuple[Any, ...], template: Template) -> tuple:
 
 
 def _gather_infer(x: Aval, *rest: Any) -> Aval:
-    *indices, template = rest
+    *indices, template, _ = rest
     probe = np.broadcast_to(np.zeros((), bool), x.shape)
     zeros = tuple(np.broadcast_to(np.zeros((), np.intp), i.shape) for i in indices)
     if 0 in x.shape:
@@ -108,12 +108,12 @@ def _gather_infer(x: Aval, *rest: Any) -> Aval:
 
 
 def _gather_ref(x: Any, *rest: Any) -> Any:
-    *indices, template = rest
+    *indices, template, _ = rest
     return x[_key(tuple(indices), template)]
 
 
 def _scatter_ref(g: Any, *rest: Any) -> Any:
-    *indices, template, shape = rest
+    *indices, template, shape, _ = rest
     out = np.zeros(shape, g.dtype)
     np.add.at(out, _key(tuple(indices), template), g)
     return out
@@ -126,36 +126,42 @@ def _index_samples(scatter: bool) -> Any:
         for index, template in [([rows], (("i", 0), ("s", 0, 4, 1))), ([rows, cols], (("i", 0), ("i", 1)))]:
             x = rng.randn(3, 4)
             if scatter:
-                yield [_gather_ref(x, *index, template), *index], (template, (3, 4))
+                yield [_gather_ref(x, *index, template, False), *index], (template, (3, 4), False)
             else:
-                yield [x, *index], (template,)
+                yield [x, *index], (template, False)
+                yield [x, *index], (template, True)
 
     return samples
 
 
 def _gather_vjp(g: Node, node: Node) -> tuple[Node | None, ...]:
     x, *indices = node.inputs
-    return scatter_add(g, tuple(indices), node.attrs[0], x.shape), *(None for _ in indices)
+    template, inside = node.attrs
+    return scatter_add(g, tuple(indices), template, x.shape, inside), *(None for _ in indices)
 
 
 def _scatter_vjp(g: Node, node: Node) -> tuple[Node | None, ...]:
     _, *indices = node.inputs
-    return gather(g, tuple(indices), node.attrs[0]), *(None for _ in indices)
+    template, _, inside = node.attrs
+    return gather(g, tuple(indices), template, inside), *(None for _ in indices)
 
 
 _gather = call("gather", _gather_infer, _gather_ref, _gather_vjp, samples=_index_samples(False), step="gather")
-_scatter_add = call("scatter_add", lambda g, *rest: aval(rest[-1], g.dtype), _scatter_ref, _scatter_vjp,
+_scatter_add = call("scatter_add", lambda g, *rest: aval(rest[-2], g.dtype), _scatter_ref, _scatter_vjp,
                     samples=_index_samples(True), step="scatter")
 
 
-def gather(x: Node, indices: tuple[Node, ...], template: Template) -> Node:
-    """`x[key]` with integer index arrays in `template`'s places; NumPy's advanced indexing."""
-    return _gather(x, *indices, attrs=(template,))
+def gather(x: Node, indices: tuple[Node, ...], template: Template, inside: bool = False) -> Node:
+    """`x[key]` with integer index arrays in `template`'s places; NumPy's advanced indexing.
+
+    inside: whether the indices are known to be positions of their axes, none negative: clipped, or wrapped around.
+    """
+    return _gather(x, *indices, attrs=(template, inside))
 
 
-def scatter_add(g: Node, indices: tuple[Node, ...], template: Template, shape: Shape) -> Node:
+def scatter_add(g: Node, indices: tuple[Node, ...], template: Template, shape: Shape, inside: bool = False) -> Node:
     """Zeros of `shape` with `g` added at the gathered places: the adjoint of `gather`."""
-    return _scatter_add(g, *indices, attrs=(template, shape))
+    return _scatter_add(g, *indices, attrs=(template, shape, inside))
 
 
 def _put_ref(x: Any, value: Any, *rest: Any) -> Any:

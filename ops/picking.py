@@ -58,7 +58,7 @@ def take(a: Node, indices: Node, axis=None, mode="raise", out=None) -> Node:
     axis = normalize_axis(axis, a.ndim)
     index = _bounded(indices, a.shape[axis], mode)
     template = tuple(("i", 0) if i == axis else _whole(n) for i, n in enumerate(a.shape))
-    return gather(a, (index,), template)
+    return gather(a, (index,), template, mode != "raise" and a.shape[axis] > 0)
 
 
 @public("np.take_along_axis")
@@ -189,7 +189,7 @@ def embedding(data: Node, weight: Node, input_dim=None, output_dim=None, dtype="
             (input_dim or weight.shape[0], output_dim or weight.shape[1]) != weight.shape:
         raise MXNetError(f"embedding: a weight of shape {weight.shape} for ({input_dim}, {output_dim})")
     index = _bounded(data, weight.shape[0], "clip")
-    return gather(weight, (index,), (("i", 0), _whole(weight.shape[1])))
+    return gather(weight, (index,), (("i", 0), _whole(weight.shape[1])), weight.shape[0] > 0)
 
 
 # ---- sequences: time along `axis` (0 or 1), batch along the other --------------------------------

@@ -5,13 +5,17 @@ import graphs
 import numpy as np
 import pytest
 
-from tracer.jit import driver
+import tracer
+from tracer.jit import driver, settings
+from tracer.jit.fuse import Kernel, Library
 from tracer.jit.plan import Plan
 from tracer.jit.simplify import simplify
-from tracer.ops.arithmetic import cast, mul
+from tracer.ops.arithmetic import cast, equal, mul, where
 from tracer.ops.indexing import gather, scatter_add
+from tracer.ops.linalg import product
 from tracer.ops.movement import broadcast_to, reshape, slice_, transpose
-from tracer.ops.node import Node
+from tracer.ops.node import Node, const
+from tracer.ops.reductions import reduce_max, reduce_sum
 
 _RNG = np.random.default_rng(4)
 ROWS = (("i", 0), ("s", 0, 5, 1))
@@ -120,3 +124,133 @@ def test_reshapes_do_not_send_a_gather_to_numpy():
     made = gather(reshape(x, (12, 5)), (reshape(at, (2, 3)),), ROWS)
     assert graphs.fallbacks([made]) == []
     agree([made, *simplify([made])], [table, index])
+
+
+# ---- gathers with positions that are inside for sure: read in the kernels that use them -----------------
+
+S = ("s", 0)
+INSIDE = {
+    "rows": ((6, 5), [(4,)], (("i", 0), (*S, 5, 1))),
+    "rows by a matrix": ((6, 5), [(3, 4)], (("i", 0), (*S, 5, 1))),
+    "columns": ((6, 5), [(4,)], ((*S, 6, 1), ("i", 0))),
+    "the middle": ((3, 6, 5), [(2, 4)], ((*S, 3, 1), ("i", 0), (*S, 5, 1))),
+    "pairs": ((6, 5), [(4,), (4,)], (("i", 0), ("i", 1))),
+    "pairs, crossed": ((6, 5), [(4, 1), (3,)], (("i", 0), ("i", 1))),
+    "pairs, exchanged": ((6, 5), [(4, 1), (3,)], (("i", 1), ("i", 0))),
+    "pairs apart": ((4, 6, 5), [(7,), (7,)], (("i", 0), (*S, 6, 1), ("i", 1))),
+    "pairs inside": ((3, 4, 5, 2), [(7,), (1,)], ((*S, 3, 1), ("i", 0), ("i", 1), (*S, 2, 1))),
+    "one": ((6, 5), [()], (("i", 0), (*S, 5, 1))),
+    "nothing": ((6, 5), [(0,)], (("i", 0), (*S, 5, 1))),
+    "rows of nothing": ((6, 0), [(4,)], (("i", 0), (*S, 0, 1))),
+}
+
+
+@pytest.mark.parametrize("name", INSIDE)
+@pytest.mark.parametrize("dtype", ["float32", "float16", "int64", "bool"])
+def test_gathers_in_kernels(name, dtype):
+    shape, sizes, template = INSIDE[name]
+    table = draw(*shape, dtype=dtype)
+    indices = [_RNG.integers(0, 2, size).astype("int32") for size in sizes]
+    x, *at = graphs.leaves([table, *indices])
+    plain = gather(x, tuple(at), template, True)
+    twice = gather(x, tuple(mul(i, i) for i in at), template, True)
+    last = plain.ndim - 1
+    outputs = [plain, where(equal(plain, twice), twice, plain), reduce_max(plain, tuple(range(plain.ndim)))]
+    if plain.ndim > 1:
+        outputs += [reduce_max(plain, (0,)), reduce_max(plain, (last,)),
+                    transpose(twice, tuple(range(plain.ndim))[::-1])]
+    plan = Plan(tuple(outputs))
+    assert plan.fallbacks == [] and all(isinstance(step, Kernel) for step in plan.steps)
+    agree(outputs, [table, *indices])
+
+
+SEEN = {
+    "a part, backwards": lambda x: slice_(x, ((8, 4, -2), (0, 6, 1))),
+    "transposed": lambda x: transpose(x, (1, 0)),
+    "rows alike": lambda x: broadcast_to(slice_(x, ((3, 1, 1), (0, 6, 1))), (9, 6)),
+    "another shape": lambda x: reshape(x, (6, 9)),
+    "another order": lambda x: reshape(transpose(x, (1, 0)), (9, 6)),
+    "computed": lambda x: mul(x, x),
+    "a number": lambda x: broadcast_to(cast(const(3, "int32"), "float32"), (9, 6)),
+}
+
+
+@pytest.mark.parametrize("name", SEEN)
+def test_gathers_from_views(name):
+    table, index = draw(9, 6), _RNG.integers(0, 4, (5, 2))
+    x, at = graphs.leaves([table, index])
+    source = SEEN[name](x)
+    made = gather(source, (at,), (("i", 0), ("s", 0, source.shape[1], 1)), True)
+    assert graphs.fallbacks([made]) == []
+    agree([made, reduce_max(made, (2,)), mul(made, made)], [table, index])
+
+
+def test_a_mean_over_gathered_rows_stores_no_rows():
+    table, index = draw(30, 8), _RNG.integers(0, 30, (4, 6))
+    x, at = graphs.leaves([table, index])
+    total = reduce_sum(gather(x, (at,), (("i", 0), ("s", 0, 8, 1)), True), (1,))
+    assert steps_of([total]) == [f"[{total!r}]"]
+    agree([total], [table, index], 1e-5)
+
+
+def test_gathered_rows_that_two_kernels_need_are_stored():
+    table, index = draw(30, 8), _RNG.integers(0, 30, (4, 6))
+    x, at = graphs.leaves([table, index])
+    rows = gather(x, (at,), (("i", 0), ("s", 0, 8, 1)), True)
+    outputs = [reduce_sum(rows, (1,)), reduce_sum(rows, (2,))]
+    assert any(repr(rows) in made for made in steps_of(outputs))
+    agree(outputs, [table, index], 1e-5)
+
+
+def test_a_result_is_not_written_over_what_is_gathered_from():
+    table, index = draw(6, 5), np.array([5, 4, 3, 2, 1, 0])
+    x, at = graphs.leaves([table, index])
+    made = mul(gather(x, (at,), ROWS, True), x)
+    plan = Plan((made,))
+    assert [pairs for i in range(len(plan.steps)) for pairs in plan._in_place(i)] == []
+    agree([made], [table, index])
+
+
+def test_a_band_of_a_product_does_not_gather_from_the_others():
+    a, b, index = draw(4096, 64) / 50, draw(64, 32) / 50, _RNG.permutation(4096)
+    x, y, at = graphs.leaves([a, b, index])
+    h = product(x, y)
+    outputs = [mul(gather(h, (at,), (("i", 0), ("s", 0, 32, 1)), True), h)]
+    assert [type(step) for step in Plan(tuple(outputs)).steps] == [Library, Kernel]
+    for _ in range(5):
+        agree(outputs, [a, b, index], 1e-3)
+
+
+def test_other_sizes_share_a_gather_s_kernel_but_not_its_form():
+    for count, width, axis in [(6, 5, 0), (9, 4, 0), (7, 8, 0), (6, 5, 1), (9, 4, 1)]:
+        table, index = draw(count, width), _RNG.integers(0, 4, 11)
+        x, at = graphs.leaves([table, index])
+        whole = ("s", 0, width if axis == 0 else count, 1)
+        made = mul(gather(x, (at,), (("i", 0), whole) if axis == 0 else (whole, ("i", 0)), True), const(3, "float32"))
+        agree([made], [table, index])
+
+
+def test_clipped_and_wrapped_positions_are_inside(monkeypatch):
+    monkeypatch.setattr(settings, "mode", "always")
+    table, index = draw(5, 3), np.array([-7, -1, 0, 4, 5, 99])
+    a, i = tracer.np.array(table), tracer.np.array(index, dtype="int64")
+    for axis, n in ((0, 5), (1, 3)):
+        for mode, at in (("clip", index.clip(0, n - 1)), ("wrap", index % n)):
+            found = (tracer.np.take(a, i, axis=axis, mode=mode) * 2).asnumpy()
+            np.testing.assert_array_equal(found, np.take(table, at, axis=axis) * 2)
+    with pytest.raises(Exception, match="out of bounds"):
+        tracer.np.take(tracer.np.zeros((0, 3)), i, axis=0, mode="clip").asnumpy()
+
+
+def test_the_gradient_of_an_embedding_fuses(monkeypatch):
+    monkeypatch.setattr(settings, "mode", "always")
+    table, index = draw(30, 8), _RNG.integers(0, 30, (4, 6))
+    w, i = tracer.np.array(table), tracer.np.array(index, dtype="int64")
+    w.attach_grad()
+    with tracer.autograd.record():
+        mean = tracer.npx.embedding(i, w, input_dim=30, output_dim=8).mean(axis=1)
+        loss = (mean * mean).sum()
+    loss.backward()
+    want = np.zeros_like(table)
+    np.add.at(want, index, (2 * table[index].mean(axis=1) / 6)[:, None])
+    np.testing.assert_allclose(w.grad.asnumpy(), want, rtol=1e-5, atol=1e-5)

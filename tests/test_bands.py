@@ -5,7 +5,7 @@ import graphs
 import numpy as np
 import pytest
 
-from tracer.jit import driver, links, plan, profile, templates
+from tracer.jit import blas, driver, links, plan, profile, templates
 from tracer.jit.bands import BAND_BYTES, Chain, Link, chains, rows_of_band
 from tracer.jit.buffers import from_array
 from tracer.jit.gradient import gradient
@@ -249,3 +249,21 @@ def test_other_sizes_are_chained_anew(monkeypatch):
             np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-3)
     assert [bool(u) for u in used] == [True, True, True, False, True]
     assert len({tuple(u[0].chunks) for u in used if u}) > 1
+
+
+def test_a_chain_in_a_table_and_in_a_group():
+    rng = np.random.default_rng(0)
+    a, b, c = (rng.standard_normal(s) for s in ((25, 8), (8, 6), (6, 4)))
+    p, q, s = np.zeros((25, 6)), np.zeros((25, 4)), np.zeros((25, 6))
+    bind = np.array([x.ctypes.data for x in (a, b, c, p, q, s)], np.int64)
+    first = blas.gemm("float64", 0, 1, 3, 25, 6, 8)._replace(chunk=7)
+    second = blas.gemm("float64", 3, 2, 4, 25, 4, 6)._replace(chunk=7)
+    beside = blas.gemm("float64", 0, 1, 5, 25, 6, 8)
+    chain = driver.Chain([first, second])
+    for rows in ([chain], [driver.Group([beside, chain])]):
+        q[:] = 0
+        driver.Table(rows).run(bind.ctypes.data)
+        np.testing.assert_allclose(q, a @ b @ c)
+    np.testing.assert_allclose(s, a @ b)
+    with pytest.raises(ValueError):
+        driver.Table([driver.Chain([first, second._replace(chunk=8), beside])])

@@ -56,17 +56,18 @@ class Pool(list[Block]):
 
     def take(self) -> Buffer:
         """A buffer: of a free block, or of a fresh one."""
+        return Buffer(self.pop() if self.room and self else self._block(), self)
+
+    def _block(self) -> Block:
+        """One of the large blocks that are kept, or a fresh one."""
         global _kept, _held
-        try:
-            block = self.pop()
-        except IndexError:
-            _held += self.size
-            raw = np.empty(self.size + 64, np.uint8)
-            start = -raw.ctypes.data % 64
-            return Buffer((raw[start:start + self.size], raw.ctypes.data + start), self)
-        if not self.room:
+        if self:
             _kept -= self.size
-        return Buffer(block, self)
+            return self.pop()
+        _held += self.size
+        raw = np.empty(self.size + 64, np.uint8)
+        start = -raw.ctypes.data % 64
+        return raw[start:start + self.size], raw.ctypes.data + start
 
 
 class Buffer:

@@ -230,7 +230,7 @@ def test_what_is_outside_of_the_subset_is_refused_by_name():
 
     with pytest.raises(CannotCompile, match="deletes: Delete in line"):
         compile_functions([deletes])
-    with pytest.raises(CannotCompile, match="leaves: a way out of `with`"):
+    with pytest.raises(CannotCompile, match="leaves: another way out of with"):
         compile_functions([leaves])
 
 

@@ -175,7 +175,7 @@ class NDArray(Handle):
         next(effects)
         old = self._value
         if value.aval is not old.aval:
-            raise MXNetError(f"cannot write {value.aval!r} into an array {old.aval!r}")
+            raise _unlike(value, old)
         if self._variable is not None:
             if not fresh:
                 value = _another(value)
@@ -190,7 +190,7 @@ class NDArray(Handle):
                     view._bind(part.read(value))
 
     def _check_writable(self) -> None:
-        if STATE.recording and (self._value.recorded or self._variable is not None):
+        if STATE.trace.recording and (self._value.recorded or self._variable is not None):
             raise MXNetError(INPLACE)
 
     def _view(self, part: Slice | Whole, cls: type | None = None) -> Any:
@@ -279,6 +279,10 @@ class NDArray(Handle):
 
     def __deepcopy__(self, memo: Any) -> Any:
         return self.copy()  # type: ignore[attr-defined]
+
+
+def _unlike(value: Value, old: Value) -> MXNetError:
+    return MXNetError(f"cannot write {value.aval!r} into an array {old.aval!r}")
 
 
 def _another(value: Value) -> Value:

@@ -176,9 +176,14 @@ def _heads(heads: Any, head_grads: Any) -> tuple[list[Value], list[Value | None]
             raise v.error
         if v.variable is None and not _differentiable(v):
             raise MXNetError(NOT_IN_GRAPH)
+    if len(values) == 1 and (head_grads is None or type(head_grads) is list and head_grads[0] is None):
+        return values, [None]
+    return _paired(values, head_grads)
+
+
+def _paired(values: list[Value], head_grads: Any) -> tuple[list[Value], list[Value | None]]:
+    """Heads, each once, and their cotangents."""
     if head_grads is None or type(head_grads) is list and all([g is None for g in head_grads]):
-        if len(values) == 1:
-            return values, [None]
         return list(dict.fromkeys(values)), [None] * len(set(values))
     given = _as_list(head_grads)
     if len(given) != len(values):
@@ -193,9 +198,13 @@ def _heads(heads: Any, head_grads: Any) -> tuple[list[Value], list[Value | None]
 
 
 def _value_of(x: Any) -> Value:
-    if not isinstance(x, Handle):
-        raise TypeError(f"heads and head gradients are arrays, got {type(x).__name__}")
-    return x._value
+    if isinstance(x, Handle):
+        return x._value
+    raise _no_array(x)
+
+
+def _no_array(x: Any) -> TypeError:
+    return TypeError(f"heads and head gradients are arrays, got {type(x).__name__}")
 
 
 def _differentiable(value: Value) -> bool:

@@ -185,9 +185,10 @@ def _donated(program: Program, trace: Trace) -> dict[int, Buffer] | None:
             if index not in free:
                 value = trace.leaves[index]
                 # Owners of a dead leaf: trace.leaves, `value`, and the argument of getrefcount; of its buffer: the
-                # value and the argument.
-                free[index] = (getrefcount(value) == 3 and value.buffer is not None and value.buffer.parent is None
-                               and getrefcount(value.buffer) == 2)
+                # value, `buffer` and the argument.
+                buffer = value.buffer
+                free[index] = (getrefcount(value) == 3 and buffer is not None and buffer.parent is None
+                               and getrefcount(buffer) == 3)
             if free[index]:
                 free[index] = False
                 given[output] = trace.leaves[index].buffer  # type: ignore[assignment]

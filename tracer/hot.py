@@ -8,41 +8,56 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from tracer.jit.buffers import Buffer
+from tracer.jit import gradient
+from tracer.jit.buffers import Buffer, Pool
 from tracer.jit.capi.unit import as_method, compile_functions
 from tracer.jit.plan import Plan
-from tracer.jit.program import Program
+from tracer.jit.program import Program, find_program
 from tracer.jit.stats import Syncs
 from tracer.ops.errors import CannotCompile
 from tracer.ops.node import Node
 
-from . import flush, namespaces, record, source
-from .ndarray import NDArray
+from . import arrays, autograd, flush, namespaces, record, source, stretch, tape, walk
+from .arrays import NDArray
 from .numpy import ndarray
 from .tape import Segment
 from .trace import Trace, Value
+from .walk import Walk
 
-_FUNCTIONS = (record.invoke, record.finish, record.taped, source.user_line,
-              flush.living, flush.sync, flush.compute, flush.flush, flush._run)
+_FUNCTIONS = (
+    record.invoke, record.finish, record.taped, record.add_values, namespaces.update, arrays._another, tape.node_of,
+    source.user_line, flush.living, flush.sync, flush.compute, flush.flush, flush._run, flush._donated, find_program,
+    autograd.backward, autograd._heads, autograd._value_of, autograd._differentiable, autograd._walk,
+    tape.lineages_of, tape.consume, tape.run_backward, walk.targets_of, gradient.gradient,
+    stretch.stretch_from, stretch.pull)
 _METHODS: dict[tuple[type, str], Any] = {(cls, name): getattr(cls, name) for cls, name in (
     (Value, "__init__"), (Trace, "__init__"), (Trace, "number"), (Trace, "enter"), (Segment, "__init__"),
-    (Syncs, "note"), (Program, "run"), (Plan, "run"))}
-_SLOTTED = (Value, Trace, Node, ndarray, NDArray, Segment, Syncs, Program, Buffer)
+    (Segment, "pull"), (Syncs, "note"), (Program, "run"), (Plan, "run"), (Buffer, "__init__"), (Pool, "take"),
+    (Walk, "__init__"), (Walk, "run"), (Walk, "_hand"), (Walk, "_arrive"),
+    (NDArray, "_bind"), (ndarray, "_bind"), (NDArray, "_rebind"), (ndarray, "_rebind"),
+    (NDArray, "_check_writable"), (ndarray, "_check_writable"))}
+#: Methods that Python calls by itself.
+_SPECIAL: tuple[tuple[type, str], ...] = (
+    (Buffer, "__del__"), (autograd._Scope, "__enter__"), (autograd._Scope, "__exit__"))
+_SLOTTED = (Value, Trace, Node, ndarray, NDArray, Segment, Syncs, Program, Buffer, Pool, Walk, autograd._Scope,
+            autograd.Variable)
 
 
 def compile_all() -> None:
     """Put the compiled functions in the places of the Python ones, wherever these are known."""
     flush.find_living = flush.living
+    special = [getattr(cls, name) for cls, name in _SPECIAL]
+    functions = list(dict.fromkeys([*_FUNCTIONS, *_METHODS.values(), *special]))
     try:
-        made = compile_functions([*_FUNCTIONS, *_METHODS.values()], methods=_METHODS, slotted=_SLOTTED)
+        made = compile_functions(functions, methods=_METHODS, slotted=_SLOTTED)
     except CannotCompile:
         return
-    compiled = dict(zip(_FUNCTIONS, made))
+    compiled = dict(zip(functions, made))
     spaces = [vars(m) for name, m in sys.modules.items() if name.partition(".")[0] == "tracer"]
     for space in [*spaces, namespaces.SPACE]:
         for name, value in [*space.items()]:
             if type(value) is type(compile_all) and value in compiled:
                 space[name] = compiled[value]
-    for (cls, name), function in zip(_METHODS, made[len(_FUNCTIONS):]):
-        if name != "__init__":
-            setattr(cls, name, as_method(function))
+    for cls, name in [*_METHODS, *_SPECIAL]:
+        if name != "__init__" and name in vars(cls):
+            setattr(cls, name, as_method(compiled[vars(cls)[name]]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 import builtins
 import inspect
 import types
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -14,7 +15,7 @@ from tracer.ops.arithmetic import cast
 from tracer.ops.errors import BroadcastError, MXNetError
 from tracer.ops.public import FUNCTIONS, Function
 
-from .record import Handle, invoke, pending, wrap
+from .record import Handle, invoke, pending
 from .tape import node_of
 from .trace import STATE
 
@@ -159,20 +160,26 @@ def fill(module: types.ModuleType, prefix: str, cls: type) -> None:
         setattr(module, name, function)
 
 
+def update(array: Any, other: Any, operate: Callable[[Any, Any], Any]) -> Any:
+    """Bind `array` to the result of `operate(array, other)`, in its own dtype."""
+    array._check_writable()
+    made = operate(array, other)
+    value = made._value
+    if value.aval is not array._value.aval:
+        return assign(array, made)
+    if array._base is None:
+        array._bind(value, value.node is not None)
+    else:
+        array._rebind(value)
+    return array
+
+
 def in_place(cls: type, name: str) -> None:
     """Give `cls` the in-place operator of `__name__`: it binds the array to the result, in its own dtype."""
     operate = getattr(cls, f"__{name}__")
 
     def operator(self: Any, other: Any) -> Any:
-        self._check_writable()
-        value = operate(self, other)._value
-        if value.aval is not self._value.aval:
-            return assign(self, wrap(cls, value))
-        if self._base is None:
-            self._bind(value, fresh=value.node is not None)
-        else:
-            self._rebind(value)
-        return self
+        return update(self, other, operate)
 
     operator.__name__ = f"__i{name}__"
     operator.__qualname__ = f"{cls.__name__}.__i{name}__"

@@ -226,9 +226,9 @@ def add_values(values: list[Value]) -> Value:
     """The sum of values of one aval."""
     if len(values) == 1:
         return values[0]
-    total = node_of(values[0])
-    for v in values[1:]:
-        total = add(total, node_of(v))
-    return pending(total)
+    total = None
+    for v in values:
+        total = node_of(v) if total is None else add(total, node_of(v))
+    return pending(total)  # type: ignore[arg-type]
 
 

@@ -53,7 +53,7 @@ def pull(segments: list[Segment], cotangents: dict[int, list[Value]]) -> list[tu
         numbers += s.scalars
     leaves.append(sync(cotangent, "backward over a cut"))
     buffer, = run_backward(program, leaves, numbers)
-    target = segments[-1].targets[0]
+    target = s.targets[0]
     return [(target, Value(target.aval, None, None, None, None, buffer))]
 
 

@@ -111,15 +111,11 @@ class Segment:
 
     def pull(self, cotangents: dict[int, list[Value]]) -> list[tuple[Value, Value]]:
         """The cotangents of the segment's targets, from those of its outputs: one cached program."""
-        from .flush import sync
-
-        if len(cotangents) == 1:
-            (slot, given), = cotangents.items()
-            counts: tuple = (slot, len(given)),
-        else:
-            slots = sorted(cotangents)
-            counts = tuple([(s, len(cotangents[s])) for s in slots])
-            given = [v for s in slots for v in cotangents[s]]
+        given: list[Value] = []
+        slots = sorted(cotangents) if len(cotangents) > 1 else cotangents
+        for slot in slots:
+            given += cotangents[slot]
+        counts = tuple([(slot, len(cotangents[slot])) for slot in slots])
         passing = tuple(self.retained)
         key = counts, passing, len(self.leaves)
         program = self.kept.programs.get(key)
@@ -130,9 +126,11 @@ class Segment:
         inputs: list[Any] = [v and v.buffer for v in self.leaves]
         inputs += self.saved
         for v in given:
-            inputs.append(v.buffer or sync(v, "backward over a cut"))
+            inputs.append(v.buffer or _synced(v))
         buffers = run_backward(program, inputs, self.scalars)
-        targets = self.targets + [_way_station(v) for v in self.retained.values()] if passing else self.targets
+        targets = self.targets
+        if passing:
+            targets = targets + [_way_station(v) for v in self.retained.values()]
         return [(t, Value(t.aval, None, None, None, None, buffer)) for t, buffer in zip(targets, buffers)]
 
     def backward_graph(self, counts: tuple[tuple[int, int], ...], passing: tuple[int, ...]) -> tuple[Node, ...]:
@@ -157,10 +155,25 @@ class Segment:
 def run_backward(program: Program, leaves: list[Buffer], numbers: list[float | int]) -> list[Buffer]:
     """The outputs of a segment's backward."""
     try:
-        run = profile.watched(program.run, "backward", source.where()) if profile.on else program.run
-        return run(leaves, numbers, None)
+        if profile.on:
+            buffers = profile.watched(program.run, "backward", source.where())(leaves, numbers, None)
+        else:
+            buffers = program.run(leaves, numbers, None)
     except ExecutionError as failure:
-        raise MXNetError(f"in the gradient of what was read: {failure}") from failure.cause
+        raise _failed(failure)  # noqa: B904  (the error has its cause)
+    return buffers
+
+
+def _failed(failure: ExecutionError) -> MXNetError:
+    error = MXNetError(f"in the gradient of what was read: {failure}")
+    error.__cause__ = failure.cause
+    return error
+
+
+def _synced(value: Value) -> Buffer:
+    from .flush import sync
+
+    return sync(value, "backward over a cut")
 
 
 def _way_station(value: Value) -> Value:
@@ -247,7 +260,8 @@ NOT_IN_GRAPH = (
 def lineages_of(heads: list[Value]) -> list[list[Any]]:
     """All lineages behind `heads`. MXNetError when a backward has consumed one of them."""
     found: list[list[Any]] = []
-    seen = {id(VARIABLE)}
+    seen: set[int] = set()
+    seen.add(id(VARIABLE))
     stack: list[Any] = [v.recorded or VARIABLE for v in heads]
     for lineage in stack:
         if id(lineage) not in seen:
@@ -266,7 +280,7 @@ def consume(lineages: list[list[Any]], visited: list[Entry]) -> None:
     if visited:
         targets = STATE.trace.targets
         for node in [n for n, v in targets.items() if not v.recorded and v.variable is None]:
-            del targets[node]
+            targets.pop(node)
         for entry in visited:
             if not any(entry.lineages):
                 entry.release()

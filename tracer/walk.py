@@ -20,6 +20,8 @@ class Walk:
     create_graph: whether the gradients will be differentiated in turn.
     """
 
+    __slots__ = ("create_graph", "waiting", "gradients", "visited")
+
     def __init__(self, create_graph: bool = False) -> None:
         self.create_graph = create_graph
         self.waiting: dict[Entry, dict[int, list[Value]]] = {}
@@ -30,12 +32,13 @@ class Walk:
         """Hand `cotangents` (None: ones) to `heads`, and on, until only variables' gradients are left."""
         self._hand(heads, cotangents)
         while self.waiting:
-            entry = max(self.waiting, key=_order_of) if len(self.waiting) > 1 else next(iter(self.waiting))
+            entry = _latest(self.waiting)
             given = self.waiting.pop(entry)
             if type(entry) is Segment:
                 stretch = None if self.waiting else stretch_from(entry, given)
                 self.visited += stretch or (entry,)
-                for value, cotangent in pull(stretch, given) if stretch else entry.pull(given):  # all computed
+                pairs = pull(stretch, given) if stretch else entry.pull(given)
+                for value, cotangent in pairs:  # all computed
                     self._arrive(value, cotangent)
                 continue
             self.visited.append(entry)
@@ -66,7 +69,7 @@ class Walk:
             targets += tuple([n for n in toposort(nodes) if n in trace.retained])  # type: ignore[arg-type]
         if not targets:
             return
-        for target, node in zip(targets, gradient(nodes, cots, targets), strict=True):  # type: ignore[arg-type]
+        for target, node in zip(targets, gradient(nodes, cots, targets)):  # type: ignore[arg-type]
             value = trace.targets.get(target) or trace.retained[target]
             result = Value(node.aval, node, trace, None, inside[0].line)
             trace.pending.append(result)
@@ -74,9 +77,7 @@ class Walk:
 
     def _arrive(self, value: Value, g: Value | None) -> None:
         if g is None:
-            from .record import ones_value
-
-            g = ones_value(value.aval)
+            g = _ones(value)
         if value.retained is not None and not isinstance(value.entry, Segment):
             self.gradients.setdefault(value.retained, []).append(g)
         if value.variable is not None:
@@ -85,9 +86,24 @@ class Walk:
             self.waiting.setdefault(value.entry, {}).setdefault(value.slot, []).append(g)
 
 
+def _latest(waiting: dict[Entry, Any]) -> Entry:
+    return max(waiting, key=_order_of) if len(waiting) > 1 else next(iter(waiting))
+
+
+def _ones(value: Value) -> Value:
+    from .record import ones_value
+
+    return ones_value(value.aval)
+
+
 def targets_of(nodes: tuple[Node, ...], trace: Trace) -> tuple[Node, ...]:
     """The variables and earlier tape values of `trace` that `nodes` depend on."""
     known = trace.targets
     if len(nodes) == 1:
         return tuple([n for n in nodes[0].reach if n in known])
-    return tuple(dict.fromkeys(n for h in nodes for n in h.reach if n in known))
+    found: dict[Node, None] = {}
+    for head in nodes:
+        for n in head.reach:
+            if n in known:
+                found[n] = None
+    return tuple(found)

@@ -263,8 +263,10 @@ class Emitter:
         """How many items a tuple or list has."""
         return self.builder.load(self.builder.bitcast(self.field(ptr, layout.SIZE), I64.as_pointer()))
 
-    def item_place(self, ptr: ir.Value, index: ir.Value) -> ir.Value:
+    def item_place(self, ptr: ir.Value, index: int | ir.Value) -> ir.Value:
         """Where a tuple keeps an item."""
+        if isinstance(index, int):
+            return self.field(ptr, layout.TUPLE_ITEMS + 8 * index)
         return self.field(ptr, self.builder.add(self.builder.shl(index, I64(3)), I64(layout.TUPLE_ITEMS)))
 
 

@@ -158,7 +158,7 @@ class Expressions:
         return self._constant(sys.intern(node.value) if isinstance(node.value, str) else node.value)
 
     def _constant(self, value: Any) -> Object:
-        place = self.e.item_place(self.e.function.args[0], I64(self.unit.constant(value)))
+        place = self.e.item_place(self.e.function.args[0], self.unit.constant(value))
         return Object(self.b.load(place))
 
     def _value_Name(self, node: ast.Name) -> Object:
@@ -274,7 +274,7 @@ class Expressions:
             rest = self._listed(self.object(starred.value))
             made = e.new("PyTuple_New", self.b.add(e.size_of(rest.ptr), I64(len(fixed))))
         for i, part in enumerate(fixed):
-            self.b.store(e.take(part), e.item_place(made.ptr, I64(i)))
+            self.b.store(e.take(part), e.item_place(made.ptr, i))
         if starred is not None:
             place = self._index()
             test, turn, on = e.block("test"), e.block("turn"), e.block("on")

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from llvmlite import ir
@@ -137,7 +137,7 @@ class Lowering(Calls):
         e.guard(right)
         found = []
         for i in range(count):
-            ptr = self.b.load(e.item_place(items.ptr, I64(i)))
+            ptr = self.b.load(e.item_place(items.ptr, i))
             e.incref(ptr)
             found.append(e.own(ptr))
         e.drop(items)
@@ -245,31 +245,41 @@ class Lowering(Calls):
     def _statement_With(self, node: ast.With) -> None:
         """A lock held: its exit is not told what failed."""
         e, item = self.e, node.items[0]
-        if len(node.items) > 1 or item.optional_vars or any(
-                isinstance(n, (ast.Return, ast.Break, ast.Continue)) for n in ast.walk(node)):
-            raise self.refuse(node, "a way out of `with`, or more than a lock,")
+        if len(node.items) > 1 or item.optional_vars:
+            raise self.refuse(node, "more than a lock")
         lock = self.object(item.context_expr)
-        none = self._constant(None)
-        leave = [Object(lock.ptr), none, none, none]
         e.drop(e.method(self._constant("__enter__"), [Object(lock.ptr)]))
-        caught = e.block("caught")
+        self._guarded(node, node.body, lambda: e.drop(e.method(
+            self._constant("__exit__"), [Object(lock.ptr), *[self._constant(None)] * 3])))
+        e.drop(lock)
+
+    def _finally(self, node: ast.Try) -> None:
+        self._guarded(node, node.body, lambda: self._all(node.finalbody))
+
+    def _guarded(self, node: ast.stmt, body: Sequence[ast.stmt], leave: Callable[[], None]) -> None:
+        """The body, and `leave()` after it, whether it fails or not."""
+        e, caught, on = self.e, self.e.block("caught"), self.e.block("on")
+        if any(isinstance(n, (ast.Return, ast.Break, ast.Continue)) for n in ast.walk(node)):
+            raise self.refuse(node, "another way out of with, or of try and finally,")
         with e.failing_to(caught):
-            self._all(node.body)
-        on = e.block("on")
-        with e.apart():
-            if not e.ended:
-                e.drop(e.method(self._constant("__exit__"), leave))
-                self.b.branch(on)
+            self._all(body)
+        if not e.ended:
+            with e.apart():
+                leave()
+            self.b.branch(on)
         self.b.position_at_end(caught)
         raised = e.fetched()
-        e.drop(e.method(self._constant("__exit__"), [Object(lock.ptr), *[self._constant(None)] * 3]))
+        with e.apart():
+            leave()
         e.call("PyErr_Restore", *raised)
         self.b.branch(e.way_out())
         self.b.position_at_end(on)
-        e.drop(lock)
 
     def _statement_Try(self, node: ast.Try) -> None:
         e = self.e
+        if node.finalbody and not node.handlers:
+            self._finally(node)
+            return
         if len(node.handlers) != 1 or node.orelse or node.finalbody:
             raise self.refuse(node, "this form of try")
         handler = node.handlers[0]

@@ -132,7 +132,7 @@ class Unit:
         e.finish()
 
     def _load(self, e: Emitter, value: Any) -> ir.Value:
-        return e.builder.load(e.item_place(e.function.args[0], I64(self.constant(value))))
+        return e.builder.load(e.item_place(e.function.args[0], self.constant(value)))
 
     def compile(self, symbol: str) -> bytes:
         """The object code; in it `void symbol(int64 *)` writes the addresses of the entries."""

@@ -4,10 +4,12 @@ A *link* says of a step how its range goes along with the values that it reads a
 when each reads what those before it have made only in the band that it is at itself: then a thread takes a band, and
 does all of the chain's steps on it. All of this follows from sizes alone, so that results do not depend on threads.
 
-Measured on 2 cores with 1 MiB of L2 each, runs taking turns (microseconds, apart -> chained): rows that leave the L2
-gain most, `tanh(x @ w + b)` of 16384x32x256 2690 -> 2240, `(x @ w + r) * r` of 4096x64x1024 4370 -> 4170; where a
-product alone is too small for two threads, the chain may not be: 256x10x256 with bias and tanh 30 -> 20; with long
-sums little is left to gain, 2048x1024x1024 21830 -> 21480, and nothing is lost.
+Measured with 1 MiB of L2 a core, runs taking turns, minima in microseconds, apart -> chained. On two free cores, before
+the last changes to the rule, rows that leave the L2 gained most: `tanh(x @ w + b)` of 16384x32x256 2690 -> 2240, and
+`(x @ w + r) * r` of 4096x64x1024 4370 -> 4170; a product too small for two threads was cut with what follows it,
+256x10x256 with bias and tanh 30 -> 20. With this rule and one core taken by others: 5340 -> 4830, 8970 -> 8300, 36.7 ->
+35.9. With long sums (2048x1024x1024) the differences are noise. Where there is nothing to gain a cut costs a little: on
+one core 256x10x256 with a residual 28.8 -> 29.7.
 """
 from __future__ import annotations
 
@@ -15,15 +17,16 @@ import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
-#: Bytes of results in a band up to which it stays in the L2: smaller ones, and twice as large ones, measured no better.
+#: Bytes of results in a band up to which it stays in the L2. Half and twice as many could not be told apart in the noise.
 BAND_BYTES = 1 << 19
-#: Rows from which a band is halved: OpenBLAS loses 3 % in bands of 64 rows, for it packs the other operand in each.
+#: Rows from which a band is halved: OpenBLAS packs the other operand in each, and lost 3 to 5 % in bands of 64 rows.
 HALVED_ROWS = 256
-#: Bands of a product that is not cut when alone, at most; parts' costs of kernels in a band from which it is halved.
+#: Bands of a product that is not cut when alone, at most; and how many parts' cost the kernels of a band may have before
+#: it is halved: for machines with more cores than were there to measure.
 FEW_BANDS, BUSY_PARTS = 4, 4
 #: By how much bands may be longer than wanted, to hold whole stretches, where the product is cut in any case and where
-#: it is not. Longer ones leave a thread waiting: 4 bands of 208 rows for 784 cost more than a chain gains. Leaving the
-#: blocks across borders for later gained nothing either, 1072 -> 1083 in mlp-sgd-256.
+#: it is not. Longer ones leave a thread waiting: 4 bands of 208 rows for 784 made mlp-sgd-32 181.8 -> 186.0. Doing the
+#: blocks across borders afterwards gained nothing either, 1072 -> 1083 in mlp-sgd-256.
 STRETCHED, STRETCHED_FEW = 1.02, 1.25
 
 Stretch = tuple[int, int]

@@ -17,11 +17,11 @@ import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
-#: Bytes of results in a band up to which it stays in the L2. Half and twice as many could not be told apart in the noise.
+#: Bytes of results in a band up to which it stays in the L2. Half and twice as many differed by less than the noise.
 BAND_BYTES = 1 << 19
 #: Rows from which a band is halved: OpenBLAS packs the other operand in each, and lost 3 to 5 % in bands of 64 rows.
 HALVED_ROWS = 256
-#: Bands of a product that is not cut when alone, at most; and how many parts' cost the kernels of a band may have before
+#: Bands of a product that is not cut when alone, at most; how many parts' cost the kernels of a band may have before
 #: it is halved: for machines with more cores than were there to measure.
 FEW_BANDS, BUSY_PARTS = 4, 4
 #: By how much bands may be longer than wanted, to hold whole stretches, where the product is cut in any case and where

@@ -36,6 +36,9 @@ def vectors_a_turn(expression: str) -> int:
 @pytest.mark.skipif("x86" not in llvmlite.binding.get_process_triple(), reason="knows x86's vectors")
 def test_turns_of_a_long_loop_are_interleaved():
     assert vectors_a_turn("erf(exp(x))") == 4
+    many = [f"ld_f32_0(p + {i} * 4000, j)" for i in range(1, 7)]
+    assert vectors_a_turn(f"erf(exp(x)) + {' + '.join(many[:5])}") == 4 * 6
+    assert vectors_a_turn(f"erf(exp(x)) + {' + '.join(many)}") == 2 * 7
 
 
 @pytest.mark.parametrize("shape", [(300, 2500), (40, 30, 100), (70_000, 3), (5, 0)])

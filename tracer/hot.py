@@ -14,11 +14,13 @@ from tracer.jit.capi.unit import as_method, compile_functions
 from tracer.jit.plan import Plan
 from tracer.jit.program import Program, find_program
 from tracer.jit.stats import Syncs
+from tracer.ops import node
 from tracer.ops.errors import CannotCompile
 from tracer.ops.node import Node
 
 from . import arrays, autograd, flush, namespaces, record, source, stretch, tape, walk
 from .arrays import NDArray
+from .gluon import cached
 from .numpy import ndarray
 from .tape import Segment
 from .trace import Trace, Value
@@ -29,7 +31,8 @@ _FUNCTIONS = (
     source.user_line, flush.living, flush.sync, flush.compute, flush.flush, flush._run, flush._donated, find_program,
     autograd.backward, autograd._heads, autograd._value_of, autograd._differentiable, autograd._walk,
     tape.lineages_of, tape.consume, tape.run_backward, walk.targets_of, gradient.gradient,
-    stretch.stretch_from, stretch.pull)
+    stretch.stretch_from, stretch.pull, cached.call, cached._flatten, cached._nest, record.operand_node, record.stopped,
+    record.wrap, node.leaf, node.table_full)
 _METHODS: dict[tuple[type, str], Any] = {(cls, name): getattr(cls, name) for cls, name in (
     (Value, "__init__"), (Trace, "__init__"), (Trace, "number"), (Trace, "enter"), (Segment, "__init__"),
     (Segment, "pull"), (Syncs, "note"), (Program, "run"), (Plan, "run"), (Buffer, "__init__"), (Pool, "take"),

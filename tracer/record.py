@@ -38,7 +38,7 @@ class Handle:
 
 def wrap(cls: type, value: Value) -> Any:
     """A handle of the flavour `cls` for a value."""
-    handle: Any = cls.__new__(cls)  # type: ignore[call-overload]
+    handle: Any = _new(cls)
     handle._value = value
     return handle
 
@@ -112,9 +112,8 @@ def stopped(trace: Trace, operands: Sequence[Any], nodes: list[Any]) -> list[Any
     for i, x in enumerate(operands):
         if isinstance(x, Handle):
             value = x._value
-            if not value.recorded and value.variable is None and value.trace is trace:
-                if value.node.reach:  # type: ignore[union-attr]
-                    found[i] = stop(value.node)  # type: ignore[arg-type]
+            if not value.recorded and value.variable is None and value.trace is trace and value.node.reach:
+                found[i] = stop(value.node)  # type: ignore[arg-type]
     return found
 
 

@@ -23,6 +23,8 @@ class Calls(Expressions):
     """The calls in one function."""
 
     def _value_Call(self, node: ast.Call) -> Found:
+        if len(node.args) == 1 and isinstance(node.args[0], ast.Starred) and not node.keywords:
+            return self._spread(node.func, node.args[0].value)
         if node.keywords or any(isinstance(a, ast.Starred) for a in node.args):
             raise self.refuse(node, "a call by keyword or star")
         if isinstance(node.func, ast.Attribute):
@@ -49,6 +51,11 @@ class Calls(Expressions):
             filled.append(self._constant(parameter.default).ptr)
         result = self.b.call(function, [self.e.function.args[0], *filled])
         return self.e.called(result, *arguments)
+
+    def _spread(self, called: ast.expr, arguments: ast.expr) -> Object:
+        """`called(*arguments)`."""
+        function, given = self.object(called), self._as_tuple(self.object(arguments))
+        return self.e.called(self.e.call("PyObject_Call", function.ptr, given.ptr, NULL), function, given)
 
     def _made(self, node: ast.Call, cls: type, arguments: list[Object]) -> Object:
         """A new object of a class whose `__init__` is in this unit."""
@@ -126,10 +133,10 @@ class Calls(Expressions):
         return size
 
     def _call_tuple(self, node: ast.Call) -> Object:
-        value = self.object(node.args[0])
-        result = self.e.call("PySequence_Tuple", value.ptr)
-        self.e.drop(value)
-        return self.e.checked(result)
+        return self._as_tuple(self.object(node.args[0]))
+
+    def _as_tuple(self, value: Object) -> Object:
+        return self.e.called(self.e.call("PySequence_Tuple", value.ptr), value)
 
     def _call_isinstance(self, node: ast.Call) -> ir.Value:
         value, kind = (self.object(a) for a in node.args)

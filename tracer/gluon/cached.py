@@ -70,38 +70,48 @@ def call(identity: Any, forward: Callable[..., Any], args: tuple) -> Any:
     nesting = _flatten(args, operands)
     if nesting is None:
         return forward(*args)
-    state = STATE
-    trace, recording = state.trace, state.recording
+    trace = STATE.trace
+    recording = trace.recording
     lineage: list[Any] = []
-    flags, nodes = [], []
+    flags: list[bool] = []
+    nodes: list[Node] = []
     for x in operands:
         value = x._value
-        recorded = recording and bool(value.recorded or value.variable is not None)
+        recorded = True if recording and (value.recorded or value.variable is not None) else False
         if recorded:
             lineage.append(value.recorded or VARIABLE)
         flags.append(recorded)
         nodes.append(operand_node(trace, value, recorded))
     if lineage:
         nodes = stopped(trace, operands, nodes)
-    key = (identity, nesting, recording, state.training, len(trace.scalars), *flags, *nodes)
+    numbers = len(trace.scalars)
+    key = (identity, nesting, recording, trace.training, numbers, *(flags + nodes))  # type: ignore[operator]
     known = MEMO.get(key)
-    if known is not None:
-        trace.scalars += known.numbers
-        handles = []
-        for node, flavour, recorded in known.results:
-            value = Value(node.aval, node, trace, lineage.copy() if recorded else None, None)
-            trace.pending.append(value)
-            handles.append(wrap(flavour, value))
-        return _nest(known.nesting, iter(handles))
-    inside = Capture(trace, {x._value: n for x, n in zip(operands, nodes, strict=True)})
+    if known is None:
+        return _run(key, forward, args, dict(zip([x._value for x in operands], nodes)))
+    scalars = trace.scalars
+    scalars += known.numbers
+    handles = []
+    for node, flavour, recorded in known.results:
+        value = Value(node.aval, node, trace, lineage.copy() if recorded else None, None)
+        trace.pending.append(value)
+        handles.append(wrap(flavour, value))
+    return handles[0] if known.nesting == "array" else _nest(known.nesting, iter(handles))
+
+
+def _run(key: tuple, forward: Callable[..., Any], args: tuple, operands: dict[Value, Node]) -> Any:
+    """`forward(*args)`, to be remembered by `key` if it is a function of its operands."""
+    trace = STATE.trace
+    nodes = list(operands.values())
+    inside = Capture(trace, operands)
     before, numbers = next(effects), len(trace.scalars)
-    state.trace = inside
+    STATE.trace = inside
     try:
         result = forward(*args)
     finally:
-        if state.trace is inside:
+        if STATE.trace is inside:
             inside.close()
-    if state.trace is trace and not inside.open and next(effects) == before + 1:
+    if STATE.trace is trace and not inside.open and next(effects) == before + 1:
         _remember(key, result, trace, nodes, numbers)
     return result
 

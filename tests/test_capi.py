@@ -142,6 +142,10 @@ def generators(x, y):
     return b, [i for i in enumerate(c)], isinstance(b, int)
 
 
+def depth(x):
+    return max([0] + [depth(y) for y in x]) + 1
+
+
 def spread(f, xs):
     return f(*xs), f(*[x for x in xs])
 
@@ -151,7 +155,7 @@ def recursion(n, seen):
     return n if n < 2 else recursion(n - 1, seen) + recursion(n - 2, seen)
 
 
-FUNCTIONS = [arithmetic, choices, loops, slots, handlers, unbound, generators, recursion, spread, locked, held]
+FUNCTIONS = [arithmetic, choices, loops, slots, handlers, unbound, generators, recursion, depth, spread, locked, held]
 METHODS = {(Pair, "__init__"): Pair.__init__, (Pair, "swap"): Pair.swap}
 CASES = [
     (arithmetic, (3, 4)), (arithmetic, (2.5, -1)), (arithmetic, (1, 0)), (arithmetic, ("a", 2)),
@@ -209,6 +213,15 @@ def test_it_keeps_no_reference_and_loses_none(compiled, function, arguments):
     gc.collect()
     assert all(abs(now - then) < 25 for now, then in zip(counts(), before))  # others count small numbers, too
     assert abs(len(gc.get_objects()) - objects) < 25
+
+
+def test_endless_recursion_is_an_error_and_no_crash(compiled):
+    nested = []
+    nested.append(nested)
+
+    with pytest.raises(RecursionError):
+        compiled[depth](nested)
+    assert compiled[depth]([[], [[]]]) == 3
 
 
 def test_a_wrong_number_of_arguments_is_a_type_error(compiled):

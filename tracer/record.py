@@ -112,8 +112,9 @@ def stopped(trace: Trace, operands: Sequence[Any], nodes: list[Any]) -> list[Any
     for i, x in enumerate(operands):
         if isinstance(x, Handle):
             value = x._value
-            if not value.recorded and value.variable is None and value.trace is trace and value.node.reach:
-                found[i] = stop(value.node)  # type: ignore[arg-type]
+            if not value.recorded and value.variable is None and value.trace is trace:
+                if value.node.reach:  # type: ignore[union-attr]
+                    found[i] = stop(value.node)  # type: ignore[arg-type]
     return found
 
 

@@ -49,7 +49,13 @@ class Calls(Expressions):
             if parameter.default is parameter.empty:
                 raise self.refuse(node, f"a call without {parameter.name}")
             filled.append(self._constant(parameter.default).ptr)
+        recursion = function is self.e.function
+        if recursion:
+            too_deep = self.e.call("Py_EnterRecursiveCall", self.e.text(" in a compiled function"))
+            self.e.guard(self.b.icmp_signed("==", too_deep, I32(0)))
         result = self.b.call(function, [self.e.function.args[0], *filled])
+        if recursion:
+            self.e.call("Py_LeaveRecursiveCall")
         return self.e.called(result, *arguments)
 
     def _spread(self, called: ast.expr, arguments: ast.expr) -> Object:

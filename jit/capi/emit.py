@@ -33,6 +33,7 @@ _SIGNATURES = {
     "PyType_GenericAlloc": "ol:o", "PyErr_Occurred": ":o", "PyErr_ExceptionMatches": "o:i", "PyErr_Clear": ":v",
     "PyErr_SetNone": "o:v", "PyErr_SetObject": "oo:v", "PyErr_Restore": "ooo:v",
     "PyErr_Fetch": "ppp:v", "PyErr_NormalizeException": "ppp:v",
+    "Py_EnterRecursiveCall": "o:i", "Py_LeaveRecursiveCall": ":v",
     "Py_IncRef": "o:v", "Py_DecRef": "o:v", "_Py_Dealloc": "o:v",
     "PyNumber_Add": "oo:o", "PyNumber_Subtract": "oo:o", "PyNumber_Multiply": "oo:o", "PyNumber_FloorDivide": "oo:o",
     "PyNumber_InPlaceAdd": "oo:o", "PyNumber_InPlaceSubtract": "oo:o",
@@ -199,6 +200,17 @@ class Emitter:
         """The owner of a new reference, which is NULL when what made it has failed."""
         self.guard(self.builder.icmp_unsigned("!=", ptr, NULL))
         return self.own(ptr, exact)
+
+    def text(self, value: str) -> ir.Value:
+        """A C string."""
+        data = bytearray(value.encode() + b"\0")
+        kind = ir.ArrayType(I8, len(data))
+        name = f"text.{value}"
+        held = self.module.globals.get(name)
+        if held is None:
+            held = ir.GlobalVariable(self.module, kind, name)
+            held.linkage, held.global_constant, held.initializer = "private", True, ir.Constant(kind, data)
+        return held.bitcast(OBJECT)
 
     def status(self, name: str, *arguments: ir.Value) -> ir.Value:
         """A call that gives an int, which is negative when it failed."""

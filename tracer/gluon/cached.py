@@ -85,7 +85,7 @@ def call(identity: Any, forward: Callable[..., Any], args: tuple) -> Any:
     if lineage:
         nodes = stopped(trace, operands, nodes)
     numbers = len(trace.scalars)
-    key = (identity, nesting, recording, trace.training, numbers, *(flags + nodes))  # type: ignore[operator]
+    key = (identity, nesting, recording, trace.training, numbers, *(flags + nodes))
     known = MEMO.get(key)
     if known is None:
         return _run(key, forward, args, dict(zip([x._value for x in operands], nodes)))

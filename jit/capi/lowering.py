@@ -27,6 +27,7 @@ class Lowering(Calls):
     def __init__(self, unit: Unit, emitter: Emitter, function: Any, tree: ast.FunctionDef) -> None:
         super().__init__(unit, emitter, function)
         self.loops: list[tuple[ir.Block, ir.Block]] = []
+        self.variables: list[ir.Value] = []
         self._lower(tree)
 
     def _lower(self, tree: ast.FunctionDef) -> None:
@@ -44,11 +45,12 @@ class Lowering(Calls):
         self._all(tree.body)
         if not e.ended:
             self._return(self._constant(None))
-        e.finish(self.names.values())
+        e.finish(self.variables)
 
     def _variable(self, name: str, value: ir.Value) -> ir.Value:
         cell = self.e.cell(name)
         self.b.store(value, cell)
+        self.variables.append(cell)
         return cell
 
     # ---- statements --------------------------------------------------------------------------------
@@ -193,12 +195,11 @@ class Lowering(Calls):
     def _statement_For(self, node: ast.For) -> None:
         if node.orelse:
             raise self.refuse(node, "else after for")
-        self._loop(node.target, node.iter, lambda: self._all(node.body))
+        self._loop(node.target, self._listed(self.object(node.iter)), lambda: self._all(node.body))
 
-    def _loop(self, target: ast.expr, iterable: ast.expr, body: Any) -> None:
+    def _loop(self, target: ast.expr, items: Object, body: Callable[[], None]) -> None:
         """`body()` with each item in `target`; a list may grow meanwhile."""
         e = self.e
-        items = self._listed(self.object(iterable))
         place = self._index()
         test, turn, after, on = e.block("test"), e.block("turn"), e.block("next"), e.block("on")
         e.begin(test)
@@ -230,7 +231,7 @@ class Lowering(Calls):
         ptr = self.e.take(value)
         for cell in self.e.full:
             self.e.decref(self.b.load(cell))
-        for cell in self.names.values():
+        for cell in self.variables:
             self.e.release(self.b.load(cell))
         self.b.ret(ptr)
 
@@ -317,5 +318,14 @@ class Lowering(Calls):
                 self.b.position_at_end(more)
             self._append(made, self.object(node.elt))
 
-        self._loop(part.target, part.iter, turn)
+        items = self._listed(self.object(part.iter))
+        outside = self.names, self.parameters
+        mine = {n.id: self._variable(n.id, NULL) for n in ast.walk(part.target) if isinstance(n, ast.Name)}
+        self.names = {**self.names, **mine}
+        self.parameters = {name: value for name, value in self.parameters.items() if name not in mine}
+        self._loop(part.target, items, turn)
+        self.names, self.parameters = outside
+        for cell in mine.values():
+            self.e.release(self.b.load(cell))
+            self.b.store(NULL, cell)
         return made

@@ -337,6 +337,8 @@ class Emitter:
 
     def gathered(self, node: Node, access: Access, body: list[str], memo: dict) -> str:
         """The element of a gather: its address without what the inner loop moves is computed where its indices are."""
+        if not node.size:  # what stands at the top of a kernel runs without a single row, and would choose nowhere
+            return literal(0, register(node.dtype))
         base, start, steps = places(node, access, self.rank)
         itemsize = base.dtype.itemsize
         self.read_at.setdefault(base, set()).add((-1, ()))  # not where any result is written

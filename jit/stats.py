@@ -17,7 +17,8 @@ class Counters:
     """Totals of this process.
 
     programs: planned (a new graph); program_hits: runs of a known one; kernels_compiled, kernels_loaded (from
-    disk), kernel_hits; interpreted: runs by the interpreter tier; native: by the native tier.
+    disk), kernel_hits; interpreted: runs by the interpreter tier; native: by the native tier; hot_seconds: what it
+    took to make, or load, machine code for what Python does at each step.
     """
 
     programs: int = 0
@@ -29,6 +30,7 @@ class Counters:
     native: int = 0
     compile_seconds: float = 0.0
     load_seconds: float = 0.0
+    hot_seconds: float = 0.0
 
     def as_dict(self) -> dict[str, float]:
         """The totals by name."""

@@ -160,7 +160,8 @@ def recursion(n, seen):
     return n if n < 2 else recursion(n - 1, seen) + recursion(n - 2, seen)
 
 
-FUNCTIONS = [arithmetic, choices, loops, slots, handlers, unbound, generators, scopes, recursion, depth, spread, locked, held]
+FUNCTIONS = [arithmetic, choices, loops, slots, handlers, unbound, generators, scopes, recursion, depth, spread,
+             locked, held]
 METHODS = {(Pair, "__init__"): Pair.__init__, (Pair, "swap"): Pair.swap}
 CASES = [
     (arithmetic, (3, 4)), (arithmetic, (2.5, -1)), (arithmetic, (1, 0)), (arithmetic, ("a", 2)),
@@ -171,7 +172,9 @@ CASES = [
     (loops, (5, 1)), (loops, ([], "a")),
     (slots, (1, {1: 2})), (slots, ([], {})), (slots, ("absent", {})), (slots, (None, [])),
     (handlers, (1, {1: 2})), (handlers, ("k", {})), (handlers, (Pair(3), {})), (handlers, ([], {})),
-    (scopes, (1, [2, 3])), (scopes, (1, 2)), (spread, (max, [1, 3])), (spread, (max, iter("abc"))), (spread, (len, ())), (spread, (3, [1])), (spread, (max, 5)),
+    (scopes, (1, [2, 3])), (scopes, (1, 2)), (spread, (max, [1, 3])),
+    (spread, (max, iter("abc"))), (spread, (len, ())), (spread, (3, [1])),
+    (spread, (max, 5)),
     (held, (1,)), (held, (2,)), (held, ("a",)),
     (unbound, (1, 2)), (unbound, (0, 2)),
     (generators, (([1, 2], 3, "ab"), (4, 5))), (generators, ((1, 2), ())), (generators, ([(1,), 2.5, ()], [3])),

@@ -90,6 +90,8 @@ def explain() -> str:
         f"in {c.load_seconds:.2f} s, {c.kernel_hits} reused" + (
             "; nothing had to be compiled" if c.native and not c.kernels_compiled else ""),
     ]
+    if c.hot_seconds:
+        lines.append(f"recording: by machine code, after enough of it; made or loaded in {c.hot_seconds:.2f} s")
     lines += _times()
     syncs: Counter = Counter()
     for count, cause, line in LOG.syncs.counts.values():

@@ -6,6 +6,7 @@ The functions below are ordinary Python, and stay so where they cannot be compil
 from __future__ import annotations
 
 import sys
+from time import perf_counter
 from typing import Any
 
 from tracer.jit import gradient
@@ -13,7 +14,7 @@ from tracer.jit.buffers import Buffer, Pool
 from tracer.jit.capi.unit import as_method, compile_functions
 from tracer.jit.plan import Plan
 from tracer.jit.program import Program, find_program
-from tracer.jit.stats import Syncs
+from tracer.jit.stats import COUNTERS, Syncs
 from tracer.ops import node
 from tracer.ops.errors import CannotCompile
 from tracer.ops.node import Node
@@ -49,12 +50,14 @@ _SLOTTED = (Value, Trace, Node, ndarray, NDArray, Segment, Syncs, Program, Buffe
 def compile_all() -> None:
     """Put the compiled functions in the places of the Python ones, wherever these are known."""
     flush.find_living = flush.living
+    start = perf_counter()
     special = [getattr(cls, name) for cls, name in _SPECIAL]
     functions = list(dict.fromkeys([*_FUNCTIONS, *_METHODS.values(), *special]))
     try:
         made = compile_functions(functions, methods=_METHODS, slotted=_SLOTTED)
     except CannotCompile:
         return
+    COUNTERS.hot_seconds = perf_counter() - start
     compiled = dict(zip(functions, made))
     spaces = [vars(m) for name, m in sys.modules.items() if name.partition(".")[0] == "tracer"]
     for space in [*spaces, namespaces.SPACE]:

@@ -216,11 +216,11 @@ def test_it_keeps_no_reference_and_loses_none(compiled, function, arguments):
         _outcome(run, _fresh(arguments))
     gc.collect()
     before, objects = counts(), len(gc.get_objects())
-    for _ in range(50):
+    for _ in range(200):
         _outcome(run, _fresh(arguments))
     gc.collect()
-    assert all(abs(now - then) < 25 for now, then in zip(counts(), before))  # others count small numbers, too
-    assert abs(len(gc.get_objects()) - objects) < 25
+    assert all(abs(now - then) < 100 for now, then in zip(counts(), before))  # others count small numbers, too
+    assert len(gc.get_objects()) - objects < 100
 
 
 def test_endless_recursion_is_an_error_and_no_crash(compiled):

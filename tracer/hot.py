@@ -33,7 +33,7 @@ _FUNCTIONS = (
     autograd.backward, autograd._heads, autograd._value_of, autograd._differentiable, autograd._walk,
     tape.lineages_of, tape.consume, tape.run_backward, walk.targets_of, gradient.gradient,
     stretch.stretch_from, stretch.pull, cached.call, cached._flatten, cached._nest, record.operand_node, record.stopped,
-    record.wrap, node.leaf, node.table_full)
+    record.wrap, node.leaf)
 _METHODS: dict[tuple[type, str], Any] = {(cls, name): getattr(cls, name) for cls, name in (
     (Value, "__init__"), (Trace, "__init__"), (Trace, "number"), (Trace, "enter"), (Segment, "__init__"),
     (Segment, "pull"), (Syncs, "note"), (Program, "run"), (Plan, "run"), (Buffer, "__init__"), (Pool, "take"),
@@ -42,7 +42,8 @@ _METHODS: dict[tuple[type, str], Any] = {(cls, name): getattr(cls, name) for cls
     (NDArray, "_check_writable"), (ndarray, "_check_writable"))}
 #: Methods that Python calls by itself.
 _SPECIAL: tuple[tuple[type, str], ...] = (
-    (Buffer, "__del__"), (autograd._Scope, "__enter__"), (autograd._Scope, "__exit__"))
+    (Buffer, "__del__"), (autograd._Scope, "__enter__"), (autograd._Scope, "__exit__"), (NDArray, "__setitem__"),
+    (NDArray, "__bool__"))
 _SLOTTED = (Value, Trace, Node, ndarray, NDArray, Segment, Syncs, Program, Buffer, Pool, Walk, autograd._Scope,
             autograd.Variable)
 

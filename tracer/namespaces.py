@@ -60,8 +60,10 @@ def _code(text: str) -> types.CodeType:
     return compile(text, "<generated>", "exec").co_consts[0]
 
 
-def wrapper(function: Function, name: str, cls: type, method: bool) -> Any:
+def wrapper(function: Function, name: str, cls: type, method: bool, check: Callable[..., None] | None = None) -> Any:
     """The Python function that records `function` under `name`, with its declared signature.
+
+    check: called with the operands of a method before, if the second is neither a number nor a `cls`.
 
     In the text parameters are called p0, p1, ...; they get their names, and the function its own, afterwards.
     """
@@ -105,6 +107,9 @@ def wrapper(function: Function, name: str, cls: type, method: bool) -> Any:
         body = f"    if {out} is not None:\n        return _assign({out}, {call})\n{body}"
     if legacy:
         body = f"    if _unknown:\n        _refuse(_name, _unknown)\n{body}"
+    if check is not None:
+        body = f"    k = type({names[1]})\n    if k is not _cls and k is not float and k is not int:\n" \
+               f"        _check({names[0]}, {names[1]})\n{body}"
     plain = None if method else _of_numbers(function)
     if plain is not None:
         body = f"    if {' and '.join(f'type({a}) in _NUMBERS' for a in names)}:\n" \
@@ -113,7 +118,7 @@ def wrapper(function: Function, name: str, cls: type, method: bool) -> Any:
     back = {short: full for full, short in local.items()}
     code = code.replace(co_name=name, co_filename=f"<generated {function.name}>",
                         co_varnames=tuple([back.get(v, v) for v in code.co_varnames]))
-    space = {"_function": function, "_cls": cls, "_name": name, "_plain": plain, "__name__": "tracer",
+    space = {"_function": function, "_cls": cls, "_name": name, "_plain": plain, "_check": check, "__name__": "tracer",
              "__package__": "tracer", "__builtins__": SPACE}
     made: Any = types.FunctionType(code, space, name, tuple(defaults))
     made.__kwdefaults__ = by_keyword or None

@@ -41,6 +41,10 @@ def setitem(self: Any, key: Any, value: Any) -> None:
         if new.aval is self._value.aval and not new.recorded and new.variable is None:
             self._rebind(new)  # a constant: both may name the one value
             return
+    _write(self, key, value)
+
+
+def _write(self: Any, key: Any, value: Any) -> None:
     parsed = _parsed(self, key)
     if type(value) is type(self) and value._base is not None and value._base[0] is self \
             and type(parsed) is Basic and type(value._base[1]) is Slice and value._base[1].spec == parsed[0]:

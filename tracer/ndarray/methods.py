@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tracer.arrays import NDArray
-from tracer.namespaces import in_place
+from tracer.namespaces import in_place, wrapper
 from tracer.np_array import ndarray
 from tracer.ops.errors import OperandError
 from tracer.ops.nd_movement import decode
@@ -118,30 +118,28 @@ def __dlpack_device__(self: NDArray) -> tuple[int, int]:
 
 # ---- operators: what stands beside an array must be one of its flavour, or a number ------------------------
 
-def _checked(operate: Callable) -> Callable:
-    def operator(self: Any, other: Any) -> Any:
-        kind = type(other)
-        if kind is not float and kind is not int:
-            if isinstance(other, Handle):
-                if kind is not type(self) and self._masks != other._masks:  # type: ignore[attr-defined]
-                    raise OperandError(f"an operator between {type(self).__name__} and {kind.__name__}: "
-                                       f"convert with "
-                                       "as_np_ndarray() or as_nd_ndarray()")
-            elif not isinstance(other, (bool, int, float, np.generic)):
-                raise TypeError(f"type {kind} not supported")
-        return operate(self, other)
+def _check(array: Any, other: Any) -> None:
+    """An error for what cannot stand beside `array`."""
+    if isinstance(other, Handle):
+        if array._masks != other._masks:  # type: ignore[attr-defined]
+            raise OperandError(f"an operator between {type(array).__name__} and {type(other).__name__}: convert with "
+                               "as_np_ndarray() or as_nd_ndarray()")
+    elif not isinstance(other, (bool, int, float, np.generic)):
+        raise TypeError(f"type {type(other)} not supported")
 
-    operator.__name__, operator.__doc__ = operate.__name__, operate.__doc__
-    operator.__qualname__ = f"NDArray.{operate.__name__}"
-    return operator
+
+def _checked(cls: type, name: str) -> None:
+    """Let the operator `name` of `cls` look at what stands on its other side."""
+    space = getattr(cls, name).__globals__
+    setattr(cls, name, wrapper(space["_function"], name, space["_cls"], True, _check))
 
 
 for _name in OPERATORS:
     for _form in (f"__{_name}__", f"__r{_name}__"):
-        setattr(NDArray, _form, _checked(getattr(NDArray, _form)))
+        _checked(NDArray, _form)
     in_place(NDArray, _name)
     # Python asks the subclass first: nd + np is np's __radd__.
-    setattr(ndarray, f"__r{_name}__", _checked(getattr(ndarray, f"__r{_name}__")))
+    _checked(ndarray, f"__r{_name}__")
 for _name in COMPARISONS:
     for _cls in (NDArray, ndarray):
-        setattr(_cls, f"__{_name}__", _checked(getattr(_cls, f"__{_name}__")))
+        _checked(_cls, f"__{_name}__")

@@ -20,7 +20,7 @@ _FUNCTIONS = {
 }
 
 #: The files that hold their code, and the layouts that they share with Python.
-_FILES = ("native.py", "loops.py", "products.py", "pool.py", "driver.py", "blas.py")
+_FILES = ("native.py", "loops.py", "products.py", "tiles.py", "pool.py", "driver.py", "blas.py")
 
 
 @cache

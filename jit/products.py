@@ -9,6 +9,7 @@ from numba import types
 from .compiler import intrinsic
 from .compiler import minimum_of_words as min
 from .intrinsics import word_as_f64
+from .tiles import AVAILABLE, DEPTH, LANES, LONGEST, LONGEST_TURNED, REUSED, narrow_columns, wide_columns
 
 (_GEMM, _GEMV, _SIZE, _A, _B, _C, _A_OFF, _B_OFF, _C_OFF, _M, _N, _K, _TA, _TB, _LDA, _LDB, _LDC) = range(17)
 (_INNER, _AO, _AI, _BO, _BI, _CO, _CI, _COLUMNS, _ALPHA, _ALPHA_INDEX, _BETA, _BETA_INDEX, _SOURCE) = range(17, 30)
@@ -145,9 +146,32 @@ def multiply(bind, args, lo, hi):
                 step = lda if ta else 1
                 _call_gemv(args[_GEMV], size, _ROW_MAJOR, trans, rows, cols, factor, b, ldb, a, step, keep, c, 1)
             else:
-                trans_a = _TRANSPOSED if ta else _PLAIN
-                trans_b = _TRANSPOSED if tb else _PLAIN
-                _call_gemm(
-                    args[_GEMM], size, _ROW_MAJOR, trans_a, trans_b, m, n, k, factor, a, lda, b, ldb, keep, c, ldc
-                )
+                done = 0
+                whole = n - n % LANES
+                fits = k <= (LONGEST_TURNED if tb else LONGEST) and (tb == 0 or m >= REUSED)
+                if AVAILABLE and size == 4 and 0 < k and fits and 16 * whole >= 15 * n:
+                    row = 4 if ta else 4 * lda
+                    step = 4 * lda if ta else 4
+                    down = 4 if tb else 4 * ldb
+                    across = 4 * ldb if tb else 4
+                    way = 0 if m < REUSED else 2 if tb else 1
+                    while done < whole:
+                        at = 0
+                        while at < k:
+                            depth = min(k - at, DEPTH)
+                            kept = keep if at == 0 else 1.0
+                            x = a + at * step
+                            y = b + done * across + at * down
+                            z = c + 4 * done
+                            if done + 2 * LANES <= whole:
+                                wide_columns(x, row, step, y, down, across, z, 4 * ldc, m, depth, way, factor, kept)
+                            else:
+                                narrow_columns(x, row, step, y, down, across, z, 4 * ldc, m, depth, way, factor, kept)
+                            at += depth
+                        done += min(2 * LANES, whole - done)
+                if done < n:
+                    trans_a = _TRANSPOSED if ta else _PLAIN
+                    trans_b = _TRANSPOSED if tb else _PLAIN
+                    _call_gemm(args[_GEMM], size, _ROW_MAJOR, trans_a, trans_b, m, n - done, k, factor, a, lda,
+                               b + size * done * (ldb if tb else 1), ldb, keep, c + size * done, ldc)
         lo += count

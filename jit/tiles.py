@@ -63,12 +63,14 @@ class _Tiles:
         to = b.ptrtoint(room, _I64)
         y, step = b.select(b.icmp_signed("==", way, _I64(0)), self.y, to), self.y_next
         with b.if_then(b.icmp_signed("==", way, _I64(1))):
-            self._copy(to, lambda source, target: [
-                self._put(self._load(b.add(source, _I64(at))), b.add(target, _I64(at)))
-                for at in range(0, width, 4 * LANES)])
+            self._copy(to, self._shift)
         with b.if_then(b.icmp_signed("==", way, _I64(2))):
             self._copy(to, lambda source, target: self._spell(source, target, column))
         self.y, self.y_next = y, b.select(b.icmp_signed("==", way, _I64(0)), step, _I64(width))
+
+    def _shift(self, source: Any, target: Any) -> None:
+        for at in range(0, 4 * LANES * self.vectors, 4 * LANES):
+            self._put(self._load(self.b.add(source, _I64(at))), self.b.add(target, _I64(at)))
 
     def _spell(self, source: Any, target: Any, column: Any) -> None:
         b = self.b

@@ -164,7 +164,10 @@ def compile_functions(functions: Sequence[Any], *, methods: dict[tuple[type, str
     except OSError as error:
         raise CannotCompile(f"no source: {error}") from error
     symbol = f"hot_{store.key(unit.text())}"
-    address, _ = store.find(symbol, ".obj", lambda: _Object(unit.compile(symbol)))
+    try:
+        address, _ = store.find(symbol, ".obj", lambda: _Object(unit.compile(symbol)))
+    except RuntimeError as error:
+        raise CannotCompile(f"LLVM: {error}") from error
     entries = (ctypes.c_int64 * len(functions))()
     ctypes.CFUNCTYPE(None, ctypes.c_void_p)(address)(ctypes.addressof(entries))
     constants = tuple(unit.constants)

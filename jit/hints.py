@@ -25,7 +25,7 @@ def give_hints(module: ir.Module) -> None:
             if sum(1 for x in turn if _computes(x)) >= LONG:
                 wide = sum(1 for x in turn if "alias.scope" in getattr(x, "metadata", ())) >= WIDE
                 count = ir.Constant(ir.IntType(32), 2 if wide else INTERLEAVED)
-                _hint(module, latch, "llvm.loop.interleave.count", count)
+                say(module, latch.terminator, "llvm.loop.interleave.count", count)
 
 
 def _computes(x: Any) -> bool:
@@ -54,9 +54,9 @@ def _innermost(function: Any) -> Iterator[tuple[Any, set[Any]]]:
             yield latch, body
 
 
-def _hint(module: ir.Module, latch: Any, name: str, value: ir.Constant) -> None:
-    """Name the loop (LLVM knows one by metadata that begins with itself) and say `name` of it."""
-    said = module.add_metadata([ir.MetaDataString(module, name), value])
+def say(module: ir.Module, back: Any, name: str, *value: ir.Constant) -> None:
+    """Say `name` of the loop that the jump `back` closes: LLVM knows one by metadata that begins with itself."""
+    said = module.add_metadata([ir.MetaDataString(module, name), *value])
     loop = ir.MDValue(module, [said], name=str(len(module.metadata)))
     loop.operands = (loop, said)
-    latch.terminator.set_metadata("llvm.loop", loop)
+    back.set_metadata("llvm.loop", loop)

@@ -9,7 +9,7 @@ from numba import types
 from .compiler import intrinsic
 from .compiler import minimum_of_words as min
 from .intrinsics import word_as_f64
-from .tiles import AVAILABLE, DEPTH, LANES, LONGEST, LONGEST_TURNED, REUSED, narrow_columns, wide_columns
+from .tiles import AVAILABLE, DEPTH, LONGEST, LONGEST_TURNED, REUSED, WIDTH, columns
 
 (_GEMM, _GEMV, _SIZE, _A, _B, _C, _A_OFF, _B_OFF, _C_OFF, _M, _N, _K, _TA, _TB, _LDA, _LDB, _LDC) = range(17)
 (_INNER, _AO, _AI, _BO, _BI, _CO, _CI, _COLUMNS, _ALPHA, _ALPHA_INDEX, _BETA, _BETA_INDEX, _SOURCE) = range(17, 30)
@@ -147,7 +147,7 @@ def multiply(bind, args, lo, hi):
                 _call_gemv(args[_GEMV], size, _ROW_MAJOR, trans, rows, cols, factor, b, ldb, a, step, keep, c, 1)
             else:
                 done = 0
-                whole = n - n % LANES
+                whole = n - n % WIDTH
                 fits = k <= (LONGEST_TURNED if tb else LONGEST) and (tb == 0 or m >= REUSED)
                 if AVAILABLE and size == 4 and 0 < k and fits and 16 * whole >= 15 * n:
                     row = 4 if ta else 4 * lda
@@ -160,15 +160,10 @@ def multiply(bind, args, lo, hi):
                         while at < k:
                             depth = min(k - at, DEPTH)
                             kept = keep if at == 0 else 1.0
-                            x = a + at * step
-                            y = b + done * across + at * down
-                            z = c + 4 * done
-                            if done + 2 * LANES <= whole:
-                                wide_columns(x, row, step, y, down, across, z, 4 * ldc, m, depth, way, factor, kept)
-                            else:
-                                narrow_columns(x, row, step, y, down, across, z, 4 * ldc, m, depth, way, factor, kept)
+                            columns(a + at * step, row, step, b + done * across + at * down, down, across,
+                                    c + 4 * done, 4 * ldc, m, depth, way, factor, kept)
                             at += depth
-                        done += min(2 * LANES, whole - done)
+                        done += WIDTH
                 if done < n:
                     trans_a = _TRANSPOSED if ta else _PLAIN
                     trans_b = _TRANSPOSED if tb else _PLAIN

@@ -5,7 +5,7 @@ that has few rows, or whose other operand is long, pays for that. Here a tile of
 one loop over the inner dimension, which reads a row of B as it lies and spreads elements of A. Where many rows of A
 follow each other, a copy of B's columns is made first, on the stack.
 
-Measured on two Zen 4 cores (peak 226 GFLOP/s), OpenBLAS -> here, microseconds: 784x256x256 with A turned 536 -> 490,
+Measured on two Zen 4 cores (peak 226 GFLOP/s), OpenBLAS -> here, microseconds: 784x256x256 with A turned 536 -> 455,
 32x256x256 25.6 -> 21.4, 16x64x64 2.1 -> 1.5, 4x512x512 31 -> 12, 4096x64x64 177 -> 151; 256x784x256 and 1000x1000x1000
 are equal. Sums of 8192 are 30 % slower here, and 32x256x256 with B stored by columns 26 %: those are OpenBLAS's.
 """
@@ -19,10 +19,12 @@ from llvmlite import ir
 from numba import types
 
 from .compiler import intrinsic
+from .hints import say
 
 _I64 = ir.IntType(64)
 _FLOAT = ir.FloatType()
-LANES = 16
+LANES, VECTORS = 16, 2
+WIDTH = LANES * VECTORS  # columns of a tile
 _VECTOR = ir.VectorType(_FLOAT, LANES)
 
 #: Rows of a tile, from the largest: two vectors of each fill 24 of the 32 registers of AVX-512.
@@ -41,9 +43,8 @@ AVAILABLE = 1 if llvm.get_host_cpu_features().get("avx512f") else 0
 class _Tiles:
     """The loops of one call, being emitted: addresses and steps are int64, steps in bytes."""
 
-    def __init__(self, builder: Any, vectors: int, values: list[Any]) -> None:
+    def __init__(self, builder: Any, values: list[Any]) -> None:
         self.b = builder
-        self.vectors = vectors
         (self.a, self.a_row, self.a_next, self.y, self.y_next, column, self.c, self.c_row, self.m, self.k, way,
          self.alpha, self.beta) = values
         self._pack(way, column)
@@ -56,9 +57,9 @@ class _Tiles:
 
     def _pack(self, way: Any, column: Any) -> None:
         """Lay the columns of B one row after the other: not at all (0), vectors (1), or numbers one by one (2)."""
-        b, width = self.b, 4 * LANES * self.vectors
+        b, width = self.b, 4 * WIDTH
         with b.goto_entry_block():
-            room = b.alloca(ir.ArrayType(_VECTOR, DEPTH * self.vectors))
+            room = b.alloca(ir.ArrayType(_VECTOR, DEPTH * VECTORS))
             room.align = 4 * LANES
         to = b.ptrtoint(room, _I64)
         y, step = b.select(b.icmp_signed("==", way, _I64(0)), self.y, to), self.y_next
@@ -69,12 +70,12 @@ class _Tiles:
         self.y, self.y_next = y, b.select(b.icmp_signed("==", way, _I64(0)), step, _I64(width))
 
     def _shift(self, source: Any, target: Any) -> None:
-        for at in range(0, 4 * LANES * self.vectors, 4 * LANES):
+        for at in range(0, 4 * WIDTH, 4 * LANES):
             self._put(self._load(self.b.add(source, _I64(at))), self.b.add(target, _I64(at)))
 
     def _spell(self, source: Any, target: Any, column: Any) -> None:
         b = self.b
-        for at in range(0, 4 * LANES * self.vectors, 4):
+        for at in range(0, 4 * WIDTH, 4):
             number = b.load(b.inttoptr(source, _FLOAT.as_pointer()))
             b.store(number, b.inttoptr(b.add(target, _I64(at)), _FLOAT.as_pointer()))
             source = b.add(source, column)
@@ -89,7 +90,7 @@ class _Tiles:
         for phi, value in ((count, _I64(0)), (source, self.y), (target, to)):
             phi.add_incoming(value, start)
         one(source, target)
-        for phi, step in ((count, _I64(1)), (source, self.y_next), (target, _I64(4 * LANES * self.vectors))):
+        for phi, step in ((count, _I64(1)), (source, self.y_next), (target, _I64(4 * WIDTH))):
             phi.add_incoming(b.add(phi, step), loop)
         b.cbranch(b.icmp_signed("<", b.add(count, _I64(1)), self.k), loop, end)
         b.position_at_end(end)
@@ -123,12 +124,12 @@ class _Tiles:
         b.branch(loop)
         b.position_at_end(loop)
         count, offset, y = b.phi(_I64), b.phi(_I64), b.phi(_I64)
-        sums = [[b.phi(_VECTOR) for _ in range(self.vectors)] for _ in range(rows)]
+        sums = [[b.phi(_VECTOR) for _ in range(VECTORS)] for _ in range(rows)]
         for phi, value in ((count, _I64(0)), (offset, _I64(0)), (y, self.y)):
             phi.add_incoming(value, before)
         for s in sum(sums, []):
             s.add_incoming(ir.Constant(_VECTOR, None), before)
-        others = [self._load(b.add(y, _I64(4 * LANES * v))) for v in range(self.vectors)]
+        others = [self._load(b.add(y, _I64(4 * LANES * v))) for v in range(VECTORS)]
         made = []
         for start, own in zip(starts, sums, strict=True):
             x = self._spread(b.load(b.inttoptr(b.add(start, offset), _FLOAT.as_pointer())))
@@ -137,7 +138,8 @@ class _Tiles:
             phi.add_incoming(b.add(phi, step), b.block)
         for s, new in zip(sum(sums, []), sum(made, []), strict=True):
             s.add_incoming(new, b.block)
-        b.cbranch(b.icmp_signed("<", b.add(count, _I64(1)), self.k), loop, end)
+        back = b.cbranch(b.icmp_signed("<", b.add(count, _I64(1)), self.k), loop, end)
+        say(b.module, back, "llvm.loop.unroll.disable")
         b.position_at_end(end)
         self._store(made, b.add(self.c, b.mul(row, self.c_row)))
 
@@ -173,23 +175,15 @@ class _Tiles:
         return self.b.shuffle_vector(first, first, zeros)
 
 
-def _columns(vectors: int) -> Any:
-    signature = types.void(*[types.int64] * 11, types.float64, types.float64)
+@intrinsic
+def columns(typingctx, a, a_row, a_next, b, b_next, b_column, c, c_row, m, k, way, alpha, beta):
+    """WIDTH columns of `alpha * A @ B + beta * C` in float32, m rows, 0 < k <= DEPTH; steps count bytes.
+
+    way: B is read as it lies (0), or copied first: by vectors (1), or where it is stored by columns (2).
+    """
 
     def codegen(context, builder, signature, values):
-        _Tiles(builder, vectors, values)
+        _Tiles(builder, values)
         return context.get_dummy_value()
 
-    return signature, codegen
-
-
-@intrinsic
-def wide_columns(typingctx, a, a_row, a_next, b, b_next, b_column, c, c_row, m, k, way, alpha, beta):
-    """Two vectors of columns of `alpha * A @ B + beta * C` in float32, m rows, k > 0; steps count bytes."""
-    return _columns(2)
-
-
-@intrinsic
-def narrow_columns(typingctx, a, a_row, a_next, b, b_next, b_column, c, c_row, m, k, way, alpha, beta):
-    """One vector of columns."""
-    return _columns(1)
+    return types.void(*[types.int64] * 11, types.float64, types.float64), codegen

@@ -154,13 +154,13 @@ def test_steps_of_a_table_keep_their_order_and_their_own_arguments():
 def test_run_keeps_the_tables_memory_alive(chunk):
     log = np.zeros((1000, 2), np.int64)
     bind = np.array([log.ctypes.data], np.int64)
-    table = Table([Step(_log_call.address, [7, 1000], 2, chunk)])
+    table = Table([Step(_log_call.address, [7, 1], 2, chunk)])
     memory, run = [weakref.ref(table._rows), weakref.ref(table._args)], table.run
     del table
     gc.collect()
     assert all(ref() is not None for ref in memory)
     run(bind.ctypes.data)
-    assert log[7, 1] == 2
+    assert log[7 + chunk, 1] == 2
 
 
 def test_several_python_threads_at_once():

@@ -112,7 +112,7 @@ class Calls(Expressions):
         return e.joined(held)
 
     def _appended(self, items: Object, value: Object) -> Object:
-        self.e.status("PyList_Append", items.ptr, value.ptr)
+        self._append(items, value)
         return self._constant(None)
 
     def _got(self, table: Object, key: Object) -> Object:

@@ -24,13 +24,12 @@ _OFFSET_FLAG = 1 << 63
 
 _SIGNATURES = {
     "PyObject_GetAttr": "oo:o", "PyObject_SetAttr": "ooo:i", "PyObject_IsTrue": "o:i", "PyObject_GetItem": "oo:o",
-    "PyObject_SetItem": "ooo:i", "PyObject_DelItem": "oo:i", "PyObject_RichCompareBool": "ooi:i",
+    "PyObject_SetItem": "ooo:i", "PyObject_RichCompareBool": "ooi:i",
     "PyObject_Size": "o:l", "PyObject_IsInstance": "oo:i", "PyObject_VectorcallDict": "oplo:o",
     "PyObject_Call": "ooo:o",
     "PyObject_VectorcallMethod": "oplo:o", "PySequence_Contains": "oo:i", "PySequence_List": "o:o",
     "PySequence_Tuple": "o:o", "PyLong_AsSsize_t": "o:l", "PyLong_FromSsize_t": "l:o", "PyTuple_New": "l:o",
     "PyList_New": "l:o", "PyList_Append": "oo:i", "PyDict_New": ":o", "PyDict_GetItemWithError": "oo:o",
-    "PyDict_SetItem": "ooo:i",
     "PyType_GenericAlloc": "ol:o", "PyErr_Occurred": ":o", "PyErr_ExceptionMatches": "o:i", "PyErr_Clear": ":v",
     "PyErr_SetNone": "o:v", "PyErr_SetObject": "oo:v", "PyErr_Restore": "ooo:v",
     "PyErr_Fetch": "ppp:v", "PyErr_NormalizeException": "ppp:v",
@@ -43,11 +42,10 @@ _LETTERS: dict[str, ir.Type] = {"o": OBJECT, "i": I32, "l": I64, "p": OBJECTS, "
 
 
 class Object(NamedTuple):
-    """A reference: `cell` is where it is owned, None for a borrowed one. exact: its class, where that is known."""
+    """A reference: `cell` is where it is owned, None for a borrowed one."""
 
     ptr: ir.Value
     cell: ir.Value | None = None
-    exact: type | None = None
 
 
 class Emitter:
@@ -124,12 +122,12 @@ class Emitter:
             self.builder.store(NULL, place)
         return place
 
-    def own(self, ptr: ir.Value, exact: type | None = None) -> Object:
+    def own(self, ptr: ir.Value) -> Object:
         """The owner of a new reference."""
         cell = self.cell()
         self.builder.store(ptr, cell)
         self.full.append(cell)
-        return Object(ptr, cell, exact)
+        return Object(ptr, cell)
 
     def joined(self, cell: ir.Value) -> Object:
         """The owner of what several ways have put into `cell`."""
@@ -197,10 +195,10 @@ class Emitter:
         """A call that gives a new reference; fails on NULL."""
         return self.checked(self.call(name, *arguments))
 
-    def checked(self, ptr: ir.Value, exact: type | None = None) -> Object:
+    def checked(self, ptr: ir.Value) -> Object:
         """The owner of a new reference, which is NULL when what made it has failed."""
         self.guard(self.builder.icmp_unsigned("!=", ptr, NULL))
-        return self.own(ptr, exact)
+        return self.own(ptr)
 
     def text(self, value: str) -> ir.Value:
         """A C string."""

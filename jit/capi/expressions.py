@@ -5,6 +5,8 @@ import ast
 import builtins
 import inspect
 import sys
+from collections.abc import Sequence
+from functools import reduce
 from typing import Any, Protocol
 
 from llvmlite import ir
@@ -92,9 +94,7 @@ class Expressions:
         self.b.store(yes, found)
         self.b.cbranch(self.b.or_(self.b.or_(yes, no), none), on, other)
         e.begin(other)
-        kind = e.type_of(value.ptr)
-        lists = [self.b.icmp_unsigned("==", kind, self._constant(c).ptr) for c in (list, tuple)]
-        self.b.cbranch(self.b.or_(*lists), sized, unclear)
+        self.b.cbranch(self._is_a(value.ptr, list, tuple), sized, unclear)
         e.begin(sized)
         self.b.store(self.b.icmp_signed("!=", e.size_of(value.ptr), I64(0)), found)
         self.b.branch(on)
@@ -206,11 +206,7 @@ class Expressions:
         return e.joined(held)
 
     def _if_class(self, value: Object, cls: type, hit: ir.Block, miss: ir.Block) -> None:
-        if value.exact is cls:
-            self.b.branch(hit)
-        else:
-            same = self.b.icmp_unsigned("==", self.e.type_of(value.ptr), self._constant(cls).ptr)
-            self.b.cbranch(same, hit, miss).set_weights([20, 1])
+        self.b.cbranch(self._is_a(value.ptr, cls), hit, miss).set_weights([20, 1])
 
     def _value_Subscript(self, node: ast.Subscript) -> Object:
         owner, key = self.object(node.value), self.object(node.slice)
@@ -308,27 +304,34 @@ class Expressions:
         self.b.store(I64(0), place)
         return place
 
+    def _is_a(self, ptr: ir.Value, *classes: type) -> ir.Value:
+        """Whether an object is exactly of one of these classes, a bit."""
+        kind = self.e.type_of(ptr)
+        same = [self.b.icmp_unsigned("==", kind, self._constant(c).ptr) for c in classes]
+        return reduce(self.b.or_, same)
+
     def _listed(self, value: Object) -> Object:
         """A list or tuple of what is iterated over."""
-        e = self.e
-        held = e.cell()
-        plain, other, on = e.block("sequence"), e.block("iterable"), e.block("items")
-        kind = e.type_of(value.ptr)
-        known = [self.b.icmp_unsigned("==", kind, self._constant(c).ptr) for c in (list, tuple)]
-        self.b.cbranch(self.b.or_(*known), plain, other)
+        return self._made_one_of(value, (list, tuple), "PySequence_List")
+
+    def _made_one_of(self, value: Object, classes: Sequence[type], convert: str) -> Object:
+        """The value itself if it is of one of these classes, else what the API's `convert` makes of it."""
+        e, held = self.e, self.e.cell()
+        plain, other, on = e.block("plain"), e.block("other"), e.block("on")
+        self.b.cbranch(self._is_a(value.ptr, *classes), plain, other)
         e.begin(plain)
         e.incref(value.ptr)
         self.b.store(value.ptr, held)
         self.b.branch(on)
         e.begin(other)
-        self.b.store(e.take(e.new("PySequence_List", value.ptr)), held)
+        self.b.store(e.take(e.new(convert, value.ptr)), held)
         e.begin(on)
         e.drop(value)
         return e.joined(held)
 
     def _item(self, ptr: ir.Value, index: ir.Value) -> ir.Value:
         """The borrowed item of a list or tuple."""
-        is_tuple = self.b.icmp_unsigned("==", self.e.type_of(ptr), self._constant(tuple).ptr)
+        is_tuple = self._is_a(ptr, tuple)
         tuple_items = self.e.field(ptr, layout.TUPLE_ITEMS)
         list_items = self.b.bitcast(self.b.load(self.e.field(ptr, layout.LIST_ITEMS)), tuple_items.type)
         return self.b.load(self.b.gep(self.b.select(is_tuple, tuple_items, list_items), [index]))

@@ -114,25 +114,13 @@ class Lowering(Calls):
             items = self._unpacked(value, len(target.elts))
             for part, item in zip(target.elts, items, strict=True):
                 self._assign(part, item)
-            e.drop(value)
         else:
             raise self.refuse(target, "an assignment")
 
     def _unpacked(self, value: Object, count: int) -> list[Object]:
         """The items of a tuple of `count`; anything else is made one."""
         e = self.e
-        is_tuple = self.b.icmp_unsigned("==", e.type_of(value.ptr), self._constant(tuple).ptr)
-        held = e.cell()
-        plain, other, on = e.block("tuple"), e.block("sequence"), e.block("unpack")
-        self.b.cbranch(is_tuple, plain, other)
-        e.begin(plain)
-        e.incref(value.ptr)
-        self.b.store(value.ptr, held)
-        self.b.branch(on)
-        e.begin(other)
-        self.b.store(e.take(e.new("PySequence_Tuple", value.ptr)), held)
-        e.begin(on)
-        items = e.joined(held)
+        items = self._made_one_of(value, (tuple,), "PySequence_Tuple")
         right = self.b.icmp_signed("==", e.size_of(items.ptr), I64(count))
         with self.b.if_then(self.b.not_(right), likely=False):
             e.call("PyErr_SetNone", self._constant(ValueError).ptr)
@@ -152,8 +140,6 @@ class Lowering(Calls):
     def _set_attribute(self, owner: Object, name: str, value: Object) -> None:
         e, done = self.e, self.e.block("set")
         for cls, offset in self.unit.slots.get(name, ()):
-            if owner.exact not in (None, cls):
-                continue
             hit, miss = e.block("slot"), e.block("other")
             self._if_class(owner, cls, hit, miss)
             e.begin(hit)

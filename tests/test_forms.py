@@ -4,11 +4,10 @@ from __future__ import annotations
 import numpy
 import pytest
 import scipy.special
-from numba import njit
+from test_elementary import compiled
 
 from tracer import autograd, np, npx
 from tracer.jit.elementary import NUMPY
-from tracer.jit.elementary.intrinsics import INTRINSICS
 from tracer.jit.simplify import simplify
 from tracer.jit.templates import plain_steps
 from tracer.ops.arithmetic import add, div, like, mul, neg, sub
@@ -125,21 +124,9 @@ def test_one_plus_erf_by_a_bell_is_good_relatively():
 @pytest.mark.tierless
 @pytest.mark.parametrize("name", ["one_plus_erf", "one_plus_erf_by", "exp_below_zero"])
 def test_compiled_code_computes_what_numpy_does(name):
-    function = INTRINSICS[name]
-
-    def one(x, out):
-        for i in range(numpy.uint64(out.size)):
-            out[i] = function(x[i])
-
-    def two(x, e, out):
-        for i in range(numpy.uint64(out.size)):
-            out[i] = function(x[i], e[i])
-
     x = -abs(POINTS) if name == "exp_below_zero" else POINTS
     arrays = (x, BELL) if name == "one_plus_erf_by" else (x,)
-    out = numpy.empty_like(x)
-    njit(two if len(arrays) == 2 else one)(*arrays, out)
-    numpy.testing.assert_allclose(out, NUMPY[name](*arrays), rtol=3e-7, atol=0)
+    numpy.testing.assert_allclose(compiled(name)(*arrays), NUMPY[name](*arrays), rtol=3e-7, atol=0)
 
 
 @pytest.mark.parametrize("dtype, ulp", [("float32", 1.1), ("float64", 1.0)])

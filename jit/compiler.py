@@ -2,7 +2,8 @@
 
 Numba's usual set-up loads the typing of all of NumPy, which takes longer than compiling a kernel: here the typing knows
 Python's operators, `range` and our intrinsics, and the pipeline has no passes for closures, arrays or reference counts.
-Type inference, lowering and the LLVM passes are Numba's own.
+Type inference and lowering are Numba's own. LLVM's passes run once over each function: Numba runs them before and after
+linking modules, to count references between.
 
 Imported only by what compiles: a process that finds all of its kernels on disk never imports Numba.
 """
@@ -13,13 +14,15 @@ from collections.abc import Callable, Iterable
 from types import FunctionType
 from typing import Any, NamedTuple
 
+import llvmlite.binding as llvm
 from llvmlite import ir
 from numba import types
-from numba.core import compiler, cpu, imputils, typing
+from numba.core import codegen, compiler, cpu, funcdesc, imputils, typing
 from numba.core.compiler_lock import global_compiler_lock
-from numba.core.compiler_machinery import PassManager
+from numba.core.compiler_machinery import PassManager, register_pass
 from numba.core.errors import NumbaError
 from numba.core.fastmathpass import rewrite_module
+from numba.core.lowering import Lower
 from numba.core.typed_passes import (
     AnnotateTypes,
     IRLegalization,
@@ -88,8 +91,43 @@ class _Typing(typing.BaseContext):
         self.install_registry(_OURS)
 
 
+class _Library(codegen.CodeLibrary):
+    """The LLVM modules of a function, as text: nothing is asked of LLVM while Numba works."""
+
+    def __init__(self, generator: Any, name: str) -> None:
+        super().__init__(generator, name)
+        self.texts: list[str] = []
+
+    def create_ir_module(self, name: str) -> ir.Module:
+        return _TARGET.create_module(name)
+
+    def add_ir_module(self, ir_module: ir.Module) -> None:
+        self.texts.append(str(ir_module))
+
+    def add_linking_library(self, library: Any) -> None:
+        self.texts += [text for text in library.texts if text not in self.texts]
+
+    def finalize(self) -> None:
+        self._finalized = True
+
+    def get_function(self, name: str) -> Any:
+        raise NotImplementedError("a function of a library that is text")
+
+    get_llvm_str = get_asm_str = lambda self: "\n".join(self.texts)
+
+
 class _Target(cpu.CPUContext):
     """This processor, without Numba's run-time library."""
+
+    def init(self) -> None:
+        super().init()
+        self.codegen()._library_class = _Library
+        self._layout = str(self.codegen().target_data), llvm.get_process_triple()
+
+    def create_module(self, name: str) -> ir.Module:
+        module = ir.Module(name)
+        module.data_layout, module.triple = self._layout
+        return module
 
     def load_additional_registries(self) -> None:
         from numba.cpython import builtins, numbers, rangeobj  # noqa: F401  (they register how to lower operators)
@@ -115,13 +153,32 @@ class _Target(cpu.CPUContext):
         library.add_ir_module(module)
 
 
+@register_pass(mutates_CFG=True, analysis_only=False)
+class _Lowering(NativeLowering):
+    """Numba's lowering, without its statistics, which it would ask LLVM for."""
+
+    _name = "tracer_lowering"
+
+    def run_pass(self, state: Any) -> bool:
+        state.library = state.targetctx.codegen().create_library(state.func_id.func_qualname)
+        description = funcdesc.PythonFunctionDescriptor.from_specialized_function(
+            state.func_ir, state.typemap, state.return_type, state.calltypes, mangler=state.targetctx.mangler,
+            inline=state.flags.forceinline, noalias=state.flags.noalias, abi_tags=[state.flags.get_mangle_string()])
+        with state.targetctx.push_code_library(state.library):
+            lower = Lower(state.targetctx, state.library, description, state.func_ir, metadata=state.metadata)
+            lower.lower()
+            lower.create_cfunc_wrapper()
+        state.cr = compiler._LowerResult(description, lower.call_helper, cfunc=None, env=lower.env)
+        return True
+
+
 class _Pipeline(compiler.CompilerBase):
     """Numba's passes, without those for what these functions do not contain."""
 
     def define_pipelines(self) -> list[Any]:
         passes = PassManager("tracer")
         for step in (TranslateByteCode, FixupArgs, IRProcessing, ReconstructSSA, NopythonTypeInference,
-                     PreLowerStripPhis, IRLegalization, AnnotateTypes, NativeLowering, NoPythonBackend):
+                     PreLowerStripPhis, IRLegalization, AnnotateTypes, _Lowering, NoPythonBackend):
             passes.add_pass(step, step.__name__)
         passes.finalize()
         return [passes]
@@ -132,23 +189,42 @@ _TARGET = _Target(_TYPING)
 
 
 class Compiled(NamedTuple):
-    """A compiled function: its object code, and Numba's library, which can load it too."""
+    """A compiled function: its object code, which Numba's engine can load, too."""
 
     symbol: str
     code: bytes
-    library: Any
 
     def address(self) -> int:
         """Where Numba's own engine has put it, where every symbol that Numba knows is at hand."""
-        _KEEP.append(self.library)
-        return self.library.get_pointer_to_function(self.symbol)
+        engine = _TARGET.codegen()._engine._ee
+        engine.add_object_file(llvm.ObjectFileRef.from_data(self.code))
+        engine.finalize_object()
+        return engine.get_function_address(self.symbol)
 
 
-_KEEP: list[Any] = []
+class Lowered(NamedTuple):
+    """A function as LLVM modules: what is left to do is LLVM's, during which Python goes on."""
+
+    symbol: str
+    texts: list[str]
+
+    def module(self) -> Any:
+        """The optimized module."""
+        first, *others = [llvm.parse_assembly(text) for text in self.texts]
+        for other in others:
+            first.link_in(other)
+        first.verify()
+        passes, builder = _TARGET.codegen()._module_pass_manager()
+        passes.run(first, builder)
+        return first
+
+    def compile(self) -> Compiled:
+        """The object code."""
+        return Compiled(self.symbol, _TARGET.codegen()._tm.emit_object(self.module()))
 
 
-def compile_function(function: Any, symbol: str, parameters: str, fastmath: Iterable[str] = ()) -> Compiled:
-    """Compile a Python function to the C function `void symbol(...)`.
+def lower_function(function: Any, symbol: str, parameters: str, fastmath: Iterable[str] = ()) -> Lowered:
+    """Make of a Python function the C function `void symbol(...)`.
 
     `parameters` has a letter for each: p a pointer to int64, i an int64. Divisions by zero are as NumPy's.
     CannotCompile when Numba refuses.
@@ -166,13 +242,12 @@ def compile_function(function: Any, symbol: str, parameters: str, fastmath: Iter
         with global_compiler_lock:
             made = compiler.compile_extra(_TYPING, _TARGET, named, [_PARAMETERS[p] for p in parameters], types.void,
                                           flags, {}, pipeline_class=_Pipeline)
-            made.library.finalize()
     except (NumbaError, NotImplementedError) as error:
         raise CannotCompile(f"Numba: {(str(error).strip() or type(error).__name__).splitlines()[0]}") from error
     finally:
         if collecting:
             gc.enable()
-    return Compiled(symbol, made.library._get_compiled_object(), made.library)
+    return Lowered(symbol, made.library.texts)
 
 
 @intrinsic

@@ -68,9 +68,9 @@ def _find(source: str) -> int:
 
 
 def _compile(name: str, text: str) -> Any:
-    from .compiler import compile_function
+    from .compiler import lower_function
     from .intrinsics import namespace_for
 
     space = namespace_for(text) | {"__name__": name}
     exec(compile(text, f"<{name}>", "exec"), space)
-    return compile_function(space[name], name, "ppii", {"contract"})
+    return lower_function(space[name], name, "ppii", {"contract"}).compile()

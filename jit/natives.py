@@ -30,8 +30,8 @@ def find_native(name: str) -> int:
     symbol = f"{name}_{key(f'{texts(_FILES)}|{name}')}"
 
     def compile_() -> Any:  # a `Compiled`, whose module is not to be imported here
-        from .compiler import compile_function
+        from .compiler import lower_function
 
-        return compile_function(getattr(import_module(f".{module}", __package__), name), symbol, parameters)
+        return lower_function(getattr(import_module(f".{module}", __package__), name), symbol, parameters).compile()
 
     return find(symbol, ".obj", compile_)[0]

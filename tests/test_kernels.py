@@ -9,7 +9,7 @@ import pytest
 
 from tracer import np
 from tracer.jit import driver, program
-from tracer.jit.compiler import compile_function
+from tracer.jit.compiler import lower_function
 from tracer.jit.intrinsics import namespace_for
 from tracer.jit.plan import Plan
 
@@ -27,7 +27,7 @@ def vectors_a_turn(expression: str) -> int:
     source = LOOP.format(expression)
     space = namespace_for(source)
     exec(source, space)
-    code = compile_function(space["kernel"], "kernel", "ppii").library.get_llvm_str()
+    code = str(lower_function(space["kernel"], "kernel", "ppii").module())
     bodies = re.findall(r"\nvector\.body.*?br i1", code, re.DOTALL)
     return max(len(re.findall(r" load <\d+ x float>", body)) for body in bodies)
 

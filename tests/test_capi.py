@@ -3,12 +3,14 @@ from __future__ import annotations
 
 import gc
 import sys
+import threading
 from typing import Any
 
 import pytest
 
 from tracer import np
 from tracer.jit.capi import layout
+from tracer.jit.capi.collector import track, untrack
 from tracer.jit.capi.unit import compile_functions
 from tracer.ops.errors import CannotCompile
 
@@ -160,8 +162,33 @@ def recursion(n, seen):
     return n if n < 2 else recursion(n - 1, seen) + recursion(n - 2, seen)
 
 
-FUNCTIONS = [arithmetic, choices, loops, slots, handlers, unbound, generators, scopes, recursion, depth, spread,
-             locked, held]
+def unseen(x, y):
+    made = Pair(x, y)
+    untrack(made)
+    return made
+
+
+def seen(x):
+    track(x)
+    return x
+
+
+OWN = threading.local()
+ASKED: list[int] = []
+
+
+def own() -> Any:
+    ASKED.append(threading.get_ident())
+    return OWN.__dict__.setdefault("pair", Pair(0))
+
+
+def count(step):
+    own().first += step
+    return own()
+
+
+FUNCTIONS = [unseen, seen, count, arithmetic, choices, loops, slots, handlers, unbound, generators, scopes, recursion,
+             depth, spread, locked, held]
 METHODS = {(Pair, "__init__"): Pair.__init__, (Pair, "swap"): Pair.swap}
 CASES = [
     (arithmetic, (3, 4)), (arithmetic, (2.5, -1)), (arithmetic, (1, 0)), (arithmetic, ("a", 2)),
@@ -185,7 +212,7 @@ CASES = [
 @pytest.fixture(scope="module")
 def compiled():
     functions = [*FUNCTIONS, *METHODS.values()]
-    return dict(zip(functions, compile_functions(functions, methods=METHODS, slotted=[Pair])))
+    return dict(zip(functions, compile_functions(functions, methods=METHODS, slotted=[Pair], per_thread=[own])))
 
 
 def _outcome(function: Any, arguments: tuple) -> Any:
@@ -221,6 +248,34 @@ def test_it_keeps_no_reference_and_loses_none(compiled, function, arguments):
     gc.collect()
     assert all(abs(now - then) < 100 for now, then in zip(counts(), before))  # others count small numbers, too
     assert len(gc.get_objects()) - objects < 100
+
+
+def test_the_collector_does_not_see_what_is_untracked(compiled):
+    made = compiled[unseen](1, [])
+    assert not gc.is_tracked(made)
+    assert compiled[seen](compiled[seen](made)) is made
+    assert gc.is_tracked(made)
+    made.second = made
+    before = len(gc.get_objects())
+    del made
+    gc.collect()
+    assert len(gc.get_objects()) < before
+
+
+def test_what_a_thread_has_of_its_own_is_asked_for_once_in_a_row(compiled):
+    run = compiled[count]
+    mine = run(1)
+    ASKED.clear()
+    for _ in range(5):
+        assert run(2) is mine
+    assert ASKED == [] and mine.first == 11
+    theirs: list[Any] = []
+    thread = threading.Thread(target=lambda: theirs.extend([run(5), run(5)]))
+    thread.start()
+    thread.join()
+    assert theirs[0] is theirs[1] is not mine and theirs[0].first == 10
+    assert len(ASKED) == 1
+    assert run(0) is mine and len(ASKED) == 2
 
 
 def test_endless_recursion_is_an_error_and_no_crash(compiled):
@@ -265,8 +320,8 @@ def test_the_second_time_nothing_is_compiled(compiled, monkeypatch):
 
     monkeypatch.setattr(unit.Unit, "compile", lambda self, symbol: pytest.fail("compiled again"))
     functions = [*FUNCTIONS, *METHODS.values()]
-    again = compile_functions(functions, methods=METHODS, slotted=[Pair])
-    assert again[0](3, 4) == arithmetic(3, 4)
+    again = compile_functions(functions, methods=METHODS, slotted=[Pair], per_thread=[own])
+    assert again[FUNCTIONS.index(arithmetic)](3, 4) == arithmetic(3, 4)
 
 
 def test_the_layout_that_is_read_is_the_one_there_is():

@@ -8,7 +8,7 @@ from tracer import nd
 from tracer.base import MXNetError
 from tracer.jit import settings
 from tracer.jit.stats import COUNTERS
-from tracer.trace import STATE
+from tracer.trace import current
 
 SHAPES = [(3, 4), (7,), (1, 1), (200, 300), (5, 1)]
 
@@ -47,7 +47,7 @@ def test_equal_numbers_are_one_and_a_schedule_makes_no_new_program():
     for lr in (0.1, 0.05, 0.025, 0.0125):
         before = COUNTERS.programs
         nd.multi_sgd_update(*flat(many, grads), lrs=[lr] * 5, wds=[lr / 10] * 5, num_weights=5, out=many)
-        assert len(STATE.trace.scalars) == 4  # the rate, the decay, and the factors of gradient and momentum
+        assert len(current().trace.scalars) == 4  # the rate, the decay, and the factors of gradient and momentum
         many[0].wait_to_read()
         made.append(COUNTERS.programs - before)
     assert made[1:] == [0, 0, 0]

@@ -1,6 +1,7 @@
 """Threads, forks and the kernels' folder: what is around a process that records and runs."""
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import multiprocessing.pool
 import os
@@ -15,6 +16,7 @@ import pytest
 from workers import train_a_little
 
 from tracer import MXNetError, autograd, np
+from tracer.jit import buffers
 
 N = 8
 
@@ -42,6 +44,27 @@ def in_threads(function, count=N):
 
 
 # ---- threads -------------------------------------------------------------------------------------------
+
+def test_a_thread_that_ends_lets_go_of_what_it_left_pending():
+    def in_use():
+        gc.collect()
+        return buffers._held - buffers._kept
+
+    def leave():
+        x = np.ones((1 << 18,))
+        x.wait_to_read()
+        for _ in range(3):
+            y = x * 2
+        return y[:2]
+
+    before = in_use()
+    last, = in_threads(lambda i: leave(), 1)
+    np.ones((2,)).wait_to_read()  # it is now this thread that is remembered as the one that records
+    assert in_use() >= before + (1 << 20)
+    assert last.asnumpy().tolist() == [2, 2]
+    del last
+    assert in_use() < before + (1 << 20)
+
 
 @pytest.mark.parametrize("mode", ["never", "always"])
 def test_each_thread_trains_for_itself(mode):

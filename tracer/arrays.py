@@ -17,7 +17,7 @@ from .indexing import getitem
 from .printing import format_nd
 from .record import Handle, constant, wrap, zeros_value
 from .tape import node_of
-from .trace import STATE, Value, effects
+from .trace import Value, current, effects
 from .views import Slice, Whole
 from .writing import INPLACE, setitem
 
@@ -180,7 +180,7 @@ class NDArray(Handle):
             if not fresh:
                 value = _another(value)
             value.variable = self._variable
-            STATE.trace.updated = True
+            current().trace.updated = True
         self._value = value
         views = self._views
         if views is not None:
@@ -190,7 +190,7 @@ class NDArray(Handle):
                     view._bind(part.read(value))
 
     def _check_writable(self) -> None:
-        if STATE.trace.recording and (self._value.recorded or self._variable is not None):
+        if current().trace.recording and (self._value.recorded or self._variable is not None):
             raise MXNetError(INPLACE)
 
     def _view(self, part: Slice | Whole, cls: type | None = None) -> Any:
@@ -289,8 +289,8 @@ def _another(value: Value) -> Value:
     """A constant of its own with the elements of `value`."""
     if value.trace is None:
         return Value(value.aval, None, None, None, None, value.buffer)
-    made = Value(value.aval, node_of(value), STATE.trace, None, value.line)
-    STATE.trace.pending.append(made)
+    made = Value(value.aval, node_of(value), current().trace, None, value.line)
+    current().trace.pending.append(made)
     return made
 
 

@@ -11,7 +11,7 @@ from tracer.ops.node import Node, leaf_op, mark, scalar_op, stop, substitute, to
 from .flush import compute, flush
 from .record import Handle, add_values, pending, wrap
 from .tape import NOT_IN_GRAPH, Call, Segment, act, consume, entered, lineages_of, node_of
-from .trace import STATE, VARIABLE, Value, effects
+from .trace import VARIABLE, Value, current, effects
 from .walk import Walk
 
 __all__ = ["Function", "backward", "grad", "is_recording", "is_training", "mark_variables", "pause",
@@ -22,23 +22,23 @@ __all__ = ["Function", "backward", "grad", "is_recording", "is_training", "mark_
 
 def is_recording() -> bool:
     """Whether this thread is inside `record()`."""
-    return STATE.recording
+    return current().trace.recording
 
 
 def is_training() -> bool:
     """Whether this thread is in training mode."""
-    return STATE.training
+    return current().trace.training
 
 
 def set_recording(is_recording: bool) -> bool:
     """Set this thread's recording flag; returns what it was."""
-    before, STATE.recording = STATE.recording, bool(is_recording)
+    before, current().trace.recording = current().trace.recording, bool(is_recording)
     return before
 
 
 def set_training(train_mode: bool) -> bool:
     """Set this thread's training flag; returns what it was."""
-    before, STATE.training = STATE.training, bool(train_mode)
+    before, current().trace.training = current().trace.training, bool(train_mode)
     return before
 
 
@@ -53,19 +53,19 @@ class _Scope:
         self._before: list[tuple[bool, bool]] = []
 
     def __enter__(self) -> None:
-        trace = STATE.trace
+        trace = current().trace
         self._before.append((trace.recording, trace.training))
         if self._recording is not None:
             if self._recording and not trace.recording and trace.updated:
                 flush("record")
-                trace = STATE.trace
+                trace = current().trace
             trace.recording = self._recording
         if self._training is not None:
             trace.training = self._training
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None,
                  traceback: TracebackType | None) -> None:
-        trace = STATE.trace
+        trace = current().trace
         trace.recording, trace.training = self._before.pop()
 
 
@@ -134,8 +134,8 @@ def attach(handle: Handle, variable: Variable | None) -> None:
     Outside, what has been recorded keeps its past, as in MXNet 2: its gradient is put down on the way through.
     """
     next(effects)
-    old, trace = handle._value, STATE.trace
-    if old.recorded and not STATE.recording:
+    old, trace = handle._value, current().trace
+    if old.recorded and not current().trace.recording:
         old.retained = variable
         handle._variable = variable
         if old.trace is trace:
@@ -208,7 +208,7 @@ def _no_array(x: Any) -> TypeError:
 
 
 def _differentiable(value: Value) -> bool:
-    if value.recorded and value.entry is None and value.trace is not STATE.trace:
+    if value.recorded and value.entry is None and value.trace is not current().trace:
         compute(value)  # pending in another thread's trace: that makes it an entry of the tape
     return bool(value.recorded)
 
@@ -230,21 +230,21 @@ def backward(heads: Any, head_grads: Any = None, retain_graph: bool = False, tra
         if variable.request == "add":
             total = add_values([variable.grad._value, total])
         if total.buffer is None:
-            STATE.trace.updated = True
+            current().trace.updated = True
         variable.grad._rebind(total)
         variable.fresh = True
     act(lineages)
 
 
 def _walk(values: list[Value], grads: list[Value | None], create_graph: bool = False) -> Walk:
-    trace = STATE.trace
+    trace = current().trace
     before = trace.recording, trace.training
     trace.recording = False
     walk = Walk(create_graph)
     try:
         walk.run(values, grads)
     finally:
-        trace = STATE.trace
+        trace = current().trace
         trace.recording, trace.training = before
     return walk
 
@@ -312,8 +312,8 @@ def _needs(value: Value) -> dict[Node, Value]:
     """The nodes of `value`'s graph that stand for values from earlier on the tape, and these values."""
     segment = _segment(value)
     if segment is None:
-        known = STATE.trace.targets
-        reach = () if value.trace is not STATE.trace else value.node.reach  # type: ignore[union-attr]
+        known = current().trace.targets
+        reach = () if value.trace is not current().trace else value.node.reach  # type: ignore[union-attr]
         return {n: known[n] for n in reach if n in known and known[n] is not value and _segment(known[n])}
     inner = segment.kept.heads[value.slot]
     needed = {n: segment.leaves[n.attrs[1]] for n in toposort([inner]) if n.op is leaf_op}
@@ -326,7 +326,7 @@ def _rebuilt(value: Value, mapping: dict[Node, Node]) -> Node:
     if segment is None:
         return substitute([node_of(value)], mapping)[0] if mapping else node_of(value)
     inner = segment.kept.heads[value.slot]
-    number, scalars = STATE.trace.number, segment.scalars
+    number, scalars = current().trace.number, segment.scalars
     numbers = {n: number(scalars[n.attrs[1]]) for n in toposort([inner]) if n.op is scalar_op}
     return substitute([inner], mapping | numbers)[0]
 
@@ -361,8 +361,8 @@ class Function:
         assert not self._used, ("Each Function instance can only be called once. "
                                 "Please create another instance.")
         self._used = True
-        recording = STATE.recording
-        with pause(train_mode=STATE.training):
+        recording = current().trace.recording
+        with pause(train_mode=current().trace.training):
             outputs = self.forward(*inputs)
         if not recording:
             return outputs
@@ -378,7 +378,7 @@ class Function:
 
     def _runner(self, arrays: list[Any], flavour: type) -> Any:
         def run(cotangents: list[Value]) -> list[Value | None]:
-            with pause(train_mode=STATE.training):
+            with pause(train_mode=current().trace.training):
                 grads = self.backward(*[wrap(flavour, g) for g in cotangents])
             grads = list(grads) if isinstance(grads, (list, tuple)) else [grads]
             if len(grads) != len(arrays):

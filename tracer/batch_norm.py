@@ -6,7 +6,7 @@ from typing import Any
 from . import autograd
 from .record import Handle, invoke, ones_value, pending, wrap
 from .tape import Noted, node_of
-from .trace import STATE
+from .trace import current
 from .views import internal
 
 
@@ -17,7 +17,7 @@ def batch_norm(cls: type, data: Any, gamma: Any, beta: Any, running_mean: Any, r
     output_mean_var: the mean and 1 / sqrt(variance + eps) too. A backward through a result of training moves the
     running statistics: momentum * old + (1 - momentum) * new. MXNetError for shapes and dtypes that don't fit.
     """
-    training = STATE.training and not use_global_stats
+    training = current().trace.training and not use_global_stats
     function = internal("npx._batch_norm")
     out, mean, var, inverse = invoke(function, cls, (data, gamma, beta, running_mean, running_var),
                                      (eps, axis, bool(fix_gamma), training))
@@ -38,7 +38,7 @@ def _constant(x: Handle) -> Handle:
 
 def _move(statistics: list[tuple[Any, Handle]], momentum: float) -> None:
     """Take new statistics into the running ones."""
-    with autograd.pause(train_mode=STATE.training):
+    with autograd.pause(train_mode=current().trace.training):
         for old, new in statistics:
             old._rebind(invoke(internal("npx._running"), Handle, (old, new), (momentum,))._value)
-    STATE.trace.updated = True
+    current().trace.updated = True

@@ -8,6 +8,7 @@ from typing import Any
 
 from tracer.jit import profile, settings
 from tracer.jit.buffers import Buffer
+from tracer.jit.capi.collector import track
 from tracer.jit.debug import why_new
 from tracer.jit.program import ExecutionError, Program, find_program
 from tracer.jit.stats import COUNTERS, LOG
@@ -16,7 +17,7 @@ from tracer.ops.node import Node, table_full, toposort
 
 from .source import format_line, place_of, user_line
 from .tape import KEPT, Segment, keeps
-from .trace import STATE, Trace, Value
+from .trace import Trace, Value, current
 
 #: Serializes launches: Numba's threading layers are not safe under several Python threads.
 RUN_LOCK = threading.RLock()
@@ -46,7 +47,7 @@ def sync(value: Value, cause: str) -> Buffer:
 
 def compute(value: Value, cause: str = "another thread") -> None:
     """Make `value` computed, or raise the error that its computation met."""
-    trace = STATE.trace
+    trace = current().trace
     if value.error is None and value.trace is trace:
         flush(cause)
     if value.buffer is None and value.error is None:
@@ -59,12 +60,12 @@ def compute(value: Value, cause: str = "another thread") -> None:
 
 def flush(cause: str) -> None:
     """Run what is pending and alive in this thread's trace, and begin a new trace."""
-    trace = STATE.trace
+    trace = current().trace
     if not trace.pending:
         if not trace.limit:
-            STATE.trace = Trace(trace.recording, trace.training)
+            current().trace = Trace(trace.recording, trace.training)
         return
-    STATE.trace = Trace(trace.recording, trace.training)
+    current().trace = Trace(trace.recording, trace.training)
     with RUN_LOCK:
         alive = find_living(trace.pending)
         if alive:
@@ -104,6 +105,8 @@ _recorded = 0
 
 def _run(trace: Trace, alive: list[Value], cause: str, ends: bool = True) -> None:
     """Compute the values `alive`; ends: the trace is over, so that nothing will refer to their nodes."""
+    for v in alive:
+        track(v)  # from here on it may become part of a cycle: of the tape
     outputs: tuple[Node, ...] = tuple([v.node for v in alive])  # type: ignore[misc]
     kept = program = None
     if trace.targets:

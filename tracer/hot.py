@@ -24,7 +24,7 @@ from .arrays import NDArray
 from .gluon import cached
 from .numpy import ndarray
 from .tape import Segment
-from .trace import Trace, Value
+from .trace import Current, Trace, Value, current
 from .walk import Walk
 
 _FUNCTIONS = (
@@ -44,7 +44,7 @@ _METHODS: dict[tuple[type, str], Any] = {(cls, name): getattr(cls, name) for cls
 _SPECIAL: tuple[tuple[type, str], ...] = (
     (Buffer, "__del__"), (autograd._Scope, "__enter__"), (autograd._Scope, "__exit__"), (NDArray, "__setitem__"),
     (NDArray, "__bool__"))
-_SLOTTED = (Value, Trace, Node, ndarray, NDArray, Segment, Syncs, Program, Buffer, Pool, Walk, autograd._Scope,
+_SLOTTED = (Value, Current, Trace, Node, ndarray, NDArray, Segment, Syncs, Program, Buffer, Pool, Walk, autograd._Scope,
             autograd.Variable)
 
 
@@ -55,7 +55,7 @@ def compile_all() -> None:
     special = [getattr(cls, name) for cls, name in _SPECIAL]
     functions = list(dict.fromkeys([*_FUNCTIONS, *_METHODS.values(), *special]))
     try:
-        made = compile_functions(functions, methods=_METHODS, slotted=_SLOTTED)
+        made = compile_functions(functions, methods=_METHODS, slotted=_SLOTTED, per_thread=(current,))
     except CannotCompile:
         return
     COUNTERS.hot_seconds = perf_counter() - start

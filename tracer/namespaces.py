@@ -17,7 +17,7 @@ from tracer.ops.public import FUNCTIONS, Function
 
 from .record import Handle, invoke, pending
 from .tape import node_of
-from .trace import STATE
+from .trace import current
 
 ops.load()
 
@@ -35,7 +35,7 @@ def assign(out: Any, result: Any) -> Any:
         raise BroadcastError(f"out has shape {out.shape}, the result {result.shape}")  # type: ignore[attr-defined]
     out._check_writable()  # type: ignore[attr-defined]
     if value.aval is not out._value.aval:
-        value = pending(cast(node_of(value), out._value.aval.dtype), value.recorded and STATE.recording)
+        value = pending(cast(node_of(value), out._value.aval.dtype), value.recorded and current().trace.recording)
     out._rebind(value)  # type: ignore[attr-defined]
     return out
 

@@ -9,7 +9,7 @@ from tracer.ops.errors import MXNetError
 
 from .record import Handle, constant, wrap
 from .streams import Streams
-from .trace import STATE
+from .trace import current
 
 #: Seed 0, as in a fresh process of MXNet. Draws are made when an op is called, in the program's order.
 STREAMS = Streams(0)
@@ -50,7 +50,9 @@ def deliver(cls: type, values: np.ndarray, out: Any = None) -> Any:
 
 def has_gradient(x: Any) -> bool:
     """Whether a parameter is an array that a gradient is wanted by."""
-    return isinstance(x, Handle) and STATE.recording and bool(x._value.recorded or x._value.variable is not None)
+    if not isinstance(x, Handle) or not current().trace.recording:
+        return False
+    return bool(x._value.recorded or x._value.variable is not None)
 
 
 def parameter(x: Any, name: str = "a distribution") -> Any:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from tracer.jit.buffers import from_array
+from tracer.jit.capi.collector import untrack
 from tracer.ops.arithmetic import add
 from tracer.ops.aval import Aval, aval
 from tracer.ops.errors import OperandError
@@ -18,7 +19,7 @@ from tracer.ops.public import Function
 from .flush import flush
 from .source import user_line
 from .tape import node_of
-from .trace import STATE, VARIABLE, Trace, Value
+from .trace import VARIABLE, Trace, Value, current
 
 #: (function, static arguments, operand nodes) -> the node, or list of nodes, that it means; whether it can fail.
 MEMO: dict[tuple, Any] = {}
@@ -45,7 +46,7 @@ def wrap(cls: type, value: Value) -> Any:
 
 def invoke(function: Function, cls: type, operands: tuple, statics: tuple) -> Any:
     """Record `function` on handles, numbers or None, with static arguments. Returns new handles of `cls`."""
-    trace = STATE.trace
+    trace = current().trace
     recording = trace.recording
     recorded: list | None = None
     mixed = False
@@ -98,6 +99,7 @@ def finish(result: Any, cls: type, trace: Trace, recorded: list | None, line: An
     if type(result) is Node:
         handle: Any = _new(cls)
         handle._value = value = Value(result.aval, result, trace, recorded, line)
+        untrack(value)
         trace.pending.append(value)
         if len(trace.pending) >= trace.limit:
             flush("bound")
@@ -196,7 +198,7 @@ def pending(node: Node, recorded: list | bool | None = None) -> Value:
 
     recorded: its lineage; True for one of its own, as a variable's.
     """
-    trace = STATE.trace
+    trace = current().trace
     if recorded is True or not recorded:
         recorded = [VARIABLE] if recorded else None
     value = Value(node.aval, node, trace, recorded, user_line())

@@ -5,14 +5,14 @@ from typing import Any
 
 from .random_state import STREAMS
 from .record import constant, invoke, wrap
-from .trace import STATE
+from .trace import current
 from .views import internal
 
 
 def leaky_relu(cls: type, data: Any, gamma: Any, act_type: str, slope: float, lower_bound: float,
                upper_bound: float) -> Any:
     """`data` where positive, else a slope times it, by `act_type`; "rrelu" draws the slopes in training."""
-    if act_type != "rrelu" or not STATE.training:
+    if act_type != "rrelu" or not current().trace.training:
         return invoke(internal("npx.leaky_relu"), cls, (data, gamma),
                       (act_type, slope, lower_bound, upper_bound))
     drawn = STREAMS.par_uniform(lower_bound, upper_bound, data.shape, data._value.aval.dtype)

@@ -29,7 +29,7 @@ from tracer.ops.node import Node, leaf, leaf_op, mark, stop, substitute, toposor
 from tracer.ops.op import CALL, REDUCTION
 
 from . import source
-from .trace import STATE, VARIABLE, Trace, Value, effects
+from .trace import VARIABLE, Trace, Value, current, effects
 
 _order = itertools.count()
 
@@ -236,7 +236,7 @@ def opaque(values: list[Value]) -> list[Value]:
 
 def entered(value: Value, entry: Call | Opaque, slot: int) -> Value:
     """A pending value of the same elements, from which a walk goes on to `entry` and not through its node."""
-    trace = STATE.trace
+    trace = current().trace
     node = mark(stop(node_of(value)), trace.marks)
     trace.marks += 1
     made = Value(value.aval, node, trace, entry.lineages[0], value.line)
@@ -278,7 +278,7 @@ def consume(lineages: list[list[Any]], visited: list[Entry]) -> None:
     for lineage in lineages:
         lineage.clear()
     if visited:
-        targets = STATE.trace.targets
+        targets = current().trace.targets
         for node in [n for n, v in targets.items() if not v.recorded and v.variable is None]:
             targets.pop(node)
         for entry in visited:
@@ -310,7 +310,7 @@ def act(lineages: list[list[Any]]) -> None:
 
 def node_of(value: Value) -> Node:
     """The node that stands for `value` in this thread's trace."""
-    trace = STATE.trace
+    trace = current().trace
     if value.trace is trace:
         return value.node  # type: ignore[return-value]
     return trace.enter(value)

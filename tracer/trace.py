@@ -118,29 +118,27 @@ FLOATS: list[Node] = []
 INTS: list[Node] = []
 
 
-class State(threading.local):
-    """What each thread has of its own: its trace, and with it the autograd scopes it is in."""
+class Current:
+    """What a thread has of its own: the trace that it records, and with it the autograd scopes it is in."""
+
+    __slots__ = ("trace",)
 
     def __init__(self) -> None:
         self.trace = Trace()
 
-    @property
-    def recording(self) -> bool:
-        """Whether operations are recorded for derivatives."""
-        return self.trace.recording
-
-    @recording.setter
-    def recording(self, state: bool) -> None:
-        self.trace.recording = state
-
-    @property
-    def training(self) -> bool:
-        """Whether functions do what they do in training."""
-        return self.trace.training
-
-    @training.setter
-    def training(self, state: bool) -> None:
-        self.trace.training = state
+    def __del__(self) -> None:
+        # The thread has ended. What is pending refers to the trace, which the collector does not see (collector.py).
+        self.trace.pending.clear()
 
 
-STATE = State()
+class _Own(threading.local):
+    def __init__(self) -> None:
+        self.current = Current()
+
+
+_OWN = _Own()
+
+
+def current() -> Current:
+    """What this thread has of its own."""
+    return _OWN.current

@@ -12,7 +12,7 @@ from tracer.ops.aval import Aval, aval
 from tracer.ops.public import FUNCTIONS, Function
 
 from .record import Handle, invoke, wrap
-from .trace import STATE, Value
+from .trace import Value, current
 
 ops.load()
 _BY_NAME = {f.name: f for f in FUNCTIONS}
@@ -34,7 +34,7 @@ def run(function: Function, operands: tuple, statics: tuple) -> Value:
 
 def live(value: Value) -> bool:
     """Whether an operation on `value` now would be part of a derivative."""
-    return STATE.recording and bool(value.recorded or value.variable is not None)
+    return current().trace.recording and bool(value.recorded or value.variable is not None)
 
 
 class Slice:
@@ -85,12 +85,12 @@ class Whole:
 
 
 def _reshaped(value: Value, shape: tuple[int, ...], constant: bool) -> Value:
-    recording = STATE.recording
-    STATE.recording = recording and not constant
+    recording = current().trace.recording
+    current().trace.recording = recording and not constant
     try:
         return run(READ, (value,), (tuple((0, n, 1) for n in value.aval.shape), shape))
     finally:
-        STATE.recording = recording
+        current().trace.recording = recording
 
 
 def slice_offset(spec: tuple[tuple[int, int, int], ...], shape: tuple[int, ...]) -> int | None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 from operator import attrgetter
 from typing import Any
 
+from tracer.jit.capi.collector import untrack
 from tracer.jit.gradient import gradient
 from tracer.ops.node import Node, toposort
 
 from .stretch import pull, stretch_from
 from .tape import Call, Entry, Segment, node_of, opaque
-from .trace import STATE, Trace, Value
+from .trace import Trace, Value, current
 
 _order_of = attrgetter("order")
 
@@ -49,7 +50,7 @@ class Walk:
             self._hand([v for v, _ in pairs], grads)  # type: ignore[arg-type]
 
     def _hand(self, values: list[Value], cotangents: list[Value | None]) -> None:
-        trace = STATE.trace
+        trace = current().trace
         inside: list[Value] = []
         given: list[Value | None] = []
         for value, g in zip(values, cotangents):
@@ -72,6 +73,7 @@ class Walk:
         for target, node in zip(targets, gradient(nodes, cots, targets)):  # type: ignore[arg-type]
             value = trace.targets.get(target) or trace.retained[target]
             result = Value(node.aval, node, trace, None, inside[0].line)
+            untrack(result)
             trace.pending.append(result)
             self._arrive(value, result)
 

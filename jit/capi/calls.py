@@ -10,13 +10,14 @@ from typing import Any
 
 from llvmlite import ir
 
+from .collector import track, untrack
 from .emit import I32, I64, NULL, Object
 from .expressions import Expressions, Found
 
 #: Functions that are emitted in place.
 _SPECIAL: dict[Any, str] = {type: "_call_type", len: "_call_len", tuple: "_call_tuple",
                             isinstance: "_call_isinstance", object.__new__: "_call_new",
-                            sys.getrefcount: "_call_getrefcount"}
+                            sys.getrefcount: "_call_getrefcount", untrack: "_call_untrack", track: "_call_track"}
 
 
 class Calls(Expressions):
@@ -35,6 +36,8 @@ class Calls(Expressions):
             return getattr(self, special)(node)
         if isinstance(known, type) and (known, "__init__") in self.unit.methods:
             return self._made(node, known, [self.object(a) for a in node.args])
+        if any(known is function for function in self.unit.per_thread):
+            return self._of_thread(known)
         sibling = self.unit.sibling(known)
         if sibling is not None:
             return self._direct(node, sibling, *[self.object(a) for a in node.args])
@@ -57,6 +60,29 @@ class Calls(Expressions):
         if recursion:
             self.e.call("Py_LeaveRecursiveCall")
         return self.e.called(result, *arguments)
+
+    def _of_thread(self, function: Any) -> Object:
+        """What a function of the thread alone gives: it is asked when another thread than before wants to know."""
+        e, b, held = self.e, self.b, self.e.cell()
+        whose, what = self.unit.known_of_thread(function)
+        thread = e.call("PyThreadState_GetID", e.call("PyThreadState_Get"))
+        hit, miss, on = e.block("same"), e.block("other"), e.block("on")
+        b.cbranch(b.icmp_unsigned("==", thread, b.load(whose)), hit, miss).set_weights([2000, 1])
+        e.begin(hit)
+        ptr = b.load(what)
+        e.incref(ptr)
+        b.store(ptr, held)
+        b.branch(on)
+        e.begin(miss)
+        ptr = e.take(e.vectorcall(self._constant(function), []))
+        old = b.load(what)
+        e.incref(ptr)
+        b.store(ptr, what)
+        b.store(thread, whose)
+        b.store(ptr, held)
+        e.release(old)
+        e.begin(on)
+        return e.joined(held)
 
     def _spread(self, called: ast.expr, arguments: ast.expr) -> Object:
         """`called(*arguments)`."""
@@ -162,3 +188,17 @@ class Calls(Expressions):
         if value.cell is not None:
             raise self.refuse(node, "references of a temporary")
         return self.b.add(self.e.refcount(value.ptr), I64(1))
+
+    def _call_untrack(self, node: ast.Call) -> Object:
+        value = self.object(node.args[0])
+        self.e.call("PyObject_GC_UnTrack", value.ptr)
+        self.e.drop(value)
+        return self._constant(None)
+
+    def _call_track(self, node: ast.Call) -> Object:
+        value = self.object(node.args[0])
+        seen = self.e.call("PyObject_GC_IsTracked", value.ptr)
+        with self.b.if_then(self.b.icmp_signed("==", seen, I32(0))):
+            self.e.call("PyObject_GC_Track", value.ptr)
+        self.e.drop(value)
+        return self._constant(None)

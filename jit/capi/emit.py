@@ -34,6 +34,8 @@ _SIGNATURES = {
     "PyErr_SetNone": "o:v", "PyErr_SetObject": "oo:v", "PyErr_Restore": "ooo:v",
     "PyErr_Fetch": "ppp:v", "PyErr_NormalizeException": "ppp:v",
     "Py_EnterRecursiveCall": "o:i", "Py_LeaveRecursiveCall": ":v",
+    "PyObject_GC_UnTrack": "o:v", "PyObject_GC_Track": "o:v", "PyObject_GC_IsTracked": "o:i",
+    "PyThreadState_Get": ":o", "PyThreadState_GetID": "o:l",
     "Py_IncRef": "o:v", "Py_DecRef": "o:v", "_Py_Dealloc": "o:v",
     "PyNumber_Add": "oo:o", "PyNumber_Subtract": "oo:o", "PyNumber_Multiply": "oo:o", "PyNumber_FloorDivide": "oo:o",
     "PyNumber_InPlaceAdd": "oo:o", "PyNumber_InPlaceSubtract": "oo:o",

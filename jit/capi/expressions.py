@@ -30,6 +30,11 @@ class Unit(Protocol):
     slots: dict[str, list[tuple[type, int]]]
     #: (class, name) -> the function of this unit that is the method
     methods: dict[tuple[type, str], Any]
+    #: functions of nothing, whose result is the same for all calls on one thread
+    per_thread: Sequence[Any]
+
+    def known_of_thread(self, function: Any) -> tuple[ir.Value, ir.Value]:
+        """Where the thread that asked one of `per_thread` last is kept, and what it was given."""
 
     def constant(self, value: Any) -> int:
         """The place of an object among the constants."""

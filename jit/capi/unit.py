@@ -44,11 +44,14 @@ class Unit:
 
     methods: some of them, by the class and name under which `x.name(...)`, or `cls(...)` for `__init__`, means them.
     slotted: classes whose slots are read in place; a subclass of one of them is not it.
+    per_thread: functions of nothing, whose result is the same for all calls on one thread: it is kept.
     """
 
-    def __init__(self, functions: Sequence[Any], methods: dict[tuple[type, str], Any], slotted: Iterable[type]) -> None:
+    def __init__(self, functions: Sequence[Any], methods: dict[tuple[type, str], Any], slotted: Iterable[type],
+                 per_thread: Sequence[Any]) -> None:
         self.module = ir.Module("hot")
         self.methods = methods
+        self.per_thread = per_thread
         self.slots: dict[str, list[tuple[type, int]]] = {}
         for cls in slotted:
             for name, offset in slots_of(cls).items():
@@ -83,11 +86,23 @@ class Unit:
     def text(self) -> str:
         """All that the code depends on: the sources, and where this interpreter keeps what is read in place."""
         places = [(name, [offset for _, offset in where]) for name, where in self.slots.items()]
-        return "|".join([sys.version, store.texts(_COMPILING), *self.sources, repr(places), repr(self._order)])
+        kept = [function.__name__ for function in self.per_thread]
+        return "|".join([sys.version, store.texts(_COMPILING), *self.sources, repr((places, kept, self._order))])
 
     def constant(self, value: Any) -> int:
         """The place of an object among the constants."""
         return self._places[id(value)]
+
+    def known_of_thread(self, function: Any) -> tuple[ir.Value, ir.Value]:
+        """Where the thread that asked one of `per_thread` last is kept, and what it was given."""
+        return self._kept(f"{function.__name__}.thread", I64(-1)), self._kept(function.__name__, NULL)
+
+    def _kept(self, name: str, first: ir.Constant) -> ir.Value:
+        place = self.module.globals.get(name)
+        if place is None:
+            place = ir.GlobalVariable(self.module, first.type, name)
+            place.linkage, place.initializer = "internal", first
+        return place
 
     def sibling(self, function: Any) -> tuple[ir.Function, inspect.Signature] | None:
         """The function of this unit that is `function`."""
@@ -151,7 +166,7 @@ class Unit:
 
 
 def compile_functions(functions: Sequence[Any], *, methods: dict[tuple[type, str], Any] | None = None,
-                      slotted: Iterable[type] = ()) -> list[Callable]:
+                      slotted: Iterable[type] = (), per_thread: Sequence[Any] = ()) -> list[Callable]:
     """Built-in functions that do what these do, taking their arguments by position. `Unit` says what the rest means.
 
     CannotCompile when one of them is outside of the subset (lowering.py), when its source is not at hand, or when
@@ -160,7 +175,7 @@ def compile_functions(functions: Sequence[Any], *, methods: dict[tuple[type, str
     if not sound():
         raise CannotCompile("this interpreter keeps its objects otherwise than CPython 3.10 to 3.13 on 64 bits")
     try:
-        unit = Unit(functions, methods or {}, list(slotted))
+        unit = Unit(functions, methods or {}, list(slotted), per_thread)
     except OSError as error:
         raise CannotCompile(f"no source: {error}") from error
     symbol = f"hot_{store.key(unit.text())}"

@@ -11,11 +11,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from tracer.jit.capi.collector import untrack
 from tracer.ops.node import Node
 
 from ..flush import living
 from ..record import MEMO, Handle, operand_node, stopped, wrap
-from ..trace import STATE, VARIABLE, Trace, Value, effects
+from ..trace import VARIABLE, Trace, Value, current, effects
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +62,7 @@ class Capture(Trace):
                 v.trace = outside
         for name in ("marks", "updated", "recording", "training"):
             setattr(outside, name, getattr(self, name))
-        STATE.trace = outside
+        current().trace = outside
 
 
 def call(identity: Any, forward: Callable[..., Any], args: tuple) -> Any:
@@ -70,7 +71,7 @@ def call(identity: Any, forward: Callable[..., Any], args: tuple) -> Any:
     nesting = _flatten(args, operands)
     if nesting is None:
         return forward(*args)
-    trace = STATE.trace
+    trace = current().trace
     recording = trace.recording
     lineage: list[Any] = []
     flags: list[bool] = []
@@ -94,6 +95,7 @@ def call(identity: Any, forward: Callable[..., Any], args: tuple) -> Any:
     handles = []
     for node, flavour, recorded in known.results:
         value = Value(node.aval, node, trace, lineage.copy() if recorded else None, None)
+        untrack(value)
         trace.pending.append(value)
         handles.append(wrap(flavour, value))
     return handles[0] if known.nesting == "array" else _nest(known.nesting, iter(handles))
@@ -101,17 +103,17 @@ def call(identity: Any, forward: Callable[..., Any], args: tuple) -> Any:
 
 def _run(key: tuple, forward: Callable[..., Any], args: tuple, operands: dict[Value, Node]) -> Any:
     """`forward(*args)`, to be remembered by `key` if it is a function of its operands."""
-    trace = STATE.trace
+    trace = current().trace
     nodes = list(operands.values())
     inside = Capture(trace, operands)
     before, numbers = next(effects), len(trace.scalars)
-    STATE.trace = inside
+    current().trace = inside
     try:
         result = forward(*args)
     finally:
-        if STATE.trace is inside:
+        if current().trace is inside:
             inside.close()
-    if STATE.trace is trace and not inside.open and next(effects) == before + 1:
+    if current().trace is trace and not inside.open and next(effects) == before + 1:
         _remember(key, result, trace, nodes, numbers)
     return result
 

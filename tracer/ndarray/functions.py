@@ -13,7 +13,7 @@ from tracer.ops.errors import MXNetError
 from tracer.random_state import STREAMS
 from tracer.record import constant, invoke, wrap
 from tracer.rrelu import leaky_relu as _leaky_relu
-from tracer.trace import STATE
+from tracer.trace import current
 from tracer.views import internal
 
 __all__ = ["BatchNorm", "Dropout", "LeakyReLU", "histogram", "onehot_encode"]
@@ -28,7 +28,7 @@ def Dropout(data: NDArray, p: float = 0.5, mode: str = "training", axes: Sequenc
     """
     if not 0 <= p <= 1:
         raise MXNetError(f"value {p} for Parameter p exceed bound [0,1]")
-    if p == 0 or mode == "training" and not STATE.training:
+    if p == 0 or mode == "training" and not current().trace.training:
         made = data.copy()  # type: ignore[attr-defined]
     else:
         dropped = tuple(i % data.ndim for i in axes)

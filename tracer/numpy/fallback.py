@@ -17,7 +17,7 @@ from tracer.arrays import NDArray
 from tracer.jit.stats import LOG
 from tracer.np_array import ndarray
 from tracer.record import constant, wrap
-from tracer.trace import STATE
+from tracer.trace import current
 
 AUTOGRAD = ("Falling back to NumPy operator {} with autograd active is not supported. "
             "Please consider moving the operator to the outside of the autograd scope.")
@@ -54,7 +54,7 @@ def _recorded(x: Any) -> bool:
 
 def call(name: str, function: Callable[..., Any], args: tuple, kwargs: dict[str, Any]) -> Any:
     """NumPy's `function` on tracer's arrays. ValueError under `record()` for arrays with a gradient."""
-    if STATE.recording and (_recorded(args) or _recorded(list(kwargs.values()))):
+    if current().trace.recording and (_recorded(args) or _recorded(list(kwargs.values()))):
         raise ValueError(AUTOGRAD.format(name))
     out = kwargs.pop("out", None)
     LOG.fallbacks[name, source.where()] += 1

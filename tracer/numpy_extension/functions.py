@@ -14,7 +14,7 @@ from tracer.ops.errors import MXNetError
 from tracer.random_state import STREAMS
 from tracer.record import constant, wrap
 from tracer.rrelu import leaky_relu as _leaky_relu
-from tracer.trace import STATE
+from tracer.trace import current
 
 __all__ = ["batch_norm", "constraint_check", "dropout", "from_dlpack", "from_numpy", "leaky_relu",
            "log_softmax", "nonzero", "shape_array", "to_dlpack_for_read", "to_dlpack_for_write", "waitall"]
@@ -37,7 +37,7 @@ def dropout(data: ndarray, p: float = 0.5, mode: str = "training", axes: Any = N
     """
     if not 0 <= p <= 1:
         raise MXNetError(f"dropout: p = {p} is not in [0, 1]")
-    if p == 0 or mode == "training" and not STATE.training:
+    if p == 0 or mode == "training" and not current().trace.training:
         return data.copy() if isinstance(data, ndarray) else data
     dropped = tuple(i % data.ndim for i in axes or ())
     shape = tuple(1 if i in dropped else d for i, d in enumerate(data.shape))

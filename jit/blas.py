@@ -119,6 +119,7 @@ class GemmArgs(NamedTuple):
 
     gemm: int  # addresses of the two library functions
     gemv: int
+    tiles: int  # address of `tiles.columns`, or 0 where it is not to be used
     itemsize: int  # 4 or 8
     a: int  # words of bind that hold the addresses of A, B, C
     b: int
@@ -153,6 +154,14 @@ def gemm_step(dtype: Any) -> int:
     """The address of the native step for float32 or float64 (one function for both); TypeError for others."""
     _itemsize(dtype)
     return find_native("multiply")
+
+
+@lru_cache(maxsize=1)
+def _tiles() -> int:
+    """The address of the products in registers, where there are enough of these; 0 elsewhere."""
+    import llvmlite.binding as llvm
+
+    return find_native("columns") if llvm.get_host_cpu_features().get("avx512f") else 0
 
 
 def _itemsize(dtype: Any) -> int:
@@ -245,7 +254,8 @@ def gemm_args(
     strides = [s for of in (a_strides, b_strides, c_strides) for s in [*pad, *of]]
     alpha_bits, beta_bits = struct.unpack("2q", struct.pack("2d", alpha, beta))
     inner = batch[-1] if batch and batch[-1] else 1
-    values = [functions["gemm", itemsize], functions["gemv", itemsize], itemsize, a, b, c]
+    values = [functions["gemm", itemsize], functions["gemv", itemsize], _tiles() if itemsize == 4 else 0]
+    values += [itemsize, a, b, c]
     values += [a_offset, b_offset, c_offset, m, n, k, int(ta), int(tb), *leading, inner, *strides]
     return list(GemmArgs._make([*values, int(n > m), alpha_bits, alpha_index, beta_bits, beta_index, source]))
 

@@ -113,7 +113,11 @@ class _Library(codegen.CodeLibrary):
     def get_function(self, name: str) -> Any:
         raise NotImplementedError("a function of a library that is text")
 
-    get_llvm_str = get_asm_str = lambda self: "\n".join(self.texts)
+    def get_llvm_str(self) -> str:
+        return "\n".join(self.texts)
+
+    def get_asm_str(self) -> str:
+        raise NotImplementedError("the instructions of a library that is text")
 
 
 class _Target(cpu.CPUContext):

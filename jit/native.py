@@ -1,18 +1,18 @@
-"""Words of memory, atomics and calls through an address, for functions that Numba compiles.
+"""Words of memory, atomics and calls through an address, for the functions that `words.py` compiles.
 
 Nothing here bakes an address into the code, so that it can be cached on disk and used by another process.
 """
 
 import platform
+from typing import Any
 
 from llvmlite import ir
-from numba import types
 
-from .compiler import intrinsic
+from .words import F64, I64, emits, word_at
 
-_I64 = ir.IntType(64)
-_STEP = ir.FunctionType(ir.VoidType(), [_I64.as_pointer(), _I64.as_pointer(), _I64, _I64])
-_SHARER = ir.FunctionType(ir.VoidType(), [_I64, _I64])
+_POINTER = I64.as_pointer()
+_STEP = ir.FunctionType(ir.VoidType(), [_POINTER, _POINTER, I64, I64])
+_SHARER = ir.FunctionType(ir.VoidType(), [I64, I64])
 _NAP = ir.FunctionType(ir.VoidType(), [ir.IntType(32)])
 _ARM = ("llvm.aarch64.hint", [ir.Constant(ir.IntType(32), 1)])
 _SPIN_HINTS: dict[str, tuple[str, list[ir.Constant]]] = {
@@ -23,107 +23,71 @@ _SPIN_HINTS: dict[str, tuple[str, list[ir.Constant]]] = {
 }
 
 
-def _word(builder, address, index):
-    return builder.gep(builder.inttoptr(address, _I64.as_pointer()), [index])
+@emits
+def call_step(b: Any, fn: Any, bind: Any, args: Any, lo: Any, hi: Any) -> None:
+    """Call the step whose address is `fn`."""
+    pointers = [b.inttoptr(v, _POINTER) for v in (bind, args)]
+    b.call(b.inttoptr(fn, _STEP.as_pointer()), [*pointers, lo, hi])
 
 
-@intrinsic
-def call_step(typingctx, fn, bind, args, lo, hi):
-    """Call the step whose address is `fn`; all arguments int64."""
-
-    def codegen(context, builder, signature, values):
-        pointers = [builder.inttoptr(v, _I64.as_pointer()) for v in values[1:3]]
-        builder.call(builder.inttoptr(values[0], _STEP.as_pointer()), [*pointers, *values[3:]])
-        return context.get_dummy_value()
-
-    return types.void(*[types.int64] * 5), codegen
-
-
-@intrinsic
-def call_sharer(typingctx, fn, state, me):
+@emits
+def call_sharer(b: Any, fn: Any, state: Any, me: Any) -> None:
     """Call ``void fn(int64_t state, int64_t me)`` at address `fn`."""
-
-    def codegen(context, builder, signature, values):
-        builder.call(builder.inttoptr(values[0], _SHARER.as_pointer()), values[1:])
-        return context.get_dummy_value()
-
-    return types.void(*[types.int64] * 3), codegen
+    b.call(b.inttoptr(fn, _SHARER.as_pointer()), [state, me])
 
 
-@intrinsic
-def call_nap(typingctx, fn, argument):
+@emits
+def call_nap(b: Any, fn: Any, argument: Any) -> None:
     """Call the C function ``void fn(int)`` at address `fn`."""
-
-    def codegen(context, builder, signature, values):
-        argument = builder.trunc(values[1], ir.IntType(32))
-        builder.call(builder.inttoptr(values[0], _NAP.as_pointer()), [argument])
-        return context.get_dummy_value()
-
-    return types.void(types.int64, types.int64), codegen
+    b.call(b.inttoptr(fn, _NAP.as_pointer()), [b.trunc(argument, ir.IntType(32))])
 
 
-@intrinsic
-def spin_hint(typingctx):
+@emits
+def spin_hint(b: Any) -> None:
     """Tell the processor that this is a waiting loop."""
-
-    def codegen(context, builder, signature, values):
-        if platform.machine() in _SPIN_HINTS:
-            name, arguments = _SPIN_HINTS[platform.machine()]
-            kind = ir.FunctionType(ir.VoidType(), [a.type for a in arguments])
-            builder.call(builder.module.declare_intrinsic(name, fnty=kind), arguments)
-        return context.get_dummy_value()
-
-    return types.void(), codegen
+    if platform.machine() in _SPIN_HINTS:
+        name, arguments = _SPIN_HINTS[platform.machine()]
+        kind = ir.FunctionType(ir.VoidType(), [a.type for a in arguments])
+        b.call(b.module.declare_intrinsic(name, fnty=kind), arguments)
 
 
-@intrinsic
-def load_word(typingctx, address, index):
-    """``((int64_t *)address)[index]``."""
-
-    def codegen(context, builder, signature, values):
-        return builder.load(_word(builder, *values))
-
-    return types.int64(types.int64, types.int64), codegen
+@emits
+def load_atomic(b: Any, address: Any, index: Any) -> Any:
+    """The word ``((int64_t *)address)[index]``, as another thread last published it (acquire)."""
+    return b.load_atomic(word_at(b, address, index), "acquire", 8)
 
 
-@intrinsic
-def load_atomic(typingctx, address, index):
-    """The same word, as another thread last published it (acquire)."""
-
-    def codegen(context, builder, signature, values):
-        return builder.load_atomic(_word(builder, *values), "acquire", 8)
-
-    return types.int64(types.int64, types.int64), codegen
-
-
-@intrinsic
-def store_atomic(typingctx, address, index, value):
+@emits
+def store_atomic(b: Any, address: Any, index: Any, value: Any) -> None:
     """Publish the word, and all that was written before it (release)."""
-
-    def codegen(context, builder, signature, values):
-        builder.store_atomic(values[2], _word(builder, *values[:2]), "release", 8)
-        return context.get_dummy_value()
-
-    return types.void(*[types.int64] * 3), codegen
+    b.store_atomic(value, word_at(b, address, index), "release", 8)
 
 
-@intrinsic
-def add_atomic(typingctx, address, index, value):
+@emits
+def add_atomic(b: Any, address: Any, index: Any, value: Any) -> Any:
     """Add to the word; returns what it was."""
-
-    def codegen(context, builder, signature, values):
-        return builder.atomic_rmw("add", _word(builder, *values[:2]), values[2], "acq_rel")
-
-    return types.int64(*[types.int64] * 3), codegen
+    return b.atomic_rmw("add", word_at(b, address, index), value, "acq_rel")
 
 
-@intrinsic
-def swap_atomic(typingctx, address, index, expected, value):
+@emits
+def swap_atomic(b: Any, address: Any, index: Any, expected: Any, value: Any) -> Any:
     """Replace the word by `value` if it is `expected`; returns what it was."""
+    return b.extract_value(b.cmpxchg(word_at(b, address, index), expected, value, "acq_rel", "acquire"), 0)
 
-    def codegen(context, builder, signature, values):
-        word = _word(builder, *values[:2])
-        pair = builder.cmpxchg(word, values[2], values[3], "acq_rel", "acquire")
-        return builder.extract_value(pair, 0)
 
-    return types.int64(*[types.int64] * 4), codegen
+@emits
+def smaller(b: Any, x: Any, y: Any) -> Any:
+    """The smaller one of two words."""
+    return b.select(b.icmp_signed("<=", x, y), x, y)
+
+
+@emits
+def as_float(b: Any, word: Any) -> Any:
+    """The float64 with the bits of a word."""
+    return b.bitcast(word, F64)
+
+
+@emits
+def as_word(b: Any, number: Any) -> Any:
+    """The word with the bits of a float64."""
+    return b.bitcast(number, I64)

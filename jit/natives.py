@@ -1,6 +1,6 @@
 """The native functions that are the same for every program: the table's loop, the pool's, and matrix products.
 
-They are Python functions in `loops.py` and `products.py`, which are imported when one has to be compiled.
+They are Python functions in `loops.py`, `products.py` and `tiles.py`, which are imported when one has to be compiled.
 """
 from __future__ import annotations
 
@@ -10,28 +10,22 @@ from typing import Any
 
 from .store import find, key, texts
 
-#: name -> (module beside this one, the letters of its parameters)
-_FUNCTIONS = {
-    "run_table": ("loops", "iii"),
-    "take_chunks": ("loops", "ii"),
-    "run_calls": ("loops", "iiii"),
-    "serve": ("loops", "ii"),
-    "multiply": ("products", "ppii"),
-}
+#: name -> module beside this one
+_FUNCTIONS = {"run_table": "loops", "take_chunks": "loops", "run_calls": "loops", "serve": "loops",
+              "multiply": "products", "columns": "tiles"}
 
 #: The files that hold their code, and the layouts that they share with Python.
-_FILES = ("native.py", "loops.py", "products.py", "tiles.py", "pool.py", "driver.py", "blas.py")
+_FILES = ("words.py", "native.py", "loops.py", "products.py", "tiles.py", "pool.py", "driver.py", "blas.py")
 
 
 @cache
 def find_native(name: str) -> int:
     """The address of one of them, for as long as the process lives."""
-    module, parameters = _FUNCTIONS[name]
     symbol = f"{name}_{key(f'{texts(_FILES)}|{name}')}"
 
     def compile_() -> Any:  # a `Compiled`, whose module is not to be imported here
-        from .compiler import lower_function
+        from .words import compile_words
 
-        return lower_function(getattr(import_module(f".{module}", __package__), name), symbol, parameters).compile()
+        return compile_words(getattr(import_module(f".{_FUNCTIONS[name]}", __package__), name), symbol)
 
     return find(symbol, ".obj", compile_)[0]

@@ -1,104 +1,78 @@
-"""The native step of a matrix product, as a Python function for `natives.py` to compile: see `blas.GemmArgs`."""
+"""The native step of a matrix product, as a Python function for `words.py` to compile: see `blas.GemmArgs`."""
 
 from collections.abc import Sequence
 from typing import Any
 
 from llvmlite import ir
-from numba import types
 
-from .compiler import intrinsic
-from .compiler import minimum_of_words as min
-from .intrinsics import word_as_f64
-from .tiles import AVAILABLE, DEPTH, LONGEST, LONGEST_TURNED, REUSED, WIDTH, columns
+from .native import as_float, as_word, smaller
+from .tiles import DEPTH, LONGEST, LONGEST_TURNED, REUSED, WIDTH
+from .words import I64, emits
 
-(_GEMM, _GEMV, _SIZE, _A, _B, _C, _A_OFF, _B_OFF, _C_OFF, _M, _N, _K, _TA, _TB, _LDA, _LDB, _LDC) = range(17)
-(_INNER, _AO, _AI, _BO, _BI, _CO, _CI, _COLUMNS, _ALPHA, _ALPHA_INDEX, _BETA, _BETA_INDEX, _SOURCE) = range(17, 30)
+(_GEMM, _GEMV, _TILES, _SIZE, _A, _B, _C, _A_OFF, _B_OFF, _C_OFF, _M, _N, _K, _TA, _TB, _LDA, _LDB, _LDC) = range(18)
+(_INNER, _AO, _AI, _BO, _BI, _CO, _CI, _COLUMNS, _ALPHA, _ALPHA_INDEX, _BETA, _BETA_INDEX, _SOURCE) = range(18, 31)
 _LEAST = 2.0**-126  # of float32's normal numbers
 _ROW_MAJOR, _PLAIN, _TRANSPOSED = 101, 111, 112  # values of the CBLAS enumerations
 
-_I32, _I64 = ir.IntType(32), ir.IntType(64)
 
-
-def _call(builder: ir.IRBuilder, kinds: str, values: Sequence[ir.Value]) -> None:
-    """Call the function at values[0]; `kinds`: i int32, f scalar (float if values[1] is 4), p pointer."""
+def _call(b: Any, kinds: str, fn: Any, size: Any, values: Sequence[Any]) -> None:
+    """Call the function at `fn`; `kinds`: i int32, f scalar (float if `size` is 4), p pointer."""
 
     def emit(real: ir.Type) -> None:
-        of = {"i": _I32, "f": real, "p": _I64.as_pointer()}
-        convert = {"i": builder.trunc, "f": builder.fptrunc, "p": builder.inttoptr}
-        args = [
-            v if v.type == of[kind] else convert[kind](v, of[kind])
-            for kind, v in zip(kinds, values[2:], strict=True)
-        ]
+        of = {"i": ir.IntType(32), "f": real, "p": I64.as_pointer()}
+        convert = {"i": b.trunc, "f": b.fptrunc, "p": b.inttoptr}
+        args = [v if v.type == of[kind] else convert[kind](v, of[kind]) for kind, v in zip(kinds, values, strict=True)]
         function = ir.FunctionType(ir.VoidType(), [of[kind] for kind in kinds])
-        builder.call(builder.inttoptr(values[0], function.as_pointer()), args)
+        b.call(b.inttoptr(fn, function.as_pointer()), args)
 
-    single = builder.icmp_signed("==", values[1], ir.Constant(_I64, 4))
-    with builder.if_else(single) as (then, otherwise):
-        with then:
+    with b.if_else(b.icmp_signed("==", size, I64(4))) as (single, double):
+        with single:
             emit(ir.FloatType())
-        with otherwise:
+        with double:
             emit(ir.DoubleType())
 
 
-def _caller(kinds: str) -> Any:
-    """(types, code) of an intrinsic (address, itemsize, arguments...)."""
-    signature = types.void(
-        *[types.int64] * 2, *[types.float64 if kind == "f" else types.int64 for kind in kinds]
-    )
-
-    def codegen(context, builder, signature, values):
-        _call(builder, kinds, values)
-        return context.get_dummy_value()
-
-    return signature, codegen
+@emits
+def _call_gemm(b: Any, fn: Any, size: Any, *values: Any) -> None:
+    """order, ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc."""
+    _call(b, "iiiiiifpipifpi", fn, size, values)
 
 
-@intrinsic
-def _call_gemm(typingctx, fn, size, order, ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc):
-    return _caller("iiiiiifpipifpi")
+@emits
+def _call_gemv(b: Any, fn: Any, size: Any, *values: Any) -> None:
+    """order, ta, m, n, alpha, a, lda, x, incx, beta, y, incy."""
+    _call(b, "iiiifpipifpi", fn, size, values)
 
 
-@intrinsic
-def _call_gemv(typingctx, fn, size, order, ta, m, n, alpha, a, lda, x, incx, beta, y, incy):
-    return _caller("iiiifpipifpi")
+@emits
+def _call_tiles(b: Any, fn: Any, *values: Any) -> None:
+    """`tiles.columns`, at an address."""
+    b.call(b.inttoptr(fn, ir.FunctionType(ir.VoidType(), [I64] * len(values)).as_pointer()), values)
 
 
-@intrinsic
-def _copy(typingctx, to, source, count):
+@emits
+def _copy(b: Any, to: Any, source: Any, count: Any) -> None:
     """Copy `count` bytes between addresses."""
-
-    def codegen(context, builder, signature, values):
-        pointer, flag = ir.IntType(8).as_pointer(), ir.IntType(1)
-        kind = ir.FunctionType(ir.VoidType(), [pointer, pointer, _I64, flag])
-        copy = builder.module.declare_intrinsic("llvm.memcpy", [pointer, pointer, _I64], kind)
-        ends = [builder.inttoptr(v, pointer) for v in values[:2]]
-        builder.call(copy, [*ends, values[2], flag(0)])
-        return context.get_dummy_value()
-
-    return types.void(*[types.int64] * 3), codegen
+    pointer, flag = ir.IntType(8).as_pointer(), ir.IntType(1)
+    kind = ir.FunctionType(ir.VoidType(), [pointer, pointer, I64, flag])
+    copy = b.module.declare_intrinsic("llvm.memcpy", [pointer, pointer, I64], kind)
+    b.call(copy, [b.inttoptr(to, pointer), b.inttoptr(source, pointer), count, flag(0)])
 
 
-def multiply(bind, args, lo, hi):
+def multiply(bind: Any, args: Any, lo: int, hi: int) -> None:
     """The step: rows (or columns) lo...hi, counted through all products of the batch."""
-    # One name in an assignment: Numba makes tuples of more, which this compiler does not know.
-    m = args[_M]
-    n = args[_N]
+    m, n, k = args[_M], args[_N], args[_K]
     if m == 0 or n == 0:
         return
-    k = args[_K]
-    ta = args[_TA]
-    tb = args[_TB]
-    size = args[_SIZE]
-    lda = args[_LDA]
-    ldb = args[_LDB]
-    ldc = args[_LDC]
+    ta, tb, size = args[_TA], args[_TB], args[_SIZE]
+    lda, ldb, ldc = args[_LDA], args[_LDB], args[_LDC]
     inner = args[_INNER]
-    alpha = word_as_f64(args[_ALPHA])
-    beta = word_as_f64(args[_BETA])
+    alpha = as_float(args[_ALPHA])
+    beta = as_float(args[_BETA])
     if args[_ALPHA_INDEX] >= 0:
-        alpha *= word_as_f64(bind[args[_ALPHA_INDEX]])
+        alpha *= as_float(bind[args[_ALPHA_INDEX]])
     if args[_BETA_INDEX] >= 0:
-        beta *= word_as_f64(bind[args[_BETA_INDEX]])
+        beta *= as_float(bind[args[_BETA_INDEX]])
     # BLAS does not look at what has a factor of 0. These factors may happen to be 0, and NaNs still count: so take
     # the least instead, and for the product its opposite afterwards.
     turns = 1
@@ -115,7 +89,7 @@ def multiply(bind, args, lo, hi):
     while lo < hi:
         i = lo // side
         first = lo - i * side
-        count = min(side - first, hi - lo)
+        count = smaller(side - first, hi - lo)
         a = bind[args[_A]] + args[_A_OFF] + size * (i // inner * args[_AO] + i % inner * args[_AI])
         b = bind[args[_B]] + args[_B_OFF] + size * (i // inner * args[_BO] + i % inner * args[_BI])
         c = bind[args[_C]] + args[_C_OFF] + size * (i // inner * args[_CO] + i % inner * args[_CI])
@@ -149,7 +123,7 @@ def multiply(bind, args, lo, hi):
                 done = 0
                 whole = n - n % WIDTH
                 fits = k <= (LONGEST_TURNED if tb else LONGEST) and (tb == 0 or m >= REUSED)
-                if AVAILABLE and size == 4 and 0 < k and fits and 16 * whole >= 15 * n:
+                if args[_TILES] != 0 and 0 < k and fits and 16 * whole >= 15 * n:
                     row = 4 if ta else 4 * lda
                     step = 4 * lda if ta else 4
                     down = 4 if tb else 4 * ldb
@@ -158,10 +132,10 @@ def multiply(bind, args, lo, hi):
                     while done < whole:
                         at = 0
                         while at < k:
-                            depth = min(k - at, DEPTH)
+                            depth = smaller(k - at, DEPTH)
                             kept = keep if at == 0 else 1.0
-                            columns(a + at * step, row, step, b + done * across + at * down, down, across,
-                                    c + 4 * done, 4 * ldc, m, depth, way, factor, kept)
+                            _call_tiles(args[_TILES], a + at * step, row, step, b + done * across + at * down, down,
+                                        across, c + 4 * done, 4 * ldc, m, depth, way, as_word(factor), as_word(kept))
                             at += depth
                         done += WIDTH
                 if done < n:

@@ -14,14 +14,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import llvmlite.binding as llvm
 from llvmlite import ir
-from numba import types
 
-from .compiler import intrinsic
 from .hints import say
+from .words import F64, emits
+from .words import I64 as _I64
 
-_I64 = ir.IntType(64)
 _FLOAT = ir.FloatType()
 LANES, VECTORS = 16, 2
 WIDTH = LANES * VECTORS  # columns of a tile
@@ -35,9 +33,6 @@ DEPTH, REUSED = 512, 36
 
 #: The longest inner dimension, and that where B is stored by columns: beyond, OpenBLAS's order of blocks is faster.
 LONGEST, LONGEST_TURNED = 1024, 128
-
-#: Whether there are such registers; elsewhere OpenBLAS does all.
-AVAILABLE = 1 if llvm.get_host_cpu_features().get("avx512f") else 0
 
 
 class _Tiles:
@@ -175,15 +170,13 @@ class _Tiles:
         return self.b.shuffle_vector(first, first, zeros)
 
 
-@intrinsic
-def columns(typingctx, a, a_row, a_next, b, b_next, b_column, c, c_row, m, k, way, alpha, beta):
+@emits
+def columns(builder: Any, a: Any, a_row: Any, a_next: Any, b: Any, b_next: Any, b_column: Any, c: Any, c_row: Any,
+            m: Any, k: Any, way: Any, alpha: Any, beta: Any) -> None:
     """WIDTH columns of `alpha * A @ B + beta * C` in float32, m rows, 0 < k <= DEPTH; steps count bytes.
 
-    way: B is read as it lies (0), or copied first: by vectors (1), or where it is stored by columns (2).
+    way: B is read as it lies (0), or copied first: by vectors (1), or where it is stored by columns (2). alpha and beta
+    are the words of float64s.
     """
-
-    def codegen(context, builder, signature, values):
-        _Tiles(builder, values)
-        return context.get_dummy_value()
-
-    return types.void(*[types.int64] * 11, types.float64, types.float64), codegen
+    factors = [builder.bitcast(x, F64) for x in (alpha, beta)]
+    _Tiles(builder, [a, a_row, a_next, b, b_next, b_column, c, c_row, m, k, way, *factors])

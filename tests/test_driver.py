@@ -9,81 +9,71 @@ import time
 import timeit
 import weakref
 
-import numba
 import numpy as np
 import pytest
-from numba import types
 
-from tracer.jit import driver, native, pool
+from tracer.jit import driver, objects, pool
 from tracer.jit.driver import Step, Table
-
-_WORDS = types.CPointer(types.int64)
-_SIGNATURE = types.void(_WORDS, _WORDS, types.int64, types.int64)
-
-
-def _pointer_to(dtype):
-    @native.intrinsic
-    def cast(typingctx, address):
-        def codegen(context, builder, signature, values):
-            return builder.inttoptr(values[0], context.get_value_type(signature.return_type))
-
-        return types.CPointer(dtype)(types.int64), codegen
-
-    return cast
+from tracer.jit.native import add_atomic, as_float, as_word, load_atomic, spin_hint, store_atomic
+from tracer.jit.words import compile_words
 
 
-_words, _floats = _pointer_to(types.int64), _pointer_to(types.float64)
+class _Native:
+    """A step, compiled; `address` is where."""
+
+    def __init__(self, function):
+        name = function.__name__
+        self.address = objects.link(name, compile_words(function, name).code)
 
 
-@numba.cfunc(_SIGNATURE)
+@_Native
 def _log_call(bind, args, lo, hi):
     """Write [lo, hi) into the log at bind[0], at the call's own place: args[0] + lo // args[1]."""
     at = args[0] + lo // args[1]
-    log = numba.carray(_words(bind[0]), (1000, 2))
-    log[at, 0] = lo
-    log[at, 1] = hi
+    store_atomic(bind[0], 2 * at, lo)
+    store_atomic(bind[0], 2 * at + 1, hi)
 
 
-@numba.cfunc(_SIGNATURE)
+@_Native
 def _partial_sum(bind, args, lo, hi):
-    """partial[lo // chunk] = sum of x[lo:hi]; bind: x, partial, total; args: chunk, length of x."""
-    x = numba.carray(_floats(bind[0]), args[1])
+    """partial[lo // chunk] = sum of x[lo:hi]; bind: x, partial, total; args: chunk."""
+    x = bind[0]
     total = 0.0
     for i in range(lo, hi):
-        total += x[i]
-    numba.carray(_floats(bind[1]), args[1])[lo // args[0]] = total
+        total += as_float(x[i])
+    store_atomic(bind[1], lo // args[0], as_word(total))
 
 
-@numba.cfunc(_SIGNATURE)
+@_Native
 def _combine(bind, args, lo, hi):
     """total = sum of the partial results; args: their number."""
-    partial = numba.carray(_floats(bind[1]), args[0])
+    partial = bind[1]
     total = 0.0
     for i in range(args[0]):
-        total += partial[i]
-    numba.carray(_floats(bind[2]), 1)[0] = total
+        total += as_float(partial[i])
+    store_atomic(bind[2], 0, as_word(total))
 
 
-@numba.cfunc(_SIGNATURE)
+@_Native
 def _meet(bind, args, lo, hi):
     """Count this call in, and wait until args[0] calls are in."""
-    native.add_atomic(bind[0], 0, 1)
-    while native.load_atomic(bind[0], 0) < args[0]:
-        native.spin_hint()
+    add_atomic(bind[0], 0, 1)
+    while load_atomic(bind[0], 0) < args[0]:
+        spin_hint()
 
 
-@numba.cfunc(_SIGNATURE)
+@_Native
 def _log_at(bind, args, lo, hi):
     """The same in the log at bind[args[0]], at lo // args[1]."""
-    log = numba.carray(_words(bind[args[0]]), (1000, 2))
-    log[lo // args[1], 0] = lo
-    log[lo // args[1], 1] = hi
+    at = lo // args[1]
+    store_atomic(bind[args[0]], 2 * at, lo)
+    store_atomic(bind[args[0]], 2 * at + 1, hi)
 
 
-@numba.cfunc(_SIGNATURE)
+@_Native
 def _put(bind, args, lo, hi):
     """Write the number args[1] to place args[0] of the words at bind[0]."""
-    numba.carray(_words(bind[0]), (1000,))[args[0]] = args[1]
+    store_atomic(bind[0], args[0], args[1])
 
 
 class _Sum:
@@ -92,7 +82,7 @@ class _Sum:
     def __init__(self, x, chunk):
         self.x, self.partial, self.total = x, np.full(-(-x.size // chunk), np.nan), np.zeros(1)
         self.bind = np.array([a.ctypes.data for a in (x, self.partial, self.total)], np.int64)
-        first = Step(_partial_sum.address, [chunk, x.size], x.size, chunk)
+        first = Step(_partial_sum.address, [chunk], x.size, chunk)
         self.table = Table([first, Step(_combine.address, [self.partial.size], 1)])
 
     def __call__(self):

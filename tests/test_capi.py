@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import gc
+import operator
 import sys
 import threading
 from typing import Any
@@ -30,6 +31,47 @@ class Pair:
         for _ in range(times):
             self.first, self.second = self.second, self.first
         return self
+
+
+def joined(label, left, right):
+    return label, left, right
+
+
+def grown(label, left, right):
+    left.first += 1
+    return left
+
+
+class Term:
+    """Operators that are bound to compiled functions in one class (`shortcut`), and Python's own in the other."""
+
+    __slots__ = ("first", "__dict__")
+
+    def __init__(self, first: Any = 0) -> None:
+        self.first = first
+
+    def __mul__(self, other: Any) -> Any:
+        return joined("mul", self, other) if type(other) is not str else NotImplemented
+
+    def __rmul__(self, other: Any) -> Any:
+        return joined("rmul", self, other)
+
+    def __sub__(self, other: Any) -> Any:
+        return joined("sub", self, other)
+
+    def __imul__(self, other: Any) -> Any:
+        return grown("imul", self, other)
+
+
+class Quick(Term):
+    __mul__, __rmul__, __sub__, __imul__ = Term.__mul__, Term.__rmul__, Term.__sub__, Term.__imul__
+
+
+class Derived(Quick):
+    """Written by a user, later."""
+
+    def __rmul__(self, other: Any) -> Any:
+        return joined("derived", self, other)
 
 
 class Other(Pair):
@@ -187,8 +229,10 @@ def count(step):
     return own()
 
 
-FUNCTIONS = [unseen, seen, count, arithmetic, choices, loops, slots, handlers, unbound, generators, scopes, recursion,
-             depth, spread, locked, held]
+OPERATORS = {(Quick, "__mul__"): (joined, ("mul",)), (Quick, "__rmul__"): (joined, ("rmul",)),
+             (Quick, "__sub__"): (joined, ("sub",)), (Quick, "__imul__"): (grown, ("imul",))}
+FUNCTIONS = [joined, grown, unseen, seen, count, arithmetic, choices, loops, slots, handlers, unbound, generators,
+             scopes, recursion, depth, spread, locked, held]
 METHODS = {(Pair, "__init__"): Pair.__init__, (Pair, "swap"): Pair.swap}
 CASES = [
     (arithmetic, (3, 4)), (arithmetic, (2.5, -1)), (arithmetic, (1, 0)), (arithmetic, ("a", 2)),
@@ -212,7 +256,8 @@ CASES = [
 @pytest.fixture(scope="module")
 def compiled():
     functions = [*FUNCTIONS, *METHODS.values()]
-    return dict(zip(functions, compile_functions(functions, methods=METHODS, slotted=[Pair], per_thread=[own])))
+    return dict(zip(functions, compile_functions(functions, methods=METHODS, slotted=[Pair], per_thread=[own],
+                                             operators=OPERATORS)))
 
 
 def _outcome(function: Any, arguments: tuple) -> Any:
@@ -278,6 +323,47 @@ def test_what_a_thread_has_of_its_own_is_asked_for_once_in_a_row(compiled):
     assert run(0) is mine and len(ASKED) == 2
 
 
+def _applied(term: Any, other: Any, apply: Any) -> Any:
+    try:
+        made = apply(term, other)
+    except TypeError as error:
+        return str(error).replace("Quick", "Term")
+    return [x.first if isinstance(x, Term) else x for x in (made if type(made) is tuple else (made,))]
+
+
+@pytest.mark.parametrize("apply", [
+    lambda t, x: t * x, lambda t, x: x * t, lambda t, x: t - x, lambda t, x: x - t, lambda t, x: t * t,
+    lambda t, x: operator.imul(t, x), lambda t, x: type(t).__mul__(t, x)])
+@pytest.mark.parametrize("other", [2, 2.5, True, "text", [1], None])
+def test_an_operator_means_what_its_methods_do(compiled, apply, other):
+    assert type(compiled[joined]).__name__ == "builtin_function_or_method"
+    assert _applied(Quick(1), other, apply) == _applied(Term(1), other, apply)
+
+
+def test_an_operator_leaves_subclasses_alone(compiled):
+    quick, derived = Quick(1), Derived(2)
+    assert quick * derived == ("derived", derived, quick)
+    assert derived * quick == ("mul", derived, quick)
+    assert 3 * derived == ("derived", derived, 3)
+    assert derived - quick == ("sub", derived, quick)
+
+
+def test_a_method_written_anew_undoes_a_shortcut(compiled, monkeypatch):
+    quick = Quick(1)
+    assert quick * 2 == ("mul", quick, 2)
+    monkeypatch.setattr(Quick, "__mul__", lambda self, other: "new")
+    assert (quick * 2, quick * quick) == ("new", "new")
+
+
+def test_an_operator_keeps_no_reference(compiled):
+    quick, other = Quick(1), 2.5
+    before = sys.getrefcount(quick), sys.getrefcount(other), sys.getrefcount(Quick)
+    for _ in range(50):
+        _ = quick * other, other * quick, quick - quick, quick * [1]
+    del _
+    assert (sys.getrefcount(quick), sys.getrefcount(other), sys.getrefcount(Quick)) == before
+
+
 def test_endless_recursion_is_an_error_and_no_crash(compiled):
     nested = []
     nested.append(nested)
@@ -320,7 +406,8 @@ def test_the_second_time_nothing_is_compiled(compiled, monkeypatch):
 
     monkeypatch.setattr(unit.Unit, "compile", lambda self, symbol: pytest.fail("compiled again"))
     functions = [*FUNCTIONS, *METHODS.values()]
-    again = compile_functions(functions, methods=METHODS, slotted=[Pair], per_thread=[own])
+    again = compile_functions(functions, methods=METHODS, slotted=[Pair], per_thread=[own],
+                              operators=OPERATORS)
     assert again[FUNCTIONS.index(arithmetic)](3, 4) == arithmetic(3, 4)
 
 

@@ -5,6 +5,7 @@ The functions below are ordinary Python, and stay so where they cannot be compil
 """
 from __future__ import annotations
 
+import operator
 import sys
 from time import perf_counter
 from typing import Any
@@ -28,9 +29,9 @@ from .trace import Current, Trace, Value, current
 from .walk import Walk
 
 _FUNCTIONS = (
-    record.invoke, record.finish, record.taped, record.add_values, namespaces.update, arrays._another, tape.node_of,
-    source.user_line, flush.living, flush.sync, flush.compute, flush.flush, flush._run, flush._donated, find_program,
-    autograd.backward, autograd._heads, autograd._value_of, autograd._differentiable, autograd._walk,
+    record.invoke, record.combine, record.finish, record.taped, record.add_values, namespaces.update, arrays._another,
+    tape.node_of, source.user_line, flush.living, flush.sync, flush.compute, flush.flush, flush._run, flush._donated,
+    find_program, autograd.backward, autograd._heads, autograd._value_of, autograd._differentiable, autograd._walk,
     tape.lineages_of, tape.consume, tape.run_backward, walk.targets_of, gradient.gradient,
     stretch.stretch_from, stretch.pull, cached.call, cached._flatten, cached._nest, record.operand_node, record.stopped,
     record.wrap, node.leaf)
@@ -46,6 +47,12 @@ _SPECIAL: tuple[tuple[type, str], ...] = (
     (NDArray, "__bool__"))
 _SLOTTED = (Value, Current, Trace, Node, ndarray, NDArray, Segment, Syncs, Program, Buffer, Pool, Walk, autograd._Scope,
             autograd.Variable)
+_FORMS = ("add", "sub", "mul", "truediv")
+_OPERATORS: dict[tuple[type, str], tuple[Any, tuple]] = {
+    (cls, f"__{form}__"): (record.combine, (namespaces.METHODS[cls, f"__{form}__"], cls))
+    for cls in (NDArray, ndarray) for form in (*_FORMS, *[f"r{f}" for f in _FORMS])} | {
+    (cls, f"__i{form}__"): (namespaces.update, (getattr(operator, form),))
+    for cls in (NDArray, ndarray) for form in _FORMS}
 
 
 def compile_all() -> None:
@@ -55,7 +62,8 @@ def compile_all() -> None:
     special = [getattr(cls, name) for cls, name in _SPECIAL]
     functions = list(dict.fromkeys([*_FUNCTIONS, *_METHODS.values(), *special]))
     try:
-        made = compile_functions(functions, methods=_METHODS, slotted=_SLOTTED, per_thread=(current,))
+        made = compile_functions(functions, methods=_METHODS, slotted=_SLOTTED, per_thread=(current,),
+                                 operators=_OPERATORS)
     except CannotCompile:
         return
     COUNTERS.hot_seconds = perf_counter() - start

@@ -145,11 +145,16 @@ def functions_of(prefix: str, cls: type) -> dict[str, Any]:
     return {name: wrapper(f, name, cls, False) for f, name in _declared(prefix)}
 
 
+#: What the generated methods of each class record.
+METHODS: dict[tuple[type, str], Function] = {}
+
+
 def add_methods(cls: type, prefix: str) -> None:
     """Give `cls` the methods and operators declared under `prefix`, such as "np.ndarray"."""
     for function, name in _declared(prefix):
         made = wrapper(function, name, cls, True)
         setattr(cls, name, made)
+        METHODS[cls, name] = function
 
 
 def _declared(prefix: str) -> list[tuple[Function, str]]:
@@ -165,7 +170,7 @@ def fill(module: types.ModuleType, prefix: str, cls: type) -> None:
         setattr(module, name, function)
 
 
-def update(array: Any, other: Any, operate: Callable[[Any, Any], Any]) -> Any:
+def update(operate: Callable[[Any, Any], Any], array: Any, other: Any) -> Any:
     """Bind `array` to the result of `operate(array, other)`, in its own dtype."""
     array._check_writable()
     made = operate(array, other)
@@ -184,7 +189,7 @@ def in_place(cls: type, name: str) -> None:
     operate = getattr(cls, f"__{name}__")
 
     def operator(self: Any, other: Any) -> Any:
-        return update(self, other, operate)
+        return update(operate, self, other)
 
     operator.__name__ = f"__i{name}__"
     operator.__qualname__ = f"{cls.__name__}.__i{name}__"

@@ -81,6 +81,11 @@ def invoke(function: Function, cls: type, operands: tuple, statics: tuple) -> An
     return finish(result, cls, trace, recorded, user_line() if fallible else None)
 
 
+def combine(function: Function, cls: type, left: Any, right: Any) -> Any:
+    """What the generated method of an operator does."""
+    return invoke(function, cls, (left, right), ())
+
+
 def learn(function: Function, statics: tuple, nodes: list[Any]) -> tuple[Any, bool]:
     """What the function means for operands that it has not met, and whether it can fail when it runs."""
     try:

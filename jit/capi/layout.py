@@ -17,6 +17,12 @@ SIZE = 16
 LIST_ITEMS = 24
 TUPLE_ITEMS: int = tuple.__basicsize__
 
+#: Of operators: the number by which PyType_GetSlot knows them, and which of PyNumberMethods they are.
+_NUMBER_SLOTS = {"add": (7, 0), "sub": (36, 1), "mul": (29, 2), "truediv": (37, 30),
+                 "iadd": (14, 19), "isub": (23, 20), "imul": (18, 21), "itruediv": (24, 32)}
+_AS_NUMBER = 96  # bytes from the start of a class to the address of its PyNumberMethods
+_HEAP_TYPE = 1 << 9
+
 # A member descriptor is a PyDescrObject (header, type, name, qualified name) and a PyMemberDef (name, type, offset).
 _DESCRIBED = 40
 _OFFSET = 16
@@ -30,6 +36,17 @@ def slots_of(cls: type) -> dict[str, int]:
         if isinstance(member, MemberDescriptorType):
             found[name] = _word(_word(id(member) + _DESCRIBED) + _OFFSET)
     return found
+
+
+def number_slot(cls: type, name: str) -> int | None:
+    """The address of the C function of an operator ("mul", "isub") in a class; None where it is not where we look."""
+    if name not in _NUMBER_SLOTS:
+        return None
+    known_as, index = _NUMBER_SLOTS[name]
+    read = ctypes.pythonapi.PyType_GetSlot
+    read.restype, read.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_int]
+    address = _word(id(cls) + _AS_NUMBER) + 8 * index
+    return address if cls.__flags__ & _HEAP_TYPE and _word(address) == read(cls, known_as) else None
 
 
 @lru_cache(maxsize=1)

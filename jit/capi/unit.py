@@ -19,12 +19,13 @@ from .. import store
 from .emit import I64, NULL, OBJECT, OBJECTS, Emitter
 from .layout import slots_of, sound
 from .lowering import Lowering
+from .operators import Operators, constants_of, emit, shortcuts_of, slot_of
 
 _FASTCALL = 0x80
 
 #: The files that turn sources into code.
 _COMPILING = ("capi/unit.py", "capi/lowering.py", "capi/expressions.py", "capi/calls.py", "capi/emit.py",
-              "capi/layout.py")
+              "capi/layout.py", "capi/operators.py")
 
 
 class _Definition(ctypes.Structure):
@@ -45,13 +46,15 @@ class Unit:
     methods: some of them, by the class and name under which `x.name(...)`, or `cls(...)` for `__init__`, means them.
     slotted: classes whose slots are read in place; a subclass of one of them is not it.
     per_thread: functions of nothing, whose result is the same for all calls on one thread: it is kept.
+    operators: such as (cls, "__mul__") -> a function of the unit and its first arguments.
     """
 
     def __init__(self, functions: Sequence[Any], methods: dict[tuple[type, str], Any], slotted: Iterable[type],
-                 per_thread: Sequence[Any]) -> None:
+                 per_thread: Sequence[Any], operators: Operators) -> None:
         self.module = ir.Module("hot")
         self.methods = methods
         self.per_thread = per_thread
+        self.shortcuts = shortcuts_of(operators)
         self.slots: dict[str, list[tuple[type, int]]] = {}
         for cls in slotted:
             for name, offset in slots_of(cls).items():
@@ -65,7 +68,7 @@ class Unit:
             emitted = ir.Function(self.module, kind, f"{function.__name__}.{i}")
             emitted.linkage = "internal"
             self.functions[function] = emitted, signature
-        named = [*_ALWAYS, *slotted, *[cls for cls, _ in methods], *self._named()]
+        named = [*_ALWAYS, *slotted, *[cls for cls, _ in methods], *constants_of(self.shortcuts), *self._named()]
         self.constants = list({id(value): value for value in named}.values())
         self._places = {id(value): i for i, value in enumerate(self.constants)}
         self._order = [self._places[id(value)] for value in named]
@@ -87,7 +90,9 @@ class Unit:
         """All that the code depends on: the sources, and where this interpreter keeps what is read in place."""
         places = [(name, [offset for _, offset in where]) for name, where in self.slots.items()]
         kept = [function.__name__ for function in self.per_thread]
-        return "|".join([sys.version, store.texts(_COMPILING), *self.sources, repr((places, kept, self._order))])
+        shortcuts = [(s.cls.__name__, s.slot, [way and way[0].__name__ for way in s.ways]) for s in self.shortcuts]
+        return "|".join([sys.version, store.texts(_COMPILING), *self.sources,
+                         repr((places, kept, shortcuts, self._order))])
 
     def constant(self, value: Any) -> int:
         """The place of an object among the constants."""
@@ -150,23 +155,38 @@ class Unit:
         return e.builder.load(e.item_place(e.function.args[0], self.constant(value)))
 
     def compile(self, symbol: str) -> bytes:
-        """The object code; in it `void symbol(int64 *)` writes the addresses of the entries."""
+        """The object code; in it `void symbol(int64 *)`, which takes the address of the constants, and writes those of
+        the entries and of the shortcuts over it."""
         self.lower()
         self._table(symbol)
         return _object_code(str(self.module))
 
     def _table(self, symbol: str) -> None:
-        words = I64.as_pointer()
-        function = ir.Function(self.module, ir.FunctionType(ir.VoidType(), [words]), symbol)
+        function = ir.Function(self.module, ir.FunctionType(ir.VoidType(), [I64.as_pointer()]), symbol)
+        constants = self._kept("constants", NULL)
+        made = [self.module.globals[f"{emitted.name}.entry"] for emitted, _ in self.functions.values()]
+        made += [emit(self, self.module, s, constants) for s in self.shortcuts]
         b = ir.IRBuilder(function.append_basic_block())
-        for i, (emitted, _) in enumerate(self.functions.values()):
-            address = b.ptrtoint(self.module.globals[f"{emitted.name}.entry"], I64)
-            b.store(address, b.gep(function.args[0], [I64(i)]))
+        b.store(b.inttoptr(b.load(function.args[0]), OBJECT), constants)
+        for i, address in enumerate(made):
+            b.store(b.ptrtoint(address, I64), b.gep(function.args[0], [I64(i)]))
         b.ret_void()
+
+    def load(self, address: int) -> list[Callable]:
+        """The functions, from where `symbol` is; the shortcuts are put in place."""
+        constants = tuple(self.constants)
+        words = (ctypes.c_int64 * (len(self.functions) + len(self.shortcuts)))(id(constants))
+        ctypes.CFUNCTYPE(None, ctypes.c_void_p)(address)(ctypes.addressof(words))
+        made = [_builtin(f, entry, constants) for f, entry in zip(self.functions, words, strict=False)]
+        for shortcut, entry in zip(self.shortcuts, words[len(made):], strict=True):
+            slot_of(shortcut).value = entry
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(constants))  # the shortcuts have no other hold on them
+        return made
 
 
 def compile_functions(functions: Sequence[Any], *, methods: dict[tuple[type, str], Any] | None = None,
-                      slotted: Iterable[type] = (), per_thread: Sequence[Any] = ()) -> list[Callable]:
+                      slotted: Iterable[type] = (), per_thread: Sequence[Any] = (),
+                      operators: Operators | None = None) -> list[Callable]:
     """Built-in functions that do what these do, taking their arguments by position. `Unit` says what the rest means.
 
     CannotCompile when one of them is outside of the subset (lowering.py), when its source is not at hand, or when
@@ -175,7 +195,7 @@ def compile_functions(functions: Sequence[Any], *, methods: dict[tuple[type, str
     if not sound():
         raise CannotCompile("this interpreter keeps its objects otherwise than CPython 3.10 to 3.13 on 64 bits")
     try:
-        unit = Unit(functions, methods or {}, list(slotted), per_thread)
+        unit = Unit(functions, methods or {}, list(slotted), per_thread, operators or {})
     except OSError as error:
         raise CannotCompile(f"no source: {error}") from error
     symbol = f"hot_{store.key(unit.text())}"
@@ -183,10 +203,7 @@ def compile_functions(functions: Sequence[Any], *, methods: dict[tuple[type, str
         address, _ = store.find(symbol, ".obj", lambda: _Object(unit.compile(symbol)))
     except RuntimeError as error:
         raise CannotCompile(f"LLVM: {error}") from error
-    entries = (ctypes.c_int64 * len(functions))()
-    ctypes.CFUNCTYPE(None, ctypes.c_void_p)(address)(ctypes.addressof(entries))
-    constants = tuple(unit.constants)
-    return [_builtin(f, entry, constants) for f, entry in zip(functions, entries, strict=True)]
+    return unit.load(address)
 
 
 class _Object:

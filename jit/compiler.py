@@ -9,7 +9,6 @@ Imported only by what compiles: a process that finds all of its kernels on disk 
 """
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable, Iterable
 from types import FunctionType
 from typing import Any, NamedTuple
@@ -23,16 +22,9 @@ from numba.core.compiler_machinery import PassManager, register_pass
 from numba.core.errors import NumbaError
 from numba.core.fastmathpass import rewrite_module
 from numba.core.lowering import Lower
-from numba.core.typed_passes import (
-    AnnotateTypes,
-    IRLegalization,
-    NativeLowering,
-    NoPythonBackend,
-    NopythonTypeInference,
-    PreLowerStripPhis,
-)
+from numba.core.typed_passes import NativeLowering, NoPythonBackend, NopythonTypeInference
 from numba.core.typing import builtins, templates
-from numba.core.untyped_passes import FixupArgs, IRProcessing, ReconstructSSA, TranslateByteCode
+from numba.core.untyped_passes import FixupArgs, IRProcessing, TranslateByteCode
 
 from tracer.ops.errors import CannotCompile
 
@@ -126,12 +118,19 @@ class _Target(cpu.CPUContext):
     def init(self) -> None:
         super().init()
         self.codegen()._library_class = _Library
+        self._sizes: dict[Any, int] = {}
         self._layout = str(self.codegen().target_data), llvm.get_process_triple()
 
     def create_module(self, name: str) -> ir.Module:
         module = ir.Module(name)
         module.data_layout, module.triple = self._layout
         return module
+
+    def get_abi_sizeof(self, ty: Any) -> int:
+        """Numba asks at each variable, and gets it by having LLVM parse a module."""
+        if ty not in self._sizes:
+            self._sizes[ty] = super().get_abi_sizeof(ty)
+        return self._sizes[ty]
 
     def load_additional_registries(self) -> None:
         from numba.cpython import builtins, numbers, rangeobj  # noqa: F401  (they register how to lower operators)
@@ -177,12 +176,11 @@ class _Lowering(NativeLowering):
 
 
 class _Pipeline(compiler.CompilerBase):
-    """Numba's passes, without those for what these functions do not contain."""
+    """Numba's passes, without those for what kernels do not contain: a variable of theirs has one type throughout."""
 
     def define_pipelines(self) -> list[Any]:
         passes = PassManager("tracer")
-        for step in (TranslateByteCode, FixupArgs, IRProcessing, ReconstructSSA, NopythonTypeInference,
-                     PreLowerStripPhis, IRLegalization, AnnotateTypes, _Lowering, NoPythonBackend):
+        for step in (TranslateByteCode, FixupArgs, IRProcessing, NopythonTypeInference, _Lowering, NoPythonBackend):
             passes.add_pass(step, step.__name__)
         passes.finalize()
         return [passes]
@@ -240,17 +238,12 @@ def lower_function(function: Any, symbol: str, parameters: str, fastmath: Iterab
     flags.fastmath = cpu.FastMathOptions(set(fastmath))
     flags.no_cpython_wrapper = flags.no_compile = True
     flags.no_cfunc_wrapper = False
-    collecting = gc.isenabled()
-    gc.disable()  # compiling makes many objects that live until its end: each full collection costs 40 ms here
     try:
         with global_compiler_lock:
             made = compiler.compile_extra(_TYPING, _TARGET, named, [_PARAMETERS[p] for p in parameters], types.void,
                                           flags, {}, pipeline_class=_Pipeline)
     except (NumbaError, NotImplementedError) as error:
         raise CannotCompile(f"Numba: {(str(error).strip() or type(error).__name__).splitlines()[0]}") from error
-    finally:
-        if collecting:
-            gc.enable()
     return Lowered(symbol, made.library.texts)
 
 

@@ -4,7 +4,6 @@ On disk a kernel is `k_<hash>.py`, its readable source, and `k_<hash>.bin`, the 
 """
 from __future__ import annotations
 
-import gc
 import threading
 import time
 from typing import Any
@@ -69,15 +68,9 @@ def _find(source: str) -> int:
 
 
 def _compile(name: str, text: str) -> Any:
-    collecting = gc.isenabled()
-    gc.disable()  # importing Numba and compiling make many objects that live on: each full collection costs 40 ms here
-    try:
-        from .compiler import lower_function
-        from .intrinsics import namespace_for
+    from .compiler import lower_function
+    from .intrinsics import namespace_for
 
-        space = namespace_for(text) | {"__name__": name}
-        exec(compile(text, f"<{name}>", "exec"), space)
-        return lower_function(space[name], name, "ppii", {"contract"}).compile()
-    finally:
-        if collecting:
-            gc.enable()
+    space = namespace_for(text) | {"__name__": name}
+    exec(compile(text, f"<{name}>", "exec"), space)
+    return lower_function(space[name], name, "ppii", {"contract"}).compile()

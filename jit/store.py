@@ -11,12 +11,14 @@ one object, linked by itself.
 """
 from __future__ import annotations
 
+import gc
 import hashlib
 import importlib.util
 import os
 import tempfile
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
@@ -104,13 +106,32 @@ def find(name: str, ending: str, compile_: Callable[[], Compiled], text: str = "
                 return objects.link(name, code), True
             except RuntimeError:
                 pass  # of another system, though the name says otherwise: made afresh below
-        made = compile_()
+        with _uncollected():
+            made = compile_()
         try:
             address = objects.link(name, made.code)
         except RuntimeError:
             return made.address(), False
         _write(name, ending, made.code, text)
         return address, False
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Without collections of garbage: Numba's import and compiling make many objects, of which most live on.
+
+    What was made counts as old afterwards, as if it had been looked through: that took 0.1 s in the first program.
+    """
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting and not gc.get_freeze_count():
+            gc.freeze()
+            gc.unfreeze()
+        if collecting:
+            gc.enable()
 
 
 def _read(file: str) -> bytes | None:

@@ -1,6 +1,7 @@
 """Native functions on disk: what a warm process need not import, and what is not believed."""
 from __future__ import annotations
 
+import gc
 import hashlib
 import os
 import subprocess
@@ -108,3 +109,26 @@ def test_the_name_of_an_entry_tells_numba_s_settings_apart(setting, monkeypatch)
 def test_the_name_of_an_entry_tells_versions_of_the_compiler_apart():
     assert store.texts(["compiler.py"]) != store.texts(["intrinsics.py"])
     assert store.texts(["no such file"]) != store.texts(["compiler.py"])
+
+
+def test_garbage_is_collected_before_and_after_compiling_but_not_meanwhile(folder):
+    found = []
+
+    def compile_():
+        found.append(gc.isenabled())
+        return SimpleNamespace(code=native("collected"))
+
+    gc.freeze()
+    try:
+        store.find("collected", ".obj", compile_)
+        assert gc.get_freeze_count()
+    finally:
+        gc.unfreeze()
+    assert gc.isenabled()
+    gc.disable()
+    try:
+        store.find("collected", ".bin", compile_)
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
+    assert found == [False, False] and not gc.get_freeze_count()

@@ -13,9 +13,10 @@ one core 256x10x256 with a residual 28.8 -> 29.7.
 """
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple
+
+from .sizes import applied, gcd, lcm
 
 #: Bytes of results in a band up to which it stays in the L2. Half and twice as many differed by less than the noise.
 BAND_BYTES = 1 << 19
@@ -92,7 +93,7 @@ def rows_of_band(links: Sequence[Link], part: float) -> int:
     """The units of the first link's range that a band should have: all of them where bands do not pay."""
     first, rows = links[0], links[0].chunk
     if not rows:
-        bands = min(int(sum([one.cost for one in links]) // part), FEW_BANDS)
+        bands = min(applied(int, sum([one.cost for one in links]) // part), FEW_BANDS)
         if bands < 2:
             return first.extent
         rows = -(-first.extent // bands)
@@ -129,12 +130,12 @@ class _Growing:
             return False
         scale = 1
         for v, (elements, _) in along.items():
-            scale = math.lcm(scale, elements // math.gcd(self.made[v], elements))
-        found = {self.made[v] * scale // elements * units for v, (elements, units) in along.items()}
-        if len(found) > 1:
+            scale = lcm(scale, elements // gcd(self.made[v], elements))
+        found, *others = [self.made[v] * scale // elements * units for v, (elements, units) in along.items()]
+        if any([units != found for units in others]):
             return False
-        units = math.lcm(*found, link.align)
-        scale *= units // found.pop()
+        units = lcm(found, link.align)
+        scale *= units // found
         if scale > 1:
             self.units = [u * scale for u in self.units]
             self.made = {v: n * scale for v, n in self.made.items()}

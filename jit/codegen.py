@@ -83,6 +83,10 @@ class Generated:
     in_place: list[tuple[Node, Node]] = field(default_factory=list)  # (root, read) that may share memory
 
 
+#: What becomes of a kernel: its code, or why it has none; nothing of a library call.
+Made = Generated | CannotCompile | None
+
+
 class Emitter:
     """Builds the source of one kernel."""
 

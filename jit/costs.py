@@ -10,6 +10,7 @@ from tracer.ops.op import LEAF
 
 from .access import without_reshapes
 from .codegen import Generated
+from .sizes import applied
 
 #: Estimated cost (flops and memory accesses) of a chunk: below it a thread's wake-up is not repaid.
 CHUNK_COST = 1 << 17
@@ -21,7 +22,7 @@ MAX_CHUNKS = 64
 
 def cut(made: Generated) -> tuple[int, int]:
     """(chunk, chunks) of a kernel's range of rows: by cost alone, never by the number of threads."""
-    wanted = min(int(made.cost // CHUNK_COST), MAX_CHUNKS, max(made.extent // made.align, 1))
+    wanted = min(applied(int, made.cost // CHUNK_COST), MAX_CHUNKS, max(made.extent // made.align, 1))
     if any(p.count > 1 and not p.shared for p in made.parts):
         wanted = min(wanted, 16)
     if wanted <= 1:

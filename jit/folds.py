@@ -12,9 +12,11 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from tracer.ops.linalg import product_onto
-from tracer.ops.node import Node, const_op, const_value, leaf_op, make, scalar_op, toposort
+from tracer.ops.node import Node, const_op, leaf_op, scalar_op, toposort
 from tracer.ops.op import LEAF
+
+from .nodes import Nodes
+from .text import number_of
 
 FOLDED = "matmul_onto"
 
@@ -22,8 +24,9 @@ FOLDED = "matmul_onto"
 LEAST = 1e-30
 
 
-def fold_products(outputs: Sequence[Node]) -> list[Node]:
-    """`outputs` with such sums rewritten; the results have the same avals, in the same order."""
+def fold_products(outputs: Sequence[Node], nodes: Nodes | None = None) -> list[Node]:
+    """`outputs` with such sums rewritten, of new `nodes`; the results have the same avals, in the same order."""
+    nodes = Nodes() if nodes is None else nodes
     order = toposort(outputs)
     if not any(n.op.name == "matmul" for n in order):
         return list(outputs)
@@ -32,10 +35,10 @@ def fold_products(outputs: Sequence[Node]) -> list[Node]:
     ends = set(outputs)
     done: dict[Node, Node] = {}
     for n in order:
-        folded = _folded(n, uses, ends, done) if n.op.name in ("add", "subtract") else None
+        folded = _folded(n, uses, ends, done, nodes) if n.op.name in ("add", "subtract") else None
         if folded is None:
             inputs = tuple([done[x] for x in n.inputs])
-            folded = n if inputs == n.inputs else make(n.op, inputs, n.attrs)
+            folded = nodes.keep(n) if inputs == n.inputs else nodes.make(n.op, inputs, n.attrs, n.aval)
         done[n] = folded
     return [done[o] for o in outputs]
 
@@ -57,7 +60,7 @@ class Term(NamedTuple):
     value: Node
 
 
-def _folded(n: Node, uses: Counter[Node], ends: set[Node], done: dict[Node, Node]) -> Node | None:
+def _folded(n: Node, uses: Counter[Node], ends: set[Node], done: dict[Node, Node], nodes: Nodes) -> Node | None:
     if n.dtype.kind != "f" or n.dtype.itemsize < 4 or not n.size:
         return None
     terms = [_term(x, uses) for x in n.inputs]
@@ -76,8 +79,8 @@ def _folded(n: Node, uses: Counter[Node], ends: set[Node], done: dict[Node, Node
         alpha_at, beta_at = (-1 if t.number is None else numbers.index(t.number) for t in (product, other))
         a, b = p.inputs
         ta, tb = p.attrs
-        return product_onto(done[a], done[b], done[c], numbers, ta, tb, product.factor, other.factor,
-                            alpha_at, beta_at)
+        return nodes.named(FOLDED, done[a], done[b], done[c], *numbers, of=n.aval,
+                           attrs=(ta, tb, product.factor, other.factor, alpha_at, beta_at))
     return None
 
 
@@ -94,8 +97,8 @@ def _term(x: Node, uses: Counter[Node]) -> Term:
                 if value.shape != x.shape or value.dtype != x.dtype:
                     continue
                 plain = _plain(by)
-                if plain.op is const_op and const_value(plain):
-                    factor = factor / const_value(plain) if name == "divide" else factor * const_value(plain)
+                if plain.op is const_op and number_of(plain):
+                    factor = factor / number_of(plain) if name == "divide" else factor * number_of(plain)
                     break
                 if name == "multiply" and number is None and plain.op is scalar_op and plain.dtype.kind == "f":
                     number = plain

@@ -234,7 +234,7 @@ class _Grouping:
             if isinstance(kernel, Kernel) and _join(kernel, n, i, self.stored, self._made_at):
                 self._enter(n, near, i)
                 return
-        kernel = _kernel_for(n)
+        kernel = kernel_for(n)
         root = kernel.roots.pop()
         try:
             reads, root.ops = _expand(kernel, root, self.stored)
@@ -279,7 +279,7 @@ def nearest(n: Node, stored: set[Node]) -> list[Node]:
     return found
 
 
-def _kernel_for(n: Node) -> Kernel:
+def kernel_for(n: Node) -> Kernel:
     """A kernel of its own for a root."""
     if n.op.kind != REDUCTION:
         return Kernel(n.shape, None, False, [Root(n, "map", identity(n.ndim))])
@@ -314,7 +314,7 @@ def _join(kernel: Kernel, n: Node, index: int, stored: set[Node], made_at: dict[
         return False
     split = kernel.split
     if root.kind in ("inner", "outer"):
-        wanted = _kernel_for(n).split
+        wanted = kernel_for(n).split
         if split is not None and split != wanted:
             return False
         kernel.split = wanted
@@ -339,7 +339,7 @@ def _join(kernel: Kernel, n: Node, index: int, stored: set[Node], made_at: dict[
 
 def _root_in(kernel: Kernel, n: Node) -> Root | None:
     if n.op.kind == REDUCTION:
-        alone = _kernel_for(n)
+        alone = kernel_for(n)
         if alone.domain == kernel.domain and not alone.permuted:
             return alone.roots[0]
         return None

@@ -31,7 +31,6 @@ from tracer.ops.op import VIEW
 from tracer.ops.shapes import broadcast as np_broadcast
 
 from .access import Access, Affine, NotAffine, broadcast, flatten, identity, through_view, without_reshapes
-from .sizes import value_of
 from .text import register, short
 
 #: Columns of a scatter that stay in one chunk: a cache line of float32.
@@ -62,7 +61,7 @@ def form(node: Node) -> tuple | None:
     if not inside or not indices or len(template) != x.ndim or any(i.dtype.kind not in "iu" for i in indices):
         return None
     for entry, n in zip(template, x.shape, strict=True):
-        if entry[0] != "i" and entry != ("s", 0, value_of(n), 1):
+        if entry[0] != "i" and entry != ("s", 0, n, 1):
             return None
     return tuple([entry[1] if entry[0] == "i" else None for entry in template])
 

@@ -9,17 +9,16 @@ from typing import Any
 
 from tracer.ops.node import Node, leaf_op
 
-from . import fuse
 from .access import Access, Affine, flatten, identity, without_reshapes
 from .bands import Chain, Link, Stretch, chains
 from .blas import gemm_range
-from .codegen import BLOCK, Generated
+from .codegen import BLOCK, Generated, Made
 from .costs import CHUNK_COST, cut, is_product, product_cost, sizes_of
-from .fuse import Kernel, Library, Root, Step, operands, row_access
+from .fuse import Kernel, Library, Root, Step, kernel_for, operands, row_access
 from .gathers import source_of_gather
 from .nest import Nest
 from .schedule import made_by, read_by
-from .templates import Made
+from .sizes import gcd, lcm
 
 #: Chunks at most: of products and most kernels, of those with partial results, and of those with rows of them.
 MANY, PARTIAL, PARTIAL_ROWS = 1 << 10, 64, 16
@@ -117,7 +116,7 @@ def _placed(root: Root, kernel: Kernel) -> Root:
         assert kernel.split is not None
         access = row_access(node.shape, kernel.domain, kernel.split)
     else:
-        access = fuse._kernel_for(node).roots[0].access
+        access = kernel_for(node).roots[0].access
     return Root(node, root.kind, access)
 
 
@@ -169,7 +168,7 @@ def stretch_of(position: Affine, domain: Sequence[int], unit: int) -> Stretch | 
             rest = [c * (n - 1) for c, n in zip(coefs[lead:], domain[lead:])]
             if offset + sum([min(r, 0) for r in rest]) >= 0 and offset + sum([max(r, 0) for r in rest]) < each:
                 inner = math.prod(domain[lead:])
-                times = unit // math.gcd(inner, unit)
+                times = unit // gcd(inner, unit)
                 return each * times, inner * times // unit
     return None
 
@@ -178,5 +177,5 @@ def _both(a: Stretch | None, b: Stretch | None) -> Stretch | None:
     """The least stretches that hold whole ones of both."""
     if a is None or b is None or a[0] * b[1] != a[1] * b[0]:
         return None
-    elements = math.lcm(a[0], b[0])
+    elements = lcm(a[0], b[0])
     return elements, elements * a[1] // a[0]

@@ -89,8 +89,8 @@ class Program:
                 return None
         start = profile.now()
         self._plan = Plan(self.outputs)
-        profile.event("plan", f"plan of {len(self._plan.steps)} steps", start, profile.now())
-        self.unlogged = self._plan.fallbacks
+        profile.event("plan", f"plan of {self._plan.layout.steps} steps", start, profile.now())
+        self.unlogged = list(self._plan.layout.fallbacks)
         show(self._plan)
         return self._plan
 

@@ -9,43 +9,49 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
-from tracer.ops.arithmetic import add, cast, cast_op, mul, neg, sub
-from tracer.ops.linalg import product
-from tracer.ops.movement import broadcast_to, reshape, transpose
-from tracer.ops.node import Node, const, const_op, const_value, make, mark_op, stop_op, toposort
-from tracer.ops.op import ELEMENTWISE, REDUCTION, VIEW
+from tracer.ops.arithmetic import cast_op
+from tracer.ops.node import Node, const, const_op, const_value, mark_op, stop_op, toposort
+from tracer.ops.op import ELEMENTWISE, REDUCTION, VIEW, Op
+from tracer.ops.shapes import broadcast, reduced
+
+from .nodes import Nodes
+from .sizes import Size, applied
+from .text import is_textual, number_of
 
 #: Up to here each integer is a float16: sums of more equal float16 numbers are not written as products.
 EXACT_HALF = 2048
 
 
-def simplify(outputs: Sequence[Node]) -> list[Node]:
-    """`outputs` rewritten; the results have the same avals, in the same order."""
+def simplify(outputs: Sequence[Node], nodes: Nodes | None = None) -> list[Node]:
+    """`outputs` rewritten, of new `nodes`; the results have the same avals, in the same order."""
+    nodes = Nodes() if nodes is None else nodes
     done: dict[Node, Node] = {}
     for n in toposort(outputs):
         inputs = tuple([done[i] for i in n.inputs])
-        done[n] = _rewrite(n if inputs == n.inputs else make(n.op, inputs, n.attrs))
+        done[n] = _rewrite(nodes.keep(n) if inputs == n.inputs else nodes.make(n.op, inputs, n.attrs, n.aval), nodes)
     return [done[o] for o in outputs]
 
 
 def _number(x: Node) -> float | int | bool | None:
-    """The number that all elements of `x`, which is simplified, are known to be."""
+    """The number that all elements of `x`, which is simplified, are known to be, if rules may look at it."""
     if x.op.name == "broadcast_to":
         x = x.inputs[0]
-    return const_value(x) if x.op is const_op else None
+    return const_value(x) if x.op is const_op and is_textual(x) else None
 
 
-def _rewrite(n: Node) -> Node:
+def _rewrite(n: Node, nodes: Nodes) -> Node:
     """`n`, whose inputs are simplified, by all rules that apply."""
     while True:
         rule = _RULES.get(n.op.name)
-        found = n if rule is None else rule(n)
+        found = n if rule is None else rule(n, nodes)
         if found is n:
             rule = _KINDS.get(n.op.kind)
-            found = n if rule is None or not n.inputs else rule(n)
+            found = n if rule is None or not n.inputs else rule(n, nodes)
         if found is n:
             return n
         n = found
@@ -53,30 +59,53 @@ def _rewrite(n: Node) -> Node:
 
 # ---- by kind -------------------------------------------------------------------------------------
 
-def _elementwise(n: Node) -> Node:
+def _elementwise(n: Node, nodes: Nodes) -> Node:
     """Numbers are computed here, and what is broadcast is computed before that, once for all its copies.
 
     Elementwise ops broadcast by themselves: where that gives the shape, no explicit broadcast is left.
     """
-    if not any([x.op is const_op or x.op.name == "broadcast_to" for x in n.inputs]):
+    for x in n.inputs:
+        if x.op is const_op or x.op.name == "broadcast_to":
+            break
+    else:
         return n
     slim = tuple([x.inputs[0] if x.op.name == "broadcast_to" else x for x in n.inputs])
     if all([x.op is const_op for x in slim]):
-        with np.errstate(all="ignore"):
-            value = n.op.ref([x.op.ref([], x.attrs) for x in slim], n.attrs)
-        return broadcast_to(const(np.asarray(value).item(), n.dtype), n.shape)
+        return nodes.broadcast_to(nodes.const(_folded(n, slim), n.dtype), n.shape)
     if slim == n.inputs:
         return n
-    return broadcast_to(_rewrite(make(n.op, slim, n.attrs)), n.shape)
+    of = nodes.aval(broadcast(*[x.shape for x in slim]), n.dtype)
+    return nodes.broadcast_to(_rewrite(nodes.make(n.op, slim, n.attrs, of), nodes), n.shape)
 
 
-def _reduction(n: Node) -> Node:
+def _folded(n: Node, slim: Sequence[Node]) -> tuple:
+    """The number that `n` is where its operands are the numbers `slim`, as the attributes of a constant."""
+    names = tuple([x.attrs[1] for x in slim])
+    values = [number_of(x) for x in slim]
+    if not any([isinstance(v, Size) for v in values]):
+        return _computed(n.op, n.attrs, n.dtype, names, tuple([x.attrs[0] for x in slim])), n.dtype.name
+
+    def again(*values: float | int) -> float | int:
+        return n.dtype.type(_computed(n.op, n.attrs, n.dtype, names, tuple([repr(v) for v in values]))).item()
+
+    return applied(again, *values), n.dtype.name
+
+
+@lru_cache(maxsize=4096)
+def _computed(op: Op, attrs: tuple, dtype: np.dtype, names: tuple[str, ...], texts: tuple[str, ...]) -> str:
+    """The text of what `op` makes of numbers, given by their texts and dtypes."""
+    with np.errstate(all="ignore"):
+        value = op.ref([const_op.ref([], of) for of in zip(texts, names)], attrs)
+    return const(np.asarray(value).item(), dtype).attrs[0]
+
+
+def _reduction(n: Node, nodes: Nodes) -> Node:
     """Of copies, one: a sum over copies is a product with their number, a maximum that of one."""
     x, axes = n.inputs[0], n.attrs[0]
     if not x.size:
         return n
     if all([x.shape[a] == 1 for a in axes]):
-        return reshape(x, n.shape)
+        return nodes.reshape(x, n.shape)
     if x.op.name != "broadcast_to":
         return n
     x, whole = x.inputs[0], x.shape
@@ -86,41 +115,49 @@ def _reduction(n: Node) -> Node:
     summed = n.op.name == "reduce_sum" and n.dtype.kind != "b"
     if copies > 1 and (n.op.name == "reduce_prod" or summed and n.dtype == np.float16 and copies > EXACT_HALF):
         return n
-    one = _rewrite(make(n.op, (x,), (own,))) if own else x
-    one = _rewrite(reshape(one, tuple([d for a, d in enumerate(x.shape, lead) if a not in axes])))
+    one = x
+    if own:
+        one = _rewrite(nodes.make(n.op, (x,), (own,), nodes.aval(reduced(x.shape, own), n.dtype)), nodes)
+    one = _rewrite(nodes.reshape(one, tuple([d for a, d in enumerate(x.shape, lead) if a not in axes])), nodes)
     if copies > 1 and summed:
-        count = np.array(copies).astype(n.dtype).item()  # integers wrap around as their sums do
-        one = _rewrite(mul(one, const(count, n.dtype)))
-    return broadcast_to(one, n.shape)
+        count = nodes.const(_count(copies, n.dtype), n.dtype)
+        one = _rewrite(nodes.named("multiply", one, count, of=one.aval), nodes)
+    return nodes.broadcast_to(one, n.shape)
 
 
-def _view(n: Node) -> Node:
+def _count(copies: Any, dtype: np.dtype) -> tuple:
+    """A number of copies as the attributes of a constant; integers wrap around as their sums do."""
+    count = applied(lambda copies: np.array(copies).astype(dtype).item(), copies)
+    return count if isinstance(count, Size) else repr(count), dtype.name
+
+
+def _view(n: Node, nodes: Nodes) -> Node:
     """Any view of copies of one element is such copies."""
     x = n.inputs[0]
     if x.op is const_op:
-        return broadcast_to(x, n.shape)
+        return nodes.broadcast_to(x, n.shape)
     if x.op.name == "broadcast_to" and x.inputs[0].ndim == 0:
-        return broadcast_to(x.inputs[0], n.shape)
+        return nodes.broadcast_to(x.inputs[0], n.shape)
     return n
 
 
 # ---- by name -------------------------------------------------------------------------------------
 
-def _add(n: Node) -> Node:
+def _add(n: Node, nodes: Nodes) -> Node:
     x, y = n.inputs
     for one, other in ((x, y), (y, x)):
         if _is_zero(one, -1):
-            return broadcast_to(other, n.shape)
+            return nodes.broadcast_to(other, n.shape)
         if one.op.name == "negative":
-            return sub(other, one.inputs[0])
+            return nodes.named("subtract", other, one.inputs[0], of=n.aval)
     return n
 
 
-def _subtract(n: Node) -> Node:
+def _subtract(n: Node, nodes: Nodes) -> Node:
     x, y = n.inputs
     if _is_zero(y, 1):
-        return broadcast_to(x, n.shape)
-    return add(x, y.inputs[0]) if y.op.name == "negative" else n
+        return nodes.broadcast_to(x, n.shape)
+    return nodes.named("add", x, y.inputs[0], of=n.aval) if y.op.name == "negative" else n
 
 
 def _is_zero(x: Node, sign: int) -> bool:
@@ -129,77 +166,85 @@ def _is_zero(x: Node, sign: int) -> bool:
     return value is not None and value == 0 and (x.dtype.kind != "f" or math.copysign(1, value) == sign)
 
 
-def _multiply(n: Node) -> Node:
+def _multiply(n: Node, nodes: Nodes) -> Node:
     x, y = n.inputs
     for one, other in ((x, y), (y, x)):
         value = _number(one)
         if value is None:
             continue
         if value == 1:
-            return broadcast_to(other, n.shape)
+            return nodes.broadcast_to(other, n.shape)
         if value == 0 and n.dtype.kind != "f":
-            return broadcast_to(one, n.shape)
+            return nodes.broadcast_to(one, n.shape)
         if value == -1:
-            return broadcast_to(_rewrite(neg(other)), n.shape)
-    return _both_negative(n)
+            return nodes.broadcast_to(_minus(other, nodes), n.shape)
+    return _both_negative(n, nodes)
 
 
-def _divide(n: Node) -> Node:
+def _divide(n: Node, nodes: Nodes) -> Node:
     value = _number(n.inputs[1])
     if value == 1:
-        return broadcast_to(n.inputs[0], n.shape)
+        return nodes.broadcast_to(n.inputs[0], n.shape)
     if value == -1:
-        return broadcast_to(_rewrite(neg(n.inputs[0])), n.shape)
-    return _both_negative(n) if n.dtype.kind == "f" else n
+        return nodes.broadcast_to(_minus(n.inputs[0], nodes), n.shape)
+    return _both_negative(n, nodes) if n.dtype.kind == "f" else n
 
 
-def _both_negative(n: Node) -> Node:
+def _minus(x: Node, nodes: Nodes) -> Node:
+    return _rewrite(nodes.named("negative", x, of=x.aval), nodes)
+
+
+def _both_negative(n: Node, nodes: Nodes) -> Node:
     x, y = n.inputs
     both = x.op.name == y.op.name == "negative"
-    return make(n.op, (x.inputs[0], y.inputs[0])) if both else n
+    return nodes.make(n.op, (x.inputs[0], y.inputs[0]), (), n.aval) if both else n
 
 
-def _negative(n: Node) -> Node:
+def _negative(n: Node, nodes: Nodes) -> Node:
     return n.inputs[0].inputs[0] if n.inputs[0].op.name == "negative" else n
 
 
-def _where(n: Node) -> Node:
+def _where(n: Node, nodes: Nodes) -> Node:
     condition, x, y = n.inputs
     chosen = _number(condition)
     if chosen is not None:
-        return broadcast_to(x if chosen else y, n.shape)
-    return broadcast_to(x, n.shape) if x is y else n
+        return nodes.broadcast_to(x if chosen else y, n.shape)
+    return nodes.broadcast_to(x, n.shape) if x is y else n
 
 
-def _reshape(n: Node) -> Node:
+def _reshape(n: Node, nodes: Nodes) -> Node:
     x = n.inputs[0]
-    return reshape(x.inputs[0], n.shape) if x.op.name == "reshape" else n
+    return nodes.reshape(x.inputs[0], n.shape) if x.op.name == "reshape" else n
 
 
-def _transpose(n: Node) -> Node:
+def _transpose(n: Node, nodes: Nodes) -> Node:
     x, perm = n.inputs[0], n.attrs[0]
     if x.op.name == "transpose":
-        return transpose(x.inputs[0], tuple(x.attrs[0][p] for p in perm))
+        x, perm = x.inputs[0], tuple([x.attrs[0][p] for p in perm])
+        return x if perm == tuple(range(x.ndim)) else nodes.make(n.op, (x,), (perm,), n.aval)
     moved = [p for p in perm if x.shape[p] != 1]
-    return reshape(x, n.shape) if moved == sorted(moved) else n
+    return nodes.reshape(x, n.shape) if moved == sorted(moved) else n
 
 
-def _broadcast_to(n: Node) -> Node:
+def _broadcast_to(n: Node, nodes: Nodes) -> Node:
     x = n.inputs[0]
     if x.op.name == "broadcast_to":
-        return broadcast_to(x.inputs[0], n.shape)
+        return nodes.broadcast_to(x.inputs[0], n.shape)
     if x.op.name == "reshape":  # a broadcast has leading axes of size 1 by itself
         inner = x.inputs[0]
         if x.shape == (1,) * (x.ndim - inner.ndim) + inner.shape:
-            return broadcast_to(inner, n.shape)
+            return nodes.broadcast_to(inner, n.shape)
     return n
 
 
-def _cast(n: Node) -> Node:
+def _cast(n: Node, nodes: Nodes) -> Node:
     x = n.inputs[0]
     if x.dtype == n.dtype:
         return x
-    return cast(x.inputs[0], n.dtype) if x.op is cast_op and _holds(x.dtype, x.inputs[0].dtype, n.dtype) else n
+    if x.op is not cast_op or not _holds(x.dtype, x.inputs[0].dtype, n.dtype):
+        return n
+    x = x.inputs[0]
+    return x if x.dtype == n.dtype else nodes.make(cast_op, (x,), n.attrs, n.aval)
 
 
 def _holds(wide: np.dtype, dtype: np.dtype, then: np.dtype) -> bool:
@@ -209,7 +254,7 @@ def _holds(wide: np.dtype, dtype: np.dtype, then: np.dtype) -> bool:
     return then == dtype or not (wide.kind == "f" and then.kind in "iu")  # what is out of range is no number there
 
 
-def _fold_transposes(n: Node) -> Node:
+def _fold_transposes(n: Node, nodes: Nodes) -> Node:
     a, b = n.inputs
     ta, tb = n.attrs
 
@@ -223,15 +268,20 @@ def _fold_transposes(n: Node) -> Node:
         a, ta = a.inputs[0], not ta
     if swapped(b):
         b, tb = b.inputs[0], not tb
-    return n if (a, b) == n.inputs else product(a, b, ta, tb)
+    return n if (a, b) == n.inputs else nodes.make(n.op, (a, b), (ta, tb), n.aval)
 
+
+def _operand(n: Node, nodes: Nodes) -> Node:
+    """What matters to derivatives only is its operand."""
+    return n.inputs[0]
+
+
+Rule = Callable[[Node, Nodes], Node]
 
 #: By the name of the op; then by its kind.
-_RULES: dict[str, Callable[[Node], Node]] = {
-    stop_op.name: lambda n: n.inputs[0], mark_op.name: lambda n: n.inputs[0],
-    "own_gradient": lambda n: n.inputs[0],  # the others matter to derivatives only
-    cast_op.name: _cast,
+_RULES: dict[str, Rule] = {
+    stop_op.name: _operand, mark_op.name: _operand, "own_gradient": _operand, cast_op.name: _cast,
     "add": _add, "subtract": _subtract, "multiply": _multiply, "divide": _divide, "negative": _negative,
     "where": _where, "reshape": _reshape, "transpose": _transpose, "broadcast_to": _broadcast_to,
     "matmul": _fold_transposes}
-_KINDS: dict[str, Callable[[Node], Node]] = {ELEMENTWISE: _elementwise, REDUCTION: _reduction, VIEW: _view}
+_KINDS: dict[str, Rule] = {ELEMENTWISE: _elementwise, REDUCTION: _reduction, VIEW: _view}

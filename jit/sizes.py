@@ -1,41 +1,147 @@
 """Sizes that remember how they came about, to see what a plan's decisions and numbers depend on.
 
-A `Size` stands for a number in computations and comparisons. Its text is the expression over the first sizes, called
-s[0], s[1], …; each outcome of a comparison that was decided is noted in the trail that they share. For other first
-sizes by which all outcomes are the same, evaluating the texts gives what the computation would have given.
+A `Size` stands for a number in computations and comparisons. Each outcome of a comparison that was decided is noted in
+the trail that they share. For other first sizes by which all outcomes are the same, computing again what the trail
+defines gives what the computation would have given. The first sizes are called s[0], s[1], …, what is computed of them
+t0, t1, …. Products of first sizes are known as such, so that much about them is no decision: all are at least 2.
 
 >>> trail = Trail([6, 8])
 >>> a, b = trail.first
 >>> area = a * b + 2
->>> area == 50, area.text
-(True, '((s[0]*s[1])+2)')
->>> trail.holds()([5, 9]), trail.holds()([8, 6])
-(False, True)
+>>> area == 50, area // 10 < a, area, (a * b) // a
+(True, True, <t1 = 50>, <s[1] = 8>)
+>>> trail.holds()([8, 6]), trail.holds()([5, 9]), trail.holds()([4, 12])
+(True, False, False)
 """
 from __future__ import annotations
 
+import math
 import operator
-from collections.abc import Callable, Sequence
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
+
+_LOCAL = re.compile(r"\bt\d+\b")
+
+#: A product: an integer above 0, and the numbers of the first sizes in it.
+Product = tuple[int, tuple[int, ...]]
+
+
+class Untold(TypeError):
+    """Code wants a form of a size that forgets where it came from."""
 
 
 class Trail:
-    """The first sizes, each at least 2 and no two alike, and what was decided by them."""
+    """The first sizes, each at least 2 and no two alike, other numbers of any value, and what was decided by them."""
 
-    def __init__(self, values: Sequence[int]) -> None:
-        self.first = [Size(v, f"s[{i}]", self, True) for i, v in enumerate(values)]
+    def __init__(self, values: Sequence[int], numbers: Sequence[float | int] = ()) -> None:
+        self.first = [Size(v, f"s[{i}]", self, (1, (i,))) for i, v in enumerate(values)]
+        self.numbers = [Size(v, f"s[{i}]", self) for i, v in enumerate(numbers, len(values))]
         self.decided: dict[str, bool] = {}
+        self.space: dict[str, Any] = {"inf": math.inf, "nan": math.nan}  # what texts name
+        self._names: dict[int, str] = {}
+        self._defined: dict[str, str] = {}  # an expression -> the local variable with its value
+        self._expressions: dict[str, str] = {}  # the other way
 
-    def holds(self) -> Callable[[Sequence[int]], bool]:
+    def name(self, what: Any) -> str:
+        """The name by which a text calls an object, which stays."""
+        name = self._names.get(id(what))
+        if name is None:
+            name = self._names[id(what)] = f"k{len(self._names)}"
+            self.space[name] = what
+        return name
+
+    def define(self, text: str) -> str:
+        """The local variable with the value of an expression."""
+        name = self._defined.get(text)
+        if name is None:
+            name = self._defined[text] = f"t{len(self._defined)}"
+            self._expressions[name] = text
+        return name
+
+    def lines(self, text: str, known: set[str]) -> list[str]:
+        """The assignments that `text` needs, of variables that are not `known`, which they are then."""
+        missing: set[str] = set()
+        stack = [text]
+        while stack:
+            for name in _LOCAL.findall(stack.pop()):
+                if name not in known:
+                    known.add(name)
+                    missing.add(name)
+                    stack.append(self._expressions[name])
+        return [f"{name} = {self._expressions[name]}" for name in sorted(missing, key=lambda name: int(name[1:]))]
+
+    def holds(self) -> Callable[[Sequence[float | int]], bool]:
         """Tells of other values whether they would have decided all alike."""
-        tests = [text if outcome else f"not {text}" for text, outcome in self.decided.items()]
-        return eval(f"lambda s: {' and '.join(tests) or 'True'}")
+        body: list[str] = []
+        known: set[str] = set()
+        for text, outcome in self.decided.items():
+            body += self.lines(text, known)
+            body.append(f"if {'not ' if outcome else ''}{text}: return False")
+        return self.function("s", [*body, "return True"])
+
+    def function(self, parameters: str, body: Iterable[str]) -> Callable[..., Any]:
+        """The function with these lines."""
+        exec("\n    ".join([f"def made({parameters}):", *body]), self.space)
+        return self.space.pop("made")
 
 
 def text_of(value: Any) -> str:
     """The expression of a number or a Size."""
     return value.text if isinstance(value, Size) else repr(value)
 
+
+def value_of(x: Any) -> Any:
+    """The plain number."""
+    return x.value if isinstance(x, Size) else x
+
+
+# ---- products ------------------------------------------------------------------------------------
+
+def _product(x: Any) -> Product | None:
+    if isinstance(x, Size):
+        return x.product
+    return (x, ()) if type(x) is int and x > 0 else None
+
+
+def _least(product: Product) -> int:
+    """The least that a product can be."""
+    return product[0] << len(product[1])
+
+
+def _quotient(a: Product, b: Product) -> Product | None:
+    """What `a` is of `b`, if that is a product whatever the sizes."""
+    rest = Counter(a[1])
+    rest.subtract(b[1])
+    if a[0] % b[0] or min(rest.values(), default=0) < 0:
+        return None
+    return a[0] // b[0], tuple(sorted(rest.elements()))
+
+
+def _of_product(value: int, product: Product, trail: Trail) -> Any:
+    factor, numbers = product
+    if not numbers:
+        return factor
+    text = "*".join([*[f"s[{i}]" for i in numbers], *([repr(factor)] if factor > 1 else [])])
+    return Size(value, trail.define(text) if "*" in text else text, trail, product)
+
+
+def _settled(a: Any, b: Any) -> bool:
+    """Whether all comparisons of two numbers come out as these do."""
+    if isinstance(a, Size) and isinstance(b, Size) and a.text == b.text:
+        return True
+    x, y = _product(a), _product(b)
+    if x is not None and type(b) in (int, float) and not x[1] == ():
+        return b < _least(x)
+    if y is not None and type(a) in (int, float) and not y[1] == ():
+        return a < _least(y)
+    if x is None or y is None:
+        return False
+    return _quotient(x, y) is not None or _quotient(y, x) is not None
+
+
+# ---- arithmetic ----------------------------------------------------------------------------------
 
 def _arithmetic(symbol: str, compute: Callable[[Any, Any], Any]) -> tuple[Any, Any]:
     def forward(self: Size, other: Any) -> Any:
@@ -52,33 +158,65 @@ def _arithmetic(symbol: str, compute: Callable[[Any, Any], Any]) -> tuple[Any, A
 
 
 def _made(a: Any, symbol: str, b: Any, compute: Callable[[Any, Any], Any], trail: Trail) -> Any:
-    if symbol == "*":
-        if type(a) is int and a in (0, 1):
-            return b if a else 0
-        if type(b) is int and b in (0, 1):
-            return a if b else 0
+    value = compute(value_of(a), value_of(b))
+    if symbol in ("*", "//", "%"):
+        x, y = _product(a), _product(b)
+        if symbol == "*":
+            if type(a) is int and a == 0 or type(b) is int and b == 0:
+                return 0
+            if x is not None and y is not None:
+                return _of_product(value, (x[0] * y[0], tuple(sorted(x[1] + y[1]))), trail)
+            if x == (1, ()) or y == (1, ()):
+                return b if x == (1, ()) else a
+        elif y is not None:
+            if type(a) is int and 0 <= a < _least(y):
+                return value
+            found = None if x is None else _quotient(x, y)
+            if found is not None:
+                return _of_product(value, found, trail) if symbol == "//" else 0
+            if y == (1, ()):
+                return a if symbol == "//" else 0
     elif symbol in "+-" and type(b) is int and b == 0:
         return a
     elif symbol == "+" and type(a) is int and a == 0:
         return b
-    elif symbol == "//" and type(b) is int and b == 1:
-        return a
-    return Size(compute(value_of(a), value_of(b)), f"({text_of(a)}{symbol}{text_of(b)})", trail)
+    return Size(value, trail.define(f"{text_of(a)}{symbol}{text_of(b)}"), trail)
 
 
-def value_of(x: Any) -> Any:
-    """The plain number."""
-    return x.value if isinstance(x, Size) else x
+def applied(function: Callable[..., Any], *values: Any) -> Any:
+    """function(*values), a Size if one of them is: for what arithmetic does not say. The function is pure.
+
+    >>> applied(math.sqrt, *Trail([9]).first)
+    <t0 = 3.0>
+    """
+    for v in values:
+        if isinstance(v, Size):
+            text = f"{v.trail.name(function)}({','.join([text_of(x) for x in values])})"
+            return Size(function(*[value_of(x) for x in values]), v.trail.define(text), v.trail)
+    return function(*values)
+
+
+def gcd(a: Any, b: Any) -> Any:
+    """math.gcd of two numbers above 0."""
+    x, y = _product(a), _product(b)
+    if x is None or y is None:
+        return applied(math.gcd, a, b)
+    return a if _quotient(y, x) is not None else b if _quotient(x, y) is not None else applied(math.gcd, a, b)
+
+
+def lcm(a: Any, b: Any) -> Any:
+    """math.lcm of two numbers above 0."""
+    return a // gcd(a, b) * b
 
 
 def _comparison(symbol: str, compute: Callable[[Any, Any], bool]) -> Any:
-    exact = symbol in ("==", "!=")  # of first sizes that is settled
+    exact = symbol in ("==", "!=")  # of two first sizes that is settled
 
     def compare(self: Size, other: Any) -> Any:
         if not isinstance(other, (int, float, Size)):
             return NotImplemented
         outcome = compute(self.value, value_of(other))
-        if not (exact and self.first and (other.first if isinstance(other, Size) else other in (0, 1))):
+        if not (exact and self.first and isinstance(other, Size) and other.first or _settled(self, other)):
             self.trail.decided[f"({self.text}{symbol}{text_of(other)})"] = outcome
         return outcome
 
@@ -86,15 +224,23 @@ def _comparison(symbol: str, compute: Callable[[Any, Any], bool]) -> Any:
 
 
 class Size:
-    """A number with its origin. It has no form as text and is no index: code that needs one is told so."""
+    """A number with its origin. It has no form as text and is no index: code that needs one is told so.
 
-    __slots__ = ("value", "text", "trail", "first")
+    text: its name in the trail's functions; product: of first sizes, where it is one.
+    """
 
-    def __init__(self, value: Any, text: str, trail: Trail, first: bool = False) -> None:
+    __slots__ = ("value", "text", "trail", "product")
+
+    def __init__(self, value: Any, text: str, trail: Trail, product: Product | None = None) -> None:
         self.value = value
         self.text = text
         self.trail = trail
-        self.first = first
+        self.product = product
+
+    @property
+    def first(self) -> bool:
+        """Whether it is one of the first sizes."""
+        return self.product is not None and self.product[0] == len(self.product[1]) == 1
 
     __add__, __radd__ = _arithmetic("+", operator.add)
     __sub__, __rsub__ = _arithmetic("-", operator.sub)
@@ -110,13 +256,32 @@ class Size:
     __ge__ = _comparison(">=", operator.ge)
 
     def __neg__(self) -> Size:
-        return Size(-self.value, f"(-{self.text})", self.trail)
+        return Size(-self.value, self.trail.define(f"-{self.text}"), self.trail)
 
     def __divmod__(self, other: Any) -> tuple[Any, Any]:
         return self // other, self % other
 
     def __rdivmod__(self, other: Any) -> tuple[Any, Any]:
         return other // self, other % self
+
+    def __abs__(self) -> Any:
+        return applied(abs, self)
+
+    def __float__(self) -> float:
+        """The plain number: what is made of it holds for this one only."""
+        return float(self._told())
+
+    def __int__(self) -> int:
+        return int(self._told())
+
+    def _told(self) -> Any:
+        if self.value != self.value:
+            raise Untold("not a number, which equals nothing")
+        self.trail.decided[f"({self.text}=={self.value!r})"] = True
+        return self.value
+
+    def __index__(self) -> int:
+        raise Untold(f"the size {self!r} as an index")
 
     def __bool__(self) -> bool:
         return self != 0
@@ -128,6 +293,6 @@ class Size:
         return f"<{self.text} = {self.value}>"
 
     def __format__(self, how: str) -> str:
-        raise TypeError(f"the size {self!r} in a text: kernels take sizes as arguments")
+        raise Untold(f"the size {self!r} in a text: kernels take sizes as arguments")
 
     __str__ = __repr__

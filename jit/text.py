@@ -11,6 +11,8 @@ from tracer.ops.aval import SHORT
 from tracer.ops.errors import CannotCompile
 from tracer.ops.node import Node, const_value
 
+from .sizes import Size, applied
+
 #: Constants that stand in the text of a kernel; others are arguments, so that they do not make it another kernel.
 TEXTUAL = frozenset((0, 1, 2, -1, -2, 0.5, -0.5))
 
@@ -43,10 +45,19 @@ def literal(value: Any, dtype: np.dtype) -> str:
     return f"{short(dtype)}({text})"
 
 
+def number_of(node: Node) -> Any:
+    """The number that a `const` node stands for, which may remember how it came about."""
+    value = node.attrs[0]
+    return value if isinstance(value, Size) else const_value(node)
+
+
 def is_textual(node: Node) -> bool:
     """Whether the constant `node` stands in the text of a kernel that uses it, where the code may profit."""
-    value, dtype = const_value(node), register(node.dtype)
-    return dtype.kind in "bu" or not math.isfinite(value) or value in TEXTUAL
+    return register(node.dtype).kind in "bu" or bool(applied(_is_special, number_of(node)))
+
+
+def _is_special(value: float | int) -> bool:
+    return value in TEXTUAL or not math.isfinite(value)
 
 
 def accumulate(root: Node, acc: str, value: str, dtype: np.dtype) -> str:

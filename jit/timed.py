@@ -2,13 +2,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tracer.ops.node import Node, const_op, scalar_op, toposort
 from tracer.ops.op import LEAF, VIEW
 
-from . import driver
 from .fuse import Kernel, Step
 from .gathers import source_of_gather
 from .kernels import key_of
@@ -35,11 +33,11 @@ def _runs_of(plan: Plan) -> list[Callable[[], None]]:
     for i, (step, (work, reads, writes)) in enumerate(zip(plan.steps, plan.rows, strict=True)):
         made = plan.by_step.get(i)
         native = isinstance(work, list)
-        run = partial(driver.Table(work).run, plan.address) if isinstance(work, list) else partial(work, plan)
+        run = plan.runner(tuple(work) if native else work)
         kind = "numpy" if not native else "library" if made is None else "kernel"
         name = name_of(step, native, made.source if made else None)
         runs.append(timed(kind, name, run, *_traffic(step, reads, writes)))
-        runs += [partial(plan.raise_noted, node) for node in plan.checked.intersection(writes)]
+        runs += [plan.runner(check) for check in plan.checks_of(i)]
     return runs
 
 

@@ -50,14 +50,21 @@ def fallbacks(outputs: Sequence[Node]) -> list[str]:
     return [f"{node.op.name}: {reason}" for node, reason in Plan(tuple(outputs)).fallbacks]
 
 
-def verify(outputs: Sequence[Node]) -> None:
-    """Assert what holds of every graph: inputs first, each node interned, each aval what its op infers."""
+def verify(outputs: Sequence[Node], planned: bool = False) -> None:
+    """Assert what holds of every graph: inputs first, each node interned, each aval what its op infers.
+
+    planned: the nodes are a plan's, of which equal ones are one, though not the one that `make` gives.
+    """
     seen: set[Node] = set()
+    keys: set[tuple] = set()
     for node in toposort(outputs):
         assert node not in seen, f"{node!r} is bound twice"
         assert seen.issuperset(node.inputs), f"{node!r} comes before an input"
         seen.add(node)
-        assert make(node.op, node.inputs, node.attrs) is node, f"{node!r} is not interned"
+        key = (node.op, node.attrs, *node.inputs)
+        interned = key not in keys if planned else make(node.op, node.inputs, node.attrs) is node
+        assert interned, f"{node!r} is not interned"
+        keys.add(key)
         inferred = node.op.infer([n.aval for n in node.inputs], node.attrs)
         assert inferred == node.aval, f"{node!r} is inferred as {inferred!r}"
         assert (node.op.kind == LEAF) <= (not node.inputs), f"the leaf {node!r} has inputs"
@@ -88,6 +95,15 @@ def slope(outputs: Sequence[Node], arrays: Sequence[np.ndarray], weights: Sequen
 
 def recorded(build: Callable[[], object]) -> tuple[tuple[Node, ...], list, list]:
     """The output nodes of the largest program that `build` runs, and its leaves' buffers and numbers."""
+    return max(_seen(build), key=lambda one: len(toposort(one[0])))
+
+
+def programs(build: Callable[[], object]) -> list[tuple[Node, ...]]:
+    """The output nodes of all programs that `build` runs."""
+    return [outputs for outputs, _, _ in _seen(build)]
+
+
+def _seen(build: Callable[[], object]) -> list[tuple[tuple[Node, ...], list, list]]:
     seen: list[tuple[tuple[Node, ...], list, list]] = []
 
     def watch(program, leaves, scalars, donated):
@@ -99,4 +115,4 @@ def recorded(build: Callable[[], object]) -> tuple[tuple[Node, ...], list, list]
             build()
     finally:
         WATCHERS.remove(watch)
-    return max(seen, key=lambda one: len(toposort(one[0])))
+    return seen

@@ -8,7 +8,7 @@ import numpy as onp
 import pytest
 
 from tracer import autograd, np, npx
-from tracer.jit import fuse
+from tracer.jit import fuse, planning
 from tracer.jit.cuts import Marks, segments
 from tracer.jit.interpreter import Interpreter
 from tracer.jit.plan import Plan
@@ -89,14 +89,12 @@ def _sources(build):
 
 
 def _uncompiled(outputs):
-    from tracer.jit import plan
-
-    before = plan.find_kernel
-    plan.find_kernel = lambda source: 0
+    before = planning.find_kernel
+    planning.find_kernel = lambda source: 0
     try:
-        return Plan(outputs)
+        return planning.Planning(outputs)
     finally:
-        plan.find_kernel = before
+        planning.find_kernel = before
 
 
 @pytest.mark.parametrize("build, short, long, most", [

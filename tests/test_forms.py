@@ -8,8 +8,8 @@ from test_elementary import compiled
 
 from tracer import autograd, np, npx
 from tracer.jit.elementary import NUMPY
+from tracer.jit.planning import steps_of
 from tracer.jit.simplify import simplify
-from tracer.jit.templates import plain_steps
 from tracer.ops.arithmetic import add, div, like, mul, neg, sub
 from tracer.ops.aval import aval
 from tracer.ops.movement import reshape, transpose
@@ -24,7 +24,7 @@ NUMBERS = numpy.random.default_rng(1).normal(size=(7, 30)).astype("float32")
 
 def source_of(*outputs):
     """The sources of the kernels that compute `outputs`."""
-    _, made = plain_steps(simplify(outputs))
+    _, made = steps_of(simplify(outputs))
     return "".join(one.source for one in made)
 
 

@@ -32,7 +32,7 @@ def check(outputs: list[Node], arrays: list[np.ndarray], signs: bool = True) -> 
     """The simplified graph, interpreted and native, gives what the graph itself gives; `signs`: of zeros, too."""
     want = graphs.run(outputs, arrays)
     slim = simplify(outputs)
-    graphs.verify(slim)
+    graphs.verify(slim, planned=True)
     assert [n.aval for n in slim] == [n.aval for n in outputs]
     for found in (graphs.run(slim, arrays), graphs.run(outputs, arrays, "always")):
         for w, f in zip(want, found, strict=True):
@@ -211,8 +211,8 @@ STAYS = {
 @pytest.mark.parametrize("name", STAYS)
 def test_what_changes_a_value_stays(name):
     made = STAYS[name](*graphs.leaves([np.ones((2, 4), "float32"), np.ones((2, 4), "int32")]))
-    slim, = simplify([made])
-    assert (slim.op, slim.inputs[0]) == (made.op, simplify(made.inputs[:1])[0])
+    slim, first = simplify([made, made.inputs[0]])
+    assert (slim.op, slim.inputs[0]) == (made.op, first)
 
 
 def test_integers_times_zero_are_zero():
@@ -226,7 +226,7 @@ def test_signs_go_into_sums_and_products():
              (mul(neg(x), neg(y)), mul(x, y)), (div(neg(x), neg(y)), div(x, y)),
              (mul(x, const(-1, "float32")), neg(x)), (div(y, const(-1, "float32")), neg(y))]
     for made, slim in pairs:
-        assert simplify([made]) == [slim]
+        assert format_graph(simplify([made])) == format_graph([slim])
     check([made for made, _ in pairs], [SPECIAL.reshape(8, 1).astype("float32"), SPECIAL.astype("float32")])
 
 
@@ -243,5 +243,5 @@ def test_casts_in_a_row():
                                     ("float32", "float64", "int64", False), ("float32", "int64", "float32", False)]:
         x = leaf_of(np.ones(3, dtype))
         made = cast(cast(x, wide), then)
-        assert simplify([made]) == [cast(x, then) if slim else made]
+        assert format_graph(simplify([made])) == format_graph([cast(x, then) if slim else made])
         check([made], [np.array([0, 1, 2]).astype(dtype)])

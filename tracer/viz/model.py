@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tracer.jit.codegen import Generated
+from tracer.jit.costs import cut
 from tracer.jit.fuse import Kernel, Library, Step
 from tracer.jit.kernels import key_of
-from tracer.jit.plan import Plan, cut
+from tracer.jit.plan import Plan
 from tracer.ops.node import Node, const_op, leaf_op, scalar_op
 from tracer.ops.op import LEAF
 

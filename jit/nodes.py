@@ -1,0 +1,62 @@
+"""The nodes of one plan: what passes make of a graph, interned among themselves only.
+
+Who rewrites a graph knows the shape and dtype of what it makes: nothing is inferred or checked again, as by
+`ops.node.make`, and nothing stays when the plan is forgotten.
+"""
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from tracer.ops import aval as avals
+from tracer.ops.aval import Aval, Shape
+from tracer.ops.node import Node
+from tracer.ops.op import OPS, Op
+
+
+class Nodes:
+    """Makes nodes: equal ones are one. aval: gives the one `Aval` of a shape and a dtype.
+
+    >>> from tracer.ops.node import leaf
+    >>> x = leaf(avals.aval((2, 3), np.dtype("float32")), 0)
+    >>> nodes = Nodes()
+    >>> nodes.reshape(nodes.keep(x), (6,)) is nodes.reshape(x, (6,))
+    True
+    """
+
+    def __init__(self, aval: Callable[[Shape, np.dtype], Aval] = avals.aval) -> None:
+        self.aval = aval
+        self._table: dict[tuple, Node] = {}
+
+    def keep(self, n: Node) -> Node:
+        """The node equal to `n`: itself, if it is the first."""
+        return self._table.setdefault((n.op, n.attrs, *n.inputs), n)
+
+    def make(self, op: Op, inputs: tuple[Node, ...], attrs: tuple, of: Aval) -> Node:
+        """The node of `op` on `inputs`, a value like `of`."""
+        key = (op, attrs, *inputs)
+        node = self._table.get(key)
+        if node is None:
+            node = self._table[key] = Node(op, inputs, attrs, of)
+        return node
+
+    def named(self, name: str, *inputs: Node, attrs: tuple = (), of: Aval) -> Node:
+        """The same, by the name of the op."""
+        return self.make(OPS[name], inputs, attrs, of)
+
+    def const(self, value: tuple, dtype: np.dtype) -> Node:
+        """A number; value: the attributes of its node."""
+        return self.make(OPS["const"], (), value, self.aval((), dtype))
+
+    def reshape(self, x: Node, shape: Shape) -> Node:
+        """`x` in row-major order under another shape of the same size."""
+        return self._shaped("reshape", x, shape)
+
+    def broadcast_to(self, x: Node, shape: Shape) -> Node:
+        """`x` repeated along new or size-1 axes."""
+        return self._shaped("broadcast_to", x, shape)
+
+    def _shaped(self, name: str, x: Node, shape: Shape) -> Node:
+        of = self.aval(shape, x.aval.dtype)
+        return x if of is x.aval else self.make(OPS[name], (x,), (shape,), of)

@@ -124,14 +124,17 @@ class Table:
     run: Callable[[int], None]
 
     def __init__(self, steps: Sequence[Item]) -> None:
-        single = list(_single(steps))
-        for step in single:
-            if step.extent < 0 or step.chunk < 0 or step.extent > step.chunk * pool.MAX_CHUNKS > 0:
+        args: list[int] = []
+        starts: list[int] = []
+        for step in _single(steps):
+            _, own, extent, chunk = step
+            if extent < 0 or chunk < 0 or extent > chunk * pool.MAX_CHUNKS > 0:
                 raise ValueError(f"extent and chunk must not be negative, nor the chunks too many: {step}")
-        self._args = np.array([a for s in single for a in s.args], np.int64)
+            starts.append(len(args))
+            args += own
+        self._args = np.array(args, np.int64)
         at = self._args.ctypes.data
-        starts = at + 8 * np.cumsum([0, *[len(s.args) for s in single]])
-        places = iter(starts.tolist())
+        places = iter([at + 8 * start for start in starts])
         lists: list[np.ndarray] = []
         laid = [_laid(item, places, lists) for item in steps]
         rows = [len(laid)]

@@ -22,31 +22,35 @@ def arrange(touched: Sequence[tuple[Sequence[Any], Sequence[Any]]], sizes: Mappi
     """
     last: dict[Any, int] = {}
     for i, (reads, writes) in enumerate(touched):
-        last.update(dict.fromkeys([*reads, *writes], i))
-    dying: list[list[Any]] = [[] for _ in touched]
+        for v in reads:
+            last[v] = i
+        for v in writes:
+            last[v] = i
+    dying: dict[int, list[Any]] = {}
     for v, end in last.items():
-        dying[end].append(v)
+        if v in sizes:
+            dying.setdefault(end, []).append(v)
+    rounded = {v: -(-max(size, 1) // ALIGN) * ALIGN for v, size in sizes.items()}
     free: list[Place] = []
     offsets: dict[Any, int] = {}
     total = 0
     for i, (_, writes) in enumerate(touched):
         for v in writes:
             if v in sizes and v not in offsets:
-                offsets[v] = _take(free, _rounded(sizes[v]), total)
-                total = max(total, offsets[v] + _rounded(sizes[v]))
-        ended = [(offsets[v], _rounded(sizes[v])) for v in dying[i] if v in offsets]
+                start = offsets[v] = _take(free, rounded[v], total)
+                total = max(total, start + rounded[v])
+        ended = [(offsets[v], rounded[v]) for v in dying.get(i, ()) if v in offsets]
         if ended:
             free = _merged(free + ended)
     return offsets, total
 
 
-def _rounded(size: int) -> int:
-    return -(-max(size, 1) // ALIGN) * ALIGN
-
-
 def _take(free: list[Place], size: int, end: int) -> int:
     """The smallest free place that is large enough, taken from the list; `end` if there is none."""
-    best = min((f for f in free if f[1] >= size), key=lambda f: f[1], default=None)
+    best = None
+    for place in free:
+        if place[1] >= size and (best is None or place[1] < best[1]):
+            best = place
     if best is None:
         return end
     free.remove(best)

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from tracer.ops.arithmetic import cast_op
-from tracer.ops.node import Node, const, const_op, const_value, mark_op, stop_op, toposort
+from tracer.ops.node import Node, const_op, const_value, mark_op, stop_op, toposort
 from tracer.ops.op import ELEMENTWISE, REDUCTION, VIEW, Op
 from tracer.ops.shapes import broadcast, reduced
 
@@ -96,7 +96,7 @@ def _computed(op: Op, attrs: tuple, dtype: np.dtype, names: tuple[str, ...], tex
     """The text of what `op` makes of numbers, given by their texts and dtypes."""
     with np.errstate(all="ignore"):
         value = op.ref([const_op.ref([], of) for of in zip(texts, names)], attrs)
-    return const(np.asarray(value).item(), dtype).attrs[0]
+        return repr(dtype.type(np.asarray(value).item()).item())
 
 
 def _reduction(n: Node, nodes: Nodes) -> Node:

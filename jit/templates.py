@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from tracer.ops.arithmetic import cast_op
 from tracer.ops.aval import Aval, Shape
 from tracer.ops.node import Node, const_op, leaf_op, toposort
 from tracer.ops.op import CALL, VIEW
@@ -75,36 +76,35 @@ def structure(order: Sequence[Node], outputs: Sequence[Node]) -> tuple[tuple, li
     def numbered(size: int) -> tuple[int]:
         return found.setdefault(size, len(found)),
 
-    for n in order:
-        of = n.aval
+    for at, n in enumerate(order):
+        op, of, attrs = n.op, n.aval, n.attrs
         kind = avals.get(of)
         if kind is None:
             kind = avals[of] = len(avals)
             for part in of if isinstance(of, tuple) else (of,):
                 key.append((part.dtype.num, *[found.setdefault(d, len(found)) for d in part.shape]))
-        key += (n.op, kind, *[places[i] for i in n.inputs])
-        if n.attrs:
-            if n.op is const_op and not is_textual(n):
+        key.append(op)
+        key.append(kind)
+        for x in n.inputs:
+            key.append(places[x])
+        if attrs and op is not cast_op:  # which its aval says
+            if op is const_op and not is_textual(n):
                 numbers.append(number_of(n))
             else:
                 key.append(_attributes(n, of, numbered))
-        places[n] = len(places)
+        places[n] = at
     key += [-1, *[places[o] for o in outputs]]
     return tuple(key), list(found)[2:], numbers
 
 
 def _attributes(n: Node, of: Any, sized: Callable[[int], Any]) -> tuple:
     """The attributes of a node like `of`, with sizes put through `sized`: all from 2 on that may be one."""
-    name = n.op.name
-    if name in ("reshape", "broadcast_to"):
-        return (of.shape,) if of is not n.aval else ()  # which the shape says
-    if n.op is leaf_op:
-        return (of, n.attrs[1]) if of is not n.aval else (n.attrs[1],)
-    if name == "iota":
-        return (_through(n.attrs[0], sized), *n.attrs[1:])
-    if n.op.kind == CALL or (n.op.kind == VIEW and name != "transpose"):
-        return _through(n.attrs, sized)
-    return n.attrs
+    op, attrs = n.op, n.attrs
+    if op is leaf_op:
+        return of if of is not n.aval else None, attrs[1]
+    if op.kind == CALL or (op.kind == VIEW and op.name != "transpose"):
+        return _through(attrs, sized)
+    return (_through(attrs[0], sized), *attrs[1:]) if op.name == "iota" else attrs
 
 
 def _through(attrs: tuple, sized: Callable[[int], Any]) -> tuple:

@@ -53,7 +53,8 @@ def number_of(node: Node) -> Any:
 
 def is_textual(node: Node) -> bool:
     """Whether the constant `node` stands in the text of a kernel that uses it, where the code may profit."""
-    return register(node.dtype).kind in "bu" or bool(applied(_is_special, number_of(node)))
+    kind = node.dtype.kind
+    return kind == "b" or kind == "u" or bool(applied(_is_special, number_of(node)))
 
 
 def _is_special(value: float | int) -> bool:

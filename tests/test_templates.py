@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import math
+import sys
 
 import graphs
 import numpy as onp
@@ -9,7 +10,9 @@ import pytest
 import random_programs
 
 from tracer import autograd, np, npx
+from tracer.base import MXNetError
 from tracer.jit import templates
+from tracer.jit.plan import Plan
 from tracer.jit.planning import Planning
 from tracer.jit.replay import replay
 from tracer.jit.sizes import Trail, applied, gcd, lcm
@@ -133,7 +136,8 @@ def _by_numpy(rows, columns):
     """What NumPy does in a program, with operands that are computed, sizes among the attributes, and two results."""
     x = _array(rows, columns)
     y = np.sort(x * 2, axis=1) + np.pad(x[:, 1:], ((0, 0), (1, 0))) + np.flip(x, 0)
-    return y.asnumpy(), np.concatenate([x, y * 3], axis=0).sum(axis=0).asnumpy()
+    q, r = np.linalg.qr(x * 2)
+    return y.asnumpy(), np.concatenate([x, y * 3], axis=0).sum(axis=0).asnumpy(), np.abs(np.matmul(q, r)).asnumpy()
 
 
 MANY = list(range(20)) + [31, 32, 33, 63, 64, 65, 100, 255, 256, 257, 500, 1000, 4096, 5000]
@@ -177,16 +181,49 @@ def test_random_programs(seed):
     _check(build, cases)
 
 
-def test_values_for_other_sizes():
-    for mode in ("always", "never"):
-        with graphs.jit_mode(mode):
-            templates.forget()
-            results = [_norm(*size) for size in [(4, 5), (6, 7), (9, 8), (30, 40), (7, 300)]]
-        if mode == "always":
-            compiled = results
-    for one, other in zip(compiled, results):
-        for a, b in zip(one, other):
+@pytest.mark.parametrize("build, sizes", [
+    (_norm, [(4, 5), (6, 7), (9, 8), (30, 40), (7, 300)]),
+    (_mlp, [(n,) for n in (12, 17, 19, 64, 300, 5000)]),
+    (_cell, [(n, 30) for n in (3, 5, 6, 64, 2000)]),
+    (_embedded, [(3, 5), (4, 7), (6, 9), (70, 3), (2000, 12)]),
+    (_by_numpy, [(6, 4), (7, 5), (9, 8), (90, 11)]),
+], ids=["norm", "mlp", "cell", "embedded", "numpy"])
+def test_values_for_other_sizes(build, sizes):
+    templates.forget()
+    for size in sizes:
+        results = []
+        for mode in ("always", "never"):
+            with graphs.jit_mode(mode):
+                results.append(build(*size))
+        for a, b in zip(*results) if isinstance(results[0], tuple) else [results]:
             onp.testing.assert_allclose(a, b, rtol=2e-4, atol=1e-4)
+    assert any(templates._SEEN.values())
+
+
+def test_errors_for_other_sizes():
+    """What fails names the node of its own program: where that was recorded, and its own sizes."""
+    templates.forget()
+    with graphs.jit_mode("always"):
+        for n in (4, 5, 6, 7):
+            x, index = _array(n, 3), np.array([0, n - 1], dtype="int32") + 1
+            line = sys._getframe().f_lineno + 1
+            rows = x[index] * 2
+            with pytest.raises(MXNetError, match=rf"index {n} is out of bounds .*size {n} .*:{line}; .*f32\[{n},3\]"):
+                rows.asnumpy()
+            bad = np.array(-onp.eye(n, dtype="float32"))
+            line = sys._getframe().f_lineno + 1
+            factor = np.linalg.cholesky(bad) + 1
+            with pytest.raises(MXNetError, match=rf"(?s)cholesky.*:{line}"):
+                factor.asnumpy()
+
+
+def test_what_a_plan_knows_besides():
+    templates.forget()
+    for outputs in [graphs.recorded(lambda n=n: _mlp(n))[0] for n in (32, 40, 48)]:
+        plan = Plan(outputs)
+        assert len(plan.steps) == len(plan.rows) == plan.layout.steps
+        assert [n.aval for n in plan.graph] == [n.aval for n in outputs]
+        assert plan.planning.layout._replace(results=(), fallbacks=()) == plan.layout._replace(results=(), fallbacks=())
 
 
 def test_sizes_have_no_text():

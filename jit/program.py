@@ -24,7 +24,7 @@ __all__ = ["RUN_LOCK", "ExecutionError", "Program", "find_program"]
 PATIENCE = 2
 LARGE = 1 << 20
 
-#: Serializes launches: a plan's `bind` array is shared by all its runs.
+#: Serializes launches: a plan's `bind` array is shared by all its runs. Who runs a program holds it.
 RUN_LOCK = threading.RLock()
 
 #: Called with each program about to run, its leaves, its numbers and its donated buffers: who draws them is one.
@@ -34,11 +34,14 @@ WATCHERS: list[Callable[[Program, Sequence[Buffer], Sequence[Any], dict[int, Buf
 class Program:
     """What runs for a set of output nodes."""
 
-    __slots__ = ("outputs", "runs", "_interpreter", "_plan", "_large", "known", "unlogged")
+    __slots__ = ("outputs", "runs", "_interpreter", "_plan", "_large", "known", "unlogged",
+                 "donations")
 
     def __init__(self, outputs: tuple[Node, ...]) -> None:
         self.outputs = outputs
         self.runs = 0
+        #: By output, the leaves whose memory it may be written over when nobody else needs them.
+        self.donations: Sequence[tuple[int, Sequence[int]]] = ()
         self._interpreter: Interpreter | None = None
         self._plan: Plan | None = None
         self._large = -1
@@ -48,27 +51,19 @@ class Program:
     def run(self, leaves: Sequence[Buffer], scalars: Sequence[float | int],
             donated: dict[int, Buffer] | None) -> list[Buffer]:
         """Compute the outputs. Raises ExecutionError, with the node, when one of them cannot be."""
-        with RUN_LOCK:
-            if WATCHERS:
-                for watch in tuple(WATCHERS):
-                    watch(self, leaves, scalars, donated)
-            plan = self._plan
-            if plan is None or settings.mode == "never":
-                plan = self._choose()
-            if plan is not None:
-                COUNTERS.native += 1
-                buffers = plan.run(leaves, scalars, donated)
-            else:
-                COUNTERS.interpreted += 1
-                if self._interpreter is None:
-                    self._interpreter = Interpreter(self.outputs)
-                buffers = self._interpreter.run(leaves, scalars)
-        return buffers
-
-    @property
-    def donations(self) -> Sequence[tuple[int, Sequence[int]]]:
-        """By output, the leaves whose memory it may be written over when nobody else needs them."""
-        return self._plan.donations if self._plan is not None and settings.mode != "never" else ()
+        if WATCHERS:
+            for watch in tuple(WATCHERS):
+                watch(self, leaves, scalars, donated)
+        plan = self._plan
+        if plan is None or settings.mode == "never":
+            plan = self._choose()
+        if plan is not None:
+            COUNTERS.native += 1
+            return plan.run(leaves, scalars, donated)
+        COUNTERS.interpreted += 1
+        if self._interpreter is None:
+            self._interpreter = Interpreter(self.outputs)
+        return self._interpreter.run(leaves, scalars)
 
     @property
     def plan(self) -> Plan | None:
@@ -91,6 +86,7 @@ class Program:
         self._plan = Plan(self.outputs)
         profile.event("plan", f"plan of {self._plan.layout.steps} steps", start, profile.now())
         self.unlogged = list(self._plan.layout.fallbacks)
+        self.donations = self._plan.donations
         show(self._plan)
         return self._plan
 

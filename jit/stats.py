@@ -12,7 +12,7 @@ Place = tuple[str, int]
 Line = tuple[CodeType, int]
 
 
-@dataclass
+@dataclass(slots=True)
 class Counters:
     """Totals of this process.
 
@@ -37,26 +37,40 @@ class Counters:
         return asdict(self)
 
 
-class Syncs:
-    """Sync points by cause and line, counted. last: the latest; total: how many there were."""
+class Sync:
+    """Sync points of one cause on one line: how many."""
 
-    __slots__ = ("counts", "last", "total")
+    __slots__ = ("count", "cause", "line")
+
+    def __init__(self, cause: str, line: Line | None) -> None:
+        self.count = 0
+        self.cause = cause
+        self.line = line
+
+
+class Syncs:
+    """Sync points by cause and line, counted. last: the kind of the latest."""
+
+    __slots__ = ("kinds", "last")
 
     def __init__(self) -> None:
-        self.counts: dict[tuple, list] = {}
-        self.last: tuple[str, Line | None] = ("", None)
-        self.total = 0
+        self.kinds: dict[tuple, Sync] = {}
+        self.last = Sync("", None)
+
+    @property
+    def total(self) -> int:
+        """How many there were."""
+        return sum(kind.count for kind in self.kinds.values())
 
     def note(self, cause: str, line: Line | None) -> None:
         """One more. Code is told apart by its identity: to compare what it says takes a microsecond."""
-        key = (cause,) if line is None else (cause, id(line[0]), line[1])
-        self.last = (cause, line)
-        self.total += 1
-        entry = self.counts.get(key)
-        if entry is None:
-            self.counts[key] = [1, cause, line]
-        else:
-            entry[0] += 1
+        kind = self.last
+        there = kind.line
+        if line is None or there is None or there[0] is not line[0] or there[1] != line[1] or kind.cause is not cause:
+            key = (cause,) if line is None else (cause, id(line[0]), line[1])
+            found = self.kinds.get(key)
+            kind = self.last = self.kinds.setdefault(key, Sync(cause, line)) if found is None else found
+        kind.count += 1
 
 
 @dataclass

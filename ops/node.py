@@ -48,9 +48,7 @@ class Node:
 
         Those behind an op without a derivative are among them: a backward pass writes zeros there, as MXNet's does.
         """
-        if self._reach is None:
-            _fill_reach(self)
-        return self._reach  # type: ignore[return-value]
+        return reach_of(self)
 
     def __repr__(self) -> str:
         return f"<{self.op.name}{list(self.attrs) if self.attrs else ''} {self.aval!r}>"
@@ -189,6 +187,13 @@ def toposort(outputs: Iterable[Node], stop_at: frozenset[Node] | set[Node] = fro
             else:
                 order.append(node)
     return order
+
+
+def reach_of(node: Node) -> tuple[Node, ...]:
+    """`node.reach`, as a function: where a property's frame counts."""
+    if node._reach is None:
+        _fill_reach(node)
+    return node._reach  # type: ignore[return-value]
 
 
 def _fill_reach(node: Node) -> None:

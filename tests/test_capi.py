@@ -1,6 +1,7 @@
 """Hot functions as machine code: what they give, raise and keep is what Python's own do."""
 from __future__ import annotations
 
+import copy
 import gc
 import operator
 import sys
@@ -194,6 +195,28 @@ def spread(f, xs):
     return f(*xs), f(*[x for x in xs])
 
 
+def rows(x, y):
+    found = []
+    for a, b in zip(x, y):
+        if a is None:
+            continue
+        found.append((b, a))
+    for a, b, c in zip(found, x, (1, 2, 3)):
+        found.append((a, b, c))
+        if len(found) >= 2 * LIMIT:
+            break
+    pairs = [(b, a) for a, b in zip(x, y) if a]
+    return found, pairs, [p for p in zip(pairs, pairs)], x[0], x[2]
+
+
+def places(table, key, items):
+    kept = table.setdefault(key, [])
+    kept.append(items)
+    items.clear()
+    table.setdefault(key, None).append(len(items))
+    return table, items
+
+
 def scopes(x, y):
     z = [x for x in y]
     return x, z, (y, [y for y in y]), [z for z in [z for z in z if z]], [x for (x, y) in [(1, 2)]], y
@@ -231,8 +254,8 @@ def count(step):
 
 OPERATORS = {(Quick, "__mul__"): (joined, ("mul",)), (Quick, "__rmul__"): (joined, ("rmul",)),
              (Quick, "__sub__"): (joined, ("sub",)), (Quick, "__imul__"): (grown, ("imul",))}
-FUNCTIONS = [joined, grown, unseen, seen, count, arithmetic, choices, loops, slots, handlers, unbound, generators,
-             scopes, recursion, depth, spread, locked, held]
+FUNCTIONS = [rows, places, joined, grown, unseen, seen, count, arithmetic, choices, loops, slots, handlers, unbound,
+             generators, scopes, recursion, depth, spread, locked, held]
 METHODS = {(Pair, "__init__"): Pair.__init__, (Pair, "swap"): Pair.swap}
 CASES = [
     (arithmetic, (3, 4)), (arithmetic, (2.5, -1)), (arithmetic, (1, 0)), (arithmetic, ("a", 2)),
@@ -243,6 +266,9 @@ CASES = [
     (loops, (5, 1)), (loops, ([], "a")),
     (slots, (1, {1: 2})), (slots, ([], {})), (slots, ("absent", {})), (slots, (None, [])),
     (handlers, (1, {1: 2})), (handlers, ("k", {})), (handlers, (Pair(3), {})), (handlers, ([], {})),
+    (rows, ([1, None, 0, 2, 3], (4, 5, 6))), (rows, ("abc", [1, 2, 3])), (rows, ([1, 2], [3, 4])), (rows, ([], [])),
+    (rows, ((1, 2, 3), iter("abc"))), (rows, (1, [])), (rows, ({0: 1, 2: 3}, [4])), (places, ({}, "k", [1, 2])),
+    (places, ({"k": ()}, "k", [])), (places, ({}, [], [1])), (places, ([], 1, [2])), (places, ({}, 1, (2, 3))),
     (scopes, (1, [2, 3])), (scopes, (1, 2)), (spread, (max, [1, 3])),
     (spread, (max, iter("abc"))), (spread, (len, ())), (spread, (3, [1])),
     (spread, (max, 5)),
@@ -268,8 +294,9 @@ def _outcome(function: Any, arguments: tuple) -> Any:
 
 
 def _fresh(arguments: tuple) -> tuple:
-    """The arguments, those that a call would use up made anew."""
-    return tuple([iter("abc") if hasattr(a, "__next__") else list(a) if type(a) is list else a for a in arguments])
+    """The arguments, those that a call would use up or change made anew."""
+    return tuple([iter("abc") if hasattr(a, "__next__") else copy.deepcopy(a) if type(a) in (list, dict) else a
+                  for a in arguments])
 
 
 @pytest.mark.parametrize(("function", "arguments"), CASES)

@@ -264,7 +264,7 @@ def grad(heads: Any, variables: Any, head_grads: Any = None, retain_graph: bool 
     values, grads = _heads(heads, head_grads)
     retain = create_graph if retain_graph is None else retain_graph
     lineages = lineages_of(values)
-    lineage: list[Any] = [v.recorded or VARIABLE for v in values]
+    lineage: list[Any] = [None, *[v.recorded or VARIABLE for v in values]]
     if create_graph:
         values = [replay(v) for v in values]
     walk = _walk(values, grads, create_graph)
@@ -300,7 +300,7 @@ def replay(value: Value) -> Value:
         if v not in done:
             mapping = {n: done[w] for n, w in needed.items()}
             done[v] = _rebuilt(v, mapping)
-    return pending(done[value], [value.recorded])
+    return pending(done[value], [None, value.recorded])
 
 
 def _segment(value: Value) -> Segment | None:

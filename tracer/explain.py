@@ -94,8 +94,8 @@ def explain() -> str:
         lines.append(f"recording: by machine code, after enough of it; made or loaded in {c.hot_seconds:.2f} s")
     lines += _times()
     syncs: Counter = Counter()
-    for count, cause, line in LOG.syncs.counts.values():
-        syncs[cause, place_of(line)] += count
+    for kind in LOG.syncs.kinds.values():
+        syncs[kind.cause, place_of(kind.line)] += kind.count
     lines += _top(syncs, "values were read (each read runs what is pending):")
     lines += _top(LOG.fallbacks, "done by NumPy, not by native code:")
     if LOG.misses:

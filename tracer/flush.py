@@ -1,7 +1,6 @@
 """Sync points: everything pending and still alive in a trace runs as one program."""
 from __future__ import annotations
 
-import threading
 from sys import getrefcount
 from types import CodeType
 from typing import Any
@@ -10,7 +9,7 @@ from tracer.jit import profile, settings
 from tracer.jit.buffers import Buffer
 from tracer.jit.capi.collector import track
 from tracer.jit.debug import why_new
-from tracer.jit.program import ExecutionError, Program, find_program
+from tracer.jit.program import RUN_LOCK, ExecutionError, Program, find_program
 from tracer.jit.stats import COUNTERS, LOG
 from tracer.ops.errors import MXNetError
 from tracer.ops.node import Node, table_full, toposort
@@ -18,9 +17,6 @@ from tracer.ops.node import Node, table_full, toposort
 from .source import format_line, place_of, user_line
 from .tape import KEPT, Segment, keeps
 from .trace import Trace, Value, current
-
-#: Serializes launches: Numba's threading layers are not safe under several Python threads.
-RUN_LOCK = threading.RLock()
 
 #: The causes of a sync point; every one has one of these names.
 CAUSES = frozenset((

@@ -15,7 +15,7 @@ from tracer.jit.buffers import Buffer, Pool
 from tracer.jit.capi.unit import as_method, compile_functions
 from tracer.jit.plan import Plan
 from tracer.jit.program import Program, find_program
-from tracer.jit.stats import COUNTERS, Syncs
+from tracer.jit.stats import COUNTERS, Counters, Sync, Syncs
 from tracer.ops import node
 from tracer.ops.errors import CannotCompile
 from tracer.ops.node import Node
@@ -34,7 +34,7 @@ _FUNCTIONS = (
     find_program, autograd.backward, autograd._heads, autograd._value_of, autograd._differentiable, autograd._walk,
     tape.lineages_of, tape.consume, tape.run_backward, walk.targets_of, gradient.gradient,
     stretch.stretch_from, stretch.pull, cached.call, cached._flatten, cached._nest, record.operand_node, record.stopped,
-    record.wrap, node.leaf)
+    record.wrap, node.leaf, node.reach_of)
 _METHODS: dict[tuple[type, str], Any] = {(cls, name): getattr(cls, name) for cls, name in (
     (Value, "__init__"), (Trace, "__init__"), (Trace, "number"), (Trace, "enter"), (Segment, "__init__"),
     (Segment, "pull"), (Syncs, "note"), (Program, "run"), (Plan, "run"), (Buffer, "__init__"), (Pool, "take"),
@@ -45,8 +45,8 @@ _METHODS: dict[tuple[type, str], Any] = {(cls, name): getattr(cls, name) for cls
 _SPECIAL: tuple[tuple[type, str], ...] = (
     (Buffer, "__del__"), (autograd._Scope, "__enter__"), (autograd._Scope, "__exit__"), (NDArray, "__setitem__"),
     (NDArray, "__bool__"))
-_SLOTTED = (Value, Current, Trace, Node, ndarray, NDArray, Segment, Syncs, Program, Buffer, Pool, Walk, autograd._Scope,
-            autograd.Variable)
+_SLOTTED = (Value, Current, Trace, Node, ndarray, NDArray, Segment, Sync, Syncs, Counters, Program, Buffer, Pool, Walk,
+            autograd._Scope, autograd.Variable)
 _FORMS = ("add", "sub", "mul", "truediv")
 _OPERATORS: dict[tuple[type, str], tuple[Any, tuple]] = {
     (cls, f"__{form}__"): (record.combine, (namespaces.METHODS[cls, f"__{form}__"], cls))

@@ -63,7 +63,7 @@ def invoke(function: Function, cls: type, operands: tuple, statics: tuple) -> An
             continue
         if recording and (value.recorded or value.variable is not None):
             if recorded is None:
-                recorded = []
+                recorded = [None]
             recorded.append(value.recorded or VARIABLE)
             nodes.append(taped(trace, value))
         elif value.trace is trace:
@@ -205,7 +205,7 @@ def pending(node: Node, recorded: list | bool | None = None) -> Value:
     """
     trace = current().trace
     if recorded is True or not recorded:
-        recorded = [VARIABLE] if recorded else None
+        recorded = [None, VARIABLE] if recorded else None
     value = Value(node.aval, node, trace, recorded, user_line())
     trace.pending.append(value)
     return value

@@ -7,9 +7,9 @@ new. A `Call` is one application of a user's `autograd.Function`, whose backward
 for what such a backward computed, which cannot be differentiated again.
 
 What a backward consumes is a matter of values, not of nodes, of which equal computations share one. So a
-recorded value has a lineage: the list of its recorded operands' lineages, `VARIABLE` for a variable. A
-backward without retain_graph empties the lists that it passes. A value whose own list is empty is no longer
-recorded; one with an empty list further back cannot be differentiated any more.
+recorded value has a lineage: a list of a mark, which says who has walked over it last, and its recorded operands'
+lineages, `VARIABLE` for a variable. A backward without retain_graph empties the lists that it passes. A value
+whose own list is empty is no longer recorded; one with an empty list further back cannot be differentiated any more.
 """
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from typing import Any
 from tracer.jit import profile
 from tracer.jit.buffers import Buffer
 from tracer.jit.gradient import gradient
-from tracer.jit.program import ExecutionError, Program, find_program
+from tracer.jit.program import RUN_LOCK, ExecutionError, Program, find_program
 from tracer.jit.stats import COUNTERS
 from tracer.ops.arithmetic import add
 from tracer.ops.errors import MXNetError
@@ -155,10 +155,11 @@ class Segment:
 def run_backward(program: Program, leaves: list[Buffer], numbers: list[float | int]) -> list[Buffer]:
     """The outputs of a segment's backward."""
     try:
-        if profile.on:
-            buffers = profile.watched(program.run, "backward", source.where())(leaves, numbers, None)
-        else:
-            buffers = program.run(leaves, numbers, None)
+        with RUN_LOCK:
+            if profile.on:
+                buffers = profile.watched(program.run, "backward", source.where())(leaves, numbers, None)
+            else:
+                buffers = program.run(leaves, numbers, None)
     except ExecutionError as failure:
         raise _failed(failure)  # noqa: B904  (the error has its cause)
     return buffers
@@ -194,7 +195,7 @@ class Call:
         self.inputs = inputs
         self.avals = avals
         self.run = run
-        self.lineages = [[v.recorded or VARIABLE for v in inputs if v.recorded or v.variable is not None]]
+        self.lineages = [[None, *[v.recorded or VARIABLE for v in inputs if v.recorded or v.variable is not None]]]
 
     def release(self) -> None:
         """Let go of all arrays: the lineage of the outputs has been consumed."""
@@ -217,7 +218,7 @@ class Opaque:
 
     def __init__(self) -> None:
         self.order = next(_order)
-        self.lineages: list[list[Any]] = [[VARIABLE]]
+        self.lineages: list[list[Any]] = [[None, VARIABLE]]
 
     def release(self) -> None:
         """There is nothing to let go of."""
@@ -260,14 +261,15 @@ NOT_IN_GRAPH = (
 def lineages_of(heads: list[Value]) -> list[list[Any]]:
     """All lineages behind `heads`. MXNetError when a backward has consumed one of them."""
     found: list[list[Any]] = []
-    seen: set[int] = set()
-    seen.add(id(VARIABLE))
+    walked: list[Any] = []
     stack: list[Any] = [v.recorded or VARIABLE for v in heads]
     for lineage in stack:
-        if id(lineage) not in seen:
-            if not lineage:
-                raise MXNetError(NOT_IN_GRAPH)
-            seen.add(id(lineage))
+        if lineage is walked or lineage is VARIABLE:
+            continue
+        if not lineage:
+            raise MXNetError(NOT_IN_GRAPH)
+        if lineage[0] is not walked:
+            lineage[0] = walked
             found.append(lineage)
             stack += lineage
     return found

@@ -6,7 +6,7 @@ from typing import Any
 
 from tracer.jit.capi.collector import untrack
 from tracer.jit.gradient import gradient
-from tracer.ops.node import Node, toposort
+from tracer.ops.node import Node, reach_of, toposort
 
 from .stretch import pull, stretch_from
 from .tape import Call, Entry, Segment, node_of, opaque
@@ -102,10 +102,10 @@ def targets_of(nodes: tuple[Node, ...], trace: Trace) -> tuple[Node, ...]:
     """The variables and earlier tape values of `trace` that `nodes` depend on."""
     known = trace.targets
     if len(nodes) == 1:
-        return tuple([n for n in nodes[0].reach if n in known])
+        return tuple([n for n in reach_of(nodes[0]) if n in known])
     found: dict[Node, None] = {}
     for head in nodes:
-        for n in head.reach:
+        for n in reach_of(head):
             if n in known:
                 found[n] = None
     return tuple(found)

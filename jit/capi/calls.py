@@ -106,6 +106,10 @@ class Calls(Expressions):
             return self._on(owner, name, given, [(list, lambda value: self._appended(owner, value))])
         if name == "get" and len(arguments) == 1:
             return self._on(owner, name, given, [(dict, lambda key: self._got(owner, key))])
+        if name == "setdefault" and len(arguments) == 2:
+            return self._on(owner, name, given, [(dict, partial(self._got_or_set, owner))])
+        if name == "clear" and not arguments:
+            return self._on(owner, name, given, [(list, lambda: self._emptied(owner))])
         ours = [(cls, self.unit.sibling(function)) for (cls, known), function in self.unit.methods.items()
                 if known == name]
         return self._on(owner, name, given, [
@@ -150,6 +154,17 @@ class Calls(Expressions):
         result = b.select(b.icmp_unsigned("==", found, NULL), self._constant(None).ptr, found)
         e.incref(result)
         return e.own(result)
+
+    def _got_or_set(self, table: Object, key: Object, value: Object) -> Object:
+        """`table.setdefault(key, value)` of a dictionary."""
+        found = self.e.call("PyDict_SetDefault", table.ptr, key.ptr, value.ptr)
+        self.e.guard(self.b.icmp_unsigned("!=", found, NULL))
+        self.e.incref(found)
+        return self.e.own(found)
+
+    def _emptied(self, items: Object) -> Object:
+        self.e.status("PyList_SetSlice", items.ptr, I64(0), self.e.size_of(items.ptr), NULL)
+        return self._constant(None)
 
     def _call_type(self, node: ast.Call) -> Object:
         value = self.object(node.args[0])

@@ -215,9 +215,23 @@ class Expressions:
 
     def _value_Subscript(self, node: ast.Subscript) -> Object:
         owner, key = self.object(node.value), self.object(node.slice)
-        result = self.e.call("PyObject_GetItem", owner.ptr, key.ptr)
-        self.e.drop(owner, key)
-        return self.e.checked(result)
+        e, held, on = self.e, self.e.cell(), self.e.block("on")
+        if isinstance(node.slice, ast.Constant) and type(node.slice.value) is int and node.slice.value >= 0:
+            inside, hit, other = e.block("inside"), e.block("item"), e.block("other")
+            self.b.cbranch(self._is_a(owner.ptr, list, tuple), inside, other)
+            e.begin(inside)
+            there = self.b.icmp_signed("<", I64(node.slice.value), e.size_of(owner.ptr))
+            self.b.cbranch(there, hit, other)
+            e.begin(hit)
+            item = self._item(owner.ptr, I64(node.slice.value))
+            e.incref(item)
+            self.b.store(item, held)
+            self.b.branch(on)
+            e.begin(other)
+        self.b.store(e.take(e.new("PyObject_GetItem", owner.ptr, key.ptr)), held)
+        e.begin(on)
+        e.drop(owner, key)
+        return e.joined(held)
 
     def _value_BinOp(self, node: ast.BinOp) -> Object:
         operation = NUMBER.get(type(node.op))

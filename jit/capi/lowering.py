@@ -12,6 +12,7 @@ from __future__ import annotations
 import ast
 import sys
 from collections.abc import Callable, Sequence
+from functools import reduce
 from typing import Any
 
 from llvmlite import ir
@@ -181,20 +182,30 @@ class Lowering(Calls):
     def _statement_For(self, node: ast.For) -> None:
         if node.orelse:
             raise self.refuse(node, "else after for")
-        self._loop(node.target, self._listed(self.object(node.iter)), lambda: self._all(node.body))
+        self._loop(self._rows(node.target, node.iter), lambda: self._all(node.body))
 
-    def _loop(self, target: ast.expr, items: Object, body: Callable[[], None]) -> None:
-        """`body()` with each item in `target`; a list may grow meanwhile."""
+    def _rows(self, target: ast.expr, iterable: ast.expr) -> list[tuple[ast.expr, Object]]:
+        """Each target, and what it goes over: several for `zip`, which then makes no tuples."""
+        pairs = [(target, iterable)]
+        if isinstance(iterable, ast.Call) and self._known(iterable.func) is zip and not iterable.keywords \
+                and isinstance(target, ast.Tuple) and len(target.elts) == len(iterable.args):
+            pairs = list(zip(target.elts, iterable.args, strict=True))
+        return [(part, self._listed(self.object(x))) for part, x in pairs]
+
+    def _loop(self, rows: list[tuple[ast.expr, Object]], body: Callable[[], None]) -> None:
+        """`body()` with the items of each of `rows` in its target; a list may grow meanwhile."""
         e = self.e
         place = self._index()
         test, turn, after, on = e.block("test"), e.block("turn"), e.block("next"), e.block("on")
         e.begin(test)
         index = self.b.load(place)
-        self.b.cbranch(self.b.icmp_signed("<", index, e.size_of(items.ptr)), turn, on)
+        more = [self.b.icmp_signed("<", index, e.size_of(items.ptr)) for _, items in rows]
+        self.b.cbranch(reduce(self.b.and_, more), turn, on)
         e.begin(turn)
-        item = self._item(items.ptr, index)
-        e.incref(item)
-        self._assign(target, e.own(item))
+        for part, items in rows:
+            item = self._item(items.ptr, index)
+            e.incref(item)
+            self._assign(part, e.own(item))
         self.loops.append((after, on))
         body()
         self.loops.pop()
@@ -202,7 +213,7 @@ class Lowering(Calls):
         self.b.store(self.b.add(self.b.load(place), I64(1)), place)
         self.b.branch(test)
         self.b.position_at_end(on)
-        e.drop(items)
+        e.drop(*[items for _, items in rows])
 
     def _statement_Continue(self, node: ast.Continue) -> None:
         self.b.branch(self.loops[-1][0])
@@ -304,12 +315,12 @@ class Lowering(Calls):
                 self.b.position_at_end(more)
             self._append(made, self.object(node.elt))
 
-        items = self._listed(self.object(part.iter))
+        rows = self._rows(part.target, part.iter)
         outside = self.names, self.parameters
         mine = {n.id: self._variable(n.id, NULL) for n in ast.walk(part.target) if isinstance(n, ast.Name)}
         self.names = {**self.names, **mine}
         self.parameters = {name: value for name, value in self.parameters.items() if name not in mine}
-        self._loop(part.target, items, turn)
+        self._loop(rows, turn)
         self.names, self.parameters = outside
         for cell in mine.values():
             self.e.release(self.b.load(cell))

@@ -73,7 +73,7 @@ def call(identity: Any, forward: Callable[..., Any], args: tuple) -> Any:
         return forward(*args)
     trace = current().trace
     recording = trace.recording
-    lineage: list[Any] = []
+    lineage: list[Any] = [None]
     flags: list[bool] = []
     nodes: list[Node] = []
     for x in operands:
@@ -83,7 +83,7 @@ def call(identity: Any, forward: Callable[..., Any], args: tuple) -> Any:
             lineage.append(value.recorded or VARIABLE)
         flags.append(recorded)
         nodes.append(operand_node(trace, value, recorded))
-    if lineage:
+    if len(lineage) > 1:
         nodes = stopped(trace, operands, nodes)
     numbers = len(trace.scalars)
     key = (identity, nesting, recording, trace.training, numbers, *(flags + nodes))

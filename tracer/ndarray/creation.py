@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tracer.arrays import NDArray
+from tracer.flush import flush
 from tracer.ops.errors import MXNetError
 from tracer.record import Handle, constant, invoke, wrap
 from tracer.views import Whole, internal
@@ -142,8 +143,6 @@ to_dlpack_for_write = to_dlpack_for_read
 
 def waitall() -> None:
     """Compute all that is pending; an error met in it is raised by the arrays that it hit."""
-    from tracer.flush import flush
-
     flush("waitall")
 
 

@@ -66,7 +66,8 @@ class Recorder:
     def _watch(self, program: Program, leaves: Sequence[Buffer], scalars: Sequence[Any],
                donated: dict[int, Buffer] | None) -> None:
         self._settle()
-        cause, line = LOG.syncs.last if LOG.syncs.total > self.syncs else ("backward over a cut", None)
+        last = LOG.syncs.last
+        cause, line = (last.cause, last.line) if LOG.syncs.total > self.syncs else ("backward over a cut", None)
         place = source.where() if line is None else source.place_of(line)
         self.syncs, self.native = LOG.syncs.total, COUNTERS.native
         self.last = self.runs.get(program)

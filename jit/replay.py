@@ -13,6 +13,7 @@ from .sizes import Size, Trail
 def replay(what: Any, trail: Trail, places: Mapping[Node, int]) -> Callable[..., Any]:
     """The function of a trail's first sizes and numbers, and of nodes, that gives what `what` would be by them.
 
+    It gives None where these would have decided otherwise than the trail's, all of whose decisions must be taken.
     places: which of the given nodes stands for one in `what`; others are made. Tuples, named ones too, and lists are
     made anew where there is a size or node in them; all else is taken as it is.
 
@@ -20,8 +21,11 @@ def replay(what: Any, trail: Trail, places: Mapping[Node, int]) -> Callable[...,
     >>> a, b = trail.first
     >>> replay((a * b, ["as it is", b]), trail, {})([2, 3], [])
     (6, ['as it is', 3])
+    >>> a < b, replay(a, trail, {})([3, 2], [])
+    (True, None)
     """
     writer = _Writer(trail, places)
+    writer.lines += trail.guards(writer.known)
     text = writer.text(what)
     return trail.function("s, o", [*writer.lines, f"return {writer.kept(what) if text is None else text}"])
 
@@ -30,13 +34,13 @@ class _Writer:
     def __init__(self, trail: Trail, places: Mapping[Node, int]) -> None:
         self.lines: list[str] = []
         self._trail, self._places = trail, places
-        self._known: set[str] = set()  # the trail's variables that are written
+        self.known: set[str] = set()  # the trail's variables that are written
         self._names: dict[Any, str] = {}  # of other local variables: by the node or aval in them
 
     def text(self, what: Any) -> str | None:
         """The expression of what depends on sizes or nodes; None for what does not."""
         if isinstance(what, Size):
-            self.lines += self._trail.lines(what.text, self._known)
+            self.lines += self._trail.lines(what.text, self.known)
             return what.text
         if isinstance(what, Node):
             at = self._places.get(what)

@@ -3,7 +3,7 @@
 A `Size` stands for a number in computations and comparisons. Each outcome of a comparison that was decided is noted in
 the trail that they share. For other first sizes by which all outcomes are the same, computing again what the trail
 defines gives what the computation would have given. The first sizes are called s[0], s[1], …, what is computed of them
-t0, t1, …. Products of first sizes are known as such, so that much about them is no decision: all are at least 2.
+t0, t1, …. Products of sizes are known as such, so that much about them is no decision.
 
 >>> trail = Trail([6, 8])
 >>> a, b = trail.first
@@ -11,7 +11,7 @@ t0, t1, …. Products of first sizes are known as such, so that much about them 
 >>> area == 50, area // 10 < a, area, (a * b) // a
 (True, True, <t1 = 50>, <s[1] = 8>)
 >>> trail.holds()([8, 6]), trail.holds()([5, 9]), trail.holds()([4, 12])
-(True, False, False)
+(True, None, None)
 """
 from __future__ import annotations
 
@@ -33,11 +33,15 @@ class Untold(TypeError):
 
 
 class Trail:
-    """The first sizes, each at least 2 and no two alike, other numbers of any value, and what was decided by them."""
+    """The first sizes, counts, other numbers, and what was decided by them.
 
-    def __init__(self, values: Sequence[int], numbers: Sequence[float | int] = ()) -> None:
-        self.first = [Size(v, f"s[{i}]", self, (1, (i,))) for i, v in enumerate(values)]
-        self.numbers = [Size(v, f"s[{i}]", self) for i, v in enumerate(numbers, len(values))]
+    Sizes and counts are at least 2; no two sizes are alike.
+    """
+
+    def __init__(self, sizes: Sequence[int], counts: Sequence[int] = (), numbers: Sequence[float | int] = ()) -> None:
+        known = [Size(v, f"s[{i}]", self, (1, (i,))) for i, v in enumerate([*sizes, *counts])]
+        self.first, self.counts = known[:len(sizes)], known[len(sizes):]
+        self.numbers = [Size(v, f"s[{i}]", self) for i, v in enumerate(numbers, len(known))]
         self.decided: dict[str, bool] = {}
         self.space: dict[str, Any] = {"inf": math.inf, "nan": math.nan}  # what texts name
         self._names: dict[int, str] = {}
@@ -72,14 +76,17 @@ class Trail:
                     stack.append(self._expressions[name])
         return [f"{name} = {self._expressions[name]}" for name in sorted(missing, key=lambda name: int(name[1:]))]
 
-    def holds(self) -> Callable[[Sequence[float | int]], bool]:
-        """Tells of other values whether they would have decided all alike."""
+    def guards(self, known: set[str]) -> list[str]:
+        """The lines that return None where other values would not have decided all alike."""
         body: list[str] = []
-        known: set[str] = set()
         for text, outcome in self.decided.items():
             body += self.lines(text, known)
-            body.append(f"if {'not ' if outcome else ''}{text}: return False")
-        return self.function("s", [*body, "return True"])
+            body.append(f"if {'not ' if outcome else ''}{text}: return None")
+        return body
+
+    def holds(self) -> Callable[[Sequence[float | int]], bool | None]:
+        """The function that tells of other values whether they would have decided all alike."""
+        return self.function("s", [*self.guards(set()), "return True"])
 
     def function(self, parameters: str, body: Iterable[str]) -> Callable[..., Any]:
         """The function with these lines."""
@@ -240,7 +247,8 @@ class Size:
     @property
     def first(self) -> bool:
         """Whether it is one of the first sizes."""
-        return self.product is not None and self.product[0] == len(self.product[1]) == 1
+        return self.product is not None and self.product[0] == len(self.product[1]) == 1 \
+            and self.product[1][0] < len(self.trail.first)
 
     __add__, __radd__ = _arithmetic("+", operator.add)
     __sub__, __rsub__ = _arithmetic("-", operator.sub)

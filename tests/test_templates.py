@@ -16,7 +16,9 @@ from tracer.jit.plan import Plan
 from tracer.jit.planning import Planning
 from tracer.jit.replay import replay
 from tracer.jit.sizes import Trail, applied, gcd, lcm
-from tracer.ops.node import Node
+from tracer.ops.aval import aval
+from tracer.ops.node import Node, leaf, toposort
+from tracer.ops.op import OPS
 
 pytestmark = pytest.mark.tierless
 
@@ -124,6 +126,15 @@ def _embedded(batch, length, words=50, width=8):
     return float(loss), table.grad.asnumpy(), weight.grad.asnumpy()
 
 
+def _gates(batch, length, width=6):
+    """Slices that start where a batch may end, or where a sequence does."""
+    x, w = _array(batch, length, width), _array(width, 4 * width)
+    g = np.dot(x, w)
+    i, f, o, u = (g[:, :, k * width:k * width + width] for k in range(4))
+    c = npx.sigmoid(i) * np.tanh(u) + npx.sigmoid(f) * x
+    return (npx.sigmoid(o) * c)[:, length - 1].asnumpy(), c[:, 1:].sum(axis=1).asnumpy()
+
+
 def _adam(rows, columns):
     w, m, v, g = (_array(rows, columns) for _ in range(4))
     m[:] = 0.9 * m + 0.1 * g
@@ -152,9 +163,10 @@ MANY = list(range(20)) + [31, 32, 33, 63, 64, 65, 100, 255, 256, 257, 500, 1000,
     (_softmax, [(n, m) for n in (0, 1, 3, 100, 3000) for m in (1, 2, 5, 10, 2000)], 10),
     (_cell, [(n, m) for n in MANY[1:] for m in (5, 30)], 40),
     (_embedded, [(n, m) for n in (1, 2, 3, 40, 64, 3000) for m in (1, 2, 5, 7, 20)], 8),
+    (_gates, [(n, m) for n in (2, 5, 6, 11, 12, 13, 17, 18, 19) for m in (3, 7, 12, 40)], 10),
     (_adam, [(n, m) for n in (0, 1, 2, 7, 300, 2000) for m in (1, 5, 40, 200)], 10),
     (_by_numpy, [(n, m) for n in (2, 3, 10, 70) for m in (4, 5, 30)], 4),
-], ids=["mlp", "wide", "norm", "images", "heads", "softmax", "cell", "embedded", "adam", "numpy"])
+], ids=["mlp", "wide", "norm", "images", "heads", "softmax", "cell", "embedded", "gates", "adam", "numpy"])
 def test_equal_to_a_fresh_plan(build, sizes, least):
     assert _check(build, sizes) >= least
 
@@ -186,8 +198,9 @@ def test_random_programs(seed):
     (_mlp, [(n,) for n in (12, 17, 19, 64, 300, 5000)]),
     (_cell, [(n, 30) for n in (3, 5, 6, 64, 2000)]),
     (_embedded, [(3, 5), (4, 7), (6, 9), (70, 3), (2000, 12)]),
+    (_gates, [(n, m) for n in (5, 11, 12, 18) for m in (3, 7, 12)]),
     (_by_numpy, [(6, 4), (7, 5), (9, 8), (90, 11)]),
-], ids=["norm", "mlp", "cell", "embedded", "numpy"])
+], ids=["norm", "mlp", "cell", "embedded", "gates", "numpy"])
 def test_values_for_other_sizes(build, sizes):
     templates.forget()
     for size in sizes:
@@ -235,7 +248,7 @@ def test_sizes_have_no_text():
 
 
 def test_sizes_compute_and_note():
-    trail = Trail([7, 4], [2.5])
+    trail = Trail([7, 4], (), [2.5])
     a, b = trail.first
     x, = trail.numbers
     compute = lambda a, b, x: [a + 1, 2 + a, a - b, 9 - a, a * b * 3, a // b, 50 // a, a % b, 50 % a, -a, 2.5 * a,
@@ -253,8 +266,21 @@ def test_sizes_compute_and_note():
     assert holds([8, 3, 9]) and not holds([3, 8, 9]) and not holds([9, 3, 9]) and not holds([8, 3, 2])
 
 
+def test_a_count_is_no_size():
+    """An attribute may be equal to a size or to another, which is a decision; None is no count."""
+    trail = Trail([7], [7, 3])
+    (size,), (a, b) = trail.first, trail.counts
+    assert size == a and a != b and a > 1
+    holds = trail.holds()
+    assert holds([5, 5, 4]) and not holds([5, 6, 4]) and not holds([5, 5, 5]) and len(trail.decided) == 2
+    x = leaf(aval((4, 4), onp.dtype("float32")), 0)
+    keys = {templates.structure(toposort([n]), [n])[0]
+            for n in [Node(OPS["matmul"], (x, x), attrs, x.aval) for attrs in ((None, 2), (2, 2), (3, 2), (2, None))]}
+    assert len(keys) == 3
+
+
 def test_a_plain_number_is_a_decision():
-    trail = Trail([7], [2.5])
+    trail = Trail([7], (), [2.5])
     assert (float(trail.numbers[0]), int(trail.first[0])) == (2.5, 7)
     assert trail.holds()([7, 2.5]) and not trail.holds()([7, 2]) and not trail.holds()([6, 2.5])
 

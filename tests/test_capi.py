@@ -206,7 +206,10 @@ def rows(x, y):
         if len(found) >= 2 * LIMIT:
             break
     pairs = [(b, a) for a, b in zip(x, y) if a]
-    return found, pairs, [p for p in zip(pairs, pairs)], x[0], x[2]
+    counted = [(i, b) for i, b in enumerate(y) if i != 1]
+    for i, item in enumerate(pairs):
+        counted.append((item, i))
+    return found, pairs, counted, [p for p in zip(pairs, pairs)], x[0], x[2]
 
 
 def places(table, key, items):

@@ -87,3 +87,12 @@ def test_empty_arrays():
 def test_what_does_not_fit(call):
     with pytest.raises(MXNetError):
         call([nd.ones(2), nd.ones(2)])
+
+
+@pytest.mark.parametrize(("wrong", "error"), [("text", TypeError), (nd.ones((3,)), ValueError)])
+def test_an_update_into_what_does_not_fit_writes_nothing(wrong, error):
+    weight, grad, mom = nd.ones((2,)), nd.ones((2,)), nd.zeros((2,))
+    with pytest.raises(error):
+        nd.sgd_mom_update(weight, grad, mom, lr=0.1, momentum=0.9, out=wrong)
+    assert mom.asnumpy().tolist() == [0, 0]
+    assert weight.asnumpy().tolist() == [1, 1]

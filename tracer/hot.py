@@ -23,15 +23,17 @@ from tracer.ops.node import Node
 from . import arrays, autograd, flush, namespaces, record, source, stretch, tape, walk
 from .arrays import NDArray
 from .gluon import cached
+from .ndarray import updates
 from .numpy import ndarray
 from .tape import Segment
 from .trace import Current, Trace, Value, current
 from .walk import Walk
 
 _FUNCTIONS = (
-    record.invoke, record.combine, record.finish, record.taped, record.add_values, namespaces.update, arrays._another,
-    tape.node_of, source.user_line, flush.living, flush.sync, flush.compute, flush.flush, flush._run, flush._donated,
-    find_program, autograd.backward, autograd._heads, autograd._value_of, autograd._differentiable, autograd._walk,
+    record.invoke, record.combine, record.finish, record.taped, record.add_values, namespaces.update, namespaces.write,
+    updates.step, arrays._another, tape.node_of, source.user_line, flush.living, flush.sync, flush.compute, flush.flush,
+    flush._run, flush._donated, find_program, autograd.backward, autograd._heads, autograd._value_of,
+    autograd._differentiable, autograd._walk,
     tape.lineages_of, tape.consume, tape.run_backward, walk.targets_of, gradient.gradient,
     stretch.stretch_from, stretch.pull, cached.call, cached._flatten, cached._nest, record.operand_node, record.stopped,
     record.wrap, node.leaf, node.reach_of)

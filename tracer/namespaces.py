@@ -17,7 +17,7 @@ from tracer.ops.public import FUNCTIONS, Function
 
 from .record import Handle, invoke, pending
 from .tape import node_of
-from .trace import current
+from .trace import Value, current
 
 ops.load()
 
@@ -29,15 +29,29 @@ def assign(out: Any, result: Any) -> Any:
             assign(o, r)
         return out
     if not isinstance(out, Handle):
-        raise TypeError(f"out must be an array, got {type(out).__name__}")
-    value = result._value
-    if value.aval.shape != out._value.aval.shape:
-        raise BroadcastError(f"out has shape {out.shape}, the result {result.shape}")  # type: ignore[attr-defined]
-    out._check_writable()  # type: ignore[attr-defined]
-    if value.aval is not out._value.aval:
-        value = pending(cast(node_of(value), out._value.aval.dtype), value.recorded and current().trace.recording)
-    out._rebind(value)  # type: ignore[attr-defined]
+        raise no_array(out)
+    write(out, result)
     return out
+
+
+def no_array(out: Any) -> TypeError:
+    """The error for an `out` that is none."""
+    return TypeError(f"out must be an array, got {type(out).__name__}")
+
+
+def write(out: Any, result: Any) -> None:
+    """Make the array `out` a name for the elements of `result`, in `out`'s dtype."""
+    value = result._value
+    if value.aval is not out._value.aval:
+        value = _fitted(out, value)
+    out._check_writable()
+    out._rebind(value)
+
+
+def _fitted(out: Any, value: Value) -> Value:
+    if value.aval.shape != out._value.aval.shape:
+        raise BroadcastError(f"out has shape {out.shape}, the result {value.aval.shape}")
+    return pending(cast(node_of(value), out._value.aval.dtype), value.recorded and current().trace.recording)
 
 
 def _gather(arrays: tuple) -> tuple:

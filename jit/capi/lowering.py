@@ -184,25 +184,30 @@ class Lowering(Calls):
             raise self.refuse(node, "else after for")
         self._loop(self._rows(node.target, node.iter), lambda: self._all(node.body))
 
-    def _rows(self, target: ast.expr, iterable: ast.expr) -> list[tuple[ast.expr, Object]]:
-        """Each target, and what it goes over: several for `zip`, which then makes no tuples."""
+    def _rows(self, target: ast.expr, iterable: Any) -> list[tuple[ast.expr, Object | None]]:
+        """Each target, and what it goes over (None: the number of the turn): `zip` and `enumerate` make no tuples."""
+        called = self._known(iterable.func) if isinstance(iterable, ast.Call) and not iterable.keywords else None
+        if called is enumerate and isinstance(target, ast.Tuple) and len(target.elts) == 2 and len(iterable.args) == 1:
+            return [(target.elts[0], None), (target.elts[1], self._listed(self.object(iterable.args[0])))]
         pairs = [(target, iterable)]
-        if isinstance(iterable, ast.Call) and self._known(iterable.func) is zip and not iterable.keywords \
-                and isinstance(target, ast.Tuple) and len(target.elts) == len(iterable.args):
+        if called is zip and isinstance(target, ast.Tuple) and len(target.elts) == len(iterable.args):
             pairs = list(zip(target.elts, iterable.args, strict=True))
         return [(part, self._listed(self.object(x))) for part, x in pairs]
 
-    def _loop(self, rows: list[tuple[ast.expr, Object]], body: Callable[[], None]) -> None:
+    def _loop(self, rows: list[tuple[ast.expr, Object | None]], body: Callable[[], None]) -> None:
         """`body()` with the items of each of `rows` in its target; a list may grow meanwhile."""
         e = self.e
         place = self._index()
         test, turn, after, on = e.block("test"), e.block("turn"), e.block("next"), e.block("on")
         e.begin(test)
         index = self.b.load(place)
-        more = [self.b.icmp_signed("<", index, e.size_of(items.ptr)) for _, items in rows]
+        more = [self.b.icmp_signed("<", index, e.size_of(items.ptr)) for _, items in rows if items is not None]
         self.b.cbranch(reduce(self.b.and_, more), turn, on)
         e.begin(turn)
         for part, items in rows:
+            if items is None:
+                self._assign(part, e.new("PyLong_FromSsize_t", index))
+                continue
             item = self._item(items.ptr, index)
             e.incref(item)
             self._assign(part, e.own(item))
@@ -213,7 +218,7 @@ class Lowering(Calls):
         self.b.store(self.b.add(self.b.load(place), I64(1)), place)
         self.b.branch(test)
         self.b.position_at_end(on)
-        e.drop(*[items for _, items in rows])
+        e.drop(*[items for _, items in rows if items is not None])
 
     def _statement_Continue(self, node: ast.Continue) -> None:
         self.b.branch(self.loops[-1][0])

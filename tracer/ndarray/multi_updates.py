@@ -15,6 +15,8 @@ from tracer.ops.errors import MXNetError
 from tracer.record import invoke
 from tracer.views import internal
 
+from .updates import step
+
 __all__ = ["all_finite", "ftml_update", "lamb_update_phase1", "lamb_update_phase2", "mp_lamb_update_phase1",
            "mp_lamb_update_phase2", "mp_nag_mom_update", "mp_sgd_mom_update", "mp_sgd_update", "multi_all_finite",
            "multi_mp_sgd_mom_update", "multi_mp_sgd_update", "multi_sgd_mom_update", "multi_sgd_update",
@@ -125,10 +127,7 @@ def mp_sgd_mom_update(weight: NDArray, grad: NDArray, mom: NDArray, weight32: ND
 def _step(name: str, arrays: tuple[NDArray, ...], states: tuple[NDArray, ...], numbers: tuple[Any, ...],
           statics: tuple, out: NDArray | None) -> NDArray:
     given = tuple([float(n) if type(n) is int else n for n in numbers])
-    made = invoke(internal(f"nd._{name}"), NDArray, (*arrays, *given), statics)
-    for state, new in zip(states, made[1:], strict=True):
-        assign(state, new)
-    return made[0] if out is None else assign(out, made[0])
+    return step(internal(f"nd._{name}"), (*arrays, *given), statics, states, out)
 
 
 def mp_nag_mom_update(weight: NDArray, grad: NDArray, mom: NDArray, weight32: NDArray, lr: float,

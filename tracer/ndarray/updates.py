@@ -1,21 +1,35 @@
 """`mx.nd`'s optimizer steps: they give the new weight (into `out`) and write the states back."""
 from __future__ import annotations
 
+from typing import Any
+
 from tracer.arrays import NDArray
-from tracer.namespaces import assign
-from tracer.record import invoke
+from tracer.namespaces import no_array, write
+from tracer.ops.public import Function
+from tracer.record import Handle, invoke
 from tracer.views import internal
 
 __all__ = ["adam_update", "ftrl_update", "nag_mom_update", "rmsprop_update", "rmspropalex_update",
            "sgd_mom_update", "sgd_update", "signsgd_update", "signum_update"]
 
 
+_FUNCTIONS = {name: internal(f"nd._{name}") for name in __all__}
+
+
+def step(function: Function, operands: tuple, statics: tuple, states: tuple[NDArray, ...], out: NDArray | None) -> Any:
+    """Record an update: the new weight, into `out` if there is one; the new states go into `states`."""
+    if out is not None and not isinstance(out, Handle):
+        raise no_array(out)
+    made = invoke(function, NDArray, operands, statics)
+    for state, new in zip((out, *states), made):
+        if state is not None:
+            write(state, new)
+    return made[0] if out is None else out
+
+
 def _step(name: str, weight: NDArray, grad: NDArray, states: tuple[NDArray, ...], numbers: tuple[float, ...],
           statics: tuple, out: NDArray | None) -> NDArray:
-    made = invoke(internal(f"nd._{name}"), NDArray, (weight, grad, *states, *numbers), statics)
-    for state, new in zip(states, made[1:], strict=True):
-        assign(state, new)
-    return made[0] if out is None else assign(out, made[0])
+    return step(_FUNCTIONS[name], (weight, grad, *states, *numbers), statics, states, out)
 
 
 def sgd_update(weight: NDArray, grad: NDArray, lr: float, wd: float = 0.0, rescale_grad: float = 1.0,

@@ -188,7 +188,7 @@ def gemm_range(m: int, n: int, k: int, batch: int = 1) -> tuple[int, int]:
     (1024, 128)
     """
     side = max(m, n)
-    product = 2 * m * n * k
+    product = 2 * m * max(n, 16) * k  # no tile is narrower than a vector
     if batch * product < 2 * _PART:
         return batch * side, 0
     if batch >= 8:

@@ -43,6 +43,15 @@ def call_nap(b: Any, fn: Any, argument: Any) -> None:
 
 
 @emits
+def copy_bytes(b: Any, to: Any, source: Any, count: Any) -> None:
+    """Copy `count` bytes between addresses."""
+    pointer, flag = ir.IntType(8).as_pointer(), ir.IntType(1)
+    kind = ir.FunctionType(ir.VoidType(), [pointer, pointer, I64, flag])
+    copy = b.module.declare_intrinsic("llvm.memcpy", [pointer, pointer, I64], kind)
+    b.call(copy, [b.inttoptr(to, pointer), b.inttoptr(source, pointer), count, flag(0)])
+
+
+@emits
 def spin_hint(b: Any) -> None:
     """Tell the processor that this is a waiting loop."""
     if platform.machine() in _SPIN_HINTS:

@@ -5,8 +5,8 @@ from typing import Any
 
 from llvmlite import ir
 
-from .native import as_float, as_word, smaller
-from .tiles import DEPTH, LONGEST, LONGEST_TURNED, REUSED, WIDTH
+from .native import as_float, as_word, copy_bytes, smaller
+from .tiles import DEPTH, LANES, LONGEST, LONGEST_TURNED, REUSED, WIDTH
 from .words import I64, emits
 
 (_GEMM, _GEMV, _TILES, _SIZE, _A, _B, _C, _A_OFF, _B_OFF, _C_OFF, _M, _N, _K, _TA, _TB, _LDA, _LDB, _LDC) = range(18)
@@ -48,15 +48,6 @@ def _call_gemv(b: Any, fn: Any, size: Any, *values: Any) -> None:
 def _call_tiles(b: Any, fn: Any, *values: Any) -> None:
     """`tiles.columns`, at an address."""
     b.call(b.inttoptr(fn, ir.FunctionType(ir.VoidType(), [I64] * len(values)).as_pointer()), values)
-
-
-@emits
-def _copy(b: Any, to: Any, source: Any, count: Any) -> None:
-    """Copy `count` bytes between addresses."""
-    pointer, flag = ir.IntType(8).as_pointer(), ir.IntType(1)
-    kind = ir.FunctionType(ir.VoidType(), [pointer, pointer, I64, flag])
-    copy = b.module.declare_intrinsic("llvm.memcpy", [pointer, pointer, I64], kind)
-    b.call(copy, [b.inttoptr(to, pointer), b.inttoptr(source, pointer), count, flag(0)])
 
 
 def multiply(bind: Any, args: Any, lo: int, hi: int) -> None:
@@ -103,7 +94,7 @@ def multiply(bind: Any, args: Any, lo: int, hi: int) -> None:
             c += size * first * ldc
         if elsewhere != 0:
             for row in range(m):
-                _copy(c + size * row * ldc, c + size * row * ldc + elsewhere, size * n)
+                copy_bytes(c + size * row * ldc, c + size * row * ldc + elsewhere, size * n)
         for turn in range(turns):
             factor = alpha if turn == 0 else -alpha
             keep = beta if turn == 0 else 1.0
@@ -123,6 +114,9 @@ def multiply(bind: Any, args: Any, lo: int, hi: int) -> None:
                 done = 0
                 whole = n - n % WIDTH
                 fits = k <= (LONGEST_TURNED if tb else LONGEST) and (tb == 0 or m >= REUSED)
+                lanes = (n + LANES - 1) // LANES * LANES
+                if tb == 0 and (n <= LANES or 16 * n >= 15 * lanes):
+                    whole = n  # few of the lanes of a narrow tile would be idle
                 if args[_TILES] != 0 and 0 < k and fits and 16 * whole >= 15 * n:
                     row = 4 if ta else 4 * lda
                     step = 4 * lda if ta else 4
@@ -130,14 +124,16 @@ def multiply(bind: Any, args: Any, lo: int, hi: int) -> None:
                     across = 4 * ldb if tb else 4
                     way = 0 if m < REUSED else 2 if tb else 1
                     while done < whole:
+                        width = WIDTH if done + WIDTH <= whole else smaller(whole - done, LANES)
                         at = 0
                         while at < k:
                             depth = smaller(k - at, DEPTH)
                             kept = keep if at == 0 else 1.0
                             _call_tiles(args[_TILES], a + at * step, row, step, b + done * across + at * down, down,
-                                        across, c + 4 * done, 4 * ldc, m, depth, way, as_word(factor), as_word(kept))
+                                        across, c + 4 * done, 4 * ldc, m, depth, way, width, as_word(factor),
+                                        as_word(kept))
                             at += depth
-                        done += WIDTH
+                        done += width
                 if done < n:
                     trans_a = _TRANSPOSED if ta else _PLAIN
                     trans_b = _TRANSPOSED if tb else _PLAIN

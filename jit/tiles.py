@@ -6,8 +6,9 @@ one loop over the inner dimension, which reads a row of B as it lies and spreads
 follow each other, a copy of B's columns is made first, on the stack.
 
 Measured on two Zen 4 cores (peak 226 GFLOP/s), OpenBLAS -> here, microseconds: 784x256x256 with A turned 536 -> 455,
-32x256x256 25.6 -> 21.4, 16x64x64 2.1 -> 1.5, 4x512x512 31 -> 12, 4096x64x64 177 -> 151; 256x784x256 and 1000x1000x1000
-are equal. Sums of 8192 are 30 % slower here, and 32x256x256 with B stored by columns 26 %: those are OpenBLAS's.
+32x256x256 25.6 -> 21.4, 16x64x64 2.1 -> 1.5, 4x512x512 31 -> 12, 4096x64x64 177 -> 151, 200x50x300 45 -> 33;
+256x784x256 and 1000x1000x1000 are equal. Sums of 8192 are 30 % slower here, and 32x256x256 with B stored by columns
+26 %: those are OpenBLAS's.
 """
 from __future__ import annotations
 
@@ -17,16 +18,17 @@ from typing import Any
 from llvmlite import ir
 
 from .hints import say
+from .native import copy_bytes
 from .words import F64, emits
 from .words import I64 as _I64
 
 _FLOAT = ir.FloatType()
-LANES, VECTORS = 16, 2
-WIDTH = LANES * VECTORS  # columns of a tile
+LANES = 16
+WIDTH = 2 * LANES  # columns of a tile
 _VECTOR = ir.VectorType(_FLOAT, LANES)
 
-#: Rows of a tile, from the largest: two vectors of each fill 24 of the 32 registers of AVX-512.
-ROWS = (12, 4, 1)
+#: Rows of a tile, from the largest, by the vectors that it is wide: together they fill 24 of AVX-512's 32 registers.
+ROWS = {2: (12, 4, 1), 1: (24, 4, 1)}
 
 #: Of the inner dimension, how much is done at once; rows of A from which copying B's columns first repays.
 DEPTH, REUSED = 512, 36
@@ -36,10 +38,15 @@ LONGEST, LONGEST_TURNED = 1024, 128
 
 
 class _Tiles:
-    """The loops of one call, being emitted: addresses and steps are int64, steps in bytes."""
+    """The loops of one call, being emitted: addresses and steps are int64, steps in bytes.
 
-    def __init__(self, builder: Any, values: list[Any]) -> None:
+    vectors: of each row of a tile; some: how many of its columns there are, where these may not be all.
+    """
+
+    def __init__(self, builder: Any, values: list[Any], vectors: int, some: Any = None) -> None:
         self.b = builder
+        self.vectors = vectors
+        self.some = some
         (self.a, self.a_row, self.a_next, self.y, self.y_next, column, self.c, self.c_row, self.m, self.k, way,
          self.alpha, self.beta) = values
         self._pack(way, column)
@@ -47,22 +54,35 @@ class _Tiles:
         self.fma = builder.module.globals.get(name) or ir.Function(
             builder.module, ir.FunctionType(_VECTOR, [_VECTOR] * 3), name)
         place = None
-        for rows in ROWS:
+        for rows in ROWS[vectors]:
             place = self._rows(rows, place)
 
     def _pack(self, way: Any, column: Any) -> None:
         """Lay the columns of B one row after the other: not at all (0), vectors (1), or numbers one by one (2)."""
-        b, width = self.b, 4 * WIDTH
-        with b.goto_entry_block():
-            room = b.alloca(ir.ArrayType(_VECTOR, DEPTH * VECTORS))
-            room.align = 4 * LANES
-        to = b.ptrtoint(room, _I64)
+        b = self.b
+        to = self._room(DEPTH * self.vectors)
+        if self.some is not None:
+            self._copy(to, lambda source, target: self._move(target, source))
+            self.y, self.y_next = to, _I64(4 * LANES * self.vectors)
+            return
         y, step = b.select(b.icmp_signed("==", way, _I64(0)), self.y, to), self.y_next
         with b.if_then(b.icmp_signed("==", way, _I64(1))):
             self._copy(to, self._shift)
         with b.if_then(b.icmp_signed("==", way, _I64(2))):
             self._copy(to, lambda source, target: self._spell(source, target, column))
-        self.y, self.y_next = y, b.select(b.icmp_signed("==", way, _I64(0)), step, _I64(width))
+        self.y, self.y_next = y, b.select(b.icmp_signed("==", way, _I64(0)), step, _I64(4 * WIDTH))
+
+    def _room(self, vectors: int) -> Any:
+        """The address of so many vectors on the stack."""
+        b = self.b
+        with b.goto_entry_block():
+            room = b.alloca(ir.ArrayType(_VECTOR, vectors))
+            room.align = 4 * LANES
+        return b.ptrtoint(room, _I64)
+
+    def _move(self, to: Any, source: Any) -> None:
+        """Copy the columns that there are."""
+        copy_bytes.emit(self.b, to, source, self.b.mul(self.some, _I64(4)))
 
     def _shift(self, source: Any, target: Any) -> None:
         for at in range(0, 4 * WIDTH, 4 * LANES):
@@ -85,7 +105,7 @@ class _Tiles:
         for phi, value in ((count, _I64(0)), (source, self.y), (target, to)):
             phi.add_incoming(value, start)
         one(source, target)
-        for phi, step in ((count, _I64(1)), (source, self.y_next), (target, _I64(4 * WIDTH))):
+        for phi, step in ((count, _I64(1)), (source, self.y_next), (target, _I64(4 * LANES * self.vectors))):
             phi.add_incoming(b.add(phi, step), loop)
         b.cbranch(b.icmp_signed("<", b.add(count, _I64(1)), self.k), loop, end)
         b.position_at_end(end)
@@ -119,12 +139,12 @@ class _Tiles:
         b.branch(loop)
         b.position_at_end(loop)
         count, offset, y = b.phi(_I64), b.phi(_I64), b.phi(_I64)
-        sums = [[b.phi(_VECTOR) for _ in range(VECTORS)] for _ in range(rows)]
+        sums = [[b.phi(_VECTOR) for _ in range(self.vectors)] for _ in range(rows)]
         for phi, value in ((count, _I64(0)), (offset, _I64(0)), (y, self.y)):
             phi.add_incoming(value, before)
         for s in sum(sums, []):
             s.add_incoming(ir.Constant(_VECTOR, None), before)
-        others = [self._load(b.add(y, _I64(4 * LANES * v))) for v in range(VECTORS)]
+        others = [self._load(b.add(y, _I64(4 * LANES * v))) for v in range(self.vectors)]
         made = []
         for start, own in zip(starts, sums, strict=True):
             x = self._spread(b.load(b.inttoptr(b.add(start, offset), _FLOAT.as_pointer())))
@@ -143,6 +163,8 @@ class _Tiles:
         b = self.b
         alpha, beta = (self._spread(b.fptrunc(x, _FLOAT)) for x in (self.alpha, self.beta))
         fresh = b.fcmp_ordered("==", self.beta, self.beta.type(0.0))
+        if self.some is not None:
+            return self._store_some([value for value, in made], c, alpha, beta, fresh)
         places = []
         for own in made:
             places.append([b.add(c, _I64(4 * LANES * v)) for v in range(len(own))])
@@ -158,6 +180,20 @@ class _Tiles:
                         kept = b.fmul(beta, self._load(where))
                         self._put(b.call(self.fma, [alpha, value, kept]), where)
 
+    def _store_some(self, made: list[Any], c: Any, alpha: Any, beta: Any, fresh: Any) -> None:
+        """The same by way of the stack, since behind the columns there is something else."""
+        b, row = self.b, self._room(1)
+        for value in made:
+            value = b.fmul(alpha, value)
+            with b.if_else(fresh) as (new, old):
+                with new:
+                    self._put(value, row)
+                with old:
+                    self._move(row, c)
+                    self._put(b.call(self.fma, [beta, self._load(row), value]), row)
+            self._move(c, row)
+            c = b.add(c, self.c_row)
+
     def _load(self, address: Any) -> Any:
         return self.b.load(self.b.inttoptr(address, _VECTOR.as_pointer()), align=4)
 
@@ -172,11 +208,16 @@ class _Tiles:
 
 @emits
 def columns(builder: Any, a: Any, a_row: Any, a_next: Any, b: Any, b_next: Any, b_column: Any, c: Any, c_row: Any,
-            m: Any, k: Any, way: Any, alpha: Any, beta: Any) -> None:
-    """WIDTH columns of `alpha * A @ B + beta * C` in float32, m rows, 0 < k <= DEPTH; steps count bytes.
+            m: Any, k: Any, way: Any, width: Any, alpha: Any, beta: Any) -> None:
+    """`width` columns of `alpha * A @ B + beta * C` in float32, m rows, 0 < k <= DEPTH; steps count bytes.
 
-    way: B is read as it lies (0), or copied first: by vectors (1), or where it is stored by columns (2). alpha and beta
-    are the words of float64s.
+    width: WIDTH, or up to LANES where B is not stored by columns. way: B is read as it lies (0), or copied first: by
+    vectors (1), as what is narrow always is, or where it is stored by columns (2). alpha and beta are float64s' words.
     """
     factors = [builder.bitcast(x, F64) for x in (alpha, beta)]
-    _Tiles(builder, [a, a_row, a_next, b, b_next, b_column, c, c_row, m, k, way, *factors])
+    values = [a, a_row, a_next, b, b_next, b_column, c, c_row, m, k, way, *factors]
+    with builder.if_else(builder.icmp_signed("==", width, _I64(WIDTH))) as (wide, narrow):
+        with wide:
+            _Tiles(builder, values, 2)
+        with narrow:
+            _Tiles(builder, values, 1, width)

@@ -10,7 +10,7 @@ from tracer.jit import blas
 
 @pytest.mark.parametrize(("ta", "tb"), [(False, False), (True, False), (False, True), (True, True)])
 @pytest.mark.parametrize("m", [1, 3, 4, 12, 17, 36, 53])
-@pytest.mark.parametrize(("n", "k"), [(16, 7), (48, 64), (64, 1), (250, 33), (32, 128)])
+@pytest.mark.parametrize(("n", "k"), [(16, 7), (48, 64), (64, 1), (250, 33), (32, 128), (10, 256), (17, 5), (47, 65)])
 @pytest.mark.parametrize(("alpha", "beta"), [(1.0, 0.0), (-0.5, 2.0)])
 def test_sizes_that_fill_vectors(m, n, k, ta, tb, alpha, beta):
     _check(np.float32, m, n, k, ta, tb, alpha, beta)

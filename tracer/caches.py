@@ -9,7 +9,7 @@ from __future__ import annotations
 from tracer.jit import debug, gradient, program
 from tracer.ops import node
 
-from . import record, tape
+from . import memo, tape
 
 
 def forget() -> None:
@@ -21,7 +21,7 @@ def forget() -> None:
     >>> (x * x).sum().item()
     12.0
     """
-    record.MEMO.clear()
+    memo.forget()
     tape.forget()
     program.forget()
     gradient.forget()

@@ -20,9 +20,10 @@ from tracer.ops import node
 from tracer.ops.errors import CannotCompile
 from tracer.ops.node import Node
 
-from . import arrays, autograd, flush, namespaces, record, source, stretch, tape, walk
+from . import arrays, autograd, flush, memo, namespaces, record, source, stretch, tape, walk
 from .arrays import NDArray
 from .gluon import cached
+from .memo import Call
 from .ndarray import updates
 from .numpy import ndarray
 from .tape import Segment
@@ -30,7 +31,8 @@ from .trace import Current, Trace, Value, current
 from .walk import Walk
 
 _FUNCTIONS = (
-    record.invoke, record.combine, record.finish, record.taped, record.add_values, namespaces.update, namespaces.write,
+    record.invoke, memo.repeats, record.look_up, record.combine, record.finish, record.taped, record.add_values,
+    namespaces.update, namespaces.write,
     updates.step, arrays._another, tape.node_of, source.user_line, flush.living, flush.sync, flush.compute, flush.flush,
     flush._run, flush._donated, find_program, autograd.backward, autograd._heads, autograd._value_of,
     autograd._differentiable, autograd._walk,
@@ -47,7 +49,7 @@ _METHODS: dict[tuple[type, str], Any] = {(cls, name): getattr(cls, name) for cls
 _SPECIAL: tuple[tuple[type, str], ...] = (
     (Buffer, "__del__"), (autograd._Scope, "__enter__"), (autograd._Scope, "__exit__"), (NDArray, "__setitem__"),
     (NDArray, "__bool__"))
-_SLOTTED = (Value, Current, Trace, Node, ndarray, NDArray, Segment, Sync, Syncs, Counters, Program, Buffer, Pool, Walk,
+_SLOTTED = (Value, Call, Current, Trace, Node, ndarray, NDArray, Segment, Sync, Syncs, Counters, Program, Buffer, Pool, Walk,
             autograd._Scope, autograd.Variable)
 _FORMS = ("add", "sub", "mul", "truediv")
 _OPERATORS: dict[tuple[type, str], tuple[Any, tuple]] = {

@@ -17,12 +17,10 @@ from tracer.ops.op import CALL
 from tracer.ops.public import Function
 
 from .flush import flush
+from .memo import MEMO, Call, repeats
 from .source import user_line
 from .tape import node_of
 from .trace import VARIABLE, Trace, Value, current
-
-#: (function, static arguments, operand nodes) -> the node, or list of nodes, that it means; whether it can fail.
-MEMO: dict[tuple, Any] = {}
 
 _new = object.__new__
 
@@ -73,12 +71,12 @@ def invoke(function: Function, cls: type, operands: tuple, statics: tuple) -> An
             nodes.append(trace.nodes.get(value) or trace.enter(value))
     if mixed and recorded is not None:
         nodes = stopped(trace, operands, nodes)
-    try:
-        known = MEMO.get((function, statics, *nodes))
-    except TypeError:
-        known = None
-    result, fallible = known or learn(function, statics, nodes)
-    return finish(result, cls, trace, recorded, user_line() if fallible else None)
+    last = trace.last
+    call = last.next
+    if not repeats(call, function, statics, nodes):
+        call = last.next = look_up(function, statics, nodes)
+    trace.last = call
+    return finish(call.result, cls, trace, recorded, user_line() if call.fallible else None)
 
 
 def combine(function: Function, cls: type, left: Any, right: Any) -> Any:
@@ -86,8 +84,17 @@ def combine(function: Function, cls: type, left: Any, right: Any) -> Any:
     return invoke(function, cls, (left, right), ())
 
 
-def learn(function: Function, statics: tuple, nodes: list[Any]) -> tuple[Any, bool]:
-    """What the function means for operands that it has not met, and whether it can fail when it runs."""
+def look_up(function: Function, statics: tuple, nodes: list[Any]) -> Call:
+    """The call of a function with these arguments."""
+    try:
+        known = MEMO.get((function, statics, *nodes))
+    except TypeError:
+        known = None
+    return known or learn(function, statics, nodes)
+
+
+def learn(function: Function, statics: tuple, nodes: list[Any]) -> Call:
+    """The call, built if the function has not met these operands."""
     try:
         hash(statics)
     except TypeError:
@@ -95,7 +102,7 @@ def learn(function: Function, statics: tuple, nodes: list[Any]) -> tuple[Any, bo
     key = (function, statics, *nodes)
     known = MEMO.get(key)
     if known is None:
-        known = MEMO[key] = _build(function, nodes, statics)
+        known = MEMO[key] = Call(function, statics, nodes, *_build(function, nodes, statics))
     return known
 
 

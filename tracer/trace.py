@@ -10,6 +10,8 @@ from tracer.jit.stats import Line
 from tracer.ops.aval import Aval
 from tracer.ops.node import Node, leaf, scalar
 
+from .memo import START
+
 #: The lineage of a variable. See tape.py.
 VARIABLE = ("variable",)
 
@@ -52,11 +54,12 @@ class Trace:
     leaves: the computed values used, in order of first use; their index is their identity in the graph.
     targets: the nodes by which derivatives are taken: variables, and values from earlier on the tape.
     retained: recorded results whose gradients are wanted on the way.
+    last: the call recorded last, which tells what will probably be the next.
     limit: how many values may be pending, none once the leaves are too large.
     recording, training: the autograd scopes that the thread is in, here because each operation asks for the trace.
     """
 
-    __slots__ = ("retained", "leaves", "nodes", "scalars", "pending", "targets", "updated", "bytes", "marks",
+    __slots__ = ("retained", "leaves", "nodes", "scalars", "pending", "last", "targets", "updated", "bytes", "marks",
                  "limit", "recording", "training")
     bound = 4096  # pending values at which a trace is run although nobody has read anything
 
@@ -68,6 +71,7 @@ class Trace:
         self.nodes: dict[Value, Node] = {}
         self.scalars: list[float | int] = []
         self.pending: list[Value] = []
+        self.last = START
         self.targets: dict[Node, Value] = {}
         self.retained: dict[Node, Value] = {}
         self.updated = False

@@ -15,7 +15,8 @@ from tracer.jit.capi.collector import untrack
 from tracer.ops.node import Node
 
 from ..flush import living
-from ..record import MEMO, Handle, operand_node, stopped, wrap
+from ..memo import MEMO
+from ..record import Handle, operand_node, stopped, wrap
 from ..trace import VARIABLE, Trace, Value, current, effects
 
 
@@ -60,7 +61,7 @@ class Capture(Trace):
         for v in self.pending:
             if v.trace is self:
                 v.trace = outside
-        for name in ("marks", "updated", "recording", "training"):
+        for name in ("last", "marks", "updated", "recording", "training"):
             setattr(outside, name, getattr(self, name))
         current().trace = outside
 

@@ -1,0 +1,93 @@
+"""What calls mean, and which came after which."""
+from __future__ import annotations
+
+import numpy as onp
+import pytest
+
+from tracer import np, npx, util
+from tracer.caches import forget
+from tracer.memo import START, Call, repeats
+
+
+def _names(count: int) -> list[str]:
+    """The functions of the calls that would be expected of a new trace."""
+    found, call = [], START.next
+    for _ in range(count):
+        assert call is not None
+        found.append(call.function.names[0])
+        call = call.next
+    return found
+
+
+def test_a_sequence_is_known_by_its_order():
+    x = np.ones(3)
+    npx.waitall()
+    for _ in range(2):
+        y = np.exp(x * x) + x
+        y.wait_to_read()
+    assert _names(3)[1] == "np.exp"
+    first = START.next
+    (x * x).wait_to_read()
+    assert START.next is first
+    np.sin(x).wait_to_read()
+    assert START.next is not first and _names(1) == ["np.sin"]
+    onp.testing.assert_allclose((np.exp(x * x) + x).asnumpy(), onp.e + 1, rtol=1e-6)
+
+
+def test_what_repeats():
+    function, other, a, b = object(), object(), object(), object()
+    call = Call(function, (1, "x"), [a, b], None, False)
+    assert repeats(call, function, (1, "x"), [a, b])
+    assert not repeats(None, function, (1, "x"), [a, b])
+    assert not repeats(call, other, (1, "x"), [a, b])
+    assert not repeats(call, function, (1, "x"), [b, a])
+    assert not repeats(call, function, (1, "x"), [a])
+    assert not repeats(call, function, (True, "x"), [a, b])
+    assert not repeats(call, function, (1.0, "x"), [a, b])
+    assert not repeats(call, function, (1,), [a, b])
+    assert not repeats(call, function, ([1], "x"), [a, b])
+
+
+@pytest.mark.parametrize("statics", [[0, False], [1, True], [True, 1], [0.0, 0]])
+def test_equal_static_arguments_in_turn_give_what_each_gives_alone(statics):
+    x = np.array(onp.arange(6.).reshape(2, 3))
+
+    def shapes():
+        return [np.sum(x, axis=0, keepdims=k).shape for k in statics]
+
+    forget()
+    assert shapes() == shapes() == [(1, 3) if k else (3,) for k in statics]
+
+
+def test_arrays_and_lists_as_static_arguments():
+    x = np.array(onp.arange(6.))
+    for _ in range(3):
+        a = np.reshape(x, [2, 3])
+        b = np.tile(x, onp.array([2, 1]))
+        a.wait_to_read()
+        assert a.shape == (2, 3) and b.shape == (2, 6)
+        assert np.reshape(x, [3, 2]).shape == (3, 2)
+
+
+def test_a_changed_default_dtype_changes_calls_that_repeat():
+    x = np.array([1, 2, 3], dtype="int32")
+    before = util.set_np_default_dtype(False)
+    try:
+        for wide in (False, True, False, True):
+            util.set_np_default_dtype(wide)
+            y = x / 2
+            assert y.dtype == (onp.float64 if wide else onp.float32)
+            assert (x / 2).asnumpy().dtype == y.dtype
+    finally:
+        util.set_np_default_dtype(before)
+
+
+def test_forgetting_in_the_middle_of_a_trace():
+    x = np.ones(4)
+    npx.waitall()
+    for i in range(4):
+        y = np.tanh(x) * 2
+        if i == 2:
+            forget()
+        z = y + x
+        onp.testing.assert_allclose(z.asnumpy(), onp.tanh(1.) * 2 + 1, rtol=1e-6)

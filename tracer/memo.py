@@ -1,0 +1,56 @@
+"""What calls mean: remembered by function, static arguments and operand nodes, each with the call that came after it.
+
+A script repeats itself: after a call comes, most of the time, what came after it the last time. Whether it does is
+seen by comparing identities; only where it does not, a key is hashed and looked up.
+"""
+from __future__ import annotations
+
+from typing import Any
+
+
+class Call:
+    """A call recorded before. result: the node, or list of nodes, that it means; fallible: running it can fail."""
+
+    __slots__ = ("function", "statics", "nodes", "result", "fallible", "next")
+
+    def __init__(self, function: Any, statics: tuple, nodes: list[Any], result: Any, fallible: bool) -> None:
+        self.function = function
+        self.statics = statics
+        self.nodes = nodes
+        self.result = result
+        self.fallible = fallible
+        self.next: Call | None = None
+
+
+#: Calls by (function, static arguments, operand nodes); beside them forward passes (gluon/cached.py) and constants.
+MEMO: dict[tuple, Any] = {}
+
+#: What precedes the first call of a trace.
+START = Call(None, (), [], None, False)
+
+
+def repeats(call: Call | None, function: Any, statics: tuple, nodes: list[Any]) -> bool:
+    """Whether `call` was one of the same function, with the very same static arguments and operands.
+
+    Static arguments that are equal but not the same object are left to the look-up: to compare them could take
+    1 for True, or an array's comparison for a truth.
+    """
+    if call is None or call.function is not function or call.nodes != nodes:
+        return False
+    if call.statics is statics:
+        return True
+    if len(call.statics) != len(statics):
+        return False
+    for known, given in zip(call.statics, statics):
+        if known is not given:
+            return False
+    return True
+
+
+def forget() -> None:
+    """Forget all calls, and what came after which."""
+    START.next = None
+    for call in MEMO.values():
+        if type(call) is Call:
+            call.next = None
+    MEMO.clear()

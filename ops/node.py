@@ -83,7 +83,7 @@ def table_full() -> bool:
 def forget() -> None:
     """Empty the table. Only between traces: a live trace's nodes would lose their identity."""
     _TABLE.clear()
-    _LEAVES.clear()
+    _LATEST.clear()
 
 
 # ---- the primitive inputs of a graph -------------------------------------------------------------
@@ -96,14 +96,15 @@ leaf_op = declare(Op("leaf", LEAF, lambda avals, attrs: attrs[0], _no_ref))
 scalar_op = declare(Op("scalar", LEAF, lambda avals, attrs: aval((), np.dtype(attrs[0])), _no_ref))
 
 
-_LEAVES: dict[tuple[Aval, int], Node] = {}  # part of the table, for a faster look-up
+#: By index the leaf that was asked for last: a trace mostly uses arrays like those of the one before.
+_LATEST: dict[int, Node] = {}
 
 
 def leaf(of: Aval, index: int) -> Node:
     """The `index`-th array that a trace uses, of the given aval."""
-    node = _LEAVES.get((of, index))
-    if node is None:
-        node = _LEAVES[of, index] = make(leaf_op, (), (of, index))
+    node = _LATEST.get(index)
+    if node is None or node.aval is not of:
+        node = _LATEST[index] = make(leaf_op, (), (of, index))
     return node
 
 

@@ -17,6 +17,7 @@ from tracer.jit.plan import Plan
 from tracer.jit.program import Program, find_program
 from tracer.jit.stats import COUNTERS, Counters, Sync, Syncs
 from tracer.ops import node
+from tracer.ops.aval import Aval
 from tracer.ops.errors import CannotCompile
 from tracer.ops.node import Node
 
@@ -49,8 +50,8 @@ _METHODS: dict[tuple[type, str], Any] = {(cls, name): getattr(cls, name) for cls
 _SPECIAL: tuple[tuple[type, str], ...] = (
     (Buffer, "__del__"), (autograd._Scope, "__enter__"), (autograd._Scope, "__exit__"), (NDArray, "__setitem__"),
     (NDArray, "__bool__"))
-_SLOTTED = (Value, Call, Current, Trace, Node, ndarray, NDArray, Segment, Sync, Syncs, Counters, Program, Buffer, Pool, Walk,
-            autograd._Scope, autograd.Variable)
+_SLOTTED = (Value, Call, Aval, Current, Trace, Node, ndarray, NDArray, Segment, Sync, Syncs, Counters, Program, Buffer,
+            Pool, Walk, autograd._Scope, autograd.Variable)
 _FORMS = ("add", "sub", "mul", "truediv")
 _OPERATORS: dict[tuple[type, str], tuple[Any, tuple]] = {
     (cls, f"__{form}__"): (record.combine, (namespaces.METHODS[cls, f"__{form}__"], cls))

@@ -68,7 +68,7 @@ def invoke(function: Function, cls: type, operands: tuple, statics: tuple) -> An
             mixed = True
             nodes.append(value.node)
         else:
-            nodes.append(trace.nodes.get(value) or trace.enter(value))
+            nodes.append(trace.enter(value))
     if mixed and recorded is not None:
         nodes = stopped(trace, operands, nodes)
     last = trace.last

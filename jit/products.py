@@ -6,7 +6,7 @@ from typing import Any
 from llvmlite import ir
 
 from .native import as_float, as_word, copy_bytes, smaller
-from .tiles import DEPTH, LANES, LONGEST, LONGEST_TURNED, REUSED, WIDTH
+from .tiles import DEPTH, LANES, LONGEST, REUSED, WIDTH
 from .words import I64, emits
 
 (_GEMM, _GEMV, _TILES, _SIZE, _A, _B, _C, _A_OFF, _B_OFF, _C_OFF, _M, _N, _K, _TA, _TB, _LDA, _LDB, _LDC) = range(18)
@@ -113,16 +113,15 @@ def multiply(bind: Any, args: Any, lo: int, hi: int) -> None:
             else:
                 done = 0
                 whole = n - n % WIDTH
-                fits = k <= (LONGEST_TURNED if tb else LONGEST) and (tb == 0 or m >= REUSED)
                 lanes = (n + LANES - 1) // LANES * LANES
-                if tb == 0 and (n <= LANES or 16 * n >= 15 * lanes):
+                if n <= LANES or 16 * n >= 15 * lanes:
                     whole = n  # few of the lanes of a narrow tile would be idle
-                if args[_TILES] != 0 and 0 < k and fits and 16 * whole >= 15 * n:
+                if args[_TILES] != 0 and 0 < k and k <= LONGEST and 16 * whole >= 15 * n:
                     row = 4 if ta else 4 * lda
                     step = 4 * lda if ta else 4
                     down = 4 if tb else 4 * ldb
                     across = 4 * ldb if tb else 4
-                    way = 0 if m < REUSED else 2 if tb else 1
+                    way = 2 if tb else 0 if m < REUSED else 1
                     while done < whole:
                         width = WIDTH if done + WIDTH <= whole else smaller(whole - done, LANES)
                         at = 0

@@ -3,16 +3,16 @@
 OpenBLAS copies both operands into the order in which its kernel reads them, on each thread anew: a part of a product
 that has few rows, or whose other operand is long, pays for that. Here a tile of the product stays in registers through
 one loop over the inner dimension, which reads a row of B as it lies and spreads elements of A. Where many rows of A
-follow each other, a copy of B's columns is made first, on the stack.
+follow each other, a copy of B's columns is made first, on the stack; where B is stored by columns, always.
 
 Measured on two Zen 4 cores (peak 226 GFLOP/s), OpenBLAS -> here, microseconds: 784x256x256 with A turned 536 -> 455,
 32x256x256 25.6 -> 21.4, 16x64x64 2.1 -> 1.5, 4x512x512 31 -> 12, 4096x64x64 177 -> 151, 200x50x300 45 -> 33;
-256x784x256 and 1000x1000x1000 are equal. Sums of 8192 are 30 % slower here, and 32x256x256 with B stored by columns
-26 %: those are OpenBLAS's.
+256x784x256 and 1000x1000x1000 are equal. B stored by columns: 16x64x64 2.0 -> 1.5, 32x256x256 29 -> 23, 3x1000x784
+184 -> 99, 256x784x256 570 -> 490. Sums of 8192 are 30 % slower here: those are OpenBLAS's.
 """
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from llvmlite import ir
@@ -33,8 +33,8 @@ ROWS = {2: (12, 4, 1), 1: (24, 4, 1)}
 #: Of the inner dimension, how much is done at once; rows of A from which copying B's columns first repays.
 DEPTH, REUSED = 512, 36
 
-#: The longest inner dimension, and that where B is stored by columns: beyond, OpenBLAS's order of blocks is faster.
-LONGEST, LONGEST_TURNED = 1024, 128
+#: The longest inner dimension: beyond, OpenBLAS's order of blocks is faster.
+LONGEST = 1024
 
 
 class _Tiles:
@@ -58,19 +58,38 @@ class _Tiles:
             place = self._rows(rows, place)
 
     def _pack(self, way: Any, column: Any) -> None:
-        """Lay the columns of B one row after the other: not at all (0), vectors (1), or numbers one by one (2)."""
+        """Lay the columns of B one row after the other: not at all (0), by vectors (1), or turned (2)."""
         b = self.b
         to = self._room(DEPTH * self.vectors)
+        with b.if_else(b.icmp_signed("==", way, _I64(2))) as (turned, plain):
+            with turned:
+                columns = self._columns(column)
+                with b.if_else(b.icmp_signed("<", self.k, _I64(LANES))) as (few, many):
+                    with few:
+                        self._copy(to, lambda source, target: self._spell(source, target, columns))
+                    with many:
+                        self._copy(to, lambda source, target: self._turn(source, target, columns), LANES)
+            with plain:
+                if self.some is not None:
+                    self._copy(to, lambda source, target: self._move(target, source))
+                else:
+                    with b.if_then(b.icmp_signed("==", way, _I64(1))):
+                        self._copy(to, self._shift)
+        packed = _I64(4 * LANES * self.vectors)
         if self.some is not None:
-            self._copy(to, lambda source, target: self._move(target, source))
-            self.y, self.y_next = to, _I64(4 * LANES * self.vectors)
-            return
-        y, step = b.select(b.icmp_signed("==", way, _I64(0)), self.y, to), self.y_next
-        with b.if_then(b.icmp_signed("==", way, _I64(1))):
-            self._copy(to, self._shift)
-        with b.if_then(b.icmp_signed("==", way, _I64(2))):
-            self._copy(to, lambda source, target: self._spell(source, target, column))
-        self.y, self.y_next = y, b.select(b.icmp_signed("==", way, _I64(0)), step, _I64(4 * WIDTH))
+            self.y, self.y_next = to, packed
+        else:
+            there = b.icmp_signed("==", way, _I64(0))
+            self.y, self.y_next = b.select(there, self.y, to), b.select(there, self.y_next, packed)
+
+    def _columns(self, column: Any) -> list[Any]:
+        """How far into B each column of a tile starts; in place of those that there are not, the first."""
+        b = self.b
+        found = []
+        for i in range(LANES * self.vectors):
+            at = b.mul(_I64(i), column)
+            found.append(at if self.some is None else b.select(b.icmp_signed("<", _I64(i), self.some), at, _I64(0)))
+        return found
 
     def _room(self, vectors: int) -> Any:
         """The address of so many vectors on the stack."""
@@ -88,26 +107,48 @@ class _Tiles:
         for at in range(0, 4 * WIDTH, 4 * LANES):
             self._put(self._load(self.b.add(source, _I64(at))), self.b.add(target, _I64(at)))
 
-    def _spell(self, source: Any, target: Any, column: Any) -> None:
+    def _spell(self, source: Any, target: Any, columns: Sequence[Any]) -> None:
+        """A row of what is stored by columns, number by number."""
         b = self.b
-        for at in range(0, 4 * WIDTH, 4):
-            number = b.load(b.inttoptr(source, _FLOAT.as_pointer()))
-            b.store(number, b.inttoptr(b.add(target, _I64(at)), _FLOAT.as_pointer()))
-            source = b.add(source, column)
+        for i, column in enumerate(columns):
+            number = b.load(b.inttoptr(b.add(source, column), _FLOAT.as_pointer()))
+            b.store(number, b.inttoptr(b.add(target, _I64(4 * i)), _FLOAT.as_pointer()))
 
-    def _copy(self, to: Any, one: Callable[[Any, Any], Any]) -> None:
-        """`one(from, to)` for each row of B."""
+    def _turn(self, source: Any, target: Any, columns: Sequence[Any]) -> None:
+        """LANES rows at once: squares of numbers are turned in registers, halves of halves changing places."""
+        b = self.b
+        for first in range(0, len(columns), LANES):
+            square = [self._load(b.add(source, column)) for column in columns[first:first + LANES]]
+            size = 1
+            while size < LANES:
+                for i in range(LANES):
+                    if not i & size:
+                        one, other = square[i], square[i | size]
+                        square[i] = self._mixed(one, other, [j - size + LANES if j & size else j for j in range(LANES)])
+                        square[i | size] = self._mixed(
+                            one, other, [j + LANES if j & size else j + size for j in range(LANES)])
+                size *= 2
+            for i, row in enumerate(square):
+                self._put(row, b.add(target, _I64(4 * (len(columns) * i + first))))
+
+    def _mixed(self, one: Any, other: Any, places: list[int]) -> Any:
+        """Of two vectors, the numbers at these places."""
+        return self.b.shuffle_vector(one, other, ir.Constant(ir.VectorType(ir.IntType(32), LANES), places))
+
+    def _copy(self, to: Any, one: Callable[[Any, Any], Any], rows: int = 1) -> None:
+        """`one(from, to)` for each row of B, or for so many at a time, some of them twice."""
         b, start = self.b, self.b.block
         loop, end = b.append_basic_block("pack"), b.append_basic_block("packed")
         b.branch(loop)
         b.position_at_end(loop)
-        count, source, target = b.phi(_I64), b.phi(_I64), b.phi(_I64)
-        for phi, value in ((count, _I64(0)), (source, self.y), (target, to)):
-            phi.add_incoming(value, start)
-        one(source, target)
-        for phi, step in ((count, _I64(1)), (source, self.y_next), (target, _I64(4 * LANES * self.vectors))):
-            phi.add_incoming(b.add(phi, step), loop)
-        b.cbranch(b.icmp_signed("<", b.add(count, _I64(1)), self.k), loop, end)
+        count = b.phi(_I64)
+        count.add_incoming(_I64(0), start)
+        last = b.sub(self.k, _I64(rows))
+        row = b.select(b.icmp_signed("<", count, last), count, last)
+        one(b.add(self.y, b.mul(row, self.y_next)), b.add(to, b.mul(row, _I64(4 * LANES * self.vectors))))
+        after = b.add(count, _I64(rows))
+        count.add_incoming(after, b.block)
+        b.cbranch(b.icmp_signed("<", after, self.k), loop, end)
         b.position_at_end(end)
 
     def _rows(self, rows: int, before: Any) -> Any:
@@ -211,8 +252,8 @@ def columns(builder: Any, a: Any, a_row: Any, a_next: Any, b: Any, b_next: Any, 
             m: Any, k: Any, way: Any, width: Any, alpha: Any, beta: Any) -> None:
     """`width` columns of `alpha * A @ B + beta * C` in float32, m rows, 0 < k <= DEPTH; steps count bytes.
 
-    width: WIDTH, or up to LANES where B is not stored by columns. way: B is read as it lies (0), or copied first: by
-    vectors (1), as what is narrow always is, or where it is stored by columns (2). alpha and beta are float64s' words.
+    width: WIDTH, or up to LANES. way: B is read as it lies (0), or copied first: by vectors (1), as what is narrow
+    always is, or turned, where it is stored by columns (2). alpha and beta are float64s' words.
     """
     factors = [builder.bitcast(x, F64) for x in (alpha, beta)]
     values = [a, a_row, a_next, b, b_next, b_column, c, c_row, m, k, way, *factors]

@@ -126,7 +126,7 @@ def wrapper(function: Function, name: str, cls: type, method: bool, check: Calla
                f"        _check({names[0]}, {names[1]})\n{body}"
     plain = None if method else _of_numbers(function)
     if plain is not None:
-        body = f"    if {' and '.join(f'type({a}) in _NUMBERS' for a in names)}:\n" \
+        body = f"    if type({names[0]}) is not _cls and {' and '.join(f'type({a}) in _NUMBERS' for a in names)}:\n" \
                f"        return _plain({', '.join(names)})\n{body}"
     code = _code(f"def made({', '.join(parts)}):\n{body}")
     back = {short: full for full, short in local.items()}

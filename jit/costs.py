@@ -32,9 +32,14 @@ def cut(made: Generated) -> tuple[int, int]:
     return rows, max(1, -(-made.extent // rows))
 
 
+def multiplies(node: Node) -> bool:
+    """Whether it is a matrix product of floats that has elements: such are never NumPy's work, and cannot fail."""
+    return node.op.step == "gemm" and node.dtype in (np.float32, np.float64) and bool(node.size and node.inputs[0].size)
+
+
 def is_product(node: Node, stored: set[Node]) -> bool:
     """Whether OpenBLAS makes the node: a product of floats whose operands are in memory, `stored` or given."""
-    if node.op.step != "gemm" or node.dtype not in (np.float32, np.float64) or not node.size or not node.inputs[0].size:
+    if not multiplies(node):
         return False
     read = [*[without_reshapes(x) for x in node.inputs[:2]], *node.inputs[2:3]]
     return all(x.op is scalar_op for x in node.inputs[3:]) and all(x.op.kind == LEAF or x in stored for x in read)

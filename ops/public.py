@@ -25,7 +25,7 @@ Optional = Node | None
 Nodes = Sequence[Node]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, slots=True)
 class Function:
     """A public function: its declaration, and where it is exposed.
 

@@ -20,6 +20,7 @@ from tracer.ops import node
 from tracer.ops.aval import Aval
 from tracer.ops.errors import CannotCompile
 from tracer.ops.node import Node
+from tracer.ops.public import Function
 
 from . import arrays, autograd, flush, memo, namespaces, record, source, stretch, tape, walk
 from .arrays import NDArray
@@ -50,12 +51,13 @@ _METHODS: dict[tuple[type, str], Any] = {(cls, name): getattr(cls, name) for cls
 _SPECIAL: tuple[tuple[type, str], ...] = (
     (Buffer, "__del__"), (autograd._Scope, "__enter__"), (autograd._Scope, "__exit__"), (NDArray, "__setitem__"),
     (NDArray, "__bool__"))
-_SLOTTED = (Value, Call, Aval, Current, Trace, Node, ndarray, NDArray, Segment, Sync, Syncs, Counters, Program, Buffer,
-            Pool, Walk, autograd._Scope, autograd.Variable)
+_SLOTTED = (Value, Call, Function, Aval, Current, Trace, Node, ndarray, NDArray, Segment, Sync, Syncs, Counters,
+            Program, Buffer, Pool, Walk, autograd._Scope, autograd.Variable)
 _FORMS = ("add", "sub", "mul", "truediv")
+_PLAIN = {f"__{side}{form}__" for form in (*_FORMS, "matmul") for side in ("", "r")}
 _OPERATORS: dict[tuple[type, str], tuple[Any, tuple]] = {
-    (cls, f"__{form}__"): (record.combine, (namespaces.METHODS[cls, f"__{form}__"], cls))
-    for cls in (NDArray, ndarray) for form in (*_FORMS, *[f"r{f}" for f in _FORMS])} | {
+    (cls, name): (record.combine, (function, cls)) for (cls, name), function in namespaces.METHODS.items()
+    if name in _PLAIN} | {
     (cls, f"__i{form}__"): (namespaces.update, (getattr(operator, form),))
     for cls in (NDArray, ndarray) for form in _FORMS}
 

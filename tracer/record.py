@@ -8,6 +8,7 @@ import numpy as np
 
 from tracer.jit.buffers import from_array
 from tracer.jit.capi.collector import untrack
+from tracer.jit.costs import multiplies
 from tracer.ops.arithmetic import add
 from tracer.ops.aval import Aval, aval
 from tracer.ops.errors import OperandError
@@ -181,7 +182,7 @@ def _build(function: Function, nodes: list[Any], statics: tuple) -> tuple[Any, b
         raise type(error)(f"{function.name}({operands}): {error}").with_traceback(None) from None
     made = [result] if isinstance(result, Node) else result
     inner = toposort(made, {n for n in nodes if n is not None})
-    return result, any(n.op.kind == CALL and n not in nodes for n in inner)
+    return result, any(n.op.kind == CALL and n not in nodes and not multiplies(n) for n in inner)
 
 
 def freeze(x: Any) -> Any:

@@ -18,7 +18,7 @@ LIST_ITEMS = 24
 TUPLE_ITEMS: int = tuple.__basicsize__
 
 #: Of operators: the number by which PyType_GetSlot knows them, and which of PyNumberMethods they are.
-_NUMBER_SLOTS = {"add": (7, 0), "sub": (36, 1), "mul": (29, 2), "truediv": (37, 30),
+_NUMBER_SLOTS = {"add": (7, 0), "sub": (36, 1), "mul": (29, 2), "truediv": (37, 30), "matmul": (75, 34),
                  "iadd": (14, 19), "isub": (23, 20), "imul": (18, 21), "itruediv": (24, 32)}
 _AS_NUMBER = 96  # bytes from the start of a class to the address of its PyNumberMethods
 _HEAP_TYPE = 1 << 9

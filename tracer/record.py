@@ -73,7 +73,7 @@ def invoke(function: Function, cls: type, operands: tuple, statics: tuple) -> An
     if mixed and recorded is not None:
         nodes = stopped(trace, operands, nodes)
     last = trace.last
-    call = last.next
+    call: Any = last.next
     if not repeats(call, function, statics, nodes):
         call = last.next = look_up(function, statics, nodes)
     trace.last = call

@@ -41,6 +41,9 @@ class Engine:
     def sync(self, results: Sequence[Any]) -> None:
         """Return when everything that was asked for has been computed."""
 
+    def settle(self) -> None:
+        """Do at once what a process does that has run for long."""
+
     def array(self, result: Any) -> np.ndarray:
         """A result as a NumPy array."""
         return np.asarray(result)
@@ -129,6 +132,10 @@ class Tracer(MXNet):
         self._use(tracer)
         from importlib.metadata import version
         return version("mxtracer")
+
+    def settle(self) -> None:
+        from tracer.hot import compile_all
+        compile_all()
 
     def counters(self) -> dict[str, float]:
         return self._mx.counters().as_dict()

@@ -92,6 +92,7 @@ class Worker:
         return {"seconds": times, "counters": dict(self.engine.counters())}, kept
 
     def warm(self, seconds: float, least: int) -> dict[str, Any]:
+        self.engine.settle()
         end = time.perf_counter() + seconds
         calls = 0
         while calls < least or time.perf_counter() < end:

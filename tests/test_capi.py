@@ -4,6 +4,8 @@ from __future__ import annotations
 import copy
 import gc
 import operator
+import os
+import subprocess
 import sys
 import threading
 from typing import Any
@@ -455,3 +457,27 @@ def test_recording_is_compiled_where_kernels_are(jit_mode):
     from tracer import record
 
     assert (type(record.invoke).__name__ == "builtin_function_or_method") == (jit_mode == "always")
+
+
+def test_recording_is_loaded_soon_and_compiled_late(tmp_path):
+    script = """
+import sys
+from tracer import flush, hot, np, record
+x = np.ones(2)
+def go(values):
+    for _ in range(values // 100 + 1):
+        for _ in range(100):
+            y = x + x
+        y.wait_to_read()
+    return type(record.invoke).__name__
+go(1)
+if sys.argv[1] == "new":
+    print(go(flush.LOADED))
+    flush._recorded += flush.COMPILED
+print(go(flush.LOADED), hot.compile_all(), (x * x + x).asnumpy().tolist())
+"""
+    environment = {**os.environ, "TRACER_JIT": "auto", "TRACER_CACHE": str(tmp_path)}
+    said = [subprocess.run([sys.executable, "-c", script, which], env=environment, capture_output=True, text=True,
+                           check=True).stdout.split("\n") for which in ("new", "known")]
+    compiled = "builtin_function_or_method True [2.0, 2.0]"
+    assert said == [["function", compiled, ""], [compiled, ""]]

@@ -23,8 +23,8 @@ CAUSES = frozenset((
     "asnumpy", "item", "bool", "float", "int", "index", "print", "wait", "waitall", "save", "numpy", "record",
     "bound", "backward over a cut", "custom function", "another thread", "fallback", "shape", "copy"))
 
-#: Values that a process has recorded by the time that its hot functions are compiled (hot.py).
-PATIENCE = 4096
+#: Values that a process has recorded by the time that its hot functions are taken from disk, and compiled (hot.py).
+LOADED, COMPILED = 1 << 12, 1 << 20
 
 # What getrefcount(value) gives for a pending value with no owner but the trace: the list of pending values,
 # the loop variable, and the argument itself.
@@ -84,19 +84,20 @@ def living(pending: list[Value]) -> list[Value]:
 
 
 def _find_first(pending: list[Value]) -> list[Value]:
-    """`living`, until so much has been recorded that compiling what records pays."""
-    global find_living, _recorded
+    """`living`, until so much has been recorded that machine code for what records pays."""
+    global _recorded, _enough
     _recorded += len(pending)
-    if settings.mode == "always" or settings.mode == "auto" and _recorded >= PATIENCE:
-        find_living = living
+    always = settings.mode == "always"
+    if always or settings.mode == "auto" and _recorded >= _enough:
         from .hot import compile_all
 
-        compile_all()
+        if not compile_all(always or _enough == COMPILED):
+            _enough = COMPILED
     return living(pending)
 
 
 find_living = _find_first
-_recorded = 0
+_recorded, _enough = 0, LOADED
 
 
 def _run(trace: Trace, alive: list[Value], cause: str, ends: bool = True) -> None:

@@ -1,5 +1,8 @@
 """What recording costs is Python's own work: once a process has recorded enough, machine code does it.
 
+Compiling takes seconds, of which a script that runs for a moment would gain nothing: what an earlier process has left
+on disk is taken after some thousand values, and made after a million (`flush.find_living`).
+
 The functions below are ordinary Python, and stay so where they cannot be compiled (jit/capi) and when TRACER_JIT is
 "never". Their compiled forms do the same, two to four times as fast.
 """
@@ -7,6 +10,7 @@ from __future__ import annotations
 
 import operator
 import sys
+from inspect import isfunction
 from time import perf_counter
 from typing import Any
 
@@ -62,17 +66,25 @@ _OPERATORS: dict[tuple[type, str], tuple[Any, tuple]] = {
     for cls in (NDArray, ndarray) for form in _FORMS}
 
 
-def compile_all() -> None:
-    """Put the compiled functions in the places of the Python ones, wherever these are known."""
-    flush.find_living = flush.living
+def compile_all(anew: bool = True) -> bool:
+    """Put the compiled functions in the places of the Python ones, wherever these are known.
+
+    anew: compile them, which takes seconds, if no earlier process has left them on disk. False if that is to be done.
+    """
+    if not isfunction(record.invoke):
+        return True
     start = perf_counter()
     special = [getattr(cls, name) for cls, name in _SPECIAL]
     functions = list(dict.fromkeys([*_FUNCTIONS, *_METHODS.values(), *special]))
     try:
         made = compile_functions(functions, methods=_METHODS, slotted=_SLOTTED, per_thread=(current,),
-                                 operators=_OPERATORS)
+                                 operators=_OPERATORS, anew=anew)
     except CannotCompile:
-        return
+        flush.find_living = flush.living
+        return True
+    if made is None:
+        return False
+    flush.find_living = flush.living
     COUNTERS.hot_seconds = perf_counter() - start
     compiled = dict(zip(functions, made))
     spaces = [vars(m) for name, m in sys.modules.items() if name.partition(".")[0] == "tracer"]
@@ -83,3 +95,4 @@ def compile_all() -> None:
     for cls, name in [*_METHODS, *_SPECIAL]:
         if name != "__init__" and name in vars(cls):
             setattr(cls, name, as_method(compiled[vars(cls)[name]]))
+    return True

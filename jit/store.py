@@ -116,11 +116,6 @@ def find(name: str, ending: str, compile_: Callable[[], Compiled], text: str = "
         return address, False
 
 
-def kept(name: str, ending: str) -> bool:
-    """Whether an earlier process has left the function `name` on disk."""
-    return _read(f"{name}{ending}") is not None
-
-
 @contextmanager
 def _uncollected() -> Iterator[None]:
     """Without collections of garbage: Numba's import and compiling make many objects, of which most live on.

@@ -475,6 +475,9 @@ if sys.argv[1] == "new":
     print(go(flush.LOADED))
     flush._recorded += flush.COMPILED
 print(go(flush.LOADED), hot.compile_all(), (x * x + x).asnumpy().tolist())
+counted = flush._recorded
+go(100)
+assert flush._recorded == counted, "the compiled flush still counts what is recorded"
 """
     environment = {**os.environ, "TRACER_JIT": "auto", "TRACER_CACHE": str(tmp_path)}
     said = [subprocess.run([sys.executable, "-c", script, which], env=environment, capture_output=True, text=True,

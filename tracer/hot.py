@@ -16,7 +16,7 @@ from typing import Any
 
 from tracer.jit import gradient
 from tracer.jit.buffers import Buffer, Pool
-from tracer.jit.capi.unit import as_method, compile_functions
+from tracer.jit.capi.unit import NotKept, as_method, compile_functions
 from tracer.jit.plan import Plan
 from tracer.jit.program import Program, find_program
 from tracer.jit.stats import COUNTERS, Counters, Sync, Syncs
@@ -73,18 +73,18 @@ def compile_all(anew: bool = True) -> bool:
     """
     if not isfunction(record.invoke):
         return True
-    start = perf_counter()
+    start, before = perf_counter(), flush.find_living
+    flush.find_living = flush.living  # compiled code will know global names as they are now
     special = [getattr(cls, name) for cls, name in _SPECIAL]
     functions = list(dict.fromkeys([*_FUNCTIONS, *_METHODS.values(), *special]))
     try:
         made = compile_functions(functions, methods=_METHODS, slotted=_SLOTTED, per_thread=(current,),
                                  operators=_OPERATORS, anew=anew)
-    except CannotCompile:
-        flush.find_living = flush.living
-        return True
-    if made is None:
+    except NotKept:
+        flush.find_living = before
         return False
-    flush.find_living = flush.living
+    except CannotCompile:
+        return True
     COUNTERS.hot_seconds = perf_counter() - start
     compiled = dict(zip(functions, made))
     spaces = [vars(m) for name, m in sys.modules.items() if name.partition(".")[0] == "tracer"]

@@ -186,10 +186,10 @@ class Unit:
 
 def compile_functions(functions: Sequence[Any], *, methods: dict[tuple[type, str], Any] | None = None,
                       slotted: Iterable[type] = (), per_thread: Sequence[Any] = (),
-                      operators: Operators | None = None, anew: bool = True) -> list[Callable] | None:
+                      operators: Operators | None = None, anew: bool = True) -> list[Callable]:
     """Built-in functions that do what these do, taking their arguments by position. `Unit` says what the rest means.
 
-    anew: compile them if they are not on disk; without it, None.
+    anew: compile them if they are not on disk; else NotKept.
     CannotCompile when one of them is outside of the subset (lowering.py), when its source is not at hand, or when
     this interpreter is laid out otherwise than we know.
     """
@@ -200,13 +200,21 @@ def compile_functions(functions: Sequence[Any], *, methods: dict[tuple[type, str
     except OSError as error:
         raise CannotCompile(f"no source: {error}") from error
     symbol = f"hot_{store.key(unit.text())}"
-    if not anew and not store.kept(symbol, ".obj"):
-        return None
+
+    def compiled() -> _Object:
+        if not anew:
+            raise NotKept("no earlier process has compiled it")
+        return _Object(unit.compile(symbol))
+
     try:
-        address, _ = store.find(symbol, ".obj", lambda: _Object(unit.compile(symbol)))
+        address, _ = store.find(symbol, ".obj", compiled)
     except RuntimeError as error:
         raise CannotCompile(f"LLVM: {error}") from error
     return unit.load(address)
+
+
+class NotKept(CannotCompile):
+    """What is not on disk was not to be compiled anew."""
 
 
 class _Object:

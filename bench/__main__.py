@@ -29,6 +29,8 @@ def _options(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--mxnet", metavar="PATH", help="Python interpreter that has real MXNet 1.9.1")
     parser.add_argument("--peers-python", metavar="PATH",
                         help="Python interpreter that has torch, jax and pytensor (default: this one)")
+    parser.add_argument("--before", metavar="FOLDER", type=Path,
+                        help="checkout of an earlier commit, installed in its .venv: it takes part twice")
     parser.add_argument("--timeout", type=float, default=180, help="seconds for one answer of an engine")
     parser.add_argument("--out", type=Path, default=ROOT / "build" / "bench",
                         help="folder for results.json, results.md, results.png (default: build/bench)")
@@ -53,14 +55,21 @@ def _plan(options: argparse.Namespace) -> Plan:
     if options.threads < 1 or options.threads > cores():
         sys.exit(f"python -m bench: --threads must be 1 to {cores()}, the processors this process may use")
     interpreters = {}
+    before = [name for name, engine in ENGINES.items() if engine.elsewhere]
+    wanted = [name for name in wanted if name not in before]
+    if options.before:
+        wanted += before
+        interpreters.update(dict.fromkeys(before, str(options.before.resolve() / ".venv" / "bin" / "python")))
     if options.mxnet:
-        interpreters = {"mxnet": options.mxnet, "mxnet-hybrid": options.mxnet}
+        interpreters.update(dict.fromkeys(("mxnet", "mxnet-hybrid"), options.mxnet))
     elif not options.peers:
         wanted = [name for name in wanted if not name.startswith("mxnet")]
     if options.peers_python:
         theirs = ("torch", "torch-compile", "jax", "pytensor")
         interpreters.update(dict.fromkeys(theirs, options.peers_python))
     plan = Plan(wanted, interpreters, options.threads, timeout=options.timeout)
+    if options.before:
+        plan.before = options.before.resolve()
     if options.quick:
         plan.rounds, plan.seconds, plan.warm = 2, 0.02, 0.05
     if options.rounds:

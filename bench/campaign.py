@@ -37,6 +37,7 @@ class Plan:
     engines: list[str]
     interpreters: dict[str, str]
     threads: int
+    before: Path | None = None  # the checkout of an earlier commit
     rounds: int = 7
     seconds: float = 0.15  # of each engine's turn in each round
     warm: float = 0.3  # seconds of untimed calls before the first round
@@ -54,10 +55,12 @@ class Process:
         self._log = tempfile.TemporaryFile()
         self._timeout = plan.timeout
         self._idle = True  # waits for a command
+        elsewhere = ENGINES[engine].elsewhere
+        root = plan.before if elsewhere and plan.before else ROOT
         self._process = subprocess.Popen(
-            [plan.interpreters.get(engine, sys.executable), "-m", "bench.worker", engine, str(plan.threads)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log, cwd=ROOT,
-            env=environment(plan.threads, cache))
+            [plan.interpreters.get(engine, sys.executable), "-m", "bench.worker", elsewhere or engine,
+             str(plan.threads)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log, cwd=root,
+            env=environment(plan.threads, cache, root))
         assert self._process.stdin and self._process.stdout
         self._pipe = Pipe(self._process.stdout.fileno(), self._process.stdin.fileno())
 

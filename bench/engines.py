@@ -25,6 +25,8 @@ class Engine:
     cached = False
     #: imported to learn whether the engine is installed
     module = ""
+    #: runs in another checkout, under this name there
+    elsewhere = ""
 
     def load(self, threads: int) -> str:
         """Import and configure for `threads` threads; the version. ImportError where it is not installed."""
@@ -147,6 +149,18 @@ class HybridTracer(Tracer, Hybrid):
     name = "tracer-hybrid"
 
 
+class EarlierTracer(Tracer):
+    """tracer of an earlier commit, in a checkout of its own (`--before`)."""
+
+    name, elsewhere = "tracer-before", "tracer"
+
+
+class EarlierTracerAgain(EarlierTracer):
+    """The same once more: two runs of one commit differ by the noise of the machine."""
+
+    name = "tracer-before-again"
+
+
 class Torch(Engine):
     """PyTorch, eager."""
 
@@ -246,5 +260,6 @@ class PyTensor(Engine):
 
 ENGINES: dict[str, Engine] = {
     engine.name: engine for engine in (
-        Tracer(), HybridTracer(), NumPy(), Torch(), CompiledTorch(), Jax(), PyTensor(), MXNet(), HybridMXNet())
+        Tracer(), HybridTracer(), EarlierTracer(), EarlierTracerAgain(), NumPy(), Torch(),
+        CompiledTorch(), Jax(), PyTensor(), MXNet(), HybridMXNet())
 }

@@ -13,8 +13,9 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def environment(threads: int, cache: Path) -> dict[str, str]:
-    """The environment of a worker: `threads` threads in every library, compiled code kept under `cache`.
+def environment(threads: int, cache: Path, root: Path = ROOT) -> dict[str, str]:
+    """The environment of a worker of the checkout `root`: `threads` threads in every library, compiled code kept
+    under `cache`.
 
     JAX has no setting for threads: it follows the processors a process may use, which the worker limits.
     """
@@ -25,7 +26,7 @@ def environment(threads: int, cache: Path) -> dict[str, str]:
         **os.environ,
         **{f"{name}_NUM_THREADS": count for name in pools},
         "MXNET_OMP_MAX_THREADS": count,
-        "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")])),
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(root), os.environ.get("PYTHONPATH", "")])),
         "PYTENSOR_FLAGS": flags,
         "NUMBA_CACHE_DIR": str(cache / "numba"),
         "TORCHINDUCTOR_CACHE_DIR": str(cache / "inductor"),

@@ -37,8 +37,8 @@ def draw(run: dict[str, Any], path: Path) -> None:
                       fontsize=8, color="#555555")
         axes.axhline(y, color="#eeeeee", linewidth=0.8, zorder=0)
     axes.axvline(1, color=_STYLE["tracer"][0], linewidth=1.2, alpha=0.6, zorder=1)
-    for engine in run["engines"]:
-        colour, marker = _STYLE.get(engine, ("black", "x"))
+    for engine in [engine for engine in run["engines"] if engine in _STYLE]:
+        colour, marker = _STYLE[engine]
         xs, ys = _points(run, engine)
         size, above = (46, 4) if engine == "tracer" else (30, 3)
         # Hollow where NumPy's gradients are by hand: no peer there.

@@ -7,14 +7,13 @@ from functools import partial
 from typing import Any
 
 SCHEMA = 1
-_OURS, _HYBRID = "tracer", "tracer-hybrid"
+_OURS, _HYBRID, _BEFORE = "tracer", "tracer-hybrid", "tracer-before"
 
 
 def best_peer(row: dict[str, Any]) -> str | None:
-    """The fastest engine of a row, tracer and a NumPy with gradients by hand left out; None if there is none."""
-    out = {_OURS, _HYBRID} | ({"numpy"} if row["by_hand"] else set())
+    """The fastest engine of a row, any tracer and a NumPy with gradients by hand left out; None if there is none."""
     times = {engine: facts["median_us"] for engine, facts in row["results"].items()
-             if engine not in out and facts["status"] == "ok"}
+             if not engine.startswith(_OURS) and not (engine == "numpy" and row["by_hand"]) and facts["status"] == "ok"}
     return min(times, key=times.__getitem__, default=None)
 
 
@@ -93,6 +92,18 @@ def _speed(run: dict[str, Any]) -> str:
                      number(row["limit_us"]),
                      f"{row['limit_us'] / ours['median_us']:.1%}" if ours.get("status") == "ok" else "–"])
     return table(["µs a call", *engines, "best peer", "ratio", "hybridized", "over MXNet", "limit", "of limit"], rows)
+
+
+def _changes(run: dict[str, Any]) -> str:
+    """The time of each case over an earlier commit's, beside what two runs of that commit differ by."""
+    rows = []
+    for row in run["cases"]:
+        again = _ratio(row["results"].get(_BEFORE), row["results"].get(_BEFORE + "-again"))
+        slower = _ratio(row["results"].get(_BEFORE), row["results"].get(_OURS))
+        if again and slower:
+            noise = max(again, 1 / again)
+            rows.append([row["name"], f"{slower:.3f}", f"{noise:.3f}", "slower" if slower > noise else ""])
+    return table(["time now over before", "ratio", "two runs of before", ""], rows) if rows else ""
 
 
 def _starts(run: dict[str, Any]) -> str:
@@ -190,6 +201,6 @@ float64 NumPy's first. NumPy (in brackets) is no peer where its gradients were d
 
 def render(run: dict[str, Any]) -> str:
     """The whole report, Markdown that reads well on a terminal."""
-    parts = [_head(run), _speed(run), _mean(run), _NOTES, _starts(run), _memory(run), _ops(run),
+    parts = [_head(run), _speed(run), _mean(run), _NOTES, _changes(run), _starts(run), _memory(run), _ops(run),
              "\n".join(_failures(run))]
     return "\n\n".join(part for part in parts if part) + "\n"

@@ -168,6 +168,27 @@ def test_tables():
     assert any("tracer-hybrid is ahead of its best peer in 1 of 1 cases; geometric mean 5.00" in line for line in lines)
 
 
+def test_an_earlier_commit_is_no_peer_and_gets_a_table_of_its_own():
+    rows = [_row(**{"tracer": now, "tracer-before": 10.0, "tracer-before-again": 9.5, "torch": 25.0})
+            for now in (10.5, 10.6, 5.0)]
+    assert [report.best_peer(row) for row in rows] == ["torch"] * 3
+    lines = report._changes({"cases": rows}).splitlines()
+    assert [[cell.strip() for cell in line.split("|")[2:-1]] for line in lines[2:]] == [
+        ["1.050", "1.053", ""], ["1.060", "1.053", "slower"], ["0.500", "1.053", ""]]
+    assert report._changes({"cases": [_row(tracer=1.0)]}) == ""
+
+
+def test_an_earlier_commit_runs_in_its_own_checkout(tmp_path):
+    folder = tmp_path / "bench"
+    folder.mkdir()
+    (folder / "__init__.py").touch()
+    (folder / "worker.py").write_text("import os, sys; sys.exit(f'{sys.argv[1]} in {os.getcwd()}')")
+    process = campaign.Process("tracer-before", campaign.Plan([], {}, 1, tmp_path), tmp_path)
+    with pytest.raises(campaign.Failed, match=f"tracer in {tmp_path}"):
+        process.ask("load")
+    process.close()
+
+
 def test_the_limit_is_the_slower_of_moving_and_multiplying():
     assert limits.limit(LIMITS, 1e4, 0) == pytest.approx(1e-6)
     assert limits.limit(LIMITS, 1e10, 0) == pytest.approx(10)

@@ -1,7 +1,8 @@
 """Index maps: where in an array each point of a kernel's iteration domain reads or writes.
 
 An access has one affine function of the domain's indices for each axis of the array: (offset, coefficients).
-Views only compose these maps; no element moves.
+Views only compose these maps; no element moves. A kernel's domain has no dimension of size 1 (`long_axes`), along which
+any coefficient would do: two maps over it are the same function only if they are equal.
 """
 from __future__ import annotations
 
@@ -25,9 +26,14 @@ def identity(rank: int) -> Access:
     return tuple((0, tuple(int(i == j) for j in range(rank))) for i in range(rank))
 
 
-def along(dims: Sequence[int], rank: int) -> Access:
-    """The map of an array whose axes are the domain's dimensions `dims`."""
-    return tuple((0, tuple(int(d == j) for j in range(rank))) for d in dims)
+def along(axes: Sequence[int], ndim: int) -> Access:
+    """The map of an array whose axes `axes` are the domain's dimensions, in that order; the others have size 1."""
+    return tuple((0, tuple(int(i == axis) for axis in axes)) for i in range(ndim))
+
+
+def long_axes(shape: Shape) -> list[int]:
+    """The axes along which there is more than one place: those that a domain has."""
+    return [i for i, n in enumerate(shape) if n != 1]
 
 
 def broadcast(access: Access, out: Shape, source: Shape, rank: int) -> Access:

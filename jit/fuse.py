@@ -25,7 +25,7 @@ from .access import (
     broadcast,
     flat,
     flatten,
-    identity,
+    long_axes,
     through_view,
     unflatten,
     without_reshapes,
@@ -70,7 +70,7 @@ class Root:
 
 @dataclass(eq=False)
 class Kernel:
-    """A loop nest: the domain (sizes in loop order), how many leading dimensions are rows, and its roots."""
+    """A loop nest: the domain (sizes in loop order, none of them 1), how many leading dimensions are rows, its roots."""
 
     domain: Shape
     split: int | None
@@ -115,7 +115,8 @@ Step = Kernel | Library
 
 def row_access(shape: Shape, domain: Shape, split: int) -> Access:
     """The map of an array of `shape` with an element for each row."""
-    position = flatten(along(range(split), len(domain)), domain[:split], len(domain))
+    rows = tuple((0, tuple(int(i == j) for j in range(len(domain)))) for i in range(split))
+    position = flatten(rows, domain[:split], len(domain))
     return unflatten(position, shape, domain)
 
 
@@ -282,27 +283,21 @@ def nearest(n: Node, stored: set[Node]) -> list[Node]:
 def kernel_for(n: Node) -> Kernel:
     """A kernel of its own for a root."""
     if n.op.kind != REDUCTION:
-        return Kernel(n.shape, None, False, [Root(n, "map", identity(n.ndim))])
-    x, axes = n.inputs[0], n.attrs[0]
-    rank = x.ndim
-    kept = [i for i in range(rank) if i not in axes]
-    if not kept:
-        return Kernel(x.shape, None, False, [Root(n, "all", identity(rank))])
-    if rank - 1 in axes:
-        dims = kept + list(axes)
-        split: int = len(kept)
-        kind = "inner"
-    else:
-        last = max(axes)
-        dims = [i for i in kept if i < last] + list(axes) + [i for i in kept if i > last]
-        split = len(dims) - sum(1 for i in kept if i > last)
-        kind = "outer"
-    place = [dims.index(i) for i in range(rank)]
-    kernel = Kernel(tuple(x.shape[i] for i in dims), split, dims != sorted(dims),
-                    [Root(n, kind, along(place, rank))])
-    if kind == "outer" and any(i < max(axes) for i in kept):
-        kernel.permuted = True  # rows that are kept come first: such a kernel holds this one reduction
-    return kernel
+        dims = long_axes(n.shape)
+        return Kernel(tuple(n.shape[i] for i in dims), None, False, [Root(n, "map", along(dims, n.ndim))])
+    x = n.inputs[0]
+    dims = long_axes(x.shape)
+    axes = [i for i in dims if i in n.attrs[0]]
+    kept = [i for i in dims if i not in axes]
+    split, permuted, kind = None, False, "all"
+    if kept and (not axes or dims[-1] in axes):
+        dims, split, kind = kept + axes, len(kept), "inner"
+        permuted = dims != sorted(dims)
+    elif kept:
+        before, after = ([i for i in kept if (i > axes[-1]) == later] for later in (False, True))
+        dims, split, kind = before + axes + after, len(before) + len(axes), "outer"
+        permuted = bool(before)  # rows that are kept come first: such a kernel holds this one reduction
+    return Kernel(tuple(x.shape[i] for i in dims), split, permuted, [Root(n, kind, along(dims, x.ndim))])
 
 
 def _join(kernel: Kernel, n: Node, index: int, stored: set[Node], made_at: dict[Node, int]) -> bool:
@@ -338,14 +333,10 @@ def _join(kernel: Kernel, n: Node, index: int, stored: set[Node], made_at: dict[
 
 
 def _root_in(kernel: Kernel, n: Node) -> Root | None:
-    if n.op.kind == REDUCTION:
-        alone = kernel_for(n)
-        if alone.domain == kernel.domain and not alone.permuted:
-            return alone.roots[0]
-        return None
-    if n.shape == kernel.domain:
-        return Root(n, "map", identity(n.ndim))
-    if kernel.split is not None and any(r.kind == "inner" for r in kernel.roots) \
+    alone = kernel_for(n)
+    if alone.domain == kernel.domain and not alone.permuted:
+        return alone.roots[0]
+    if n.op.kind != REDUCTION and kernel.split is not None and any(r.kind == "inner" for r in kernel.roots) \
             and n.size == math.prod(kernel.domain[:kernel.split]):
         try:
             return Root(n, "row", row_access(n.shape, kernel.domain, kernel.split))

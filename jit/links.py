@@ -9,7 +9,7 @@ from typing import Any
 
 from tracer.ops.node import Node, leaf_op
 
-from .access import Access, Affine, flatten, identity, without_reshapes
+from .access import Access, Affine, flatten, without_reshapes
 from .bands import Chain, Link, Stretch, chains
 from .blas import gemm_range
 from .codegen import BLOCK, Generated, Made
@@ -110,9 +110,7 @@ def written_over(steps: Sequence[Step], made: Sequence[Made], together: Sequence
 def _placed(root: Root, kernel: Kernel) -> Root:
     """The root with its access, which one from a template lacks."""
     node = root.node
-    if root.kind == "map":
-        access = identity(node.ndim)
-    elif root.kind == "row":
+    if root.kind == "row":
         assert kernel.split is not None
         access = row_access(node.shape, kernel.domain, kernel.split)
     else:

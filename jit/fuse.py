@@ -70,7 +70,7 @@ class Root:
 
 @dataclass(eq=False)
 class Kernel:
-    """A loop nest: the domain (sizes in loop order, none of them 1), how many leading dimensions are rows, its roots."""
+    """A loop nest: its domain (sizes in loop order, none 1), how many leading dimensions are rows, and its roots."""
 
     domain: Shape
     split: int | None

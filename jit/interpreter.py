@@ -10,6 +10,7 @@ from tracer.ops.errors import MXNetError
 from tracer.ops.node import Node, const_op, leaf_op, scalar_op, toposort
 
 from . import profile, timed
+from .blockwise import blocked
 from .buffers import Buffer, from_array
 
 
@@ -30,8 +31,13 @@ class Interpreter:
         position = {n: i for i, n in enumerate(order)}
         self.outputs = [(position[o], o.aval) for o in outputs]
         self.nodes = order
-        self.steps = [(i, n, n.op.ref, tuple(position[s] for s in n.inputs)) for i, n in enumerate(order)
-                      if n.op is not leaf_op and n.op is not scalar_op and n.op is not const_op]
+        by_blocks = {b.node: b for b in blocked(order, outputs)}
+        inside = {n for b in by_blocks.values() for n in b.inner}
+        self.steps: list[tuple] = []
+        for i, n in enumerate(order):
+            if n.op is not leaf_op and n.op is not scalar_op and n.op is not const_op and n not in inside:
+                of: Any = by_blocks.get(n, n)
+                self.steps.append((i, n, of.ref if n in by_blocks else n.op.ref, tuple(position[s] for s in of.inputs)))
         self.timed_steps: list[tuple] | None = None  # the same, each measured
         self.leaves = [(i, n.attrs[1], n.aval) for i, n in enumerate(order) if n.op is leaf_op]
         self.scalars = [(i, n.attrs[1], n.aval.dtype) for i, n in enumerate(order) if n.op is scalar_op]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from time import perf_counter_ns as now
 from typing import Any, NamedTuple
 
-from .stats import Place
+from .stats import NOWHERE, Place, make_room
 
 
 class Slice(NamedTuple):
@@ -38,12 +38,19 @@ class Entry:
     read: int = 0
     written: int = 0
 
+    def add(self, runs: int, total: int, read: int, written: int) -> None:
+        """Count some more runs."""
+        self.runs += runs
+        self.total += total
+        self.read += read
+        self.written += written
+
 
 on = False
 ENTRIES: dict[tuple[str, Place], Entry] = {}
 LISTENERS: list[Callable[[Slice], None]] = []
 _wanted: set[Hashable] = set()
-_place: Place = ("?", 0)
+_place: Place = NOWHERE
 
 
 def switch(who: Hashable, wanted: bool) -> None:
@@ -66,6 +73,14 @@ def event(kind: str, name: str, start: int, end: int, **args: Any) -> None:
         listen(Slice(kind, name, start, end, args))
 
 
+def _entry(name: str, place: Place) -> Entry:
+    return ENTRIES.setdefault((name, place), Entry(name, place))
+
+
+def _forget_line(key: tuple, entry: Entry) -> None:
+    _entry(entry.name, NOWHERE).add(entry.runs, entry.total, entry.read, entry.written)
+
+
 def timed(kind: str, name: str, run: Callable[..., Any], read: int, written: int) -> Callable[..., Any]:
     """`run`, a step that reads and writes so many bytes, made to measure itself. A run that raises counts for none."""
 
@@ -75,11 +90,9 @@ def timed(kind: str, name: str, run: Callable[..., Any], read: int, written: int
         end = now()
         entry = ENTRIES.get((name, _place))
         if entry is None:
-            entry = ENTRIES.setdefault((name, _place), Entry(name, _place))
-        entry.runs += 1
-        entry.total += end - start
-        entry.read += read
-        entry.written += written
+            make_room(ENTRIES, lambda entry: entry.total, _forget_line)
+            entry = _entry(name, _place)
+        entry.add(1, end - start, read, written)
         if LISTENERS:
             event(kind, name, start, end, read=read, written=written)
         return result

@@ -2,14 +2,37 @@
 from __future__ import annotations
 
 import collections
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from types import CodeType
+from typing import Any
 
 #: file and line of the user's own code
 Place = tuple[str, int]
 
 #: The same as it is found at once: the code that runs there, and its instruction.
 Line = tuple[CodeType, int]
+
+#: The place of what is counted without one.
+NOWHERE: Place = ("?", 0)
+
+#: Entries by the user's line that a table keeps: each cell that a notebook runs is new code, with lines of its own.
+BOUND = 1024
+
+
+def make_room(table: dict, weight: Callable[[Any], int], merge: Callable[[Any, Any], None]) -> None:
+    """Halve a table that has reached BOUND: the entries that weigh least are taken out and given to `merge`.
+
+    >>> table = {i: i for i in range(BOUND)}
+    >>> make_room(table, lambda value: value, lambda key, value: None)
+    >>> len(table), min(table)
+    (512, 512)
+    """
+    if len(table) < BOUND:
+        return
+    for key, value in sorted(table.items(), key=lambda item: weight(item[1]))[:len(table) // 2]:
+        table.pop(key, None)
+        merge(key, value)
 
 
 @dataclass(slots=True)
@@ -67,10 +90,32 @@ class Syncs:
         kind = self.last
         there = kind.line
         if line is None or there is None or there[0] is not line[0] or there[1] != line[1] or kind.cause is not cause:
-            key = (cause,) if line is None else (cause, id(line[0]), line[1])
-            found = self.kinds.get(key)
-            kind = self.last = self.kinds.setdefault(key, Sync(cause, line)) if found is None else found
+            kind = self.last = self._kind(cause, line)
         kind.count += 1
+
+    def _kind(self, cause: str, line: Line | None) -> Sync:
+        key = (cause,) if line is None else (cause, id(line[0]), line[1])
+        found = self.kinds.get(key)
+        if found is None:
+            make_room(self.kinds, lambda kind: kind.count, self._forget_line)
+            found = self.kinds.setdefault(key, Sync(cause, line))
+        return found
+
+    def _forget_line(self, key: tuple, kind: Sync) -> None:
+        self.kinds.setdefault((kind.cause,), Sync(kind.cause, None)).count += kind.count
+
+
+class Fallbacks(collections.Counter):
+    """How often NumPy did something, by what it was and the user's line."""
+
+    def note(self, what: str, place: Place) -> None:
+        """One more."""
+        if (what, place) not in self:
+            make_room(self, lambda count: count, self._forget_line)
+        self[what, place] += 1
+
+    def _forget_line(self, key: tuple[str, Place], count: int) -> None:
+        self[key[0], NOWHERE] += count
 
 
 @dataclass
@@ -78,7 +123,7 @@ class Log:
     """Why things happened: sync points by cause and line, fallbacks to NumPy, and why programs were new."""
 
     syncs: Syncs = field(default_factory=Syncs)
-    fallbacks: collections.Counter = field(default_factory=collections.Counter)
+    fallbacks: Fallbacks = field(default_factory=Fallbacks)
     misses: collections.deque = field(default_factory=lambda: collections.deque(maxlen=200))
 
 

@@ -12,6 +12,8 @@ import tracer.caches
 import tracer.ops.node
 import tracer.trace
 from tracer import autograd, np
+from tracer.jit import profile
+from tracer.jit.stats import BOUND, LOG
 from tracer.ops.node import table_size
 
 #: What a loop may add to the resident memory after its warm-up.
@@ -251,3 +253,34 @@ def test_forgetting_changes_no_result(monkeypatch):
         want = onp.exp(v**2) * (6 * v + 4 * v**3) + 2
         onp.testing.assert_allclose(x.grad.asnumpy(), want, rtol=1e-5)
         assert table_size() < 50
+
+
+def execute_cells(steps):
+    """Another piece of code in each step, as in a notebook, with a read and a fallback to NumPy."""
+    x = np.array([1.0, 3.0, 2.0])
+    for i in range(steps):
+        cell = compile("(x * 2).sum().item(), np.polyfit(x, x, 1)", f"<cell {i}>", "exec")
+        exec(cell, {"x": x, "np": np})
+
+
+def test_memory_is_flat_over_many_cells():
+    reads, fallbacks = LOG.syncs.total, sum(LOG.fallbacks.values())
+    assert_flat(execute_cells, 2_000)
+    assert len(LOG.syncs.kinds) <= BOUND and len(LOG.fallbacks) <= BOUND
+    assert sum(LOG.fallbacks.values()) == fallbacks + 6_000  # what is folded is still counted
+    assert LOG.syncs.total >= reads + 6_000
+
+
+def test_times_of_many_cells_are_folded():
+    """Lines whose steps took least give their times to an entry without a place; the sums stay."""
+    x = np.array([1.0, 3.0, 2.0])
+    profile.switch("cells", True)
+    try:
+        for i in range(2 * BOUND):
+            exec(compile("(x * 2).sum().item()", f"<cell {i}>", "exec"), {"x": x})
+    finally:
+        profile.switch("cells", False)
+        total, size = sum(entry.runs for entry in profile.ENTRIES.values()), len(profile.ENTRIES)
+        profile.ENTRIES.clear()
+    assert size <= BOUND + 8
+    assert total >= 2 * BOUND

@@ -220,7 +220,7 @@ def _log_fallbacks(program: Program, trace: Trace) -> None:
     lines = _lines_of({node for node, _ in program.unlogged}, trace)
     for node, what in program.unlogged:
         line = lines.get(node)
-        LOG.fallbacks[what, place_of(line)] += 1
+        LOG.fallbacks.note(what, place_of(line))
     program.unlogged = []
 
 

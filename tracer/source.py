@@ -5,7 +5,7 @@ import os
 import sys
 from types import CodeType, FrameType
 
-from tracer.jit.stats import Line, Place
+from tracer.jit.stats import NOWHERE, Line, Place
 
 #: Packages whose frames are never the user's line.
 OURS = frozenset(("tracer", "tracer.jit", "tracer.jit.capi", "tracer.jit.elementary", "tracer.ops", "tracer.gluon",
@@ -30,7 +30,7 @@ def user_line() -> Line | None:
 
 def place_of(line: Line | None) -> Place:
     """The file and number of a line."""
-    return ("?", 0) if line is None else (line[0].co_filename, line_number(*line))
+    return NOWHERE if line is None else (line[0].co_filename, line_number(*line))
 
 
 def line_number(code: CodeType, lasti: int) -> int:
@@ -51,4 +51,4 @@ def format_line(line: Line | None) -> str:
 def where(depth: int = 1) -> Place:
     """File and number of the user's line that is running now; the first `depth` callers are known to be tracer's."""
     frame = user_frame(depth + 1)
-    return ("?", 0) if frame is None else (frame.f_code.co_filename, frame.f_lineno)
+    return NOWHERE if frame is None else (frame.f_code.co_filename, frame.f_lineno)

@@ -57,7 +57,7 @@ def call(name: str, function: Callable[..., Any], args: tuple, kwargs: dict[str,
     if current().trace.recording and (_recorded(args) or _recorded(list(kwargs.values()))):
         raise ValueError(AUTOGRAD.format(name))
     out = kwargs.pop("out", None)
-    LOG.fallbacks[name, source.where()] += 1
+    LOG.fallbacks.note(name, source.where())
     answer = from_numpy(function(*to_numpy(args), **to_numpy(kwargs)))
     if out is None:
         return answer

@@ -1,7 +1,8 @@
 """Quotients rounded down, and remainders, in compiled code: NumPy's, bit for bit.
 
-Of integers, division by zero gives 0. Of floats, the remainder is exact however large the quotient is: a loop takes off
-multiples of the divisor's double, its double's double …, 51 bits at a time; mostly there is one turn.
+A remainder by zero is 0, and so is a quotient of integers. Of floats, the remainder is exact however large the
+quotient is: a loop takes off multiples of the divisor's double, its double's double …, 51 bits at a time; mostly there
+is one turn.
 """
 from __future__ import annotations
 
@@ -64,10 +65,14 @@ def _float_remainder(m: LlvmMachine, x: Lane, y: Lane) -> Lane:
     return m.copysign(rest, x)
 
 
+def _float_trunc_mod(m: LlvmMachine, x: Lane, y: Lane) -> Lane:
+    return m.select(y == 0.0, m.const(0.0, x), _float_remainder(m, x, y))
+
+
 def _float_floor_mod(m: LlvmMachine, x: Lane, y: Lane) -> Lane:
     rest, zero = _float_remainder(m, x, y), m.const(0.0, x)
     signed = m.select(_differ(m, y < 0.0, rest < 0.0), rest + y, rest)
-    return m.select((rest == 0.0) & (y != 0.0), m.copysign(zero, y), signed)
+    return m.select(y == 0.0, zero, m.select(rest == 0.0, m.copysign(zero, y), signed))
 
 
 def _float_floor_divide(m: LlvmMachine, x: Lane, y: Lane) -> Lane:
@@ -148,5 +153,5 @@ def _intrinsic(name: str, floating: Callable[..., Lane], integer: Callable[..., 
 REMAINDERS: dict[str, Any] = {
     "floor_divide": _intrinsic("floor_divide", _float_floor_divide, _integer_floor_divide),
     "floor_mod": _intrinsic("floor_mod", _float_floor_mod, _integer_floor_mod),
-    "trunc_mod": _intrinsic("trunc_mod", _float_remainder, _integer_trunc_mod),
+    "trunc_mod": _intrinsic("trunc_mod", _float_trunc_mod, _integer_trunc_mod),
 }

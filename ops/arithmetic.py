@@ -58,12 +58,19 @@ def _int_floor_divide(a: Any, b: Any) -> Any:
         return np.floor_divide(a, b)
 
 
+def _remainder(of: Any, a: Any, b: Any) -> Any:
+    """NumPy's remainder `of`; 0 where the divisor is, as in MXNet."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found = of(a, b)
+    return np.where(np.equal(b, 0), found.dtype.type(0), found)
+
+
 floor_divide = binary("floor_divide", "floor_divide({0}, {1})", _int_floor_divide, samples=interval(0.5, 5, 2),
                       cost=8, smooth=False)
-mod = binary("mod", "floor_mod({0}, {1})", lambda a, b: np.mod(a, b),
+mod = binary("mod", "floor_mod({0}, {1})", lambda a, b: _remainder(np.mod, a, b),
              lambda g, x, y, out: (g, neg(mul(g, stop(floor_divide(x, y))))), samples=interval(0.5, 5, 2), cost=8,
              smooth=False)
-fmod = binary("fmod", "trunc_mod({0}, {1})", np.fmod,
+fmod = binary("fmod", "trunc_mod({0}, {1})", lambda a, b: _remainder(np.fmod, a, b),
               lambda g, x, y, out: (g, neg(mul(g, stop(trunc(div(x, y)))))), samples=interval(0.5, 5, 2), cost=8,
               smooth=False)
 trunc: Callable[[Node], Node] = unary(

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 
 from . import arithmetic as a
-from .arithmetic import cast, equal, where
+from .arithmetic import cast, where
 from .creation import full
 from .errors import MXNetError
 from .movement import reshape
@@ -37,13 +37,6 @@ def divide(x: Node, y: Node) -> Node:
     if x.dtype == BOOL:
         return divide(cast(x, INT64), cast(y, INT64))
     return a.floor_divide(a.sub(x, a.fmod(x, y)), y)
-
-
-def modulo(x: Node, y: Node) -> Node:
-    """x - floor(x / y) * y, and 0 for y = 0."""
-    zero = a.like(y, 0)
-    nothing = equal(y, zero)
-    return where(nothing, zero, a.mod(x, where(nothing, a.like(y, 1), y)))
 
 
 def _comparison(primitive: Binary) -> Binary:
@@ -87,7 +80,7 @@ _declare("sub", a.sub, method="sub", functions="subtract broadcast_minus", elemw
 _declare("mul", a.mul, method="mul", functions="multiply", elemwise="elemwise_mul", reflected=True)
 _declare("div", divide, method="truediv", functions="divide true_divide", elemwise="elemwise_div",
          reflected=True)
-_declare("mod", modulo, method="mod", functions="modulo", reflected=True)
+_declare("mod", a.mod, method="mod", functions="modulo", reflected=True)
 _declare("power", a.power, method="pow", functions="power pow", reflected=True, literals=a.LITERAL_EXPONENTS)
 _declare("maximum", a.maximum, functions="maximum")
 _declare("minimum", a.minimum, functions="minimum")

@@ -79,7 +79,9 @@ def promotion(flavour: str) -> list[Case]:
 def cases_of(flavour: str) -> list[Case]:
     """All cases of one flavour, "np" or "nd", in a fixed order.
 
-    The autograd table serves both: in it `xp` is the flavour's own namespace.
+    The autograd table, and those called both_*, serve both: in them `xp` is the flavour's own namespace.
     """
-    tables = (DATA / f"semantics_cases_{flavour}.txt", DATA / "semantics_cases_autograd.txt")
+    tables = [DATA / f"semantics_cases_{name}.txt" for name in (flavour, "autograd")]
+    for kind in (flavour, "both"):
+        tables += sorted(DATA.glob(f"semantics_cases_{kind}_*.txt"))
     return [case for table in tables for case in read(table)] + promotion(flavour)

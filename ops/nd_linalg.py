@@ -3,25 +3,32 @@ from __future__ import annotations
 
 import math
 
-from .arithmetic import add, like, mul
+from .arithmetic import add, less, like, mul, neg, where
 from .creation import tril, triu
 from .errors import MXNetError
 from .factorizations import cholesky, det, eigh, inv, slogdet, solve, transposed
 from .joining import concatenate, part
 from .linalg import product
-from .movement import reshape
+from .movement import broadcast_to, reshape
 from .nd_reductions import left
 from .node import Node
 from .np_movement import diag, diagonal
 from .public import Nodes, public
 from .reductions import reduce_sum
-from .unary import log
+from .scans import argmax, take_along
+from .unary import absolute, log
 
 
 def _same_dtype(a: Node, b: Node, name: str) -> None:
     if a.dtype != b.dtype:
         raise MXNetError(f"Incompatible attr in node at 1-th input of {name}: expected {a.dtype.name}, "
                          f"got {b.dtype.name}")
+
+
+def _square(A: Node, name: str) -> Node:
+    if A.ndim < 2 or A.shape[-1] != A.shape[-2]:
+        raise MXNetError(f"No square matrix as input to {name}: {A.shape}")
+    return A
 
 
 @public("nd.dot", "nd.NDArray.dot")
@@ -83,14 +90,14 @@ def syrk(A: Node, transpose=False, alpha=1.0) -> Node:
 @public("nd.linalg_sumlogdiag", "nd.linalg.sumlogdiag")
 def sumlogdiag(A: Node) -> Node:
     """The sum of the logarithms of the diagonal of the matrices in the last two axes."""
-    line = diagonal(A, 0, -2, -1)
+    line = diagonal(_square(A, "sumlogdiag"), 0, -2, -1)
     return left(reduce_sum(log(line), (line.ndim - 1,)), line.shape, (line.ndim - 1,), False)
 
 
 @public("nd.linalg_extractdiag", "nd.linalg.extractdiag")
 def extractdiag(A: Node, offset=0) -> Node:
     """The diagonal of the matrices in the last two axes."""
-    return diagonal(A, offset, -2, -1)
+    return diagonal(_square(A, "extractdiag"), offset, -2, -1)
 
 
 @public("nd.khatri_rao", star=True)
@@ -107,32 +114,34 @@ def khatri_rao(args: Nodes) -> Node:
 
 # ---- factorizations ------------------------------------------------------------------------------
 
-def potrf(A: Node) -> Node:
-    """The lower Cholesky factor of symmetric positive definite matrices; MXNetError, when read, for
-    others."""
-    return cholesky(A)
+def _triangle(A: Node, lower: bool, name: str) -> Node:
+    return tril(_square(A, name)) if lower else triu(_square(A, name))
 
 
-def potri(A: Node) -> Node:
-    """The inverse of L L^T, from the lower factor L."""
-    inverse = inv(A)
-    return product(inverse, inverse, True, False)
+def potrf(A: Node, lower=True) -> Node:
+    """The Cholesky factor of symmetric positive definite matrices: L of L L^T, or (lower=False) U of U^T U.
+
+    Only that triangle of A is read. MXNetError, when read, for other matrices.
+    """
+    return cholesky(A) if lower else transposed(cholesky(transposed(A)))
 
 
-def _triangle(A: Node, lower: bool) -> Node:
-    return tril(A) if lower else triu(A)
+def potri(A: Node, lower=True) -> Node:
+    """The inverse of the matrix that `potrf` has factored into A, of which only that triangle is read."""
+    inverse = inv(_triangle(A, lower, "potri"))
+    return product(inverse, inverse, bool(lower), not lower)
 
 
 def trmm(A: Node, B: Node, transpose=False, rightside=False, lower=True, alpha=1.0) -> Node:
     """alpha * op(A) B, or alpha * B op(A) (rightside), with A triangular."""
-    a = _triangle(A, lower)
+    a = _triangle(A, lower, "trmm")
     out = product(B, a, False, bool(transpose)) if rightside else product(a, B, bool(transpose), False)
     return out if alpha == 1 else mul(out, like(out, alpha))
 
 
 def trsm(A: Node, B: Node, transpose=False, rightside=False, lower=True, alpha=1.0) -> Node:
     """The X of op(A) X = alpha * B, or of X op(A) = alpha * B (rightside), with A triangular."""
-    a = _triangle(A, lower)
+    a = _triangle(A, lower, "trsm")
     b = B if alpha == 1 else mul(B, like(B, alpha))
     if rightside:
         return transposed(solve(a if transpose else transposed(a), transposed(b)))
@@ -156,9 +165,14 @@ def nd_inverse(A: Node) -> Node:
 
 
 def syevd(A: Node) -> list[Node]:
-    """The eigenvectors of symmetric matrices, as rows, and the eigenvalues in ascending order."""
+    """The eigenvectors of symmetric matrices, as rows whose largest element is positive, and the eigenvalues in
+    ascending order."""
     values, vectors = eigh(A)
-    return [transposed(vectors), values]
+    rows = transposed(vectors)
+    largest = argmax(absolute(rows), rows.ndim - 1)
+    sign = take_along(rows, reshape(largest, (*largest.shape, 1)), rows.ndim - 1)
+    turned = broadcast_to(less(sign, like(sign, 0)), rows.shape)
+    return [where(turned, neg(rows), rows), values]
 
 
 def makediag(A: Node, offset=0) -> Node:

@@ -15,6 +15,7 @@ from .movement import broadcast_to, reshape
 from .node import Node, items
 from .promotion import floating
 from .public import Optional, public
+from .shapes import check_choice
 
 #: What stands for log(0): finite, so that differences of it are no NaN.
 _NEVER = -1e30
@@ -111,8 +112,7 @@ def ctc_loss(data: Node, label: Node, data_lengths: Optional = None, label_lengt
     data = floating(data)
     if data.ndim != 3 or label.ndim != 2 or data.shape[1] != label.shape[0]:
         raise MXNetError(f"CTCLoss: labels {label.shape} for data {data.shape}")
-    if blank_label not in ("first", "last"):
-        raise MXNetError(f"Invalid Input: {blank_label!r}, valid values are: {{'first', 'last'}}")
+    check_choice(blank_label, ("first", "last"))
     steps, batch, classes = data.shape
     first = blank_label == "first"
     chars = cast(label, "int64")

@@ -13,7 +13,7 @@ from .node import Node
 from .np_joining import _cut, stack
 from .np_movement import diag, diagonal, moveaxis, np_flip, pad, repeat, swapaxes, tile
 from .public import Nodes, public
-from .shapes import normalize_axes, normalize_axis, reshape_to
+from .shapes import check_choice, normalize_axes, normalize_axis, reshape_to
 
 # ---- shapes --------------------------------------------------------------------------------------
 
@@ -281,8 +281,7 @@ def nd_pad(data: Node, mode="constant", pad_width=None, constant_value=0.0) -> N
     if data.ndim not in (4, 5) or len(pad_width) != 2 * data.ndim or any(pad_width[:4]):
         raise MXNetError(f"pad wants 4-d or 5-d data with no padding of the first two axes, got "
                          f"{data.shape} and {pad_width}")
-    if mode not in ("constant", "edge", "reflect"):
-        raise MXNetError(f"Invalid Input: {mode!r}, valid values are: {{'constant', 'edge', 'reflect'}}")
+    check_choice(mode, ("constant", "edge", "reflect"))
     return pad(data, tuple(zip(pad_width[::2], pad_width[1::2], strict=True)), mode, constant_value)
 
 

@@ -10,7 +10,7 @@ from .errors import MXNetError
 from .movement import reshape
 from .nd_operators import divide
 from .node import Node
-from .promotion import FLOAT32
+from .promotion import BOOL
 from .public import public
 from .reductions import _kept, euclidean, reduce_max, reduce_min, reduce_prod, reduce_sum, spread
 from .scans import argmax, argmin, cumsum
@@ -71,17 +71,26 @@ def norm(data: Node, ord=2, axis=None, out_dtype=None, keepdims=False) -> Node:
     return out if out_dtype is None else cast(out, out_dtype)
 
 
+def _found(data: Node, find: Callable[[Node, int], Node], nan_as: float, axis: int) -> Node:
+    """Positions along `axis` in the dtype of `data`, as 1.9.1 gives them."""
+    dtype = data.dtype
+    if dtype == BOOL:
+        raise MXNetError("positions of extremes: this operation does not support bool type")
+    if dtype.kind == "f":  # 1.9.1 stops at NaN, which the primitives of 2.0 pass over
+        data = where(isnan(data), like(data, nan_as), data)
+    return cast(find(data, axis), dtype)
+
+
 def _position(name: str, find: Callable[[Node, int], Node], nan_as: float) -> None:
     def build(data: Node, axis=None, keepdims=False) -> Node:
-        if data.dtype.kind == "f":  # 1.9.1 stops at NaN, which the primitives of 2.0 pass over
-            data = where(isnan(data), like(data, nan_as), data)
         if axis is None:
-            return left(cast(find(reshape(data, (data.size,)), 0), FLOAT32), data.shape,
-                        tuple(range(data.ndim)), keepdims)
-        at = normalize_axis(axis, data.ndim)
-        return left(cast(find(data, at), FLOAT32), data.shape, (at,), keepdims)
+            axes, found = tuple(range(data.ndim)), _found(reshape(data, (data.size,)), find, nan_as, 0)
+        else:
+            at = normalize_axis(axis, data.ndim)
+            axes, found = (at,), _found(data, find, nan_as, at)
+        return left(found, data.shape, axes, keepdims)
 
-    build.__doc__ = f"{name}: the first position of the extreme along `axis` (None: in all), float32."
+    build.__doc__ = f"{name}: the first position of the extreme along `axis` (None: in all), in the dtype of `data`."
     public(f"nd.{name}", f"nd.NDArray.{name}")(build)
 
 
@@ -91,8 +100,8 @@ _position("argmin", argmin, -math.inf)
 
 @public("nd.argmax_channel", "nd.NDArray.argmax_channel")
 def argmax_channel(data: Node) -> Node:
-    """The first position of the maximum along axis 1, float32."""
-    return cast(argmax(data, 1), FLOAT32)
+    """The first position of the maximum along axis 1, in the dtype of `data`."""
+    return _found(data, argmax, math.inf, normalize_axis(1, data.ndim))
 
 
 @public("nd.cumsum")

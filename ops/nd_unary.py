@@ -63,7 +63,7 @@ for _names, _primitive in [("floor", r.floor), ("ceil", r.ceil), ("trunc", a.tru
 _declare("square", u.square, "x * x, elementwise.")
 _declare("sign", r.sign_of, "-1, 0 or 1, elementwise.")
 _declare("relu", u.relu, "max(x, 0), elementwise.")
-_declare("identity make_loss", lambda x: x, "The same elements.", method=False)
+_declare("identity", lambda x: x, "The same elements.", method=False)
 _declare("BlockGrad stop_gradient", stop, "The same elements, as a constant of any derivative.", method=False)
 
 

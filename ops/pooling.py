@@ -17,6 +17,7 @@ from .node import Node
 from .promotion import floating
 from .public import public
 from .scans import take_along
+from .shapes import check_choice
 from .unary import cbrt, sqrt, square
 from .windows import Sizes, check_rank, extent, padded, per_axis, shifts
 
@@ -163,8 +164,7 @@ def pooling(data: Node, kernel=None, stride=None, pad=None, pool_type="max", poo
     >>> npx.pooling(np.arange(4).reshape(1, 1, 2, 2), kernel=(2, 2))
     array([[[[3.]]]])
     """
-    if pool_type not in ("max", "avg", "sum", "lp"):
-        raise MXNetError(f"Invalid Input: {pool_type!r}, valid values are: {{'avg', 'lp', 'max', 'sum'}}")
+    check_choice(pool_type, ("avg", "lp", "max", "sum"))
     if pooling_convention == "same":
         raise NotImplementedError("pooling(pooling_convention='same')")
     if pooling_convention not in ("valid", "full") or layout not in _LAYOUTS:

@@ -83,3 +83,9 @@ def sum_axes(shape: Shape, target: Shape) -> tuple[int, ...]:
     """The axes of `shape` over which a cotangent is summed to undo the broadcast of `target` to `shape`."""
     lead = len(shape) - len(target)
     return tuple(i for i, d in enumerate(shape) if i < lead or (target[i - lead] == 1 and d != 1))
+
+
+def check_choice(given: Any, allowed: Sequence[str]) -> None:
+    """MXNetError unless the keyword's value `given` is one of those `allowed`."""
+    if given not in allowed:
+        raise MXNetError(f"Invalid Input: {given!r}, valid values are: {{{', '.join(map(repr, allowed))}}}")

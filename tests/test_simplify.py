@@ -10,7 +10,7 @@ from tracer.jit.simplify import simplify
 from tracer.ops.arithmetic import add, cast, div, mul, neg, sub, where
 from tracer.ops.creation import full
 from tracer.ops.movement import broadcast_to, reshape, transpose
-from tracer.ops.nd_nn import own_gradient
+from tracer.ops.nd_losses import own_gradient
 from tracer.ops.node import Node, const, format_graph
 from tracer.ops.reductions import reduce_max, reduce_min, reduce_prod, reduce_sum
 from tracer.ops.unary import exp

@@ -6,7 +6,7 @@ any coefficient would do: two maps over it are the same function only if they ar
 """
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 from tracer.ops.aval import Shape
 from tracer.ops.node import Node
@@ -118,8 +118,11 @@ def is_still(access: Access, dims: Sequence[int]) -> bool:
     return all(row[d] == 0 for _, row in access for d in dims)
 
 
-def without_reshapes(x: Node) -> Node:
-    """`x` before the reshapes that only relabel its memory."""
-    while x.op.name == "reshape":
+def without_reshapes(x: Node, stored: Container[Node]) -> Node:
+    """`x` before the reshapes that only relabel its memory; no further than to what is in memory itself, `stored`.
+
+    Who reads a value below one that is stored would need memory that nobody else knows to be in use.
+    """
+    while x.op.name == "reshape" and x not in stored:
         x = x.inputs[0]
     return x

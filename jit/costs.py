@@ -41,7 +41,7 @@ def is_product(node: Node, stored: set[Node]) -> bool:
     """Whether OpenBLAS makes the node: a product of floats whose operands are in memory, `stored` or given."""
     if not multiplies(node):
         return False
-    read = [*[without_reshapes(x) for x in node.inputs[:2]], *node.inputs[2:3]]
+    read = [*[without_reshapes(x, stored) for x in node.inputs[:2]], *node.inputs[2:3]]
     return all(x.op is scalar_op for x in node.inputs[3:]) and all(x.op.kind == LEAF or x in stored for x in read)
 
 

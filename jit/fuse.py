@@ -167,7 +167,8 @@ def _needed(order: Sequence[Node], outputs: Sequence[Node]) -> set[Node]:
                 if base.op.kind != LEAF:
                     stored.add(base)
                 if n.op.step is not None:
-                    plain = rows_in(n).base if n.op.step == "scatter" and x is n.inputs[0] else without_reshapes(x)
+                    rows = n.op.step == "scatter" and x is n.inputs[0]
+                    plain = rows_in(n, stored).base if rows else without_reshapes(x, stored)
                     if plain.op.kind != LEAF:
                         stored.add(plain)
     return stored
@@ -406,7 +407,7 @@ def operands(node: Node, access: Access, domain: Shape, stored: set[Node]) -> li
     try:
         return [(node.inputs[0], through_view(node, access, domain))]
     except NotAffine:
-        base = without_reshapes(node)
+        base = without_reshapes(node.inputs[0], stored)
         if base.op.kind == LEAF or base in stored:
             return [(base, flat(access, node.shape, rank))]
         raise _Store(base) from None

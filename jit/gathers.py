@@ -24,6 +24,7 @@ failure in a word of `bind`, and leaves raising it to whoever runs the plan. For
 from __future__ import annotations
 
 import math
+from collections.abc import Container
 from typing import NamedTuple
 
 from tracer.ops.node import Node, scalar_op
@@ -116,12 +117,15 @@ class Rows(NamedTuple):
     step: int
 
 
-def rows_in(node: Node) -> Rows:
-    """The rows of a scatter's operand in the array that it is a view of; or of a copy, where no loops go through."""
+def rows_in(node: Node, stored: Container[Node]) -> Rows:
+    """The rows of a scatter's operand in the array that it is a view of; or of a copy, where no loops go through.
+
+    Views that are in memory themselves, `stored`, are read there.
+    """
     x, count = node.inputs[0], node.inputs[1].ndim if len(node.inputs) > 1 else 0
     access, base = identity(x.ndim), x
     try:
-        while base.op.kind == VIEW:
+        while base.op.kind == VIEW and base not in stored:
             access, base = through_view(base, access, x.shape), base.inputs[0]
         start, coefs = flatten(access, base.shape, x.ndim)
         loops = list(zip(x.shape, coefs, strict=True))
@@ -131,7 +135,7 @@ def rows_in(node: Node) -> Rows:
     except NotAffine:
         pass
     width = width_of(node)
-    return Rows(without_reshapes(x), 0, [(x.size // max(width, 1), width)], 1)
+    return Rows(without_reshapes(x, stored), 0, [(x.size // max(width, 1), width)], 1)
 
 
 def _merged(loops: list[tuple[int, int]]) -> list[tuple[int, int]]:

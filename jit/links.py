@@ -36,19 +36,17 @@ def chains_of(steps: Sequence[Step], made: Sequence[Made], stored: set[Node]) ->
         step, code = steps[i], made[i]
         if isinstance(step, Kernel):
             return link_of_kernel(step, code, stored) if isinstance(code, Generated) else None
-        return link_of_product(step.node) if i in products else None
+        return link_of_product(step.node, stored) if i in products else None
 
-    reads = [step.reads if isinstance(step, Kernel) else [without_reshapes(x) for x in step.node.inputs]
-             for step in steps]
-    return chains(sorted(products), reads, link, CHUNK_COST)
+    return chains(sorted(products), [read_by(step, stored) for step in steps], link, CHUNK_COST)
 
 
-def link_of_product(node: Node) -> Link:
+def link_of_product(node: Node, stored: Container[Node]) -> Link:
     """The link of a matrix product, whose range counts rows, or columns if it is wider than high, through its batch."""
     m, n, k, batch = sizes_of(node)
     ta = node.attrs[0]
     columns, side = n > m, max(m, n)
-    a, b = (without_reshapes(x) for x in node.inputs[:2])
+    a, b = (without_reshapes(x, stored) for x in node.inputs[:2])
     onto = node.inputs[2:3]
     reads: dict[Any, Stretch | None] = dict.fromkeys(onto, (m * n, side) if columns else (n, 1))
     reads[a] = (m * k, side) if columns or ta else (k, 1)

@@ -18,8 +18,8 @@ from . import blas, driver, gathers
 from .access import without_reshapes
 from .codegen import Generated, Made, generate
 from .costs import CHUNK_COST, MAX_CHUNKS, cut, is_product, product_cost, sizes_of
-from .folds import FOLDED, fold_products, homes
-from .fuse import Kernel, Library, Step, fuse
+from .folds import fold_products, homes
+from .fuse import Kernel, Step, fuse
 from .kernels import find_kernel
 from .launch import Words, words_of
 from .links import chains_of, written_over
@@ -92,7 +92,9 @@ class Planning:
         self.words: dict[Any, int] = {}
         self.sizes: dict[Any, int] = {}
         self.kernels: list[Generated] = []
-        self.checks: dict[tuple, Node] = {}  # by index arrays, the first step that may note a failure in bind
+        self.checked: set[tuple] = set()  # sizes with index arrays of which a step may note a failure in bind
+        self.checks: dict[Node, Check] = {}  # what is to be asked after such a step
+        self.in_place: dict[int, Sequence[tuple[Node, Node]]] = {}  # by step, (result, operand) that may share memory
         self.fallbacks: list[tuple[Node, str]] = []  # what NumPy does in this program
         self.by_step: dict[int, Generated] = {}
         self.homes = homes(self.graph, set(self.graph))
@@ -107,7 +109,6 @@ class Planning:
         self.mains: dict[int, int] = {}  # where in its native rows a step's own is, between what prepares and combines
         self.chains = self._chained(steps, made)
         self.rows = self._lower(steps, made)
-        self.checked = set(self.checks.values())
         self.phased = phases([self._work(chain) for chain in self.chains], PHASE_COST)
         self.phases = [[i for at in phase for i in self.chains[at]] for phase in self.phased]
         self.layout = self._layout()
@@ -145,48 +146,46 @@ class Planning:
         """For each step its native rows (or what NumPy does), and the values it reads and writes."""
         rows = []
         for i, step in enumerate(steps):
-            if isinstance(step, Library):
-                rows.append(self._library(step.node, i))
-            else:
-                rows.append(self._kernel(step, i, made[i]))
+            uses = _Uses(self)
+            native = self._kernel(step, i, made[i], uses) if isinstance(step, Kernel) else \
+                self._library(step.node, i, uses)
+            rows.append((native, list(uses.reads), list(uses.writes)))
         return rows
 
-    def _kernel(self, kernel: Kernel, at: int, made: Made) -> Any:
+    def _kernel(self, kernel: Kernel, at: int, made: Made, uses: _Uses) -> list[driver.Step] | ByNumPy:
         if not isinstance(made, Generated):
             assert made is not None
-            return self._interpreted(kernel, made)
+            return self._interpreted(kernel, made, uses)
         try:
             address = find_kernel(made.source)
         except CannotCompile as why:
-            return self._interpreted(kernel, why)
+            return self._interpreted(kernel, why, uses)
         self.kernels.append(made)
         self.by_step[at] = made
+        self.in_place[at] = made.in_place
         for root in kernel.roots:
-            self.word(root.node, root.node.aval.nbytes)
+            uses.write(root.node, root.node.aval.nbytes)
         chunk, chunks = cut(made)
         if at in self.chunks:
             chunk, chunks = self.chunks[at], -(-made.extent // self.chunks[at])
-        names = [(kernel, i) for i in range(len(made.parts))]
-        for name, part in zip(names, made.parts, strict=True):
-            self.word(name, (1 if part.shared else chunks) * part.count * part.dtype.itemsize)
-        args = [self._argument(a, chunk, names) for a in made.args]
+        parts = [uses.write((kernel, i), (1 if part.shared else chunks) * part.count * part.dtype.itemsize)
+                 for i, part in enumerate(made.parts)]
+        args = [self._argument(a, chunk, parts, uses) for a in made.args]
         before, after = [], []
-        for name, part in zip(names, made.parts, strict=True):
+        for word, part in zip(parts, made.parts, strict=True):
             if part.root is None:
                 continue
             node = part.root.node
             if part.shared:
-                before.append(driver.Step(find_kernel(filling(node, part.dtype)), [self.words[name]], part.count))
+                before.append(driver.Step(find_kernel(filling(node, part.dtype)), [word], part.count))
             count = 1 if part.shared else chunks
             after.append(driver.Step(find_kernel(combining(node, part.dtype, part.count)),
-                                     [self.words[name], self.words[node], count, part.count], part.count,
+                                     [word, self.words[node], count, part.count], part.count,
                                      COMBINED if part.count > COMBINED else 0))
         self.mains[at] = len(before)
-        native = [*before, driver.Step(address, args, made.extent, chunk), *after]
-        reads = list(kernel.reads)
-        return native, reads, [r.node for r in kernel.roots] + names
+        return [*before, driver.Step(address, args, made.extent, chunk), *after]
 
-    def _argument(self, what: Any, chunk: int, names: list) -> Any:
+    def _argument(self, what: Any, chunk: int, parts: Sequence[int], uses: _Uses) -> Any:
         if isinstance(what, (int, Size)):
             return what
         if what == "chunk":
@@ -195,62 +194,66 @@ class Planning:
         if kind == "number":
             number = number_of(value)
             return applied(_bits if value.dtype.kind == "f" else int, number)
-        return self.words[names[value]] if kind == "part" else self.words[value]
+        return parts[value] if kind == "part" else uses.read(value)
 
-    def _library(self, node: Node, at: int) -> Any:
+    def _library(self, node: Node, at: int, uses: _Uses) -> list[driver.Step] | ByNumPy:
         if is_product(node, self.stored):
-            a, b = (without_reshapes(x) for x in node.inputs[:2])
-            self.word(node, node.aval.nbytes)
-            step = self._gemm(node, a, b)
+            uses.write(node, node.aval.nbytes)
+            step = self._gemm(node, at, uses)
             self.mains[at] = 0
-            return [step._replace(chunk=self.chunks[at]) if at in self.chunks else step], \
-                [a, b, *node.inputs[2:3]], [node]
+            return [step._replace(chunk=self.chunks[at]) if at in self.chunks else step]
         if node.op.step in ("gather", "scatter"):
-            found = self._indexed(node)
+            found = self._indexed(node, uses)
             if found is not None:
-                return found, self._reads(node), [node]
+                return found
         self.fallbacks.append((node, node.op.name))
-        return self._by_numpy([node], self._reads(node))
+        return self._by_numpy([node], uses)
 
-    def _indexed(self, node: Node) -> list[driver.Step] | None:
+    def _indexed(self, node: Node, uses: _Uses) -> list[driver.Step] | None:
         """The steps of a gather or scatter over leading axes; None for another form."""
         sizes = gathers.rows_of(node)
-        source, *indices = (without_reshapes(x) for x in node.inputs)
+        source, *indices = (without_reshapes(x, self.stored) for x in node.inputs)
         if sizes is None or not indices:
             return None
         scatter, width = node.op.step == "scatter", gathers.width_of(node)
-        rows = gathers.rows_in(node) if scatter else None
+        rows = gathers.rows_in(node, self.stored) if scatter else None
         if rows is not None:
             source = rows.base
         if any(x not in self.words or x.op is scalar_op for x in (source, *indices)):
             return None
-        self.word(node, node.aval.nbytes)
-        self.checks.setdefault((sizes, *indices), node)  # what passes one step passes its adjoint
-        args = [self.words[source], self.words[node], width, self.word(("failed", node), 0), indices[0].size]
+        result = uses.write(node, node.aval.nbytes)
+        failed = self.word(("failed", node), 0)
+        if (sizes, *indices) not in self.checked:  # what passes one step passes its adjoint
+            self.checked.add((sizes, *indices))
+            self.checks[node] = Check(failed, Source(node, result, self._sources(node, uses)))
+        args = [uses.read(source), result, width, failed, indices[0].size]
         for index, n in zip(indices, sizes, strict=True):
-            args += [self.words[index], n]
+            args += [uses.read(index), n]
         if rows is None:
             address = find_kernel(gathers.source_of(node))
             count = indices[0].size
             chunk = -(-count // MAX_CHUNKS) if node.size >= CHUNK_COST else 0
             return [driver.Step(address, args, count, chunk)]
-        zero = driver.Step(find_kernel(gathers.zeroing(short(node.dtype))), [self.words[node]], node.size,
+        zero = driver.Step(find_kernel(gathers.zeroing(short(node.dtype))), [result], node.size,
                            CHUNK_COST if node.size > CHUNK_COST else 0)
         args += [rows.start, rows.step, *(number for loop in rows.steps for number in loop)]
         wanted = min(2 * node.inputs[0].size // CHUNK_COST, MAX_CHUNKS)
         chunk = -(-width // (wanted * gathers.COLUMNS)) * gathers.COLUMNS if wanted > 1 else 0
         return [zero, driver.Step(find_kernel(gathers.source_of(node, rows)), args, width, chunk)]
 
-    def _gemm(self, node: Node, a: Node, b: Node) -> driver.Step:
+    def _gemm(self, node: Node, at: int, uses: _Uses) -> driver.Step:
+        a, b = (without_reshapes(x, self.stored) for x in node.inputs[:2])
         ta, tb, *factors = node.attrs
         m, n, k, batch = sizes_of(node)
         options: dict[str, Any] = {}
         if factors:
             onto, *numbers = node.inputs[2:]
-            alpha, beta, *at = factors
-            alpha_index, beta_index = (self.words[numbers[i]] if i >= 0 else -1 for i in at)
-            options = {"beta": 1, "alpha_index": alpha_index, "beta_index": beta_index, "source": self.words[onto]}
-        step = blas.gemm(node.dtype, self.words[a], self.words[b], self.words[node], m, n, k, ta=ta, tb=tb,
+            alpha, beta, *which = factors
+            alpha_index, beta_index = (uses.read(numbers[i]) if i >= 0 else -1 for i in which)
+            options = {"beta": 1, "alpha_index": alpha_index, "beta_index": beta_index, "source": uses.read(onto)}
+            if onto not in (a, b):
+                self.in_place[at] = [(node, onto)]
+        step = blas.gemm(node.dtype, uses.read(a), uses.read(b), self.words[node], m, n, k, ta=ta, tb=tb,
                          batch=(batch,), a_strides=(m * k,), b_strides=(k * n,), c_strides=(m * n,), **options)
         if not factors:
             return step
@@ -259,33 +262,26 @@ class Planning:
 
     # ---- what NumPy does -------------------------------------------------------------------------
 
-    def _source(self, node: Node) -> Source:
+    def _source(self, node: Node, uses: _Uses) -> Source:
         """A value in memory, or what is computed of such."""
         if node.op is scalar_op or node.op is leaf_op or node in self.stored:
-            return Source(node, self.words[node])
-        return Source(node, -1, tuple([self._source(x) for x in node.inputs]))
+            return Source(node, uses.read(node))
+        return Source(node, -1, self._sources(node, uses))
 
-    def _by_numpy(self, nodes: Sequence[Node], reads: list[Node]) -> Any:
+    def _sources(self, node: Node, uses: _Uses) -> tuple[Source, ...]:
+        return tuple([self._source(x, uses) for x in node.inputs])
+
+    def _by_numpy(self, nodes: Sequence[Node], uses: _Uses) -> ByNumPy:
         values = []
         for n in nodes:
-            word = self.word(n, 0 if isinstance(n.aval, tuple) else n.aval.nbytes)
-            values.append(Source(n, word, tuple([self._source(x) for x in n.inputs])))
-        return ByNumPy(tuple(values)), reads, list(nodes)
+            word = uses.write(n, 0 if isinstance(n.aval, tuple) else n.aval.nbytes)
+            values.append(Source(n, word, self._sources(n, uses)))
+        return ByNumPy(tuple(values))
 
-    def _interpreted(self, kernel: Kernel, why: CannotCompile) -> Any:
+    def _interpreted(self, kernel: Kernel, why: CannotCompile, uses: _Uses) -> ByNumPy:
         """A kernel without a native form, root by root."""
         self.fallbacks += [(r.node, why.reason) for r in kernel.roots]
-        return self._by_numpy([r.node for r in kernel.roots], list(kernel.reads))
-
-    def _reads(self, node: Node) -> list[Node]:
-        found, stack = [], list(node.inputs)
-        while stack:
-            x = stack.pop()
-            if x in self.stored or x.op is leaf_op:
-                found.append(x)
-            else:
-                stack.extend(x.inputs)
-        return found
+        return self._by_numpy([r.node for r in kernel.roots], uses)
 
     # ---- steps done together ---------------------------------------------------------------------
 
@@ -309,7 +305,8 @@ class Planning:
         costs = [self._cost(i) for i in chain]
         rows = [self.rows[i] for i in chain]
         return Work(sum(costs) if all(costs) else 0.0, [v for _, reads, _ in rows for v in reads],
-                    [v for _, _, writes in rows for v in writes], [pair for i in chain for pair in self._in_place(i)])
+                    [v for _, _, writes in rows for v in writes],
+                    [pair for i in chain for pair in self.in_place.get(i, ())])
 
     def _cost(self, i: int) -> float:
         native, _, writes = self.rows[i]
@@ -317,7 +314,7 @@ class Planning:
             return max(self.by_step[i].cost, 1.0)
         if i in self.mains:
             return product_cost(writes[0])
-        alone = not isinstance(native, list) or len(native) > 1 or not self.checked.isdisjoint(writes)
+        alone = not isinstance(native, list) or len(native) > 1 or not self.checks.keys().isdisjoint(writes)
         return 0.0 if alone else max(writes[0].size, 1.0)
 
     # ---- what a run needs ------------------------------------------------------------------------
@@ -365,8 +362,7 @@ class Planning:
 
     def checks_of(self, i: int) -> list[Check]:
         """What is to be asked after a step, by its number."""
-        return [Check(self.words["failed", n], Source(n, self.words[n], tuple([self._source(x) for x in n.inputs])))
-                for n in self.rows[i][2] if n in self.checked]
+        return [self.checks[n] for n in self.rows[i][2] if n in self.checks]
 
     def _items(self, phase: Sequence[Sequence[int]]) -> list[driver.Item]:
         """The rows of a phase's chains: what prepares them, the chains at once, and what combines their parts."""
@@ -393,23 +389,34 @@ class Planning:
         last = {n: i for i, (_, reads, _) in enumerate(self.rows) for n in reads}
         # A step in Python may raise. Nothing before it writes over a leaf: what doesn't need it is run again.
         risky = max((i for i, (native, _, writes) in enumerate(self.rows)
-                     if not isinstance(native, list) or not self.checked.isdisjoint(writes)), default=-1)
+                     if not isinstance(native, list) or not self.checks.keys().isdisjoint(writes)), default=-1)
         place, kept = {n: i for i, n in enumerate(self.made)}, set(self.graph)
         leaves: dict[int, list[int]] = {}
         for i in range(risky + 1, len(self.steps)):
-            for result, operand in self._in_place(i):
+            for result, operand in self.in_place.get(i, ()):
                 if operand.op is leaf_op and last[operand] == i and result in place and operand not in kept:
                     leaves.setdefault(place[result], []).append(operand.attrs[1])
         return [(i, tuple(found)) for i, found in leaves.items()]
 
-    def _in_place(self, i: int) -> Sequence[tuple[Node, Node]]:
-        """(result, operand) pairs of a step that may share memory, once nobody needs the operand any more."""
-        if i in self.by_step:
-            return self.by_step[i].in_place
-        native, reads, (node, *_) = self.rows[i]
-        if isinstance(native, list) and node.op.name == FOLDED and reads[2] not in reads[:2]:
-            return [(node, reads[2])]
-        return ()
+
+class _Uses:
+    """The values that a step reads and writes, noted as it asks for their words: it cannot do what it does not say."""
+
+    def __init__(self, planning: Planning) -> None:
+        self.planning = planning
+        self.reads: dict[Any, None] = {}
+        self.writes: dict[Any, None] = {}
+
+    def read(self, value: Node) -> int:
+        """The word of bind of a value that the step reads, unless it has written it itself; of a number too."""
+        if value.op is not scalar_op and value not in self.writes:
+            self.reads[value] = None
+        return self.planning.words[value]
+
+    def write(self, what: Any, nbytes: int) -> int:
+        """The word of bind with the address to which the step writes a value."""
+        self.writes[what] = None
+        return self.planning.word(what, nbytes)
 
 
 def steps_of(outputs: Sequence[Node]) -> tuple[list[Step], list[Made]]:

@@ -212,7 +212,7 @@ def test_a_result_is_not_written_over_what_is_gathered_from():
     x, at = graphs.leaves([table, index])
     made = mul(gather(x, (at,), ROWS, True), x)
     plan = Plan((made,))
-    assert [pairs for i in range(len(plan.steps)) for pairs in plan.planning._in_place(i)] == []
+    assert [pairs for i in range(len(plan.steps)) for pairs in plan.in_place.get(i, ())] == []
     agree([made], [table, index])
 
 

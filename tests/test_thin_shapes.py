@@ -13,6 +13,8 @@ from tracer.ops.node import Node
 from tracer.ops.reductions import reduce_max, reduce_min, reduce_prod, reduce_sum, spread
 from tracer.ops.unary import exp
 
+pytestmark = pytest.mark.tierless
+
 _RNG = np.random.default_rng(10)
 REDUCTIONS = {reduce_sum: np.sum, reduce_prod: np.prod, reduce_max: np.max, reduce_min: np.min}
 #: Shapes of 1 to 4 axes, some of which have size 1; the others' sizes differ.

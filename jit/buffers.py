@@ -5,6 +5,7 @@ up to a stated bound, for the next buffer of its size class.
 """
 from __future__ import annotations
 
+import ctypes
 import struct
 from typing import Any
 
@@ -82,8 +83,17 @@ class Buffer:
         self.pool = pool
 
     def view(self, of: Aval) -> np.ndarray:
-        """The memory as an array of shape and dtype `of`. It shares: keep the buffer while you use it."""
+        """The memory as an array of shape and dtype `of`. It shares: keep the buffer while you use it.
+
+        Another thread may let go of all that you have found the buffer by: a variable of your own must hold it.
+        """
         return np.ndarray(of.shape, of.dtype, self.block[0])
+
+    def lend(self, of: Aval) -> np.ndarray:
+        """The same, for other hands: the array keeps the buffer, whose memory is neither reused nor written over."""
+        memory: Any = (ctypes.c_char * of.nbytes).from_address(self.addr)
+        memory.owner = self
+        return np.ndarray(of.shape, of.dtype, memory)
 
     def item(self, of: Aval) -> Any:
         """The only element of a value `of` this memory, as a Python number."""

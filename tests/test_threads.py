@@ -5,6 +5,7 @@ import gc
 import multiprocessing
 import multiprocessing.pool
 import os
+import pickle
 import subprocess
 import sys
 import threading
@@ -15,7 +16,7 @@ import numpy as onp
 import pytest
 from workers import train_a_little
 
-from tracer import MXNetError, autograd, np
+from tracer import MXNetError, autograd, nd, np
 from tracer.jit import buffers
 
 N = 8
@@ -191,6 +192,68 @@ def test_error_in_one_thread_is_seen_by_all_readers():
         return (np.array([1.0]) + i).item()
 
     assert in_threads(read) == [1.0 + i for i in range(N)]
+
+
+def saved(x, tmp_path):
+    nd.save(str(tmp_path / "x"), [x.as_nd_ndarray() if hasattr(x, "as_nd_ndarray") else x])
+    return nd.load(str(tmp_path / "x"))[0].asnumpy()
+
+
+READERS = {
+    "asnumpy": lambda x, tmp_path: x.asnumpy(),
+    "__array__": lambda x, tmp_path: onp.array(x),
+    "__array__ of a dtype": lambda x, tmp_path: onp.array(x, dtype="float64"),
+    "tolist": lambda x, tmp_path: onp.array(x[:2000].tolist()),
+    "save": saved,
+    "pickle": lambda x, tmp_path: pickle.loads(pickle.dumps(x)).asnumpy(),
+    "copyto": lambda x, tmp_path: x.copyto(np.zeros(x.shape)).asnumpy(),
+    "dlpack": lambda x, tmp_path: onp.from_dlpack(x),
+    "unique": lambda x, tmp_path: np.unique(x).asnumpy(),
+    "print": lambda x, tmp_path: onp.array([float(word) for word in repr(x)[7:60].replace("[", "").split(",")[:3]]),
+}
+
+
+@pytest.mark.parametrize("read", READERS.values(), ids=READERS)
+def test_reads_are_whole_while_another_thread_rebinds(read, tmp_path):
+    """Each read sees the elements of one write, all of them: the memory isn't another array's before it is copied."""
+    x = np.zeros((1 << 19,))
+    stop = threading.Event()
+
+    def rebind():
+        i = 0
+        while not stop.is_set():
+            i += 1
+            x[:] = np.full((1 << 19,), float(i % 1000))
+            x.wait_to_read()
+            np.full((1 << 19,), -1.0).wait_to_read()
+
+    writer = threading.Thread(target=rebind)
+    writer.start()
+    try:
+        for _ in range(100):
+            found = read(x, tmp_path)
+            assert (found == found.ravel()[0]).all() and found.ravel()[0] >= 0
+    finally:
+        stop.set()
+        writer.join(60)
+
+
+@pytest.mark.parametrize("change", ["rebind", "update", "write"])
+def test_what_has_been_read_keeps_its_memory(change):
+    x = np.array([1.0, 2.0, 3.0, 4.0])
+    for _ in range(4):
+        seen = x._read("numpy")
+        want = seen.copy()
+        if change == "rebind":
+            x[:] = np.full((4,), 7.0)
+        elif change == "update":
+            x *= 2
+        else:
+            x[1:3] = 5.0
+        x.wait_to_read()
+        for _ in range(3):
+            np.full((4,), -1.0).wait_to_read()
+        assert (seen == want).all()
 
 
 # ---- forks -----------------------------------------------------------------------------------------------

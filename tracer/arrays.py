@@ -85,13 +85,15 @@ class NDArray(Handle):
     # ---- reading: each of these is a sync point --------------------------------------------------
 
     def _read(self, cause: str) -> np.ndarray:
-        """The elements, shared with the buffer: for use inside tracer while the value lives."""
+        """The elements, shared with the buffer: for use inside tracer, which does not write to them."""
         value = self._value
-        return sync(value, cause).view(value.aval)
+        return sync(value, cause).lend(value.aval)
 
     def asnumpy(self) -> np.ndarray:
         """A NumPy array with a copy of the elements."""
-        return self._read("asnumpy").copy()
+        value = self._value
+        buffer = sync(value, "asnumpy")  # `_read`, for half the price: this variable holds the memory meanwhile
+        return buffer.view(value.aval).copy()
 
     def asscalar(self) -> Any:
         """The one element as a NumPy scalar; ValueError when there are several."""

@@ -136,21 +136,19 @@ def _write_now(self: Any, key: Basic, value: Any) -> bool:
     Returns whether it was done. A loop that fills an array element by element then records nothing, and
     compiles nothing.
     """
-    if isinstance(value, Handle) and (value._value.buffer is None or live(value._value)):
+    source = value._value if isinstance(value, Handle) else None
+    if source is not None and (source.buffer is None or live(source)):
         return False
     if self._base is None:
         _compute_constant(self)
     if self._value.buffer is None or not _unseen(self):
         return False
-    of = self._value.aval
-    memory, place = self._value.buffer.view(of), slice_key(key.spec)
+    of, buffer = self._value.aval, self._value.buffer
+    memory, place = buffer.view(of), slice_key(key.spec)
     if type(value) is float and of.dtype.kind == "f" and -6e4 < value < 6e4:
         memory[place] = value
         return True
-    if isinstance(value, Handle):
-        array = value._value.buffer.view(value._value.aval)  # type: ignore[union-attr]
-    else:
-        array = np.asarray(value)
+    array = np.asarray(value) if source is None else source.buffer.lend(source.aval)  # type: ignore[union-attr]
     with np.errstate(all="ignore"):
         array = array.astype(of.dtype)
     lead = max(array.ndim - len(key.shape), 0)

@@ -190,24 +190,9 @@ _TYPING = _Typing()
 _TARGET = _Target(_TYPING)
 
 
-class Compiled(NamedTuple):
-    """A compiled function: its object code, which Numba's engine can load, too."""
-
-    symbol: str
-    code: bytes
-
-    def address(self) -> int:
-        """Where Numba's own engine has put it, where every symbol that Numba knows is at hand."""
-        engine = _TARGET.codegen()._engine._ee
-        engine.add_object_file(llvm.ObjectFileRef.from_data(self.code))
-        engine.finalize_object()
-        return engine.get_function_address(self.symbol)
-
-
 class Lowered(NamedTuple):
     """A function as LLVM modules: what is left to do is LLVM's, during which Python goes on."""
 
-    symbol: str
     texts: list[str]
 
     def module(self) -> Any:
@@ -220,9 +205,9 @@ class Lowered(NamedTuple):
         passes.run(first, builder)
         return first
 
-    def compile(self) -> Compiled:
+    def compile(self) -> bytes:
         """The object code."""
-        return Compiled(self.symbol, _TARGET.codegen()._tm.emit_object(self.module()))
+        return _TARGET.codegen()._tm.emit_object(self.module())
 
 
 def lower_function(function: Any, symbol: str, parameters: str, fastmath: Iterable[str] = ()) -> Lowered:
@@ -244,7 +229,7 @@ def lower_function(function: Any, symbol: str, parameters: str, fastmath: Iterab
                                           flags, {}, pipeline_class=_Pipeline)
     except (NumbaError, NotImplementedError) as error:
         raise CannotCompile(f"Numba: {(str(error).strip() or type(error).__name__).splitlines()[0]}") from error
-    return Lowered(symbol, made.library.texts)
+    return Lowered(made.library.texts)
 
 
 @intrinsic

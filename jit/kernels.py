@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import Any
+
+from tracer.ops.errors import CannotCompile
 
 from . import profile, store
 from .stats import COUNTERS
@@ -15,6 +16,8 @@ from .store import folder
 __all__ = ["find_kernel", "folder", "key_of", "source_of"]
 
 _LOADED: dict[str, int] = {}
+#: source -> why it has no native code: compiling it again would end the same way.
+_REFUSED: dict[str, str] = {}
 _LOCK = threading.RLock()
 
 
@@ -24,7 +27,7 @@ def key_of(source: str) -> str:
 
 
 def find_kernel(source: str) -> int:
-    """The address of the native function of `source`, whose function is named `kernel`."""
+    """The address of the native function of `source`, whose function is named `kernel`; or CannotCompile."""
     address = _LOADED.get(source)
     if address is not None:
         COUNTERS.kernel_hits += 1
@@ -32,8 +35,18 @@ def find_kernel(source: str) -> int:
     with _LOCK:
         address = _LOADED.get(source)
         if address is None:
-            address = _LOADED[source] = _find(source)
+            address = _LOADED[source] = _find_once(source)
     return address
+
+
+def _find_once(source: str) -> int:
+    if source in _REFUSED:
+        raise CannotCompile(_REFUSED[source])
+    try:
+        return _find(source)
+    except CannotCompile as why:
+        _REFUSED[source] = why.reason
+        raise
 
 
 def source_of(name: str) -> str:
@@ -67,7 +80,7 @@ def _find(source: str) -> int:
     return address
 
 
-def _compile(name: str, text: str) -> Any:
+def _compile(name: str, text: str) -> bytes:
     from .compiler import lower_function
     from .intrinsics import namespace_for
 

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from functools import cache
 from importlib import import_module
-from typing import Any
 
 from .store import find, key, texts
 
@@ -23,7 +22,7 @@ def find_native(name: str) -> int:
     """The address of one of them, for as long as the process lives."""
     symbol = f"{name}_{key(f'{texts(_FILES)}|{name}')}"
 
-    def compile_() -> Any:  # a `Compiled`, whose module is not to be imported here
+    def compile_() -> bytes:
         from .words import compile_words
 
         return compile_words(getattr(import_module(f".{_FUNCTIONS[name]}", __package__), name), symbol)

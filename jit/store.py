@@ -2,8 +2,8 @@
 
 An entry is the object code after its digest. Entries are written to a temporary file and renamed; what is corrupt,
 foreign or unwritable is compiled afresh. A function's name carries a hash of its source and of all else that shapes its
-code (`host`, `texts`), never a time. Object code that calls what only Numba has loaded would not do in the next
-process: it is used here and not stored.
+code (`host`, `texts`), never a time. LLVM's linker is the only way to an address: it refuses code that calls what
+this process does not have, before any of it can run.
 
 Numba's own disk cache is not used: its symbol names carry a per-process counter, by which one function's file can
 resolve to another one's helper (numba issue 10486), and loading from it takes most of Numba. Here all of a function is
@@ -21,7 +21,8 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
-from typing import Protocol
+
+from tracer.ops.errors import CannotCompile
 
 _FORMAT = 2
 _LOCK = threading.RLock()
@@ -41,17 +42,6 @@ def folder() -> Path | None:
         return Path(chosen) if chosen else None
     base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
     return Path(base) / "tracer"
-
-
-class Compiled(Protocol):
-    """What a compiler makes: object code, and where it is if it had to be loaded by other means than the linker."""
-
-    @property
-    def code(self) -> bytes:
-        """The object code."""
-
-    def address(self) -> int:
-        """The function's address."""
 
 
 @lru_cache(maxsize=1)
@@ -92,10 +82,11 @@ def _digest(paths: Iterable[Path]) -> str:
     return found.hexdigest()
 
 
-def find(name: str, ending: str, compile_: Callable[[], Compiled], text: str = "") -> tuple[int, bool]:
+def find(name: str, ending: str, compile_: Callable[[], bytes], text: str = "") -> tuple[int, bool]:
     """The address of the function `name`, and whether it came from disk. `text` is stored beside it, to be read.
 
-    `compile_` makes its object code, with `name` as its symbol; what it raises passes through.
+    `compile_` makes its object code, with `name` as its symbol; what it raises passes through. CannotCompile if the
+    linker refuses what it made.
     """
     from . import objects
 
@@ -107,12 +98,12 @@ def find(name: str, ending: str, compile_: Callable[[], Compiled], text: str = "
             except RuntimeError:
                 pass  # of another system, though the name says otherwise: made afresh below
         with _uncollected():
-            made = compile_()
+            code = compile_()
         try:
-            address = objects.link(name, made.code)
-        except RuntimeError:
-            return made.address(), False
-        _write(name, ending, made.code, text)
+            address = objects.link(name, code)
+        except RuntimeError as error:
+            raise CannotCompile("machine code that calls what this process does not have") from error
+        _write(name, ending, code, text)
         return address, False
 
 

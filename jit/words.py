@@ -14,7 +14,7 @@ import inspect
 import textwrap
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import llvmlite.binding as llvm
 from llvmlite import ir
@@ -227,18 +227,9 @@ class _Function(ast.NodeVisitor):
         return called.emit(self.b, *[self.visit(x) for x in node.args])
 
 
-class Compiled(NamedTuple):
-    """Object code as the store wants it."""
-
-    code: bytes
-
-    def address(self) -> int:
-        """There is no other way to load it."""
-        raise CannotCompile("the linker refuses a function of words")
-
-
-def compile_words(function: Any, symbol: str) -> Compiled:
-    """The C function `void symbol(int64_t, ...)` of a Python function of words, or of what `emits` marks.
+def compile_words(function: Any, symbol: str) -> bytes:
+    """The object code of the C function `void symbol(int64_t, ...)` made of a Python function of words, or of what
+    `emits` marks.
 
     CannotCompile for what is outside of the subset, OSError where there is no source.
     """
@@ -252,7 +243,7 @@ def compile_words(function: Any, symbol: str) -> Compiled:
         builder = ir.IRBuilder(made.append_basic_block())
         emitted(builder, *made.args)
         builder.ret_void()
-    return Compiled(_object_code(str(module)))
+    return _object_code(str(module))
 
 
 @lru_cache(maxsize=1)

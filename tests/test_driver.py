@@ -23,7 +23,7 @@ class _Native:
 
     def __init__(self, function):
         name = function.__name__
-        self.address = objects.link(name, compile_words(function, name).code)
+        self.address = objects.link(name, compile_words(function, name))
 
 
 @_Native

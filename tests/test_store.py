@@ -6,12 +6,12 @@ import hashlib
 import os
 import subprocess
 import sys
-from types import SimpleNamespace
 
 import llvmlite.binding as llvm
 import pytest
 
-from tracer.jit import objects, store
+from tracer.jit import kernels, objects, store
+from tracer.ops.errors import CannotCompile
 
 pytestmark = pytest.mark.tierless
 
@@ -62,8 +62,8 @@ def native(symbol: str, calls: str = "") -> bytes:
     return machine.emit_object(module)
 
 
-def compiled_as(code: bytes, address: int = 0):
-    return lambda: SimpleNamespace(code=code, address=lambda: address)
+def compiled_as(code: bytes):
+    return lambda: code
 
 
 def never():
@@ -83,12 +83,27 @@ def test_an_entry_is_used_again(folder):
     assert loaded and first and second and first != second
 
 
-def test_code_that_calls_the_unknown_is_not_stored(folder):
+def test_code_that_calls_the_unknown_is_refused_and_not_stored(folder):
     code = native("caller", "tracer_has_no_such_function")
     with pytest.raises(RuntimeError):
         objects.link("caller", code)
-    assert store.find("caller", ".obj", compiled_as(code, 99)) == (99, False)
+    with pytest.raises(CannotCompile):
+        store.find("caller", ".obj", compiled_as(code))
     assert not list(folder.iterdir())
+
+
+def test_a_kernel_that_the_linker_refuses_is_compiled_once(folder, monkeypatch):
+    made = []
+
+    def compile_(name, text):
+        made.append(name)
+        return native(name, "tracer_has_no_such_function")
+
+    monkeypatch.setattr(kernels, "_compile", compile_)
+    for _ in range(2):
+        with pytest.raises(CannotCompile):
+            kernels.find_kernel("def kernel(bind, args, lo, hi):\n    calls_the_unknown()\n")
+    assert len(made) == 1
 
 
 @pytest.mark.parametrize("code", [b"no object code", native("another")], ids=["of another system", "of another name"])
@@ -116,7 +131,7 @@ def test_garbage_is_collected_before_and_after_compiling_but_not_meanwhile(folde
 
     def compile_():
         found.append(gc.isenabled())
-        return SimpleNamespace(code=native("collected"))
+        return native("collected")
 
     gc.freeze()
     try:

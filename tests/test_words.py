@@ -68,7 +68,7 @@ def by_machine(function, out, *words):
     """Run it compiled."""
     name = f"words_{function.__name__}"
     kind = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 3)
-    kind(objects.link(name, compile_words(function, name).code))(out.ctypes.data, *words)
+    kind(objects.link(name, compile_words(function, name)))(out.ctypes.data, *words)
 
 
 WORDS = [(x, y) for x in (1, 2, 7, 27, 40) for y in (-3, 1, 6, 7, 8, 60)]

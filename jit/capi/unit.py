@@ -201,10 +201,10 @@ def compile_functions(functions: Sequence[Any], *, methods: dict[tuple[type, str
         raise CannotCompile(f"no source: {error}") from error
     symbol = f"hot_{store.key(unit.text())}"
 
-    def compiled() -> _Object:
+    def compiled() -> bytes:
         if not anew:
             raise NotKept("no earlier process has compiled it")
-        return _Object(unit.compile(symbol))
+        return unit.compile(symbol)
 
     try:
         address, _ = store.find(symbol, ".obj", compiled)
@@ -215,17 +215,6 @@ def compile_functions(functions: Sequence[Any], *, methods: dict[tuple[type, str
 
 class NotKept(CannotCompile):
     """What is not on disk was not to be compiled anew."""
-
-
-class _Object:
-    """Object code as the store wants it."""
-
-    def __init__(self, code: bytes) -> None:
-        self.code = code
-
-    def address(self) -> int:
-        """There is no other way to load it."""
-        raise CannotCompile("the linker refuses code that calls CPython")
 
 
 def _object_code(text: str) -> bytes:

@@ -258,14 +258,14 @@ class Emitter:
     def _quotient(self, node: Node, access: Access, names: list[str]) -> str:
         """The text of a quotient whose divisor is read at `access`: a product where that is as good."""
         divisor = node.inputs[1]
-        if any(x.dtype != node.dtype for x in node.inputs) or node.dtype.kind != "f" \
+        if any(x.dtype != node.dtype for x in node.inputs) or node.dtype.kind != "f" or node.dtype.itemsize == 2 \
                 or not is_still(access, self.nest.inner_dims) or not is_inexact(divisor):
             return self.expression(node, names)
         body, memo = self._outside(divisor, access)
         key = ("reciprocal", divisor, access)
         if key not in memo:
             memo[key] = self.fresh("v")
-            body.append(f"{memo[key]} = {literal(1.0, register(node.dtype))} / {names[1]}  # divide")
+            body.append(f"{memo[key]} = {literal(1.0, node.dtype)} / {names[1]}  # divide")
         return f"{names[0]} * {memo[key]}"
 
     def _stash(self, key: tuple[Node, Access], name: str) -> str:
@@ -291,13 +291,14 @@ class Emitter:
         for name in called:
             if not known(name, whole):
                 raise CannotCompile(f"{node.op.name} calls {name}" + " on integers" * whole, node)
-        dtype = register(node.dtype)
-        if dtype.kind == "b" and node.op.name == "cast":
+        dtype = node.dtype
+        is_cast = node.op.name == "cast"
+        if dtype.kind == "b" and is_cast:
             return f"{inputs[0]} != 0" if node.inputs[0].dtype.kind != "b" else inputs[0]
         text = template.replace("{T}", short(dtype))
         for i, name in enumerate(inputs):
             text = text.replace(f"{{{i}}}", name)
-        if dtype.kind == "f" and node.op.same and not bare_number:
+        if is_cast or dtype.kind == "f" and dtype.itemsize > 2 and node.op.same and not bare_number:
             return text  # already of this type, and a cast costs compile time
         if dtype.kind != "b":
             return f"{short(dtype)}({text})"
@@ -305,9 +306,9 @@ class Emitter:
 
     def constant(self, node: Node) -> str:
         """A number of the program: in the text when the code may profit, else an argument (as a mean's 1/n)."""
-        dtype = register(node.dtype)
+        dtype = node.dtype
         if is_textual(node):
-            return literal(const_value(node), dtype)
+            return literal(const_value(node), register(dtype))
         key = ("number", node)
         if key not in self.names:
             self.names[key] = self.fresh("v")
@@ -370,7 +371,7 @@ class Emitter:
         index = self.inner_index(position)
         if index != "0":
             terms.append(index)
-        return f"{short(register(node.dtype))}({' + '.join(terms) or '0'})"
+        return f"{short(node.dtype)}({' + '.join(terms) or '0'})"
 
     def _in_place(self) -> list[tuple[Node, Node]]:
         """(result, operand) pairs such that each point reads the operand just where it writes the result."""
@@ -431,7 +432,7 @@ class Emitter:
         body.append(f"{acc} = {accumulate(node, acc, wide, narrow)}  # {node.op.name}")
         if root.kind == "inner":
             result = self.fresh("v")
-            after.append(f"{result} = {short(dtype)}({acc})" if dtype.kind != "b" else f"{result} = {acc} != 0")
+            after.append(f"{result} = {short(node.dtype)}({acc})" if dtype.kind != "b" else f"{result} = {acc} != 0")
             self.row_memo[node, "done"] = result
             self._write(Root(node, "row", row_access(node.shape, self.kernel.domain, self.kernel.split or 0)),
                         result, after)

@@ -32,7 +32,7 @@ from tracer.ops.op import VIEW
 from tracer.ops.shapes import broadcast as np_broadcast
 
 from .access import Access, Affine, NotAffine, broadcast, flatten, identity, through_view, without_reshapes
-from .text import register, short
+from .text import short
 
 #: Columns of a scatter that stay in one chunk: a cache line of float32.
 COLUMNS = 16
@@ -209,7 +209,7 @@ def source_of(node: Node, rows: Rows | None = None) -> str:
 
 def _adding(node: Node, rows: Rows) -> list[str]:
     """The lines that add the row number r of a scatter's operand at `at`."""
-    kind, wide = short(node.dtype), short(register(node.dtype))
+    kind = short(node.dtype)
     lines, terms, rest = [], [], "r"
     for k in reversed(range(len(rows.steps))):
         terms.append(f"{rest} * s{k}" if k == 0 else f"{rest} % m{k} * s{k}")
@@ -218,11 +218,11 @@ def _adding(node: Node, rows: Rows) -> list[str]:
             rest = f"r{k}"
     column = ("0", "j")[rows.step] if rows.step in (0, 1) else "j * s"
     lines += [f"a = x + {node.dtype.itemsize} * ({' + '.join(terms) or '0'})", "b = at * w", "for j in range(lo, hi):",
-              f"    st_{kind}_1(y, b + j, {wide}(ld_{kind}_1(y, b + j) + ld_{kind}_0(a, {column})))"]
+              f"    st_{kind}_1(y, b + j, {kind}(ld_{kind}_1(y, b + j) + ld_{kind}_0(a, {column})))"]
     return lines
 
 
 def zeroing(dtype_name: str) -> str:
     """The source of the step that zeroes a scatter's result. args: its word."""
     return ("def kernel(bind, args, lo, hi):\n    y = bind[args[0]]\n    for j in range(lo, hi):\n"
-            f"        st_{dtype_name}_1(y, j, {'f32' if dtype_name == 'f16' else dtype_name}(0))\n")
+            f"        st_{dtype_name}_1(y, j, {dtype_name}(0))\n")

@@ -16,19 +16,35 @@ from numba import types
 
 from .compiler import intrinsic, minimum_of_words
 from .elementary.intrinsics import INTRINSICS
+from .halves import HALF, narrow, rounded, widen
 from .names import SCOPES
 from .remainders import REMAINDERS
 
 #: short dtype name -> (LLVM type in memory, Numba type in registers)
 _MEMORY = {
-    "f16": (ir.HalfType(), types.float32), "f32": (ir.FloatType(), types.float32),
+    "f16": (HALF, types.float32), "f32": (ir.FloatType(), types.float32),
     "f64": (ir.DoubleType(), types.float64), "b1": (ir.IntType(8), types.boolean),
     **{f"{sign}{bits}": (ir.IntType(bits), getattr(types, f"{'u' * (sign == 'u')}int{bits}"))
        for sign in "iu" for bits in (8, 16, 32, 64)},
 }
 
-#: Casts by short name, as Numba types: `f32(x)`. float16 is computed in float32.
-CASTS = {name: register for name, (_, register) in _MEMORY.items() if name != "b1"} | {"b1": types.boolean}
+@intrinsic
+def f16(typingctx, x):
+    """x rounded to the nearest float16, which is held in a float32 as all of them are."""
+    if not isinstance(x, (types.Float, types.Integer, types.Boolean)):
+        return None
+
+    def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        value = values[0]
+        if x != types.float64:  # what a float32 rounds of an integer is beyond float16, or is not near a tie
+            value = context.cast(builder, value, x, types.float32)
+        return rounded(builder, value)
+
+    return types.float32(x), codegen
+
+
+#: Casts by short name, as Numba types, such as `f32(x)`; and the one that rounds to float16.
+CASTS: dict[str, Any] = {name: register for name, (_, register) in _MEMORY.items()} | {"f16": f16}
 
 
 def _scoped(builder: Any, instruction: Any, scope: int) -> None:
@@ -51,7 +67,7 @@ def _load(name: str, scope: int) -> Any:
         loaded = builder.load(_address(builder, values[0], values[1], memory))
         _scoped(builder, loaded, scope)
         if name == "f16":
-            return builder.fpext(loaded, ir.FloatType())
+            return widen(builder, loaded)
         if name == "b1":
             return builder.icmp_unsigned("!=", loaded, ir.Constant(memory, 0))
         return loaded
@@ -69,7 +85,7 @@ def _store(name: str, scope: int) -> Any:
     def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         value = values[2]
         if name == "f16":
-            value = builder.fptrunc(value, memory)
+            value = narrow(builder, value)
         elif name == "b1":
             value = builder.zext(value, memory)
         _scoped(builder, builder.store(value, _address(builder, values[0], values[1], memory)), scope)

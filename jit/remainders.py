@@ -59,8 +59,7 @@ def _float_remainder(m: LlvmMachine, x: Lane, y: Lane) -> Lane:
     """The remainder of the quotient rounded to zero, as C's fmod: of the sign of `x`."""
     if m.bits(x) == 64:
         rest = Lane(m, _remainder(m.builder, x.value, y.value))
-    else:  # a sign set after it keeps LLVM from making one instruction of this and a float16's rounding, which no
-        # processor has
+    else:
         rest = m.narrow(Lane(m, _remainder(m.builder, m.wide(x).value, m.wide(y).value)))
     return m.copysign(rest, x)
 

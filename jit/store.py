@@ -31,7 +31,7 @@ _LOCK = threading.RLock()
 _SETTINGS = tuple(f"NUMBA_{name}" for name in ("CPU_FEATURES", "CPU_NAME", "LOOP_VECTORIZE", "OPT", "SLP_VECTORIZE"))
 
 #: The files beside this one that turn a kernel's source into code.
-_COMPILING = ("compiler.py", "hints.py", "intrinsics.py", *(f"elementary/{name}.py" for name in (
+_COMPILING = ("compiler.py", "halves.py", "hints.py", "intrinsics.py", *(f"elementary/{name}.py" for name in (
     "__init__", "basic", "exponential", "intrinsics", "llvm_lanes", "logarithm", "power", "trigonometric")))
 
 

@@ -73,7 +73,7 @@ def accumulate(root: Node, acc: str, value: str, dtype: np.dtype) -> str:
 
 
 def register(dtype: np.dtype) -> np.dtype:
-    """The dtype in which values of `dtype` are computed: float16 only lives in memory."""
+    """The dtype of the registers that hold values of `dtype`: float32 for float16, each rounded where it is made."""
     return np.dtype("float32") if dtype == np.float16 else dtype
 
 
@@ -90,10 +90,9 @@ def combining(root: Node, part: np.dtype, count: int) -> str:
     """
     if count != 1:
         return _combining_rows(root, part)
-    dtype = register(root.dtype)
     wide = total_dtype(root)
     text = accumulate(root, "c", f"{short(wide)}(ld_{short(part)}_0(p, k))", wide)
-    cast = "c != 0" if dtype.kind == "b" else f"{short(dtype)}(c)"
+    cast = "c != 0" if root.dtype.kind == "b" else f"{short(root.dtype)}(c)"
     return ("def kernel(bind, args, lo, hi):\n    p = bind[args[0]]\n    q = bind[args[1]]\n    m = args[2]\n"
             f"    c = {literal(root.op.identity(wide), wide)}\n    for k in range(m):\n        c = {text}\n"
             f"    st_{short(root.dtype)}_1(q, 0, {cast})\n")
@@ -103,7 +102,7 @@ def _combining_rows(root: Node, part: np.dtype) -> str:
     """Of parts with many elements: each is added to the first as a whole, since only along it do loops vectorize."""
     kind = short(part)
     text = accumulate(root, f"ld_{kind}_1(p, j)", f"ld_{kind}_0(a, j)", part)
-    cast = "c != 0" if root.dtype.kind == "b" else f"{short(register(root.dtype))}(c)"
+    cast = "c != 0" if root.dtype.kind == "b" else f"{short(root.dtype)}(c)"
     return ("def kernel(bind, args, lo, hi):\n    p = bind[args[0]]\n    q = bind[args[1]]\n"
             f"    for k in range(1, args[2]):\n        a = p + {part.itemsize} * k * args[3]\n"
             f"        for j in range(lo, hi):\n            st_{kind}_1(p, j, {text})\n"

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import wraps
 from typing import Any
 
 import numpy as np
@@ -39,6 +40,26 @@ def cast(x: Node, dtype: np.dtype | str) -> Node:
     if x.op is const_op:
         return const(_cast_ref([np.array(const_value(x))], (dtype,)).item(), dtype)
     return make(cast_op, (x,), (dtype.name,))
+
+
+_HALF, _SINGLE = np.dtype("float16"), np.dtype("float32")
+
+
+def in_single(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Make what is one op of MXNet's, but several nodes, round once: float16 operands are taken as float32.
+
+    function: of nodes, which come first, to one or a list of them; those of float32 become float16 again.
+    """
+    @wraps(function)
+    def build(*args: Any, **more: Any) -> Any:
+        if not any([isinstance(x, Node) and x.dtype == _HALF for x in args]):
+            return function(*args, **more)
+        found = function(*[cast(x, _SINGLE) if isinstance(x, Node) and x.dtype == _HALF else x for x in args], **more)
+        if isinstance(found, Node):
+            return cast(found, _HALF) if found.dtype == _SINGLE else found
+        return type(found)([cast(x, _HALF) if x.dtype == _SINGLE else x for x in found])
+
+    return build
 
 
 # ---- arithmetic ----------------------------------------------------------------------------------
@@ -166,6 +187,7 @@ general_power = binary("power", "pow({0}, {1})", _power_ref, _power_vjp, samples
 LITERAL_EXPONENTS = frozenset((-1, -0.5, 0, 0.5, 1, 2, 3))
 
 
+@in_single
 def power(x: Node, y: Node) -> Node:
     """x ** y of one dtype; the literal exponents become products, roots and quotients."""
     from .movement import broadcast_to

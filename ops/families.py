@@ -31,6 +31,26 @@ def interval(low: float, high: float, arity: int = 1, attrs: tuple = (), seed: i
     return samples
 
 
+# ---- float16 -------------------------------------------------------------------------------------
+
+_HALF, _SINGLE = np.dtype("float16"), np.dtype("float32")
+
+
+def _half_in_single(ref: Callable[[Sequence[Any], tuple], Any]) -> Callable[[Sequence[Any], tuple], Any]:
+    """`ref` with float16 operands computed in float32 and its result rounded once, as kernels do."""
+    def run(arrays: Sequence[Any], attrs: tuple) -> Any:
+        for a in arrays:
+            if a.dtype == _HALF:
+                break
+        else:
+            return ref(arrays, attrs)
+        found = np.asarray(ref([a.astype(_SINGLE) if a.dtype == _HALF else a for a in arrays], attrs))
+        with np.errstate(over="ignore"):
+            return found.astype(_HALF) if found.dtype == _SINGLE else found
+
+    return run
+
+
 # ---- elementwise ---------------------------------------------------------------------------------
 
 def _elementwise_rule(name: str, result: Callable[[Sequence[np.dtype]], np.dtype]) -> Callable:
@@ -62,7 +82,8 @@ def elementwise(name: str, expr: str, ref: Callable, vjp: Callable | None = None
     """
     rule = result or ((lambda dtypes: BOOL) if boolean else _all_equal(name))
     back = None if vjp is None else lambda node, g: vjp(g, *node.inputs, node)
-    return declare(Op(name, ELEMENTWISE, _elementwise_rule(name, rule), lambda a, attrs: ref(*a), back, expr,
+    return declare(Op(name, ELEMENTWISE, _elementwise_rule(name, rule),
+                      _half_in_single(lambda a, attrs: ref(*a)), back, expr,
                       samples, cost, not boolean, smooth=smooth))
 
 
@@ -102,7 +123,7 @@ def reduction(name: str, expr: str, ref: Callable, vjp: Callable | None, identit
               low: float = -2.0, high: float = 2.0, smooth: bool = True) -> Callable[[Node, tuple], Node]:
     """Declare an associative reduction: vjp(g, x, axes, y) -> cotangent, with g and y of the reduced shape."""
     back = None if vjp is None else lambda node, g: (vjp(g, node.inputs[0], node.attrs[0], node),)
-    op = declare(Op(name, REDUCTION, _reduce_rule, lambda a, attrs: ref(a[0], attrs[0]), back, expr,
+    op = declare(Op(name, REDUCTION, _reduce_rule, _half_in_single(lambda a, attrs: ref(a[0], attrs[0])), back, expr,
                     _axis_samples(low, high), identity=identity, smooth=smooth))
     return lambda x, axes: make(op, (x,), (tuple(axes),))
 

@@ -21,8 +21,6 @@ def spread(x: Node, axes: tuple[int, ...], to: Node) -> Node:
 
 def _sum_ref(x: Any, axes: tuple) -> Any:
     x = np.asarray(x)
-    if x.dtype == np.float16:
-        return np.sum(x, axis=axes, dtype=np.float32).astype(x.dtype)
     return np.sum(x, axis=axes, dtype=x.dtype)
 
 

@@ -106,6 +106,30 @@ def test_a_kernel_that_the_linker_refuses_is_compiled_once(folder, monkeypatch):
     assert len(made) == 1
 
 
+#: A processor with instructions that convert float32 to float16 and back, and none from float64; one with neither.
+@pytest.mark.skipif("x86" not in llvm.get_process_triple(), reason="names x86's processors")
+@pytest.mark.parametrize("processor", ["haswell", "nehalem"])
+def test_no_processor_runs_code_with_an_unresolved_symbol(processor, tmp_path):
+    """LLVM made a narrowing from float64 to float16 of two, and a call to address 0 of that."""
+    script = """
+from tracer import np
+x = np.array([-0.75, 0.1, 2.5], dtype="float64")
+for name in "tanh", "log1p", "expm1", "sinh", "arcsinh":
+    for _ in range(3):
+        print(name, getattr(np, name)(x.astype("float16")).tolist())
+    print(np.copysign(np.exp(x.astype("float16")), x.astype("float16")).tolist())
+"""
+    outputs = []
+    for tier in ("never", "always"):
+        environment = {**os.environ, "TRACER_CACHE": str(tmp_path), "TRACER_JIT": tier, "NUMBA_CPU_NAME": processor,
+                       "NUMBA_CPU_FEATURES": ""}
+        done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True,
+                              timeout=300, check=False)
+        assert done.returncode == 0, done.stderr
+        outputs.append(done.stdout)
+    assert outputs[0] == outputs[1]
+
+
 @pytest.mark.parametrize("code", [b"no object code", native("another")], ids=["of another system", "of another name"])
 def test_entries_that_do_not_link_are_compiled_afresh(folder, code):
     (folder / "seven.obj").write_bytes(hashlib.sha256(code).digest() + code)

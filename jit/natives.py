@@ -7,20 +7,17 @@ from __future__ import annotations
 from functools import cache
 from importlib import import_module
 
-from .store import find, key, texts
+from .store import find, key
 
 #: name -> module beside this one
 _FUNCTIONS = {"run_table": "loops", "take_chunks": "loops", "run_calls": "loops", "serve": "loops",
               "multiply": "products", "columns": "tiles"}
 
-#: The files that hold their code, and the layouts that they share with Python.
-_FILES = ("words.py", "native.py", "loops.py", "products.py", "tiles.py", "pool.py", "driver.py", "blas.py")
-
 
 @cache
 def find_native(name: str) -> int:
     """The address of one of them, for as long as the process lives."""
-    symbol = f"{name}_{key(f'{texts(_FILES)}|{name}')}"
+    symbol = f"{name}_{key(name)}"
 
     def compile_() -> bytes:
         from .words import compile_words

@@ -2,7 +2,7 @@
 
 An entry is the object code after its digest. Entries are written to a temporary file and renamed; what is corrupt,
 foreign or unwritable is compiled afresh. A function's name carries a hash of its source and of all else that shapes its
-code (`host`, `texts`), never a time. LLVM's linker is the only way to an address: it refuses code that calls what
+code (`host`), never a time. LLVM's linker is the only way to an address: it refuses code that calls what
 this process does not have, before any of it can run.
 
 Numba's own disk cache is not used: its symbol names carry a per-process counter, by which one function's file can
@@ -15,6 +15,7 @@ import gc
 import hashlib
 import importlib.util
 import os
+import secrets
 import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -22,17 +23,17 @@ from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 
+from tracer.ops import errors
 from tracer.ops.errors import CannotCompile
 
 _FORMAT = 2
 _LOCK = threading.RLock()
 
-#: What a user may set of Numba's that changes the code.
-_SETTINGS = tuple(f"NUMBA_{name}" for name in ("CPU_FEATURES", "CPU_NAME", "LOOP_VECTORIZE", "OPT", "SLP_VECTORIZE"))
+#: The folders of the packages whose files shape code: that of the passes and compilers, and that of the operations.
+_PACKAGES = tuple(Path(file).parent for file in (__file__, errors.__file__))
 
-#: The files beside this one that turn a kernel's source into code.
-_COMPILING = ("compiler.py", "halves.py", "hints.py", "intrinsics.py", *(f"elementary/{name}.py" for name in (
-    "__init__", "basic", "exponential", "intrinsics", "llvm_lanes", "logarithm", "power", "trigonometric")))
+#: Numba's settings that do not shape code; all others are taken to.
+_SHAPELESS = frozenset(("NUMBA_CACHE_DIR", "NUMBA_NUM_THREADS"))
 
 
 def folder() -> Path | None:
@@ -46,14 +47,14 @@ def folder() -> Path | None:
 
 @lru_cache(maxsize=1)
 def host() -> str:
-    """What shapes the code of every function: the processor, LLVM, Numba, its settings, this package's own compiler."""
+    """What shapes the code of every function: the processor, LLVM, Numba, its settings, this package's own files."""
     import llvmlite
     import llvmlite.binding as llvm
 
     features = ",".join(sorted(k for k, v in llvm.get_host_cpu_features().items() if v))
-    settings = [os.environ.get(name, "") for name in _SETTINGS]
+    settings = [f"{k}={v}" for k, v in sorted(os.environ.items()) if k.startswith("NUMBA_") and k not in _SHAPELESS]
     return "|".join([str(_FORMAT), _numba(), llvmlite.__version__, llvm.get_process_triple(),
-                     llvm.get_host_cpu_name(), features, texts(_COMPILING), *settings])
+                     llvm.get_host_cpu_name(), features, sources(_PACKAGES), *settings])
 
 
 def key(text: str) -> str:
@@ -67,9 +68,15 @@ def _numba() -> str:
     return _digest([Path(spec.origin).with_name("_version.py")]) if spec and spec.origin else ""
 
 
-def texts(names: Iterable[str]) -> str:
-    """A digest of files of this package; of those that are there, where a package comes without its sources."""
-    return _digest(Path(__file__).parent / name for name in names)
+def sources(folders: Iterable[Path]) -> str:
+    """A digest of all files of packages, of whichever of them compiles what: a list would miss a file one day.
+
+    Of the compiled files, where a package comes without its sources. Where there are no files (a package in an
+    archive), it is another one in each process.
+    """
+    paths = [path for folder in folders for path in folder.rglob("*.py*")
+             if path.suffix in (".py", ".pyc") and path.parent.name != "__pycache__"]
+    return _digest(sorted(paths)) if paths else secrets.token_hex()
 
 
 def _digest(paths: Iterable[Path]) -> str:

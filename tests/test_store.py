@@ -1,11 +1,15 @@
 """Native functions on disk: what a warm process need not import, and what is not believed."""
 from __future__ import annotations
 
+import ast
 import gc
 import hashlib
 import os
+import re
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import llvmlite.binding as llvm
 import pytest
@@ -14,6 +18,8 @@ from tracer.jit import kernels, objects, store
 from tracer.ops.errors import CannotCompile
 
 pytestmark = pytest.mark.tierless
+
+ROOT = Path(__file__).resolve().parent.parent
 
 TRAINING = """
 import sys
@@ -138,16 +144,75 @@ def test_entries_that_do_not_link_are_compiled_afresh(folder, code):
     assert store.find("seven", ".obj", never)[1]
 
 
-@pytest.mark.parametrize("setting", ["NUMBA_OPT", "NUMBA_CPU_NAME"])
+@pytest.mark.parametrize("setting", ["NUMBA_OPT", "NUMBA_CPU_NAME", "NUMBA_ENABLE_AVX"])
 def test_the_name_of_an_entry_tells_numba_s_settings_apart(setting, monkeypatch):
     before = store.host.__wrapped__()
     monkeypatch.setenv(setting, "1")
     assert store.host.__wrapped__() != before
 
 
-def test_the_name_of_an_entry_tells_versions_of_the_compiler_apart():
-    assert store.texts(["compiler.py"]) != store.texts(["intrinsics.py"])
-    assert store.texts(["no such file"]) != store.texts(["compiler.py"])
+def test_the_number_of_threads_shapes_no_code(monkeypatch):
+    before = store.host.__wrapped__()
+    monkeypatch.setenv("NUMBA_NUM_THREADS", "1")
+    assert store.host.__wrapped__() == before
+
+
+def modules_of(file: Path, top: Path) -> set[Path]:
+    """The files of the package at `top` that a file of it imports, wherever in the file."""
+    package = [top.name, *file.parent.relative_to(top).parts]
+    found = []
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            found += [alias.name.split(".") for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            stem = package[:len(package) - node.level + 1] if node.level else []
+            stem = [*stem, *(node.module.split(".") if node.module else [])]
+            found += [stem, *([*stem, alias.name] for alias in node.names)]
+    places = [top.joinpath(*name[1:]) for name in found if name[0] == top.name]
+    return {file for place in places for file in (place.with_suffix(".py"), place / "__init__.py") if file.is_file()}
+
+
+TOUCHING = """
+import sys
+from pathlib import Path
+import tracer
+from tracer.jit import store
+assert Path(tracer.__file__).is_relative_to(sys.argv[1])
+for name in sys.argv[2:]:
+    path, before = Path(name), store.key("a kernel")
+    text = path.read_bytes()
+    path.write_bytes(text + b"#")
+    store.host.cache_clear()
+    if store.key("a kernel") == before:
+        print(path.relative_to(sys.argv[1]))
+    path.write_bytes(text)
+    store.host.cache_clear()
+    assert store.key("a kernel") == before
+"""
+
+
+def test_the_name_of_an_entry_changes_with_each_file_that_what_compiles_imports(tmp_path):
+    top = tmp_path / "tracer"
+    for folder, place in (("tracer", top), ("jit", top / "jit"), ("ops", top / "ops")):
+        shutil.copytree(ROOT / folder, place, ignore=shutil.ignore_patterns("__pycache__"))
+    compiling = re.compile(r"^\s*(import|from) (llvmlite|numba)|^from .*\bstore\b", re.MULTILINE)
+    found, stack = set(), [file for file in (top / "jit").rglob("*.py") if compiling.search(file.read_text())]
+    while stack:
+        file = stack.pop()
+        if file not in found:
+            found.add(file)
+            stack += modules_of(file, top)
+    assert {"remainders.py", "kernels.py", "words.py", "lowering.py", "errors.py"} <= {file.name for file in found}
+    done = subprocess.run([sys.executable, "-c", TOUCHING, str(tmp_path), *map(str, sorted(found))], text=True,
+                          cwd=tmp_path, capture_output=True, check=False,
+                          env={**os.environ, "PYTHONPATH": str(tmp_path)})
+    assert done.returncode == 0 and not done.stdout, done.stdout + done.stderr
+
+
+def test_entries_of_a_package_without_files_are_never_found(tmp_path):
+    assert store.sources([tmp_path]) != store.sources([tmp_path])
+    (tmp_path / "compiled.pyc").touch()
+    assert store.sources([tmp_path]) == store.sources([tmp_path])
 
 
 def test_garbage_is_collected_before_and_after_compiling_but_not_meanwhile(folder):

@@ -23,10 +23,6 @@ from .operators import Operators, constants_of, emit, shortcuts_of, slot_of
 
 _FASTCALL = 0x80
 
-#: The files that turn sources into code.
-_COMPILING = ("capi/unit.py", "capi/lowering.py", "capi/expressions.py", "capi/calls.py", "capi/emit.py",
-              "capi/layout.py", "capi/operators.py")
-
 
 class _Definition(ctypes.Structure):
     """PyMethodDef."""
@@ -91,8 +87,7 @@ class Unit:
         places = [(name, [offset for _, offset in where]) for name, where in self.slots.items()]
         kept = [function.__name__ for function in self.per_thread]
         shortcuts = [(s.cls.__name__, s.slot, [way and way[0].__name__ for way in s.ways]) for s in self.shortcuts]
-        return "|".join([sys.version, store.texts(_COMPILING), *self.sources,
-                         repr((places, kept, shortcuts, self._order))])
+        return "|".join([sys.version, *self.sources, repr((places, kept, shortcuts, self._order))])
 
     def constant(self, value: Any) -> int:
         """The place of an object among the constants."""

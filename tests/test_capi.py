@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import threading
+from types import FunctionType
 from typing import Any
 
 import pytest
@@ -484,3 +485,20 @@ assert flush._recorded == counted, "the compiled flush still counts what is reco
                            check=True).stdout.split("\n") for which in ("new", "known")]
     compiled = "builtin_function_or_method True [2.0, 2.0]"
     assert said == [["function", compiled, ""], [compiled, ""]]
+
+
+def test_code_for_other_meanings_of_the_same_sources_is_other_code():
+    def calls(x):
+        return helper(x)  # noqa: F821
+
+    def doubled(x):
+        return x + x
+
+    def tripled(x):
+        return x + x + x
+
+    made = []
+    for meant in (doubled, tripled):
+        caller = FunctionType(calls.__code__, {"helper": meant})
+        made.append(compile_functions([caller, doubled])[0](3))
+    assert made == [6, 9]

@@ -15,7 +15,7 @@ from .emit import I32, I64, NULL, Object
 from .expressions import Expressions, Found
 
 #: Functions that are emitted in place.
-_SPECIAL: dict[Any, str] = {type: "_call_type", len: "_call_len", tuple: "_call_tuple",
+SPECIAL: dict[Any, str] = {type: "_call_type", len: "_call_len", tuple: "_call_tuple",
                             isinstance: "_call_isinstance", object.__new__: "_call_new",
                             sys.getrefcount: "_call_getrefcount", untrack: "_call_untrack", track: "_call_track"}
 
@@ -31,7 +31,7 @@ class Calls(Expressions):
         if isinstance(node.func, ast.Attribute):
             return self._method(node, node.func, node.args)
         known = self._known(node.func)
-        special = _SPECIAL.get(known) if known.__hash__ else None
+        special = SPECIAL.get(known) if known.__hash__ else None
         if special is not None:
             return getattr(self, special)(node)
         if isinstance(known, type) and (known, "__init__") in self.unit.methods:
@@ -52,14 +52,7 @@ class Calls(Expressions):
             if parameter.default is parameter.empty:
                 raise self.refuse(node, f"a call without {parameter.name}")
             filled.append(self._constant(parameter.default).ptr)
-        recursion = function is self.e.function
-        if recursion:
-            too_deep = self.e.call("Py_EnterRecursiveCall", self.e.text(" in a compiled function"))
-            self.e.guard(self.b.icmp_signed("==", too_deep, I32(0)))
-        result = self.b.call(function, [self.e.function.args[0], *filled])
-        if recursion:
-            self.e.call("Py_LeaveRecursiveCall")
-        return self.e.called(result, *arguments)
+        return self.e.called(self.b.call(function, [self.e.function.args[0], *filled]), *arguments)
 
     def _of_thread(self, function: Any) -> Object:
         """What a function of the thread alone gives: it is asked when another thread than before wants to know."""

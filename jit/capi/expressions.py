@@ -287,7 +287,7 @@ class Expressions:
             made = e.new("PyTuple_New", I64(len(fixed)))
         else:
             rest = self._listed(self.object(starred.value))
-            made = e.new("PyTuple_New", self.b.add(e.size_of(rest.ptr), I64(len(fixed))))
+            count, made = self._room_for(rest, len(fixed))
         for i, part in enumerate(fixed):
             self.b.store(e.take(part), e.item_place(made.ptr, i))
         if starred is not None:
@@ -295,7 +295,7 @@ class Expressions:
             test, turn, on = e.block("test"), e.block("turn"), e.block("on")
             e.begin(test)
             index = self.b.load(place)
-            self.b.cbranch(self.b.icmp_signed("<", index, e.size_of(rest.ptr)), turn, on)
+            self.b.cbranch(self.b.icmp_signed("<", index, count), turn, on)
             e.begin(turn)
             item = self._item(rest.ptr, index)
             e.incref(item)
@@ -305,6 +305,24 @@ class Expressions:
             self.b.position_at_end(on)
             e.drop(rest)
         return made
+
+    def _room_for(self, items: Object, more: int) -> tuple[ir.Value, Object]:
+        """The size of a list or tuple, and a new tuple of so many and `more` items, to be filled at once.
+
+        An allocation may collect garbage, and a finalizer may change the list: then there is another one.
+        """
+        e = self.e
+        test, changed, on = e.block("room"), e.block("changed"), e.block("on")
+        e.begin(test)
+        count = e.size_of(items.ptr)
+        ptr = e.call("PyTuple_New", self.b.add(count, I64(more)))
+        e.guard(self.b.icmp_unsigned("!=", ptr, NULL))
+        self.b.cbranch(self.b.icmp_signed("==", count, e.size_of(items.ptr)), on, changed).set_weights([2000, 1])
+        e.begin(changed)
+        e.decref(ptr)
+        self.b.branch(test)
+        e.begin(on)
+        return count, e.own(ptr)
 
     def _value_List(self, node: ast.List) -> Object:
         made = self.e.new("PyList_New", I64(0))

@@ -128,9 +128,7 @@ class Lowering(Calls):
         e.guard(right)
         found = []
         for i in range(count):
-            ptr = self.b.load(e.item_place(items.ptr, i))
-            e.incref(ptr)
-            found.append(e.own(ptr))
+            found.append(self._held(self.b.load(e.item_place(items.ptr, i))))
         e.drop(items)
         return found
 
@@ -204,13 +202,10 @@ class Lowering(Calls):
         more = [self.b.icmp_signed("<", index, e.size_of(items.ptr)) for _, items in rows if items is not None]
         self.b.cbranch(reduce(self.b.and_, more), turn, on)
         e.begin(turn)
-        for part, items in rows:
-            if items is None:
-                self._assign(part, e.new("PyLong_FromSsize_t", index))
-                continue
-            item = self._item(items.ptr, index)
-            e.incref(item)
-            self._assign(part, e.own(item))
+        found = [e.new("PyLong_FromSsize_t", index) if items is None else self._held(self._item(items.ptr, index))
+                 for _, items in rows]
+        for (part, _), item in zip(rows, found, strict=True):
+            self._assign(part, item)  # only now: what a variable held may have a finalizer, which may change the lists
         self.loops.append((after, on))
         body()
         self.loops.pop()
@@ -219,6 +214,10 @@ class Lowering(Calls):
         self.b.branch(test)
         self.b.position_at_end(on)
         e.drop(*[items for _, items in rows if items is not None])
+
+    def _held(self, ptr: ir.Value) -> Object:
+        self.e.incref(ptr)
+        return self.e.own(ptr)
 
     def _statement_Continue(self, node: ast.Continue) -> None:
         self.b.branch(self.loops[-1][0])

@@ -16,6 +16,7 @@ from llvmlite import ir
 from . import layout
 from .emit import OBJECT, Emitter, Object
 from .expressions import Unit
+from .recursion import guarded
 
 Operators = dict[tuple[type, str], tuple[Any, tuple]]
 
@@ -76,7 +77,7 @@ def emit(unit: Unit, module: ir.Module, shortcut: Shortcut, constants: ir.Value)
             sibling = unit.sibling(way[0])
             assert sibling is not None
             with b.if_then(fit):
-                b.ret(b.call(sibling[0], [held, *map(constant, way[1]), *operands]))
+                b.ret(b.call(guarded(sibling[0]), [held, *map(constant, way[1]), *operands]))
     # Python's own function for the slot does nothing for a class whose slot is another: so the methods by name.
     for name, our, operands in zip(shortcut.names, ours, ((left, right), (right, left)), strict=True):
         if hasattr(shortcut.cls, name):

@@ -16,10 +16,12 @@ from llvmlite import ir
 from tracer.ops.errors import CannotCompile
 
 from .. import store
+from .calls import SPECIAL
 from .emit import I64, NULL, OBJECT, OBJECTS, Emitter
 from .layout import slots_of, sound
 from .lowering import Lowering
 from .operators import Operators, constants_of, emit, shortcuts_of, slot_of
+from .recursion import guard_cycles
 
 _FASTCALL = 0x80
 
@@ -85,9 +87,18 @@ class Unit:
     def text(self) -> str:
         """All that the code depends on: the sources, and where this interpreter keeps what is read in place."""
         places = [(name, [offset for _, offset in where]) for name, where in self.slots.items()]
+        methods = [(self.constant(cls), name, self._meaning(f)) for (cls, name), f in self.methods.items()]
+        meanings = [self._meaning(value) for value in self.constants]
         kept = [function.__name__ for function in self.per_thread]
         shortcuts = [(s.cls.__name__, s.slot, [way and way[0].__name__ for way in s.ways]) for s in self.shortcuts]
-        return "|".join([sys.version, *self.sources, repr((places, kept, shortcuts, self._order))])
+        return "|".join([sys.version, *self.sources,
+                         repr((places, methods, meanings, kept, shortcuts, self._order))])
+
+    def _meaning(self, value: Any) -> Any:
+        """What code that names `value` is made of it, besides a constant: a call of a function of the unit, or none."""
+        if not callable(value) or not value.__hash__:
+            return None
+        return list(self.functions).index(value) if value in self.functions else SPECIAL.get(value)
 
     def constant(self, value: Any) -> int:
         """The place of an object among the constants."""
@@ -112,6 +123,7 @@ class Unit:
         """Emit all functions, and for each what CPython calls."""
         for (function, (emitted, _)), tree in zip(self.functions.items(), self.trees, strict=True):
             Lowering(self, Emitter(self.module, emitted), function, tree)
+        guard_cycles({emitted for emitted, _ in self.functions.values()})
         for emitted, signature in self.functions.values():
             self._entry(emitted, list(signature.parameters.values()))
 

@@ -7,15 +7,22 @@ from types import CodeType, FrameType
 
 from tracer.jit.stats import NOWHERE, Line, Place
 
-#: Packages whose frames are never the user's line.
-OURS = frozenset(("tracer", "tracer.jit", "tracer.jit.capi", "tracer.jit.elementary", "tracer.ops", "tracer.gluon",
-                  "tracer.ndarray", "tracer.numpy", "tracer.numpy_extension", "tracer.viz"))
+
+class _Ours(dict[str | None, bool]):
+    """Whether frames of a package are tracer's own, and never the user's line: by the package's top name."""
+
+    def __missing__(self, package: str | None) -> bool:
+        ours = self[package] = package is not None and package.partition(".")[0] == "tracer"
+        return ours
+
+
+OURS = _Ours()
 
 
 def user_frame(depth: int = 1) -> FrameType | None:
     """The innermost frame, from `depth` callers up, that is not tracer's own."""
     frame: FrameType | None = sys._getframe(depth + 1)
-    while frame is not None and frame.f_globals.get("__package__") in OURS:
+    while frame is not None and OURS[frame.f_globals.get("__package__")]:
         frame = frame.f_back
     return frame
 
@@ -23,7 +30,7 @@ def user_frame(depth: int = 1) -> FrameType | None:
 def user_line() -> Line | None:
     """Where the user's own code is now, cheaply."""
     frame: FrameType | None = sys._getframe()
-    while frame is not None and frame.f_globals.get("__package__") in OURS:
+    while frame is not None and OURS[frame.f_globals.get("__package__")]:
         frame = frame.f_back
     return None if frame is None else (frame.f_code, frame.f_lasti)
 

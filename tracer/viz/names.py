@@ -60,7 +60,7 @@ def _all(extra: Mapping[str, Any]) -> Iterator[tuple[str, Handle]]:
             break
         yield from _in_frame(frame)
         frame = frame.f_back
-        while frame is not None and frame.f_globals.get("__package__") in source.OURS:
+        while frame is not None and source.OURS[frame.f_globals.get("__package__")]:
             frame = frame.f_back
 
 

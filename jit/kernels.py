@@ -11,9 +11,6 @@ from tracer.ops.errors import CannotCompile
 
 from . import profile, store
 from .stats import COUNTERS
-from .store import folder
-
-__all__ = ["find_kernel", "folder", "key_of", "source_of"]
 
 _LOADED: dict[str, int] = {}
 #: source -> why it has no native code: compiling it again would end the same way.

@@ -1,9 +1,9 @@
 """Native functions on disk: from a name to an address, compiled only when no earlier process has done it.
 
-An entry is the object code after its digest. Entries are written to a temporary file and renamed; what is corrupt,
-foreign or unwritable is compiled afresh. A function's name carries a hash of its source and of all else that shapes its
-code (`host`), never a time. LLVM's linker is the only way to an address: it refuses code that calls what
-this process does not have, before any of it can run.
+An entry is the object code after its digest; what is damaged, foreign or unwritable is compiled afresh
+(`cache_folder.py`). A function's name carries a hash of its source and of all else that shapes its code, never a time.
+Of processes that need a function at the same time one compiles it, and the others wait for its entry. LLVM's linker is
+the only way to an address: it refuses code that calls what this process does not have, before any of it can run.
 
 Numba's own disk cache is not used: its symbol names carry a per-process counter, by which one function's file can
 resolve to another one's helper (numba issue 10486), and loading from it takes most of Numba. Here all of a function is
@@ -16,7 +16,6 @@ import hashlib
 import importlib.util
 import os
 import secrets
-import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -26,6 +25,8 @@ from pathlib import Path
 from tracer.ops import errors
 from tracer.ops.errors import CannotCompile
 
+from . import cache_folder
+
 _FORMAT = 2
 _LOCK = threading.RLock()
 
@@ -34,15 +35,6 @@ _PACKAGES = tuple(Path(file).parent for file in (__file__, errors.__file__))
 
 #: Numba's settings that do not shape code; all others are taken to.
 _SHAPELESS = frozenset(("NUMBA_CACHE_DIR", "NUMBA_NUM_THREADS"))
-
-
-def folder() -> Path | None:
-    """Where kernels are kept: TRACER_CACHE, or the user's cache folder. None when TRACER_CACHE is empty."""
-    chosen = os.environ.get("TRACER_CACHE")
-    if chosen is not None:
-        return Path(chosen) if chosen else None
-    base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
-    return Path(base) / "tracer"
 
 
 @lru_cache(maxsize=1)
@@ -98,20 +90,37 @@ def find(name: str, ending: str, compile_: Callable[[], bytes], text: str = "") 
     from . import objects
 
     with _LOCK:
-        code = _read(f"{name}{ending}")
-        if code is not None:
+        address = load(name, ending)
+        if address is not None:
+            return address, True
+        with cache_folder.locked(f"{name}{ending}"):
+            address = load(name, ending)
+            if address is not None:
+                return address, True
+            with _uncollected():
+                code = compile_()
             try:
-                return objects.link(name, code), True
-            except RuntimeError:
-                pass  # of another system, though the name says otherwise: made afresh below
-        with _uncollected():
-            code = compile_()
+                address = objects.link(name, code)
+            except RuntimeError as error:
+                raise CannotCompile("machine code that calls what this process does not have") from error
+            if text:
+                cache_folder.write(f"{name}.py", text.encode())
+            cache_folder.write(f"{name}{ending}", hashlib.sha256(code).digest() + code)
+            return address, False
+
+
+def load(name: str, ending: str) -> int | None:
+    """The address of the function `name`, if it is on disk."""
+    from . import objects
+
+    stored = cache_folder.read(f"{name}{ending}")
+    if stored is None or hashlib.sha256(stored[32:]).digest() != stored[:32]:
+        return None
+    with _LOCK:
         try:
-            address = objects.link(name, code)
-        except RuntimeError as error:
-            raise CannotCompile("machine code that calls what this process does not have") from error
-        _write(name, ending, code, text)
-        return address, False
+            return objects.link(name, stored[32:])
+        except RuntimeError:
+            return None  # of another system, though the name says otherwise
 
 
 @contextmanager
@@ -130,39 +139,3 @@ def _uncollected() -> Iterator[None]:
             gc.unfreeze()
         if collecting:
             gc.enable()
-
-
-def _read(file: str) -> bytes | None:
-    where = folder()
-    if where is None:
-        return None
-    try:
-        stored = (where / file).read_bytes()
-    except OSError:
-        return None
-    digest, code = stored[:32], stored[32:]
-    return code if hashlib.sha256(code).digest() == digest else None
-
-
-def _write(name: str, ending: str, code: bytes, text: str) -> None:
-    where = folder()
-    if where is None:
-        return
-    try:
-        where.mkdir(parents=True, exist_ok=True)
-        if text:
-            _replace(where / f"{name}.py", text.encode())
-        _replace(where / f"{name}{ending}", hashlib.sha256(code).digest() + code)
-    except OSError:
-        return  # a folder that can't be written costs a compilation in the next process, nothing else
-
-
-def _replace(path: Path, data: bytes) -> None:
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".tmp_")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise

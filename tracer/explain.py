@@ -92,6 +92,9 @@ def explain() -> str:
     ]
     if c.hot_seconds:
         lines.append(f"recording: by machine code, after enough of it; made or loaded in {c.hot_seconds:.2f} s")
+    if LOG.refused:
+        lines.append("the cache, or a part of it, is not used:")
+        lines += [f"  {path} {reason}" for path, reason in [*LOG.refused.items()][-5:]]
     lines += _times()
     syncs: Counter = Counter()
     for kind in LOG.syncs.kinds.values():

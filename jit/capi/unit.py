@@ -207,14 +207,13 @@ def compile_functions(functions: Sequence[Any], *, methods: dict[tuple[type, str
     except OSError as error:
         raise CannotCompile(f"no source: {error}") from error
     symbol = f"hot_{store.key(unit.text())}"
-
-    def compiled() -> bytes:
-        if not anew:
+    if not anew:
+        found = store.load(symbol, ".obj")
+        if found is None:
             raise NotKept("no earlier process has compiled it")
-        return unit.compile(symbol)
-
+        return unit.load(found)
     try:
-        address, _ = store.find(symbol, ".obj", compiled)
+        address, _ = store.find(symbol, ".obj", lambda: unit.compile(symbol))
     except RuntimeError as error:
         raise CannotCompile(f"LLVM: {error}") from error
     return unit.load(address)

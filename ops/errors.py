@@ -5,13 +5,8 @@ class MXNetError(RuntimeError):
     """What MXNet's engine raises: mismatched shapes or dtypes, misuse of autograd, failures of an operator."""
 
 
-class BroadcastError(MXNetError, ValueError):
-    """A value that does not fit a shape or the place it is written to: MXNetError in `mx.np`, ValueError in
-    `mx.nd`."""
-
-
-class OperandError(TypeError, AssertionError):
-    """What is no array where one is wanted: TypeError of MXNet's operators, AssertionError of its functions."""
+class BroadcastError(MXNetError):
+    """A value does not fit the place it is written to. Users see ValueError in `mx.nd`, MXNetError in `mx.np`."""
 
 
 class CannotCompile(Exception):

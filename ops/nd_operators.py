@@ -95,10 +95,16 @@ for _name, _primitive, _method, _function in [
     _declare(_name, _comparison(_primitive), method=_method, functions=_function)
 
 
-@public("nd.negative", "nd.NDArray.__neg__")
+@public("nd.negative")
 def negative(data: Operand) -> Node:
-    """-x, elementwise."""
+    """-x, elementwise; MXNetError for bools."""
     return a.neg(data)
+
+
+@public("nd.NDArray.__neg__")
+def negated(data: Operand) -> Node:
+    """-x, elementwise; int64 for bools."""
+    return a.neg(cast(data, INT64) if data.dtype == BOOL else data)
 
 
 @public("nd.logical_not")

@@ -2,11 +2,12 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Sequence
 from typing import Any
 
 from .aval import Shape
-from .errors import BroadcastError, MXNetError
+from .errors import MXNetError
 
 
 def broadcast(*shapes: Shape) -> Shape:
@@ -39,8 +40,11 @@ def broadcast(*shapes: Shape) -> Shape:
 
 
 def normalize_axis(axis: Any, ndim: int) -> int:
-    """A non-negative axis; MXNetError when out of bounds."""
-    index = int(axis)
+    """A non-negative axis; MXNetError when it is out of bounds or no integer."""
+    try:
+        index = operator.index(axis)
+    except TypeError:
+        raise MXNetError(f"Invalid Parameter format for axis: expected an integer, got {axis!r}") from None
     if not -ndim <= index < ndim:
         raise MXNetError(f"axis {axis} is out of bounds for array of dimension {ndim}")
     return index % ndim if ndim else 0
@@ -66,16 +70,16 @@ def reduced(shape: Shape, axes: Sequence[int], keepdims: bool = False) -> Shape:
 
 def reshape_to(shape: Shape, wanted: Sequence[int]) -> Shape:
     """`wanted` with its one -1 filled in; MXNetError when the sizes differ."""
-    size, target = math.prod(shape), [int(d) for d in wanted]
+    size, target = math.prod(shape), [operator.index(d) for d in wanted]
     if target.count(-1) > 1:
         raise MXNetError(f"can only specify one unknown dimension, got {tuple(wanted)}")
     if -1 in target:
         rest = math.prod(d for d in target if d != -1)
         if rest == 0 or size % rest:
-            raise BroadcastError(f"Cannot reshape array of size {size} into shape {tuple(wanted)}")
+            raise MXNetError(f"Cannot reshape array of size {size} into shape {tuple(wanted)}")
         target[target.index(-1)] = size // rest
     if math.prod(target) != size:
-        raise BroadcastError(f"Cannot reshape array of size {size} into shape {tuple(wanted)}")
+        raise MXNetError(f"Cannot reshape array of size {size} into shape {tuple(wanted)}")
     return tuple(target)
 
 

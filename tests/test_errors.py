@@ -1,6 +1,7 @@
 """Errors: of the right type, at the call, on the user's line; and the session goes on afterwards."""
 from __future__ import annotations
 
+import pickle
 import traceback
 from pathlib import Path
 
@@ -43,7 +44,7 @@ CASES = {
     "broadcast_to": (lambda F, x, y: F.broadcast_to(x, (5, 5)), MXNetError, MXNetError),
     "index": (lambda F, x, y: x[7], IndexError, IndexError),
     "too many indices": (lambda F, x, y: x[0, 0, 0], IndexError, IndexError),
-    "assignment": (lambda F, x, y: x.__setitem__(slice(None), y), MXNetError, MXNetError),
+    "assignment": (lambda F, x, y: x.__setitem__(slice(None), y), MXNetError, ValueError),
     "assignment by index": (lambda F, x, y: x.__setitem__(9, 1), IndexError, IndexError),
     "None": (lambda F, x, y: x + None, TypeError, TypeError),
     "a list": (lambda F, x, y: x + [1], TypeError, TypeError),
@@ -93,6 +94,30 @@ def test_mxnet_error_is_mxnets():
     import tracer
 
     assert tracer.base.MXNetError is MXNetError and issubclass(MXNetError, RuntimeError)
+
+
+@pytest.mark.tierless
+@pytest.mark.parametrize("python", [OSError, FileNotFoundError])
+@pytest.mark.parametrize("act", [
+    nd.load, npx.load, lambda name: nd.save(name, nd.ones(2)), lambda name: npx.save(name, np.ones(2)),
+    lambda name: npx.save(name, [np.ones(2)]), lambda name: npx.savez(name, np.ones(2))])
+def test_a_missing_file_is_mxnets_error_and_pythons(tmp_path, act, python):
+    name = str(tmp_path / "no folder" / "a.params")
+    with pytest.raises(python) as caught:
+        act(name)
+    error = caught.value
+    assert isinstance(error, MXNetError) and error.filename == name
+    assert str(error) == f"[Errno 2] No such file or directory: '{name}'"
+    assert type(error).__name__ == type(error).__qualname__ == "MXNetError"
+    again = pickle.loads(pickle.dumps(error))
+    assert isinstance(again, MXNetError) and str(again) == str(error)
+
+
+@pytest.mark.tierless
+def test_a_folder_is_no_file(tmp_path):
+    for error in (MXNetError, IsADirectoryError):
+        with pytest.raises(error):
+            nd.load(str(tmp_path))
 
 
 def test_error_under_record_leaves_the_tape_intact(F):

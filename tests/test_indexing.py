@@ -334,7 +334,7 @@ def test_bad_keys(key, error, words):
 @pytest.mark.parametrize("key", [0, (slice(None), 0), [0, 1], slice(None)])
 def test_value_that_does_not_fit(key):
     for x in (np.array(base()), np.array(base()) + 0):
-        with pytest.raises(ValueError, match="broadcast"):
+        with pytest.raises(MXNetError, match="broadcast"):
             x[key] = np.array([1.0, 2.0, 3.0, 4.0])
     with pytest.raises(TypeError, match="non-array-like"):
         x[key] = "a"

@@ -52,6 +52,23 @@ def test_every_spelling_gives_tracers_own_module(code, tmp_path):
     passes(INSTALL + code, tmp_path)
 
 
+def test_errors_have_mxnets_names(tmp_path):
+    """As tracebacks print them, and pickled. The names are those of 1.9.1 and 2.0.0b1."""
+    for code, name in {
+        "mxnet.np.ones((2, 3)) + mxnet.np.ones((4, 5))": "mxnet.base.MXNetError: np.add(",
+        "mxnet.nd.ones(3).backward()": "mxnet.base.MXNetError: Cannot differentiate node",
+        "mxnet.nd.load('nothing')": "mxnet.base.MXNetError: [Errno 2] No such file or directory: 'nothing'",
+        "mxnet.nd.ones(3)[:] = [1, 2]": "ValueError: index.write_slice(",
+        "mxnet.nd.ones(3) + 'a'": "TypeError: type <class 'str'> not supported",
+        "mxnet.nd.exp('a')": "AssertionError: nd.exp: type <class 'str'> not supported",
+        "mxnet.np.ones(3)[5]": "IndexError: index 5 is out of bounds",
+    }.items():
+        result = python("-c", f"import tracer\n{INSTALL}import mxnet\n{code}", cwd=tmp_path)
+        assert f"\n{name}" in result.stderr, result.stderr
+    passes(INSTALL + "import pickle\nassert b'mxnet.base' in pickle.dumps(tracer.MXNetError('a'), 0)", tmp_path)
+    passes("import pickle\nassert b'tracer.base' in pickle.dumps(tracer.MXNetError('a'), 0)", tmp_path)
+
+
 @pytest.mark.parametrize("code", ["from mxnet.gluon import nn", "import mxnet; mxnet.gluon.Trainer"])
 def test_a_module_that_is_not_here_says_so(code, tmp_path):
     result = python("-c", f"import tracer\n{INSTALL}{code}", cwd=tmp_path)

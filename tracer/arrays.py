@@ -2,6 +2,7 @@
 (namespaces.py) from the declarations in ops/."""
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from typing import Any
 from weakref import ref
@@ -30,10 +31,11 @@ class NDArray(Handle):
     __hash__ = object.__hash__
     __getitem__ = getitem
     __setitem__ = setitem
-    #: What indexing needs to know of the flavour: the shape of one element, and whether bool arrays are
-    #: masks.
+    #: What indexing needs to know of the flavour: the shape of one element, whether bool arrays are masks, and the
+    #: exception for a value that does not fit.
     _scalar: tuple[int, ...] = (1,)
     _masks = False
+    _misfit: type[Exception] = ValueError
     #: The gradient's array where `grad_req` is "null": nothing is ever written into it.
     _idle_grad: Any = None
     _views_bound = 8
@@ -260,7 +262,12 @@ class NDArray(Handle):
         if isinstance(other, Context):
             return self.copy()  # type: ignore[attr-defined]
         if other is self:
-            raise ValueError("cannot copy an array onto itself")
+            warnings.warn("You are attempting to copy an array to itself", RuntimeWarning, stacklevel=2)
+            return False
+        if not isinstance(other, NDArray):
+            raise TypeError(f"copyto does not support type {type(other)}")
+        if other.shape != self.shape:
+            raise MXNetError(f"copyto: an array of shape {self.shape} into one of {other.shape}")
         other[:] = self
         return other
 

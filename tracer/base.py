@@ -9,6 +9,9 @@ from tracer.ops.errors import MXNetError
 
 __all__ = ["MXNetError", "integer_types", "mx_real_t", "numeric_types", "py_str", "string_types"]
 
+# Where users find it; install_as_mxnet() makes it mxnet.base.
+MXNetError.__module__ = __name__
+
 integer_types = (int, _np.int32, _np.int64)
 numeric_types = (float, int, _np.generic)
 string_types = (str,)

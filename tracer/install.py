@@ -80,6 +80,7 @@ def install_as_mxnet() -> None:
             "Call it before the first `import mxnet`."
         )
     sys.modules[_ALIAS] = package
+    package.MXNetError.__module__ = f"{_ALIAS}.base"  # as tracebacks show it, and logs that are compared
     if not any(isinstance(finder, _MXNetFinder) for finder in sys.meta_path):
         # First, or Python's own path finder would load a second copy of tracer's files as mxnet.x.
         sys.meta_path.insert(0, _MXNetFinder())

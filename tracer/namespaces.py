@@ -12,7 +12,7 @@ import numpy as np
 
 from tracer import ops
 from tracer.ops.arithmetic import cast
-from tracer.ops.errors import BroadcastError, MXNetError
+from tracer.ops.errors import MXNetError
 from tracer.ops.public import FUNCTIONS, Function
 
 from .record import Handle, invoke, pending
@@ -50,7 +50,7 @@ def write(out: Any, result: Any) -> None:
 
 def _fitted(out: Any, value: Value) -> Value:
     if value.aval.shape != out._value.aval.shape:
-        raise BroadcastError(f"out has shape {out.shape}, the result {value.aval.shape}")
+        raise MXNetError(f"out has shape {out.shape}, the result {value.aval.shape}")
     return pending(cast(node_of(value), out._value.aval.dtype), value.recorded and current().trace.recording)
 
 

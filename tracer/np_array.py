@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from tracer.ops.errors import MXNetError
 from tracer.ops.promotion import default_float
 from tracer.ops.public import FUNCTIONS
 
@@ -25,6 +26,7 @@ class ndarray(NDArray):
     __slots__ = ()
     _scalar = ()
     _masks = True
+    _misfit = MXNetError
 
     def __repr__(self) -> str:
         return format_np(self._read("print"), self.context, default_float())

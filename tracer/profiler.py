@@ -49,9 +49,9 @@ def set_config(**kwargs: Any) -> None:
     profile_process ("worker"). MXNetError for other names and for values of the wrong kind.
 
     >>> set_config(filename="/tmp/profile.json", aggregate_stats=True)
-    >>> set_config(file="profile.json")
+    >>> set_config(file="profile.json")  # doctest: +IGNORE_EXCEPTION_DETAIL
     Traceback (most recent call last):
-    tracer.ops.errors.MXNetError: Cannot find argument 'file', Possible Arguments: profile_all, ...
+    tracer.base.MXNetError: Cannot find argument 'file', Possible Arguments: profile_all, ...
     """
     config = dict(DEFAULTS)
     for name, value in kwargs.items():

@@ -11,7 +11,7 @@ from tracer.jit.capi.collector import untrack
 from tracer.jit.costs import multiplies
 from tracer.ops.arithmetic import add
 from tracer.ops.aval import Aval, aval
-from tracer.ops.errors import OperandError
+from tracer.ops.errors import MXNetError
 from tracer.ops.movement import broadcast_to
 from tracer.ops.node import Node, const, mark, stop, toposort
 from tracer.ops.op import CALL
@@ -166,7 +166,17 @@ def operand(function: Function, trace: Trace, x: Any) -> Node | None:
         return trace.enter(constant(x))
     if isinstance(x, (float, int)):
         return operand(function, trace, float(x) if isinstance(x, float) else int(x))
-    raise OperandError(f"{function.name}: type {kind} not supported: {x!r} is neither an array nor a number")
+    error = AssertionError if engine_checks(function) else TypeError
+    raise error(f"{function.name}: type {kind} not supported: {x!r} is neither an array nor a number")
+
+
+def engine_checks(function: Function) -> bool:
+    """Whether MXNet's engine checks the arguments, as it does for `mx.nd`, and raises MXNetError for all faults."""
+    return function.name.startswith("nd.")
+
+
+#: What a declaration raises for arguments that make no sense to it.
+_BAD_ARGUMENT = (TypeError, ValueError, LookupError, AttributeError, AssertionError, ArithmeticError)
 
 
 def _build(function: Function, nodes: list[Any], statics: tuple) -> tuple[Any, bool]:
@@ -174,12 +184,14 @@ def _build(function: Function, nodes: list[Any], statics: tuple) -> tuple[Any, b
     if None in nodes:
         for name, node in zip(function.arrays, nodes):
             if node is None and function.signature.parameters[name].annotation != "Optional":
-                raise TypeError(f"{function.name}: {name} is None; wanted an array or a number")
+                error = MXNetError if engine_checks(function) else TypeError
+                raise error(f"{function.name}: {name} is None; wanted an array or a number")
     try:
         result = function.build(nodes, *statics) if function.variadic else function.build(*nodes, *statics)
     except Exception as error:
         operands = ", ".join(repr(n.aval) for n in nodes if n is not None)
-        raise type(error)(f"{function.name}({operands}): {error}").with_traceback(None) from None
+        kind = MXNetError if engine_checks(function) and isinstance(error, _BAD_ARGUMENT) else type(error)
+        raise kind(f"{function.name}({operands}): {error}").with_traceback(None) from None
     made = [result] if isinstance(result, Node) else result
     inner = toposort(made, {n for n in nodes if n is not None})
     return result, any(n.op.kind == CALL and n not in nodes and not multiplies(n) for n in inner)

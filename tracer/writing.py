@@ -33,7 +33,8 @@ FAMILY_BOUND = 16
 def setitem(self: Any, key: Any, value: Any) -> None:
     """`x[key] = value`, broadcast and converted to `x`'s dtype.
 
-    MXNetError under `record()` when a derivative needs the old elements; ValueError when shapes don't fit.
+    MXNetError under `record()` when a derivative needs the old elements, and in `mx.np` when shapes don't fit: then
+    ValueError in `mx.nd`.
     """
     self._check_writable()
     if type(key) is slice and self._base is None and isinstance(value, Handle) and key == _ALL:
@@ -45,6 +46,13 @@ def setitem(self: Any, key: Any, value: Any) -> None:
 
 
 def _write(self: Any, key: Any, value: Any) -> None:
+    try:
+        _write_part(self, key, value)
+    except BroadcastError as error:
+        raise self._misfit(str(error)).with_traceback(None) from None
+
+
+def _write_part(self: Any, key: Any, value: Any) -> None:
     parsed = _parsed(self, key)
     if type(value) is type(self) and value._base is not None and value._base[0] is self \
             and type(parsed) is Basic and type(value._base[1]) is Slice and value._base[1].spec == parsed[0]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
@@ -29,10 +29,26 @@ Arrays = NDArray | Sequence[NDArray] | dict[str, NDArray]
 def save(fname: str, data: Arrays) -> None:
     """Write an array, a list of arrays, or a dict of them to a file that real MXNet loads.
 
-    TypeError for anything else. Values are computed first.
+    TypeError for anything else; MXNetError, an OSError too, for a file that cannot be written. Values are computed
+    first.
     """
-    with open(fname, "wb") as file:
-        file.write(dumps(data))
+    data_bytes = dumps(data)
+    with opened(fname, "wb") as file:
+        file.write(data_bytes)
+
+
+def opened(fname: str, mode: str) -> IO[bytes]:
+    """The open file. What fails raises an MXNetError that is Python's own error too, such as FileNotFoundError."""
+    try:
+        return open(fname, mode)
+    except OSError as error:
+        raise _file_error(type(error))(error.errno, error.strerror, error.filename) from None
+
+
+def _file_error(kind: type[OSError]) -> type[OSError]:
+    """The class of errors that `except MXNetError` and `except kind` catch."""
+    plain = {"__module__": MXNetError.__module__, "__reduce__": lambda self: (MXNetError, (str(self),))}
+    return type(MXNetError.__name__, (kind, MXNetError), plain)
 
 
 def dumps(data: Arrays) -> bytes:
@@ -69,9 +85,10 @@ def _array_bytes(array: np.ndarray) -> list[bytes]:
 def load(fname: str) -> list[NDArray] | dict[str, NDArray]:
     """The arrays of a file that `save`, or real MXNet, has written: a dict if they have names, else a list.
 
-    MXNetError for a file of another format; NotImplementedError for sparse arrays.
+    MXNetError for a file of another format, and (an OSError too) for one that cannot be read; NotImplementedError for
+    sparse arrays.
     """
-    with open(fname, "rb") as file:
+    with opened(fname, "rb") as file:
         return load_frombuffer(file.read())
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from tracer.arrays import NDArray
 from tracer.namespaces import in_place, wrapper
 from tracer.np_array import ndarray
-from tracer.ops.errors import OperandError
+from tracer.ops.errors import MXNetError
 from tracer.ops.nd_movement import decode
 from tracer.record import Handle
 from tracer.views import Whole
@@ -37,13 +37,17 @@ def reshape(self: NDArray, *shape: Any, **kwargs: Any) -> NDArray:
     """The same elements under another shape, with the codes 0, -1, -2, -3, -4; writing to one writes to the
     other.
 
-    MXNetError when the sizes differ.
+    MXNetError when the sizes differ; ValueError when no size fits in the place of -1.
     """
     wanted = _several(shape, kwargs.pop("shape", None))
     reverse = kwargs.pop("reverse", False)
     if kwargs:
         raise TypeError(f"Got unknown keywords in reshape: {', '.join(kwargs)}")
-    return self._view(Whole(decode(self.shape, wanted, reverse)))
+    try:
+        found = decode(self.shape, wanted, reverse)
+    except MXNetError as error:
+        raise (ValueError if wanted.count(-1) == 1 else MXNetError)(str(error)) from None
+    return self._view(Whole(found))
 
 
 def _viewable(name: str) -> None:
@@ -122,7 +126,7 @@ def _check(array: Any, other: Any) -> None:
     """An error for what cannot stand beside `array`."""
     if isinstance(other, Handle):
         if array._masks != other._masks:  # type: ignore[attr-defined]
-            raise OperandError(f"an operator between {type(array).__name__} and {type(other).__name__}: convert with "
+            raise TypeError(f"an operator between {type(array).__name__} and {type(other).__name__}: convert with "
                                "as_np_ndarray() or as_nd_ndarray()")
     elif not isinstance(other, (bool, int, float, np.generic)):
         raise TypeError(f"type {type(other)} not supported")

@@ -21,15 +21,16 @@ def _values(x: Any) -> _np.ndarray:
 def save(file: str, arr: Any) -> None:
     """Write an array to a .npy file, or a list or dict of arrays in MXNet 1.x's format. `load` reads both.
 
-    ValueError for anything else.
+    ValueError for anything else; MXNetError, an OSError too, for a file that cannot be written.
     """
     if isinstance(arr, (list, tuple, dict)):
         for each in arr.values() if isinstance(arr, dict) else arr:
             _values(each)
         files.save(file, arr)
         return
-    with open(file, "wb") as stream:  # the name as it is: NumPy would add .npy
-        _np.save(stream, _values(arr))
+    values = _values(arr)
+    with files.opened(file, "wb") as stream:  # the name as it is: NumPy would add .npy
+        _np.save(stream, values)
 
 
 def savez(file: str, *args: Any, **kwds: Any) -> None:
@@ -37,13 +38,17 @@ def savez(file: str, *args: Any, **kwds: Any) -> None:
     names = {f"arr_{i}": x for i, x in enumerate(args)}
     if names.keys() & kwds.keys():
         raise ValueError(f"keywords that name unnamed arrays: {', '.join(names.keys() & kwds.keys())}")
-    with open(file, "wb") as stream:
-        _np.savez(stream, **{k: _values(v) for k, v in {**names, **kwds}.items()})  # type: ignore[arg-type]
+    values: dict[str, Any] = {k: _values(v) for k, v in {**names, **kwds}.items()}
+    with files.opened(file, "wb") as stream:
+        _np.savez(stream, **values)
 
 
 def load(file: str) -> Any:
-    """Read a file: an array, a list, or a dict of arrays by name, as they were written."""
-    with open(file, "rb") as stream:
+    """Read a file: an array, a list, or a dict of arrays by name, as they were written.
+
+    MXNetError, an OSError too, for a file that cannot be read.
+    """
+    with files.opened(file, "rb") as stream:
         magic = stream.read(6)
     if magic == b"\x93NUMPY":
         return made(_np.load(file))

@@ -342,8 +342,6 @@ class Emitter:
 
     def gathered(self, node: Node, access: Access, body: list[str], memo: dict) -> str:
         """The element of a gather: its address without what the inner loop moves is computed where its indices are."""
-        if not node.size:  # what stands at the top of a kernel runs without a single row, and would choose nowhere
-            return literal(0, register(node.dtype))
         base, start, steps = places(node, access, self.rank)
         itemsize = base.dtype.itemsize
         self.read_at.setdefault(base, set()).add((-1, ()))  # not where any result is written
@@ -387,7 +385,7 @@ class Emitter:
 
     def generate(self) -> Generated:
         """The source and arguments of the kernel."""
-        self.block = min(BLOCK, max(self.nest.sizes[0], 1)) if self.nest.flat else 0
+        self.block = min(BLOCK, self.nest.sizes[0]) if self.nest.flat else 0
         self.top_memo: dict = {}
         self.row_memo: dict = {}
         self.row: list[str] = []
@@ -488,7 +486,7 @@ class Emitter:
         if self.nest.flat:
             block, total = self.arg(self.block), self.arg(self.nest.sizes[0])
             head.append(f"n0 = min({block}, {total} - r * {block})")
-            extent = -(-self.nest.sizes[0] // self.block) if self.block else 0
+            extent = -(-self.nest.sizes[0] // self.block)
         else:
             extent = math.prod(self.nest.sizes[g] for g in self.nest.rows)
             rest = "r"

@@ -22,14 +22,14 @@ MAX_CHUNKS = 64
 
 def cut(made: Generated) -> tuple[int, int]:
     """(chunk, chunks) of a kernel's range of rows: by cost alone, never by the number of threads."""
-    wanted = min(applied(int, made.cost // CHUNK_COST), MAX_CHUNKS, max(made.extent // made.align, 1))
+    wanted = min(applied(int, made.cost // CHUNK_COST), MAX_CHUNKS, made.extent // made.align)
     if any(p.count > 1 and not p.shared for p in made.parts):
         wanted = min(wanted, 16)
     if wanted <= 1:
         return 0, 1
     rows = -(-made.extent // wanted)
     rows = -(-rows // made.align) * made.align
-    return rows, max(1, -(-made.extent // rows))
+    return rows, -(-made.extent // rows)
 
 
 def multiplies(node: Node) -> bool:

@@ -150,7 +150,7 @@ class _Store(Exception):
 
 def _needed(order: Sequence[Node], outputs: Sequence[Node]) -> set[Node]:
     """The values that must be stored whatever the grouping."""
-    stored = {n for n in outputs if n.op.kind != LEAF}
+    stored = {n for n in outputs if n.op.kind != LEAF and not _is_nothing(n)}
     for n in order:
         if n.op.kind == REDUCTION:
             stored.add(n)
@@ -161,6 +161,8 @@ def _needed(order: Sequence[Node], outputs: Sequence[Node]) -> set[Node]:
         elif not (n.op.kind == LEAF or is_inlined(n)):
             stored.add(n)
             for x in n.inputs:
+                if _is_nothing(x):
+                    continue
                 base = x
                 while base.op.kind == VIEW:
                     base = base.inputs[0]
@@ -172,6 +174,11 @@ def _needed(order: Sequence[Node], outputs: Sequence[Node]) -> set[Node]:
                     if plain.op.kind != LEAF:
                         stored.add(plain)
     return stored
+
+
+def _is_nothing(n: Node) -> bool:
+    """Whether a kernel could compute the node, but it has no elements: there is nothing to compute or to read."""
+    return is_inlined(n) and not n.size
 
 
 def _cuts(marks: Marks, stored: set[Node]) -> set[Node]:

@@ -56,13 +56,16 @@ def is_inlined(node: Node) -> bool:
 
 
 def form(node: Node) -> tuple | None:
-    """The axes that index arrays stand for, when these are positions for sure and all others are whole."""
+    """The axes that index arrays stand for, when these are positions for sure and all others are whole.
+
+    Along an axis of size 0 there are no positions.
+    """
     template, inside = node.attrs
     x, *indices = node.inputs
     if not inside or not indices or len(template) != x.ndim or any(i.dtype.kind not in "iu" for i in indices):
         return None
     for entry, n in zip(template, x.shape, strict=True):
-        if entry[0] != "i" and entry != ("s", 0, n, 1):
+        if (not n) if entry[0] == "i" else entry != ("s", 0, n, 1):
             return None
     return tuple([entry[1] if entry[0] == "i" else None for entry in template])
 

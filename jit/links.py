@@ -56,11 +56,9 @@ def link_of_product(node: Node, stored: Container[Node]) -> Link:
                 node.aval.nbytes, [] if {a, b}.intersection(onto) else onto, True)
 
 
-def link_of_kernel(kernel: Kernel, made: Generated, stored: set[Node]) -> Link | None:
-    """The link of a kernel; None for one without points."""
+def link_of_kernel(kernel: Kernel, made: Generated, stored: set[Node]) -> Link:
+    """The link of a kernel."""
     points = math.prod(kernel.domain)
-    if not points or not made.extent:
-        return None
     whole = Kernel(kernel.domain, kernel.split, kernel.permuted, [_placed(r, kernel) for r in kernel.roots])
     flat = kernel.split is None and Nest(whole, stored).flat
     unit = min(BLOCK, points) if flat else points // made.extent

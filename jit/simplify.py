@@ -4,6 +4,8 @@ Nothing here changes a result beyond rounding, NaN, infinities and signed zeros 
 where x is a float. (A sum of zeros may be of either sign, as NumPy's: that of [-0.0] is -0.0, of two of them 0.0.)
 No rule looks at the value of a number that a kernel would take as an argument, as a mean's divisor: graphs for two
 batch sizes come out alike.
+
+What has no elements comes out as copies of a number, as does a reduction of nothing: no kernel has an empty domain.
 """
 from __future__ import annotations
 
@@ -64,6 +66,8 @@ def _elementwise(n: Node, nodes: Nodes) -> Node:
 
     Elementwise ops broadcast by themselves: where that gives the shape, no explicit broadcast is left.
     """
+    if not n.size:
+        return _copies(0, n, nodes)
     for x in n.inputs:
         if x.op is const_op or x.op.name == "broadcast_to":
             break
@@ -76,6 +80,11 @@ def _elementwise(n: Node, nodes: Nodes) -> Node:
         return n
     of = nodes.aval(broadcast(*[x.shape for x in slim]), n.dtype)
     return nodes.broadcast_to(_rewrite(nodes.make(n.op, slim, n.attrs, of), nodes), n.shape)
+
+
+def _copies(value: float | int | bool, n: Node, nodes: Nodes) -> Node:
+    """A value like `n` whose elements, if any, are all this number."""
+    return nodes.broadcast_to(nodes.const((repr(n.dtype.type(value).item()), n.dtype.name), n.dtype), n.shape)
 
 
 def _folded(n: Node, slim: Sequence[Node]) -> tuple:
@@ -103,7 +112,7 @@ def _reduction(n: Node, nodes: Nodes) -> Node:
     """Of copies, one: a sum over copies is a product with their number, a maximum that of one."""
     x, axes = n.inputs[0], n.attrs[0]
     if not x.size:
-        return n
+        return _copies(n.op.identity(n.dtype), n, nodes)
     if all([x.shape[a] == 1 for a in axes]):
         return nodes.reshape(x, n.shape)
     if x.op.name != "broadcast_to":
@@ -134,6 +143,8 @@ def _count(copies: Any, dtype: np.dtype) -> tuple:
 def _view(n: Node, nodes: Nodes) -> Node:
     """Any view of copies of one element is such copies."""
     x = n.inputs[0]
+    if not n.size and (n.op.name != "broadcast_to" or x.op is not const_op):
+        return _copies(0, n, nodes)
     if x.op is const_op:
         return nodes.broadcast_to(x, n.shape)
     if x.op.name == "broadcast_to" and x.inputs[0].ndim == 0:

@@ -51,11 +51,20 @@ def _without_nan(value: float, reduce: Reduction) -> Reduction:
     return lambda x, axes: reduce(where(isnan(x), like(x, value), x), axes)
 
 
+def _of_some(reduce: Reduction) -> Reduction:
+    def reduced(x: Node, axes: tuple[int, ...]) -> Node:
+        if not x.size:
+            raise MXNetError(f"Reduction input's size should > 0 {list(x.shape)}")
+        return reduce(x, axes)
+
+    return reduced
+
+
 _declare("sum sum_axis", "The sum", reduce_sum)
 _declare("mean", "The mean", mean)
 _declare("prod", "The product", reduce_prod)
-_declare("max max_axis", "The maximum", reduce_max)
-_declare("min min_axis", "The minimum", reduce_min)
+_declare("max max_axis", "The maximum", _of_some(reduce_max))
+_declare("min min_axis", "The minimum", _of_some(reduce_min))
 _declare("nansum", "The sum of what is not NaN,", _without_nan(0, reduce_sum))
 _declare("nanprod", "The product of what is not NaN,", _without_nan(1, reduce_prod))
 

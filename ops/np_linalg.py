@@ -257,10 +257,10 @@ def norm(x: Node, ord=None, axis=None, keepdims=False) -> Node:
 
 
 def _vector_norm(x: Node, ord: object, axes: tuple[int, ...]) -> Node:
-    if ord is None or ord == 2:
-        return euclidean(x, axes)
-    if not isinstance(ord, (int, float)):
+    if ord is not None and not isinstance(ord, (int, float)):
         raise MXNetError(f"Invalid norm order {ord!r} for vectors.")
+    if ord is None or ord == 2 or not all(x.shape[a] for a in axes):
+        return euclidean(x, axes)  # of nothing every norm is 0
     if ord == math.inf:
         return reduce_max(absolute(x), axes)
     if ord == -math.inf:
@@ -273,20 +273,19 @@ def _vector_norm(x: Node, ord: object, axes: tuple[int, ...]) -> Node:
 
 
 def _matrix_norm(x: Node, ord: object, row: int, column: int) -> Node:
-    if ord is None or ord in ("fro", "f"):
-        return euclidean(x, tuple(sorted((row, column))))
+    if ord not in (None, "fro", "f", 1, -1, 2, -2, math.inf, -math.inf, "nuc"):
+        raise MXNetError(f"Invalid norm order {ord!r} for matrices.")
+    if ord in (None, "fro", "f") or not (x.shape[row] and x.shape[column]):
+        return euclidean(x, tuple(sorted((row, column))))  # of nothing every norm is 0
     if ord in (1, -1, math.inf, -math.inf):
         summed, kept = (row, column) if ord in (1, -1) else (column, row)
         sums = reduce_sum(absolute(x), (summed,))
         extreme = reduce_max if ord in (1, math.inf) else reduce_min
         return extreme(sums, (kept - (kept > summed),))
-    if ord in (2, -2, "nuc"):
-        rest = tuple(i for i in range(x.ndim) if i not in (row, column))
-        s = singular_values(transpose(x, (*rest, row, column)))
-        last = (s.ndim - 1,)
-        return reduce_sum(s, last) if ord == "nuc" else reduce_max(s, last) if ord == 2 else reduce_min(s,
-                                                                                                        last)
-    raise MXNetError(f"Invalid norm order {ord!r} for matrices.")
+    rest = tuple(i for i in range(x.ndim) if i not in (row, column))
+    s = singular_values(transpose(x, (*rest, row, column)))
+    last = (s.ndim - 1,)
+    return reduce_sum(s, last) if ord == "nuc" else reduce_max(s, last) if ord == 2 else reduce_min(s, last)
 
 
 @public("np.linalg.vector_norm")

@@ -114,7 +114,9 @@ _extreme("minimum", reduce_min, "np.min", "np.amin", "np.ndarray.min")
 
 @public("np.ptp")
 def ptp(a: Node, axis=None, out=None, keepdims=False) -> Node:
-    """The maximum less the minimum over `axis`."""
+    """The maximum less the minimum over `axis`. ValueError for no elements."""
+    if any(a.shape[i] == 0 for i in normalize_axes(axis, a.ndim)):
+        raise ValueError("zero-size array to reduction operation maximum which has no identity")
     return sub(_reduce(reduce_max, a, axis, keepdims), _reduce(reduce_min, a, axis, keepdims))
 
 
@@ -138,8 +140,6 @@ def count_nonzero(a: Node, axis=None, keepdims=False) -> Node:
 
 def _positions(name: str, primitive: Callable[[Node, int], Node], *names: str) -> None:
     def build(a: Node, axis=None, out=None, keepdims=False) -> Node:
-        if a.size == 0:
-            raise MXNetError(f"attempt to search an empty sequence ({name})")
         if axis is None:
             found = primitive(reshape(a, (a.size,)), 0)
             return reshape(found, (1,) * a.ndim) if keepdims else found

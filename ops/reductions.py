@@ -63,6 +63,8 @@ def _kept(x: Node, shape: Shape, axes: tuple, keepdims: bool) -> Node:
 
 def euclidean(x: Node, axes: tuple[int, ...]) -> Node:
     """The 2-norm over `axes`, scaled by the largest element as MXNet's is: no square overflows or vanishes."""
+    if not all(x.shape[a] for a in axes):
+        return reduce_sum(x, axes)  # of nothing: 0
     largest = stop(reduce_max(absolute(x), axes))
     odd = logical_or(equal(largest, like(largest, 0)), equal(largest, like(largest, np.inf)))
     scale = where(odd, like(largest, 1), largest)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from .aval import Aval, aval
+from .errors import MXNetError
 from .families import Samples, call
 from .joining import part
 from .node import Node
@@ -39,29 +40,33 @@ def cumsum(x: Node, axis: int) -> Node:
 
 
 def _position(x: Aval, axis: int) -> Aval:
-    return aval(reduced(x.shape, (axis,)), np.dtype("int64"))
+    found = aval(reduced(x.shape, (axis,)), np.dtype("int64"))
+    if found.size and not x.shape[axis]:
+        raise MXNetError(f"attempt to search an empty sequence: axis {axis} of shape {x.shape}")
+    return found
 
 
-def _argmax_ref(x: Any, axis: int) -> Any:
+def _position_ref(find: Callable, passed: float) -> Callable[[Any, int], Any]:
     # MXNet passes over NaN, NumPy stops at it.
-    return np.argmax(np.where(np.isnan(x), -np.inf, x) if x.dtype.kind == "f" else x, axis=axis)
+    def ref(x: Any, axis: int) -> Any:
+        if not x.size:
+            return np.zeros(reduced(x.shape, (axis,)), "int64")
+        return find(np.where(np.isnan(x), passed, x) if x.dtype.kind == "f" else x, axis=axis)
+
+    return ref
 
 
-def _argmin_ref(x: Any, axis: int) -> Any:
-    return np.argmin(np.where(np.isnan(x), np.inf, x) if x.dtype.kind == "f" else x, axis=axis)
-
-
-_argmax = call("argmax", _position, _argmax_ref, samples=_samples(), smooth=False)
-_argmin = call("argmin", _position, _argmin_ref, samples=_samples(), smooth=False)
+_argmax = call("argmax", _position, _position_ref(np.argmax, -np.inf), samples=_samples(), smooth=False)
+_argmin = call("argmin", _position, _position_ref(np.argmin, np.inf), samples=_samples(), smooth=False)
 
 
 def argmax(x: Node, axis: int) -> Node:
-    """The first position of the maximum along an axis, int64."""
+    """The first position of the maximum along an axis, int64; MXNetError for the position of nothing."""
     return _argmax(x, attrs=(axis,))
 
 
 def argmin(x: Node, axis: int) -> Node:
-    """The first position of the minimum along an axis, int64."""
+    """The first position of the minimum along an axis, int64; MXNetError for the position of nothing."""
     return _argmin(x, attrs=(axis,))
 
 

@@ -3,23 +3,31 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
+from math import inf
 
 import graphs
 import numpy as np
 import pytest
 
+from tracer import autograd, nd, npx
+from tracer import np as mnp
+from tracer.jit.plan import Plan
 from tracer.ops.arithmetic import add, div, mul, sub
+from tracer.ops.errors import MXNetError
+from tracer.ops.indexing import gather, scatter_add
+from tracer.ops.linalg import product
+from tracer.ops.movement import broadcast_to, reshape, slice_, transpose
 from tracer.ops.node import Node
 from tracer.ops.reductions import reduce_max, reduce_min, reduce_prod, reduce_sum, spread
 from tracer.ops.unary import exp
-
-pytestmark = pytest.mark.tierless
 
 _RNG = np.random.default_rng(10)
 REDUCTIONS = {reduce_sum: np.sum, reduce_prod: np.prod, reduce_max: np.max, reduce_min: np.min}
 #: Shapes of 1 to 4 axes, some of which have size 1; the others' sizes differ.
 SHAPES = [tuple(1 if one else n for one, n in zip(ones, (2, 3, 4, 5)))
           for ndim in (1, 2, 3, 4) for ones in itertools.product((True, False), repeat=ndim)]
+#: The same with axes of size 0, and two with both.
+EMPTY = [*[tuple(0 if d == 1 else d for d in shape) for shape in SHAPES if 1 in shape], (0, 8, 1, 8), (1, 0, 1)]
 
 
 def subsets(ndim: int) -> Iterator[tuple[int, ...]]:
@@ -37,6 +45,7 @@ def agree(outputs: Sequence[Node], arrays: Sequence[np.ndarray], wanted: Sequenc
         np.testing.assert_allclose(got, want, rtol=1e-5, err_msg=str([a.shape for a in arrays]))
 
 
+@pytest.mark.tierless
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_reductions_of_thin_arrays(shape):
     a = draw(*shape)
@@ -46,6 +55,7 @@ def test_reductions_of_thin_arrays(shape):
         agree([of(x, axes) for of in REDUCTIONS], [a], [of(wide, axis=axes) for of in REDUCTIONS.values()])
 
 
+@pytest.mark.tierless
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_rows_that_wait_for_a_reduction_over_thin_axes(shape):
     a = draw(*shape)
@@ -61,3 +71,128 @@ def test_rows_that_wait_for_a_reduction_over_thin_axes(shape):
         agree([div(powers, spread(total, axes, x)), add(total, mul(top, top)), reduce_sum(powers, (0,))], [a],
               [powers64 / powers64.sum(axis=axes, keepdims=True), total64 + top64.reshape(total64.shape) ** 2,
                powers64.sum(axis=0)])
+
+
+@pytest.mark.tierless
+@pytest.mark.parametrize("shape", EMPTY, ids=str)
+def test_reductions_of_nothing(shape):
+    for dtype, least, most in (("float32", -inf, inf), ("float16", -inf, inf), ("int32", -2**31, 2**31 - 1),
+                               ("uint8", 0, 255), ("bool", False, True)):
+        a = np.zeros(shape, dtype)
+        (x,) = graphs.leaves([a])
+        for axes in subsets(len(shape)):
+            kept = [d for i, d in enumerate(shape) if i not in axes]
+            wanted = [np.full(kept, value, dtype) for value in (0, 1, least, most)]
+            made = [of(x, axes) for of in REDUCTIONS]
+            # What is computed of such results, and of what goes into them, is as right.
+            agree([*made, add(made[0], made[1]), reduce_sum(mul(x, x), axes)], [a],
+                  [*wanted, wanted[0] + wanted[1], wanted[0]])
+
+
+@pytest.mark.tierless
+def test_what_has_no_elements_takes_no_step():
+    a, b, index = draw(3, 0), draw(3, 4), np.zeros((0,), "int64")
+    x, y, i = graphs.leaves([a, b, index])
+    nothing = exp(slice_(add(y, y), ((0, 3, 1), (2, 0, 1))))
+    outputs = [transpose(mul(x, x), (1, 0)), reshape(nothing, (0, 7)), broadcast_to(reshape(x, (3, 0, 1)), (3, 0, 9)),
+               gather(y, (i,), (("i", 0), ("s", 0, 4, 1)), True)]
+    assert Plan(tuple(outputs)).steps == []
+    agree(outputs, [a, b, index], [np.zeros(n.shape) for n in outputs])
+
+
+@pytest.mark.tierless
+def test_steps_that_read_nothing():
+    a, b, index = draw(3, 0), draw(0, 4), np.zeros((0,), "int64")
+    x, y, i = graphs.leaves([a, b, index])
+    sums = product(mul(x, x), exp(y))
+    rows = scatter_add(mul(y, y), (i,), (("i", 0), ("s", 0, 4, 1)), (5, 4))
+    wanted = [np.zeros((3, 4)), np.zeros((3, 4)), np.zeros((5, 4)), np.ones((5, 4))]
+    for got, want in zip(graphs.run([sums, add(sums, sums), rows, exp(rows)], [a, b, index], "always"), wanted,
+                         strict=True):
+        np.testing.assert_array_equal(got, want)
+
+
+def test_the_same_program_with_a_batch_of_any_size():
+    """Sizes 0 and 1 have layouts of their own among those that are replayed for other sizes."""
+    w = draw(4, 3)
+    weights = mnp.array(w)
+    for n in (5, 7, 6, 1, 0, 8, 1, 2, 0, 9):
+        a = draw(n, 4)
+        x = mnp.array(a)
+        x.attach_grad()
+        for _ in range(3):
+            with autograd.record():
+                y = mnp.dot(x, weights)
+                loss = (npx.softmax(y) * y).sum() + (y.sum(axis=1) ** 2).sum() + x[:1].sum()
+            loss.backward()
+            wide = a.astype("float64") @ w
+            e = np.exp(wide)
+            p = e / e.sum(axis=1, keepdims=True)
+            np.testing.assert_allclose(float(loss), (p * wide).sum() + (wide.sum(axis=1) ** 2).sum() + a[:1].sum(),
+                                       rtol=1e-5, atol=1e-6)
+            slope = p * (wide - (p * wide).sum(axis=1, keepdims=True)) + p + 2 * wide.sum(axis=1, keepdims=True)
+            want = slope @ w.T
+            want[:1] += 1
+            np.testing.assert_allclose(x.grad.asnumpy(), want, rtol=1e-4, atol=1e-5)
+            assert y.max(axis=1).shape == (n,)
+
+
+#: What MXNet 2.0.0b1 answers, of arrays of zeros.
+ANSWERS = {
+    "sums": (lambda: mnp.zeros((4, 0, 5)).sum(axis=1), np.zeros((4, 5))),
+    "sums over two": (lambda: mnp.zeros((0, 8, 1, 8)).sum(axis=(0, 2)), np.zeros((8, 8))),
+    "means": (lambda: mnp.zeros((4, 0)).mean(axis=1), np.full(4, np.nan)),
+    "maxima of none": (lambda: mnp.zeros((4, 0)).max(axis=0), np.zeros(0)),
+    "any": (lambda: mnp.zeros((4, 0)).any(axis=1), np.zeros(4, bool)),
+    "all": (lambda: mnp.zeros((4, 0)).all(axis=1), np.ones(4, bool)),
+    "ptp": (lambda: mnp.ptp(mnp.zeros((3, 0)), axis=0), np.zeros(0)),
+    "argmax": (lambda: mnp.argmax(mnp.zeros((3, 0)), axis=0), np.zeros(0, "int64")),
+    "argmin": (lambda: mnp.argmin(mnp.zeros((0, 3, 0)), axis=1), np.zeros((0, 0), "int64")),
+    "argmax of nothing for none": (lambda: mnp.argmax(mnp.zeros((0, 0)), axis=0), np.zeros(0, "int64")),
+    "argmax keepdims": (lambda: mnp.argmax(mnp.zeros((3, 0)), axis=0, keepdims=True), np.zeros((1, 0), "int64")),
+    "products": (lambda: mnp.dot(mnp.zeros((3, 0)), mnp.zeros((0, 2))), np.zeros((3, 2))),
+    "norm": (lambda: mnp.linalg.norm(mnp.zeros((0,))), np.zeros(())),
+    "norms": (lambda: mnp.linalg.norm(mnp.zeros((3, 0)), axis=1), np.zeros(3)),
+    "nd.norm": (lambda: nd.norm(nd.zeros((4, 0))), np.zeros(1)),  # 1.9.1
+    "nd.prod": (lambda: nd.prod(nd.zeros((0, 4)), axis=0), np.ones(4)),  # 1.9.1
+    "nd.argmax_channel": (lambda: nd.argmax_channel(nd.zeros((0, 4))), np.zeros(0)),  # 1.9.1
+    **{f"norms {ord}": (lambda ord=ord: mnp.linalg.norm(mnp.zeros((3, 0)), ord=ord, axis=1), np.zeros(3))
+       for ord in (1, -1, 2, -2, 3, inf, -inf)},
+    **{f"norm {ord} of {shape}": (lambda ord=ord, shape=shape: mnp.linalg.norm(mnp.zeros(shape), ord=ord), np.zeros(()))
+       for shape in ((3, 0), (0, 3), (0, 0)) for ord in ("fro", "nuc", 1, -1, 2, -2, inf, -inf)},
+    **{f"matrix norms {ord}": (lambda ord=ord: mnp.linalg.norm(mnp.zeros((2, 0, 3)), ord=ord, axis=(1, 2)), np.zeros(2))
+       for ord in ("fro", 1, -1, inf, -inf, 2)},
+}
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_answers_about_nothing(name):
+    ask, want = ANSWERS[name]
+    for _ in range(3):
+        got = ask().asnumpy()
+        np.testing.assert_array_equal(got, want)
+        assert got.shape == want.shape
+
+
+#: What MXNet 2.0.0b1, or for nd 1.9.1, refuses.
+REFUSED = {
+    "max": (lambda: mnp.zeros((4, 0)).max(axis=1), MXNetError),
+    "min": (lambda: mnp.zeros((0,)).min(), MXNetError),
+    "ptp": (lambda: mnp.ptp(mnp.zeros((3, 0)), axis=1), ValueError),
+    "argmax": (lambda: mnp.argmax(mnp.zeros((3, 0)), axis=1), MXNetError),
+    "argmax of all": (lambda: mnp.argmax(mnp.zeros((3, 0))), MXNetError),
+    "nd.argmin": (lambda: nd.argmin(nd.zeros((4, 0)), axis=1), MXNetError),
+    "nd.max": (lambda: nd.max(nd.zeros((0, 4)), axis=1), MXNetError),
+    "nd.min": (lambda: nd.min(nd.zeros((4, 0)), axis=0), MXNetError),
+    "take": (lambda: mnp.take(mnp.zeros((0, 3)), mnp.array([0], dtype="int32"), axis=0).asnumpy(), MXNetError),
+    "take, and go on": (lambda: (mnp.take(mnp.zeros((0, 3)), mnp.zeros(2, "int32"), axis=0) + 1).asnumpy(), MXNetError),
+    "order of a norm": (lambda: mnp.linalg.norm(mnp.zeros((3, 0)), ord="abc"), MXNetError),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_nothing_refused(name):
+    ask, error = REFUSED[name]
+    for _ in range(3):
+        with pytest.raises(error):
+            ask()

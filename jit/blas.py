@@ -254,10 +254,13 @@ def gemm_args(
     strides = [s for of in (a_strides, b_strides, c_strides) for s in [*pad, *of]]
     alpha_bits, beta_bits = struct.unpack("2q", struct.pack("2d", alpha, beta))
     inner = batch[-1] if batch and batch[-1] else 1
-    values = [functions["gemm", itemsize], functions["gemv", itemsize], _tiles() if itemsize == 4 else 0]
-    values += [itemsize, a, b, c]
-    values += [a_offset, b_offset, c_offset, m, n, k, int(ta), int(tb), *leading, inner, *strides]
-    return list(GemmArgs._make([*values, int(n > m), alpha_bits, alpha_index, beta_bits, beta_index, source]))
+    (lda, ldb, ldc), (a_outer, a_inner, b_outer, b_inner, c_outer, c_inner) = leading, strides
+    return list(GemmArgs(
+        gemm=functions["gemm", itemsize], gemv=functions["gemv", itemsize], tiles=_tiles() if itemsize == 4 else 0,
+        itemsize=itemsize, a=a, b=b, c=c, a_offset=a_offset, b_offset=b_offset, c_offset=c_offset, m=m, n=n, k=k,
+        ta=int(ta), tb=int(tb), lda=lda, ldb=ldb, ldc=ldc, inner=inner, a_outer=a_outer, a_inner=a_inner,
+        b_outer=b_outer, b_inner=b_inner, c_outer=c_outer, c_inner=c_inner, columns=int(n > m), alpha=alpha_bits,
+        alpha_index=alpha_index, beta=beta_bits, beta_index=beta_index, source=source))
 
 
 def gemm(dtype: Any, a: int, b: int, c: int, m: int, n: int, k: int, **options: Any) -> Step:

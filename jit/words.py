@@ -1,7 +1,8 @@
 """A Python function of words -> object code: the compiler of the native functions that every program needs.
 
 A word is an int64: a number, or an address, of which `args[i]` is the word at place i. The subset: assignments, `if`,
-`while`, `for … in range(…)`, arithmetic and comparisons of words or of float64s, and calls of what `emits` marks.
+`while`, `for … in range(…)`, arithmetic and comparisons of words or of float64s, constants and attributes of constants,
+and calls of what `emits` marks.
 `and`, `or` and `x if c else y` compute all that they name; `//` and `%` are of numbers that are not negative.
 
 Numba would take half a second for these few functions, of which most is finding their types. A kernel's source has
@@ -186,6 +187,13 @@ class _Function(ast.NodeVisitor):
             return self.b.load(self.cells[node.id])
         return self._number(self.known[node.id])
 
+    def visit_Attribute(self, node: ast.Attribute) -> Any:
+        return self._number(getattr(self._global(node.value), node.attr, None))
+
+    def _global(self, node: ast.expr) -> Any:
+        """The object that a global name stands for; None for other expressions."""
+        return self.known.get(node.id) if isinstance(node, ast.Name) and node.id not in self.cells else None
+
     def visit_Subscript(self, node: ast.Subscript) -> Any:
         return self.b.load(word_at(self.b, self.visit(node.value), self.visit(node.slice)))
 
@@ -221,7 +229,7 @@ class _Function(ast.NodeVisitor):
         return self.b.select(self._bit(node.test), self.visit(node.body), self.visit(node.orelse))
 
     def visit_Call(self, node: ast.Call) -> Any:
-        called = self.known.get(node.func.id) if isinstance(node.func, ast.Name) else None
+        called = self._global(node.func)
         if not isinstance(called, Emitted):
             raise CannotCompile(f"a call of {ast.unparse(node.func)}, which is not emitted")
         return called.emit(self.b, *[self.visit(x) for x in node.args])

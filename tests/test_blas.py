@@ -305,3 +305,31 @@ print("good")
     command = [sys.executable, "-c", script]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
     assert (done.stdout, done.stderr) == ("good\n", "")
+
+
+FIELDS = """
+from collections import namedtuple
+import numpy as np
+from tracer.jit import blas
+fields = [*blas.GemmArgs._fields]
+fields.insert({place}, "new")
+defaults = dict.fromkeys(fields, 0)
+class GemmArgs(namedtuple("GemmArgs", fields)):
+    def __new__(cls, *values, **named):
+        return super().__new__(cls, *values, **({{}} if values else defaults | named))
+blas.GemmArgs = GemmArgs
+rng = np.random.default_rng(0)
+for m, n, k in ((3, 4, 5), (1, 70, 40), (200, 50, 30)):
+    for dtype in "f4", "f8":
+        a, b = rng.standard_normal((2, m, k)).astype(dtype), rng.standard_normal((2, k, n)).astype(dtype)
+        np.testing.assert_allclose(blas.matmul(a, b), a.astype("f8") @ b.astype("f8"), rtol=1e-4, atol=1e-4)
+print("done")
+"""
+
+
+@pytest.mark.parametrize("place", [0, 3, 17, 18, 30])
+def test_the_native_loop_reads_arguments_by_name(place):
+    """A new field shifts no word; no cache, since the fields are replaced behind its key's back."""
+    done = subprocess.run([sys.executable, "-c", FIELDS.format(place=place)], capture_output=True, text=True,
+                          env={**os.environ, "TRACER_CACHE": ""}, timeout=120, check=False)
+    assert done.stdout == "done\n", done.stderr

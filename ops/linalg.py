@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -72,16 +72,10 @@ def _onto_samples() -> Iterable[tuple[list[np.ndarray], tuple]]:
     yield [rng.randn(2, 3, 4), rng.randn(2, 4, 5), rng.randn(2, 3, 5)], (False, False, 1.0, -1.0, -1, -1)
 
 
-_onto = call("matmul_onto", _onto_infer, _onto_ref, samples=_onto_samples, step="gemm")
-
-
-def product_onto(a: Node, b: Node, c: Node, numbers: Sequence[Node], ta: bool, tb: bool, alpha: float, beta: float,
-                 alpha_at: int = -1, beta_at: int = -1) -> Node:
-    """alpha * op(a) @ op(b) + beta * c, for floats; each factor also times one of `numbers`, where it is given.
-
-    A pass makes these (jit/folds.py), from what has been differentiated already.
-    """
-    return _onto(a, b, c, *numbers, attrs=(ta, tb, float(alpha), float(beta), alpha_at, beta_at))
+# (a, b, c, *numbers) with attributes (ta, tb, alpha, beta, alpha_at, beta_at): alpha * op(a) @ op(b) + beta * c, for
+# floats; each factor also times the number at its place, if that is not -1. A pass (jit/folds.py) makes these, from
+# what has been differentiated already.
+call("matmul_onto", _onto_infer, _onto_ref, samples=_onto_samples, step="gemm")
 
 
 def product(a: Node, b: Node, ta: bool = False, tb: bool = False) -> Node:

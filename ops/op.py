@@ -24,8 +24,7 @@ class Op:
     infer(avals, attrs) -> Aval, or a tuple of them for an op with several outputs; raises on bad input.
     vjp(node, g) -> one cotangent node (or None) for each input; un-broadcasting is the driver's work.
     ref(arrays, attrs) -> the NumPy meaning, which the interpreter tier runs.
-    expr: the scalar expression of an elementwise op over {0}, {1}… ({T} is the result's scalar type), or
-    the combining expression of a reduction over {0} (accumulator) and {1} (element).
+    expr: the scalar expression of an elementwise op over {0}, {1}… ({T} is the result's scalar type).
     samples: () -> iterable of (input arrays, attrs), for the tests that every op gets.
     smooth: whether the samples stay clear of kinks, so that finite differences apply.
     """

@@ -49,12 +49,11 @@ def _prod_vjp(g: Node, x: Node, axes: tuple, y: Node) -> Node:
     return div(mul(spread(g, axes, x), spread(y, axes, x)), x)
 
 
-reduce_sum = reduction("reduce_sum", "{0} + {1}", _sum_ref, lambda g, x, axes, y: spread(g, axes, x),
-                       lambda dtype: 0)
-reduce_prod = reduction("reduce_prod", "{0} * {1}", lambda x, axes: np.prod(x, axis=axes, dtype=np.asarray(x).dtype),
+reduce_sum = reduction("reduce_sum", _sum_ref, lambda g, x, axes, y: spread(g, axes, x), lambda dtype: 0)
+reduce_prod = reduction("reduce_prod", lambda x, axes: np.prod(x, axis=axes, dtype=np.asarray(x).dtype),
                         _prod_vjp, lambda dtype: 1, low=0.5, high=1.5)
-reduce_max = reduction("reduce_max", "maximum({0}, {1})", _ref(np.max, _lowest), _extreme_vjp, _lowest)
-reduce_min = reduction("reduce_min", "minimum({0}, {1})", _ref(np.min, _highest), _extreme_vjp, _highest)
+reduce_max = reduction("reduce_max", _ref(np.max, _lowest), _extreme_vjp, _lowest)
+reduce_min = reduction("reduce_min", _ref(np.min, _highest), _extreme_vjp, _highest)
 
 
 def _kept(x: Node, shape: Shape, axes: tuple, keepdims: bool) -> Node:

@@ -8,6 +8,7 @@ import pytest
 from flavours import same, variable
 
 from tracer import autograd, nd, np
+from tracer.base import MXNetError
 
 
 def test_control_flow_on_values(F):
@@ -63,6 +64,35 @@ def test_heads_on_both_sides_of_a_cut(F):
         z = y * x
     autograd.backward([y, z])
     same(x.grad, [2 + 3, 4 + 12])
+
+
+@pytest.mark.parametrize("read", [False, True])
+def test_a_backward_leaves_alone_what_its_heads_do_not_depend_on(F, read):
+    x, w = variable(F, [1, 2]), variable(F, [3, 4])
+    with autograd.record():
+        y, z = x * x, w * 2
+        if read:
+            y.asnumpy()
+    y.backward(retain_graph=True)
+    same(x.grad, [2, 4])
+    z.backward(retain_graph=True)
+    same(x.grad, [2, 4])
+    same(w.grad, [2, 2])
+    with pytest.raises(MXNetError):
+        autograd.grad(z, [x])
+
+
+def test_a_backward_leaves_alone_a_result_that_its_heads_do_not_depend_on(F):
+    x = variable(F, [1, 2])
+    with autograd.record():
+        h = x * 3
+        y, z = h * h, x * 5
+    h.attach_grad()
+    y.backward(retain_graph=True)
+    same(h.grad, [6, 12])
+    z.backward()
+    same(h.grad, [6, 12])
+    same(x.grad, [5, 5])
 
 
 def test_only_part_of_a_segment_is_consumed(F):

@@ -12,7 +12,7 @@ from tracer.jit.program import find_program
 from tracer.ops.node import Node, leaf, leaf_op, scalar, scalar_op, substitute, toposort
 
 from .flush import sync
-from .tape import Segment, run_backward
+from .tape import Pullback, Segment, run_backward
 from .trace import Value
 
 LENGTH = 4
@@ -24,7 +24,8 @@ def stretch_from(segment: Segment, cotangents: dict[int, list[Value]]) -> list[S
         return None
     (slot, given), = cotangents.items()
     found, kept = [segment], segment.kept
-    if len(given) != 1 or (((slot, 1),), (), len(segment.leaves)) not in kept.programs:
+    alone = kept.programs.get((((slot, 1),), (), len(segment.leaves)))
+    if len(given) != 1 or alone is None or not alone.targets:
         return None
     while len(found) < LENGTH:
         target = segment.targets[0]
@@ -42,9 +43,10 @@ def pull(segments: list[Segment], cotangents: dict[int, list[Value]]) -> list[tu
     (slot, (cotangent,)), = cotangents.items()
     first = segments[0]
     key = "stretch", slot, len(first.leaves), len(first.scalars)
-    program = first.kept.programs.get(key)
-    if program is None:
-        program = first.kept.programs[key] = find_program((_composed(first, slot, len(segments)),))
+    pullback = first.kept.programs.get(key)
+    if pullback is None:
+        program = find_program((_composed(first, slot, len(segments)),))
+        pullback = first.kept.programs[key] = Pullback(program, (0,))
     leaves: list[Buffer] = []
     numbers: list[float | int] = []
     for s in segments:
@@ -52,13 +54,13 @@ def pull(segments: list[Segment], cotangents: dict[int, list[Value]]) -> list[tu
         leaves += s.saved
         numbers += s.scalars
     leaves.append(sync(cotangent, "backward over a cut"))
-    buffer, = run_backward(program, leaves, numbers)
+    buffer, = run_backward(pullback.program, leaves, numbers)
     target = s.targets[0]
     return [(target, Value(target.aval, None, None, None, None, buffer))]
 
 
 def _composed(segment: Segment, slot: int, count: int) -> Node:
-    one, = segment.backward_graph(((slot, 1),), ())
+    one, = segment.backward_graph(((slot, 1),), segment.kept.targets)
     width, numbers = len(segment.leaves) + len(segment.saved), len(segment.scalars)
     inputs = [n for n in toposort([one]) if n.op is leaf_op or n.op is scalar_op]
     result = leaf(segment.kept.heads[slot].aval, count * width)

@@ -16,7 +16,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from tracer.jit import profile
 from tracer.jit.buffers import Buffer
@@ -36,6 +36,13 @@ _order = itertools.count()
 
 # ---- what a trace keeps --------------------------------------------------------------------------
 
+class Pullback(NamedTuple):
+    """The backward program of a segment for some of its heads, and the targets that these depend on, by number."""
+
+    program: Program
+    targets: tuple[int, ...]
+
+
 @dataclass(eq=False)
 class Kept:
     """Of an ended trace: the outputs that gradients may enter by (heads; slots: the number of each live output among
@@ -52,7 +59,7 @@ class Kept:
     places: tuple[int, ...]
     uses: frozenset[int]
     forward: Program | None = None
-    programs: dict[tuple, Program] = field(default_factory=dict)
+    programs: dict[tuple, Pullback] = field(default_factory=dict)
 
 
 #: By live outputs, which of them are recorded, and targets: what is kept of such a trace.
@@ -118,24 +125,34 @@ class Segment:
         counts = tuple([(slot, len(cotangents[slot])) for slot in slots])
         passing = tuple(self.retained)
         key = counts, passing, len(self.leaves)
-        program = self.kept.programs.get(key)
-        if program is None:
-            program = self.kept.programs[key] = find_program(self.backward_graph(counts, passing))
+        pullback = self.kept.programs.get(key)
+        if pullback is None:
+            pullback = self.kept.programs[key] = self._pullback(counts, passing)
         else:
             COUNTERS.program_hits += 1
         inputs: list[Any] = [v and v.buffer for v in self.leaves]
         inputs += self.saved
         for v in given:
             inputs.append(v.buffer or _synced(v))
-        buffers = run_backward(program, inputs, self.scalars)
+        buffers = run_backward(pullback.program, inputs, self.scalars)
         targets = self.targets
         if passing:
             targets = targets + [_way_station(v) for v in self.retained.values()]
-        return [(t, Value(t.aval, None, None, None, None, buffer)) for t, buffer in zip(targets, buffers)]
+        return [(t, Value(t.aval, None, None, None, None, buffer))
+                for t, buffer in zip([targets[i] for i in pullback.targets], buffers)]
 
-    def backward_graph(self, counts: tuple[tuple[int, int], ...], passing: tuple[int, ...]) -> tuple[Node, ...]:
-        """The targets' cotangents, and those of the heads `passing`, as a graph of the segment's leaves, what it
-        saved, and counts: (head, number of cotangents) for each head that has any."""
+    def _pullback(self, counts: tuple[tuple[int, int], ...], passing: tuple[int, ...]) -> Pullback:
+        kept = self.kept
+        heads = [kept.heads[slot] for slot, _ in counts]
+        inside = set(toposort(heads)).intersection([kept.heads[i] for i in passing])
+        inside.update(n for head in heads for n in head.reach)
+        wanted = kept.targets + tuple([kept.heads[i] for i in passing])
+        reached = tuple([i for i, n in enumerate(wanted) if n in inside])
+        return Pullback(find_program(self.backward_graph(counts, tuple([wanted[i] for i in reached]))), reached)
+
+    def backward_graph(self, counts: tuple[tuple[int, int], ...], targets: tuple[Node, ...]) -> tuple[Node, ...]:
+        """The cotangents of `targets` as a graph of the segment's leaves, what it saved, and counts: (head, number of
+        cotangents) for each head that has any."""
         kept, index = self.kept, len(self.leaves)
         known = {n: leaf(n.aval, index + i) for i, n in enumerate(kept.known)}
         index += len(known)
@@ -148,7 +165,6 @@ class Segment:
             index += count
             heads.append(head)
             sums.append(total)
-        targets = kept.targets + tuple(kept.heads[i] for i in passing)
         return tuple(substitute(gradient(tuple(heads), tuple(sums), targets), known))
 
 

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from tracer.ops.arithmetic import cast_op
-from tracer.ops.node import Node, const_op, const_value, mark_op, stop_op, toposort
+from tracer.ops.node import Node, const_op, const_value, toposort
 from tracer.ops.op import ELEMENTWISE, REDUCTION, VIEW, Op
 from tracer.ops.shapes import broadcast, reduced
 
@@ -52,7 +52,7 @@ def _rewrite(n: Node, nodes: Nodes) -> Node:
         rule = _RULES.get(n.op.name)
         found = n if rule is None else rule(n, nodes)
         if found is n:
-            rule = _KINDS.get(n.op.kind)
+            rule = _operand if n.op.expr == "{0}" else _KINDS.get(n.op.kind)
             found = n if rule is None or not n.inputs else rule(n, nodes)
         if found is n:
             return n
@@ -291,8 +291,7 @@ Rule = Callable[[Node, Nodes], Node]
 
 #: By the name of the op; then by its kind.
 _RULES: dict[str, Rule] = {
-    stop_op.name: _operand, mark_op.name: _operand, "own_gradient": _operand, cast_op.name: _cast,
-    "add": _add, "subtract": _subtract, "multiply": _multiply, "divide": _divide, "negative": _negative,
+    cast_op.name: _cast, "add": _add, "subtract": _subtract, "multiply": _multiply, "divide": _divide, "negative": _negative,
     "where": _where, "reshape": _reshape, "transpose": _transpose, "broadcast_to": _broadcast_to,
     "matmul": _fold_transposes}
 _KINDS: dict[str, Rule] = {ELEMENTWISE: _elementwise, REDUCTION: _reduction, VIEW: _view}

@@ -15,7 +15,7 @@ from .public import Nodes, Optional, public
 from .rounding import rint, sign_of
 from .shapes import normalize_axis
 from .special import elu, gelu, gelu_tanh, softplus, softsign
-from .unary import absolute, relu, sigmoid, square, tanh
+from .unary import absolute, relu, sigmoid, square, tanh, without_gradient
 
 
 @public("npx.fully_connected")
@@ -197,8 +197,8 @@ def npx_cast(data: Node, dtype) -> Node:
 
 @public("npx.stop_gradient")
 def stop_gradient(data: Node) -> Node:
-    """The same elements, as a constant of any derivative."""
-    return stop(data)
+    """The same elements, whose gradient is 0."""
+    return without_gradient(data)
 
 
 @public("npx.round_ste")

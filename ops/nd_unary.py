@@ -10,7 +10,7 @@ from . import special as s
 from . import trigonometry as t
 from . import unary as u
 from .arithmetic import cast, like
-from .node import Node, stop
+from .node import Node
 from .promotion import FLOAT32
 from .public import Operand, public
 
@@ -64,7 +64,7 @@ _declare("square", u.square, "x * x, elementwise.")
 _declare("sign", r.sign_of, "-1, 0 or 1, elementwise.")
 _declare("relu", u.relu, "max(x, 0), elementwise.")
 _declare("identity", lambda x: x, "The same elements.", method=False)
-_declare("BlockGrad stop_gradient", stop, "The same elements, as a constant of any derivative.", method=False)
+_declare("BlockGrad stop_gradient", u.without_gradient, "The same elements, whose gradient is 0.", method=False)
 
 
 @public("nd.abs", "nd.NDArray.abs", "nd.NDArray.__abs__")

@@ -85,6 +85,9 @@ sign: Callable[[Node], Node] = unary(
 relu = unary("relu", "maximum({0}, {T}(0))", lambda x: np.maximum(x, np.asarray(x).dtype.type(0)),
              _relu_vjp, samples=interval(0.2, 3))
 
+#: Unlike `stop`, which hides what is behind it from a backward pass: this one writes zeros there, as MXNet's does.
+without_gradient = unary("without_gradient", "{0}", lambda x: x, samples=interval(-2, 2), cost=0)
+
 #: What both flavours have under these names; trigonometry.py has the rest.
 ELEMENTARY = {"exp": exp, "expm1": expm1, "log": log, "log1p": log1p, "log2": log2, "log10": log10, "sqrt": sqrt,
               "cbrt": cbrt, "sin": sin, "cos": cos, "tanh": tanh}

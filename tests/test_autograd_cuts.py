@@ -7,7 +7,7 @@ import numpy as onp
 import pytest
 from flavours import same, variable
 
-from tracer import autograd, nd, np
+from tracer import autograd, nd, np, npx
 from tracer.base import MXNetError
 
 
@@ -93,6 +93,18 @@ def test_a_backward_leaves_alone_a_result_that_its_heads_do_not_depend_on(F):
     z.backward()
     same(h.grad, [6, 12])
     same(x.grad, [5, 5])
+
+
+def test_a_stopped_gradient_is_written_as_zero(F):
+    """Real MXNet 1.9.1 and 2.0: BlockGrad has a gradient, of zeros; a detached array has none."""
+    x = variable(F, [1, 2])
+    stopped = getattr(F, "BlockGrad", None) or npx.stop_gradient
+    for block, want in [(lambda x: x * x, [2, 4]), (lambda x: x.detach() + 0 * w, [2, 4]), (stopped, [0, 0])]:
+        w = variable(F, [3, 4])
+        with autograd.record():
+            y = block(x) + w
+        y.backward()
+        same(x.grad, want)
 
 
 def test_only_part_of_a_segment_is_consumed(F):

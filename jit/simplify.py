@@ -291,7 +291,7 @@ Rule = Callable[[Node, Nodes], Node]
 
 #: By the name of the op; then by its kind.
 _RULES: dict[str, Rule] = {
-    cast_op.name: _cast, "add": _add, "subtract": _subtract, "multiply": _multiply, "divide": _divide, "negative": _negative,
-    "where": _where, "reshape": _reshape, "transpose": _transpose, "broadcast_to": _broadcast_to,
+    cast_op.name: _cast, "add": _add, "subtract": _subtract, "multiply": _multiply, "divide": _divide,
+    "negative": _negative, "where": _where, "reshape": _reshape, "transpose": _transpose, "broadcast_to": _broadcast_to,
     "matmul": _fold_transposes}
 _KINDS: dict[str, Rule] = {ELEMENTWISE: _elementwise, REDUCTION: _reduction, VIEW: _view}

@@ -99,7 +99,7 @@ def test_a_stopped_gradient_is_written_as_zero(F):
     """Real MXNet 1.9.1 and 2.0: BlockGrad has a gradient, of zeros; a detached array has none."""
     x = variable(F, [1, 2])
     stopped = getattr(F, "BlockGrad", None) or npx.stop_gradient
-    for block, want in [(lambda x: x * x, [2, 4]), (lambda x: x.detach() + 0 * w, [2, 4]), (stopped, [0, 0])]:
+    for block, want in [(lambda x: x * x, [2, 4]), (lambda x: x.detach(), [2, 4]), (stopped, [0, 0])]:
         w = variable(F, [3, 4])
         with autograd.record():
             y = block(x) + w

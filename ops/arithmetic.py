@@ -9,7 +9,7 @@ import numpy as np
 
 from .aval import Aval, aval
 from .families import Samples, binary, interval, unary
-from .node import Node, const, const_op, const_value, make, stop
+from .node import Node, const, const_op, const_value, is_large_integer, make, stop
 from .op import ELEMENTWISE, Op, declare
 from .shapes import broadcast
 
@@ -33,10 +33,12 @@ cast_op = declare(Op(
 
 
 def cast(x: Node, dtype: np.dtype | str) -> Node:
-    """`x` converted to `dtype`; floats go to integers by truncation."""
+    """`x` converted to `dtype`; floats go to integers by truncation. OverflowError for a number beyond all integers."""
     dtype = np.dtype(dtype)
     if x.dtype == dtype:
         return x
+    if dtype.kind != "f" and is_large_integer(x):
+        raise OverflowError("Integer out of bounds")  # MXNet's words
     if x.op is const_op:
         return const(_cast_ref([np.array(const_value(x))], (dtype,)).item(), dtype)
     return make(cast_op, (x,), (dtype.name,))

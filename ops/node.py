@@ -108,9 +108,23 @@ def leaf(of: Aval, index: int) -> Node:
     return node
 
 
+#: The integers that can be run-time scalars of int64.
+INT64_MIN, INT64_MAX = -1 << 63, (1 << 63) - 1
+
+
 def scalar(kind: str, index: int) -> Node:
     """The `index`-th Python number that a trace uses: "float64" or "int64". Its value is a run-time input."""
     return make(scalar_op, (), (kind, index))
+
+
+def large_integer(index: int) -> Node:
+    """The `index`-th Python number where it is an integer that no int64 holds: a float64, for floats only."""
+    return make(scalar_op, (), ("float64", index, "integer"))
+
+
+def is_large_integer(x: Node) -> bool:
+    """Whether `x` is one of those."""
+    return x.op is scalar_op and len(x.attrs) > 2
 
 
 def const_value(node: Node) -> float | int | bool:
@@ -128,9 +142,23 @@ const_op = declare(Op(
 
 
 def const(value: float | int | bool, dtype: np.dtype | str) -> Node:
-    """A number that is part of the program's structure (as the 2 in the derivative of x*x), of shape ()."""
+    """A number that is part of the program's structure (as the 2 in the derivative of x*x), of shape ().
+
+    Integers wrap around in a narrow dtype, as arrays do. OverflowError for one that no int64 holds, unless `dtype` is
+    a float's.
+    """
     dtype = np.dtype(dtype)
-    return make(const_op, (), (repr(dtype.type(value).item()), dtype.name))
+    return make(const_op, (), (repr(converted(value, dtype).item()), dtype.name))
+
+
+def converted(value: float | int | bool, dtype: np.dtype) -> np.generic:
+    """A Python number as MXNet converts it, and NumPy an array."""
+    if isinstance(value, int) and not INT64_MIN <= value <= INT64_MAX:
+        if dtype.kind != "f":
+            raise OverflowError("Integer out of bounds")  # MXNet's words
+        value = float(value)
+    with np.errstate(invalid="ignore", over="ignore"):
+        return np.asarray(value).astype(dtype)[()]
 
 
 # ---- barriers: where differentiation stops -------------------------------------------------------

@@ -5,7 +5,7 @@ import numpy as np
 
 from .arithmetic import cast
 from .errors import MXNetError
-from .node import Node, const_op, scalar_op
+from .node import Node, const_op, is_large_integer, scalar_op
 
 FLOAT16 = np.dtype("float16")
 FLOAT32 = np.dtype("float32")
@@ -39,7 +39,7 @@ def np_pair(x: Node, y: Node) -> tuple[Node, Node]:
     if is_weak(x) or is_weak(y):
         weak, array = (x, y) if is_weak(x) else (y, x)
         dtype = array.dtype
-        if dtype.kind != "f" and weak.dtype.kind == "f":
+        if dtype.kind != "f" and weak.dtype.kind == "f" and not is_large_integer(weak):
             dtype = FLOAT64
         elif dtype.kind == "b":
             dtype = INT64

@@ -162,7 +162,8 @@ def operand(function: Function, trace: Trace, x: Any) -> Node | None:
         return const(x, "bool")
     if isinstance(x, (np.ndarray, np.generic)):
         if x.ndim == 0 and x.dtype.kind in "fiub":
-            return operand(function, trace, x.item())
+            number = x.item()  # a longdouble's is one again
+            return operand(function, trace, float(number) if isinstance(number, np.generic) else number)
         return trace.enter(constant(x))
     if isinstance(x, (float, int)):
         return operand(function, trace, float(x) if isinstance(x, float) else int(x))

@@ -8,7 +8,7 @@ from typing import Any
 from tracer.jit.buffers import Buffer
 from tracer.jit.stats import Line
 from tracer.ops.aval import Aval
-from tracer.ops.node import Node, leaf, scalar
+from tracer.ops.node import INT64_MAX, INT64_MIN, Node, large_integer, leaf, scalar
 
 from .memo import START
 
@@ -95,10 +95,13 @@ class Trace:
         return node
 
     def number(self, value: float | int) -> Node:
-        """The run-time scalar that stands for a Python number."""
+        """The run-time scalar that stands for a Python number; OverflowError for an integer beyond all float64s."""
         index = len(self.scalars)
-        self.scalars.append(value)
         table = FLOATS if type(value) is float else INTS
+        if table is INTS and (value > INT64_MAX or value < INT64_MIN):
+            self.scalars.append(float(value))
+            return large_integer(index)
+        self.scalars.append(value)
         while len(table) <= index:
             table.append(scalar("float64" if table is FLOATS else "int64", len(table)))
         return table[index]

@@ -9,7 +9,7 @@ import numpy as np
 from tracer.jit.buffers import Buffer
 from tracer.ops.errors import BroadcastError, MXNetError
 from tracer.ops.indexing import slice_key
-from tracer.ops.node import const_op, const_value
+from tracer.ops.node import const_op, const_value, converted
 
 from .indexing import leading, leaf
 from .keys import Advanced, Basic, parse
@@ -105,7 +105,12 @@ def _operand(self: Any, value: Any) -> Any:
     elif not hasattr(type(value), "__array__"):
         raise TypeError(f"{type(self).__name__} does not support assignment with non-array-like object "
                         f"{value} of type {type(value)}")
-    return wrap(Handle, constant(np.asarray(value, dtype=self.dtype)))
+    return wrap(Handle, constant(_array(value, self.dtype)))
+
+
+def _array(values: Any, dtype: Any) -> np.ndarray:
+    with np.errstate(invalid="ignore", over="ignore"):
+        return np.asarray(values).astype(dtype)
 
 
 def _plain(value: Any) -> Any:
@@ -121,7 +126,7 @@ def _written(self: Any, key: Advanced | Handle, value: Any) -> Value:
     if isinstance(key, Handle):
         return run(MASK, (self._value, key._value, _plain(value)), ())
     if not isinstance(value, Handle):
-        value = wrap(Handle, constant(np.asarray(value, self.dtype)))
+        value = wrap(Handle, constant(converted(value, self._value.aval.dtype)))
     indices = [_plain(leaf(i)) for i in key.indices]
     return run(PUT, (self._value, value._value, *indices), (key.template,))
 
@@ -156,9 +161,10 @@ def _write_now(self: Any, key: Basic, value: Any) -> bool:
     if type(value) is float and of.dtype.kind == "f" and -6e4 < value < 6e4:
         memory[place] = value
         return True
-    array = np.asarray(value) if source is None else source.buffer.lend(source.aval)  # type: ignore[union-attr]
-    with np.errstate(all="ignore"):
-        array = array.astype(of.dtype)
+    if source is None:
+        array = np.asarray(converted(value, of.dtype))
+    else:
+        array = _array(source.buffer.lend(source.aval), of.dtype)  # type: ignore[union-attr]
     lead = max(array.ndim - len(key.shape), 0)
     if array.ndim and set(array.shape[:lead]) <= {1}:
         array = array.reshape(array.shape[lead:])

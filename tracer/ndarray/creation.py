@@ -39,8 +39,8 @@ def array(source_array: Any, ctx: Any = None, dtype: Any = None) -> NDArray:
         source_array = [x.asnumpy() if isinstance(x, Handle) else x for x in source_array]  # type: ignore
     try:
         with np.errstate(invalid="ignore", over="ignore"):
-            return wrap(NDArray, constant(np.array(source_array, dtype=dtype or np.float32)))
-    except (TypeError, ValueError) as error:
+            return wrap(NDArray, constant(np.array(source_array).astype(dtype or np.float32)))
+    except (TypeError, ValueError, OverflowError) as error:
         raise TypeError(f"source_array must be array like object: {error}") from error
 
 
@@ -50,7 +50,7 @@ def _shape(shape: Shape) -> tuple[int, ...]:
 
 def full(shape: Shape, val: float, ctx: Any = None, dtype: Any = None, out: NDArray | None = None) -> NDArray:
     """An array of `shape` filled with `val`; MXNetError for a negative dimension."""
-    made = invoke(_FULL, NDArray, (), (_shape(shape), float(val), np.dtype(dtype or np.float32)))
+    made = invoke(_FULL, NDArray, (), (_shape(shape), val if type(val) is int else float(val), np.dtype(dtype or np.float32)))
     if out is None:
         return made
     out[:] = made

@@ -64,12 +64,22 @@ def array(object: Any, dtype: Any = None, copy: bool = True, ctx: Where = None,
         found = _np.array(object)
     except ValueError as error:
         raise TypeError(str(error)) from None
+    if found.dtype.kind == "O" and found.size and all(isinstance(x, int) for x in found.flat):
+        return made(_of_large_integers(found, _dtype(dtype)))
     if found.dtype.kind not in "fiub":
         raise TypeError(f"cannot make an array of {found.dtype} values: {object!r}"[:200])
     if kept or dtype is None and default_float() == _np.float64 and found.size:
         return made(found)
     with _np.errstate(all="ignore"):
         return made(found.astype(_dtype(dtype)))
+
+
+def _of_large_integers(values: _np.ndarray, dtype: _np.dtype) -> _np.ndarray:
+    """Python's integers, some of them beyond 64 bits, as floats."""
+    if dtype.kind != "f":
+        raise TypeError("Python int too large to convert to C long")  # MXNet's words
+    with _np.errstate(over="ignore"):
+        return values.astype(_np.float64).astype(dtype)
 
 
 def asarray(obj: Any, dtype: Any = None, ctx: Where = None, device: Where = None,
@@ -131,7 +141,7 @@ def full(shape: Any, fill_value: Any, dtype: Any = None, order: str = "C", ctx: 
         if not isinstance(fill_value, (bool, int, float, _np.bool_, _np.number)):
             raise TypeError(f"np.full: expected a number or an array, got {fill_value!r}")
         if dtype is None:
-            kind = _np.asarray(fill_value).dtype
+            kind = _np.dtype(_np.int64) if type(fill_value) is int else _np.asarray(fill_value).dtype
             dtype = None if type(fill_value) is float else kind
         value = fill_value.item() if isinstance(fill_value, _np.generic) else fill_value
         made_ = _filled(shape, value, dtype, order)

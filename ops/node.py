@@ -151,8 +151,8 @@ def const(value: float | int | bool, dtype: np.dtype | str) -> Node:
     return make(const_op, (), (repr(converted(value, dtype).item()), dtype.name))
 
 
-def converted(value: float | int | bool, dtype: np.dtype) -> np.generic:
-    """A Python number as MXNet converts it, and NumPy an array."""
+def converted(value: float | int | bool, dtype: np.dtype) -> Any:
+    """A Python number as a NumPy scalar: as MXNet converts it, and NumPy an array."""
     if isinstance(value, int) and not INT64_MIN <= value <= INT64_MAX:
         if dtype.kind != "f":
             raise OverflowError("Integer out of bounds")  # MXNet's words

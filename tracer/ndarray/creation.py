@@ -50,7 +50,8 @@ def _shape(shape: Shape) -> tuple[int, ...]:
 
 def full(shape: Shape, val: float, ctx: Any = None, dtype: Any = None, out: NDArray | None = None) -> NDArray:
     """An array of `shape` filled with `val`; MXNetError for a negative dimension."""
-    made = invoke(_FULL, NDArray, (), (_shape(shape), val if type(val) is int else float(val), np.dtype(dtype or np.float32)))
+    number = val if type(val) is int else float(val)
+    made = invoke(_FULL, NDArray, (), (_shape(shape), number, np.dtype(dtype or np.float32)))
     if out is None:
         return made
     out[:] = made

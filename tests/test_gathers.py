@@ -101,6 +101,17 @@ def test_a_position_out_of_range_is_an_error():
             graphs.run([made], [g, index], mode)
 
 
+@pytest.mark.parametrize("mode", ["always", "never"])
+def test_positions_are_out_of_range_of_one_table_and_not_of_another(mode):
+    large, small, index = draw(30, 5), draw(10, 5), np.array([0, 12, 1])
+    x, y, at = graphs.leaves([large, small, index])
+    one, other = gather(x, (at,), ROWS), gather(y, (at,), ROWS)
+    np.testing.assert_array_equal(graphs.run([one], [large, small, index], mode)[0], large[index])
+    for outputs in ([one, other], [other, one]):
+        with pytest.raises(Exception, match="index 12 is out of bounds for axis 0 with size 10"):
+            graphs.run(outputs, [large, small, index], mode)
+
+
 def test_a_large_scatter_is_cut_by_columns_and_gives_the_same_on_any_number_of_threads():
     g, index = draw(300, 200), _RNG.integers(0, 50, (300, 20))
     x, at = graphs.leaves([g, index])
@@ -139,6 +150,7 @@ INSIDE = {
     "pairs, crossed": ((6, 5), [(4, 1), (3,)], (("i", 0), ("i", 1))),
     "pairs, exchanged": ((6, 5), [(4, 1), (3,)], (("i", 1), ("i", 0))),
     "pairs apart": ((4, 6, 5), [(7,), (7,)], (("i", 0), (*S, 6, 1), ("i", 1))),
+    "pairs apart, not in front": ((3, 4, 6, 5), [(7,), (7,)], ((*S, 3, 1), ("i", 0), (*S, 6, 1), ("i", 1))),
     "pairs inside": ((3, 4, 5, 2), [(7,), (1,)], ((*S, 3, 1), ("i", 0), ("i", 1), (*S, 2, 1))),
     "one": ((6, 5), [()], (("i", 0), (*S, 5, 1))),
     "nothing": ((6, 5), [(0,)], (("i", 0), (*S, 5, 1))),

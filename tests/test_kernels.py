@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import re
 
+import graphs
 import llvmlite.binding
 import numpy
 import pytest
@@ -12,6 +13,7 @@ from tracer.jit import driver, program
 from tracer.jit.compiler import lower_function
 from tracer.jit.intrinsics import namespace_for
 from tracer.jit.plan import Plan
+from tracer.ops.reductions import reduce_prod
 
 LOOP = """
 def kernel(bind, args, lo, hi):
@@ -57,6 +59,56 @@ def test_columns_are_combined_alike_on_any_number_of_threads(shape, name):
     numpy.testing.assert_allclose(found[0], getattr(values.astype("float64"), name)(axis=0), rtol=1e-4)
 
 
+@pytest.mark.parametrize("name", ["sum", "max", "prod"])
+def test_rows_between_others_are_combined_alike_on_any_number_of_threads(name):
+    values = numpy.random.default_rng(2).uniform(-1.01, -0.99, (37, 11, 2000)).astype("float32")
+    threads, found = driver.get_threads(), []
+    try:
+        for n in (1, 2):
+            driver.set_threads(n)
+            found.append(getattr(np.array(values) * 1.0, name)(axis=1).asnumpy())
+    finally:
+        driver.set_threads(threads)
+    numpy.testing.assert_array_equal(found[0], found[1])
+    numpy.testing.assert_allclose(found[0], getattr(values.astype("float64"), name)(axis=1), rtol=1e-4)
+
+
+@pytest.mark.parametrize("size", [1, 4095, 4096, 4097, 5000, 8191, 8193, 70_001])
+def test_a_flat_loop_ends_where_the_array_does(size):
+    base = np.array(numpy.ones(100_000, "float32"))
+    base.wait_to_read()
+    x = base[:size]
+    assert float(x.sum()) == size and float((x * 2).max()) == 2
+    rest = np.zeros(100_000)
+    rest[:size] = x + 1
+    assert float(rest.sum()) == 2 * size
+
+
+@pytest.mark.parametrize("shape", [(1 << 22,), (1 << 12, 1 << 10), (1 << 10, 1 << 12)])
+def test_totals_of_many_blocks_are_kept_in_float64(shape):
+    values = numpy.full(shape, 0.1, "float32")
+    numpy.testing.assert_allclose(float(np.array(values).sum()), values.size * float(values.flat[0]), rtol=2e-6)
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "int32", "int64"])
+@pytest.mark.parametrize("axis", [None, 0, 1, 2])
+def test_products_of_integers(dtype, axis):
+    values = numpy.random.default_rng(3).integers(1, 4, (3, 4, 2)).astype(dtype)
+    (x,) = graphs.leaves([values])
+    axes = (0, 1, 2) if axis is None else (axis,)
+    (found,) = graphs.run([reduce_prod(x, axes)], [values], "always")
+    numpy.testing.assert_array_equal(found, numpy.prod(values, axis=axis, dtype=dtype))
+
+
+@pytest.mark.tierless
+@pytest.mark.parametrize("shape", [(3, 50, 4096), (97, 7, 4096), (1000, 3, 1000), (5, 4, 40_000)])
+def test_rows_that_add_to_one_place_are_in_one_chunk(shape):
+    (plan,) = plans_of(lambda x: x.max(axis=1), np.zeros(shape))
+    (made,), (rows, _, _) = plan.kernels, plan.rows[0]
+    (step,) = (row for row in rows if row.extent == shape[0] * shape[1])
+    assert made.align == shape[1] and 0 < step.chunk < step.extent and step.chunk % shape[1] == 0
+
+
 @pytest.mark.tierless
 def test_a_row_s_division_by_a_deviation_is_one_reciprocal():
     def layer(x):
@@ -83,15 +135,20 @@ def test_a_dear_value_is_kept_from_one_loop_over_a_row_for_the_next():
     assert source.count("tanh(") == source.count("exp(") == 1
 
 
-def source_for(function, x):
-    """The source of the one kernel that computes `function(x)`."""
+def plans_of(function, x):
+    """The native forms of the programs that `function(x)` runs."""
     x.wait_to_read()
-    plans = []
-    program.WATCHERS.append(lambda found, *rest: plans.append(Plan(found.outputs)))
+    found = []
+    program.WATCHERS.append(lambda run, *rest: found.append(Plan(run.outputs)))
     try:
         function(x).asnumpy()
     finally:
         program.WATCHERS.pop()
-    (plan,) = plans
+    return found
+
+
+def source_for(function, x):
+    """The source of the one kernel that computes `function(x)`."""
+    (plan,) = plans_of(function, x)
     (made,) = plan.kernels
     return made.source

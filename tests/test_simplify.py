@@ -1,6 +1,9 @@
 """Algebra on graphs: which graph becomes which, and that both have the same values, special ones included."""
 from __future__ import annotations
 
+import itertools
+import math
+
 import graphs
 import numpy as np
 import pytest
@@ -228,6 +231,16 @@ def test_signs_go_into_sums_and_products():
     for made, slim in pairs:
         assert format_graph(simplify([made])) == format_graph([slim])
     check([made for made, _ in pairs], [SPECIAL.reshape(8, 1).astype("float32"), SPECIAL.astype("float32")])
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 4), (2, 3, 4, 5)])
+def test_transposes_in_a_row_are_one(shape):
+    values = np.arange(math.prod(shape), dtype="float32").reshape(shape)
+    x = leaf_of(values)
+    for first, second in itertools.product(itertools.permutations(range(len(shape))), repeat=2):
+        (made,) = simplify([transpose(transpose(x, first), second)])
+        assert made is x or made.op.name == "transpose" and made.inputs == (x,)
+        np.testing.assert_array_equal(graphs.run([made], [values])[0], values.transpose(first).transpose(second))
 
 
 def test_an_axis_of_size_one_is_moved_by_a_reshape():

@@ -13,6 +13,7 @@ from . import profile, store
 from .stats import COUNTERS
 
 _LOADED: dict[str, int] = {}
+_SOURCES: dict[int, str] = {}  # by address
 #: source -> why it has no native code: compiling it again would end the same way.
 _REFUSED: dict[str, str] = {}
 _LOCK = threading.RLock()
@@ -33,6 +34,7 @@ def find_kernel(source: str) -> int:
         address = _LOADED.get(source)
         if address is None:
             address = _LOADED[source] = _find_once(source)
+            _SOURCES[address] = source
     return address
 
 
@@ -44,6 +46,11 @@ def _find_once(source: str) -> int:
     except CannotCompile as why:
         _REFUSED[source] = why.reason
         raise
+
+
+def source_at(address: int) -> str | None:
+    """The source of the kernel whose code is at an address; None where none of this process is."""
+    return _SOURCES.get(address)
 
 
 def source_of(name: str) -> str:

@@ -25,6 +25,9 @@ from .templates import layout_of
 #: Bytes of arena up to which a plan keeps it between runs.
 SMALL_ARENA = 1 << 12
 
+#: Called with each plan that has been made: tests, and TRACER_JIT=compare, enter the verifier here.
+CHECKS: list[Callable[[Plan], None]] = []
+
 
 class Plan:
     """The executable form of a graph: `run` maps leaves and numbers to output buffers.
@@ -53,6 +56,8 @@ class Plan:
         self.tables: list[driver.Table] = []  # the native loop reads their memory
         self.runs = [self.runner(run) for run in layout.runs]
         self.launch = self._launcher()
+        for check in CHECKS:
+            check(self)
 
     @property
     def planning(self) -> Planning:

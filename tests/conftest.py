@@ -30,6 +30,12 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ["TRACER_CACHE"] = folder
 
 
+    from tracer.jit.plan import CHECKS
+    from tracer.jit.verify.plan import check
+
+    CHECKS.append(check)  # every plan that a test makes is verified
+
+
 def pytest_report_header() -> str:
     return f"TRACER_JIT={os.environ.get('TRACER_JIT', 'auto')}"
 

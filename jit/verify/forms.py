@@ -1,0 +1,115 @@
+"""Linear forms: byte offsets as sums of loop variables times numbers, and the ranges that they span.
+
+A kernel's address is `base + c0 * r + c1 * j + …`. Kept as such, a range of bytes is exact, two accesses can be told
+to be at the same place in each iteration, and two chunks to lie apart although their columns interleave.
+"""
+from __future__ import annotations
+
+from typing import NamedTuple
+
+#: The greatest value of a variable that may have any.
+ANY = 1 << 62
+
+
+class Var:
+    """An integer from `low` to `high`: a loop variable, or a digit of a form.
+
+    of: ("//", form, d) or ("%", form, d) for a digit; ("tail", block, total, rows) for the place within a block of a
+    flat loop, whose last block is shorter: `rows` counts the blocks.
+    """
+
+    __slots__ = ("low", "high", "of", "flat")
+
+    def __init__(self, low: int, high: int, of: tuple = ()) -> None:
+        self.low, self.high, self.of = low, high, of
+        self.flat: Var | None = None  # the place in the whole of a flat loop
+
+    @classmethod
+    def any(cls) -> Var:
+        """One that is not known."""
+        return cls(-ANY, ANY)
+
+
+class Form(NamedTuple):
+    """start + the sum of coefficient * variable."""
+
+    start: int
+    terms: tuple[tuple[Var, int], ...] = ()
+
+    def plus(self, other: Form, factor: int = 1) -> Form:
+        """self + factor * other."""
+        sums = dict(self.terms)
+        for v, c in other.terms:
+            sums[v] = sums.get(v, 0) + factor * c
+        return Form(self.start + factor * other.start, tuple([(v, c) for v, c in sums.items() if c]))
+
+    def times(self, factor: int) -> Form:
+        """factor * self."""
+        return Form(factor * self.start, tuple([(v, factor * c) for v, c in self.terms if factor]))
+
+    def span(self) -> tuple[int, int]:
+        """The least and the greatest value."""
+        low = high = self.start
+        for v, c in self.terms:
+            low += min(c * v.low, c * v.high)
+            high += max(c * v.low, c * v.high)
+        return low, high
+
+    def fused(self) -> Form:
+        """The same values with variables joined that are digits of one number, and those of one value left out."""
+        start, sums = self.start, dict(self.terms)
+        queue = list(sums)
+        while queue:
+            v = queue.pop()
+            c = sums.get(v, 0)
+            if v.low == v.high:
+                start += c * v.low
+                sums.pop(v, None)
+            elif c and v.of and v.of[0] == "tail":
+                _, block, total, rows = v.of
+                whole = rows.low < rows.high
+                if not whole or sums.get(rows, 0) == block * c:
+                    if v.flat is None:
+                        last = min((rows.high + 1) * block, total) - 1
+                        v.flat = Var(rows.low * block, last) if whole else Var(0, last - rows.low * block)
+                    del sums[v]
+                    sums[v.flat] = c
+                    if whole:
+                        del sums[rows]
+                    queue.append(v.flat)
+            elif c and v.of and v.of[0] == "%":
+                above = next((u for u in sums if u.of[:1] == ("//",) and u.of[1:] == v.of[1:]), None)
+                if above is not None and sums[above] == v.of[2] * c:
+                    del sums[v], sums[above]
+                    start += c * v.of[1].start
+                    for u, d in v.of[1].terms:
+                        sums[u] = sums.get(u, 0) + c * d
+                        queue.append(u)
+        return Form(start, tuple([(v, c) for v, c in sums.items() if c]))
+
+    def is_open(self) -> bool:
+        """Whether a variable has no bounds that are known."""
+        return any([v.high == ANY for v, _ in self.terms])
+
+    def is_dense(self, itemsize: int) -> bool:
+        """Whether elements of that size at all the values leave no bytes out, and none is met twice."""
+        step = itemsize
+        for v, c in sorted(self.terms, key=lambda term: abs(term[1])):
+            if abs(c) != step:
+                return False
+            step *= v.high - v.low + 1
+        return True
+
+
+def apart(a: Form, b: Form, size_a: int, size_b: int) -> bool:
+    """Whether elements of these sizes at the values of two forms never overlap, which may vary independently.
+
+    They do not if the ranges lie apart; or where both move in equal steps, as over the rows of a matrix, if within a
+    step they do. False where that cannot be told.
+    """
+    for pitch in (0, *{abs(c) for _, c in a.terms}.intersection({abs(c) for _, c in b.terms})):
+        low, high = zip(*[Form(f.start, tuple([t for t in f.terms if abs(t[1]) != pitch])).span() for f in (a, b)])
+        ends = high[0] + size_a, high[1] + size_b
+        if (ends[0] <= low[1] or ends[1] <= low[0]) and (not pitch or max(ends) - min(low) <= pitch):
+            return True
+    return False

@@ -1,0 +1,207 @@
+"""Meanings: which values a row of a table is to read and to write, by its step's node and its kernel's arguments.
+
+A value in memory has a tag: its node before reshapes, which only relabel memory; ("leaf", i) for the i-th leaf, and so
+for run-time scalars; ("part", step, i) for partial results of a step; ("zeros", node) for what a scatter adds to.
+"""
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from tracer.ops.node import Node, const_op, leaf_op, scalar_op
+from tracer.ops.op import VIEW
+
+from ..blas import GemmArgs
+from ..codegen import Generated
+from ..fuse import Kernel
+from ..planning import Planning
+from .accesses import chunks_of
+
+Tag = Node | tuple
+
+#: Where a product's node has its operands: A, B, what it is added to, and then run-time factors.
+_A, _B, _ONTO, _FACTORS = range(4)
+
+
+@dataclass
+class Meaning:
+    """What a row is to do.
+
+    reads, writes: by role (the place of a word of bind among the row's arguments) the value there, or for one that is
+    read, several of which it may be; numbers: roles of run-time scalars; settled: what other arguments must be.
+    """
+
+    step: int
+    node: Node
+    reads: dict[int, tuple[Tag, ...]] = field(default_factory=dict)
+    writes: dict[int, Tag] = field(default_factory=dict)
+    numbers: dict[int, Node] = field(default_factory=dict)
+    settled: dict[int, int] = field(default_factory=dict)
+    extent: int | None = None  # of the row's range, where its accesses do not tell
+    checked: tuple | None = None  # what makes the row note a failure: the sizes of axes, and their indices
+
+
+class Meaningless(Exception):
+    """A step's kernel cannot compute what the step is said to make."""
+
+    def __init__(self, node: Node, reason: str) -> None:
+        super().__init__(reason)
+        self.node, self.reason = node, reason
+
+
+def tag_of(node: Node) -> Tag:
+    """The tag of a node's value."""
+    while node.op.name == "reshape":
+        node = node.inputs[0]
+    return (node.op.name, node.attrs[1]) if node.op is leaf_op or node.op is scalar_op else node
+
+
+def views(node: Node) -> Iterator[Node]:
+    """A node, and what it is a view of, and so on."""
+    yield node
+    while node.op.kind == VIEW:
+        node = node.inputs[0]
+        yield node
+
+
+def meanings_of(planning: Planning) -> dict[int, Meaning]:
+    """The meaning of each native row, by the identity of its driver.Step."""
+    found: dict[int, Meaning] = {}
+    for i, (step, (rows, *_)) in enumerate(zip(planning.steps, planning.rows, strict=True)):
+        if not isinstance(rows, list):
+            continue
+        if isinstance(step, Kernel):
+            made = planning.by_step[i]
+            _check_kernel(step, made)
+            meanings = _kernel(i, step, made, rows, planning.mains[i])
+        elif step.node.op.step == "gemm":
+            meanings = [_product(i, step.node)]
+        else:
+            meanings = _indexed(i, step.node)
+        found.update(zip(map(id, rows), meanings, strict=True))
+    return found
+
+
+def _kernel(i: int, kernel: Kernel, made: Generated, rows: Sequence[Any], main: int) -> list[Meaning]:
+    """Those of a kernel: of what fills partial results, of the kernel itself, and of what combines them."""
+    own = Meaning(i, kernel.roots[0].node)
+    roots = {r.node for r in kernel.roots}
+    parts: dict[int, int] = {}  # by word
+    for role, what in enumerate(made.args):
+        if not isinstance(what, tuple) or what[0] == "number":
+            continue
+        kind, value = what
+        if kind == "part":
+            tag: Tag = ("part", i, value)
+            parts[rows[main].args[role]] = value
+            own.reads[role], own.writes[role] = (tag,), tag
+        elif value.op is scalar_op:
+            own.numbers[role] = value
+        elif value in roots:
+            own.writes[role] = tag_of(value)
+        else:
+            own.reads[role] = (tag_of(value),)
+    found = [own]
+    for row in rows[:main]:
+        found.insert(-1, Meaning(i, own.node, writes={0: ("part", i, parts.get(row.args[0]))}))
+    for row in rows[main + 1:]:
+        part = parts.get(row.args[0])
+        root = None if part is None else made.parts[part].root
+        if part is None or root is None:
+            raise Meaningless(own.node, "what no kernel has left is combined")
+        tag = "part", i, part
+        count = 1 if made.parts[part].shared else chunks_of(rows[main].extent, rows[main].chunk)
+        found.append(Meaning(i, root.node, {0: (tag,)}, {0: tag, 1: tag_of(root.node)}, settled={2: count}))
+    return found
+
+
+def _check_kernel(kernel: Kernel, made: Generated) -> None:
+    """Raise Meaningless where a kernel has no argument for a value that a result of it is computed from."""
+    given = {tag_of(what[1]) for what in made.args if isinstance(what, tuple) and what[0] == "word"}
+    if not math.prod(kernel.domain):
+        return
+    seen: set[Node] = set()
+    stack = [x for root in kernel.roots for x in root.node.inputs]
+    while stack:
+        n = stack.pop()
+        if n in seen or tag_of(n) in given or n.op is const_op:
+            continue
+        seen.add(n)
+        if n.op is leaf_op or n.op is scalar_op:
+            raise Meaningless(n, f"the kernel of {kernel.roots[0].node!r} is computed from it and does not read it")
+        stack += n.inputs
+
+
+def _product(i: int, node: Node) -> Meaning:
+    """A matrix product, onto what is there if the node says so."""
+    role = {name: k for k, name in enumerate(GemmArgs._fields)}
+    transposed_a, transposed_b, *factors = node.attrs
+    a, b = node.inputs[:2]
+    m, n = node.shape[-2:]
+    found = Meaning(i, node, {role["a"]: (tag_of(a),), role["b"]: (tag_of(b),)}, {role["c"]: tag_of(node)})
+    k, batch = a.shape[-2 if transposed_a else -1], math.prod(node.shape[:-2])
+    numbers = {"m": m, "n": n, "k": k, "ta": int(transposed_a), "tb": int(transposed_b), "inner": batch,
+               "lda": m if transposed_a else k, "ldb": k if transposed_b else n, "ldc": n, "a_inner": m * k,
+               "b_inner": k * n, "c_inner": m * n, "a_offset": 0, "b_offset": 0, "c_offset": 0, "columns": int(n > m),
+               "alpha": _bits(1.0), "beta": _bits(0.0), "alpha_index": -1, "beta_index": -1}
+    found.extent = batch * max(m, n)
+    if factors:
+        onto = (tag_of(node.inputs[_ONTO]),)
+        found.reads[role["source"]] = found.reads[role["c"]] = onto
+        numbers |= {"alpha": _bits(factors[0]), "beta": _bits(factors[1])}
+        for name, at in zip(("alpha_index", "beta_index"), factors[2:], strict=True):
+            if at >= 0:
+                del numbers[name]
+                found.numbers[role[name]] = node.inputs[_FACTORS + at]
+    found.settled = {role[name]: number for name, number in numbers.items()}
+    return found
+
+
+def _bits(number: float) -> int:
+    return int(np.float64(number).view(np.int64))
+
+
+def _indexed(i: int, node: Node) -> list[Meaning]:
+    """A gather, or a scatter: zeros, and what adds to them."""
+    source, *indices = node.inputs
+    scatter = node.op.step == "scatter"
+    shape = node.attrs[1] if scatter else source.shape
+    count = len(indices)
+    found = Meaning(i, node, {0: (tag_of(source),)}, {1: tag_of(node)})
+    found.settled = {2: math.prod(shape[count:]), 4: indices[0].size}
+    for k, index in enumerate(indices):
+        found.reads[5 + 2 * k] = (tag_of(index),)
+        found.settled[6 + 2 * k] = shape[k]
+    found.extent = found.settled[2 if scatter else 4]
+    found.checked = shape[:count], tuple([tag_of(x) for x in indices])
+    if not scatter:
+        return [found]
+    found.reads[0] = tuple(dict.fromkeys([tag_of(x) for x in views(source)]))
+    found.reads[1] = (("zeros", node),)
+    return [Meaning(i, node, writes={0: ("zeros", node) if indices[0].size else tag_of(node)}), found]
+
+
+def check_rows(node: Node, args: Sequence[int], tag: Tag) -> None:
+    """Raise Meaningless where a scatter's rows are not where its operand, a view of the value `tag`, has them."""
+    chain = []
+    for base in views(node.inputs[0]):
+        chain.append(base)
+        if tag_of(base) == tag:
+            break
+    positions = np.arange(base.size).reshape(base.shape)
+    for view in reversed(chain[:-1]):
+        positions = view.op.ref([positions], view.attrs)
+    width, count, at = args[2], args[4], 5 + 2 * (len(node.inputs) - 1)
+    start, step, *loops = args[at:]
+    rows = np.full(count, start)
+    rest = np.arange(count)
+    for number, stride in reversed(list(zip(loops[::2], loops[1::2], strict=True))):
+        rows += rest % number * stride
+        rest //= number
+    wanted = np.add.outer(rows, np.arange(width) * step)
+    if (loops and rest.any()) or not np.array_equal(np.ravel(positions), np.ravel(wanted)):
+        raise Meaningless(node.inputs[0], f"its rows do not lie in {tag!r} where the scatter reads them")

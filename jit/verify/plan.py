@@ -1,0 +1,377 @@
+"""The verifier of plans: proves of a laid-out table that each step finds in memory what it is to read.
+
+The table is run on memory that holds, in place of bytes, which value lies where. What a row reads and writes is read
+off its kernel (accesses.py); which values those are to be, off the graph's nodes (meanings.py): what the planner
+declares of its steps is not asked. Proved of each access: it lies within its buffer; what it reads was written before,
+is the value that the node means, and has not been written over since; nothing that may run at the same time, of a
+phase, a chain or another chunk, gets in its way; and where a result shares memory with what is read, as a donated leaf
+or a value that dies, each element is read before it is written.
+"""
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from tracer.ops.node import Node, leaf_op, scalar_op, toposort
+
+from .. import blas, driver
+from ..kernels import source_at
+from ..plan import Plan
+from ..planning import ByNumPy, Check, Layout, Planning, Source
+from .accesses import Access, Effects, Unreadable, chunks_of, of_kernel, of_product
+from .forms import Form
+from .meanings import Meaning, Meaningless, Tag, check_rows, meanings_of, tag_of
+from .memory import Memory, Room, Touch, conflicts
+
+
+class PlanError(AssertionError):
+    """A plan is wrong: the step, the word of bind and the node that it is about, and the reason."""
+
+    def __init__(self, step: Any, word: int, node: Any, reason: str) -> None:
+        super().__init__(f"{step}: word {word}, {node!r}: {reason}")
+        self.step, self.word, self.node, self.reason = str(step), word, node, reason
+
+
+def verify(layout: Layout, places: Mapping[int, int], arena_bytes: int, planning: Planning) -> None:
+    """Raise PlanError where a layout does not do what its graph means.
+
+    places: by word of bind where in the arena of `arena_bytes` a value between steps lies. planning: how the layout has
+    come about, or one like it for the same graph: its graph and its steps are believed, and which row is of which step.
+    """
+    _Verifier(layout, places, arena_bytes, planning).run()
+
+
+class _Row(NamedTuple):
+    """A row of the table, a chunk of it if `chunk` is not -1, and what it is to do."""
+
+    step: driver.Step
+    meaning: Meaning
+    chunk: int
+
+    def __str__(self) -> str:
+        node = self.meaning.node
+        return f"step {self.meaning.step}, {node.op.name} {node.aval!r}"
+
+    def effects(self, chunk: int) -> Effects:
+        """What it does in memory, or what one of its chunks does."""
+        fn, args, extent, size = self.step
+        source = source_at(fn)
+        try:
+            if source is not None:
+                return of_kernel(source, args, extent, size, chunk)
+            if fn == blas.gemm_step(self.meaning.node.dtype):
+                return of_product(args, extent, size, chunk)
+        except Unreadable as why:
+            raise PlanError(self, -1, self.meaning.node, f"cannot be read: {why}") from why
+        raise PlanError(self, -1, self.meaning.node, "is no function that is known")
+
+
+class _Verifier:
+    """One proof."""
+
+    def __init__(self, layout: Layout, places: Mapping[int, int], arena_bytes: int, planning: Planning) -> None:
+        self.layout, self.planning = layout, planning
+        self.memory = Memory()
+        self.rooms: dict[int, Room] = {}  # by word
+        self.numbers: dict[int, Tag] = {}  # run-time scalars by word
+        self.objects: set[Node] = set()  # what has several arrays lies in no memory of ours
+        self.touches: list[Touch] = []  # of leaves and outputs
+        self.asked: set[tuple] = set()  # the failures that checks have asked for
+        self.unasked: dict[tuple, _Row] = {}
+        self.risky = -1  # the last item that may raise
+        self.when = 0
+        self._furnish(places, arena_bytes)
+
+    def _furnish(self, places: Mapping[int, int], arena_bytes: int) -> None:
+        """Say where the words of bind point, and let the leaves lie there."""
+        layout, inputs = self.layout, self.layout.inputs
+        order = toposort(self.planning.graph)
+        nbytes = {n.attrs[1]: n.aval.nbytes for n in order if n.op is leaf_op}
+        kinds = {n.attrs[1]: "q" if n.dtype.kind == "i" else "d" for n in order if n.op is scalar_op}
+        word = 0
+        for i in inputs.leaves:
+            self._place(word, Room(("leaf", i), 0, nbytes.get(i, 0)))
+            self.memory.write(("leaf", i), 0, nbytes.get(i, 0), ("leaf", i))
+            word += 1
+        for i, kind in zip(inputs.numbers, inputs.kinds, strict=True):
+            self.numbers[word] = "scalar", i
+            if kinds.get(i) != kind:
+                raise PlanError("inputs", word, ("scalar", i), f"is written as {kind!r}")
+            word += 1
+        if inputs.outputs != len(layout.nbytes):
+            raise PlanError("inputs", word, None, f"there are {inputs.outputs} words for {len(layout.nbytes)} outputs")
+        for i, size in enumerate(layout.nbytes):
+            self._place(word + i, Room(("output", i), 0, size))
+        sizes = dict(layout.between)
+        for word, start in places.items():
+            room = Room(("arena",), start, sizes.get(word, 0))
+            if start < 0 or start % 8 or start + room.size > arena_bytes:
+                raise PlanError("arena", word, None, f"bytes {start} to {start + room.size} of {arena_bytes}")
+            self._place(word, room)
+
+    def _place(self, word: int, room: Room) -> None:
+        if word in self.rooms or word in self.numbers or word >= self.layout.words:
+            raise PlanError("words", word, None, f"{room} has no word of its own")
+        self.rooms[word] = room
+
+    def run(self) -> None:
+        """Run the table, and look at what it leaves."""
+        try:
+            self.meanings = meanings_of(self.planning)
+        except Meaningless as why:
+            raise PlanError("steps", -1, why.node, why.reason) from why
+        counterparts: Any = self.planning.layout.runs
+        for run, meant in zip(self.layout.runs, counterparts, strict=True):
+            if not _alike(run, meant):
+                raise PlanError("table", -1, None, f"{run} is in place of {meant}")
+            if isinstance(run, Check):
+                self._check(run, meant)
+            elif isinstance(run, ByNumPy):
+                self._settled()
+                for value, of in zip(run.values, meant.values, strict=True):
+                    self._by_numpy(value, of)
+                self.risky = self.when
+                self.when += 1
+            else:
+                for item, of in zip(run, meant, strict=True):
+                    self._settled()
+                    self._item(item, of)
+                    self.when += 1
+        self._settled()
+        self._results()
+        self._donations()
+
+    # ---- native rows -----------------------------------------------------------------------------
+
+    def _item(self, item: driver.Item, meant: Any) -> None:
+        """One item of the table: what may run at the same time lies apart, and each row finds what it reads."""
+        touches: list[Touch] = []
+        for number, unit in enumerate(_units(item, meant)):
+            for at, (step, of, chunk) in enumerate(unit):
+                meaning = self.meanings.get(id(of))
+                if meaning is None:
+                    raise PlanError("table", -1, None, f"{step} is of no step")
+                for touch in self._row(_Row(step, meaning, chunk)):
+                    touches.append(touch._replace(unit=number, row=at))
+        for write, other in conflicts(touches):
+            raise PlanError(write.step, write.word, None, f"is written while {_told(other)} at the same time")
+        self.touches += [t for t in touches if t.buffer[0] != "arena"]
+
+    def _row(self, row: _Row) -> list[Touch]:
+        step, meaning, chunk = row
+        for role, number in meaning.settled.items():
+            if step.args[role] != number:
+                raise PlanError(row, -1, meaning.node, f"argument {role} is {step.args[role]}, not {number}")
+        if meaning.extent not in (None, step.extent):
+            raise PlanError(row, -1, meaning.node, f"its range is {step.extent}, not {meaning.extent}")
+        for role, node in meaning.numbers.items():
+            if self.numbers.get(step.args[role]) != tag_of(node):
+                raise PlanError(row, step.args[role], node, "is not the number's")
+        effects = row.effects(chunk)
+        for role in effects.flags:
+            word = step.args[role]
+            if word in self.rooms or word in self.numbers or not 0 <= word < self.layout.words or not meaning.checked:
+                raise PlanError(row, word, meaning.node, "a failure is noted where something else is")
+            if meaning.checked not in self.asked:
+                self.unasked[meaning.checked] = row
+        touches = [self._touched(row, self._touch(row, a, i)) for i, a in enumerate(effects.accesses)]
+        for write in touches:
+            for other in touches if write.write else ():
+                if other.role != write.role and other.meets(write) and (other.write or not other.precedes(write)):
+                    raise PlanError(row, write.word, meaning.node, f"is written over what {_told(other)}")
+        if chunk < 0:
+            self._chunks(row)
+        return touches
+
+    def _touch(self, row: _Row, access: Access, order: int) -> Touch:
+        """Where in memory an access goes: within the buffer of its word."""
+        word = row.step.args[access.role]
+        room = self.rooms.get(word)
+        if room is None:
+            raise PlanError(row, word, row.meaning.node, f"argument {access.role} is no address")
+        low, high = 0, room.size  # of what is found through an index, which the graph keeps within the axis
+        if access.place is not None and not access.place.is_open():
+            low, high = access.place.span()
+            high += access.itemsize
+        if low < 0 or high > room.size:
+            raise PlanError(row, word, row.meaning.node, f"bytes {low} to {high} of {room.size} are reached")
+        place = None if access.place is None else access.place.plus(Form(room.start))
+        return Touch(room.buffer, room.start + low, room.start + high, access.write, place, access.itemsize,
+                     access.role, word, row, self.when, order=order)
+
+    def _touched(self, row: _Row, touch: Touch) -> Touch:
+        """Let it happen: what is read must be what is meant."""
+        meaning, role, word = row.meaning, touch.role, touch.word
+        if touch.write:
+            if role not in meaning.writes:
+                raise PlanError(row, word, meaning.node, f"argument {role} is not to be written")
+            if touch.place is not None and not touch.place.is_open() and not touch.place.is_dense(touch.itemsize):
+                raise PlanError(row, word, meaning.writes[role], "is written with holes")
+            self.memory.write(touch.buffer, touch.low, touch.high, meaning.writes[role])
+        elif role not in meaning.reads:
+            raise PlanError(row, word, meaning.node, f"argument {role} is not to be read")
+        else:
+            found = self._read(row, word, meaning.reads[role], touch)
+            if len(meaning.reads[role]) > 1 and found is not None:
+                try:
+                    check_rows(meaning.node, row.step.args, found)
+                except Meaningless as why:
+                    raise PlanError(row, word, why.node, why.reason) from why
+        return touch
+
+    def _read(self, step: Any, word: int, tags: tuple[Tag, ...], touch: Touch) -> Tag | None:
+        found = None
+        for found in self.memory.read(touch.buffer, touch.low, touch.high):
+            if found not in tags:
+                lies = "nothing" if found is None else repr(found)
+                raise PlanError(step, word, tags[0], f"is read where {lies} lies")
+        return found
+
+    def _chunks(self, row: _Row) -> None:
+        """Chunks of a row may run at the same time: neighbours at both ends must not get in each other's way."""
+        count = chunks_of(row.step.extent, row.step.chunk)
+        for first in {0, count - 2} if count > 1 else ():
+            touches = [self._touch(row, access, 0)._replace(unit=chunk)
+                       for chunk in (first, first + 1) for access in row.effects(chunk).accesses]
+            for write, other in conflicts(touches):
+                raise PlanError(row, write.word, row.meaning.node, f"another chunk writes while {_told(other)}")
+
+    # ---- what NumPy does -------------------------------------------------------------------------
+
+    def _by_numpy(self, value: Source, meant: Source) -> None:
+        name = f"NumPy {meant.node.op.name} {meant.node.aval!r}"
+        reads = list(self._sources(name, value, meant))
+        if isinstance(meant.node.aval, tuple):
+            self.objects.add(meant.node)
+            return
+        write = self._whole(name, value.word, meant.node)._replace(write=True)
+        for read in reads:
+            if read.meets(write):
+                raise PlanError(name, write.word, meant.node, f"is written over what {_told(read)}")
+        self.memory.write(write.buffer, write.low, write.high, tag_of(meant.node))
+        self.touches += [t for t in (*reads, write) if t.buffer[0] != "arena"]
+
+    def _sources(self, name: str, value: Source, meant: Source) -> Iterator[Touch]:
+        """What NumPy reads for a value."""
+        if [s.node for s in meant.sources] != list(meant.node.inputs):
+            raise PlanError(name, value.word, meant.node, "has other operands")
+        for source, of in zip(value.sources, meant.sources, strict=True):
+            node, word = of.node, source.word
+            if node.op is scalar_op:
+                if self.numbers.get(word) != tag_of(node):
+                    raise PlanError(name, word, node, "is not the number's")
+            elif word < 0:
+                yield from self._sources(name, source, of)
+            elif isinstance(node.aval, tuple):
+                if node not in self.objects:
+                    raise PlanError(name, word, node, "is not there yet")
+            else:
+                touch = self._whole(name, word, node)
+                self._read(name, word, (tag_of(node),), touch)
+                yield touch
+
+    def _whole(self, name: str, word: int, node: Node) -> Touch:
+        room = self.rooms.get(word)
+        if room is None or room.size < node.aval.nbytes:
+            raise PlanError(name, word, node, f"does not lie in {room}")
+        return Touch(room.buffer, room.start, room.start + node.aval.nbytes, False, None, node.dtype.itemsize, -1, word,
+                     name, self.when)
+
+    def _check(self, check: Check, meant: Check) -> None:
+        """A step that has noted a failure is done again: its operands must still be there."""
+        node = meant.value.node
+        for touch in self._sources(f"check of {node.op.name} {node.aval!r}", check.value, meant.value):
+            self.touches += [touch] if touch.buffer[0] != "arena" else []
+        for meaning in self.meanings.values():
+            if meaning.node is node and meaning.checked:
+                self.asked.add(meaning.checked)
+                row = self.unasked.pop(meaning.checked, None)
+                if row is not None and row.step.args[3] != check.word:
+                    raise PlanError("check", check.word, node, "is asked of nobody")
+        self.risky = self.when
+        self.when += 1
+
+    def _settled(self) -> None:
+        for row in self.unasked.values():
+            raise PlanError(row, row.step.args[3], row.meaning.node, "a failure is noted and nobody asks for it")
+
+    # ---- what a run leaves -----------------------------------------------------------------------
+
+    def _results(self) -> None:
+        for (number, leaf), node in zip(self.layout.results, self.planning.graph, strict=True):
+            if leaf is not None:
+                if tag_of(leaf) != tag_of(node) or leaf.aval is not node.aval:
+                    raise PlanError("results", -1, node, f"is given as {leaf!r}")
+                continue
+            room = Room(("output", number), 0, self.layout.nbytes[number])
+            if room.size != node.aval.nbytes:
+                raise PlanError("results", -1, node, f"has a buffer of {room.size} bytes")
+            for found in self.memory.read(room.buffer, 0, room.size):
+                if found != tag_of(node):
+                    raise PlanError("results", -1, node, f"{'nothing' if found is None else repr(found)} lies there")
+
+    def _donations(self) -> None:
+        """An output over a leaf: what reads the leaf comes before, and in the same row reads each element before."""
+        kept = {tag_of(leaf) for _, leaf in self.layout.results if leaf is not None}
+        for number, leaves in self.layout.donations:
+            writes = [t for t in self.touches if t.buffer == ("output", number) and t.write]
+            for leaf in leaves:
+                name, first = f"donation of leaf {leaf}", min([w.when for w in writes], default=self.when)
+                size = next((r.size for r in self.rooms.values() if r.buffer == ("leaf", leaf)), -1)
+                if size != self.layout.nbytes[number] or ("leaf", leaf) in kept or first <= self.risky:
+                    why = "a later step may raise" if first <= self.risky else "is not free, or of another size"
+                    raise PlanError(name, -1, ("output", number), why)
+                for read in self.touches:
+                    if read.buffer != ("leaf", leaf):
+                        continue
+                    for write in writes:
+                        if not _before(read, write):
+                            raise PlanError(name, read.word, ("output", number), f"is written over what {_told(read)}")
+
+
+def _before(read: Touch, write: Touch) -> bool:
+    """Whether what is read of a leaf is so before it is written over, were the output the leaf."""
+    if read.when != write.when:
+        return read.when < write.when
+    if read.unit != write.unit:
+        return not read._replace(buffer=write.buffer).meets(write)
+    return read.row < write.row or read.row == write.row and read.precedes(write)
+
+
+def _told(touch: Touch) -> str:
+    return f"{touch.step} {'writes' if touch.write else 'reads'} through word {touch.word}"
+
+
+def _alike(a: Any, b: Any) -> bool:
+    return type(a) is type(b)
+
+
+def _units(item: driver.Item, meant: Any) -> Iterator[list[tuple[driver.Step, driver.Step, int]]]:
+    """What of an item may run at the same time: rows in order, each with its counterpart and its chunk (-1: whole)."""
+    if isinstance(item, driver.Step):
+        yield [(item, meant, -1)]
+    elif isinstance(item, driver.Chain):
+        pairs = list(zip(item.steps, meant.steps, strict=True))
+        counts = {chunks_of(step.extent, step.chunk) for step in item.steps}
+        if len(counts) > 1:
+            raise PlanError("chain", -1, None, f"steps of {sorted(counts)} chunks")
+        for chunk in range(counts.pop()):
+            yield [(step, of, chunk) for step, of in pairs]
+    else:
+        for one, of in zip(item.steps, meant.steps, strict=True):
+            yield from _units(one, of)
+
+
+def _plain(what: Any) -> Any:
+    """A layout without its nodes, of which a plan's own are others each time."""
+    if isinstance(what, Node):
+        return what.op, what.aval
+    return [_plain(x) for x in what] if isinstance(what, (tuple, list)) else what
+
+
+def check(plan: Plan) -> None:
+    """Verify a plan that has been made. The layout that a template gave must be the one that planning gives, too."""
+    planning = plan._planning or Planning(plan._outputs)
+    if plan.layout is not planning.layout and _plain(plan.layout) != _plain(planning.layout):
+        raise PlanError("template", -1, None, "gives another layout than planning")
+    verify(plan.layout, dict(zip(plan.places.tolist(), plan.starts.tolist())), plan.arena_bytes, planning)

@@ -1,0 +1,388 @@
+"""The verifier of plans refuses what is broken by hand, one thing at a time, and says what; it accepts what is not.
+
+That it accepts all sound plans, each test of the suite shows: conftest.py has it look at every plan that is made.
+"""
+from __future__ import annotations
+
+import graphs
+import numpy as np
+import pytest
+
+from tracer.jit import driver
+from tracer.jit import plan as plans
+from tracer.jit.buffers import from_array
+from tracer.jit.kernels import source_at
+from tracer.jit.liveness import ALIGN, arrange
+from tracer.jit.plan import CHECKS, Plan
+from tracer.jit.planning import ByNumPy, Check, Planning
+from tracer.jit.verify.accesses import of_kernel, of_product
+from tracer.jit.verify.forms import Form, Var, apart
+from tracer.jit.verify.memory import Memory
+from tracer.jit.verify.plan import PlanError, check, verify
+from tracer.ops.arithmetic import add, mul, sub
+from tracer.ops.aval import aval
+from tracer.ops.indexing import gather, scatter_add
+from tracer.ops.linalg import product
+from tracer.ops.movement import broadcast_to, reshape, transpose
+from tracer.ops.node import Node, leaf
+from tracer.ops.reductions import reduce_sum
+from tracer.ops.unary import tanh
+
+pytestmark = pytest.mark.tierless
+
+_RNG = np.random.default_rng(7)
+
+
+def floats(*shapes: tuple[int, ...], dtype: str = "float32") -> list[Node]:
+    """A leaf of each shape."""
+    return [leaf(aval(shape, np.dtype(dtype)), i) for i, shape in enumerate(shapes)]
+
+
+def indices(count: int, at: int) -> Node:
+    """A leaf of integers."""
+    return leaf(aval((count,), np.dtype("int64")), at)
+
+
+def rows_of(n: int) -> tuple:
+    """The attribute of a gather or scatter that picks rows of `n` elements."""
+    return ("i", 0), ("s", 0, n, 1)
+
+
+def places_of(planning: Planning) -> tuple[dict[int, int], int]:
+    return arrange(planning.layout.touched, dict(planning.layout.between))
+
+
+def accepted(planning: Planning, **changes) -> None:
+    verify(planning.layout._replace(**changes), *places_of(planning), planning)
+
+
+def refused(planning: Planning, places: dict[int, int] | None = None, **changes) -> PlanError:
+    """The error for a planning's layout with some fields replaced, or with other places in the arena."""
+    found, total = places_of(planning)
+    with pytest.raises(PlanError) as error:
+        verify(planning.layout._replace(**changes), found if places is None else places, total, planning)
+    return error.value
+
+
+def native(planning: Planning) -> list[driver.Step]:
+    """The rows of a layout without phases and chains."""
+    return [row for run in planning.layout.runs if not isinstance(run, (ByNumPy, Check)) for row in run]
+
+
+def replaced(planning: Planning, row: driver.Step, **changes) -> tuple:
+    """The runs of a layout with some fields of one row replaced."""
+    return tuple([run if isinstance(run, (ByNumPy, Check)) else
+                  tuple([one._replace(**changes) if one is row else one for one in run])
+                  for run in planning.layout.runs])
+
+
+def with_argument(row: driver.Step, place: int, value: int) -> list[int]:
+    return [*row.args[:place], value, *row.args[place + 1:]]
+
+
+# ---- places between steps ------------------------------------------------------------------------
+
+def test_a_place_given_away_one_step_early():
+    x, w = floats((4, 4), (4, 4))
+    for _ in range(5):
+        x = product(x, w)
+    planning = Planning([x])
+    accepted(planning)
+    places, _ = places_of(planning)
+    for i, (reads, writes) in enumerate(planning.layout.touched[:-1]):
+        if reads:  # the result in the place of the step's own operand
+            error = refused(planning, places | {writes[0]: places[reads[0]]})
+            assert error.step.startswith(f"step {i}, matmul") and "written over what step" in error.reason
+
+
+def test_what_is_accepted_computes_right():
+    """Places drawn at random: what the verifier takes gives NumPy's numbers, and what does not give them it refuses."""
+    arrays = [_RNG.uniform(-1, 1, (20, 20)) for _ in range(2)]
+    x, w = graphs.leaves(arrays)
+    outputs = [product(tanh(product(tanh(product(tanh(product(x, w)), w)), w)), w)]
+    planning, made, size = Planning(outputs), Plan(outputs), outputs[0].aval.nbytes
+    words = [word for word, _ in planning.layout.between]
+    right, = graphs.run(outputs, arrays)
+    taken = wrong = 0
+    for _ in range(300):
+        places = {word: size * int(_RNG.integers(0, 3)) for word in words}
+        try:
+            verify(planning.layout, places, 3 * size, planning)
+        except PlanError:
+            accepts = False
+        else:
+            accepts = True
+        made.places, made.starts = np.array(words), np.array([places[w] for w in words])
+        made.arena_bytes, made.arena, made.arena_at, made.launch = 3 * size, None, -1, None
+        found, = made.run([from_array(a) for a in arrays], [], None)
+        same = np.allclose(found.view(outputs[0].aval), right)
+        assert same or not accepts
+        taken += accepts
+        wrong += not same
+    assert taken > 5 and wrong > 50
+
+
+def test_a_gather_reads_below_a_reshape_that_is_stored():
+    """Issue 10, fault 2: the reshape was declared, and the place of what it reads used again for the result."""
+    x, index = *floats((2, 3)), indices(3, 1)
+    base = product(x, reshape(tanh(x), (3, 2)))
+    picked = gather(reshape(base, (2, 2)), (index,), rows_of(2), False)
+    _refused_over_what_it_reads([product(picked, mul(base, base))], "gather")
+
+
+def test_a_scatter_reads_below_a_broadcast_that_is_stored():
+    """Issue 10, fault 3."""
+    x, index = *floats((3, 5)), indices(3, 1)
+    wide = broadcast_to(reduce_sum(mul(x, x), (0,)), (3, 5))
+    added = scatter_add(wide, (index,), rows_of(5), (4, 5))
+    _refused_over_what_it_reads([product(added, tanh(wide), False, True)], "scatter_add")
+
+
+def _refused_over_what_it_reads(outputs: list[Node], name: str) -> None:
+    planning = Planning(outputs)
+    accepted(planning)
+    at = next(i for i, (_, _, writes) in enumerate(planning.rows) if isinstance(writes[0], Node)
+              and writes[0].op.name == name)
+    reads, writes = planning.layout.touched[[at in phase for phase in planning.phases].index(True)]
+    places, _ = places_of(planning)
+    for word in reads:
+        error = refused(planning, places | {writes[0]: places[word]})
+        assert name in error.step
+
+
+def test_a_place_outside_the_arena():
+    planning = Planning([product(product(*floats((4, 4), (4, 4))), floats((4, 4))[0])])
+    (word, _), = planning.layout.between
+    assert "bytes 64 to 128 of 64" in refused(planning, {word: 64}).reason
+    assert refused(planning, {0: 0}).reason.endswith("has no word of its own")
+
+
+# ---- donations -----------------------------------------------------------------------------------
+
+def test_a_donation_that_is_legal():
+    planning = Planning([sub(floats((8, 3))[0], mul(*[floats((8, 3), (8, 3))[1]] * 2))])
+    assert planning.layout.donations == ((0, (0, 1)),)
+    accepted(planning)
+
+
+def test_a_donation_of_a_leaf_that_is_read_later():
+    w, g = floats((3, 3), (3, 3))
+    first = product(w, g)
+    planning = Planning([tanh(first), product(first, w)])
+    error = refused(planning, donations=((0, (0,)),))
+    assert error.step == "donation of leaf 0" and "reads through word 0" in error.reason
+
+
+@pytest.mark.parametrize("build", [
+    lambda w: [add(w, transpose(w, (1, 0)))],  # read elsewhere in the same loop
+    lambda w: [product(w, w)],
+    lambda w: [mul(w, w), w],  # the leaf is a result itself
+    lambda w: [reduce_sum(w, (0,))],  # of another size
+])
+def test_a_donation_that_is_not(build):
+    planning = Planning(build(*floats((4, 4))))
+    assert not planning.layout.donations
+    assert refused(planning, donations=((0, (0,)),)).step == "donation of leaf 0"
+
+
+def test_a_donation_before_a_step_that_may_raise():
+    w, index = *floats((4, 4)), indices(3, 1)
+    planning = Planning([mul(w, w), gather(tanh(floats((4, 4), (4, 4))[1]), (index,), rows_of(4), False)])
+    planning = Planning([mul(w, w), gather(product(w, w), (index,), rows_of(4), False)])
+    assert not planning.layout.donations
+    assert "donation" in refused(planning, donations=((0, (0,)),)).step
+
+
+# ---- rows that run at the same time --------------------------------------------------------------
+
+def regrouped(planning: Planning, regroup) -> Planning:
+    """The planning with the rows of its only table put together in another way."""
+    rows, = planning.layout.runs
+    planning.layout = planning.layout._replace(runs=(tuple(regroup(rows)),))
+    return planning
+
+
+def test_members_of_a_phase_that_need_one_another():
+    x, w = floats((4, 4), (4, 4))
+    planning = regrouped(Planning([product(product(x, w), w)]), lambda rows: [driver.Group(rows)])
+    error = refused(planning)
+    assert "step 0" in error.step and "while step 1" in error.reason and "at the same time" in error.reason
+
+
+def test_members_of_a_phase_over_the_same_place():
+    x, w = floats((4, 4), (4, 4))
+    planning = Planning([product(product(x, w), product(w, x))])
+    regrouped(planning, lambda rows: [driver.Group(rows[:2]), rows[2]])
+    first, second = [word for word, _ in planning.layout.between]
+    assert "at the same time" in refused(planning, {first: 0, second: 0}).reason
+    verify(planning.layout, {first: 0, second: ALIGN}, 2 * ALIGN, planning)
+
+
+@pytest.mark.parametrize("build, fits", [
+    (lambda x, w: mul(product(x, w), x), True),
+    (lambda x, w: product(w, product(x, w)), False),  # needs all rows of the first product
+])
+def test_bands_of_a_chain(build, fits):
+    planning = regrouped(Planning([build(*floats((256, 256), (256, 256)))]), lambda rows: [driver.Chain(rows)])
+    (chain,), = planning.layout.runs
+    runs = ((driver.Chain([row._replace(chunk=row.extent // 4) for row in chain.steps]),),)
+    if fits:
+        accepted(planning, runs=runs)
+    else:
+        error = refused(planning, runs=runs)
+        assert "step 1" in error.step and "is read where nothing lies" in error.reason
+
+
+def test_chunks_that_share_a_partial_result():
+    x, = floats((1 << 19,))
+    planning = Planning([reduce_sum(mul(x, x), (0,))])
+    accepted(planning)
+    main = next(row for row in native(planning) if row.chunk)
+    error = refused(planning, runs=replaced(planning, main, args=with_argument(main, 0, 2 * main.chunk)))
+    assert "another chunk writes" in error.reason
+
+
+# ---- words and arguments -------------------------------------------------------------------------
+
+def indexed() -> Planning:
+    """A product, a scatter of a broadcast, and a gather: values of equal sizes, with words of every kind."""
+    x, w, index = *floats((4, 4), (4, 4)), indices(4, 2)
+    first = product(x, w)
+    wide = broadcast_to(reshape(reduce_sum(first, (0,)), (1, 4)), (4, 4))
+    return Planning([scatter_add(wide, (index,), rows_of(4), (4, 4)), tanh(sub(first, w)),
+                     gather(first, (index,), rows_of(4), False)])
+
+
+def roles_of(row: driver.Step) -> set[int]:
+    """The arguments of a row that are words with addresses: what it loads from and stores to."""
+    source = source_at(row.fn)
+    found = of_product(row.args, row.extent, row.chunk) if source is None else \
+        of_kernel(source, row.args, row.extent, row.chunk)
+    return {a.role for a in found.accesses}
+
+
+def test_a_wrong_word():
+    """Each address taken from another word of as many bytes: another value, where the planner's own is meant."""
+    planning = indexed()
+    accepted(planning)
+    layout = planning.layout
+    sizes = {0: 64, 1: 64, 2: 32, **{3 + i: n for i, n in enumerate(layout.nbytes)}, **dict(layout.between)}
+    count = 0
+    for row in native(planning):
+        for role in sorted(roles_of(row)):
+            for other in [w for w, size in sizes.items() if w != row.args[role] and size == sizes[row.args[role]]]:
+                refused(planning, runs=replaced(planning, row, args=with_argument(row, role, other)))
+                count += 1
+    assert count > 30
+
+
+def test_an_access_past_the_end():
+    x, = floats((6, 5))
+    for planning in (indexed(), Planning([sub(transpose(x, (1, 0)), reduce_sum(x, (1,)))])):
+        for row in native(planning):
+            reason = refused(planning, runs=replaced(planning, row, extent=row.extent + 1)).reason
+            assert "are reached" in reason or reason.startswith("its range is")
+
+
+def test_a_place_that_is_too_small():
+    planning = Planning([product(product(*floats((4, 4), (4, 4))), floats((4, 4))[0])])
+    (word, nbytes), = planning.layout.between
+    error = refused(planning, between=((word, nbytes - 4),))
+    assert error.word == word and f"bytes 0 to {nbytes} of {nbytes - 4} are reached" in error.reason
+
+
+def test_rows_of_a_scatter_elsewhere():
+    planning = indexed()
+    row = next(row for row in native(planning) if len(row.args) > 7 and "range(args[4])" in (source_at(row.fn) or ""))
+    assert row.args[9:] == [4, 0]  # four rows that are one
+    error = refused(planning, runs=replaced(planning, row, args=with_argument(row, 9, 3)))
+    assert "rows do not lie" in error.reason
+
+
+def test_a_failure_that_nobody_asks_for():
+    planning = indexed()
+    checks = [run for run in planning.layout.runs if isinstance(run, Check)]
+    assert len(checks) == 1  # both steps have the same indices and sizes
+    planning.layout = planning.layout._replace(runs=tuple([r for r in planning.layout.runs if r not in checks]))
+    assert "nobody asks" in refused(planning).reason
+
+
+def test_a_result_that_is_missing():
+    x, w = floats((4, 4), (4, 4))
+    planning = Planning([product(x, w), tanh(x)])
+    rows, = planning.layout.runs
+    for row in rows:
+        planning.layout = planning.layout._replace(runs=((row,),))
+        assert "nothing lies there" in refused(planning).reason
+
+
+def test_a_layout_of_a_template_is_compared_with_planning():
+    outputs = [product(*floats((4, 4), (4, 4)))]
+    plan = Plan(outputs)
+    plan._planning = None
+    check(plan)
+    plan.layout = plan.layout._replace(words=plan.layout.words + 1)
+    with pytest.raises(PlanError, match="another layout"):
+        check(plan)
+
+
+def test_the_suite_verifies_every_plan(monkeypatch):
+    assert check in CHECKS
+    seen = []
+    monkeypatch.setattr(plans, "CHECKS", [seen.append])
+    plan = Plan([tanh(floats((2,))[0])])
+    assert seen == [plan]
+
+
+# ---- forms and memory ----------------------------------------------------------------------------
+
+def values(form: Form) -> set[int]:
+    """All values of a form, variables taken one by one."""
+    found = {form.start}
+    for v, c in form.terms:
+        found = {at + c * i for at in found for i in range(v.low, v.high + 1)}
+    return found
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_what_is_told_of_forms(seed):
+    rng = np.random.RandomState(seed)
+    for _ in range(50):
+        forms = []
+        for _ in range(2):
+            bounds = [sorted(rng.randint(0, 4, 2).tolist()) for _ in range(rng.randint(0, 4))]
+            forms.append(Form(int(rng.randint(0, 30)), tuple(
+                [(Var(*b), int(rng.choice([-8, -2, -1, 1, 2, 4, 8, 16]))) for b in bounds])))
+        a, b = forms
+        size = int(rng.choice([1, 2, 4]))
+        taken = [{at + i for at in values(f) for i in range(size)} for f in forms]
+        low, high = a.span()
+        assert (low, high) == (min(values(a)), max(values(a)))
+        assert values(a.fused()) == values(a)
+        if apart(a, b, size, size):
+            assert taken[0].isdisjoint(taken[1])
+        count = np.prod([v.high - v.low + 1 for v, _ in a.fused().terms], dtype=int)
+        if a.fused().is_dense(size):
+            assert len(taken[0]) == count * size == max(taken[0]) - min(taken[0]) + 1
+
+
+def test_columns_that_interleave_lie_apart():
+    row = Var(0, 9)
+    left, right = (Form(0, ((row, 64), (Var(*bounds), 4))) for bounds in ((0, 7), (8, 15)))
+    assert apart(left, right, 4, 4) and not apart(left, right, 8, 4)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_memory_holds_what_was_written_last(seed):
+    rng, memory, plain = np.random.RandomState(seed), Memory(), [None] * 64
+    for tag in range(200):
+        low, high = sorted(rng.randint(0, 65, 2).tolist())
+        memory.write(("arena",), low, high, (tag,))
+        plain[low:high] = [(tag,)] * (high - low)
+        low, high = sorted(rng.randint(0, 65, 2).tolist())
+        found = list(memory.read(("arena",), low, high))
+        expected = plain[low:high]
+        if None in expected:
+            expected = expected[:expected.index(None) + 1]
+        assert [tag for i, tag in enumerate(found) if not i or found[i - 1] != tag] == \
+            [tag for i, tag in enumerate(expected) if not i or expected[i - 1] != tag]

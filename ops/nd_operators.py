@@ -15,8 +15,8 @@ from .arithmetic import cast, where
 from .creation import full
 from .errors import MXNetError
 from .movement import reshape
-from .node import Node
-from .promotion import BOOL, INT64, is_weak, nd_pair
+from .node import Node, is_number
+from .promotion import BOOL, INT64, nd_pair
 from .public import Nodes, Operand, Optional, public
 from .trigonometry import hypot
 
@@ -25,8 +25,8 @@ Binary = Callable[[Node, Node], Node]
 
 def pair(x: Node, y: Node) -> tuple[Node, Node]:
     """Both operands in the array's dtype; bools beside a number are counted in int64."""
-    if is_weak(x) is not is_weak(y):
-        x, y = (cast(n, INT64) if n.dtype == BOOL and not is_weak(n) else n for n in (x, y))
+    if is_number(x) is not is_number(y):
+        x, y = (cast(n, INT64) if n.dtype == BOOL and not is_number(n) else n for n in (x, y))
     return nd_pair(x, y)
 
 

@@ -129,7 +129,7 @@ def is_large_integer(x: Node) -> bool:
 
 def const_value(node: Node) -> float | int | bool:
     """The number that a `const` node stands for."""
-    text, dtype = node.attrs
+    text, dtype = node.attrs[:2]
     kind = np.dtype(dtype).kind
     return text == "True" if kind == "b" else float(text) if kind == "f" else int(text)
 
@@ -149,6 +149,17 @@ def const(value: float | int | bool, dtype: np.dtype | str) -> Node:
     """
     dtype = np.dtype(dtype)
     return make(const_op, (), (repr(converted(value, dtype).item()), dtype.name))
+
+
+def literal(value: float | int | bool) -> Node:
+    """A Python number that a user gives beside arrays, as a `const`: its dtype yields to theirs."""
+    of_array = const(value, "bool" if type(value) is bool else "float64" if type(value) is float else "int64")
+    return make(const_op, (), (*of_array.attrs, "number"))
+
+
+def is_number(x: Node) -> bool:
+    """Whether `x` came as a Python number, not as an array without axes."""
+    return x.op is scalar_op or x.op is const_op and len(x.attrs) > 2
 
 
 def converted(value: float | int | bool, dtype: np.dtype) -> Any:

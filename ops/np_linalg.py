@@ -9,9 +9,9 @@ from .factorizations import singular_values
 from .joining import concatenate, part
 from .linalg import product
 from .movement import broadcast_to, reshape, transpose
-from .node import Node, const
+from .node import Node, const, is_number
 from .np_movement import diagonal, moveaxis
-from .promotion import inexact, is_weak, np_same
+from .promotion import inexact, np_same
 from .public import Nodes, public
 from .reductions import _kept, euclidean, reduce_max, reduce_min, reduce_sum
 from .shapes import normalize_axes, normalize_axis
@@ -19,7 +19,7 @@ from .unary import absolute
 
 
 def _arrays(a: Node, b: Node, name: str) -> tuple[Node, Node]:
-    if is_weak(a) or is_weak(b):
+    if is_number(a) or is_number(b):
         raise MXNetError(f"expected NDArray, got a number: {name} wants arrays")
     return np_same(a, b)
 

@@ -8,7 +8,7 @@ from .arithmetic import cast, like, maximum, minimum, where
 from .bits import left_shift, right_shift
 from .errors import MXNetError
 from .linalg import matmul
-from .node import Node
+from .node import Node, is_number
 from .promotion import (
     BOOL,
     FLOAT64,
@@ -16,7 +16,6 @@ from .promotion import (
     default_float,
     inexact,
     integral,
-    is_weak,
     np_compared,
     np_pair,
     np_same,
@@ -47,10 +46,10 @@ def _operator(names: str, primitive: Callable[[Node, Node], Node], method: str =
 
 def _as_floats(x: Node, y: Node) -> tuple[Node, Node]:
     """Operands of the true division: numbers yield to arrays, integers become floats."""
-    if is_weak(x) and not is_weak(y):
+    if is_number(x) and not is_number(y):
         y = inexact(y)
         return cast(x, y.dtype), y
-    if is_weak(y):
+    if is_number(y):
         x = inexact(x)
         return x, cast(y, x.dtype)
     x, y = np_pair(x, y)
@@ -160,7 +159,7 @@ def np_rmatmul(b: Node, a: Node) -> Node:
 
 
 def _factors(x: Node, y: Node) -> tuple[Node, Node]:
-    if is_weak(x) or is_weak(y):
+    if is_number(x) or is_number(y):
         raise MXNetError("expected NDArray, got a number: matmul wants arrays")
     return np_same(x, y)
 
@@ -174,9 +173,9 @@ def np_where(condition: Operand, x: Operand, y: Operand) -> Node:
     array([1., 7.])
     """
     condition = condition if condition.dtype == BOOL else a.not_equal(condition, like(condition, 0))
-    if is_weak(x) and is_weak(y):
+    if is_number(x) and is_number(y):
         return where(condition, cast(x, default_float()), cast(y, default_float()))
-    if is_weak(x):
+    if is_number(x):
         return where(condition, beside(x, y), y)
     return where(condition, x, beside(y, x))
 

@@ -13,8 +13,8 @@ from . import trigonometry as t
 from . import unary as u
 from .arithmetic import cast, like, where
 from .bits import gcd, lcm
-from .node import Node
-from .promotion import FLOAT64, floating, integral, is_weak, np_inexact, np_pair, np_same, numeric
+from .node import Node, is_number
+from .promotion import FLOAT64, floating, integral, np_inexact, np_pair, np_same, numeric
 from .public import Operand, public
 from .rounding import copysign, rint, round_half_down, sign_of
 
@@ -111,7 +111,7 @@ def nan_to_num(x: Operand, copy=True, nan=0.0, posinf=None, neginf=None) -> Node
 def _pair_function(names: str, primitive: Callable[[Node, Node], Node],
                    prepare: Callable[[Node], Node] = lambda x: x) -> None:
     def build(x1: Operand, x2: Operand) -> Node:
-        if not is_weak(x1) and not is_weak(x2):
+        if not is_number(x1) and not is_number(x2):
             prepare(x1)
         return primitive(*np_same(x1, x2))
 

@@ -11,8 +11,7 @@ from .errors import MXNetError
 from .indexing import gather, put, scatter_add
 from .joining import part
 from .movement import broadcast_to, reshape, transpose
-from .node import Node
-from .promotion import is_weak
+from .node import Node, is_number
 from .public import Operand, Optional, public
 from .reductions import reduce_max, reduce_sum
 from .scans import argsort, flip, take_along
@@ -51,7 +50,7 @@ def take(a: Node, indices: Node, axis=None, mode="raise", out=None) -> Node:
 
     mode: positions outside are an error ("raise": clipped in MXNet, an IndexError here), "clip" or "wrap".
     """
-    if is_weak(indices):
+    if is_number(indices):
         raise MXNetError("expected NDArray, got a number: take wants an array of indices")
     if axis is None:
         a, axis = reshape(a, (a.size,)), 0

@@ -5,18 +5,13 @@ import numpy as np
 
 from .arithmetic import cast
 from .errors import MXNetError
-from .node import Node, const_op, is_large_integer, scalar_op
+from .node import Node, is_large_integer, is_number
 
 FLOAT16 = np.dtype("float16")
 FLOAT32 = np.dtype("float32")
 FLOAT64 = np.dtype("float64")
 INT64 = np.dtype("int64")
 BOOL = np.dtype(bool)
-
-
-def is_weak(x: Node) -> bool:
-    """Whether `x` came as a Python number, whose dtype yields to an array's."""
-    return x.op is scalar_op or (x.op is const_op and x.shape == ())
 
 
 def promote(a: np.dtype, b: np.dtype) -> np.dtype:
@@ -36,8 +31,8 @@ def promote(a: np.dtype, b: np.dtype) -> np.dtype:
 
 def np_pair(x: Node, y: Node) -> tuple[Node, Node]:
     """Both operands in the dtype that `mx.np` computes in: a float number beside integers makes float64."""
-    if is_weak(x) or is_weak(y):
-        weak, array = (x, y) if is_weak(x) else (y, x)
+    if is_number(x) or is_number(y):
+        weak, array = (x, y) if is_number(x) else (y, x)
         dtype = array.dtype
         if dtype.kind != "f" and weak.dtype.kind == "f" and not is_large_integer(weak):
             dtype = FLOAT64
@@ -50,16 +45,16 @@ def np_pair(x: Node, y: Node) -> tuple[Node, Node]:
 
 def np_compared(x: Node, y: Node) -> tuple[Node, Node]:
     """Both operands of a comparison in one dtype: a number beside bools is taken as a bool, as in MXNet."""
-    if is_weak(x) and y.dtype.kind == "b":
+    if is_number(x) and y.dtype.kind == "b":
         return cast(x, BOOL), y
-    if is_weak(y) and x.dtype.kind == "b":
+    if is_number(y) and x.dtype.kind == "b":
         return x, cast(y, BOOL)
     return np_pair(x, y)
 
 
 def np_same(x: Node, y: Node) -> tuple[Node, Node]:
     """Both operands of a function that takes arrays of one dtype only; MXNetError for two."""
-    if not is_weak(x) and not is_weak(y) and x.dtype != y.dtype:
+    if not is_number(x) and not is_number(y) and x.dtype != y.dtype:
         raise MXNetError(f"Incompatible attr: expected {x.dtype.name}, got {y.dtype.name}: "
                          "this function does not promote; use astype")
     return np_pair(x, y)
@@ -67,7 +62,7 @@ def np_same(x: Node, y: Node) -> tuple[Node, Node]:
 
 def beside(x: Node, array: Node) -> Node:
     """`x` in the dtype of `array`: a number is cast, an array must have it already."""
-    if is_weak(x):
+    if is_number(x):
         return cast(x, array.dtype)
     if x.dtype != array.dtype:
         raise MXNetError(f"Incompatible attr: expected {array.dtype.name}, got {x.dtype.name}: "
@@ -77,9 +72,9 @@ def beside(x: Node, array: Node) -> Node:
 
 def nd_pair(x: Node, y: Node) -> tuple[Node, Node]:
     """Both operands in the array's dtype; MXNetError for arrays of different dtypes, as in `mx.nd`."""
-    if is_weak(x):
+    if is_number(x):
         return cast(x, y.dtype), y
-    if is_weak(y):
+    if is_number(y):
         return x, cast(y, x.dtype)
     if x.dtype != y.dtype:
         raise MXNetError(f"operands have different dtypes, {x.dtype.name} and {y.dtype.name}: "

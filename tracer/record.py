@@ -13,7 +13,7 @@ from tracer.ops.arithmetic import add
 from tracer.ops.aval import Aval, aval
 from tracer.ops.errors import MXNetError
 from tracer.ops.movement import broadcast_to
-from tracer.ops.node import Node, const, mark, stop, toposort
+from tracer.ops.node import Node, const, literal, mark, stop, toposort
 from tracer.ops.op import CALL
 from tracer.ops.public import Function
 
@@ -155,11 +155,11 @@ def operand_node(trace: Trace, value: Value, recorded: bool) -> Node:
 def operand(function: Function, trace: Trace, x: Any) -> Node | None:
     kind = type(x)
     if kind is float or kind is int:
-        return const(x, "float64" if kind is float else "int64") if x in function.literals else trace.number(x)
+        return literal(x) if x in function.literals else trace.number(x)
     if x is None:
         return None
     if kind is bool:
-        return const(x, "bool")
+        return literal(x)
     if isinstance(x, (np.ndarray, np.generic)):
         if x.ndim == 0 and x.dtype.kind in "fiub":
             number = x.item()  # a longdouble's is one again

@@ -5,12 +5,15 @@ from sys import getrefcount
 from types import CodeType
 from typing import Any
 
+import numpy as np
+
 from tracer.jit import profile, settings
-from tracer.jit.buffers import Buffer
+from tracer.jit.buffers import Buffer, allocate
 from tracer.jit.capi.collector import track
 from tracer.jit.debug import why_new
 from tracer.jit.program import RUN_LOCK, ExecutionError, Program, find_program
 from tracer.jit.stats import COUNTERS, LOG
+from tracer.ops.aval import aval
 from tracer.ops.errors import MXNetError
 from tracer.ops.node import Node, table_full, toposort
 
@@ -26,13 +29,43 @@ CAUSES = frozenset((
 #: Values that a process has recorded by the time that its hot functions are taken from disk, and compiled (hot.py).
 LOADED, COMPILED = 1 << 12, 1 << 20
 
-# What getrefcount(value) gives for a pending value with no owner but the trace: the list of pending values,
-# the loop variable, and the argument itself.
-_UNOWNED = 3
-
 SYNCS = LOG.syncs
 
 _NEW: Any = object()  # not in a cache that holds None
+
+def _counts(pending: list[Value]) -> list[int]:
+    """What `living` sees of the values' owners."""
+    return [getrefcount(v) for v in pending]
+
+
+def _leaf_counts(leaves: list[Value], index: int) -> tuple[int, int]:
+    """What `_donated` sees of the owners of a leaf and of its memory."""
+    value = leaves[index]
+    buffer = value.buffer
+    return getrefcount(value), getrefcount(buffer)
+
+
+def _sample() -> Value:
+    return Value(aval((), np.dtype(bool)), None, None, None, None, allocate(1))
+
+
+def _calibrate() -> tuple[int, tuple[int, int]]:
+    """The counts of a value that only the trace owns, and of a leaf and memory that nobody else does.
+
+    Measured, as they vary with Python's version. Where counts do not tell owners apart, they are such that every value
+    is computed and no memory donated.
+    """
+    held = _sample()
+    buffer = held.buffer
+    unowned, owned = _counts([_sample(), held])
+    dead, alive = _leaf_counts([_sample()], 0), _leaf_counts([held], 0)
+    del buffer
+    return (unowned if owned == unowned + 1 else 0,
+            dead if alive == (dead[0] + 1, dead[1] + 1) else (0, 0))
+
+
+_UNOWNED, (_DEAD_LEAF, _DEAD_MEMORY) = _calibrate()
+
 
 def sync(value: Value, cause: str) -> Buffer:
     """The buffer of `value`; if it is pending, everything pending with it runs first."""
@@ -184,11 +217,9 @@ def _donated(program: Program, trace: Trace) -> dict[int, Buffer] | None:
         for index in candidates:
             if index not in free:
                 value = trace.leaves[index]
-                # Owners of a dead leaf: trace.leaves, `value`, and the argument of getrefcount; of its buffer: the
-                # value, `buffer` and the argument.
                 buffer = value.buffer
-                free[index] = (getrefcount(value) == 3 and buffer is not None and buffer.parent is None
-                               and getrefcount(buffer) == 3)
+                free[index] = (getrefcount(value) == _DEAD_LEAF and buffer is not None and buffer.parent is None
+                               and getrefcount(buffer) == _DEAD_MEMORY)
             if free[index]:
                 free[index] = False
                 given[output] = trace.leaves[index].buffer  # type: ignore[assignment]

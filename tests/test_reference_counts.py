@@ -1,0 +1,42 @@
+"""Memory that is written over: only where nobody else holds it, which reference counts tell."""
+from __future__ import annotations
+
+import sys
+
+import graphs
+import numpy as onp
+import pytest
+
+from tracer import flush, np
+from tracer.jit import program
+
+pytestmark = pytest.mark.tierless
+
+
+@pytest.mark.parametrize("more", [0, 1, 5])
+def test_counts_are_measured(monkeypatch, more):
+    """A Python whose getrefcount gives more, or less, than 3.11's."""
+    monkeypatch.setattr(flush, "getrefcount", lambda x: sys.getrefcount(x) + more)
+    assert flush._calibrate() == (4 + more, (4 + more, 4 + more))
+
+
+def test_counts_that_tell_nothing_forbid_to_donate(monkeypatch):
+    monkeypatch.setattr(flush, "getrefcount", lambda x: 3)
+    unowned, dead = flush._calibrate()
+    assert flush.getrefcount(None) > unowned and flush.getrefcount(None) not in dead
+
+
+def test_an_update_is_in_place():
+    given = []
+    w = np.array(onp.zeros(4096))
+    w.wait_to_read()
+    program.WATCHERS.append(lambda found, leaves, scalars, donated: given.append(bool(donated)))
+    try:
+        with graphs.jit_mode("always"):
+            for _ in range(4):
+                w -= 0.5 * (w - 1)
+                w.wait_to_read()
+    finally:
+        program.WATCHERS.pop()
+    assert given[1:] == [True] * 3
+    assert (w.asnumpy() == 1 - 0.5**4).all()

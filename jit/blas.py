@@ -23,11 +23,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from tracer.jit import forks
 from tracer.jit.driver import Step, Table
 from tracer.jit.natives import find_native
 
 _SUFFIX = {"win32": ".dll", "darwin": ".dylib"}.get(sys.platform, ".so")
-_loading = threading.Lock()
+_loading = forks.guarded(threading.Lock())
 
 
 class Blas(NamedTuple):

@@ -34,7 +34,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tracer.jit import pool
+from tracer.jit import forks, pool
 from tracer.jit.natives import find_native
 
 _ROW = 4  # words of a table's row: function, arguments, extent, chunk
@@ -74,7 +74,7 @@ def _entry() -> Callable[[int, int, int], None]:
     return ctypes.CFUNCTYPE(None, word, word, word)(find_native("run_table"))
 
 
-_lock = threading.Lock()  # whoever holds it has the pool
+_lock = forks.guarded(threading.Lock())  # whoever holds it has the pool
 _pool: pool.Pool | None = None
 _threads = 0
 
@@ -106,11 +106,11 @@ def get_threads() -> int:
 
 
 def _in_child() -> None:
-    """After a fork: the pool's threads are not there, nor is a thread that may have held the lock."""
-    global _threads, _pool, _lock
+    """After a fork: the pool's threads are not there."""
+    global _threads, _pool
     if _pool is not None:
         _pool.abandon()
-    _threads, _pool, _lock = 1, None, threading.Lock()
+    _threads, _pool = 1, None
 
 
 class Table:
@@ -194,5 +194,4 @@ def _calls(step: Step, at: int) -> list[tuple[int, int, int, int]]:
 
 
 set_threads()
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_in_child)
+forks.in_child(_in_child)

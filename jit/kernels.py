@@ -9,14 +9,14 @@ import time
 
 from tracer.ops.errors import CannotCompile
 
-from . import profile, store
+from . import forks, profile, store
 from .stats import COUNTERS
 
 _LOADED: dict[str, int] = {}
 _SOURCES: dict[int, str] = {}  # by address
 #: source -> why it has no native code: compiling it again would end the same way.
 _REFUSED: dict[str, str] = {}
-_LOCK = threading.RLock()
+_LOCK = forks.guarded(threading.RLock(), forks.COMPILING)
 
 
 def key_of(source: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 from tracer.ops.node import Node
 
-from . import profile, settings
+from . import forks, profile, settings
 from .buffers import Buffer
 from .debug import show
 from .interpreter import ExecutionError, Interpreter
@@ -25,7 +25,7 @@ PATIENCE = 2
 LARGE = 1 << 20
 
 #: Serializes launches: a plan's `bind` array is shared by all its runs. Who runs a program holds it.
-RUN_LOCK = threading.RLock()
+RUN_LOCK = forks.guarded(threading.RLock())
 
 #: Called with each program about to run, its leaves, its numbers and its donated buffers: who draws them is one.
 WATCHERS: list[Callable[[Program, Sequence[Buffer], Sequence[Any], dict[int, Buffer] | None], None]] = []

@@ -25,10 +25,10 @@ from pathlib import Path
 from tracer.ops import errors
 from tracer.ops.errors import CannotCompile
 
-from . import cache_folder
+from . import cache_folder, forks
 
 _FORMAT = 2
-_LOCK = threading.RLock()
+_LOCK = forks.guarded(threading.RLock(), forks.COMPILING)
 
 #: The folders of the packages whose files shape code: that of the passes and compilers, and that of the operations.
 _PACKAGES = tuple(Path(file).parent for file in (__file__, errors.__file__))
@@ -87,9 +87,9 @@ def find(name: str, ending: str, compile_: Callable[[], bytes], text: str = "") 
     `compile_` makes its object code, with `name` as its symbol; what it raises passes through. CannotCompile if the
     linker refuses what it made.
     """
-    from . import objects
-
     with _LOCK:
+        from . import objects  # not before: no other thread imports while one forks
+
         address = load(name, ending)
         if address is not None:
             return address, True

@@ -8,7 +8,7 @@ import threading
 import warnings
 from typing import Any
 
-from tracer.jit import profile
+from tracer.jit import forks, profile
 from tracer.jit.buffers import used_bytes
 
 from .profile_output import Totals, TraceFile
@@ -39,7 +39,7 @@ class Recorder:
 
     def clear(self) -> None:
         """Forget all events and totals, and hold no lock: a forked child has no part in its parent's."""
-        self.lock = threading.RLock()
+        self.lock = forks.guarded(threading.RLock())
         self.events: list[dict[str, Any]] = []
         self.totals = Totals()
         self.begin_file()
@@ -137,5 +137,4 @@ def _leave_to_parent() -> None:
 
 
 atexit.register(RECORDER.finish)
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_leave_to_parent)
+forks.in_child(_leave_to_parent)

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from tracer import distributions, engines, libm, samplers
+from tracer.jit.forks import guarded
 from tracer.ops.errors import MXNetError
 
 Shape = int | tuple[int, ...] | list[int]
@@ -47,7 +48,7 @@ class Streams:
     """
 
     def __init__(self, seed: int = 0) -> None:
-        self._lock = threading.RLock()
+        self._lock = guarded(threading.RLock())
         self._single = engines.Engine(seed * _MAGIC)
         self._par = engines.ParEngines(seed * _MAGIC)
 

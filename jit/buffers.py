@@ -146,10 +146,11 @@ def allocate(nbytes: int) -> Buffer:
 
 
 def from_array(array: Any) -> Buffer:
-    """A buffer with a row-major copy of `array`."""
+    """A buffer with a copy of `array`, row-major and in the machine's byte order."""
     array = np.asarray(array)
+    dtype = array.dtype if array.dtype.isnative else array.dtype.newbyteorder("=")
     buffer = allocate(array.nbytes)
-    np.ndarray(array.shape, array.dtype, buffer.block[0])[...] = array
+    np.ndarray(array.shape, dtype, buffer.block[0])[...] = array
     return buffer
 
 

@@ -43,10 +43,16 @@ _INTERNED: dict[tuple[Shape, np.dtype], Aval] = {}
 
 
 def aval(shape: Shape, dtype: np.dtype) -> Aval:
-    """The one `Aval` of `shape` (a tuple of ints) and `dtype` (a numpy.dtype). MXNetError for a dtype that is
-    not MXNet's."""
+    """The one `Aval` of `shape` (a tuple of ints) and `dtype` (a numpy.dtype, whose byte order becomes the machine's).
+    MXNetError for a dtype that is not MXNet's.
+
+    >>> aval((3,), np.dtype(">f4")) is aval((3,), np.dtype("<f4"))
+    True
+    """
     found = _INTERNED.get((shape, dtype))
     if found is None:
+        if not dtype.isnative:
+            return aval(shape, dtype.newbyteorder("="))
         if dtype.name not in SHORT:
             raise MXNetError(f"Invalid Input: '{dtype.name}', valid values are: {', '.join(SHORT)}")
         found = _INTERNED.setdefault((shape, dtype), Aval(shape, dtype))

@@ -10,7 +10,6 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-import secrets
 import stat
 import time
 from collections.abc import Iterator
@@ -152,7 +151,7 @@ class _Folder:
 
     def replace(self, name: str, data: bytes) -> None:
         """Write a file under another name, then give it its own."""
-        temporary = f".tmp_{secrets.token_hex(8)}"
+        temporary = f".tmp_{os.urandom(8).hex()}"
         descriptor = self.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
         try:
             with open(descriptor, "wb") as file:

@@ -15,7 +15,6 @@ import gc
 import hashlib
 import importlib.util
 import os
-import secrets
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -68,7 +67,7 @@ def sources(folders: Iterable[Path]) -> str:
     """
     paths = [path for folder in folders for path in folder.rglob("*.py*")
              if path.suffix in (".py", ".pyc") and path.parent.name != "__pycache__"]
-    return _digest(sorted(paths)) if paths else secrets.token_hex()
+    return _digest(sorted(paths)) if paths else os.urandom(16).hex()
 
 
 def _digest(paths: Iterable[Path]) -> str:

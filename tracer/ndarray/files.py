@@ -6,6 +6,7 @@ An array: a magic number that tells the version, its storage, shape, context, dt
 """
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Sequence
 from typing import IO, Any
@@ -99,19 +100,38 @@ def load_frombuffer(buf: bytes) -> list[NDArray] | dict[str, NDArray]:
         raise MXNetError("Invalid NDArray file format")
     reader.numbers("Q")
     arrays = [wrap(NDArray, constant(reader.array())) for _ in range(reader.numbers("Q"))]
-    names = [reader.take(reader.numbers("Q")).decode() for _ in range(reader.numbers("Q"))]
+    names = [reader.name() for _ in range(reader.numbers("Q"))]
+    if names and len(names) != len(arrays):
+        raise MXNetError(f"Invalid NDArray file format: {len(arrays)} arrays and {len(names)} names")
     return dict(zip(names, arrays, strict=True)) if names else arrays
+
+
+def elements(data: bytes, start: int, descr: Any, shape: Sequence[int]) -> np.ndarray:
+    """The array of this dtype and shape whose elements stand in `data` from `start` on.
+
+    ValueError if they do not, or if no array has this shape.
+
+    >>> elements(b"..\\x01\\0", 2, "<i2", [1]).tolist()
+    [1]
+    """
+    dtype, count = np.dtype(descr), math.prod(shape)
+    if any(n < 0 for n in shape) or count * dtype.itemsize > len(data) - start:
+        raise ValueError(f"too short for {str(tuple(shape))[:100]} elements of {dtype}")
+    if not count:
+        return np.empty(shape, dtype)
+    found = np.frombuffer(data, np.uint8 if dtype.kind == "b" else dtype, count, start).reshape(shape)
+    return found != 0 if dtype.kind == "b" else found  # a bool's byte is 0 or 1
 
 
 class _Reader:
     """A position in the bytes of a file; MXNetError when they end too early."""
 
     def __init__(self, data: bytes) -> None:
-        self.data = memoryview(data)
+        self.data = data
         self.at = 0
 
     def take(self, count: int) -> bytes:
-        if self.at + count > len(self.data):
+        if count < 0 or self.at + count > len(self.data):
             raise MXNetError("Invalid NDArray file format: it ends too early")
         self.at += count
         return bytes(self.data[self.at - count:self.at])
@@ -121,16 +141,25 @@ class _Reader:
         return found[0] if len(found) == 1 else found
 
     def shape(self, rank: int, letter: str = "q") -> tuple[int, ...]:
-        return struct.unpack(f"<{rank}{letter}", self.take(struct.calcsize(f"<{rank}{letter}")))
+        size = struct.calcsize("<" + letter)
+        return tuple(n for (n,) in struct.iter_unpack("<" + letter, self.take(size * rank)))
+
+    def name(self) -> str:
+        try:
+            return self.take(self.numbers("Q")).decode()
+        except UnicodeDecodeError as error:
+            raise MXNetError(f"Invalid NDArray file format: a name: {error}") from None
 
     def array(self) -> np.ndarray:
         version = self.numbers("I")
         if version in (V2, V3):
             storage = self.numbers("i")
-            if storage not in (0, -1):
+            if storage in (1, 2):
                 raise NotImplementedError("load: sparse arrays; tracer has dense arrays only")
+            if storage:
+                raise MXNetError(f"Invalid NDArray file format: storage type {storage}")
             rank = self.numbers("i")
-            if rank < 0 or (version == V2 and rank == 0):
+            if version == V2 and rank == 0:  # an array without a value
                 return np.zeros((0,), np.float32)
             shape = self.shape(rank)
         elif version == V1:
@@ -143,6 +172,9 @@ class _Reader:
         kind = self.numbers("i")
         if not 0 <= kind < len(TYPES):
             raise MXNetError(f"Invalid NDArray file format: dtype number {kind}")
-        dtype = TYPES[kind].newbyteorder("<")
-        count = int(np.prod(shape, dtype=np.int64))
-        return np.frombuffer(self.take(count * dtype.itemsize), dtype).reshape(shape)
+        try:
+            found = elements(self.data, self.at, TYPES[kind].newbyteorder("<"), shape)
+        except ValueError as error:
+            raise MXNetError(f"Invalid NDArray file format: {error}") from None
+        self.at += found.nbytes
+        return found

@@ -9,6 +9,8 @@ from tracer.ndarray import files
 from tracer.np_array import ndarray
 from tracer.numpy.creation import made
 
+from . import npy
+
 __all__ = ["load", "save", "savez"]
 
 
@@ -46,16 +48,16 @@ def savez(file: str, *args: Any, **kwds: Any) -> None:
 def load(file: str) -> Any:
     """Read a file: an array, a list, or a dict of arrays by name, as they were written.
 
-    MXNetError, an OSError too, for a file that cannot be read.
+    MXNetError for a damaged file, and (an OSError too) for one that cannot be read; NotImplementedError for sparse
+    arrays.
     """
     with files.opened(file, "rb") as stream:
-        magic = stream.read(6)
-    if magic == b"\x93NUMPY":
-        return made(_np.load(file))
-    if magic[:2] == b"PK":
-        with _np.load(file) as archive:
-            return {name: made(archive[name]) for name in archive.files}
-    found: Any = files.load(file)
+        data = stream.read()
+    if data[:6] == npy.MAGIC:
+        return made(npy.read_array(data))
+    if data[:2] == b"PK":
+        return {name: made(values) for name, values in npy.read_arrays(data).items()}
+    found: Any = files.load_frombuffer(data)
     if isinstance(found, dict):
         return {name: x.as_np_ndarray() for name, x in found.items()}
     return [x.as_np_ndarray() for x in found]

@@ -1,0 +1,84 @@
+"""Readers of NumPy's formats: a .npy file is an array, an .npz file is a zip archive of them.
+
+NumPy's own readers raise a dozen kinds of errors for damaged files, and allocate what a header claims. Here whatever is
+wrong is an MXNetError, and nothing is allocated that the file is too short for.
+"""
+from __future__ import annotations
+
+import io
+import re
+import struct
+import zipfile
+
+import numpy as np
+
+from tracer.ndarray.files import elements
+from tracer.ops.errors import MXNetError
+
+MAGIC = b"\x93NUMPY"
+
+#: An entry of the header, which is a Python dictionary's text: its key, and a string, bool or tuple of numbers.
+_NUMBER = rb"\d{1,19}L? *"
+_ENTRY = re.compile(rb" *'(\w+)' *: *('[^']*'|True|False|\(\)|\((?:N, *)+(?:N)?\)) *(?:,|$)".replace(b"N", _NUMBER))
+_DTYPE = re.compile(rb"'[<>=|]?[fiub]\d{1,2}'")
+
+
+def read_array(data: bytes) -> np.ndarray:
+    """The array of a .npy file. MXNetError if it is damaged, or of a dtype that is not MXNet's."""
+    if data[:6] != MAGIC or len(data) < 10:
+        raise MXNetError("Invalid npy file format: it ends too early")
+    size, start = (struct.unpack("<H", data[8:10])[0], 10) if data[6] == 1 else (_long_size(data), 12)
+    header = data[start:start + size]
+    if data[6:8] not in (b"\1\0", b"\2\0", b"\3\0") or len(header) < size:
+        raise MXNetError("Invalid npy file format: an unknown version, or a header that ends too early")
+    fields = _fields(header)
+    order = fields.get(b"fortran_order")
+    if fields.keys() != {b"descr", b"fortran_order", b"shape"} or order not in (b"True", b"False"):
+        raise MXNetError(f"Invalid npy file format: the header {header[:100]!r}")
+    if not _DTYPE.fullmatch(fields[b"descr"]):
+        raise MXNetError(f"Invalid npy file format: dtype {fields[b'descr'][:100]!r} is not one of MXNet's")
+    shape = [int(n) for n in re.findall(rb"\d+", fields[b"shape"])]
+    try:
+        descr = fields[b"descr"][1:-1].decode()
+        found = elements(data, start + size, descr, shape[::-1] if order == b"True" else shape)
+    except (TypeError, ValueError) as error:  # TypeError: a dtype of no such size
+        raise MXNetError(f"Invalid npy file format: {error}") from None
+    return found.T if order == b"True" else found
+
+
+def _long_size(data: bytes) -> int:
+    """The header's size, from version 2 on."""
+    return struct.unpack("<I", data[8:12])[0] if len(data) >= 12 else len(data)
+
+
+def _fields(header: bytes) -> dict[bytes, bytes]:
+    """The entries of a header; none if it is something else."""
+    text = header.strip(b" \n")
+    found: dict[bytes, bytes] = {}
+    at, end = 1, len(text) - 1
+    while text[:1] + text[-1:] == b"{}" and text[at:end].strip(b" "):
+        entry = _ENTRY.match(text, at, end)
+        if entry is None or entry[1] in found:
+            return {}
+        found[entry[1]], at = entry[2], entry.end()
+    return found
+
+
+def read_arrays(data: bytes) -> dict[str, np.ndarray]:
+    """The arrays of an .npz file by name. MXNetError if it is damaged; NotImplementedError for sparse arrays."""
+    members = []
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            names = [name[:-4] for name in archive.namelist() if name.endswith(".npy")]
+            for name in names:
+                size = archive.getinfo(f"{name}.npy").file_size
+                members.append(archive.open(f"{name}.npy").read(size))
+                if len(members[-1]) < size:
+                    raise EOFError(f"{name}.npy ends too early")
+    except Exception as error:  # zipfile and what it unpacks with raise whatever they come upon
+        raise MXNetError(f"Invalid npz file format: {error or type(error).__name__}") from error
+    if len({*names}) < len(names):
+        raise MXNetError("Invalid npz file format: two arrays of one name")
+    if any(name.endswith("/format") and f"{name[:-7]}/data" in names for name in names):
+        raise NotImplementedError("load: sparse arrays; tracer has dense arrays only")
+    return {name: read_array(member) for name, member in zip(names, members)}

@@ -17,14 +17,14 @@ from .shapes import check_choice, normalize_axes, normalize_axis, reshape_to
 
 # ---- shapes --------------------------------------------------------------------------------------
 
-def decode(shape: Shape, codes: Sequence[int], reverse: bool = False) -> Shape:
-    """The shape that nd's special codes mean.
+def decode(shape: Shape, codes: Sequence[int], reverse: bool = False) -> list[int]:
+    """The sizes that nd's special codes mean, with at most one -1; MXNetError for codes that `shape` does not fit.
 
     0: copied; -1: inferred; -2: all remaining axes; -3: the product of the next two; -4: the next axis split
     into the following two numbers. reverse: read from the right.
 
     >>> decode((2, 3, 4), (-3, 0)), decode((2, 3, 4), (-4, 1, 2, -2)), decode((2, 3, 4), (-1, 0), True)
-    ((6, 4), (1, 2, 3, 4), (6, 4))
+    ([6, 4], [1, 2, 3, 4], [-1, 4])
     """
     if reverse:
         return decode(shape[::-1], _reversed(codes))[::-1]
@@ -53,7 +53,7 @@ def decode(shape: Shape, codes: Sequence[int], reverse: bool = False) -> Shape:
         at += 1
     if out.count(-1) > 1:
         raise MXNetError("One and only one dim can be inferred")
-    return reshape_to(shape, out)
+    return out
 
 
 def _reversed(codes: Sequence[int]) -> list[int]:
@@ -69,7 +69,8 @@ def _reversed(codes: Sequence[int]) -> list[int]:
 @public("nd.reshape", "nd.Reshape")
 def nd_reshape(data: Node, shape=None, reverse=False) -> Node:
     """`data` under another shape, with nd's special codes 0, -1, -2, -3 and -4."""
-    return reshape(data, decode(data.shape, (shape,) if isinstance(shape, int) else tuple(shape), reverse))
+    codes = (shape,) if isinstance(shape, int) else tuple(shape)
+    return reshape(data, reshape_to(data.shape, decode(data.shape, codes, reverse)))
 
 
 public("nd.reshape_like", "nd.NDArray.reshape_like")(reshape_like)

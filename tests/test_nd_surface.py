@@ -151,10 +151,13 @@ def test_reshape_codes(codes, reverse, shape):
     assert nd.reshape(nd.ones((2, 3, 4)), shape=codes, reverse=reverse).shape == shape
 
 
-@pytest.mark.parametrize("codes", [(-1, -1), (0, 0, 0, 0), (5, -1), (-3, -3), (-7,), (2, 3)])
-def test_reshape_codes_that_fail(codes):
-    with pytest.raises(MXNetError):
+@pytest.mark.parametrize("codes, error", [
+    ((-1, -1), MXNetError), ((0, 0, 0, 0), MXNetError), ((5, -1), ValueError), ((-3, -3), MXNetError),
+    ((-7,), MXNetError), ((2, 3), ValueError)])
+def test_reshape_codes_that_fail(codes, error):
+    with pytest.raises(error) as found:
         nd.ones((2, 3, 4)).reshape(codes)
+    assert found.type is error
 
 
 # ---- optimizer steps -------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 operators."""
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +13,7 @@ from tracer.namespaces import in_place, wrapper
 from tracer.np_array import ndarray
 from tracer.ops.errors import MXNetError
 from tracer.ops.nd_movement import decode
+from tracer.ops.shapes import reshape_to
 from tracer.record import Handle
 from tracer.views import Whole
 
@@ -37,16 +39,18 @@ def reshape(self: NDArray, *shape: Any, **kwargs: Any) -> NDArray:
     """The same elements under another shape, with the codes 0, -1, -2, -3, -4; writing to one writes to the
     other.
 
-    MXNetError when the sizes differ; ValueError when no size fits in the place of -1.
+    MXNetError when the shape does not fit the codes or wants more elements than there are; ValueError for fewer.
     """
     wanted = _several(shape, kwargs.pop("shape", None))
     reverse = kwargs.pop("reverse", False)
     if kwargs:
         raise TypeError(f"Got unknown keywords in reshape: {', '.join(kwargs)}")
+    sizes = decode(self.shape, wanted, reverse)
     try:
-        found = decode(self.shape, wanted, reverse)
+        found = reshape_to(self.shape, sizes)
     except MXNetError as error:
-        raise (ValueError if wanted.count(-1) == 1 else MXNetError)(str(error)) from None
+        larger = math.prod(d for d in sizes if d != -1) > self.size
+        raise (MXNetError if larger else ValueError)(str(error)) from None
     return self._view(Whole(found))
 
 

@@ -123,7 +123,7 @@ def reduction(name: str, ref: Callable, vjp: Callable | None, identity: Callable
               low: float = -2.0, high: float = 2.0, smooth: bool = True) -> Callable[[Node, tuple], Node]:
     """Declare an associative reduction: vjp(g, x, axes, y) -> cotangent, with g and y of the reduced shape."""
     back = None if vjp is None else lambda node, g: (vjp(g, node.inputs[0], node.attrs[0], node),)
-    op = declare(Op(name, REDUCTION, _reduce_rule, _half_in_single(lambda a, attrs: ref(a[0], attrs[0])), back,
+    op = declare(Op(name, REDUCTION, _reduce_rule, lambda a, attrs: ref(a[0], attrs[0]), back,
                     samples=_axis_samples(low, high), identity=identity, smooth=smooth))
     return lambda x, axes: make(op, (x,), (tuple(axes),))
 

@@ -10,9 +10,10 @@ from .errors import MXNetError
 from .movement import reshape
 from .nd_operators import divide
 from .node import Node
+from .products import reduce_prod
 from .promotion import BOOL
 from .public import public
-from .reductions import _kept, euclidean, reduce_max, reduce_min, reduce_prod, reduce_sum, spread
+from .reductions import _kept, euclidean, reduce_max, reduce_min, reduce_sum, spread
 from .scans import argmax, argmin, cumsum
 from .shapes import normalize_axes, normalize_axis
 from .unary import absolute, square

@@ -12,9 +12,10 @@ from .errors import MXNetError
 from .joining import concatenate, part
 from .movement import reshape, transpose
 from .node import Node
+from .products import reduce_prod
 from .promotion import BOOL, default_float, inexact, np_pair
 from .public import Optional, public
-from .reductions import _kept, reduce_max, reduce_min, reduce_prod, reduce_sum, spread
+from .reductions import _kept, reduce_max, reduce_min, reduce_sum, spread
 from .scans import argmax, argmin, argsort, cumsum, take_along
 from .shapes import normalize_axes, normalize_axis
 from .unary import sqrt, square

@@ -19,9 +19,15 @@ def spread(x: Node, axes: tuple[int, ...], to: Node) -> Node:
     return broadcast_to(reshape(x, reduced(to.shape, axes, keepdims=True)), to.shape)
 
 
-def _sum_ref(x: Any, axes: tuple) -> Any:
-    x = np.asarray(x)
-    return np.sum(x, axis=axes, dtype=x.dtype)
+def totalled(f: Any) -> Any:
+    """The meaning of NumPy's sum or product in the dtype of its operand; float16 is rounded once, at the end."""
+    def ref(x: Any, axes: tuple) -> Any:
+        x = np.asarray(x)
+        with np.errstate(over="ignore"):
+            found = f(x, axis=axes, dtype=np.float32 if x.dtype == np.float16 else x.dtype)
+            return found.astype(x.dtype, copy=False)
+
+    return ref
 
 
 def _extreme_vjp(g: Node, x: Node, axes: tuple, y: Node) -> Node:
@@ -45,13 +51,7 @@ def _ref(f: Any, start: Any) -> Any:
     return ref
 
 
-def _prod_vjp(g: Node, x: Node, axes: tuple, y: Node) -> Node:
-    return div(mul(spread(g, axes, x), spread(y, axes, x)), x)
-
-
-reduce_sum = reduction("reduce_sum", _sum_ref, lambda g, x, axes, y: spread(g, axes, x), lambda dtype: 0)
-reduce_prod = reduction("reduce_prod", lambda x, axes: np.prod(x, axis=axes, dtype=np.asarray(x).dtype),
-                        _prod_vjp, lambda dtype: 1, low=0.5, high=1.5)
+reduce_sum = reduction("reduce_sum", totalled(np.sum), lambda g, x, axes, y: spread(g, axes, x), lambda dtype: 0)
 reduce_max = reduction("reduce_max", _ref(np.max, _lowest), _extreme_vjp, _lowest)
 reduce_min = reduction("reduce_min", _ref(np.min, _highest), _extreme_vjp, _highest)
 

@@ -15,7 +15,8 @@ from tracer.ops.creation import full
 from tracer.ops.movement import broadcast_to, reshape, transpose
 from tracer.ops.nd_losses import own_gradient
 from tracer.ops.node import Node, const, format_graph
-from tracer.ops.reductions import reduce_max, reduce_min, reduce_prod, reduce_sum
+from tracer.ops.products import reduce_prod
+from tracer.ops.reductions import reduce_max, reduce_min, reduce_sum
 from tracer.ops.unary import exp
 
 SPECIAL = np.array([0.0, -0.0, 1.0, -2.5, 1e30, np.nan, np.inf, -np.inf])

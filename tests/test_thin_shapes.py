@@ -18,7 +18,8 @@ from tracer.ops.indexing import gather, scatter_add
 from tracer.ops.linalg import product
 from tracer.ops.movement import broadcast_to, reshape, slice_, transpose
 from tracer.ops.node import Node
-from tracer.ops.reductions import reduce_max, reduce_min, reduce_prod, reduce_sum, spread
+from tracer.ops.products import reduce_prod
+from tracer.ops.reductions import reduce_max, reduce_min, reduce_sum, spread
 from tracer.ops.unary import exp
 
 _RNG = np.random.default_rng(10)

@@ -312,3 +312,9 @@ def batch_dot(a: Node, b: Node, transpose_a=False, transpose_b=False, forward_st
         raise MXNetError("batch_dot shape error (the leading batch dimensions must be equal): "
                          f"{a.shape} {b.shape}")
     return product(a, b, bool(transpose_a), bool(transpose_b))
+
+
+@public("np.linalg.diagonal")
+def matrix_diagonal(a: Node, offset=0) -> Node:
+    """The diagonal of each matrix in the last two axes, as NumPy's: `np.diagonal` takes the first two."""
+    return diagonal(a, offset, -2, -1)

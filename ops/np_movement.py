@@ -388,7 +388,7 @@ _PADS: dict[str, Callable] = {
 
 # ---- diagonals -----------------------------------------------------------------------------------
 
-@public("np.diagonal", "np.ndarray.diagonal", "np.linalg.diagonal")
+@public("np.diagonal", "np.ndarray.diagonal")
 def diagonal(a: Node, offset=0, axis1=0, axis2=1) -> Node:
     """The diagonal of the matrices in two axes; it becomes the last axis."""
     i, j = normalize_axis(axis1, a.ndim), normalize_axis(axis2, a.ndim)

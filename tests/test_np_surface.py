@@ -258,3 +258,11 @@ def test_positions_far_outside_are_not_taken_for_near_ones(monkeypatch, mode):
     lengths = np.array([2**32 + 1, 2], dtype="int64")
     masked = npx.sequence_mask(np.ones((3, 2)), lengths, use_sequence_length=True)
     assert masked.asnumpy().tolist() == [[1, 1], [1, 1], [1, 0]]
+
+
+def test_the_diagonals_of_a_stack_of_matrices():
+    """NumPy's meaning: real MXNet 2.0.0b1 refuses more than two axes."""
+    a = onp.arange(24.0).reshape(2, 3, 4)
+    for offset in (-1, 0, 2):
+        same(np.linalg.diagonal(np.array(a), offset), onp.diagonal(a, offset, -2, -1))
+    same(np.diagonal(np.array(a)), onp.diagonal(a))

@@ -1,7 +1,8 @@
 """Programs: a set of output nodes with the means to run it, found by one look-up of those nodes.
 
 The policy between the tiers, under `settings.mode` "auto": a program is interpreted the first two times that it
-runs, unless it handles more than a million elements; from then on it is native. "always" and "never" force a tier.
+runs, unless it handles more than a million elements; from then on it is native. "always" and "never" force a tier;
+"compare" runs both (compare.py).
 """
 from __future__ import annotations
 
@@ -83,12 +84,21 @@ class Program:
             if self._large < LARGE:
                 return None
         start = profile.now()
-        self._plan = Plan(self.outputs)
+        self._plan = _maker()(self.outputs)
         profile.event("plan", f"plan of {self._plan.layout.steps} steps", start, profile.now())
         self.unlogged = list(self._plan.layout.fallbacks)
         self.donations = self._plan.donations
         show(self._plan)
         return self._plan
+
+
+def _maker() -> type[Plan]:
+    """The class of a new plan."""
+    if settings.mode != "compare":
+        return Plan
+    from .compare import Compared
+
+    return Compared
 
 
 _PROGRAMS: dict[tuple[Node, ...], Program] = {}

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import os
 
-MODES = ("auto", "always", "never")
+MODES = ("auto", "always", "never", "compare")
 
 
 def _mode() -> str:
@@ -13,7 +13,8 @@ def _mode() -> str:
     return mode
 
 
-#: "auto": a program is interpreted until it repeats or is large; "always": compiled at once; "never": interpreted.
+#: "auto": a program is interpreted until it repeats or is large; "always": compiled at once; "never": interpreted;
+#: "compare": both, at each run, and compared.
 mode = _mode()
 
 #: 0: silent; 1: a line a program; 2: its graph; 3: its kernels and memory; 4: the generated source.

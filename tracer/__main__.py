@@ -24,7 +24,7 @@ def _parse(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
         prog="python -m tracer",
         usage=_USAGE,
         description="Run a program in which `import mxnet` means tracer. All else is as under `python`.",
-        epilog="Environment: TRACER_JIT=auto|always|never, TRACER_CACHE=folder, TRACER_DEBUG=1..4.",
+        epilog="Environment: TRACER_JIT=auto|always|never|compare, TRACER_CACHE=folder, TRACER_DEBUG=1..4.",
         allow_abbrev=False,
     )
     parser.add_argument("--report", action="store_true",

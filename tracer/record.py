@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from tracer.jit import settings
 from tracer.jit.buffers import from_array
 from tracer.jit.capi.collector import untrack
 from tracer.jit.costs import multiplies
@@ -195,7 +196,8 @@ def _build(function: Function, nodes: list[Any], statics: tuple) -> tuple[Any, b
         raise kind(f"{function.name}({operands}): {error}").with_traceback(None) from None
     made = [result] if isinstance(result, Node) else result
     inner = toposort(made, {n for n in nodes if n is not None})
-    return result, any(n.op.kind == CALL and n not in nodes and not multiplies(n) for n in inner)
+    return result, settings.mode == "compare" or any(
+        n.op.kind == CALL and n not in nodes and not multiplies(n) for n in inner)
 
 
 def freeze(x: Any) -> Any:

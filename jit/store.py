@@ -87,8 +87,6 @@ def find(name: str, ending: str, compile_: Callable[[], bytes], text: str = "") 
     linker refuses what it made.
     """
     with _LOCK:
-        from . import objects  # not before: no other thread imports while one forks
-
         address = load(name, ending)
         if address is not None:
             return address, True
@@ -98,6 +96,8 @@ def find(name: str, ending: str, compile_: Callable[[], bytes], text: str = "") 
                 return address, True
             with _uncollected():
                 code = compile_()
+            from . import objects
+
             try:
                 address = objects.link(name, code)
             except RuntimeError as error:
@@ -110,12 +110,12 @@ def find(name: str, ending: str, compile_: Callable[[], bytes], text: str = "") 
 
 def load(name: str, ending: str) -> int | None:
     """The address of the function `name`, if it is on disk."""
-    from . import objects
-
     stored = cache_folder.read(f"{name}{ending}")
     if stored is None or hashlib.sha256(stored[32:]).digest() != stored[:32]:
         return None
     with _LOCK:
+        from . import objects  # not before: no other thread imports while one forks
+
         try:
             return objects.link(name, stored[32:])
         except RuntimeError:

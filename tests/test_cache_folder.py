@@ -3,12 +3,14 @@ from __future__ import annotations
 
 import hashlib
 import os
+import random
 import shutil
 import signal
 import stat
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import llvmlite.binding as llvm
 import pytest
@@ -17,6 +19,8 @@ import tracer
 from tracer.jit import store
 
 pytestmark = pytest.mark.tierless
+
+SOAK = Path(__file__).parent / "soak" / "cache.py"
 
 posix = pytest.mark.skipif(os.name != "posix", reason="permissions are POSIX's")
 root = pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root can give files away")
@@ -290,3 +294,12 @@ def test_of_processes_that_start_together_one_compiles_each_kernel(folder):
     assert kernels and sum(int(compiled) for _, compiled, _ in found) == kernels
     assert len({loss for loss, _, _ in found}) == 1
     assert all(int(compiled) + int(loaded) == kernels for _, compiled, loaded in found)
+
+
+@posix
+@pytest.mark.timeout(900)
+def test_a_sample_of_killed_processes_and_spoilt_entries_does_no_harm():
+    seed = random.SystemRandom().randrange(10**6)
+    command = [sys.executable, str(SOAK), "--kills", "2", "--entries", "4", "--together", "2", "--seed", str(seed)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=850, check=False)
+    assert done.returncode == 0 and done.stdout.endswith("\n0 failures\n"), done.stdout + done.stderr

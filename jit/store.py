@@ -44,6 +44,7 @@ def host() -> str:
 
     features = ",".join(sorted(k for k, v in llvm.get_host_cpu_features().items() if v))
     settings = [f"{k}={v}" for k, v in sorted(os.environ.items()) if k.startswith("NUMBA_") and k not in _SHAPELESS]
+    settings.append(_digest([".numba_config.yaml"]))  # where Numba looks for more of them
     return "|".join([str(_FORMAT), _numba(), llvmlite.__version__, llvm.get_process_triple(),
                      llvm.get_host_cpu_name(), features, sources(_PACKAGES), *settings])
 
@@ -56,7 +57,7 @@ def key(text: str) -> str:
 def _numba() -> str:
     """A digest that tells versions of Numba apart, without importing it: that takes longer than loading kernels."""
     spec = importlib.util.find_spec("numba")
-    return _digest([Path(spec.origin).with_name("_version.py")]) if spec and spec.origin else ""
+    return _digest([str(Path(spec.origin).with_name("_version.py"))]) if spec and spec.origin else ""
 
 
 def sources(folders: Iterable[Path]) -> str:
@@ -65,16 +66,17 @@ def sources(folders: Iterable[Path]) -> str:
     Of the compiled files, where a package comes without its sources. Where there are no files (a package in an
     archive), it is another one in each process.
     """
-    paths = [path for folder in folders for path in folder.rglob("*.py*")
-             if path.suffix in (".py", ".pyc") and path.parent.name != "__pycache__"]
+    paths = [os.path.join(here, name) for folder in folders for here, _, names in os.walk(folder)
+             if not here.endswith("__pycache__") for name in names if name.endswith((".py", ".pyc"))]
     return _digest(sorted(paths)) if paths else os.urandom(16).hex()
 
 
-def _digest(paths: Iterable[Path]) -> str:
+def _digest(paths: Iterable[str]) -> str:
     found = hashlib.sha256()
     for path in paths:
         try:
-            found.update(hashlib.sha256(path.read_bytes()).digest())
+            with open(path, "rb") as file:
+                found.update(hashlib.sha256(file.read()).digest())
         except OSError:
             found.update(b"?")
     return found.hexdigest()

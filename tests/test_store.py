@@ -151,6 +151,13 @@ def test_the_name_of_an_entry_tells_numba_s_settings_apart(setting, monkeypatch)
     assert store.host.__wrapped__() != before
 
 
+def test_the_name_of_an_entry_tells_numba_s_settings_in_a_file_apart(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    before = store.host.__wrapped__()
+    (tmp_path / ".numba_config.yaml").write_text("cpu_name: nehalem")
+    assert store.host.__wrapped__() != before
+
+
 def test_the_number_of_threads_shapes_no_code(monkeypatch):
     before = store.host.__wrapped__()
     monkeypatch.setenv("NUMBA_NUM_THREADS", "1")

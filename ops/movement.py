@@ -94,6 +94,9 @@ def unbroadcast(g: Node, shape: Shape) -> Node:
 
 
 def _slice_infer(avals: Sequence[Aval], attrs: tuple) -> Aval:
+    for (start, count, step), n in zip(attrs[0], avals[0].shape, strict=True):
+        if count and not (0 <= start < n and 0 <= start + (count - 1) * step < n):
+            raise MXNetError(f"slice {attrs[0]} leaves an array of shape {avals[0].shape}")
     return aval(tuple(n for _, n, _ in attrs[0]), avals[0].dtype)
 
 

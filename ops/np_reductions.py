@@ -225,7 +225,7 @@ def median(a: Node, axis=None, out=None, overwrite_input=None, keepdims=False) -
 
 @public("np._quantile")
 def quantile_of(a: Node, q, axis, method, keepdims) -> Node:
-    """The quantile `q` (a number in [0, 1], or a tuple of them for a new first axis) over `axis`."""
+    """The quantile `q` (a number in [0, 1], or a tuple of them for a new first axis) over `axis`; NaN of nothing."""
     if isinstance(q, tuple):
         parts = [quantile_of(a, each, axis, method, keepdims) for each in q]
         return concatenate([reshape(p, (1, *p.shape)) for p in parts], 0)
@@ -234,6 +234,8 @@ def quantile_of(a: Node, q, axis, method, keepdims) -> Node:
     a, axes = inexact(a), normalize_axes(axis, a.ndim)
     rest = tuple(i for i in range(a.ndim) if i not in axes)
     n = math.prod(a.shape[i] for i in axes)
+    if not n:
+        return _kept(full(tuple([a.shape[i] for i in rest]), math.nan, a.dtype), a.shape, axes, keepdims)
     flat = reshape(transpose(a, rest + axes), (*(a.shape[i] for i in rest), n))
     ordered = np_sort(flat, -1)
     at = q * (n - 1)
@@ -245,9 +247,8 @@ def quantile_of(a: Node, q, axis, method, keepdims) -> Node:
     low = math.floor(at)
     last = ordered.ndim - 1
     below = part(ordered, last, low, 1)
-    if at != low:
-        above = part(ordered, last, low + 1, 1)
-        below = below if low + 1 >= n else _between(below, above, at - low)
+    if at != low and low + 1 < n:
+        below = _between(below, part(ordered, last, low + 1, 1), at - low)
     return _kept(reshape(below, tuple(a.shape[i] for i in rest)), a.shape, axes, keepdims)
 
 

@@ -175,6 +175,32 @@ def test_answers_about_nothing(name):
         assert got.shape == want.shape
 
 
+@pytest.mark.parametrize("name, q", [("median", ()), ("percentile", (30,)), ("quantile", (0.3,))])
+@pytest.mark.parametrize("shape, axis", [((3, 0), 1), ((3, 0), 0), ((0,), None), ((2, 0, 4), 1), ((0, 1), -1)], ids=str)
+def test_a_quantile_of_nothing_is_nan(name, q, shape, axis):
+    """As NumPy's median. MXNet 2.0.0b1 returns memory that it has not written; we read an element past the end."""
+    want = np.full(np.zeros(shape).sum(axis=axis).shape, np.nan)
+    for _ in range(3):
+        got = getattr(mnp, name)(mnp.zeros(shape), *q, axis=axis).asnumpy()
+        np.testing.assert_array_equal(got, want)
+        assert got.shape == want.shape
+        kept = getattr(mnp, name)(mnp.zeros(shape), *q, axis=axis, keepdims=True)
+        assert kept.shape == np.zeros(shape).sum(axis=axis, keepdims=True).shape
+    assert mnp.percentile(mnp.zeros(shape), mnp.array([30, 60]), axis=axis).shape == (2, *want.shape)
+
+
+@pytest.mark.tierless
+@pytest.mark.parametrize("spec", [(0, 1, 1), (-1, 1, 1), (0, 2, -1)], ids=str)
+@pytest.mark.parametrize("size", [0, 1])
+def test_a_slice_reads_nothing_beside_its_array(size, spec):
+    x = graphs.leaves([np.zeros((size, 2))])[0]
+    if (size, spec) == (1, (0, 1, 1)):
+        assert slice_(x, (spec, (0, 2, 1))).shape == (1, 2)
+        return
+    with pytest.raises(MXNetError, match="leaves an array"):
+        slice_(x, (spec, (0, 2, 1)))
+
+
 #: What MXNet 2.0.0b1, or for nd 1.9.1, refuses.
 REFUSED = {
     "max": (lambda: mnp.zeros((4, 0)).max(axis=1), MXNetError),

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tracer.ops.arithmetic import add, cast, like
+from tracer.ops.devices import place
 from tracer.ops.movement import broadcast_to, unbroadcast
 from tracer.ops.node import Node, item_op, leaf_op, mark_op, stop_op, toposort
 from tracer.ops.op import ELEMENTWISE
@@ -47,7 +48,7 @@ def _expand(heads: Sequence[Node], cotangents: Sequence[Node | None], targets: S
     multi: dict[Node, dict[int, Node]] = {}
 
     def deposit(node: Node, g: Node) -> None:
-        g = cast(unbroadcast(g, node.shape), node.dtype)
+        g = place(cast(unbroadcast(g, node.shape), node.dtype), node.aval.device)
         sums[node] = add(sums[node], g) if node in sums else g
 
     for head, g in zip(heads, cotangents, strict=True):
@@ -78,4 +79,4 @@ def _expand(heads: Sequence[Node], cotangents: Sequence[Node | None], targets: S
         for source, cot in zip(n.inputs, n.op.vjp(n, g), strict=True):
             if cot is not None and source in matters and source.dtype.kind != "b":
                 deposit(source, cot)
-    return [sums[t] if t in sums else broadcast_to(like(t, 0), t.shape) for t in targets]
+    return [sums[t] if t in sums else place(broadcast_to(like(t, 0), t.shape), t.aval.device) for t in targets]

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from tracer.ops.arithmetic import cast_op
-from tracer.ops.node import Node, const_op, const_value, toposort
+from tracer.ops.node import Node, const_op, const_value, leaf_op, toposort
 from tracer.ops.op import ELEMENTWISE, REDUCTION, VIEW, Op
 from tracer.ops.shapes import broadcast, reduced
 
@@ -282,6 +282,15 @@ def _fold_transposes(n: Node, nodes: Nodes) -> Node:
     return n if (a, b) == n.inputs else nodes.make(n.op, (a, b), (ta, tb), n.aval)
 
 
+def _leaf(n: Node, nodes: Nodes) -> Node:
+    """Which device an array is on is nothing to a kernel."""
+    of, index = n.attrs
+    if of.device is None:
+        return n
+    of = nodes.aval(of.shape, of.dtype)
+    return nodes.make(n.op, (), (of, index), of)
+
+
 def _operand(n: Node, nodes: Nodes) -> Node:
     """What matters to derivatives only is its operand."""
     return n.inputs[0]
@@ -291,6 +300,7 @@ Rule = Callable[[Node, Nodes], Node]
 
 #: By the name of the op; then by its kind.
 _RULES: dict[str, Rule] = {
+    leaf_op.name: _leaf,
     cast_op.name: _cast, "add": _add, "subtract": _subtract, "multiply": _multiply, "divide": _divide,
     "negative": _negative, "where": _where, "reshape": _reshape, "transpose": _transpose, "broadcast_to": _broadcast_to,
     "matmul": _fold_transposes}

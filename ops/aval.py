@@ -1,4 +1,4 @@
-"""Abstract values: the shape and dtype of an array that may not exist yet, interned."""
+"""Abstract values: the shape, dtype and device of an array that may not exist yet, interned."""
 from __future__ import annotations
 
 import math
@@ -8,20 +8,23 @@ import numpy as np
 from .errors import MXNetError
 
 Shape = tuple[int, ...]
+#: A device by type and number, such as ("cpu", 1); None for cpu(0), where nearly everything is.
+Device = tuple[str, int] | None
 
 
 class Aval:
-    """Shape and dtype of a value; equal ones are the same object, so `is` compares them.
+    """Shape, dtype and device of a value; equal ones are the same object, so `is` compares them.
 
     >>> aval((2, 3), np.dtype("float32")) is aval((2, 3), np.dtype("float32"))
     True
     """
 
-    __slots__ = ("shape", "dtype", "size", "nbytes")
+    __slots__ = ("shape", "dtype", "size", "nbytes", "device")
 
-    def __init__(self, shape: Shape, dtype: np.dtype) -> None:
+    def __init__(self, shape: Shape, dtype: np.dtype, device: Device = None) -> None:
         self.shape = shape
         self.dtype = dtype
+        self.device = device
         self.size = math.prod(shape)
         self.nbytes = self.size * dtype.itemsize
 
@@ -30,7 +33,8 @@ class Aval:
         return len(self.shape)
 
     def __repr__(self) -> str:
-        return f"{SHORT.get(self.dtype.name, self.dtype.name)}{list(self.shape)}".replace(" ", "")
+        where = "" if self.device is None else f"@{self.device[0]}({self.device[1]})"
+        return f"{SHORT.get(self.dtype.name, self.dtype.name)}{list(self.shape)}{where}".replace(" ", "")
 
 
 #: The field's short names, as they stand in printed graphs and generated kernels.
@@ -39,21 +43,22 @@ SHORT = {
     "int64": "i64", "uint8": "u8", "uint16": "u16", "uint32": "u32", "uint64": "u64", "bool": "b1",
 }
 
-_INTERNED: dict[tuple[Shape, np.dtype], Aval] = {}
+_INTERNED: dict[tuple[Shape, np.dtype, Device], Aval] = {}
 
 
-def aval(shape: Shape, dtype: np.dtype) -> Aval:
-    """The one `Aval` of `shape` (a tuple of ints) and `dtype` (a numpy.dtype, whose byte order becomes the machine's).
-    MXNetError for a dtype that is not MXNet's.
+def aval(shape: Shape, dtype: np.dtype, device: Device = None) -> Aval:
+    """The one `Aval` of `shape` (a tuple of ints), `dtype` (a numpy.dtype, whose byte order becomes the machine's) and
+    device. MXNetError for a dtype that is not MXNet's.
 
     >>> aval((3,), np.dtype(">f4")) is aval((3,), np.dtype("<f4"))
     True
     """
-    found = _INTERNED.get((shape, dtype))
+    key = shape, dtype, device
+    found = _INTERNED.get(key)
     if found is None:
         if not dtype.isnative:
-            return aval(shape, dtype.newbyteorder("="))
+            return aval(shape, dtype.newbyteorder("="), device)
         if dtype.name not in SHORT:
             raise MXNetError(f"Invalid Input: '{dtype.name}', valid values are: {', '.join(SHORT)}")
-        found = _INTERNED.setdefault((shape, dtype), Aval(shape, dtype))
+        found = _INTERNED.setdefault(key, Aval(shape, dtype, device))
     return found

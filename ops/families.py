@@ -58,8 +58,8 @@ def _elementwise_rule(name: str, result: Callable[[Sequence[np.dtype]], np.dtype
         first = avals[0]
         for other in avals[1:]:
             if other.shape != first.shape:
-                return aval(broadcast(*(a.shape for a in avals)), result([a.dtype for a in avals]))
-        return aval(first.shape, result([a.dtype for a in avals]))
+                return aval(broadcast(*(a.shape for a in avals)), result([a.dtype for a in avals]), first.device)
+        return aval(first.shape, result([a.dtype for a in avals]), first.device)
 
     return infer
 

@@ -12,9 +12,10 @@ import numpy as np
 from tracer.ops.errors import MXNetError
 
 from . import autograd
-from .context import Context, cpu
+from .context import Context, context_of, cpu, key_of
 from .flush import sync
 from .indexing import getitem
+from .placing import moved, placed
 from .printing import format_nd
 from .record import Handle, constant, wrap, zeros_value
 from .tape import node_of
@@ -64,8 +65,8 @@ class NDArray(Handle):
 
     @property
     def context(self) -> Context:
-        """Where it lives: the CPU."""
-        return cpu()
+        """Where it is."""
+        return context_of(self._value.aval.device)
 
     ctx = device = context
 
@@ -179,7 +180,7 @@ class NDArray(Handle):
         next(effects)
         old = self._value
         if value.aval is not old.aval:
-            raise _unlike(value, old)
+            value = _alike(value, old)
         if self._variable is not None:
             if not fresh:
                 value = _another(value)
@@ -260,7 +261,7 @@ class NDArray(Handle):
     def copyto(self, other: Any) -> Any:
         """Write the values into another array, or into a new one in a context."""
         if isinstance(other, Context):
-            return self.copy()  # type: ignore[attr-defined]
+            return placed(self.copy(), other)  # type: ignore[attr-defined]
         if other is self:
             warnings.warn("You are attempting to copy an array to itself", RuntimeWarning, stacklevel=2)
             return False
@@ -271,9 +272,11 @@ class NDArray(Handle):
         other[:] = self
         return other
 
-    def as_in_context(self, context: Any) -> Any:
-        """Itself: all arrays live on the CPU."""
-        return self
+    def as_in_context(self, context: Context) -> Any:
+        """Itself, if it is in the context; else a copy there, through which gradients flow."""
+        if not isinstance(context, Context):
+            raise TypeError(f"copyto does not support type {type(context)}")
+        return self if self._value.aval.device == key_of(context) else self.copyto(context)
 
     as_in_ctx = to_device = as_in_context
 
@@ -287,11 +290,14 @@ class NDArray(Handle):
         return _restore, (type(self), self.asnumpy())
 
     def __deepcopy__(self, memo: Any) -> Any:
-        return self.copy()  # type: ignore[attr-defined]
+        return placed(self.copy(), cpu())  # type: ignore[attr-defined]  # as unpickled ones are
 
 
-def _unlike(value: Value, old: Value) -> MXNetError:
-    return MXNetError(f"cannot write {value.aval!r} into an array {old.aval!r}")
+def _alike(value: Value, old: Value) -> Value:
+    """`value` for an array of the aval of `old`, where that is on another device; else MXNetError."""
+    if value.aval.shape != old.aval.shape or value.aval.dtype != old.aval.dtype:
+        raise MXNetError(f"cannot write {value.aval!r} into an array {old.aval!r}")
+    return moved(value, old.aval.device)
 
 
 def _another(value: Value) -> Value:

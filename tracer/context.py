@@ -1,41 +1,84 @@
-"""Contexts (devices). There is one: the CPU."""
+"""Contexts (devices): which one an array is on. All arrays are in the CPU's memory, and computed there; a context other
+than cpu(0) is a label, as each of several CPU contexts is in MXNet.
+
+MXNet without a GPU refuses to make arrays on one. So does tracer, unless TRACER_GPU=cpu is set: then GPU contexts are
+labels, too, and there is one GPU to be counted, for scripts with `mx.gpu()` written in them.
+"""
 from __future__ import annotations
 
+import operator
+import re
+import threading
 from typing import Any
+
+from tracer.jit import settings
+from tracer.ops.aval import Device as Key
+from tracer.ops.errors import MXNetError
+
+
+class _Scopes(threading.local):
+    """The contexts whose `with` blocks a thread is in, the outermost first."""
+
+    def __init__(self) -> None:
+        self.entered: list[Context] = []
+        self.default = False  # whether the first of them is the one outside of all blocks
+
+
+SCOPES = _Scopes()
+
+
+class _Default:
+    """`Context.default_ctx`: the current context."""
+
+    def __get__(self, instance: Any, owner: Any = None) -> Context:
+        return current_context()
 
 
 class Context:
-    """A device by type and number, as `mx.cpu()`; usable in `with`.
+    """A device by type and number, as `mx.cpu()`. In a `with` block, arrays are made there.
 
-    >>> cpu()
-    cpu(0)
+    KeyError for a type that is none of "cpu", "gpu", "cpu_pinned" and "cpu_shared".
+
+    >>> from tracer import nd
+    >>> with cpu(1):
+    ...     x = nd.ones(2)
+    >>> x.context, (x + 1).context, nd.ones(2).context
+    (cpu(1), cpu(1), cpu(0))
     """
 
     devtype2str = {1: "cpu", 2: "gpu", 3: "cpu_pinned", 5: "cpu_shared"}
+    devstr2type = {name: number for number, name in devtype2str.items()}
+    default_ctx = _Default()
 
     def __init__(self, device_type: Any, device_id: int = 0) -> None:
         if isinstance(device_type, Context):
             device_type, device_id = device_type.device_type, device_type.device_id
-        if device_type not in ("cpu", "gpu", "cpu_pinned", "cpu_shared"):
-            raise ValueError(f"unknown device type {device_type!r}")
-        self.device_type: str = device_type
+        self.device_typeid: int = self.devstr2type[device_type]
         self.device_id = device_id
 
+    @property
+    def device_type(self) -> str:
+        """The type's name."""
+        return self.devtype2str[self.device_typeid]
+
     def __eq__(self, other: object) -> bool:
-        return (isinstance(other, Context) and other.device_type == self.device_type
+        return (isinstance(other, Context) and other.device_typeid == self.device_typeid
                 and other.device_id == self.device_id)
 
     def __hash__(self) -> int:
-        return hash((self.device_type, self.device_id))
+        return hash((self.device_typeid, self.device_id))
 
-    def __repr__(self) -> str:
-        return f"{self.device_type}({self.device_id})"
+    def __str__(self) -> str:
+        return f"{self.device_type}({operator.index(self.device_id)})"
+
+    __repr__ = __str__
 
     def __enter__(self) -> Context:
+        SCOPES.entered.append(self)
         return self
 
     def __exit__(self, *exc: object) -> None:
-        return None
+        SCOPES.entered.pop()
 
     def empty_cache(self) -> None:
         """Give the memory kept for reuse back to the system."""
@@ -53,7 +96,7 @@ def cpu(device_id: int = 0) -> Context:
 
 
 def gpu(device_id: int = 0) -> Context:
-    """A GPU context: it can be named and compared, but no array can be made there."""
+    """A GPU context. To make an array there is an MXNetError, unless TRACER_GPU=cpu is set."""
     return Context("gpu", device_id)
 
 
@@ -63,18 +106,52 @@ def cpu_pinned(device_id: int = 0) -> Context:
 
 
 def num_gpus() -> int:
-    """Always 0."""
-    return 0
+    """How many GPUs there are: 0, or, with TRACER_GPU=cpu, 1."""
+    return int(settings.gpu_on_cpu())
 
 
 def gpu_memory_info(device_id: int = 0) -> tuple[int, int]:
-    """RuntimeError: there is no GPU."""
-    raise RuntimeError(f"gpu_memory_info({device_id}): tracer computes on the CPU")
+    """MXNetError: there is no GPU."""
+    raise MXNetError(f"gpu_memory_info({device_id}): tracer computes on the CPU")
 
 
 def current_context() -> Context:
-    """The CPU."""
-    return cpu()
+    """The context of the innermost `with` block that this thread is in; cpu(0) outside of all."""
+    entered = SCOPES.entered
+    return entered[-1] if entered else cpu()
 
 
 current_device = current_context
+
+
+def set_default_context(context: Context) -> None:
+    """Make a context the current one of this thread outside of all `with` blocks. MXNetError for a GPU."""
+    key_of(context)
+    if SCOPES.default:
+        SCOPES.entered.pop(0)
+    SCOPES.entered.insert(0, Context(context))
+    SCOPES.default = True
+
+
+def key_of(context: Context | str | None) -> Key:
+    """Which device is meant, None: the current one. MXNetError for what is no context, and for a GPU."""
+    if context is None:
+        if not SCOPES.entered:
+            return None
+        context = SCOPES.entered[-1]
+    if isinstance(context, Context):
+        kind, number = context.device_type, context.device_id
+    else:
+        match = re.fullmatch(r"(\w+)\((\d+)\)", str(context))
+        if match is None or match[1] not in Context.devstr2type:
+            raise MXNetError(f"Invalid context string {context}")
+        kind, number = match[1], int(match[2])
+    if kind == "gpu" and not settings.gpu_on_cpu():
+        raise MXNetError(f"gpu({number}): GPU is not enabled. tracer computes on the CPU; with TRACER_GPU=cpu in the "
+                         "environment, GPU contexts are labels there")
+    return None if kind == "cpu" and number == 0 else (kind, number)
+
+
+def context_of(key: Key) -> Context:
+    """The context of a device."""
+    return cpu() if key is None else Context(*key)

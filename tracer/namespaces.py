@@ -12,6 +12,7 @@ import numpy as np
 
 from tracer import ops
 from tracer.ops.arithmetic import cast
+from tracer.ops.devices import place
 from tracer.ops.errors import MXNetError
 from tracer.ops.public import FUNCTIONS, Function
 
@@ -51,7 +52,8 @@ def write(out: Any, result: Any) -> None:
 def _fitted(out: Any, value: Value) -> Value:
     if value.aval.shape != out._value.aval.shape:
         raise MXNetError(f"out has shape {out.shape}, the result {value.aval.shape}")
-    return pending(cast(node_of(value), out._value.aval.dtype), value.recorded and current().trace.recording)
+    of = out._value.aval
+    return pending(place(cast(node_of(value), of.dtype), of.device), value.recorded and current().trace.recording)
 
 
 def _gather(arrays: tuple) -> tuple:

@@ -12,8 +12,9 @@ from tracer.ops.promotion import default_float
 from tracer.ops.public import FUNCTIONS
 
 from .arrays import NDArray
+from .context import Context
 from .namespaces import add_methods, functions_of, in_place
-from .printing import format_np, format_plain
+from .printing import format_np, format_str
 from .views import Whole
 
 IN_PLACE = ("add", "sub", "mul", "truediv", "mod", "pow", "floordiv", "and", "or", "xor", "matmul", "lshift",
@@ -32,7 +33,7 @@ class ndarray(NDArray):
         return format_np(self._read("print"), self.context, default_float())
 
     def __str__(self) -> str:
-        return format_plain(self._read("print"))
+        return format_str(self._read("print"), self.context)
 
     def __format__(self, spec: str) -> str:
         if spec and self.shape:
@@ -51,6 +52,11 @@ class ndarray(NDArray):
     def as_np_ndarray(self) -> ndarray:
         """Itself."""
         return self
+
+    def as_in_context(self, context: Context) -> ndarray:
+        """`as_in_ctx`, but never itself: an array of the same elements where it is in the context already."""
+        found = self.as_in_ctx(context)
+        return self._view(Whole(self.shape)) if found is self else found
 
     # ---- methods whose Python side is more than one recorded operation ---------------------------
 

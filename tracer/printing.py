@@ -36,13 +36,21 @@ def format_np(array: np.ndarray, context: Any, default: Any = np.float32) -> str
             text = text[:text.rindex(",")] + ")"
     elif dtype not in (default, np.bool_):
         text = f"{text[:-1]}, dtype={dtype.name})"
-    if context is not None and getattr(context, "device_type", "cpu") != "cpu":
-        text = f"{text[:-1]}, ctx={context})"
-    return text
+    return text if _unnamed(context) else f"{text[:-1]}, device={context})"
+
+
+def _unnamed(context: Any) -> bool:
+    return getattr(context, "device_type", "cpu") == "cpu"
+
+
+def format_str(array: np.ndarray, context: Any) -> str:
+    """`str` of an `mx.np` array: NumPy's text, and the device that is no CPU."""
+    text = format_plain(array)
+    return text if _unnamed(context) else f"{text} @{context}"
 
 
 def format_plain(array: np.ndarray) -> str:
-    """NumPy 1's `str`: what `str` of an `mx.np` array is.
+    """NumPy 1's `str`.
 
     >>> format_plain(np.array([1.5e6], "float32"))
     '[1500000.]'

@@ -7,6 +7,7 @@ import numpy as np
 
 from tracer.ops.errors import MXNetError
 
+from .placing import placed
 from .record import Handle, constant, wrap
 from .streams import Streams
 from .trace import current
@@ -39,9 +40,9 @@ def shape_of(size: Any, default: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def deliver(cls: type, values: np.ndarray, out: Any = None) -> Any:
-    """Drawn values as an array of `cls`, or written into `out`."""
+    """Drawn values as an array of `cls` on the current context, or written into `out`."""
     if out is None:
-        return wrap(cls, constant(values))
+        return placed(wrap(cls, constant(values)))
     if tuple(out.shape) != values.shape:
         raise MXNetError(f"out has shape {out.shape}, the draw {values.shape}")
     out[:] = wrap(type(out), constant(values.astype(out.dtype)))

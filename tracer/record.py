@@ -11,10 +11,11 @@ from tracer.jit.buffers import from_array
 from tracer.jit.capi.collector import untrack
 from tracer.jit.costs import multiplies
 from tracer.ops.arithmetic import add
-from tracer.ops.aval import Aval, aval
+from tracer.ops.aval import Aval, Device, aval
+from tracer.ops.devices import place, placed
 from tracer.ops.errors import MXNetError
 from tracer.ops.movement import broadcast_to
-from tracer.ops.node import Node, const, literal, mark, stop, toposort
+from tracer.ops.node import Node, const, is_number, literal, mark, stop, toposort
 from tracer.ops.op import CALL
 from tracer.ops.public import Function
 
@@ -188,16 +189,30 @@ def _build(function: Function, nodes: list[Any], statics: tuple) -> tuple[Any, b
             if node is None and function.signature.parameters[name].annotation != "Optional":
                 error = MXNetError if engine_checks(function) else TypeError
                 raise error(f"{function.name}: {name} is None; wanted an array or a number")
+    device = _device_of(function, nodes, statics)
+    plain = [n if n is None or n.aval.device is None else place(n, None) for n in nodes]
     try:
-        result = function.build(nodes, *statics) if function.variadic else function.build(*nodes, *statics)
+        result = function.build(plain, *statics) if function.variadic else function.build(*plain, *statics)
     except Exception as error:
         operands = ", ".join(repr(n.aval) for n in nodes if n is not None)
         kind = MXNetError if engine_checks(function) and isinstance(error, _BAD_ARGUMENT) else type(error)
         raise kind(f"{function.name}({operands}): {error}").with_traceback(None) from None
+    if device is not None:
+        result = placed(result, device)
     made = [result] if isinstance(result, Node) else result
     inner = toposort(made, {n for n in nodes if n is not None})
     return result, settings.mode == "compare" or any(
         n.op.kind == CALL and n not in nodes and not multiplies(n) for n in inner)
+
+
+def _device_of(function: Function, nodes: list[Any], statics: tuple) -> Device:
+    """Where the results are: where the first of the arrays is. Functions do not see devices; all is computed alike."""
+    if function.name == "device.copy":
+        return statics[0]
+    for node in nodes:
+        if node is not None and not is_number(node):
+            return node.aval.device
+    return None
 
 
 def freeze(x: Any) -> Any:
@@ -238,7 +253,7 @@ def full_value(of: Aval, number: float) -> Value:
     """A pending value all of whose elements are `number`, a part of the program."""
     node = MEMO.get((of, number))
     if node is None:
-        node = MEMO[of, number] = broadcast_to(const(number, of.dtype), of.shape)
+        node = MEMO[of, number] = place(broadcast_to(const(number, of.dtype), of.shape), of.device)
     return pending(node)
 
 

@@ -53,9 +53,10 @@ class Slice:
         buffer = value.buffer
         if buffer is None or live(value):
             return run(READ, (value,), (self.spec, self.shape))
-        dtype, of = value.aval.dtype, self._of
-        if of is None or of.dtype is not dtype:
-            of = self._of = aval(self.shape, dtype)
+        base, of = value.aval, self._of
+        dtype = base.dtype
+        if of is None or of.dtype is not dtype or of.device is not base.device:
+            of = self._of = aval(self.shape, dtype, base.device)
         return Value(of, None, None, None, None, buffer.part(self.offset * dtype.itemsize, of.nbytes))
 
     def write(self, old: Value, new: Value) -> Value:
@@ -75,7 +76,7 @@ class Whole:
     def read(self, value: Value) -> Value:
         """The base's value under the view's shape."""
         if value.buffer is not None and (self.constant or not live(value)):
-            of = aval(self.shape, value.aval.dtype)
+            of = aval(self.shape, value.aval.dtype, value.aval.device)
             return Value(of, None, None, None, None, value.buffer)
         return _reshaped(value, self.shape, self.constant)
 

@@ -10,6 +10,7 @@ import numpy as np
 from tracer.arrays import NDArray
 from tracer.flush import flush
 from tracer.ops.errors import MXNetError
+from tracer.placing import placed
 from tracer.record import Handle, constant, invoke, wrap
 from tracer.views import Whole, internal
 
@@ -33,13 +34,13 @@ def array(source_array: Any, ctx: Any = None, dtype: Any = None) -> NDArray:
     if isinstance(source_array, Handle):
         value = source_array._value
         if dtype is None or np.dtype(dtype) == value.aval.dtype:
-            return wrap(NDArray, Whole(value.aval.shape, constant=True).read(value))
+            return placed(wrap(NDArray, Whole(value.aval.shape, constant=True).read(value)), ctx)
         source_array = source_array.asnumpy()  # type: ignore[attr-defined]
     elif not isinstance(source_array, np.ndarray) and isinstance(source_array, (list, tuple)):
         source_array = [x.asnumpy() if isinstance(x, Handle) else x for x in source_array]  # type: ignore
     try:
         with np.errstate(invalid="ignore", over="ignore"):
-            return wrap(NDArray, constant(np.array(source_array).astype(dtype or np.float32)))
+            return placed(wrap(NDArray, constant(np.array(source_array).astype(dtype or np.float32))), ctx)
     except (TypeError, ValueError, OverflowError) as error:
         raise TypeError(f"source_array must be array like object: {error}") from error
 
@@ -53,7 +54,7 @@ def full(shape: Shape, val: float, ctx: Any = None, dtype: Any = None, out: NDAr
     number = val if type(val) is int else float(val)
     made = invoke(_FULL, NDArray, (), (_shape(shape), number, np.dtype(dtype or np.float32)))
     if out is None:
-        return made
+        return placed(made, ctx)
     out[:] = made
     return out
 
@@ -87,19 +88,19 @@ def arange(start: float, stop: float | None = None, step: float = 1.0, repeat: i
         if infer_range:
             raise NotImplementedError("nd.arange(infer_range=True)")
         start, stop = 0, start
-    line = invoke(_ARANGE, NDArray, (), (start, stop, step, np.dtype(dtype)))
+    line = placed(invoke(_ARANGE, NDArray, (), (start, stop, step, np.dtype(dtype))), ctx)
     return line if repeat == 1 else line.repeat(repeat)
 
 
 def linspace(start: float, stop: float, num: int, endpoint: bool = True, ctx: Any = None,
              dtype: Any = "float32") -> NDArray:
     """`num` numbers from start to stop, evenly spaced."""
-    return invoke(_LINSPACE, NDArray, (), (start, stop, num, bool(endpoint), np.dtype(dtype)))
+    return placed(invoke(_LINSPACE, NDArray, (), (start, stop, num, bool(endpoint), np.dtype(dtype))), ctx)
 
 
 def eye(N: int, M: int = 0, k: int = 0, ctx: Any = None, dtype: Any = None) -> NDArray:
     """Ones on the k-th diagonal of an N x M matrix (M = 0: square)."""
-    return invoke(_EYE, NDArray, (), (int(N), int(M) or int(N), int(k), np.dtype(dtype or np.float32)))
+    return placed(invoke(_EYE, NDArray, (), (int(N), int(M) or int(N), int(k), np.dtype(dtype or np.float32))), ctx)
 
 
 def concatenate(arrays: Sequence[NDArray], axis: int = 0, always_copy: bool = True) -> NDArray:

@@ -8,6 +8,7 @@ import numpy as np
 
 from tracer.arrays import NDArray
 from tracer.namespaces import functions_of
+from tracer.placing import located
 from tracer.random_state import STREAMS, deliver, parameter, shape_of
 
 __all__ = ["bernoulli", "binomial", "categorical", "exponential", "exponential_like", "gamma", "gamma_like",
@@ -154,3 +155,6 @@ def _like(family: Callable[..., NDArray]) -> Callable[..., NDArray]:
 uniform_like, normal_like, gamma_like, poisson_like = map(_like, (uniform, normal, gamma, poisson))
 exponential_like, negative_binomial_like = _like(_exponential), _like(negative_binomial)
 generalized_negative_binomial_like = _like(generalized_negative_binomial)
+
+for _name in __all__:
+    globals()[_name] = located(globals()[_name])

@@ -9,6 +9,7 @@ from tracer.arrays import NDArray
 from tracer.context import Context
 from tracer.np_array import NP, ndarray
 from tracer.ops.promotion import default_float
+from tracer.placing import placed
 from tracer.record import Handle, constant, wrap
 
 __all__ = ["arange", "array", "asanyarray", "asarray", "ascontiguousarray", "blackman", "copy", "empty",
@@ -40,8 +41,8 @@ def _dtype(dtype: Any) -> _np.dtype:
 
 
 def made(values: Any) -> ndarray:
-    """An array with a copy of a NumPy array."""
-    return wrap(ndarray, constant(values))
+    """An array with a copy of a NumPy array, on the current context."""
+    return placed(wrap(ndarray, constant(values)))
 
 
 def array(object: Any, dtype: Any = None, copy: bool = True, ctx: Where = None,
@@ -56,7 +57,7 @@ def array(object: Any, dtype: Any = None, copy: bool = True, ctx: Where = None,
     dtype('float32')
     """
     if isinstance(object, ndarray):
-        return object.astype(dtype) if dtype is not None else object.copy()
+        return placed(object.astype(dtype) if dtype is not None else object.copy(), ctx, device)
     if isinstance(object, NDArray):
         raise ValueError("to make an mx.np.ndarray of an mx.nd.NDArray use its as_np_ndarray()")
     kept = dtype is None and isinstance(object, _np.generic) and object.dtype.kind in "fiub"
@@ -69,9 +70,9 @@ def array(object: Any, dtype: Any = None, copy: bool = True, ctx: Where = None,
     if found.dtype.kind not in "fiub":
         raise TypeError(f"cannot make an array of {found.dtype} values: {object!r}"[:200])
     if kept or dtype is None and default_float() == _np.float64 and found.size:
-        return made(found)
+        return placed(wrap(ndarray, constant(found)), ctx, device)
     with _np.errstate(all="ignore"):
-        return made(found.astype(_dtype(dtype)))
+        return placed(wrap(ndarray, constant(found.astype(_dtype(dtype)))), ctx, device)
 
 
 def _of_large_integers(values: _np.ndarray, dtype: _np.dtype) -> _np.ndarray:
@@ -86,8 +87,9 @@ def asarray(obj: Any, dtype: Any = None, ctx: Where = None, device: Where = None
             copy: bool | None = None) -> ndarray:
     """`obj` itself when it is an array of `dtype`, else a new array."""
     if isinstance(obj, ndarray) and not copy and dtype in (None, obj.dtype):
-        return obj
-    return array(obj, dtype)
+        where = ctx or device
+        return obj if where is None else obj.as_in_ctx(where)
+    return array(obj, dtype, ctx=ctx, device=device)
 
 
 asanyarray = ascontiguousarray = asarray
@@ -98,10 +100,10 @@ def copy(a: Any) -> ndarray:
     return a.copy() if isinstance(a, ndarray) else array(a)
 
 
-def _filled(shape: Any, value: Any, dtype: Any, order: str) -> ndarray:
+def _filled(shape: Any, value: Any, dtype: Any, order: str, ctx: Where, device: Where) -> ndarray:
     if order != "C":
         raise NotImplementedError(f"order={order!r}: arrays are row-major")
-    return NP._full(_shape(shape), value, _dtype(dtype))
+    return placed(NP._full(_shape(shape), value, _dtype(dtype)), ctx, device)
 
 
 def zeros(shape: Any, dtype: Any = None, order: str = "C", ctx: Where = None,
@@ -112,18 +114,18 @@ def zeros(shape: Any, dtype: Any = None, order: str = "C", ctx: Where = None,
     >>> np.zeros(2)
     array([0., 0.])
     """
-    return _filled(shape, 0, dtype, order)
+    return _filled(shape, 0, dtype, order, ctx, device)
 
 
 def ones(shape: Any, dtype: Any = None, order: str = "C", ctx: Where = None, device: Where = None) -> ndarray:
     """Ones, float32 unless `dtype` says otherwise."""
-    return _filled(shape, 1, dtype, order)
+    return _filled(shape, 1, dtype, order, ctx, device)
 
 
 def empty(shape: Any, dtype: Any = None, order: str = "C", ctx: Where = None,
           device: Where = None) -> ndarray:
     """An array whose elements are of no meaning: zeros here."""
-    return _filled(shape, 0, dtype, order)
+    return _filled(shape, 0, dtype, order, ctx, device)
 
 
 def full(shape: Any, fill_value: Any, dtype: Any = None, order: str = "C", ctx: Where = None,
@@ -136,7 +138,7 @@ def full(shape: Any, fill_value: Any, dtype: Any = None, order: str = "C", ctx: 
     if isinstance(fill_value, _np.ndarray) and fill_value.ndim:
         fill_value = array(fill_value)
     if isinstance(fill_value, ndarray):
-        made_ = NP._full_of(fill_value, _shape(shape), None if dtype is None else _dtype(dtype))
+        made_ = placed(NP._full_of(fill_value, _shape(shape), None if dtype is None else _dtype(dtype)), ctx, device)
     else:
         if not isinstance(fill_value, (bool, int, float, _np.bool_, _np.number)):
             raise TypeError(f"np.full: expected a number or an array, got {fill_value!r}")
@@ -144,7 +146,7 @@ def full(shape: Any, fill_value: Any, dtype: Any = None, order: str = "C", ctx: 
             kind = _np.dtype(_np.int64) if type(fill_value) is int else _np.asarray(fill_value).dtype
             dtype = None if type(fill_value) is float else kind
         value = fill_value.item() if isinstance(fill_value, _np.generic) else fill_value
-        made_ = _filled(shape, value, dtype, order)
+        made_ = _filled(shape, value, dtype, order, ctx, device)
     if out is None:
         return made_
     out[...] = made_
@@ -175,7 +177,7 @@ def arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = None, ctx: 
     if dtype is None and default_float() == _np.float64 and all(isinstance(x, int) for x in (start, stop,
                                                                                              step)):
         dtype = "int64"
-    return NP._arange(start, stop, step, _dtype(dtype))
+    return placed(NP._arange(start, stop, step, _dtype(dtype)), ctx, device)
 
 
 def linspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, retstep: bool = False,
@@ -185,7 +187,7 @@ def linspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, retste
     if axis != 0 or any(isinstance(x, (list, _np.ndarray, Handle)) for x in (start, stop)):
         raise NotImplementedError("linspace: start and stop must be numbers, axis 0")
     start, stop, num = _number(start, "linspace"), _number(stop, "linspace"), int(num)
-    found = NP._linspace(float(start), float(stop), num, bool(endpoint), _dtype(dtype))
+    found = placed(NP._linspace(float(start), float(stop), num, bool(endpoint), _dtype(dtype)), ctx, device)
     return (found, (stop - start) / max(num - 1 if endpoint else num, 1)) if retstep else found
 
 
@@ -193,25 +195,25 @@ def logspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, base: 
              dtype: Any = None,
              axis: int = 0, ctx: Where = None, device: Where = None) -> ndarray:
     """`num` powers of `base`, from base ** start to base ** stop."""
-    exponents = linspace(start, stop, num, endpoint, dtype="float64", axis=axis)
+    exponents = linspace(start, stop, num, endpoint, dtype="float64", axis=axis, ctx=ctx, device=device)
     return NP.power(float(base), exponents).astype(_dtype(dtype))
 
 
 def eye(N: int, M: int | None = None, k: int = 0, dtype: Any = None, ctx: Where = None,
         device: Where = None) -> ndarray:
     """Ones on the k-th diagonal of an N x M matrix (M None: N)."""
-    return NP._eye(int(N), int(N if M is None else M), int(k), _dtype(dtype))
+    return placed(NP._eye(int(N), int(N if M is None else M), int(k), _dtype(dtype)), ctx, device)
 
 
 def identity(n: int, dtype: Any = None, ctx: Where = None, device: Where = None) -> ndarray:
     """The n x n unit matrix."""
-    return eye(n, dtype=dtype)
+    return eye(n, dtype=dtype, ctx=ctx, device=device)
 
 
 def tri(N: int, M: int | None = None, k: int = 0, dtype: Any = None, ctx: Where = None,
         device: Where = None) -> ndarray:
     """Ones at and below the k-th diagonal of an N x M matrix (M None: N)."""
-    return NP._tri(int(N), int(N if M is None else M), int(k), _dtype(dtype))
+    return placed(NP._tri(int(N), int(N if M is None else M), int(k), _dtype(dtype)), ctx, device)
 
 
 def meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str = "xy") -> list[ndarray]:
@@ -223,7 +225,7 @@ def meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str = 
 
 def indices(dimensions: Any, dtype: Any = None, ctx: Where = None, device: Where = None) -> ndarray:
     """The indices of a grid: shape (len(dimensions), *dimensions), int64 unless `dtype` says otherwise."""
-    return NP._indices(_shape(dimensions), "int64" if dtype is None else _dtype(dtype))
+    return placed(NP._indices(_shape(dimensions), "int64" if dtype is None else _dtype(dtype)), ctx, device)
 
 
 def tril_indices(n: int, k: int = 0, m: int | None = None) -> tuple[ndarray, ...]:
@@ -231,14 +233,15 @@ def tril_indices(n: int, k: int = 0, m: int | None = None) -> tuple[ndarray, ...
     return tuple(made(i) for i in _np.tril_indices(n, k, m))
 
 
-def triu_indices(n: int, k: int = 0, m: int | None = None, ctx: Where = None) -> tuple[ndarray, ...]:
+def triu_indices(n: int, k: int = 0, m: int | None = None, ctx: Where = None,
+                 device: Where = None) -> tuple[ndarray, ...]:
     """The rows and columns at and above the k-th diagonal of an n x m matrix, int64."""
-    return tuple(made(i) for i in _np.triu_indices(n, k, m))
+    return tuple(placed(wrap(ndarray, constant(i)), ctx, device) for i in _np.triu_indices(n, k, m))
 
 
 def _window(name: str) -> Any:
     def window(M: int, dtype: Any = None, ctx: Where = None, device: Where = None) -> ndarray:
-        return made(getattr(_np, name)(M).astype(_dtype(dtype)))
+        return placed(wrap(ndarray, constant(getattr(_np, name)(M).astype(_dtype(dtype)))), ctx, device)
 
     window.__name__ = window.__qualname__ = name
     window.__doc__ = f"The {name} window of M points."

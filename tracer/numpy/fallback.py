@@ -16,6 +16,7 @@ from tracer import source
 from tracer.arrays import NDArray
 from tracer.jit.stats import LOG
 from tracer.np_array import ndarray
+from tracer.placing import located, placed
 from tracer.record import constant, wrap
 from tracer.trace import current
 
@@ -37,7 +38,7 @@ def to_numpy(x: Any) -> Any:
 def from_numpy(x: Any) -> Any:
     """NumPy's answer as mx.np arrays, where it is numbers; in lists and tuples too."""
     if isinstance(x, _np.ndarray) and x.dtype.kind in "fiub":
-        return wrap(ndarray, constant(x))
+        return placed(wrap(ndarray, constant(x)))
     if isinstance(x, tuple):
         parts = [from_numpy(i) for i in x]
         return type(x)(*parts) if hasattr(x, "_fields") else tuple(parts)
@@ -58,12 +59,17 @@ def call(name: str, function: Callable[..., Any], args: tuple, kwargs: dict[str,
         raise ValueError(AUTOGRAD.format(name))
     out = kwargs.pop("out", None)
     LOG.fallbacks.note(name, source.where())
-    answer = from_numpy(function(*to_numpy(args), **to_numpy(kwargs)))
+    answer = _answer(*args, _function=function, **kwargs)
     if out is None:
         return answer
     target = out[0] if isinstance(out, tuple) else out
     target[...] = answer
     return target
+
+
+@located
+def _answer(*args: Any, _function: Callable[..., Any], **kwargs: Any) -> Any:
+    return from_numpy(_function(*to_numpy(args), **to_numpy(kwargs)))
 
 
 @functools.cache

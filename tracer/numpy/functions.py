@@ -9,6 +9,7 @@ from tracer.arrays import NDArray
 from tracer.np_array import NP, ndarray
 from tracer.ops.errors import MXNetError
 from tracer.ops.promotion import promote
+from tracer.placing import located
 
 from .creation import array, made
 
@@ -145,6 +146,7 @@ def array_equiv(a1: Any, a2: Any) -> bool:
     return bool(NP._array_equal(a1, a2))
 
 
+@located
 def isclose(a: Any, b: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> ndarray:
     """Whether the elements are equal within a tolerance: |a - b| <= atol + rtol * |b|."""
     return made(_np.isclose(_array(a)._read("numpy"), _array(b)._read("numpy"), rtol, atol, equal_nan))
@@ -209,21 +211,25 @@ def can_cast(from_: Any, to: Any, casting: Any = "safe") -> bool:
 
 # ---- results whose shape is known only when the values are ---------------------------------------
 
+@located
 def nonzero(a: Any) -> tuple[ndarray, ...]:
     """The indices of the elements that are not zero, an int64 array an axis."""
     return tuple(made(i) for i in _np.nonzero(_np.atleast_1d(_array(a)._read("shape"))))
 
 
+@located
 def argwhere(a: Any) -> ndarray:
     """The indices of the elements that are not zero, a row each, int64."""
     return made(_np.argwhere(_array(a)._read("shape")))
 
 
+@located
 def flatnonzero(a: Any) -> ndarray:
     """The places of the elements that are not zero in the flattened array, int64."""
     return made(_np.flatnonzero(_array(a)._read("shape")))
 
 
+@located
 def unique(ar: Any, return_index: bool = False, return_inverse: bool = False, return_counts: bool = False,
            axis: int | None = None) -> Any:
     """The different elements in order; also where each was first, which is where, and how many there are."""
@@ -234,6 +240,7 @@ def unique(ar: Any, return_index: bool = False, return_inverse: bool = False, re
         if isinstance(found, tuple) else made(found)
 
 
+@located
 def bincount(x: ndarray, weights: Any = None, minlength: int = 0) -> ndarray:
     """How often each number from 0 occurs, in the dtype of `x`; with `weights`, their sums in theirs."""
     if x._value.aval.dtype.kind == "f":
@@ -243,6 +250,7 @@ def bincount(x: ndarray, weights: Any = None, minlength: int = 0) -> ndarray:
     return made(counts.astype(x.dtype if weights is None else _array(weights).dtype))
 
 
+@located
 def delete(arr: ndarray, obj: Any, axis: int | None = None) -> ndarray:
     """`arr` without the elements at `obj` (a number, slice or list) along `axis` (None: flattened)."""
     arr, axis = (arr.reshape(-1), 0) if axis is None else (arr, axis)
@@ -251,6 +259,7 @@ def delete(arr: ndarray, obj: Any, axis: int | None = None) -> ndarray:
     return NP.take(arr, made(kept), axis)
 
 
+@located
 def insert(arr: ndarray, obj: Any, values: Any, axis: int | None = None) -> ndarray:
     """`arr` with `values` put before the places `obj` along `axis` (None: flattened)."""
     index = obj if isinstance(obj, (int, slice)) else _plain_index(obj)
@@ -270,6 +279,7 @@ def msort(a: ndarray) -> ndarray:
     return NP.sort(a, 0)
 
 
+@located
 def in1d(ar1: Any, ar2: Any, assume_unique: bool = False, invert: bool = False) -> ndarray:
     """Whether each element of the flattened `ar1` is in `ar2`."""
     both = _array(ar1)._read("numpy").reshape(-1), _array(ar2)._read("numpy")

@@ -9,6 +9,7 @@ import numpy as _np
 from tracer.np_array import NP, ndarray
 from tracer.ops.errors import MXNetError
 from tracer.ops.promotion import default_float
+from tracer.placing import located
 from tracer.random_state import STREAMS, deliver, has_gradient, parameter, seed, shape_of
 
 from .creation import array, made
@@ -188,3 +189,6 @@ def _scaled_family(name: str, word: str) -> Callable[..., ndarray]:
 laplace, logistic, gumbel = _located_family("laplace"), _located_family("logistic"), _located_family("gumbel")
 exponential, rayleigh = _scaled_family("exponential", "scale"), _scaled_family("rayleigh", "scale")
 weibull, pareto, power = (_scaled_family(_name, "shape") for _name in ("weibull", "pareto", "power"))
+
+for _name in __all__:
+    globals()[_name] = located(globals()[_name])

@@ -11,6 +11,7 @@ from tracer.namespaces import assign, functions_of
 from tracer.np_array import ndarray
 from tracer.numpy.creation import made
 from tracer.ops.errors import MXNetError
+from tracer.placing import located
 from tracer.random_state import STREAMS
 from tracer.record import constant, wrap
 from tracer.rrelu import leaky_relu as _leaky_relu
@@ -66,16 +67,19 @@ def leaky_relu(data: ndarray, gamma: ndarray | None = None, act_type: str = "lea
     return made if out is None else assign(out, made)
 
 
+@located
 def nonzero(a: ndarray) -> ndarray:
     """The indices of the elements that are not zero, a row each, int64."""
     return made(_np.argwhere(_np.atleast_1d(a._read("shape"))))
 
 
+@located
 def shape_array(data: ndarray) -> ndarray:
     """The dimensions as an int64 array."""
     return made(_np.array(data.shape, _np.int64))
 
 
+@located
 def constraint_check(x: ndarray, msg: str = "Constraint violated!") -> ndarray:
     """True when all elements hold; ValueError with `msg` otherwise."""
     found = x._read("bool")

@@ -7,6 +7,7 @@ import numpy as _np
 
 from tracer.np_array import ndarray
 from tracer.numpy import random as _random
+from tracer.placing import located
 from tracer.random_state import STREAMS, deliver, parameter, seed, shape_of
 
 __all__ = ["bernoulli", "categorical", "normal_n", "seed", "uniform_n"]
@@ -45,3 +46,6 @@ def categorical(data: ndarray, size: Any = None, dtype: Any = "int32") -> ndarra
     """Indices drawn by the weights along the last axis of `data`."""
     shape = shape_of(size, ())
     return deliver(ndarray, STREAMS.single_categorical(data._read("numpy"), shape, _np.dtype(dtype)))
+
+for _name in __all__:
+    globals()[_name] = located(globals()[_name])

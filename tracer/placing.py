@@ -1,0 +1,57 @@
+"""Putting values on devices: what makes arrays asks for the place it was given, or for the current one."""
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from tracer.ops.aval import Device, aval
+
+from .context import SCOPES, context_of, key_of
+from .record import Handle
+from .trace import Value
+from .views import internal, live, run
+
+_COPY = internal("device.copy")
+
+
+def placed(array: Any, context: Any = None, device: Any = None) -> Any:
+    """A new array, put on a context (MXNet 2: device), or on the current one where none is given; returns it."""
+    if context is None and device is None and not SCOPES.entered:
+        return array
+    key = key_of(device if context is None else context)
+    if array._value.aval.device != key:
+        array._value = moved(array._value, key)
+    return array
+
+
+def moved(value: Value, device: Device) -> Value:
+    """A value of the same elements on a device. Derivatives go through it."""
+    if value.buffer is None or live(value):
+        return run(_COPY, (value,), (device,))
+    of = value.aval
+    return Value(aval(of.shape, of.dtype, device), None, None, None, None, value.buffer)
+
+
+def located(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function that draws or reads values, whose results are on the context that it is given as `ctx` or `device`;
+    without one, where the first of its arrays is, or on the current context."""
+    names = list(inspect.signature(function).parameters)
+    places = [names.index(name) for name in ("ctx", "device") if name in names]
+
+    @functools.wraps(function)
+    def placing(*args: Any, **kwargs: Any) -> Any:
+        where = kwargs.get("ctx") or kwargs.get("device")
+        for at in places:
+            where = where or (args[at] if at < len(args) else None)
+        if where is None:
+            device = next((x._value.aval.device for x in args if isinstance(x, Handle)), None)
+            if device is None:
+                return function(*args, **kwargs)
+        else:
+            device = key_of(where)
+        with context_of(device):
+            return function(*args, **kwargs)
+
+    return placing

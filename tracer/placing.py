@@ -18,10 +18,11 @@ _COPY = internal("device.copy")
 
 def placed(array: Any, context: Any = None, device: Any = None) -> Any:
     """A new array, put on a context (MXNet 2: device), or on the current one where none is given; returns it."""
-    if context is None and device is None and not SCOPES.entered:
+    there = array._value.aval.device
+    if context is None and device is None and there is None and not SCOPES.entered:
         return array
     key = key_of(device if context is None else context)
-    if array._value.aval.device != key:
+    if there != key:
         array._value = moved(array._value, key)
     return array
 

@@ -25,7 +25,7 @@ except ImportError:  # Windows: processes that start together compile the same f
     lockf = None  # type: ignore[assignment]
 
 #: Seconds to wait for another process's compilation. A process that has waited so long in vain does not wait again.
-PATIENCE = 30.0
+PATIENCE = 60.0
 _patient = True
 
 #: Links are not followed, and a pipe's other end is not waited for.

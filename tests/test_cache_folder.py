@@ -1,6 +1,7 @@
 """The cache's folder: whose files become machine code, where they are put, what happens when it fails or is shared."""
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import random
@@ -185,6 +186,23 @@ def test_a_folder_that_cannot_be_made_costs_nothing_else(tmp_path, monkeypatch):
     (tmp_path / "file").touch()
     monkeypatch.setenv("TRACER_CACHE", str(tmp_path / "file" / "cache"))
     assert not find() and not find()
+
+
+@posix
+def test_a_folder_that_can_only_be_read_is_read(folder, monkeypatch):
+    (folder / "seven.obj").write_bytes(entry(8))
+    open_ = os.open
+
+    def read_only(path, flags, *rest, **named):  # permissions would not stop root
+        if flags & (os.O_WRONLY | os.O_RDWR):
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS), path)
+        return open_(path, flags, *rest, **named)
+
+    monkeypatch.setattr(os, "open", read_only)
+    assert find()
+    (folder / "seven.obj").unlink()
+    assert not find() and not find() and not list(folder.iterdir())
+    assert os.strerror(errno.EROFS) in tracer.explain()
 
 
 @posix

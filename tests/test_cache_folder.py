@@ -273,15 +273,15 @@ def test_a_process_that_dies_is_not_waited_for(folder):
 def test_a_process_that_hangs_is_waited_for_once_and_not_long(folder, monkeypatch):
     from tracer.jit import cache_folder
 
-    monkeypatch.setattr(cache_folder, "PATIENCE", 0.5)
+    monkeypatch.setattr(cache_folder, "PATIENCE", 5)
     monkeypatch.setattr(cache_folder, "_patient", True)
     process = compiling(600)
     os.kill(process.pid, signal.SIGSTOP)
     start = time.monotonic()
-    assert not find() and 0.4 < time.monotonic() - start < 10
+    assert not find() and 4.9 < time.monotonic() - start < 20
     (folder / "seven.obj").unlink()
     start = time.monotonic()
-    assert not find() and time.monotonic() - start < 0.4
+    assert not find() and time.monotonic() - start < 4
     process.kill()
     process.wait(60)
 

@@ -1,9 +1,9 @@
-"""The cache folder: which one it is, whether it may be trusted, and its files, read, written and locked.
+"""The cache folder keeps machine code between processes: it is found here, and its files are read, written and locked.
 
-Its files become machine code of this process. So the folder and each file must belong to this user or to root, and
-nobody else may write them; what is checked is the open descriptor, not a path that may name another file a moment
-later. Everything else counts as no folder, or as no file. So does what cannot be read or written: a cache that fails
-costs compilations, nothing else. `explain()` gives the reasons (`stats.LOG.refused`).
+The folder and each file must belong to this user or to root, and nobody else may write them: they become code of this
+process. The check is of the open descriptor, not of a path that may name another file a moment later. Everything else
+counts as no folder, or as no file. So does a file that cannot be read or written: a cache that fails costs
+compilations, nothing else. `explain()` gives the reasons (`stats.LOG.refused`).
 """
 from __future__ import annotations
 

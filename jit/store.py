@@ -2,7 +2,7 @@
 
 An entry is the object code after its digest; what is damaged, foreign or unwritable is compiled afresh
 (`cache_folder.py`). A function's name carries a hash of its source and of all else that shapes its code, never a time.
-Of processes that need a function at the same time one compiles it, and the others wait for its entry. LLVM's linker is
+When several processes need a function at once, one compiles it and the others wait for its entry. LLVM's linker is
 the only way to an address: it refuses code that calls what this process does not have, before any of it can run.
 
 Numba's own disk cache is not used: its symbol names carry a per-process counter, by which one function's file can
@@ -38,7 +38,7 @@ _SHAPELESS = frozenset(("NUMBA_CACHE_DIR", "NUMBA_NUM_THREADS"))
 
 @lru_cache(maxsize=1)
 def host() -> str:
-    """What shapes the code of every function: the processor, LLVM, Numba, its settings, this package's own files."""
+    """A text of all that shapes every function's code: the processor, LLVM, Numba, its settings, our own files."""
     import llvmlite
     import llvmlite.binding as llvm
 
@@ -61,10 +61,10 @@ def _numba() -> str:
 
 
 def sources(folders: Iterable[Path]) -> str:
-    """A digest of all files of packages, of whichever of them compiles what: a list would miss a file one day.
+    """A digest of all files of packages, whichever of them compiles what: a list would miss a file one day.
 
-    Of the compiled files, where a package comes without its sources. Where there are no files (a package in an
-    archive), it is another one in each process.
+    Compiled files stand in for sources, where a package comes without them. Where there are no files at all (a package
+    in an archive), the digest is another one in each process.
     """
     paths = [os.path.join(here, name) for folder in folders for here, _, names in os.walk(folder)
              if not here.endswith("__pycache__") for name in names if name.endswith((".py", ".pyc"))]

@@ -1,4 +1,4 @@
-"""Guards on recursive calls: compiled functions that call each other in a circle raise RecursionError, as Python's do.
+"""Guards make compiled functions that call each other in a circle raise RecursionError, as Python's functions do.
 
 CPython counts the calls that it makes itself. Direct calls between compiled functions, and those from an operator's
 slot, are not among them.

@@ -95,7 +95,8 @@ class Unit:
                          repr((places, methods, meanings, kept, shortcuts, self._order))])
 
     def _meaning(self, value: Any) -> Any:
-        """What code that names `value` is made of it, besides a constant: a call of a function of the unit, or none."""
+        """The meaning of a named object to the compiler: a function of the unit by its place, one that is emitted in
+        place, or None for a constant."""
         if not callable(value) or not value.__hash__:
             return None
         return list(self.functions).index(value) if value in self.functions else SPECIAL.get(value)

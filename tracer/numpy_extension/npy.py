@@ -1,4 +1,4 @@
-"""Readers of NumPy's formats: a .npy file is an array, an .npz file is a zip archive of them.
+"""Readers parse NumPy's formats: a .npy file is an array, an .npz file is a zip archive of them.
 
 NumPy's own readers raise a dozen kinds of errors for damaged files, and allocate what a header claims. Here whatever is
 wrong is an MXNetError, and nothing is allocated that the file is too short for.

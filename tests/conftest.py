@@ -29,11 +29,10 @@ def pytest_configure(config: pytest.Config) -> None:
         config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
         os.environ["TRACER_CACHE"] = folder
 
-
     from tracer.jit.plan import CHECKS
-    from tracer.jit.verify.plan import check
+    from tracer.jit.verify import kernels, plan
 
-    CHECKS.append(check)  # every plan that a test makes is verified
+    CHECKS += [plan.check, kernels.check]  # every plan that a test makes is verified, and its small kernels
 
 
 def pytest_report_header() -> str:

@@ -1,0 +1,246 @@
+"""The verifier of kernels: runs a step's generated source in plain Python, and compares with what its graph means.
+
+Proved of a small step, however its range is cut: each access lies in its array, at an element of its dtype; each
+element of each result is written once, of the right numbers and computed of exactly the elements of memory that the
+graph's nodes name; partial results are there before they are combined, and once; no chunk touches what another one
+writes; and a result that may be written over an operand comes out the same over it.
+
+Sources and arguments are taken as they are in the plan; what they should do, from the nodes' NumPy references.
+"""
+from __future__ import annotations
+
+import math
+from collections.abc import Container, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tracer.ops.aval import SHORT
+from tracer.ops.node import Node, leaf_op, scalar_op
+from tracer.ops.op import LEAF
+
+from ..fuse import Kernel
+from ..kernels import source_at
+from ..plan import Plan
+from ..planning import Planning
+from .machine import Buffer, KernelError, Machine, Number, bits
+from .reference import Found, Reference
+
+#: Points of a step's loops times lines of its source up to which it is run here.
+MOST = 4000
+#: How far floats are moved to see how much results depend on rounding, and how much more they may differ.
+NUDGE, SLACK = 1e-13, 1e4
+
+#: Of steps that have been proved, what they are: kernels are planned again and again.
+_PROVED: set[Any] = set()
+
+
+class Row(NamedTuple):
+    """A row of a plan's table, with the source in place of the address."""
+
+    source: str
+    args: Sequence[int]
+    extent: int
+    chunk: int
+
+
+class Part(NamedTuple):
+    """Memory for partial results: so many elements of a dtype for each chunk, or for all chunks together."""
+
+    word: int
+    size: int
+    dtype: np.dtype
+    shared: bool
+
+
+@dataclass
+class Case:
+    """A step to be proved.
+
+    rows: in order, `main` the number of the one that is cut; values, numbers: by word of bind, what is in memory and
+    run-time scalars; results: what the step makes; stored: what it may read from memory besides leaves; chunk_args: the
+    places of the chunk's length among the main row's arguments; align: units of its range that stay together;
+    in_place: (result, operand) pairs that may share memory; once: whether each element of a result is written once.
+    """
+
+    rows: list[Row]
+    main: int
+    values: Mapping[int, Node]
+    numbers: Mapping[int, Node]
+    results: Sequence[Node]
+    stored: Container[Node]
+    parts: Sequence[Part] = ()
+    chunk_args: Sequence[int] = ()
+    align: int = 1
+    in_place: Sequence[tuple[Node, Node]] = ()
+    once: bool = True
+    nodes: list[Node] = field(default_factory=list)  # what the results are computed from, memory last
+
+    def __post_init__(self) -> None:
+        seen: dict[Node, None] = {}
+        stack = list(self.results)
+        while stack:
+            n = stack.pop()
+            if n not in seen:
+                seen[n] = None
+                if n.op.kind != LEAF and n not in self.stored:
+                    stack += n.inputs
+        self.nodes = list(seen)
+
+
+def check(plan: Plan) -> None:
+    """Prove the small steps of a plan. Raises KernelError with the step's results and its source."""
+    for case in cases(plan.planning):
+        verify(case)
+
+
+def cases(planning: Planning, most: int = MOST) -> Iterator[Case]:
+    """The steps of a plan that are kernels, gathers or scatters, and small, unless they have been proved."""
+    for i, (step, (rows, reads, writes)) in enumerate(zip(planning.steps, planning.rows, strict=True)):
+        if not isinstance(rows, list):
+            continue  # NumPy's
+        sources = [source_at(row.fn) for row in rows]
+        results = [n for n in writes if isinstance(n, Node)]
+        points = math.prod(step.domain) if isinstance(step, Kernel) else max([n.size for n in (*results, *reads)])
+        if None in sources or points * max([source.count("\n") for source in sources if source]) > most:
+            continue  # a matrix product, or a large step
+        case = Case([Row(source or "", row.args, row.extent, row.chunk) for source, row in zip(sources, rows)],
+                    planning.mains.get(i, len(rows) - 1), {planning.words[n]: n for n in (*reads, *results)},
+                    {planning.words[n]: n for n in planning.numbers}, results, planning.stored.difference(results))
+        made = planning.by_step.get(i)
+        if made is not None:
+            case.parts = [Part(planning.words[step, k], part.count, part.dtype, part.shared)
+                          for k, part in enumerate(made.parts)]
+            case.chunk_args = [k for k, what in enumerate(made.args) if what == "chunk"]
+            case.align, case.in_place = made.align, made.in_place
+        else:
+            case.once = results[0].op.step == "gather"
+        key = _key(case)
+        if key not in _PROVED:
+            yield case
+            _PROVED.add(key)
+
+
+def _key(case: Case) -> Any:
+    """What distinguishes steps: their sources and arguments but for words' numbers, and the graphs that they mean."""
+    number = {n: i for i, n in enumerate(case.nodes)}
+    nodes = [(n.op, n.attrs if n.op not in (leaf_op, scalar_op) else (), n.aval,
+              *[number.get(x) for x in n.inputs]) for n in case.nodes]
+    words: dict[int, Any] = {word: (number.get(n), n.aval) for word, n in {**case.values, **case.numbers}.items()}
+    words |= {part.word: (i, *part[1:]) for i, part in enumerate(case.parts)}
+    rows = [(row.source, tuple([words.get(a, a) for a in row.args]), row.extent, row.chunk) for row in case.rows]
+    return tuple(rows), tuple(nodes), tuple([number[n] for n in case.results]), len(case.in_place)
+
+
+def verify(case: Case) -> None:
+    """Prove one step. Raises KernelError."""
+    try:
+        for wanted in _wanted(case):
+            for chunk in chunkings(case):
+                _run(case, chunk, *wanted)
+            for pair in case.in_place:
+                _run(case, case.align, *wanted, pair)
+    except KernelError as why:
+        made = ", ".join([repr(n) for n in case.results])
+        raise KernelError(f"{why}\nin the step that makes {made}:\n{case.rows[case.main].source}") from why
+
+
+def chunkings(case: Case) -> list[int]:
+    """Lengths of chunks with which a step is run: as planned, the shortest, and where it has parts one with a rest."""
+    row = case.rows[case.main]
+    units = row.extent // case.align
+    found = [case.align * n for n in ((1, units // 2 + 1) if case.parts else (1,)) if n < units]
+    return list(dict.fromkeys([row.chunk, *found]))
+
+
+def _wanted(case: Case) -> Iterator[tuple[Reference, Reference]]:
+    """What the results are to be, and with floats a little off: of numbers of both signs, or if these give NaN, of
+    positive ones. Nothing where the references refuse random numbers."""
+    whole = _integers(case.nodes)
+    for positive in (False, True):
+        pair = [Reference(case.stored, 5, nudge, positive, whole) for nudge in (0.0, NUDGE)]
+        with np.errstate(all="ignore"):
+            try:
+                found = [[reference.value(n) for n in case.results] for reference in pair]
+            except (IndexError, ValueError):
+                return
+            for value in case.values.values():
+                if value not in case.results:
+                    pair[0].held(value)
+        if positive or not any([np.isnan(f.numbers).any() for f in found[0] if f.numbers.dtype.kind == "f"]):
+            yield pair[0], pair[1]
+            return
+
+
+def _integers(nodes: Sequence[Node]) -> tuple[int, int]:
+    """The range of integers in memory, each of which may be an index."""
+    low, high = -5, 5
+    for n in nodes:
+        if n.op.step in ("gather", "scatter"):
+            shape = n.attrs[1] if n.op.step == "scatter" else n.inputs[0].shape
+            axes = (entry for entry in n.attrs[0] if entry[0] != "n")
+            high = min([high, *[d for d, entry in zip(shape, axes, strict=True) if entry[0] == "i"]])
+            low = max(-high, low) if not n.attrs[-1] else 0
+    return low, high
+
+
+def _run(case: Case, chunk: int, reference: Reference, nudged: Reference,
+         pair: tuple[Node, Node] | None = None) -> None:
+    """Run the step with chunks of this length, a result over an operand if so said, and compare."""
+    rows, chunks = _cut(case, chunk)
+    buffers = {n: Buffer(n, SHORT[n.dtype.name], [None] * n.size if n in case.results else reference.held(n).cells())
+               for n in case.values.values()}
+    if pair is not None:
+        result, operand = pair
+        buffers[result] = buffers[operand]
+        buffers[operand].shared = True
+    words: dict[int, Any] = {word: buffers[n] for word, n in case.values.items()}
+    for word, n in case.numbers.items():
+        number, = reference.held(n).cells()
+        words[word] = Number(bits(number.x), number.of) if n.dtype.kind == "f" else number
+    for part in case.parts:
+        words[part.word] = Buffer(f"the part {part.word}", SHORT[part.dtype.name],
+                                  [None] * part.size * (1 if part.shared else chunks))
+    machine = Machine(words)
+    with np.errstate(all="ignore"):
+        for row in rows:
+            machine.run(*row)
+    for n in case.results:
+        _compare(n, buffers[n], reference.value(n), nudged.value(n), case.once)
+
+
+def _cut(case: Case, chunk: int) -> tuple[list[Row], int]:
+    """The rows of the step where its main one has chunks of this length, and how many these are."""
+    rows = list(case.rows)
+    main = rows[case.main]
+    chunks = -(-main.extent // chunk) if chunk else 1
+    args = [max(chunk, 1) if k in case.chunk_args else a for k, a in enumerate(main.args)]
+    rows[case.main] = main._replace(args=args, chunk=chunk)
+    shared = {part.word for part in case.parts if part.shared}
+    for k in range(case.main + 1, len(rows)):
+        part, result, _, *rest = rows[k].args
+        rows[k] = rows[k]._replace(args=[part, result, 1 if part in shared else chunks, *rest])
+    return rows, chunks
+
+
+def _compare(node: Node, buffer: Buffer, wanted: Found, nudged: Found, once: bool) -> None:
+    for i, (cell, stores, want, other) in enumerate(zip(buffer.cells, buffer.stores, wanted.cells(), nudged.cells(),
+                                                        strict=True)):
+        if cell is None or not stores or once and stores != 1:
+            raise KernelError(f"the element {i} of {node!r} is written {stores} times")
+        if cell.of != want.of:
+            raise KernelError(f"the element {i} of {node!r} is computed of other elements of memory than it means")
+        if not _alike(cell.x, want.x, other.x):
+            raise KernelError(f"the element {i} of {node!r} is {cell.x}, and not {want.x}")
+
+
+def _alike(got: Any, want: Any, other: Any) -> bool:
+    """Whether a number is as wanted, as far as that can be told: `other` is what it is with operands a little off."""
+    if got == want or got != got and want != want:
+        return True
+    if not math.isfinite(want) or not math.isfinite(other):
+        return want != other and not (want != want and other != other)
+    if not isinstance(want, float):
+        return want != other
+    return abs(got - want) <= 1e-9 + 1e-7 * abs(want) + SLACK * abs(want - other)

@@ -17,7 +17,7 @@ from tracer.jit.buffers import from_array
 from tracer.jit.compare import Compared, Difference, apart
 from tracer.jit.interpreter import ExecutionError, Interpreter
 from tracer.jit.program import Program
-from tracer.jit.verify.plan import PlanError
+from tracer.jit.verify.plan import PlanError, check
 from tracer.ops.arithmetic import add, mul, sub
 from tracer.ops.linalg import product
 from tracer.ops.node import Node, make
@@ -27,6 +27,12 @@ from tracer.ops.rounding import floor
 from tracer.ops.unary import exp, tanh
 
 pytestmark = pytest.mark.tierless
+
+
+@pytest.fixture(autouse=True)
+def _plans_alone(monkeypatch):
+    """What is wrong here with kernels is to be seen by its results: no verifier but that of plans looks."""
+    monkeypatch.setattr(plan, "CHECKS", [check])
 
 
 def op(name: str, expr: str, ref, dtype: str | None = None) -> Op:

@@ -14,6 +14,8 @@ from tracer.ops.aval import Aval, Shape
 from tracer.ops.node import Node
 from tracer.ops.op import OPS, Op
 
+from .text import settled
+
 
 class Nodes:
     """Makes nodes: equal ones are one. aval: gives the one `Aval` of a shape and a dtype.
@@ -47,7 +49,8 @@ class Nodes:
 
     def const(self, value: tuple, dtype: np.dtype) -> Node:
         """A number; value: the attributes of its node."""
-        return self.make(OPS["const"], (), value, self.aval((), dtype))
+        number, *rest = value
+        return self.make(OPS["const"], (), (settled(number, dtype), *rest), self.aval((), dtype))
 
     def reshape(self, x: Node, shape: Shape) -> Node:
         """`x` in row-major order under another shape of the same size."""

@@ -57,6 +57,14 @@ def is_textual(node: Node) -> bool:
     return kind == "b" or kind == "u" or bool(applied(_is_special, number_of(node)))
 
 
+def settled(number: Any, dtype: np.dtype) -> Any:
+    """A constant's number, without its origin where it stands in the text of a kernel: it is the same constant then as
+    one that has no origin."""
+    if isinstance(number, Size) and applied(_is_special, number):
+        return repr(float(number) if dtype.kind == "f" else int(number))
+    return number
+
+
 def _is_special(value: float | int) -> bool:
     return value in TEXTUAL or not math.isfinite(value)
 

@@ -151,6 +151,13 @@ def _by_numpy(rows, columns):
     return y.asnumpy(), np.concatenate([x, y * 3], axis=0).sum(axis=0).asnumpy(), np.abs(np.matmul(q, r)).asnumpy()
 
 
+def _zeros(rows):
+    """Sums of copies that are numbers which stand in the program, too: 0 whatever the size, 2 for two rows."""
+    zeros, ones = np.zeros((rows,), dtype="float64"), np.ones((rows,), dtype="float64")
+    alive = ones + ones, zeros.sum(), ones.sum(), ones - zeros.sum()
+    return [x.asnumpy() for x in (zeros, *alive)]
+
+
 MANY = list(range(20)) + [31, 32, 33, 63, 64, 65, 100, 255, 256, 257, 500, 1000, 4096, 5000]
 
 
@@ -166,7 +173,8 @@ MANY = list(range(20)) + [31, 32, 33, 63, 64, 65, 100, 255, 256, 257, 500, 1000,
     (_gates, [(n, m) for n in (2, 5, 6, 11, 12, 13, 17, 18, 19) for m in (3, 7, 12, 40)], 10),
     (_adam, [(n, m) for n in (0, 1, 2, 7, 300, 2000) for m in (1, 5, 40, 200)], 10),
     (_by_numpy, [(n, m) for n in (2, 3, 10, 70) for m in (4, 5, 30)], 4),
-], ids=["mlp", "wide", "norm", "images", "heads", "softmax", "cell", "embedded", "gates", "adam", "numpy"])
+    (_zeros, [(n,) for n in (16, 5, 2, 33, 3, 1, 0)], 2),
+], ids=["mlp", "wide", "norm", "images", "heads", "softmax", "cell", "embedded", "gates", "adam", "numpy", "zeros"])
 def test_equal_to_a_fresh_plan(build, sizes, least):
     assert _check(build, sizes) >= least
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tracer import np
+from tracer import autograd, np
 from tracer.jit.capi import layout
 from tracer.jit.capi.collector import track, untrack
 from tracer.jit.capi.unit import compile_functions
@@ -406,12 +406,37 @@ def test_endless_recursion_is_an_error_and_no_crash(compiled):
     assert compiled[depth]([[], [[]]]) == 3
 
 
-def test_a_wrong_number_of_arguments_is_a_type_error(compiled):
-    for arguments in ((), (1,), (1, 2, 3)):
-        with pytest.raises(TypeError):
-            compiled[arithmetic](*arguments)
-    with pytest.raises(TypeError):
-        compiled[arithmetic](x=1, y=2)
+@pytest.mark.parametrize("arguments, keywords", [
+    ((), {}), ((1,), {}), ((1, 2, 3), {}), ((1,), {"z": 2}), ((1, 2), {"x": 1})])
+def test_wrong_arguments_are_pythons_own_type_error(compiled, arguments, keywords):
+    with pytest.raises(TypeError) as want:
+        arithmetic(*arguments, **keywords)
+    with pytest.raises(TypeError) as found:
+        compiled[arithmetic](*arguments, **keywords)
+    assert str(found.value) == str(want.value) != ""
+
+
+def test_arguments_are_taken_by_name(compiled):
+    assert compiled[arithmetic](x=7, y=2) == compiled[arithmetic](7, y=2) == compiled[arithmetic](7, 2)
+    assert compiled[Pair.swap](Pair(1, 2), times=2).first == 1
+
+
+def test_what_users_call_takes_keywords_once_it_is_compiled(jit_mode):
+    if jit_mode == "never":
+        pytest.skip("recording stays Python's")
+    from tracer.hot import compile_all
+
+    compile_all()
+    x = np.array([1.0, 2.0])
+    x.attach_grad()
+    with autograd.record():
+        y = x * x
+    autograd.backward([y], head_grads=[np.array([1.0, 3.0])], retain_graph=True)
+    assert x.grad.tolist() == [2, 12]
+    autograd.backward(heads=[y], train_mode=True)
+    assert x.grad.tolist() == [2, 4]
+    with pytest.raises(TypeError, match="unexpected keyword argument 'retain'"):
+        autograd.backward([y], retain=True)
 
 
 def test_a_default_is_filled_in(compiled):

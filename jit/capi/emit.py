@@ -26,7 +26,7 @@ _SIGNATURES = {
     "PyObject_GetAttr": "oo:o", "PyObject_SetAttr": "ooo:i", "PyObject_IsTrue": "o:i", "PyObject_GetItem": "oo:o",
     "PyObject_SetItem": "ooo:i", "PyObject_RichCompareBool": "ooi:i",
     "PyObject_Size": "o:l", "PyObject_IsInstance": "oo:i", "PyObject_VectorcallDict": "oplo:o",
-    "PyObject_Call": "ooo:o",
+    "PyObject_Call": "ooo:o", "PyObject_Vectorcall": "oplo:o", "_PyFunction_Vectorcall": "oplo:o",
     "PyObject_VectorcallMethod": "oplo:o", "PySequence_Contains": "oo:i", "PySequence_List": "o:o",
     "PySequence_Tuple": "o:o", "PyLong_AsSsize_t": "o:l", "PyLong_FromSsize_t": "l:o", "PyTuple_New": "l:o",
     "PyList_New": "l:o", "PyList_Append": "oo:i", "PyList_SetSlice": "ollo:i",

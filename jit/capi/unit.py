@@ -23,7 +23,9 @@ from .lowering import Lowering
 from .operators import Operators, constants_of, emit, shortcuts_of, slot_of
 from .recursion import guard_cycles
 
-_FASTCALL = 0x80
+_FASTCALL, _KEYWORDS = 0x80, 0x2
+#: `PyObject_Vectorcall`, which is no symbol of Python 3.10, where this one of functions in Python is.
+_VECTORCALL = "PyObject_Vectorcall" if hasattr(ctypes.pythonapi, "PyObject_Vectorcall") else "_PyFunction_Vectorcall"
 
 
 class _Definition(ctypes.Structure):
@@ -66,7 +68,7 @@ class Unit:
             emitted = ir.Function(self.module, kind, f"{function.__name__}.{i}")
             emitted.linkage = "internal"
             self.functions[function] = emitted, signature
-        named = [*_ALWAYS, *slotted, *[cls for cls, _ in methods], *constants_of(self.shortcuts), *self._named()]
+        named = [*_ALWAYS, *functions, *slotted, *[cls for cls, _ in methods], *constants_of(self.shortcuts), *self._named()]
         self.constants = list({id(value): value for value in named}.values())
         self._places = {id(value): i for i, value in enumerate(self.constants)}
         self._order = [self._places[id(value)] for value in named]
@@ -125,27 +127,32 @@ class Unit:
         for (function, (emitted, _)), tree in zip(self.functions.items(), self.trees, strict=True):
             Lowering(self, Emitter(self.module, emitted), function, tree)
         guard_cycles({emitted for emitted, _ in self.functions.values()})
-        for emitted, signature in self.functions.values():
-            self._entry(emitted, list(signature.parameters.values()))
+        for function, (emitted, signature) in self.functions.items():
+            self._entry(function, emitted, list(signature.parameters.values()))
 
-    def _entry(self, emitted: ir.Function, parameters: list[inspect.Parameter]) -> None:
-        """The function by CPython's convention: the constants are its `self`, defaults are filled in."""
-        entry = ir.Function(self.module, ir.FunctionType(OBJECT, [OBJECT, OBJECTS, I64]), f"{emitted.name}.entry")
+    def _entry(self, function: Any, emitted: ir.Function, parameters: list[inspect.Parameter]) -> None:
+        """The function by CPython's convention: the constants are its `self`, defaults are filled in.
+
+        A call with keywords, or with too few or too many arguments, is one of the function in Python, which does the
+        same or says what is wrong.
+        """
+        kind = ir.FunctionType(OBJECT, [OBJECT, OBJECTS, I64, OBJECT])
+        entry = ir.Function(self.module, kind, f"{emitted.name}.entry")
         entry.linkage = "internal"
         e = Emitter(self.module, entry)
         b = e.builder
         required = sum(p.default is p.empty for p in parameters)
-        count = entry.args[2]
+        _, arguments, count, keywords = entry.args
         fine = b.and_(b.icmp_signed(">=", count, I64(required)), b.icmp_signed("<=", count, I64(len(parameters))))
+        fine = b.and_(fine, b.icmp_unsigned("==", keywords, NULL))
         with b.if_then(b.not_(fine), likely=False):
-            e.call("PyErr_SetNone", self._load(e, TypeError))
-            b.ret(NULL)
+            b.ret(e.call(_VECTORCALL, self._load(e, function), arguments, count, keywords))
         given = []
         for i, p in enumerate(parameters):
             if i < required:
-                given.append(b.load(b.gep(entry.args[1], [I64(i)])))
+                given.append(b.load(b.gep(arguments, [I64(i)])))
                 continue
-            place = b.gep(entry.args[1], [I64(i)])
+            place = b.gep(arguments, [I64(i)])
             default = self._load(e, p.default)
             with b.if_else(b.icmp_signed(">", count, I64(i))) as (there, missing):
                 with there:
@@ -195,7 +202,7 @@ class Unit:
 def compile_functions(functions: Sequence[Any], *, methods: dict[tuple[type, str], Any] | None = None,
                       slotted: Iterable[type] = (), per_thread: Sequence[Any] = (),
                       operators: Operators | None = None, anew: bool = True) -> list[Callable]:
-    """Built-in functions that do what these do, taking their arguments by position. `Unit` says what the rest means.
+    """Built-in functions that do what these do. `Unit` says what the rest means.
 
     anew: compile them if they are not on disk; else NotKept.
     CannotCompile when one of them is outside of the subset (lowering.py), when its source is not at hand, or when
@@ -252,7 +259,7 @@ def as_method(function: Any) -> Any:
 
 
 def _builtin(function: Callable, entry: int, constants: tuple) -> Callable:
-    definition = _Definition(function.__name__.encode(), entry, _FASTCALL, None)
+    definition = _Definition(function.__name__.encode(), entry, _FASTCALL | _KEYWORDS, None)
     make = ctypes.pythonapi.PyCFunction_NewEx
     make.restype = ctypes.py_object
     make.argtypes = [ctypes.c_void_p, ctypes.py_object, ctypes.py_object]

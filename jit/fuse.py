@@ -154,7 +154,7 @@ def _needed(order: Sequence[Node], outputs: Sequence[Node]) -> set[Node]:
     for n in order:
         if n.op.kind == REDUCTION:
             stored.add(n)
-        elif reads_through(n):
+        elif reads_through(n) and n.size:
             source, _ = source_of_gather(n)
             if source.op.kind != LEAF:
                 stored.add(source)

@@ -122,7 +122,8 @@ def _reduction(n: Node, nodes: Nodes) -> Node:
     own = tuple([a - lead for a in axes if a >= lead and x.shape[a - lead] == whole[a]])
     copies = math.prod([whole[a] for a in axes if a - lead not in own])
     summed = n.op.name == "reduce_sum" and n.dtype.kind != "b"
-    if copies > 1 and (n.op.name == "reduce_prod" or summed and n.dtype == np.float16 and copies > EXACT_HALF):
+    rounds = n.dtype == np.float16 and (own != () or copies > EXACT_HALF)  # the partial sum, or the number of copies
+    if copies > 1 and (n.op.name == "reduce_prod" or summed and rounds):
         return n
     one = x
     if own:

@@ -50,18 +50,25 @@ _HALF, _SINGLE = np.dtype("float16"), np.dtype("float32")
 def in_single(function: Callable[..., Any]) -> Callable[..., Any]:
     """Make what is one op of MXNet's, but several nodes, round once: float16 operands are taken as float32.
 
-    function: of nodes, which come first, to one or a list of them; those of float32 become float16 again.
+    function: of nodes and sequences of nodes, beside other arguments, to one node or several; those of float32 become
+    float16 again. Where some operands are wider floats it is left alone.
     """
     @wraps(function)
     def build(*args: Any, **more: Any) -> Any:
-        if not any([isinstance(x, Node) and x.dtype == _HALF for x in args]):
+        nodes = [x for a in args for x in (a if isinstance(a, (list, tuple)) else (a,)) if isinstance(x, Node)]
+        if {x.dtype for x in nodes if x.dtype.kind == "f"} != {_HALF}:
             return function(*args, **more)
-        found = function(*[cast(x, _SINGLE) if isinstance(x, Node) and x.dtype == _HALF else x for x in args], **more)
-        if isinstance(found, Node):
-            return cast(found, _HALF) if found.dtype == _SINGLE else found
-        return type(found)([cast(x, _HALF) if x.dtype == _SINGLE else x for x in found])
+        found = function(*[_recast(a, _HALF, _SINGLE) for a in args], **more)
+        return _recast(found, _SINGLE, _HALF)
 
     return build
+
+
+def _recast(x: Any, dtype: np.dtype, to: np.dtype) -> Any:
+    """The nodes of one dtype in another."""
+    if isinstance(x, (list, tuple)):
+        return type(x)([_recast(i, dtype, to) for i in x])
+    return cast(x, to) if isinstance(x, Node) and x.dtype == dtype else x
 
 
 # ---- arithmetic ----------------------------------------------------------------------------------

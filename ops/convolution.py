@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from .arithmetic import add
+from .arithmetic import add, in_single
 from .aval import Aval, aval
 from .errors import MXNetError
 from .families import call
@@ -175,6 +175,7 @@ def _biased(out: Node, bias: Node | None) -> Node:
 
 
 @public("npx.convolution")
+@in_single
 def convolution(data: Node, weight: Node, bias: Optional = None, kernel=None, stride=None, dilate=None, pad=None,
                 num_filter=1, num_group=1, workspace=1024, no_bias=False, cudnn_tune=None, cudnn_off=False,
                 layout=None) -> Node:
@@ -209,6 +210,7 @@ def nd_convolution(data: Node, weight: Node, bias: Optional = None, kernel=None,
 
 
 @public("npx.deconvolution")
+@in_single
 def deconvolution(data: Node, weight: Node, bias: Optional = None, kernel=None, stride=None, dilate=None, pad=None,
                   adj=None, target_shape=None, num_filter=1, num_group=1, workspace=1024, no_bias=False,
                   cudnn_tune=None, cudnn_off=False, layout=None) -> Node:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .arithmetic import cast, equal, like, where
+from .arithmetic import cast, equal, in_single, like, where
 from .aval import Aval, Shape, aval
 from .errors import BroadcastError
 from .families import call
@@ -161,7 +161,7 @@ def gather(x: Node, indices: tuple[Node, ...], template: Template, inside: bool 
 
 def scatter_add(g: Node, indices: tuple[Node, ...], template: Template, shape: Shape, inside: bool = False) -> Node:
     """Zeros of `shape` with `g` added at the gathered places: the adjoint of `gather`."""
-    return _scatter_add(g, *indices, attrs=(template, shape, inside))
+    return in_single(lambda wide: _scatter_add(wide, *indices, attrs=(template, shape, inside)))(g)
 
 
 def _put_ref(x: Any, value: Any, *rest: Any) -> Any:

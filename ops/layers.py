@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import math
 
-from .arithmetic import add, cast, greater, less, like, mul, neg, sub, where
+from .arithmetic import add, cast, greater, in_single, less, like, mul, neg, sub, where
 from .creation import iota
 from .errors import MXNetError
 from .linalg import product
@@ -19,6 +19,7 @@ from .unary import absolute, relu, sigmoid, square, tanh, without_gradient
 
 
 @public("npx.fully_connected")
+@in_single
 def fully_connected(x: Node, weight: Node, bias: Optional = None, num_hidden=None, no_bias=None,
                     flatten=True) -> Node:
     """x @ weight.T + bias. x: (batch, …), flattened to two dimensions unless `flatten` is off; weight:
@@ -44,10 +45,12 @@ def fully_connected(x: Node, weight: Node, bias: Optional = None, num_hidden=Non
 
 # ---- activations ---------------------------------------------------------------------------------
 
+@in_single
 def _log_sigmoid(x: Node) -> Node:
     return neg(softplus(neg(x)))
 
 
+@in_single
 def _mish(x: Node) -> Node:
     return mul(x, tanh(softplus(x)))
 
@@ -69,6 +72,11 @@ def activation(data: Node, act_type="relu") -> Node:
 _SELU_ALPHA, _SELU_SCALE = 1.6732632423543772, 1.0507009873554805
 
 
+@in_single
+def _selu(x: Node) -> Node:
+    return mul(elu(x, _SELU_ALPHA), like(x, _SELU_SCALE))
+
+
 @public("npx.leaky_relu")
 def leaky_relu(data: Node, gamma: Optional = None, act_type="leaky", slope=0.25, lower_bound=0.125,
                upper_bound=0.334) -> Node:
@@ -87,7 +95,7 @@ def leaky_relu(data: Node, gamma: Optional = None, act_type="leaky", slope=0.25,
     if act_type == "elu":
         return elu(data, slope)
     if act_type == "selu":
-        return mul(elu(data, _SELU_ALPHA), like(data, _SELU_SCALE))
+        return _selu(data)
     if act_type in ("gelu", "gelu_erf"):
         return gelu(data)
     if act_type == "gelu_tanh":
@@ -108,6 +116,7 @@ def masked(data: Node, mask: Node) -> Node:
 
 
 @public("npx.smooth_l1")
+@in_single
 def smooth_l1(data: Node, scalar=1.0) -> Node:
     """(s x)^2 / 2 where |x| < 1 / s^2, else |x| - 1 / (2 s^2)."""
     s2 = float(scalar) ** 2
@@ -181,6 +190,7 @@ def npx_slice(data: Node, begin, end, step=None) -> Node:
 
 
 @public("npx.add_n")
+@in_single
 def add_n(args: Nodes) -> Node:
     """The sum of arrays of one shape."""
     total = args[0]

@@ -1,7 +1,7 @@
 """The functions of `mx.nd` on images (batch, channels, height, width) that are compositions."""
 from __future__ import annotations
 
-from .arithmetic import add, div, like, mul, power
+from .arithmetic import add, div, in_single, like, mul, power
 from .errors import MXNetError
 from .joining import part
 from .node import Node
@@ -36,6 +36,7 @@ def crop(data: Nodes, num_args=1, offset=(0, 0), h_w=(0, 0), center_crop=False) 
 
 
 @public("nd.LRN")
+@in_single
 def lrn(data: Node, alpha=1e-4, beta=0.75, knorm=2.0, nsize=None) -> Node:
     """Local response normalization: the data over (knorm + alpha / nsize * squares of near channels) **
     beta."""

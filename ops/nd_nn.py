@@ -1,7 +1,7 @@
 """The layers of `mx.nd` as functions: most are those of `mx.npx` under their old names."""
 from __future__ import annotations
 
-from .arithmetic import mul, neg
+from .arithmetic import in_single, mul, neg
 from .errors import MXNetError
 from .layers import activation, arange_like, fully_connected, smooth_l1
 from .movement import reshape
@@ -89,6 +89,7 @@ def softmax_activation(data: Node, mode="instance") -> Node:
 
 
 @public("nd.softmax_cross_entropy")
+@in_single
 def softmax_cross_entropy(data: Node, label: Node) -> Node:
     """The sum over the rows of -log softmax at the label; of shape (1,)."""
     if data.ndim != 2 or label.shape != data.shape[:1]:

@@ -126,6 +126,7 @@ def cast_(data: Node, dtype) -> Node:
 
 
 @public("nd.add_n", "nd.ElementWiseSum", "nd.elemwise_sum", star=True)
+@a.in_single
 def add_n(args: Nodes, num_args=None) -> Node:
     """The sum of arrays of one shape and dtype."""
     total = args[0]

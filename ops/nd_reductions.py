@@ -4,7 +4,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from .arithmetic import cast, isnan, like, sub, where
+from .arithmetic import cast, in_single, isnan, like, sub, where
 from .aval import Shape
 from .errors import MXNetError
 from .movement import reshape
@@ -43,6 +43,7 @@ def _declare(names: str, doc: str, reduce: Reduction) -> None:
     public(*(f"nd.{n}" for n in listed), f"nd.NDArray.{listed[0]}")(build)
 
 
+@in_single
 def mean(data: Node, axes: tuple[int, ...]) -> Node:
     """The mean over `axes`, in the dtype of `data` (of integers, truncated)."""
     return divide(reduce_sum(data, axes), like(data, math.prod(data.shape[i] for i in axes)))
@@ -124,6 +125,7 @@ def nd_cumsum(a: Node, axis=None, dtype=None) -> Node:
 
 
 @public("nd.moments")
+@in_single
 def moments(data: Node, axes=None, keepdims=False) -> list[Node]:
     """The mean and the variance over `axes` (None: all)."""
     over = axes_of(axes, data.ndim)

@@ -35,7 +35,7 @@ def _declare(names: str, apply: Unary, doc: str, method: bool = True) -> None:
 
 
 def _inverse(of: Unary) -> Unary:
-    return lambda x: a.div(like(x, 1), of(x))
+    return a.in_single(lambda x: a.div(like(x, 1), of(x)))
 
 
 for _names, _primitive in {**u.ELEMENTARY, **t.ELEMENTARY}.items():
@@ -74,6 +74,7 @@ def nd_abs(data: Operand) -> Node:
 
 
 @public("nd.hard_sigmoid")
+@a.in_single
 def hard_sigmoid(data: Node, alpha=0.2, beta=0.5) -> Node:
     """alpha * x + beta, limited to [0, 1]."""
     line = a.add(a.mul(data, like(data, alpha)), like(data, beta))

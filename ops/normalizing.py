@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 
-from .arithmetic import add, cast, div, equal, greater_equal, like, maximum, mul, sub, where
+from .arithmetic import add, cast, div, equal, greater_equal, in_single, like, maximum, mul, sub, where
 from .creation import counts
 from .errors import MXNetError
 from .movement import reshape
@@ -18,12 +18,6 @@ from .shapes import normalize_axis
 from .unary import exp, log, sqrt, square
 
 
-def _logits(data: Node, axis: int, temperature: float | None) -> tuple[Node, int]:
-    axis = normalize_axis(axis, data.ndim)
-    data = floating(data)
-    return (data if temperature in (None, 1.0) else div(data, like(data, temperature))), axis
-
-
 def _shifted(x: Node, axis: int, kept: Node | None) -> tuple[Node, Node]:
     """x less its maximum along `axis` (over the kept places), and the exponentials of that (0 elsewhere)."""
     if kept is not None:
@@ -34,10 +28,16 @@ def _shifted(x: Node, axis: int, kept: Node | None) -> tuple[Node, Node]:
     return x, e if kept is None else where(kept, e, like(e, 0))
 
 
-def softmax_of(x: Node, axis: int, kept: Node | None = None) -> Node:
-    """exp(x) / sum(exp(x)) along `axis`, stable; over the places in `kept` only, 0 elsewhere."""
+def _over(x: Node, temperature: float | None) -> Node:
+    return x if temperature in (None, 1.0) else div(x, like(x, temperature))
+
+
+@in_single
+def softmax_of(x: Node, axis: int, kept: Node | None = None, temperature: float | None = None) -> Node:
+    """exp(x / temperature), over its sum along `axis`, stable; over the places in `kept` only, 0 elsewhere."""
     if x.size == 0:
         return x
+    x = _over(x, temperature)
     _, e = _shifted(x, axis, kept)
     total = reduce_sum(e, (axis,))
     if kept is not None:  # a line of which nothing is kept is all zeros
@@ -45,10 +45,12 @@ def softmax_of(x: Node, axis: int, kept: Node | None = None) -> Node:
     return div(e, spread(total, (axis,), x))
 
 
-def log_softmax_of(x: Node, axis: int, kept: Node | None = None) -> Node:
+@in_single
+def log_softmax_of(x: Node, axis: int, kept: Node | None = None, temperature: float | None = None) -> Node:
     """The logarithm of `softmax_of`, stable; -inf at places not in `kept`."""
     if x.size == 0:
         return x
+    x = _over(x, temperature)
     shifted, e = _shifted(x, axis, kept)
     out = sub(shifted, spread(log(reduce_sum(e, (axis,))), (axis,), x))
     return out if kept is None else where(kept, out, like(out, -math.inf))
@@ -76,9 +78,9 @@ def softmax(data: Node, length: Optional = None, axis=-1, temperature=None, use_
     """
     if dtype is not None:
         data = cast(data, dtype)
-    x, axis = _logits(data, axis, temperature)
-    kept = _within_length(x, length, axis) if use_length and length is not None else None
-    return softmax_of(x, axis, kept)
+    axis = normalize_axis(axis, data.ndim)
+    kept = _within_length(data, length, axis) if use_length and length is not None else None
+    return softmax_of(floating(data), axis, kept, temperature)
 
 
 @public("npx._log_softmax")
@@ -86,9 +88,9 @@ def log_softmax(data: Node, length: Optional, axis, temperature, use_length, dty
     """The logarithm of `softmax`, stable."""
     if dtype is not None:
         data = cast(data, dtype)
-    x, axis = _logits(data, axis, temperature)
-    kept = _within_length(x, length, axis) if use_length and length is not None else None
-    return log_softmax_of(x, axis, kept)
+    axis = normalize_axis(axis, data.ndim)
+    kept = _within_length(data, length, axis) if use_length and length is not None else None
+    return log_softmax_of(floating(data), axis, kept, temperature)
 
 
 def _as_mask(mask: Node) -> Node:
@@ -98,15 +100,13 @@ def _as_mask(mask: Node) -> Node:
 @public("npx.masked_softmax")
 def masked_softmax(data: Node, mask: Node, axis=-1, temperature=1.0, normalize=True) -> Node:
     """`softmax` over the places where `mask` (broadcast) holds; 0 elsewhere."""
-    x, axis = _logits(data, axis, temperature)
-    return softmax_of(x, axis, _as_mask(mask))
+    return softmax_of(floating(data), normalize_axis(axis, data.ndim), _as_mask(mask), temperature)
 
 
 @public("npx.masked_log_softmax")
 def masked_log_softmax(data: Node, mask: Node, axis=-1, temperature=1.0, normalize=True) -> Node:
     """`log_softmax` over the places where `mask` (broadcast) holds; -inf elsewhere."""
-    x, axis = _logits(data, axis, temperature)
-    return log_softmax_of(x, axis, _as_mask(mask))
+    return log_softmax_of(floating(data), normalize_axis(axis, data.ndim), _as_mask(mask), temperature)
 
 
 # ---- normalizations ------------------------------------------------------------------------------
@@ -119,6 +119,7 @@ def _centered(x: Node, axes: tuple[int, ...], eps: float) -> tuple[Node, Node, N
 
 
 @public("npx.layer_norm")
+@in_single
 def layer_norm(data: Node, gamma: Node, beta: Node, axis=-1, eps=1e-5,
                output_mean_var=False) -> Node | list[Node]:
     """`data` along `axis` with mean 0 and variance 1, times `gamma` plus `beta` (of the axis's length)."""
@@ -133,6 +134,7 @@ def layer_norm(data: Node, gamma: Node, beta: Node, axis=-1, eps=1e-5,
 
 
 @public("npx._batch_norm")
+@in_single
 def batch_norm(data: Node, gamma: Node, beta: Node, running_mean: Node, running_var: Node, eps, axis, fix_gamma,
                batch) -> list[Node]:
     """`data` normalized over all axes but `axis`, times `gamma` (1: fix_gamma) plus `beta`; the mean, the
@@ -160,12 +162,14 @@ def batch_norm(data: Node, gamma: Node, beta: Node, running_mean: Node, running_
 
 
 @public("npx._running")
+@in_single
 def running(old: Node, new: Node, momentum) -> Node:
     """The running mean `old` of a statistic after `new`: momentum * old + (1 - momentum) * new."""
     return add(mul(old, like(old, momentum)), mul(new, like(new, 1 - momentum)))
 
 
 @public("npx.group_norm")
+@in_single
 def group_norm(data: Node, gamma: Node, beta: Node, num_groups=1, eps=1e-3, output_mean_var=False) -> Node:
     """`data` (batch, channels, …) normalized over groups of channels, times `gamma` plus `beta` of each
     channel."""
@@ -181,6 +185,7 @@ def group_norm(data: Node, gamma: Node, beta: Node, num_groups=1, eps=1e-3, outp
 
 
 @public("npx.instance_norm")
+@in_single
 def instance_norm(data: Node, gamma: Node, beta: Node, eps=1e-3) -> Node:
     """`data` (batch, channels, …) normalized over each channel of each example, times `gamma` plus `beta`."""
     column = (1, data.shape[1]) + (1,) * (data.ndim - 2)
@@ -189,6 +194,7 @@ def instance_norm(data: Node, gamma: Node, beta: Node, eps=1e-3) -> Node:
 
 
 @public("npx.l2_normalization")
+@in_single
 def l2_normalization(data: Node, eps=1e-10, mode="instance") -> Node:
     """`data` over the root of its sum of squares: of each example, "channel" (axis 1) or "spatial" (axes
     from 2)."""

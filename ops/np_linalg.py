@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import math
 
-from .arithmetic import cast, like, mul, not_equal, power, sub
+from .arithmetic import cast, in_single, like, mul, not_equal, power, sub
 from .errors import MXNetError
 from .factorizations import singular_values
 from .joining import concatenate, part
@@ -98,6 +98,7 @@ def vdot(a: Node, b: Node) -> Node:
 
 
 @public("np.linalg.vecdot")
+@in_single
 def vecdot(a: Node, b: Node, axis=-1) -> Node:
     """The sum of products along one axis of two arrays, broadcast."""
     both = mul(*_arrays(a, b, "vecdot"))
@@ -116,6 +117,7 @@ def kron(a: Node, b: Node) -> Node:
 
 
 @public("np.cross", "np.linalg.cross")
+@in_single
 def cross(a: Node, b: Node, axisa=-1, axisb=-1, axisc=-1, axis=None) -> Node:
     """The cross product of vectors of 2 or 3 components; of two 2-vectors its third component."""
     a, b = _arrays(a, b, "cross")
@@ -138,6 +140,7 @@ def cross(a: Node, b: Node, axisa=-1, axisb=-1, axisc=-1, axis=None) -> Node:
 # ---- einsum --------------------------------------------------------------------------------------
 
 @public("np._einsum")
+@in_single
 def einsum(operands: Nodes, subscripts) -> Node:
     """Sums of products named by subscripts ("ij,jk->ik"), as a chain of matrix products from left to
     right."""
@@ -256,6 +259,7 @@ def norm(x: Node, ord=None, axis=None, keepdims=False) -> Node:
     return _kept(_matrix_norm(x, ord, order[0], order[1]), x.shape, axes, keepdims)
 
 
+@in_single
 def _vector_norm(x: Node, ord: object, axes: tuple[int, ...]) -> Node:
     if ord is not None and not isinstance(ord, (int, float)):
         raise MXNetError(f"Invalid norm order {ord!r} for vectors.")
@@ -272,6 +276,7 @@ def _vector_norm(x: Node, ord: object, axes: tuple[int, ...]) -> Node:
     return power(reduce_sum(power(absolute(x), const(ord, x.dtype)), axes), const(1 / ord, x.dtype))
 
 
+@in_single
 def _matrix_norm(x: Node, ord: object, row: int, column: int) -> Node:
     if ord not in (None, "fro", "f", 1, -1, 2, -2, math.inf, -math.inf, "nuc"):
         raise MXNetError(f"Invalid norm order {ord!r} for matrices.")

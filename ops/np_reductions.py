@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from .arithmetic import add, cast, div, equal, like, mul, not_equal, sub
+from .arithmetic import add, cast, div, equal, in_single, like, mul, not_equal, sub
 from .creation import full
 from .errors import MXNetError
 from .joining import concatenate, part
@@ -68,6 +68,7 @@ def np_mean(a: Node, axis=None, dtype=None, out=None, keepdims=False) -> Node:
     return cast(mean_of(cast(a, wide), axis, keepdims), dtype)
 
 
+@in_single
 def mean_of(a: Node, axis: object, keepdims: bool) -> Node:
     """The mean of floats over `axis`, in their dtype."""
     axes = normalize_axes(axis, a.ndim)  # type: ignore[arg-type]
@@ -76,6 +77,7 @@ def mean_of(a: Node, axis: object, keepdims: bool) -> Node:
     return _kept(div(total, like(total, count)), a.shape, axes, keepdims)
 
 
+@in_single
 def variance(a: Node, axis: object, ddof: float, keepdims: bool) -> Node:
     """The variance of floats over `axis`, in two passes."""
     axes = normalize_axes(axis, a.ndim)  # type: ignore[arg-type]
@@ -95,7 +97,13 @@ def np_var(a: Node, axis=None, dtype=None, out=None, ddof=0, keepdims=False, cor
 @public("np.std", "np.ndarray.std")
 def np_std(a: Node, axis=None, dtype=None, out=None, ddof=0, keepdims=False, correction=None) -> Node:
     """The standard deviation over `axis`: the root of `var`."""
-    return sqrt(np_var(a, axis, dtype, None, ddof, keepdims, correction))
+    a = cast(a, dtype) if dtype else inexact(a)
+    return _deviation(a, axis, ddof if correction is None else correction, keepdims)
+
+
+@in_single
+def _deviation(a: Node, axis: object, ddof: float, keepdims: bool) -> Node:
+    return sqrt(variance(a, axis, ddof, keepdims))
 
 
 def _extreme(name: str, primitive: Callable[[Node, tuple], Node], *names: str) -> None:
@@ -156,6 +164,7 @@ _positions("minimum", argmin, "np.argmin", "np.ndarray.argmin")
 
 
 @public("np._average")
+@in_single
 def average(a: Node, weights: Optional = None, axis=None, returned=False, out=None) -> Node | tuple[Node,
                                                                                                     Node]:
     """The mean over `axis`, weighted by `weights` (of the shape of `a`, or of its length along `axis`)."""
@@ -207,6 +216,7 @@ def np_sort(a: Node, axis=-1, descending=False, stable=True, kind=None, order=No
 
 
 @public("np.diff")
+@in_single
 def diff(a: Node, n=1, axis=-1) -> Node:
     """The n-th differences of neighbours along `axis`."""
     index = normalize_axis(axis, a.ndim)
@@ -231,7 +241,8 @@ def quantile_of(a: Node, q, axis, method, keepdims) -> Node:
         return concatenate([reshape(p, (1, *p.shape)) for p in parts], 0)
     if not 0 <= q <= 1:
         raise MXNetError("quantiles must be in the range [0, 1]")
-    a, axes = inexact(a), normalize_axes(axis, a.ndim)
+    a = cast(a, "float32") if a.dtype == "float16" else inexact(a)  # as MXNet's
+    axes = normalize_axes(axis, a.ndim)
     rest = tuple(i for i in range(a.ndim) if i not in axes)
     n = math.prod(a.shape[i] for i in axes)
     if not n:

@@ -87,8 +87,11 @@ def around(x: Operand, decimals=0) -> Node:
         if decimals >= 0:
             return x
         return cast(around(cast(x, FLOAT64), decimals), x.dtype)
-    if decimals == 0:
-        return rint(x)
+    return rint(x) if decimals == 0 else _to_places(x, decimals)
+
+
+@a.in_single
+def _to_places(x: Node, decimals: int) -> Node:
     scale = like(x, 10.0 ** abs(decimals))
     return a.div(rint(a.mul(x, scale)), scale) if decimals > 0 else a.mul(rint(a.div(x, scale)), scale)
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from .arithmetic import div, equal, like, logical_or, mul, where
+from .arithmetic import div, equal, in_single, like, logical_or, mul, where
 from .aval import Shape
 from .families import reduction
 from .movement import broadcast_to, reshape
@@ -60,6 +60,7 @@ def _kept(x: Node, shape: Shape, axes: tuple, keepdims: bool) -> Node:
     return reshape(x, reduced(shape, axes, keepdims=True)) if keepdims else x
 
 
+@in_single
 def euclidean(x: Node, axes: tuple[int, ...]) -> Node:
     """The 2-norm over `axes`, scaled by the largest element as MXNet's is: no square overflows or vanishes."""
     if not all(x.shape[a] for a in axes):

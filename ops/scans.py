@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from .arithmetic import in_single
 from .aval import Aval, aval
 from .errors import MXNetError
 from .families import Samples, call
@@ -113,12 +114,16 @@ def _add_along_samples() -> Iterable[tuple[list[np.ndarray], tuple]]:
 _add_along: Callable[..., Node]
 _take_along = call("take_along", lambda x, index, axis: aval(index.shape, x.dtype),
                    lambda x, index, axis: np.take_along_axis(x, index.astype(np.intp), axis),
-                   lambda g, node: (_add_along(g, node.inputs[1], attrs=(node.attrs[0], node.inputs[0].shape[
-                       node.attrs[0]])), None), samples=_along_samples)
+                   lambda g, node: (_taken_from(g, node), None), samples=_along_samples)
 _add_along = call("add_along", lambda g, index, axis, n: aval(
     g.shape[:axis] + (n,) + g.shape[axis + 1:], g.dtype), _add_along_ref,
     lambda g, node: (_take_along(g, node.inputs[1], attrs=(node.attrs[0],)), None),
     samples=_add_along_samples)
+
+
+def _taken_from(g: Node, node: Node) -> Node:
+    (x, index), (axis,) = node.inputs, node.attrs
+    return in_single(lambda wide: _add_along(wide, index, attrs=(axis, x.shape[axis])))(g)
 
 
 def take_along(x: Node, index: Node, axis: int) -> Node:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .arithmetic import add, div, greater, like, mul, sub, where
+from .arithmetic import add, div, greater, in_single, like, mul, sub, where
 from .families import call, interval, unary
 from .libcall import binary_call, unary_call
 from .node import Node
@@ -134,23 +134,27 @@ softplus = unary("softplus", "maximum({0}, {T}(0)) + log1p(exp(-fabs({0})))", _s
                  lambda g, x, y: mul(g, sigmoid(x)), samples=interval(-4, 4), cost=30)  # MXNet's "softrelu"
 
 
+@in_single
 def softsign(x: Node) -> Node:
     """x / (1 + |x|)."""
     return div(x, add(like(x, 1), absolute(x)))
 
 
+@in_single
 def gelu(x: Node) -> Node:
     """x times the normal distribution function of x."""
     half = mul(x, like(x, 0.5))
     return mul(half, add(like(x, 1), erf(mul(x, like(x, math.sqrt(0.5))))))
 
 
+@in_single
 def gelu_tanh(x: Node) -> Node:
     """`gelu` by its approximation with tanh."""
     inner = mul(like(x, math.sqrt(2 / math.pi)), add(x, mul(like(x, 0.044715), mul(square(x), x))))
     return mul(mul(x, like(x, 0.5)), add(like(x, 1), tanh(inner)))
 
 
+@in_single
 def elu(x: Node, slope: float) -> Node:
     """x where positive, else slope * (exp(x) - 1)."""
     zero = like(x, 0)

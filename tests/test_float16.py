@@ -1,11 +1,11 @@
-"""float16: conversions to it round once, each op's result is rounded, both tiers alike."""
+"""float16: conversions to it round once, each op's result is rounded, both tiers alike; sums are made in float32."""
 from __future__ import annotations
 
 import graphs
 import numpy
 import pytest
 
-from tracer import np, npx
+from tracer import autograd, nd, np, npx
 
 pytestmark = pytest.mark.tierless
 
@@ -151,8 +151,6 @@ def test_what_follows_a_sum_sees_its_rounded_value(axis, tier):
 
 @pytest.mark.parametrize("tier", TIERS)
 def test_a_gradient_in_float16_is_rounded_alike(tier):
-    from tracer import autograd
-
     def slope(x):
         x.attach_grad()
         with autograd.record():
@@ -165,3 +163,135 @@ def test_a_gradient_in_float16_is_rounded_alike(tier):
     wanted = y + x * (numpy.float16(1) - y * y)  # MXNet's own kernel rounds y * y and 1 - y * y too
     found = in_tier(tier, slope, x)
     assert_near(found, wanted.astype("float64"))
+
+
+# ---- what is one op rounds once ------------------------------------------------------------------
+
+#: Elements whose sum, squares' sum, and even number are beyond float16.
+MANY = (numpy.random.default_rng(5).random(50_000) * 4).astype("float16")
+FEW = some(6, 60 * 50).reshape(60, 50)
+ONES, ZEROS = numpy.ones(50, "float16"), numpy.zeros(50, "float16")
+IMAGES = some(7, 3 * 4 * 5 * 50).reshape(3, 4, 5, 50)
+
+#: name -> (function of the namespaces and arrays, the arrays): compared with the same in float64, rounded once.
+#: MXNet's own sum, mean, var and softmax of so many float16s are inf, NaN or wrong, with MXNET_SAFE_ACCUMULATION too in
+#: part: here the mathematics decides. What it computes in one step, it rounds once.
+ONCE = {
+    "sum": (lambda np, npx, nd, a: np.sum(a / 8), [MANY]),
+    "var": (lambda np, npx, nd, a: np.var(a), [MANY]),
+    "var over an axis": (lambda np, npx, nd, a: np.var(a, axis=0, ddof=1), [FEW]),
+    "std": (lambda np, npx, nd, a: np.std(a), [MANY]),
+    "std of large numbers": (lambda np, npx, nd, a: np.std(a * 200), [FEW]),
+    "mean": (lambda np, npx, nd, a: np.mean(a, dtype=a.dtype), [MANY]),
+    "average": (lambda np, npx, nd, a: np.average(a), [MANY]),
+    "weighted average": (lambda np, npx, nd, a: np.average(a, weights=a), [MANY]),
+    "norm": (lambda np, npx, nd, a: np.linalg.norm(a), [MANY]),
+    "norm 3": (lambda np, npx, nd, a: np.linalg.norm(a, ord=3, axis=1), [FEW]),
+    "dot": (lambda np, npx, nd, a: np.dot(a, a) if a.ndim == 2 else np.dot(a / 8, a / 8), [MANY]),
+    "softmax": (lambda np, npx, nd, a: npx.softmax(a), [MANY]),
+    "softmax of rows": (lambda np, npx, nd, a: npx.softmax(a, temperature=0.7), [FEW]),
+    "log_softmax": (lambda np, npx, nd, a: npx.log_softmax(a), [MANY]),
+    "masked_softmax": (lambda np, npx, nd, a: npx.masked_softmax(a, a > 0), [FEW]),
+    "layer_norm": (lambda np, npx, nd, a, g, b: npx.layer_norm(a, g, b), [FEW, ONES, ZEROS]),
+    "layer_norm of a long row": (
+        lambda np, npx, nd, a: npx.layer_norm(a.reshape(1, -1), np.ones(a.size, a.dtype), np.zeros(a.size, a.dtype)),
+        [MANY]),
+    "group_norm": (lambda np, npx, nd, a, g, b: npx.group_norm(a, g, b, num_groups=2), [IMAGES, ONES[:4], ZEROS[:4]]),
+    "instance_norm": (lambda np, npx, nd, a, g, b: npx.instance_norm(a, g, b), [IMAGES, ONES[:4], ZEROS[:4]]),
+    "l2_normalization": (lambda np, npx, nd, a: npx.l2_normalization(a.reshape(1, -1)), [MANY]),
+    "gelu": (lambda np, npx, nd, a: npx.gelu(a), [numpy.maximum(FEW, -2)]),  # beyond, float32 cancels
+    "selu": (lambda np, npx, nd, a: npx.leaky_relu(a, act_type="selu"), [FEW]),
+    "mish": (lambda np, npx, nd, a: npx.activation(a, "mish"), [FEW]),
+    "around": (lambda np, npx, nd, a: np.around(a, 1), [FEW]),
+    "cross": (lambda np, npx, nd, a: np.cross(a[:, :3], a[:, 3:6]), [FEW]),
+    "nd.mean": (lambda np, npx, nd, a: nd.mean(a.as_nd_ndarray()), [MANY]),
+    "nd.norm": (lambda np, npx, nd, a: nd.norm(a.as_nd_ndarray()), [MANY]),
+    "nd.moments": (lambda np, npx, nd, a: nd.moments(a.as_nd_ndarray(), axes=(0,))[1], [MANY]),
+    "nd.hard_sigmoid": (lambda np, npx, nd, a: nd.hard_sigmoid(a.as_nd_ndarray()), [FEW]),
+    "fully_connected": (lambda np, npx, nd, a, b: npx.fully_connected(a, a, b, num_hidden=60), [FEW, some(8, 60)]),
+    "convolution": (lambda np, npx, nd, a, w, b: npx.convolution(a, w, b, kernel=(3, 3), num_filter=2),
+                    [IMAGES, some(9, 72).reshape(2, 4, 3, 3), some(10, 2)]),
+}
+
+
+@pytest.mark.parametrize("tier", TIERS)
+@pytest.mark.parametrize("name", ONCE)
+def test_one_op_rounds_once(name, tier):
+    function, arrays = ONCE[name]
+    wide = in_tier("never", lambda *given: function(np, npx, nd, *given), *[a.astype("float64") for a in arrays])
+    assert numpy.isfinite(wide).all()
+    found = in_tier(tier, lambda *given: function(np, npx, nd, *given), *arrays)
+    assert_near(found, wide, name)
+
+
+@pytest.mark.parametrize("tier", TIERS)
+def test_moments_of_many_agree_with_numpy_in_float64(tier):
+    wide = MANY.astype("float64")
+    for name in ("var", "std"):
+        assert_near(in_tier(tier, getattr(np, name), MANY), numpy.asarray(getattr(wide, name)()), name)
+    assert_near(in_tier(tier, lambda a: np.linalg.norm(a), MANY), numpy.asarray(numpy.sqrt((wide ** 2).sum())))
+    z = numpy.exp(wide - wide.max())
+    assert_near(in_tier(tier, npx.softmax, MANY), z / z.sum())
+
+
+@pytest.mark.parametrize("tier", TIERS)
+@pytest.mark.parametrize("name, more", [("median", ()), ("percentile", (30,))])
+def test_quantiles_are_float32(name, more, tier):
+    """MXNet 2.0.0b1."""
+    found = in_tier(tier, lambda a: getattr(np, name)(a, *more), MANY)
+    assert found.dtype == "float32"
+    numpy.testing.assert_allclose(found, getattr(numpy, name)(MANY.astype("float64"), *more), rtol=1e-6)
+
+
+@pytest.mark.parametrize("tier", TIERS)
+def test_the_gradient_of_a_variance_is_finite(tier):
+    def slope(x):
+        x.attach_grad()
+        with autograd.record():
+            y = np.var(x)
+        y.backward(np.array(8192, dtype="float16"))
+        return x.grad
+
+    wide = MANY.astype("float64")
+    assert_near(in_tier(tier, slope, MANY), 8192 * 2 * (wide - wide.mean()) / wide.size)
+
+
+@pytest.mark.parametrize("tier", TIERS)
+@pytest.mark.parametrize("take", [lambda w, i: np.take(w, i, axis=0), lambda w, i: w[i],
+                                  lambda w, i: npx.embedding(i, w, 3, 2)], ids=["take", "[]", "embedding"])
+def test_gradients_of_rows_taken_often_are_summed_in_float32(take, tier):
+    """MXNet 2.0.0b1: 5000 and 1666; 1.9.1, which adds in float16, stops at 2048 and 1024."""
+    def slope(w, i, head):
+        w.attach_grad()
+        with autograd.record():
+            y = take(w, i)
+        y.backward(head)
+        return w.grad
+
+    index = numpy.zeros(5000, "int32")
+    for value, total in ((1, 5000), (1 / 3, 1666)):
+        found = in_tier(tier, slope, numpy.ones((3, 2), "float16"), index, numpy.full((5000, 2), value, "float16"))
+        assert found.tolist() == [[total, total], [0, 0], [0, 0]]
+
+
+@pytest.mark.parametrize("tier", TIERS)
+def test_running_sums_are_rounded_each(tier):
+    """As in both versions of MXNet, and in NumPy: 2048 + 1 is 2048."""
+    found = in_tier(tier, lambda a: np.cumsum(a), numpy.ones(3000, "float16"))
+    numpy.testing.assert_array_equal(found, numpy.minimum(numpy.arange(1, 3001), 2048))
+
+
+@pytest.mark.parametrize("tier", TIERS)
+def test_numbers_are_rounded_before_they_are_used(tier):
+    """Both versions of MXNet: x * 0.1, and x ** 2.1."""
+    x = numpy.array([3.0, 1000.0, 2047.0], "float16")
+    assert_same(in_tier(tier, lambda a: a * 0.1, x), numpy.array([0.2998, 100.0, 204.6], "float16"))
+    assert_same(in_tier(tier, lambda a: a ** 2.1, x[:1]), numpy.array([10.04], "float16"))
+
+
+def test_a_sum_over_copies_is_rounded_once():
+    x = numpy.array([[1.0, 2**-11], [3.0, 2**-10]], "float16")
+    wanted = (x.astype("float64").sum() * 3).astype("float16")
+    for tier in TIERS:
+        found = in_tier(tier, lambda a: np.broadcast_to(a.reshape(1, 2, 2), (3, 2, 2)).sum(), x)
+        assert found == wanted, tier

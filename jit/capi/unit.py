@@ -36,7 +36,7 @@ class _Definition(ctypes.Structure):
 
 
 #: What the emitted code names besides what its sources do.
-_ALWAYS = (None, True, False, (), tuple, list, dict, TypeError, ValueError, UnboundLocalError, BaseException,
+_ALWAYS = (None, True, False, (), tuple, list, dict, ValueError, UnboundLocalError, BaseException,
            "__enter__", "__exit__")
 
 
@@ -68,7 +68,8 @@ class Unit:
             emitted = ir.Function(self.module, kind, f"{function.__name__}.{i}")
             emitted.linkage = "internal"
             self.functions[function] = emitted, signature
-        named = [*_ALWAYS, *functions, *slotted, *[cls for cls, _ in methods], *constants_of(self.shortcuts), *self._named()]
+        named = [*_ALWAYS, *functions, *slotted, *[cls for cls, _ in methods], *constants_of(self.shortcuts),
+                 *self._named()]
         self.constants = list({id(value): value for value in named}.values())
         self._places = {id(value): i for i, value in enumerate(self.constants)}
         self._order = [self._places[id(value)] for value in named]

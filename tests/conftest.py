@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy
 import pytest
+from fuzz.seeds import commit_seed
 
 #: Files of which the native tier runs one test in so many: each test compiles kernels that only it needs.
 NATIVE_SAMPLE = {"test_semantics": 16, "test_np_surface": 8, "test_nd_surface": 8, "test_indexing": 12,
@@ -20,6 +21,7 @@ NATIVE_SAMPLE = {"test_semantics": 16, "test_np_surface": 8, "test_nd_surface": 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--sweep", action="store_true", help="run all of the tests marked sweep, not a sample")
     parser.addoption("--sweep-seed", type=int, default=0, help="which sample of the sweeps to run")
+    parser.addoption("--fuzz-seed", type=int, help="which random programs to run (default: the commit's)")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -28,6 +30,8 @@ def pytest_configure(config: pytest.Config) -> None:
         folder = tempfile.mkdtemp(prefix="tracer-test-cache-")
         config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
         os.environ["TRACER_CACHE"] = folder
+        if config.option.fuzz_seed is None:  # pytest-xdist hands the options to its workers
+            config.option.fuzz_seed = commit_seed()
 
     from tracer.jit.plan import CHECKS
     from tracer.jit.verify import kernels, plan
@@ -35,8 +39,8 @@ def pytest_configure(config: pytest.Config) -> None:
     CHECKS += [plan.check, kernels.check]  # every plan that a test makes is verified, and its small kernels
 
 
-def pytest_report_header() -> str:
-    return f"TRACER_JIT={os.environ.get('TRACER_JIT', 'auto')}"
+def pytest_report_header(config: pytest.Config) -> str:
+    return f"TRACER_JIT={os.environ.get('TRACER_JIT', 'auto')} --fuzz-seed={config.option.fuzz_seed}"
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

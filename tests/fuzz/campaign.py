@@ -1,0 +1,220 @@
+"""A campaign: programs are made, run in another process under each tier, and judged; each kind of difference is kept
+once, shrunk."""
+from __future__ import annotations
+
+import random
+import re
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from hypothesis import HealthCheck, Phase, given, seed, settings
+
+from .executor import Executor, Run
+from .judge import Difference, Expected, compare, functions_in
+from .programs import Script, runnable, scripts
+
+
+def plan(script: Script, rng: random.Random) -> list[Run]:
+    """Five runs under "auto", the other batch sizes with the first one again between them; then the other tiers."""
+    first, *others = script.sizes
+    patience = rng.choice([0, 1, 2])
+    runs = [Run("auto", patience, first, i == 0) for i in range(5)]
+    for size in others:
+        runs += [Run("auto", patience, size), Run("auto", patience, size), Run("auto", patience, first)]
+    runs += [Run("always", 0, first, i == 0) for i in range(5)]
+    runs += [Run("compare", 0, first, i == 0) for i in range(2)]
+    runs += [Run("never", 0, first), Run("never", 0, first)]
+    return runs
+
+
+@dataclass
+class Verdict:
+    """What a program's runs showed."""
+
+    difference: Difference | None = None
+    decided: float = 1.0
+    skipped: bool = False
+    modes: tuple[str, ...] = ()
+
+
+def examine(script: Script, executor: Executor) -> Verdict:
+    """Run a program under all tiers, and judge it."""
+    expected: dict[int, Expected] = {}
+    for size in script.sizes:
+        try:
+            expected[size] = Expected.of(script.text, size)
+        except Exception:  # another batch size may not fit
+            continue
+    if script.sizes[0] not in expected:
+        return Verdict(skipped=True)
+    script = Script(script.text, tuple(s for s in script.sizes if s in expected), script.names)
+    runs = plan(script, random.Random(script.text))
+    outcomes = executor.run(script.text, runs)
+    found, modes = None, []
+    for run, outcome in zip(runs, outcomes):
+        difference = compare(outcome, expected[run.size], run)
+        if difference is not None:
+            found = found or difference
+            if run.mode not in modes:
+                modes.append(run.mode)
+    return Verdict(found, expected[script.sizes[0]].decided, False, tuple(modes))
+
+
+def rough(script: Script, verdict: Verdict) -> tuple:
+    """A key of a difference before it is shrunk: the tiers, and the answer's statement or the error's beginning."""
+    difference = verdict.difference
+    assert difference is not None
+    what = difference.detail[:60]
+    if difference.answer >= 0:
+        name, dot, grad = script.names[difference.answer].partition(".")
+        lines = [line for line in script.text.splitlines() if line.strip().startswith(f"{name} = ")]
+        what = f"{'.'.join(functions_in(lines[-1] if lines else ''))}{dot}{grad}"
+    return difference.kind, what, verdict.modes
+
+
+def signature(text: str, difference: Difference, modes: tuple[str, ...]) -> tuple:
+    """What makes two differences one kind, once they are shrunk: the kind, the tiers, and the functions involved."""
+    what = difference.detail[:60] if difference.kind in ("raises", "crash", "hang") else ""
+    return difference.kind, what, modes, functions_in(text)
+
+
+@dataclass
+class Finding:
+    """A kind of difference, with its smallest program."""
+
+    key: tuple
+    script: Script
+    difference: Difference
+
+
+@dataclass
+class Campaign:
+    """The state of a campaign of one process."""
+
+    seed: int
+    folder: Path
+    executor: Executor
+    say: Callable[[str], None] = print
+    label: str = ""
+    shrink_seconds: float = 120.0
+    findings: dict[tuple, Finding] = field(default_factory=dict)
+    #: How often each kind was met, as text; and how often what looks like it before it is shrunk.
+    known: Counter[str] = field(default_factory=Counter)
+    rough: dict[tuple, list] = field(default_factory=dict)
+    functions: Counter[str] = field(default_factory=Counter)
+    programs: int = 0
+    skipped: int = 0
+    decided: float = 0.0
+
+    def batch(self, number: int, count: int = 25) -> None:
+        """Make and judge one batch of programs."""
+        made: list[Script] = []
+
+        @seed(self.seed * 1_000_003 + number)
+        @settings(max_examples=count, database=None, deadline=None, phases=[Phase.generate],
+                  suppress_health_check=list(HealthCheck))
+        @given(scripts())
+        def collect(script: Script) -> None:
+            made.append(script)
+
+        collect()
+        for script in dict.fromkeys(made):
+            self.judge(script)
+
+    def judge(self, script: Script) -> None:
+        """Judge one program; keep what differs."""
+        (self.folder / f"{self.label}running.py").write_text(repr(script))
+        verdict = examine(script, self.executor)
+        self.programs += 1
+        self.skipped += verdict.skipped
+        self.decided += verdict.decided
+        self.functions.update(script.functions)
+        if verdict.difference is not None:
+            self.found(script, verdict)
+
+    def found(self, script: Script, verdict: Verdict) -> None:
+        """Keep a difference, shrunk, unless it is of a kind that is known."""
+        assert verdict.difference is not None
+        alike = self.rough.setdefault(rough(script, verdict), [])
+        if len(alike) > 2:  # three that looked like this were shrunk
+            self.known[alike[-1]] += 1
+            return
+        smallest, difference = self.shrink(script, verdict)
+        key = signature(smallest.text, difference, verdict.modes)
+        kind = f"{key[0]} {key[1]} ({', '.join(key[2])}): {' '.join(key[3])}"
+        self.known[kind] += 1
+        alike.append(kind)
+        if key in self.findings:
+            return
+        self.findings[key] = Finding(key, smallest, difference)
+        name = f"{self.label}{len(self.findings):03d}-{key[0]}.py"
+        note = f'"""{kind}\n\n{difference.detail}\n{difference.run}\n"""\n'
+        (self.folder / name).write_text(note + runnable(smallest.text, difference.run.size))
+        self.say(f"{name}: {kind}\n{difference.detail}\n{difference.run}\n{smallest.text}")
+
+    def shrink(self, script: Script, verdict: Verdict) -> tuple[Script, Difference]:
+        """The smallest program with the same kind of difference that leaving out lines and smaller axes give."""
+        assert verdict.difference is not None
+        reducer = Reducer(script, verdict, self.executor, time.monotonic() + self.shrink_seconds)
+        reducer.lines()
+        reducer.axes()
+        reducer.lines()
+        return reducer.script, reducer.difference
+
+
+class Reducer:
+    """Makes a program smaller, as long as it differs in the same way."""
+
+    def __init__(self, script: Script, verdict: Verdict, executor: Executor, end: float) -> None:
+        assert verdict.difference is not None
+        self.script = script
+        self.difference = verdict.difference
+        self._modes = verdict.modes
+        self._executor = executor
+        self._end = end
+
+    def lines(self) -> None:
+        """Leave out runs of lines, long ones first."""
+        count = len(self.script.text.splitlines())
+        size = max(count // 2, 1)
+        while size:
+            at = len(self.script.text.splitlines())
+            while at > 0:
+                at -= size
+                lines = self.script.text.splitlines()
+                start = max(at, 0)
+                self._try("\n".join(lines[:start] + lines[at + size:]) + "\n", self.script.sizes)
+            size //= 2
+
+    def axes(self) -> None:
+        """Make sizes smaller, each everywhere that it is written."""
+        first, *others = self.script.sizes
+        for n in (1, 2, 3):
+            if n < first and self._try(self.script.text, (n, *others)):
+                break
+        self._try(self.script.text, self.script.sizes[:1])
+        for size in ("64", "33", "17", "16", "8", "5", "3", "2"):
+            for smaller in ("1", "2", "3"):
+                if int(smaller) < int(size) and self._try(
+                        re.sub(rf"(?<=[(,] ){size}(?=[,)])|(?<=\(){size}(?=[,)])", smaller, self.script.text),
+                        self.script.sizes):
+                    break
+
+    def _try(self, text: str, sizes: tuple[int, ...]) -> bool:
+        if time.monotonic() > self._end or "def program" not in text or (text, sizes) == (
+                self.script.text, self.script.sizes):
+            return False
+        trial = Script(text, sizes, self.script.names)
+        try:
+            compile(text, "", "exec")
+            verdict = examine(trial, self._executor)
+        except Exception:  # a line that is missed: no program
+            return False
+        found = verdict.difference
+        if found is None or found.kind != self.difference.kind or verdict.modes != self._modes:
+            return False
+        self.script, self.difference = trial, found
+        return True

@@ -1,0 +1,154 @@
+"""The process that runs programs on tracer: a crash or a hang is its end alone, and a finding.
+
+It reads jobs from its standard input, pickled, and writes one answer for each run. `Executor` is the other end.
+"""
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import struct
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from select import select
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of a program: the tier, how often "auto" interprets, the batch size; forget: all plans, before."""
+
+    mode: str
+    patience: int
+    size: int
+    forget: bool = False
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run gave: its answers, or the error it raised, or how the process ended."""
+
+    answers: tuple[Any, ...] = ()
+    error: str = ""
+    ending: str = ""
+
+class Executor:
+    """A process that runs programs, started when first needed and after each end."""
+
+    def __init__(self, recorder: str = "python", limit: float = 120.0) -> None:
+        self.recorder = recorder
+        self.limit = limit
+        self._process: subprocess.Popen | None = None
+
+    def run(self, text: str, runs: Sequence[Run]) -> list[Outcome]:
+        """The outcomes of the runs in order; the last one says so if the process ended in it."""
+        process = self._process or self._start()
+        outcomes: list[Outcome] = []
+        try:
+            _write(process.stdin, (text, tuple(runs)))
+            for _ in runs:
+                outcomes.append(Outcome(*self._read(process, self.limit)))
+        except TimeoutError:
+            outcomes.append(Outcome(ending="hang"))
+            self.close()
+        except (EOFError, BrokenPipeError):
+            status = process.wait()
+            name = signal.Signals(-status).name if status < 0 else f"exit {status}"
+            outcomes.append(Outcome(ending=name))
+            self.close()
+        return outcomes
+
+    def _start(self) -> subprocess.Popen:
+        environment = os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[1])}
+        environment.pop("TRACER_JIT", None)
+        self._process = subprocess.Popen([sys.executable, "-m", "fuzz.executor", self.recorder], stdin=subprocess.PIPE,
+                                         stdout=subprocess.PIPE, env=environment)
+        if self._read(self._process, 900.0) != "ready":  # recording may be compiled first
+            raise RuntimeError("the executor does not start")
+        return self._process
+
+    def _read(self, process: subprocess.Popen, limit: float) -> Any:
+        end = time.monotonic() + limit
+        data, wanted = b"", 8
+        while len(data) < wanted:
+            if not select([process.stdout], [], [], max(end - time.monotonic(), 0))[0]:
+                raise TimeoutError
+            part = os.read(process.stdout.fileno(), wanted - len(data))  # type: ignore[union-attr]
+            if not part:
+                raise EOFError
+            data += part
+            if wanted == 8 and len(data) == 8:
+                wanted += struct.unpack("<q", data)[0]
+        return pickle.loads(data[8:])
+
+    def close(self) -> None:
+        """End the process."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+def _write(stream: Any, thing: Any) -> None:
+    data = pickle.dumps(thing)
+    stream.write(struct.pack("<q", len(data)) + data)
+    stream.flush()
+
+# ---- in the process ------------------------------------------------------------------------------
+
+def _jobs(stream: Any) -> Iterator[Any]:
+    while head := stream.read(8):
+        yield pickle.loads(stream.read(struct.unpack("<q", head)[0]))
+
+def _prepare(recorder: str) -> None:
+    """Recording is compiled from the start, or never; each plan is verified, and its small kernels."""
+    import resource
+
+    from tracer import flush, hot
+    from tracer.jit.plan import CHECKS
+    from tracer.jit.verify import kernels, plan
+
+    CHECKS += [plan.check, kernels.check]
+
+    resource.setrlimit(resource.RLIMIT_AS, (8 << 30, 8 << 30))
+    if recorder == "compiled":
+        hot.compile_all()
+    else:
+        flush.find_living = flush.living
+
+def _once(text: str, run: Run) -> tuple[Any, ...]:
+    import numpy
+
+    from tracer import autograd, caches, nd, np, npx
+    from tracer.jit import program, settings
+
+    settings.mode, program.PATIENCE = run.mode, run.patience
+    if run.forget:
+        caches.forget()
+    space: dict[str, Any] = {"np": np, "npx": npx, "nd": nd, "autograd": autograd, "onp": numpy}
+    try:
+        exec(compile(text, "<program>", "exec"), space)
+        return (tuple(space["program"](run.size)), "", "")
+    except Exception as error:
+        return ((), f"{type(error).__name__}: {error}", "")
+    finally:
+        autograd.set_recording(False)
+        autograd.set_training(False)
+
+def main() -> None:
+    out = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # what programs print is no answer
+    _prepare(sys.argv[1])
+    _write(out, "ready")
+    for text, runs in _jobs(sys.stdin.buffer):
+        for run in runs:
+            answer = _once(text, run)
+            try:
+                _write(out, answer)
+            except BrokenPipeError:  # the other end has gone
+                return
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,57 @@
+"""All forms of each flavour, and which public names programs call, and which they do not, with the reason."""
+from __future__ import annotations
+
+from . import elementwise, indexing, layers, linalg, movement, products, reductions
+from .common import METHODS, Form
+
+KINDS: dict[str, list[tuple[int, Form, list[str]]]] = {
+    flavour: [kind for part in (elementwise, reductions, movement, products, indexing, linalg, layers)
+              for kind in part.KINDS[flavour]] for flavour in ("np", "nd")}
+#: Turned by the weights.
+WHEELS = {flavour: [i for i, (weight, _, _) in enumerate(kinds) for _ in range(weight)]
+          for flavour, kinds in KINDS.items()}
+NAMES = frozenset(name for kinds in KINDS.values() for _, _, names in kinds for name in names)
+
+_CLASSES = {"np": "np.ndarray", "npx": "np.ndarray", "nd": "nd.NDArray"}
+_OPERATORS = {"np": "add sub mul truediv floordiv mod pow and or xor lshift rshift matmul lt gt eq le ne ge neg pos "
+                    "invert abs divmod", "nd": "add sub mul truediv mod pow lt gt eq le ne ge neg abs"}
+_REFLECTED = {"np": "add sub mul truediv floordiv mod pow and or xor lshift rshift matmul",
+              "nd": "add sub mul truediv mod pow"}
+#: Methods and operators that expressions call.
+METHOD_NAMES = frozenset(
+    [f"{_CLASSES[space]}.{name}" for space, names in METHODS.items() for name in names]
+    + [f"{_CLASSES[space]}.__{name}__" for space, names in _OPERATORS.items() for name in names.split()]
+    + [f"{_CLASSES[space]}.__r{name}__" for space, names in _REFLECTED.items() for name in names.split()])
+
+#: Declarations for use inside tracer, and what of a program reaches them.
+INTERNAL = {
+    "np._full": "np.full", "np._arange": "np.arange", "np._linspace": "np.linspace", "np._eye": "np.eye",
+    "np._tri": "np.tri", "np._full_of": "np.full", "np._meshgrid": "np.meshgrid", "np._indices": "np.indices",
+    "np._reshape": "np.reshape", "np._transpose": "np.transpose", "np._broadcast_arrays": "np.broadcast_arrays",
+    "np._pad": "np.pad", "np._einsum": "np.einsum", "np._average": "np.average", "np._quantile": "np.quantile",
+    "np._atleast": "np.atleast_1d", "np._astype": "np.ndarray.astype", "np._copy": "np.ndarray.copy",
+    "npx._log_softmax": "npx.log_softmax", "nd.NDArray._astype": "nd.NDArray.astype",
+    "nd._concatenate": "nd.concatenate",
+    "nd.NDArray._transpose": "nd.transpose", "nd.NDArray._broadcast_to": "nd.broadcast_to",
+    "npx._batch_norm": "npx.batch_norm", "np.ndarray.npx_reshape": "npx.reshape", "np.ndarray.norm": "np.linalg.norm",
+    "np.ndarray.__round__": "np.round",
+    "index.read_slice": "getitem", "index.read_gather": "gather"}
+#: What statements other than expressions reach.
+BY_STATEMENTS = frozenset((
+    "index.write_slice", "index.write_put", "index.write_mask", "npx._running",
+    "nd._sgd_update", "nd._sgd_mom_update", "nd._nag_mom_update",
+    "nd._adam_update", "nd._rmsprop_update", "nd._ftrl_update", "nd._signsgd_update"))
+
+_MANY = "a step of many arrays or of float16 weights: test_multi_updates.py has MXNet's answers"
+_UNIQUE = "unique only up to signs: test_ops.py checks products of the factors"
+#: Public names that no program calls, with the reason.
+EXCLUDED = {
+    "np.empty_like": "its elements are of no meaning", "device.copy": "copies between contexts",
+    "np.linalg.eigh": _UNIQUE, "np.linalg.svd": _UNIQUE, "np.linalg.qr": _UNIQUE, "nd.linalg_syevd": _UNIQUE,
+    "nd.linalg.syevd": _UNIQUE, "np._array_equal": "gives a Python bool",
+    "npx._sloped": "draws slopes", "npx._masked": "draws a mask",
+    "nd._all_finite": "tells of NaN, which programs do not have",
+    "nd.multi_lars": _MANY, "nd._multi_sgd": _MANY, "nd._mp_nag_mom_update": _MANY, "nd._lamb_update_phase1": _MANY,
+    "nd._mp_lamb_update_phase1": _MANY, "nd._lamb_update_phase2": _MANY, "nd._mp_lamb_update_phase2": _MANY,
+    "nd._ftml_update": _MANY, "nd._adamw_update": _MANY, "nd._mp_adamw_update": _MANY,
+    "nd._rmspropalex_update": _MANY, "nd._signum_update": _MANY}

@@ -1,0 +1,200 @@
+"""Arrays of the reference: a value's elements in NumPy memory, which views share, and the Python side of MXNet's."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .elementwise import SAME, cast
+from .movement import move
+from .values import WORLD, NoAnswer, Step, Value, Variable, apply, stored
+
+
+class Array:
+    """An array of one flavour. Views are NumPy's views of their base's memory."""
+
+    #: The functions of the flavour by name, which are methods as well.
+    functions: dict[str, Callable[..., Any]] = {}
+    #: Method names of functions called otherwise.
+    renamed: dict[str, str] = {}
+    scalar_shape: tuple[int, ...] = ()
+
+    def __init__(self, memory: np.ndarray, dtype: np.dtype, source: Step | Variable | None = None) -> None:
+        self.memory = np.asarray(memory)
+        self.dtype = dtype
+        self.source = source
+        self.grad: Any = None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.memory.shape
+
+    @property
+    def ndim(self) -> int:
+        return self.memory.ndim
+
+    @property
+    def size(self) -> int:
+        return self.memory.size
+
+    @property
+    def value(self) -> Value:
+        """The elements as they are now."""
+        return Value(self.memory.copy(), self.dtype, self.source)
+
+    @classmethod
+    def of(cls, value: Value) -> Any:
+        """An array of a new value; one that is an operand's own is a copy, recorded as one."""
+        if value.source is not None and not (isinstance(value.source, Step) and value.source.output is value):
+            value = apply(SAME, [value], value.dtype)
+        return cls(value.data.copy(), value.dtype, value.source)
+
+    # ---- reading ---------------------------------------------------------------------------------
+
+    def asnumpy(self) -> np.ndarray:
+        """The elements: of floats in float64, with the dtype they stand for (judge.py asks for it)."""
+        return self.memory.copy().view(Answer).of(self.dtype)
+
+    def item(self) -> Any:
+        if self.size != 1:
+            raise NoAnswer("item of several elements")
+        return self.memory.reshape(-1)[0].item()
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __bool__(self) -> bool:
+        return bool(self.item())
+
+    def __len__(self) -> int:
+        return len(self.memory)
+
+    def __iter__(self) -> Any:
+        return (self[i] for i in range(len(self)))
+
+    def __getattr__(self, name: str) -> Any:
+        found = type(self).functions.get(type(self).renamed.get(name, name))
+        if found is None or name.startswith("__"):
+            raise AttributeError(name)
+        return lambda *args, **keywords: found(self, *args, **keywords)
+
+    # ---- indexing --------------------------------------------------------------------------------
+
+    def __getitem__(self, key: Any) -> Any:
+        plain = self._key(key)
+        if _is_basic(plain):
+            part = self._part(plain)
+            recorded = move(lambda a: a[plain].reshape(part.shape), [self.value], self.dtype)
+            return type(self)(part, self.dtype, recorded.source)
+        return self.of(move(lambda a: a[plain], [self.value], self.dtype))
+
+    def _part(self, key: Any) -> np.ndarray:
+        """The elements at a basic index: a view where they are one run of the array's elements, as in MXNet."""
+        places = np.arange(self.size).reshape(self.shape)[key]
+        shape = places.shape or type(self).scalar_shape
+        flat = places.reshape(-1)
+        if flat.size and (np.diff(flat) == 1).all():
+            return self.memory.reshape(-1)[flat[0]:flat[-1] + 1].reshape(shape)
+        return self.memory[key].copy().reshape(shape)
+
+    def _key(self, key: Any) -> Any:
+        plain = _plain_key(key)
+        if not self.ndim and plain != ():
+            raise NoAnswer("scalar tensor can only accept `()` as index")
+        return plain
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        self.check_writable()
+        if isinstance(value, Array):
+            if WORLD.recording and value.source is not None:
+                raise NoAnswer("a recorded value is written in place")
+            value = cast(value.value, self.dtype).data
+            if self.dtype.kind == "f":
+                value = _in_dtype(value, self.dtype)
+        elif self.dtype.kind == "f":
+            value = _in_dtype(np.asarray(value, np.float64), self.dtype)
+        self.memory[self._key(key)] = value
+        self.forget()
+
+    def check_writable(self) -> None:
+        if WORLD.recording and self.source is not None:
+            raise NoAnswer("an array that autograd needs is overwritten")
+
+    def forget(self) -> None:
+        """Its new elements have no history."""
+        if not isinstance(self.source, Variable):
+            self.source = None
+
+    def update(self, function: str, other: Any) -> Any:
+        """The in-place operator of a function: the result in the array's own dtype and memory."""
+        self.check_writable()
+        made = type(self).functions[function](self, other)
+        if made.shape != self.shape or WORLD.recording and made.source is not None:
+            raise NoAnswer("an update changes the shape, or is recorded")
+        data = cast(made.value, self.dtype).data
+        self.memory[...] = data
+        self.forget()
+        return self
+
+    # ---- autograd --------------------------------------------------------------------------------
+
+    def attach_grad(self, grad_req: str = "write") -> None:
+        if self.dtype.kind != "f":
+            raise NoAnswer("a variable of integers")
+        self.grad = None
+        if grad_req == "null":
+            self.source = None
+            return
+        self.grad = type(self)(np.zeros(self.shape), self.dtype)
+        self.source = Variable(self.grad, grad_req)
+
+    def detach(self) -> Any:
+        return type(self)(self.memory, self.dtype)
+
+    def backward(self, out_grad: Any = None, retain_graph: bool = False, train_mode: bool = True) -> None:
+        from .autograd import backward
+
+        backward([self], [out_grad], retain_graph)
+
+
+def _in_dtype(data: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """A constant as `dtype` has it: a number written into an array is rounded, which the plain run knows too."""
+    with np.errstate(all="ignore"):
+        return data.astype(dtype).astype(np.float64)
+
+
+class Answer(np.ndarray):
+    """What `asnumpy` gives: the elements and the dtype they stand for."""
+
+    stands_for: np.dtype
+
+    def of(self, dtype: np.dtype) -> Answer:
+        self.stands_for = dtype
+        return self
+
+
+def _plain_key(key: Any) -> Any:
+    if isinstance(key, tuple):
+        return tuple(_plain_key(k) for k in key)
+    if isinstance(key, Array):
+        return key.memory if key.dtype.kind in "iub" else key.memory.astype(np.int64)
+    return key
+
+
+def _is_basic(key: Any) -> bool:
+    parts = key if isinstance(key, tuple) else (key,)
+    return all(k is None or k is Ellipsis or isinstance(k, (int, slice)) and not isinstance(k, bool) for k in parts)
+
+
+def new(cls: type[Array], object: Any, dtype: Any = None, default: Any = np.float32) -> Any:
+    """An array from numbers, lists or NumPy arrays."""
+    if isinstance(object, Array):
+        kind = np.dtype(dtype or object.dtype)
+        return cls.of(cast(Value(object.memory.copy(), object.dtype), kind))
+    kind = np.dtype(dtype or default)
+    with np.errstate(all="ignore"):
+        return cls(stored(np.array(object).astype(kind), kind), kind)

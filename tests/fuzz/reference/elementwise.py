@@ -1,0 +1,101 @@
+"""Functions of scalars, broadcast: their derivatives are finite differences."""
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from .movement import spread, summed_to
+from .noise import Noise, rounded
+from .values import WORLD, Op, Step, Value, apply
+
+
+class Elementwise(Op):
+    """A function of scalars, broadcast over arrays.
+
+    exact: computed with one rounding; else with some `ulps`. slopes: for each operand its derivative, if finite
+    differences do not serve (steps, kinks); blunt: formulas of its derivative lose what is small beside 1.
+    """
+
+    def __init__(self, name: str, fn: Callable[..., Any], *, exact: bool = False, ulps: float = 4.0,
+                 slopes: Sequence[Callable[..., Any] | None] | None = None, blunt: bool = False) -> None:
+        self.name = name
+        self.fn = fn
+        self.exact = exact
+        self.ulps = ulps
+        self.slopes = slopes
+        self.blunt = blunt
+
+    def compute(self, arrays: list[np.ndarray]) -> np.ndarray:
+        return np.asarray(self.fn(*arrays))
+
+    def error(self, out: np.ndarray, arrays: list[np.ndarray], dtype: np.dtype, noise: Noise) -> np.ndarray:
+        if self.exact:
+            return rounded(out, dtype, noise)
+        return rounded(out, dtype, noise, self.ulps, exact=False, floor=1.0 if self.blunt else 0.0)
+
+    def pull(self, step: Step, i: int, g: Value) -> Value | None:
+        shape = step.output.shape
+        slope = apply(self.slope(i), step.inputs, g.dtype)
+        product = apply(MULTIPLY, [spread(slope, shape), g], g.dtype)
+        return cast(summed_to(product, step.inputs[i].shape), step.inputs[i].dtype)
+
+    def slope(self, i: int) -> Elementwise:
+        """The derivative by operand `i`, itself a function of scalars."""
+        return _slope(self, i)
+
+
+@cache
+def _slope(op: Elementwise, i: int) -> Elementwise:
+    known = op.slopes[i] if op.slopes else None
+    return Elementwise(f"d{op.name}/d{i}", known or (lambda *arrays: difference(op.fn, i, arrays)), exact=op.exact,
+                       ulps=op.ulps, blunt=not op.exact)
+
+
+def difference(fn: Callable[..., Any], i: int, arrays: Sequence[np.ndarray]) -> np.ndarray:
+    """The derivative of `fn` by argument `i`: a central difference of order 6, in 80 bits where NumPy can.
+
+    At a kink the run decides at random between the slopes of the two sides.
+    """
+    wide = [np.asarray(a, np.longdouble) for a in np.broadcast_arrays(*arrays)]
+    x = wide[i]
+    h = 2.0**-12 * np.exp2(np.floor(np.log2(np.where((x == 0) | (abs(x) > 1), 1, abs(x)))))
+
+    def at(k: int) -> np.ndarray:
+        return np.asarray(fn(*(w + k * h if j == i else w for j, w in enumerate(wide))), np.longdouble)
+
+    up, down = [at(k) for k in (1, 2, 3)], [at(-k) for k in (1, 2, 3)]
+    central = (45 * (up[0] - down[0]) - 9 * (up[1] - down[1]) + (up[2] - down[2])) / (60 * h)
+    right, left = (up[1] - up[0]) / h, (down[0] - down[1]) / h
+    middle = (up[0] - down[0]) / (2 * h)
+    bent = abs(right - left) > 0.02 * (abs(right) + abs(left)) + 1e-3 * abs(middle) + 1e-12
+    bent &= abs(middle - central) > 1e-6 * (abs(central) + abs(middle))
+    if WORLD.noise is not None and bent.any():
+        share = (WORLD.noise.unit(x.shape) + 1) / 2
+        central = np.where(bent, left + share * (right - left), central)
+    return central
+
+
+MULTIPLY = Elementwise("multiply", lambda x, y: x * y, exact=True)
+ADD = Elementwise("add", lambda x, y: x + y, exact=True)
+SAME = Elementwise("same", lambda x: x, exact=True)
+CAST = Elementwise("cast", lambda x: x, exact=True)
+
+
+def cast(x: Value, dtype: np.dtype) -> Value:
+    """`x` in another dtype; floats become integers by truncation, and wrap around as integers do."""
+    if x.dtype == dtype:
+        return x
+    data = x.data
+    if x.dtype.kind == "f" and dtype.kind in "iu":
+        # What C leaves open is done as by the processor: through 32 bits or 64, whose lowest number means "too large".
+        wide = np.dtype(np.int64 if dtype.itemsize == 8 else np.int32)
+        limits = np.iinfo(wide)
+        inside = (data > limits.min - 1.0) & (data < limits.max + (0.0 if wide.itemsize == 8 else 1.0))
+        whole = np.where(inside, np.trunc(np.where(inside, data, 0.0)), limits.min).astype(wide)
+        return Value(whole.astype(dtype), dtype)
+    if dtype.kind == "b":
+        return Value(data != 0, dtype)
+    return apply(CAST, [x], dtype)

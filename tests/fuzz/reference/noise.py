@@ -1,0 +1,76 @@
+"""Stochastic rounding: a second run of a program with random roundings tells how far its results may lie apart.
+
+The plain run computes floats in float64. A noisy run adds to each operation's result a random relative error of the
+size of the rounding of the array's own dtype, unless the result is exact in that dtype. The spread of several noisy
+runs bounds, element by element, what a right float32 (or float16, float64) implementation may differ by; where all
+agree with the plain run the answer is exact, and must be met exactly. (The method is CESTAC, of CADNA.)
+"""
+from __future__ import annotations
+
+import numpy as np
+
+#: Half a unit in the last place of 1.
+EPS = {"float16": 2.0**-11, "float32": 2.0**-24, "float64": 2.0**-53}
+_BITS = {"float16": 11, "float32": 24, "float64": 53}
+
+
+class Noise:
+    """The random errors of one noisy run."""
+
+    def __init__(self, seed: int) -> None:
+        self._rng = np.random.default_rng(seed)
+
+    def unit(self, shape: tuple[int, ...]) -> np.ndarray:
+        """Numbers between -1 and 1, none of them near 0: no error is small by chance."""
+        magnitude = self._rng.uniform(0.5, 1.0, shape)
+        return np.where(self._rng.random(shape) < 0.5, -magnitude, magnitude)
+
+
+def is_exact(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Whether each element, computed in float64, has so few bits that computing it in `dtype` rounds nothing."""
+    if dtype == np.float64:
+        # Veltkamp's splitting: the upper 40 bits. A rounded result has all of its lower 13 bits zero once in 8,192.
+        scaled = values * 8193.0
+        return (scaled - (scaled - values) == values) | ~np.isfinite(values)
+    return (values.astype(dtype).astype(np.float64) == values) | ~np.isfinite(values)
+
+
+def quantum(values: np.ndarray) -> float:
+    """The largest power of two that divides all elements; inf for zeros only, 0 if an element is not finite."""
+    found = values[values != 0]
+    if not np.isfinite(found).all():
+        return 0.0
+    if not found.size:
+        return np.inf
+    mantissa, exponent = np.frexp(found)
+    whole = (mantissa * 2.0**53).astype(np.int64)
+    return float(np.ldexp((whole & -whole).astype(np.float64), exponent - 53).min())
+
+
+def sums_exactly(operands: list[np.ndarray], bound: np.ndarray, dtype: np.dtype) -> bool:
+    """Whether sums of products of `operands` round nothing in `dtype`, in any order.
+
+    bound: the sums of the products' absolute values.
+    """
+    step = 1.0
+    for operand in operands:
+        step *= min(quantum(operand), 2.0**200)
+    top = float(np.max(bound, initial=0.0))
+    return bool(step > 0 and np.isfinite(top) and top / step < 2.0**_BITS[dtype.name])
+
+
+def rounded(values: np.ndarray, dtype: np.dtype, noise: Noise | None, ulps: float = 1.0,
+            exact: np.ndarray | bool | None = None, floor: np.ndarray | float = 0.0) -> np.ndarray:
+    """`values` with a random error of `ulps` roundings of `dtype` where they are not exact.
+
+    exact: where they are (None: where the elements fit the dtype); floor: a magnitude that errors are relative to
+    where the elements themselves are smaller.
+    """
+    if noise is None or not values.size:
+        return values
+    if exact is None:
+        exact = is_exact(values, dtype)
+    size = np.maximum(np.abs(values), floor) * (ulps * EPS[dtype.name])
+    with np.errstate(all="ignore"):
+        moved = values + size * noise.unit(values.shape)
+    return np.where(exact | ~np.isfinite(values), values, moved)

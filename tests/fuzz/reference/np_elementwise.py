@@ -1,0 +1,266 @@
+"""`np`'s elementwise functions: NumPy's own by name, with MXNet's rules of dtypes and slopes where it has its own."""
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .arrays import Array
+from .elementwise import Elementwise, cast
+from .values import NoAnswer, Value, apply, stored
+
+F16, F32, F64 = np.dtype("float16"), np.dtype("float32"), np.dtype("float64")
+I64, BOOL = np.dtype("int64"), np.dtype(bool)
+
+Operands = tuple[Value, Value]
+
+
+# ---- operands and their dtypes -------------------------------------------------------------------
+
+def weak(x: Any) -> bool:
+    """Whether an operand is a Python number: its dtype yields to an array's."""
+    return isinstance(x, (bool, int, float))
+
+
+def value(x: Any, dtype: np.dtype) -> Value:
+    """An operand in a dtype."""
+    if isinstance(x, Array):
+        return cast(x.value, dtype)
+    data = np.asarray(x)
+    return Value(stored(data.astype(dtype) if dtype.kind != "f" else data, dtype), dtype)
+
+
+def promote(a: np.dtype, b: np.dtype) -> np.dtype:
+    """A float wins over any integer, else NumPy's rule."""
+    if (a.kind == "f") != (b.kind == "f"):
+        return a if a.kind == "f" else b
+    return np.promote_types(a, b)
+
+
+def pair_dtype(x: Any, y: Any) -> np.dtype:
+    """The dtype that two operands are computed in: a float number beside integers makes float64."""
+    if weak(x) or weak(y):
+        number, array = (x, y) if weak(x) else (y, x)
+        if array.dtype.kind != "f" and isinstance(number, float):
+            return F64
+        return I64 if array.dtype == BOOL else array.dtype
+    return promote(x.dtype, y.dtype)
+
+
+def inexact(dtype: np.dtype) -> np.dtype:
+    """The float that integers are taken as: one-byte ones and bools as float16."""
+    return dtype if dtype.kind == "f" else F16 if dtype.itemsize == 1 else F32
+
+
+def default_inexact(dtype: np.dtype) -> np.dtype:
+    """The float that integers are taken as where it is always float32."""
+    return dtype if dtype.kind == "f" else F32
+
+
+def division_dtype(x: Any, y: Any) -> np.dtype:
+    """Of the true division: numbers yield, integers become float32."""
+    if weak(x) or weak(y):
+        return default_inexact((y if weak(x) else x).dtype)
+    return default_inexact(promote(x.dtype, y.dtype))
+
+
+def same_dtype(x: Any, y: Any) -> np.dtype:
+    """Of functions that take one dtype only."""
+    if not weak(x) and not weak(y) and x.dtype != y.dtype:
+        raise NoAnswer("two dtypes")
+    return pair_dtype(x, y)
+
+
+# ---- the functions -------------------------------------------------------------------------------
+
+def zero(*arrays: Any) -> np.ndarray:
+    """The slope of a step function."""
+    return np.zeros(np.broadcast_shapes(*(np.shape(a) for a in arrays)))
+
+
+def unary(op: Elementwise, rule: Callable[[np.dtype], np.dtype], result: np.dtype | None = None) -> Callable:
+    def function(x: Any) -> Any:
+        dtype = rule(x.dtype)
+        return type(x).of(apply(op, [value(x, dtype)], result or dtype))
+
+    return function
+
+
+def binary(op: Elementwise, rule: Callable[[Any, Any], np.dtype], result: np.dtype | None = None) -> Callable:
+    def function(x1: Any, x2: Any) -> Any:
+        dtype = rule(x1, x2)
+        return (type(x2) if weak(x1) else type(x1)).of(
+            apply(op, [value(x1, dtype), value(x2, dtype)], result or dtype))
+
+    return function
+
+
+FUNCTIONS: dict[str, Callable[..., Any]] = {}
+
+#: Smooth functions, computed to within some roundings.
+SMOOTH = ("exp expm1 log log1p log2 log10 cbrt sin cos tanh tan sinh cosh arcsin arccos arctan arcsinh arccosh arctanh "
+          "degrees radians").split()
+_BLUNT = {"tanh"}
+for _name in SMOOTH:
+    FUNCTIONS[_name] = unary(Elementwise(_name, getattr(np, _name), blunt=_name in _BLUNT), inexact)
+FUNCTIONS["sqrt"] = unary(Elementwise("sqrt", np.sqrt, ulps=2, slopes=[lambda x: 0.5 / np.sqrt(x)]), inexact)
+
+_STEPS = "floor ceil trunc".split()
+for _name in _STEPS:
+    FUNCTIONS[_name] = unary(Elementwise(_name, getattr(np, _name), exact=True, slopes=[zero]),
+                              lambda d: d if d.kind in "iu" else inexact(d))
+FUNCTIONS["fix"] = FUNCTIONS["trunc"]
+
+
+def _half_down(x: np.ndarray) -> np.ndarray:
+    """MXNet's rint: of two numbers equally near, the lower."""
+    low = np.floor(x)
+    return np.where(x - low <= 0.5, low, low + 1) if np.asarray(x).dtype.kind == "f" else x
+
+
+FUNCTIONS["rint"] = unary(Elementwise("rint", _half_down, exact=True, slopes=[zero]),
+                           lambda d: d if d.kind in "iu" else inexact(d))
+
+
+def _no_bool(dtype: np.dtype) -> np.dtype:
+    if dtype.kind == "b":
+        raise NoAnswer("bool")
+    return dtype
+
+
+def _reciprocal(x: np.ndarray) -> np.ndarray:
+    return 1.0 / x if x.dtype.kind == "f" else np.where(x == 0, 0, np.trunc(1.0 / np.where(x == 0, 1, x)))
+
+
+FUNCTIONS["abs"] = unary(Elementwise("abs", np.abs, exact=True, slopes=[np.sign]), _no_bool)
+FUNCTIONS["sign"] = unary(Elementwise("sign", np.sign, exact=True, slopes=[zero]), _no_bool)
+FUNCTIONS["square"] = unary(Elementwise("square", np.square, exact=True), _no_bool)
+FUNCTIONS["negative"] = unary(Elementwise("negative", np.negative, exact=True), _no_bool)
+FUNCTIONS["positive"] = unary(Elementwise("positive", lambda x: x, exact=True), lambda d: d)
+FUNCTIONS["reciprocal"] = unary(Elementwise("reciprocal", _reciprocal, exact=True), _no_bool)
+for _name in "isnan isinf isfinite isposinf isneginf logical_not".split():
+    _fn = getattr(np, _name)
+    if _name in ("isposinf", "isneginf"):
+        _fn = lambda x, fn=_fn: fn(x.astype(np.float64))
+    FUNCTIONS[_name] = unary(Elementwise(_name, _fn), lambda d: d, BOOL)
+FUNCTIONS["invert"] = unary(Elementwise("invert", np.invert), lambda d: d)
+
+# two operands: name, function, dtype rule, and the slopes where they are no finite differences
+_ZERO2 = (zero, zero)
+
+
+def _mod_slope(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    return -np.floor(x / y) + zero(x, y)
+
+
+def _one(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    return zero(x, y) + 1.0
+
+
+def _wins(left: Callable, first: bool) -> Callable:
+    """The slope of an extreme of two: 1 for the operand that is taken, the first one of equals."""
+    return lambda x, y: np.where(left(x, y), 1.0, 0.0) if first else np.where(left(x, y), 0.0, 1.0)
+
+
+_MAX = _wins(operator.ge, True), _wins(operator.ge, False)
+_MIN = _wins(operator.le, True), _wins(operator.le, False)
+_BINARY: dict[str, tuple[Callable, Callable, Any]] = {
+    "add": (np.add, pair_dtype, None), "subtract": (np.subtract, pair_dtype, None),
+    "multiply": (np.multiply, pair_dtype, None), "true_divide": (np.divide, division_dtype, None),
+    "floor_divide": (np.floor_divide, pair_dtype, _ZERO2), "mod": (np.mod, pair_dtype, (_one, _mod_slope)),
+    "fmod": (np.fmod, pair_dtype, (_one, _mod_slope)),
+    "maximum": (np.maximum, same_dtype, _MAX), "minimum": (np.minimum, same_dtype, _MIN),
+    "fmax": (np.fmax, same_dtype, _MAX), "fmin": (np.fmin, same_dtype, _MIN),
+    "bitwise_and": (np.bitwise_and, pair_dtype, None), "bitwise_or": (np.bitwise_or, pair_dtype, None),
+    "bitwise_xor": (np.bitwise_xor, pair_dtype, None),
+    "left_shift": (np.left_shift, pair_dtype, None), "right_shift": (np.right_shift, pair_dtype, None),
+}
+for _name, (_fn, _rule, _slopes) in _BINARY.items():
+    FUNCTIONS[_name] = binary(Elementwise(_name, _fn, exact=True, slopes=_slopes), _rule)
+for _name in "less greater equal less_equal not_equal greater_equal logical_and logical_or logical_xor".split():
+    FUNCTIONS[_name] = binary(Elementwise(_name, getattr(np, _name)), pair_dtype, BOOL)
+FUNCTIONS["power"] = binary(Elementwise("power", np.power), pair_dtype)
+FUNCTIONS["float_power"] = binary(Elementwise("float_power", np.power), lambda x, y: F64)
+FUNCTIONS["arctan2"] = binary(Elementwise("arctan2", np.arctan2, slopes=(
+    lambda y, x: x / (x * x + y * y), lambda y, x: -y / (x * x + y * y))), same_dtype)
+FUNCTIONS["hypot"] = binary(Elementwise("hypot", np.hypot, slopes=(
+    lambda x, y: x / np.hypot(x, y), lambda x, y: y / np.hypot(x, y))), same_dtype)
+FUNCTIONS["copysign"] = binary(Elementwise("copysign", np.copysign, exact=True, slopes=(
+    lambda x, y: np.where((x >= 0) == ~np.signbit(y), 1.0, -1.0) + 0 * x, zero)), same_dtype)
+FUNCTIONS["logaddexp"] = binary(Elementwise("logaddexp", np.logaddexp, blunt=True), same_dtype)
+FUNCTIONS["ldexp"] = binary(Elementwise("ldexp", lambda x, n: x * np.exp2(n)), same_dtype)
+FUNCTIONS["lcm"] = binary(Elementwise("lcm", np.lcm), same_dtype)
+FUNCTIONS["gcd"] = binary(Elementwise("gcd", np.gcd), same_dtype)
+FUNCTIONS["heaviside"] = binary(Elementwise("heaviside", np.heaviside, exact=True, slopes=(
+    zero, lambda x, y: np.where(x == 0, 1.0, 0.0) + 0 * y)), pair_dtype)
+
+
+def divmod_(x1: Any, x2: Any) -> tuple[Any, Any]:
+    return FUNCTIONS["floor_divide"](x1, x2), FUNCTIONS["mod"](x1, x2)
+
+
+def around(x: Any, decimals: int = 0) -> Any:
+    op = Elementwise("around", lambda a: np.around(a, decimals), exact=not decimals, ulps=3, slopes=[zero])
+    return type(x).of(apply(op, [x.value], x.dtype))
+
+
+def nan_to_num(x: Any, copy: bool = True, nan: float = 0.0, posinf: Any = None, neginf: Any = None) -> Any:
+    limits = np.finfo(x.dtype) if x.dtype.kind == "f" else None
+    high = float(limits.max) if posinf is None and limits else posinf
+    low = float(limits.min) if neginf is None and limits else neginf
+    op = Elementwise("nan_to_num", lambda a: np.nan_to_num(a, True, nan, high, low), exact=True,
+                     slopes=[lambda a: np.isfinite(a) * 1.0])
+    return type(x).of(apply(op, [x.value], x.dtype))
+
+
+def clip(a: Any, a_min: Any, a_max: Any) -> Any:
+    low, high = -np.inf if a_min is None else a_min, np.inf if a_max is None else a_max
+    if a.dtype.kind != "f":
+        limits = np.iinfo(a.dtype)
+        low, high = max(low, limits.min), min(high, limits.max)
+    op = Elementwise("clip", lambda x: np.minimum(np.maximum(x, low), high), exact=True,
+                     slopes=[lambda x: ((x >= low) & (x <= high)) * 1.0])
+    return type(a).of(apply(op, [a.value], a.dtype))
+
+
+def where(condition: Any, x: Any, y: Any) -> Any:
+    chosen = condition.memory != 0 if isinstance(condition, Array) else bool(condition)
+    if weak(x) and weak(y):
+        dtype = F32
+    elif weak(x) or weak(y):
+        dtype = (y if weak(x) else x).dtype
+    else:
+        dtype = same_dtype(x, y)
+    op = Elementwise("where", lambda a, b: np.where(chosen, a, b), exact=True,
+                     slopes=(lambda a, b: np.where(chosen, 1.0, 0.0) + zero(a, b),
+                             lambda a, b: np.where(chosen, 0.0, 1.0) + zero(a, b)))
+    cls = next(type(v) for v in (condition, x, y) if isinstance(v, Array))
+    return cls.of(apply(op, [value(x, dtype), value(y, dtype)], dtype))
+
+
+def astype(x: Any, dtype: Any, order: str = "K", casting: str = "unsafe", subok: bool = True, copy: bool = True) -> Any:
+    return type(x).of(cast(x.value, np.dtype(dtype)))
+
+
+def copy(x: Any) -> Any:
+    return type(x).of(FUNCTIONS["positive"](x).value)
+
+
+FUNCTIONS.update(divmod=divmod_, around=around, nan_to_num=nan_to_num, clip=clip, where=where, astype=astype, copy=copy)
+
+ALIASES = {
+    "divide": "true_divide", "remainder": "mod", "pow": "power", "bitwise_not": "invert", "bitwise_invert": "invert",
+    "rad2deg": "degrees", "deg2rad": "radians", "absolute": "abs", "fabs": "abs", "round": "around", "round_": "around",
+    "atan2": "arctan2", "bitwise_left_shift": "left_shift", "bitwise_right_shift": "right_shift",
+    **{n.replace("arc", "a"): n for n in SMOOTH if n.startswith("arc")}}
+FUNCTIONS.update({alias: FUNCTIONS[name] for alias, name in ALIASES.items()})
+
+#: Operators: the function, and whether it has a reflected form.
+OPERATORS = {"add": "add", "sub": "subtract", "mul": "multiply", "truediv": "true_divide", "floordiv": "floor_divide",
+             "mod": "mod", "pow": "power", "and": "bitwise_and", "or": "bitwise_or", "xor": "bitwise_xor",
+             "lshift": "left_shift", "rshift": "right_shift", "matmul": "matmul"}
+COMPARISONS = {"lt": "less", "gt": "greater", "eq": "equal", "le": "less_equal", "ne": "not_equal",
+               "ge": "greater_equal"}
+UNARY = {"neg": "negative", "pos": "positive", "invert": "invert", "abs": "abs"}

@@ -1,0 +1,38 @@
+"""Sums of products, named by subscripts."""
+from __future__ import annotations
+
+import numpy as np
+
+from .elementwise import cast
+from .movement import growth, move, spread
+from .noise import Noise, rounded, sums_exactly
+from .values import Op, Step, Value, apply
+
+
+class Einsum(Op):
+    """A sum of products named by subscripts; no subscript twice in one operand."""
+
+    def __init__(self, terms: tuple[str, ...], out: str) -> None:
+        self.terms = terms
+        self.out = out
+
+    def compute(self, arrays: list[np.ndarray]) -> np.ndarray:
+        return np.asarray(np.einsum(",".join(self.terms) + "->" + self.out, *arrays))
+
+    def error(self, out: np.ndarray, arrays: list[np.ndarray], dtype: np.dtype, noise: Noise) -> np.ndarray:
+        bound = self.compute([abs(a) for a in arrays])
+        if sums_exactly(arrays, bound, dtype):
+            return out
+        sizes = {c: n for term, a in zip(self.terms, arrays, strict=True) for c, n in zip(term, a.shape, strict=True)}
+        terms = int(np.prod([n for c, n in sizes.items()]))
+        return rounded(out, dtype, noise, growth(terms, out.size), exact=False, floor=bound)
+
+    def pull(self, step: Step, i: int, g: Value) -> Value | None:
+        mine, x = self.terms[i], step.inputs[i]
+        others = [(t, v) for j, (t, v) in enumerate(zip(self.terms, step.inputs, strict=True)) if j != i]
+        given = set(self.out).union(*[t for t, _ in others])
+        kept = "".join(c for c in mine if c in given)  # what else is summed over alone: the gradient is the same there
+        terms, values = (self.out, *(t for t, _ in others)), [g, *(v for _, v in others)]
+        pulled = apply(Einsum(terms, kept), values, g.dtype)
+        thin = tuple(n if c in given else 1 for c, n in zip(mine, x.shape, strict=True))
+        return cast(spread(move(lambda a: a.reshape(thin), [pulled], g.dtype), x.shape), x.dtype)

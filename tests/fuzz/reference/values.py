@@ -1,0 +1,99 @@
+"""Values and the tape: what an operation is, and what is recorded of it."""
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .noise import Noise
+
+FLOAT64 = np.dtype(np.float64)
+
+
+class NoAnswer(Exception):
+    """The program asks what MXNet refuses, or what the reference does not know."""
+
+
+class World:
+    """The state of the run in progress."""
+
+    def __init__(self) -> None:
+        self.noise: Noise | None = None
+        self.recording = False
+        self.training = False
+
+
+WORLD = World()
+_ORDER = itertools.count()
+
+
+class Variable:
+    """Where gradients go: the array that holds them and how they are put there."""
+
+    def __init__(self, grad: Any, request: str) -> None:
+        self.grad = grad
+        self.request = request
+
+
+class Step:
+    """An operation on the tape."""
+
+    __slots__ = ("op", "inputs", "output", "order", "consumed")
+
+    def __init__(self, op: Op, inputs: list[Value], output: Value) -> None:
+        self.op = op
+        self.inputs = inputs
+        self.output = output
+        self.order = next(_ORDER)
+        self.consumed = False
+
+
+class Value:
+    """Elements that never change: floats in float64 whatever their `dtype`, integers and bools in it."""
+
+    __slots__ = ("data", "dtype", "source")
+
+    def __init__(self, data: np.ndarray, dtype: np.dtype, source: Step | Variable | None = None) -> None:
+        self.data = data
+        self.dtype = dtype
+        self.source = source
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.data.shape
+
+
+def stored(data: Any, dtype: np.dtype) -> np.ndarray:
+    """`data` as a `Value` of `dtype` holds it."""
+    with np.errstate(all="ignore"):
+        return np.asarray(data).astype(FLOAT64 if dtype.kind == "f" else dtype)
+
+
+class Op:
+    """A primitive operation: `compute` on arrays, `error` for a noisy run, `pull` for the gradient."""
+
+    def compute(self, arrays: list[np.ndarray]) -> np.ndarray:
+        raise NotImplementedError
+
+    def error(self, out: np.ndarray, arrays: list[np.ndarray], dtype: np.dtype, noise: Noise) -> np.ndarray:
+        """`out` with the random rounding of a noisy run."""
+        raise NotImplementedError
+
+    def pull(self, step: Step, i: int, g: Value) -> Value | None:
+        """The cotangent of input `i`, for the output's."""
+        raise NotImplementedError
+
+
+def apply(op: Op, inputs: Sequence[Value], dtype: np.dtype, data: np.ndarray | None = None) -> Value:
+    """The value of `op`; recorded where a derivative goes through. data: its elements, if they are known."""
+    arrays = [x.data for x in inputs]
+    with np.errstate(all="ignore"):
+        out = stored(op.compute(arrays) if data is None else data, dtype)
+        if WORLD.noise is not None and dtype.kind == "f":
+            out = op.error(out, arrays, dtype, WORLD.noise)
+    made = Value(out, dtype)
+    if WORLD.recording and dtype.kind == "f" and any(x.source is not None for x in inputs):
+        made.source = Step(op, list(inputs), made)
+    return made

@@ -1,0 +1,210 @@
+"""What `make fuzz` is made of (tests/fuzz/): the generator of programs, the reference, and what judges by it."""
+from __future__ import annotations
+
+import random
+
+import numpy as onp
+import pytest
+from fuzz.campaign import Campaign
+from fuzz.draws import Draws, Program, Refused
+from fuzz.executor import Executor, Outcome, Run
+from fuzz.forms.table import BY_STATEMENTS, EXCLUDED, INTERNAL, KINDS, METHOD_NAMES, NAMES
+from fuzz.judge import Expected, compare, interpret
+from fuzz.programs import Script, runnable
+from fuzz.reference import autograd
+from fuzz.reference.values import WORLD
+from fuzz.statements import attempt, computed, leaf
+
+from tracer.ops.public import FUNCTIONS
+
+pytestmark = pytest.mark.tierless
+
+class Seeded(Draws):
+    """Choices of a random generator."""
+
+    def __init__(self, seed: int) -> None:
+        self._random = random.Random(seed)
+
+    def integer(self, low, high):
+        return low if low >= high else self._random.randint(low, high)
+
+
+@pytest.fixture
+def executor():
+    made = Executor()
+    yield made
+    made.close()
+
+
+# ---- the generator -------------------------------------------------------------------------------
+
+def test_every_public_name_is_generated_or_excluded_with_a_reason():
+    generated = NAMES | METHOD_NAMES | BY_STATEMENTS | {name for name, by in INTERNAL.items() if by in NAMES}
+    declared = {name for function in FUNCTIONS for name in function.names}
+    assert declared - generated - EXCLUDED.keys() == set()
+    assert EXCLUDED.keys() & generated == set()
+    assert EXCLUDED.keys() - declared == set()
+
+
+FORMS = [(flavour, form, name) for flavour, kinds in KINDS.items() for _, form, names in kinds for name in names]
+
+
+@pytest.mark.sweep(sample=60)
+@pytest.mark.parametrize("flavour, form, name", FORMS, ids=[f"{n}-{f.__name__}" for _, f, n in FORMS])
+def test_every_form_makes_expressions(flavour, form, name):
+    """Each, among a few operands, soon gives something that the reference accepts."""
+    for number in range(40):
+        p = started(number, flavour)
+        try:
+            p.assign(form(p, name), name)
+            return
+        except Refused:
+            continue
+    pytest.fail("no expression was accepted")
+
+
+def started(number: int, flavour: str, dtype: str | None = None) -> Program:
+    """A program with some variables, most of them of a dtype."""
+    WORLD.noise, WORLD.recording, WORLD.training = None, False, False
+    p = Program(Seeded(number), flavour)
+    for _ in range(4):
+        attempt(p, lambda p: leaf(p, dtype))
+    attempt(p, lambda p: leaf(p, "int32"))
+    for _ in range(3):
+        attempt(p, computed)
+    return p
+
+
+# ---- the reference -------------------------------------------------------------------------------
+
+@pytest.mark.sweep(sample=60)
+@pytest.mark.parametrize("flavour, form, name", FORMS, ids=[f"{n}-{f.__name__}" for _, f, n in FORMS])
+def test_gradients_of_the_reference_are_slopes(flavour, form, name):
+    """Of each form's result, against a finite difference of the function along a random direction."""
+    for number in range(12):
+        p = started(number, flavour, "float64")
+        arrays, draw = [v.array for v in p.vars if v.dtype == "float64"], onp.random.RandomState(number)
+        variables = [x for x in arrays if not any(onp.shares_memory(x.memory, y.memory) for y in arrays if y is not x)]
+        for x in variables:
+            x.memory += 0.01 * draw.randn(*x.shape)  # away from ties and bounds
+            x.attach_grad()
+        try:
+            WORLD.recording = True
+            made = p.assign(form(p, name), name).array
+        except Refused:
+            continue
+        finally:
+            WORLD.recording = False
+        if made.source is None or name in OWN:
+            continue
+        weights = type(made)(draw.randn(*made.shape), made.dtype)
+        autograd.backward([made], [weights])
+        along = [draw.randn(*x.shape) for x in variables]
+        got = sum(float((x.grad.memory * a).sum()) for x, a in zip(variables, along))
+        slopes = [slope(p, variables, along, weights.memory, h) for h in (2.0**-10, 2.0**-14)]
+        if abs(slopes[0] - slopes[1]) < 1e-6 * max(1, abs(slopes[1])) and onp.isfinite(got):  # no kink, no step
+            assert abs(got - slopes[0]) < 1e-5 * max(1, abs(got)), p.lines[-1]
+
+
+#: What has a gradient of its own, which is no slope; and eigenvalues, whose slopes jump where two are near.
+OWN = frozenset((
+    "np.linalg.eigvalsh", "np.linalg.svdvals", "np.fmod", "npx.round_ste", "npx.sign_ste", "npx.stop_gradient",
+    "nd.stop_gradient", "nd.BlockGrad", "nd.make_loss", "nd.MakeLoss", "nd.SoftmaxOutput", "nd.Softmax",
+    "nd.LinearRegressionOutput", "nd.MAERegressionOutput", "nd.LogisticRegressionOutput", "npx.batch_norm",
+    "nd.BatchNorm"))
+
+
+def slope(p, variables, along, weights, h):
+    """d/dt of sum(weights * f(x + t * along)) for the program's last expression f: a central difference of order 4."""
+    expression, starts = p.lines[-1].partition(" = ")[2], [x.memory.copy() for x in variables]
+
+    def at(t):
+        for x, start, a in zip(variables, starts, along):
+            x.memory[...] = start + t * a
+        return float((p.evaluate(expression).memory * weights).sum())
+
+    found = (8 * (at(h) - at(-h)) - (at(2 * h) - at(-2 * h))) / (12 * h)
+    for x, start in zip(variables, starts):
+        x.memory[...] = start
+    return found
+
+
+# ---- judgement -----------------------------------------------------------------------------------
+
+ONE = """def program(n):
+    out = []
+    v0 = np.array(onp.random.RandomState(0).randint(-8, 9, (n, 3)) / 4, dtype='float32')
+    v1 = {}
+    out.append(v1.asnumpy())
+    return out
+"""
+RUN = Run("never", 0, 2)
+
+
+def judged(expression, change):
+    """What is found in the reference's answers to a program, changed."""
+    expected = Expected.of(ONE.format(expression), 2)
+    answers = [onp.asarray(a).astype(d) for a, d in zip(interpret(ONE.format(expression), 2), expected.dtypes)]
+    return compare(Outcome(tuple(change(a) for a in answers)), expected, RUN)
+
+
+def last_bit(a):
+    a = a.copy()
+    a.flat[-1] = onp.nextafter(a.flat[-1], onp.inf, dtype=a.dtype)
+    return a
+
+
+def test_an_exact_answer_must_be_met_to_the_last_bit():
+    assert judged("v0 * 3 + v0.sum()", lambda a: a) is None
+    assert judged("v0 * 3 + v0.sum()", last_bit).kind == "value"
+
+
+def test_an_inexact_answer_may_be_off_by_its_rounding_only():
+    assert judged("np.exp(v0)", last_bit) is None
+    assert judged("np.exp(v0)", lambda a: a * onp.float32(1.00001)).kind == "value"
+
+
+def test_cancellation_widens_what_is_allowed():
+    assert judged("(np.exp(v0) + 1000) - 1000", lambda a: a + onp.float32(1e-5)) is None
+    assert judged("(np.exp(v0) + 1000) - 1000", lambda a: a + onp.float32(1e-2)).kind == "value"
+
+
+def test_shapes_and_dtypes_count():
+    assert judged("v0 + 1", lambda a: a[None]).kind == "shape"
+    assert judged("v0 + 1", lambda a: a.astype("float64")).kind == "dtype"
+
+
+# ---- the executor --------------------------------------------------------------------------------
+
+def test_a_crash_is_an_outcome_and_the_next_program_runs(executor):
+    crash = "import os, signal\ndef program(n):\n    os.kill(os.getpid(), signal.SIGSEGV)\n"
+    assert executor.run(crash, [RUN])[-1].ending == "SIGSEGV"
+    assert executor.run("def program(n):\n    return [n]\n", [RUN])[0].answers == (2,)
+
+
+def test_a_hang_is_an_outcome(executor):
+    executor.run("def program(n):\n    return [n]\n", [RUN])
+    executor.limit = 1.0
+    assert executor.run("def program(n):\n    while True: pass\n", [RUN])[-1].ending == "hang"
+
+
+def test_an_exception_is_an_outcome(executor):
+    (outcome,) = executor.run("def program(n):\n    return [1 / 0]\n", [RUN])
+    assert outcome.error.startswith("ZeroDivisionError")
+
+
+def test_a_campaign_finds_what_is_wrong_and_keeps_it_small(tmp_path, executor, monkeypatch):
+    """A reference that is wrong on purpose."""
+    from fuzz.reference.np import np as reference_np
+
+    right = reference_np.square
+    monkeypatch.setattr(reference_np, "square", lambda x: right(x) + 1)
+    campaign = Campaign(0, tmp_path, executor, say=lambda text: None)
+    text = ONE.format("np.square(v0)").replace("    v1 =", "    v2 = np.tanh(v0)\n    v1 =")
+    script = Script(text, (2, 3), ("v1",))
+    campaign.judge(script)
+    (finding,) = campaign.findings.values()
+    assert "tanh" not in finding.script.text and "square" in finding.script.text
+    assert finding.key[0] == "value" and finding.key[2] == ("auto", "always", "compare", "never")
+    (saved,) = tmp_path.glob("001-*.py")
+    assert runnable(finding.script.text, 1) in saved.read_text()

@@ -153,7 +153,13 @@ def full_like(a: Node, fill_value: Operand, dtype=None, order="C", ctx=None, dev
     return broadcast_to(cast(fill_value, dtype or a.dtype), a.shape)
 
 
-@public("np.zeros_like", "np.empty_like", "np.ndarray.zeros_like")
+@public("np.empty_like")
+def empty_like(prototype: Node, dtype=None, order="C", subok=False, shape=None, ctx=None, device=None) -> Node:
+    """An array to be written to, of the shape and dtype of `prototype`; it holds zeros."""
+    return zeros_like(prototype, dtype, order, subok, shape)
+
+
+@public("np.zeros_like", "np.ndarray.zeros_like")
 def zeros_like(a: Node, dtype=None, order="C", subok=False, shape=None, ctx=None, device=None) -> Node:
     """Zeros of the shape and dtype of `a`."""
     return full(a.shape if shape is None else shape, 0, dtype or a.dtype)

@@ -265,8 +265,11 @@ def cholesky(a: Node, upper=False) -> Node:
 
 @public("np.linalg.eigh")
 def eigh(a: Node, UPLO="L", upper=False) -> tuple[Node, ...]:
-    """The eigenvalues, ascending, and eigenvectors (columns) of symmetric matrices."""
-    return items(_eigh(transposed(a) if upper or UPLO == "U" else a))
+    """The eigenvalues, ascending, and eigenvectors (columns) of symmetric matrices, of which one triangle is read.
+
+    UPLO: "L" or "U", as in NumPy; or, as MXNet 2's `upper` stands in its place, whether it is the upper one.
+    """
+    return items(_eigh(transposed(a) if upper or UPLO in ("U", True) else a))
 
 
 @public("np.linalg.eigvalsh")

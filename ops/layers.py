@@ -180,7 +180,8 @@ def broadcast_like(lhs: Node, rhs: Node, lhs_axes=None, rhs_axes=None) -> Node:
 @public("npx.slice", "np.ndarray.slice")
 def npx_slice(data: Node, begin, end, step=None) -> Node:
     """data[begin:end:step], a number or None an axis; axes not named are whole."""
-    step = step or (None,) * len(begin)
+    begin, end = ((x,) if x is None or isinstance(x, int) else x for x in (begin, end))
+    step = (step,) if isinstance(step, int) else step or (None,) * len(begin)
     spec = []
     for i, n in enumerate(data.shape):
         start, stop_, by = slice(begin[i], end[i], step[i]).indices(n) if i < len(begin) else (0, n, 1)
@@ -189,7 +190,7 @@ def npx_slice(data: Node, begin, end, step=None) -> Node:
     return slice_(data, tuple(spec))
 
 
-@public("npx.add_n")
+@public("npx.add_n", keywords="engine")
 @in_single
 def add_n(args: Nodes) -> Node:
     """The sum of arrays of one shape."""
@@ -234,8 +235,9 @@ def slice_like(data: Node, shape_like: Node, axes=None) -> Node:
 
 
 @public("npx.norm")
-def npx_norm(data: Node, ord=2, axis=None, keepdims=False) -> Node:
+def npx_norm(data: Node, ord=2, axis=None, out_dtype=None, keepdims=False) -> Node:
     """The 1- or 2-norm over `axis` (None: all)."""
-    return vector_norm(data, axis, keepdims, ord) if ord == 1 or axis is None else norm(data, ord, axis,
-    keepdims)
+    apply = vector_norm if ord == 1 or axis is None else norm
+    made = apply(data, ord, axis, keepdims)
+    return made if out_dtype is None else cast(made, out_dtype)
 

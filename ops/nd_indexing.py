@@ -79,7 +79,8 @@ def ravel_multi_index(data: Node, shape) -> Node:
 
 @public("nd.unravel_index")
 def unravel_index(data: Node, shape) -> Node:
-    """The coordinates of flat positions, a row an axis."""
+    """The coordinates of flat positions, a row an axis; shape: a number for one axis."""
+    shape = shape if isinstance(shape, (tuple, list)) else (shape,)
     rest = cast(data, INT64)
     rows: list[Node] = []
     for n in shape[::-1]:

@@ -100,7 +100,7 @@ def extractdiag(A: Node, offset=0) -> Node:
     return diagonal(_square(A, "extractdiag"), offset, -2, -1)
 
 
-@public("nd.khatri_rao", star=True)
+@public("nd.khatri_rao", star=True, keywords="engine")
 def khatri_rao(args: Nodes) -> Node:
     """The column-wise Kronecker product of matrices with as many columns each."""
     out = args[0]

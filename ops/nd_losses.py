@@ -142,7 +142,7 @@ def _regression(name: str, value: Callable[[Node], Node], slope: Callable[[Node]
         return own_gradient(out, data, mul(gradient, like(gradient, grad_scale / each)))
 
     build.__doc__ = doc
-    public(f"nd.{name}")(build)
+    public(f"nd.{name}", keywords="overlooking")(build)
 
 
 def _same(x: Node) -> Node:

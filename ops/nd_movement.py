@@ -96,7 +96,7 @@ def nd_swapaxes(data: Node, dim1=0, dim2=0) -> Node:
     return swapaxes(data, dim1, dim2)
 
 
-@public("nd.moveaxis")
+@public("nd.moveaxis", keywords="declared")
 def nd_moveaxis(tensor: Node, source, destination) -> Node:
     """The axes at `source` moved to `destination`. ValueError for axes that there are not."""
     try:
@@ -247,7 +247,7 @@ def _parts(data: Node, axis: int, parts: list[Node], squeeze_axis: bool) -> Node
     return parts[0] if len(parts) == 1 else parts
 
 
-@public("nd.split_v2", "nd.NDArray.split_v2")
+@public("nd.split_v2", "nd.NDArray.split_v2", keywords="declared")
 def split_v2(ary: Node, indices_or_sections, axis=0, squeeze_axis=False) -> Node | list[Node]:
     """The array cut along `axis` into equal parts, or at the given places."""
     if isinstance(indices_or_sections, int):

@@ -63,17 +63,22 @@ def nd_softmax(data: Node, length: Optional = None, axis=-1, temperature=None, d
 
 
 @public("nd.log_softmax", "nd.NDArray.log_softmax")
-def nd_log_softmax(data: Node, length: Optional = None, axis=-1, temperature=None, dtype=None,
-                   use_length=False) -> Node:
+def nd_log_softmax(data: Node, axis=-1, temperature=None, dtype=None, use_length=False) -> Node:
     """The logarithm of `softmax` along `axis`."""
-    return log_softmax(data, length, axis, temperature, use_length, dtype)
+    _check_no_length(use_length, "log_softmax")
+    return log_softmax(data, None, axis, temperature, False, dtype)
+
+
+def _check_no_length(use_length: bool, name: str) -> None:
+    if use_length:
+        raise MXNetError(f"{name}(use_length=True): it takes no lengths")
 
 
 @public("nd.softmin", "nd.NDArray.softmin")
-def softmin(data: Node, length: Optional = None, axis=-1, temperature=None, dtype=None,
-            use_length=False) -> Node:
+def softmin(data: Node, axis=-1, temperature=None, dtype=None, use_length=False) -> Node:
     """`softmax` of -x."""
-    return softmax(neg(data), length, axis, temperature, use_length, dtype)
+    _check_no_length(use_length, "softmin")
+    return softmax(neg(data), None, axis, temperature, False, dtype)
 
 
 @public("nd.SoftmaxActivation")

@@ -66,8 +66,13 @@ def _declare(name: str, apply: Binary, *, method: str = "", functions: str = "",
     build.__doc__ = f"Elementwise {name.replace('_', ' ')}, broadcast; both operands of one dtype."
     swapped.__doc__ = f"Elementwise {name.replace('_', ' ')} of the operands swapped, for Python's operator."
     strict.__doc__ = f"Elementwise {name.replace('_', ' ')} of two arrays of one shape and dtype."
-    names = [f"nd.{f}" for f in (f"broadcast_{name}", *functions.split())]
-    public(*names, *([f"nd.NDArray.__{method}__"] if method else []), literals=literals)(build)
+    listed = functions.split()
+    ours = [f"nd.{f}" for f in (f"broadcast_{name}", *(f for f in listed if f.startswith("broadcast_")))]
+    public(*ours, *([f"nd.NDArray.__{method}__"] if method else []), literals=literals)(build)
+    # MXNet's Python, not its engine, has the functions of plainer names.
+    theirs = [f"nd.{f}" for f in listed if not f.startswith("broadcast_")]
+    if theirs:
+        public(*theirs, literals=literals, keywords="declared")(build)
     if reflected:
         public(f"nd.NDArray.__r{method}__")(swapped)
     if elemwise:
@@ -81,7 +86,7 @@ _declare("mul", a.mul, method="mul", functions="multiply", elemwise="elemwise_mu
 _declare("div", divide, method="truediv", functions="divide true_divide", elemwise="elemwise_div",
          reflected=True)
 _declare("mod", a.mod, method="mod", functions="modulo", reflected=True)
-_declare("power", a.power, method="pow", functions="power pow", reflected=True, literals=a.LITERAL_EXPONENTS)
+_declare("power", a.power, method="pow", reflected=True, literals=a.LITERAL_EXPONENTS)
 _declare("maximum", a.maximum, functions="maximum")
 _declare("minimum", a.minimum, functions="minimum")
 _declare("hypot", hypot)
@@ -93,6 +98,12 @@ for _name, _primitive, _method, _function in [
     ("logical_xor", a.logical_xor, "", "logical_xor"),
 ]:
     _declare(_name, _comparison(_primitive), method=_method, functions=_function)
+
+
+@public("nd.power", "nd.pow", literals=a.LITERAL_EXPONENTS, keywords="declared")
+def power(base: Operand, exp: Operand) -> Node:
+    """base ** exp, elementwise, broadcast; both operands of one dtype."""
+    return a.power(*pair(base, exp))
 
 
 @public("nd.negative")
@@ -148,7 +159,7 @@ def nd_where(condition: Node, x: Node, y: Node) -> Node:
     return where(a.not_equal(condition, a.like(condition, 0)), x, y)
 
 
-@public("nd.clip", "nd.NDArray.clip")
+@public("nd.clip", "nd.NDArray.clip", keywords="engine")
 def clip(data: Node, a_min: Optional = None, a_max: Optional = None) -> Node:
     """The elements limited to [a_min, a_max]; MXNetError when one is missing."""
     if a_min is None or a_max is None:

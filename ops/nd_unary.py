@@ -81,19 +81,19 @@ def hard_sigmoid(data: Node, alpha=0.2, beta=0.5) -> Node:
     return a.minimum(a.maximum(line, like(data, 0)), like(data, 1))
 
 
-@public("nd.contrib.isnan")
+@public("nd.contrib.isnan", keywords="declared")
 def isnan(data: Node) -> Node:
     """1 where an element is NaN, else 0; float32."""
     return cast(a.isnan(data), FLOAT32)
 
 
-@public("nd.contrib.isinf")
+@public("nd.contrib.isinf", keywords="declared")
 def isinf(data: Node) -> Node:
     """1 where an element is infinite, else 0; float32."""
     return cast(a.equal(u.absolute(data), like(data, math.inf)), FLOAT32)
 
 
-@public("nd.contrib.isfinite")
+@public("nd.contrib.isfinite", keywords="declared")
 def isfinite(data: Node) -> Node:
     """1 where an element is neither NaN nor infinite, else 0; float32."""
     return cast(a.less(u.absolute(data), like(data, math.inf)), FLOAT32)

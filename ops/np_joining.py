@@ -72,10 +72,10 @@ def dstack(arrays: Nodes) -> Node:
 
 
 @public("np.column_stack")
-def column_stack(arrays: Nodes) -> Node:
+def column_stack(tup: Nodes) -> Node:
     """Vectors as columns of a matrix; matrices beside each other."""
-    _some(arrays, "column_stack")
-    return concatenate([reshape(x, (x.size, 1)) if x.ndim < 2 else x for x in arrays], 1)
+    _some(tup, "column_stack")
+    return concatenate([reshape(x, (x.size, 1)) if x.ndim < 2 else x for x in tup], 1)
 
 
 @public("np.append")

@@ -116,7 +116,13 @@ def kron(a: Node, b: Node) -> Node:
     return reshape(mul(left, right), tuple(m * n for m, n in zip(shape_a, shape_b, strict=True)))
 
 
-@public("np.cross", "np.linalg.cross")
+@public("np.linalg.cross")
+def linalg_cross(a: Node, b: Node, axis=-1) -> Node:
+    """The cross product of vectors of 3 components along `axis`."""
+    return cross(a, b, axis=axis)
+
+
+@public("np.cross")
 @in_single
 def cross(a: Node, b: Node, axisa=-1, axisb=-1, axisc=-1, axis=None) -> Node:
     """The cross product of vectors of 2 or 3 components; of two 2-vectors its third component."""
@@ -294,7 +300,7 @@ def _matrix_norm(x: Node, ord: object, row: int, column: int) -> Node:
 
 
 @public("np.linalg.vector_norm")
-def vector_norm(x: Node, axis=None, keepdims=False, ord=2) -> Node:
+def vector_norm(x: Node, ord=2, axis=None, keepdims=False) -> Node:
     """The norm of vectors over `axis` (None: of the flattened array; or several axes as one)."""
     x = inexact(x)
     axes = normalize_axes(axis, x.ndim)

@@ -167,9 +167,9 @@ def squeeze(a: Node, axis=None) -> Node:
 
 
 @public("np.ravel", "np.ndarray.flatten", "np.ndarray.ravel")
-def ravel(a: Node, order="C") -> Node:
-    """`a` in one dimension."""
-    return np_reshape(a, -1 if a.size else (0,), order)
+def ravel(x: Node, order="C") -> Node:
+    """`x` in one dimension."""
+    return np_reshape(x, -1 if x.size else (0,), order)
 
 
 @public("npx.batch_flatten")

@@ -27,7 +27,7 @@ Pair = Callable[[Node, Node], tuple[Node, Node]]
 
 
 def _operator(names: str, primitive: Callable[[Node, Node], Node], method: str = "", *, pair: Pair = np_pair,
-              reflected: bool = True, literals: frozenset = frozenset()) -> None:
+              reflected: bool = True, literals: frozenset = frozenset(), keywords: str | None = None) -> None:
     """Declare a two-operand function under its `names`, and as an operator with its reflection."""
     def build(x1: Operand, x2: Operand) -> Node:
         return primitive(*pair(x1, x2))
@@ -38,7 +38,7 @@ def _operator(names: str, primitive: Callable[[Node, Node], Node], method: str =
     first, *_ = names.split()
     build.__doc__ = f"Elementwise {first.replace('_', ' ')}, broadcast, in the promoted dtype."
     methods = [f"np.ndarray.__{method}__"] if method else []
-    public(*(f"np.{name}" for name in names.split()), *methods, literals=literals)(build)
+    public(*(f"np.{name}" for name in names.split()), *methods, literals=literals, keywords=keywords)(build)
     swapped.__doc__ = f"`{first}` with the operands exchanged."
     if method and reflected:
         public(f"np.ndarray.__r{method}__")(swapped)
@@ -71,7 +71,8 @@ def _logical_bits(x: Node, y: Node) -> tuple[Node, Node]:
 _operator("add", a.add, "add")
 _operator("subtract", a.sub, "sub")
 _operator("multiply", a.mul, "mul")
-_operator("true_divide divide", a.div, "truediv", pair=_as_floats)
+_operator("divide", a.div, "truediv", pair=_as_floats)
+_operator("true_divide", a.div, pair=_as_floats, keywords="declared")
 _operator("floor_divide", a.floor_divide, "floordiv")
 _operator("mod remainder", a.mod, "mod")
 _operator("power pow", a.power, "pow", literals=a.LITERAL_EXPONENTS)
@@ -79,12 +80,12 @@ for _name, _primitive, _method in [("less", a.less, "lt"), ("greater", a.greater
                                                                                           "eq"),
                                    ("less_equal", a.less_equal, "le"), ("not_equal", a.not_equal, "ne"),
                                    ("greater_equal", a.greater_equal, "ge")]:
-    _operator(_name, _primitive, _method, pair=np_compared, reflected=False)
+    _operator(_name, _primitive, _method, pair=np_compared, reflected=False, keywords="declared")
 _operator("bitwise_and", a.bitwise_and, "and", pair=_logical_bits)
 _operator("bitwise_or", a.bitwise_or, "or", pair=_logical_bits)
 _operator("bitwise_xor", a.bitwise_xor, "xor", pair=_logical_bits)
-_operator("bitwise_left_shift left_shift", left_shift, "lshift", pair=_bits)
-_operator("bitwise_right_shift right_shift", right_shift, "rshift", pair=_bits)
+_operator("bitwise_left_shift left_shift", left_shift, "lshift", pair=_bits, keywords="declared")
+_operator("bitwise_right_shift right_shift", right_shift, "rshift", pair=_bits, keywords="declared")
 _operator("logical_and", a.logical_and)
 _operator("logical_or", a.logical_or)
 _operator("logical_xor", a.logical_xor)
@@ -142,7 +143,7 @@ def invert(x: Operand) -> Node:
     return a.logical_not(x) if integral(x).dtype == BOOL else a.bitwise_not(x)
 
 
-@public("np.matmul", "np.ndarray.__matmul__")
+@public("np.matmul", "np.ndarray.__matmul__", keywords="ufunc")
 def np_matmul(a: Node, b: Node) -> Node:
     """The matrix product, of stacks of matrices too: (…, m, k) @ (…, k, n) is (…, m, n); 1-d ones are
     vectors.
@@ -180,7 +181,7 @@ def np_where(condition: Operand, x: Operand, y: Operand) -> Node:
     return where(condition, x, beside(y, x))
 
 
-@public("np.clip", "np.ndarray.clip")
+@public("np.clip")
 def clip(a: Node, a_min, a_max) -> Node:
     """The elements, those below `a_min` or above `a_max` replaced by it; None: no such bound.
 
@@ -195,6 +196,12 @@ def clip(a: Node, a_min, a_max) -> Node:
     if a_max is not None:
         a = minimum(a, like(a, a_max))
     return a
+
+
+@public("np.ndarray.clip")
+def clipped(a: Node, min=None, max=None, out=None) -> Node:
+    """`np.clip` with these bounds."""
+    return clip(a, min, max)
 
 
 @public("np._astype")

@@ -51,7 +51,7 @@ def np_prod(a: Node, axis=None, dtype=None, out=None, keepdims=False, initial=No
 
 
 def _plain(initial: object, where: object) -> None:
-    if initial is not None or where is not None:
+    if initial is not None or where not in (None, True):
         raise NotImplementedError("reductions with initial= or where=")
 
 
@@ -217,8 +217,10 @@ def np_sort(a: Node, axis=-1, descending=False, stable=True, kind=None, order=No
 
 @public("np.diff")
 @in_single
-def diff(a: Node, n=1, axis=-1) -> Node:
+def diff(a: Node, n=1, axis=-1, prepend=None, append=None) -> Node:
     """The n-th differences of neighbours along `axis`."""
+    if prepend is not None or append is not None:
+        raise NotImplementedError("np.diff(prepend=..., append=...): not supported, as in MXNet")
     index = normalize_axis(axis, a.ndim)
     for _ in range(n):
         size = max(a.shape[index] - 1, 0)

@@ -21,9 +21,13 @@ from .rounding import copysign, rint, round_half_down, sign_of
 
 def _function(names: str, primitive: Callable[[Node], Node], prepare: Callable[[Node], Node] = np_inexact,
               methods: str = "", module: str = "np") -> None:
-    def build(x: Operand) -> Node:
+    def of_x(x: Operand) -> Node:
         return primitive(prepare(x))
 
+    def of_data(data: Operand) -> Node:
+        return primitive(prepare(data))
+
+    build = of_data if module == "npx" else of_x
     build.__doc__ = f"{names.split()[0]}, elementwise" + (
         "; integers become float32, one-byte ones float16." if prepare is np_inexact else ".")
     public(*(f"{module}.{n}" for n in names.split()), *(f"np.ndarray.{n}" for n in methods.split()))(build)
@@ -80,7 +84,7 @@ _test("isneginf", lambda x: a.equal(x, like(x, -math.inf)), False)
 
 
 @public("np.around", "np.round", "np.round_", "np.ndarray.round", "np.ndarray.__round__")
-def around(x: Operand, decimals=0) -> Node:
+def around(x: Operand, decimals=0, out=None) -> Node:
     """The elements rounded to `decimals` places, halves to even; negative: to tens, hundreds and so on."""
     decimals = decimals or 0
     if x.dtype.kind in "iub":
@@ -96,8 +100,8 @@ def _to_places(x: Node, decimals: int) -> Node:
     return a.div(rint(a.mul(x, scale)), scale) if decimals > 0 else a.mul(rint(a.div(x, scale)), scale)
 
 
-@public("np.nan_to_num")
-def nan_to_num(x: Operand, copy=True, nan=0.0, posinf=None, neginf=None) -> Node:
+@public("np._nan_to_num")
+def nan_to_num(x: Operand, nan=0.0, posinf=None, neginf=None) -> Node:
     """NaN replaced by `nan`, infinities by `posinf` and `neginf` (None: the largest and lowest number)."""
     if x.dtype.kind != "f":
         return x

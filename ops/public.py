@@ -8,8 +8,7 @@ names under which users reach it. The namespaces `np`, `npx`, `nd` and the array
 
 Parameters annotated `Node` take arrays, `Operand` arrays or Python numbers, `Optional` arrays or None, `Nodes` a
 sequence of arrays (first parameter only; `star`: users pass them one by one); all others are static and part of
-the program. `out=` is added by
-the namespaces.
+the program. `out=`, and what else MXNet takes besides, is added by the namespaces.
 """
 from __future__ import annotations
 
@@ -32,6 +31,9 @@ class Function:
     names: such as "np.tanh", "nd.NDArray.tanh", "npx.relu", "np.linalg.norm".
     arrays: names of the parameters that are arrays; variadic: whether the first is a sequence of them.
     literals: the Python numbers that are part of the program when they stand for an operand (a power's 2).
+    keywords: what MXNet does with keywords that are not declared. "engine": it is an operator of MXNet's engine, for
+    which a name counts for nothing; "overlooking": so does any keyword, as it has no parameters; "ufunc": it takes
+    those of NumPy's ufuncs, at their defaults; "declared": it takes no others.
     """
 
     name: str
@@ -43,6 +45,7 @@ class Function:
     signature: inspect.Signature
     literals: frozenset = frozenset()
     star: bool = False
+    keywords: str = "declared"
 
     def __repr__(self) -> str:
         return self.name
@@ -52,8 +55,23 @@ class Function:
 FUNCTIONS: list[Function] = []
 
 
-def public(*names: str, literals: frozenset = frozenset(), star: bool = False) -> Callable[[Callable], Callable]:
-    """Declare the decorated function of nodes under `names`. See the module's docstring."""
+class _Required:
+    """The default of a static parameter that has none, where MXNet's engine and not Python says so."""
+
+    def __repr__(self) -> str:
+        return "required"
+
+
+REQUIRED = _Required()
+
+
+def public(*names: str, literals: frozenset = frozenset(), star: bool = False,
+           keywords: str | None = None) -> Callable[[Callable], Callable]:
+    """Declare the decorated function of nodes under `names`. See the module's docstring.
+
+    keywords: as in `Function`; None: "engine" or "overlooking" in `nd` and `npx`, "ufunc" for functions of operands in
+    `np`.
+    """
 
     def enter(build: Callable) -> Callable:
         signature = inspect.signature(build)
@@ -63,8 +81,15 @@ def public(*names: str, literals: frozenset = frozenset(), star: bool = False) -
         if tuple(kinds)[:len(arrays)] != arrays:
             raise TypeError(f"{names[0]}: array parameters come first in a declaration")
         variadic = bool(arrays) and kinds[arrays[0]] == "Nodes"
-        FUNCTIONS.append(Function(names[0], build, names, arrays, statics, variadic, signature, literals,
-                                  star))
+        others = keywords or _keywords_of(names[0], kinds)
+        FUNCTIONS.append(Function(names[0], build, names, arrays, statics, variadic, signature, literals, star, others))
         return build
 
     return enter
+
+
+def _keywords_of(name: str, kinds: dict[str, str]) -> str:
+    if name.startswith(("nd.", "npx.")):
+        return "engine" if set(kinds.values()) - {"Node", "Operand", "Optional", "Nodes"} else "overlooking"
+    direct = name.startswith("np.") and name.count(".") == 1
+    return "ufunc" if direct and set(kinds.values()) == {"Operand"} else "declared"

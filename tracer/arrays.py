@@ -278,7 +278,13 @@ class NDArray(Handle):
             raise TypeError(f"copyto does not support type {type(context)}")
         return self if self._value.aval.device == key_of(context) else self.copyto(context)
 
-    as_in_ctx = to_device = as_in_context
+    def as_in_ctx(self, ctx: Context) -> Any:
+        """Itself, if it is in the context; else a copy there, through which gradients flow."""
+        return NDArray.as_in_context(self, ctx)
+
+    def to_device(self, device: Context) -> Any:
+        """Itself, if it is on the device; else a copy there, through which gradients flow."""
+        return NDArray.as_in_context(self, device)
 
     def __getstate__(self) -> dict[str, Any]:
         return {"array": self.asnumpy()}

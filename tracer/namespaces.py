@@ -5,7 +5,7 @@ import builtins
 import inspect
 import types
 from collections.abc import Callable
-from functools import cache
+from functools import cache, wraps
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from tracer import ops
 from tracer.ops.arithmetic import cast
 from tracer.ops.devices import place
 from tracer.ops.errors import MXNetError
-from tracer.ops.public import FUNCTIONS, Function
+from tracer.ops.public import FUNCTIONS, REQUIRED, Function
 
 from .record import Handle, invoke, pending
 from .tape import node_of
@@ -63,11 +63,33 @@ def _gather(arrays: tuple) -> tuple:
     return arrays
 
 
-def _refuse(name: str, unknown: dict[str, Any]) -> None:
-    """MXNetError for keywords that a function of `mx.nd` does not have; `name` and `attr` are for symbols."""
+def refuse(name: str, unknown: dict[str, Any]) -> None:
+    """MXNetError for keywords that an operator of MXNet's engine does not have; `name` and `attr` are for symbols."""
     wrong = [k for k in unknown if k not in ("name", "attr")]
     if wrong:
         raise MXNetError(f"Cannot find argument {wrong[0]!r}, in operator {name}")
+
+
+def _unsupported(name: str, out: Any) -> None:
+    if out is not None and not isinstance(out, Handle):
+        raise no_array(out)
+    raise NotImplementedError(f"np.{name}(dtype=..., where=...): not supported, as in MXNet")
+
+
+def engine(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function written by hand that takes keywords as MXNet's engine does: a name counts for nothing, and one that
+    it lacks is an MXNetError."""
+    kinds = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
+    known = frozenset(p.name for p in inspect.signature(function).parameters.values() if p.kind not in kinds)
+
+    @wraps(function)
+    def operator(*args: Any, **kwargs: Any) -> Any:
+        if not known.issuperset(kwargs):
+            unknown = {k: kwargs.pop(k) for k in [*kwargs] if k not in known}
+            refuse(function.__name__, unknown)
+        return function(*args, **kwargs)
+
+    return operator
 
 
 @cache
@@ -76,52 +98,85 @@ def _code(text: str) -> types.CodeType:
     return compile(text, "<generated>", "exec").co_consts[0]
 
 
+#: What NumPy's ufuncs take besides operands. MXNet refuses another dtype, and to leave elements out.
+_UFUNC = {"where": True, "casting": "same_kind", "order": "K", "dtype": None, "subok": True}
+_ENGINE = ("engine", "overlooking")
+#: What MXNet's engine overlooks in an operator that has no parameters: whatever it is given.
+_OVERLOOKED = {"name": None, "ctx": None, "device": None, "dtype": None}
+
+
+def _further(function: Function, name: str, method: bool) -> dict[str, Any]:
+    """The keywords that MXNet takes besides the declared ones, and their defaults."""
+    if name.startswith("__"):
+        return {}
+    found: dict[str, Any] = {}
+    if not method or function.name.startswith("nd."):
+        found["out"] = None
+    if function.keywords == "engine" or _takes_anything(function, method):
+        found["name"] = None
+    elif function.keywords == "overlooking":
+        found |= _OVERLOOKED
+    elif function.keywords == "ufunc" and not method:
+        found |= _UFUNC
+    return {k: v for k, v in found.items() if k not in function.signature.parameters}
+
+
+def _takes_anything(function: Function, method: bool) -> bool:
+    """Whether any keyword reaches the function, to be refused or overlooked, which costs methods too much."""
+    return function.name.startswith("nd.") and function.keywords in _ENGINE and not method
+
+
+def _default_of(function: Function, p: inspect.Parameter) -> Any:
+    """A parameter's default: in `mx.nd` all have one, as its engine is who misses an argument."""
+    if p.default is not p.empty or function.keywords not in _ENGINE or not function.name.startswith("nd."):
+        return p.default
+    return None if p.name in function.arrays else REQUIRED
+
+
 def wrapper(function: Function, name: str, cls: type, method: bool, check: Callable[..., None] | None = None) -> Any:
-    """The Python function that records `function` under `name`, with its declared signature.
+    """The Python function that records `function` under `name`, with its declared signature and what MXNet adds to it.
 
     check: called with the operands of a method before, if the second is neither a number nor a `cls`.
 
     In the text parameters are called p0, p1, ...; they get their names, and the function its own, afterwards.
     """
-    parameters = list(function.signature.parameters.values())
-    local = {p.name: f"p{i}" for i, p in enumerate(parameters)}
+    local = {p: f"p{i}" for i, p in enumerate(function.signature.parameters)}
     parts, defaults, by_keyword = [], [], {}
     starred = False
-    for i, p in enumerate(parameters):
+    for i, p in enumerate(function.signature.parameters.values()):
         if p.kind is p.KEYWORD_ONLY and not starred:
             parts.append("*")
             starred = True
         if function.star and not i:
             parts.append("*" + local[p.name])
             starred = True
-        elif p.default is inspect.Parameter.empty:
-            parts.append(local[p.name])
-        else:
-            parts.append(local[p.name])
-            if starred:
-                by_keyword[p.name] = p.default
-            else:
-                defaults.append(p.default)
-    out = local.get("out")
-    if out is None and not method:
-        parts.append("out")
-        out = "out"
-        if starred:
-            by_keyword["out"] = None
-        else:
-            defaults.append(None)
-    legacy = function.name.startswith("nd.") and not method
-    if legacy:
+            continue
+        parts.append(local[p.name])
+        default = p.default if i == 0 and (method or function.variadic) else _default_of(function, p)
+        if default is not p.empty and starred:
+            by_keyword[p.name] = default
+        elif default is not p.empty:
+            defaults.append(default)
+    further = _further(function, name, method)
+    parts += further
+    if starred:
+        by_keyword |= further
+    else:
+        defaults += further.values()
+    out = "out" if "out" in further else local.get("out")
+    anything = _takes_anything(function, method)
+    if anything:
         parts.append("**_unknown")
     names = [local[a] for a in function.arrays]
-    statics = "(" + "".join(f"{local[s]}, " for s in function.statics) + ")"
+    # `out` is no part of a program: what it stands for would be kept with it.
+    statics = "(" + "".join(f"{'None' if s == 'out' else local[s]}, " for s in function.statics) + ")"
     arrays = f"_gather({names[0]})" if function.star else \
         f"tuple({names[0]})" if function.variadic else "(" + "".join(f"{a}, " for a in names) + ")"
     call = f"_invoke(_function, _cls, {arrays}, {statics})"
     body = f"    return {call}\n"
     if out is not None:
         body = f"    if {out} is not None:\n        return _assign({out}, {call})\n{body}"
-    if legacy:
+    if anything and function.keywords == "engine":
         body = f"    if _unknown:\n        _refuse(_name, _unknown)\n{body}"
     if check is not None:
         body = f"    k = type({names[1]})\n    if k is not _cls and k is not float and k is not int:\n" \
@@ -130,6 +185,8 @@ def wrapper(function: Function, name: str, cls: type, method: bool, check: Calla
     if plain is not None:
         body = f"    if type({names[0]}) is not _cls and {' and '.join(f'type({a}) in _NUMBERS' for a in names)}:\n" \
                f"        return _plain({', '.join(names)})\n{body}"
+    if "where" in further:
+        body = f"    if dtype is not None or where is not True:\n        _unsupported(_name, out)\n{body}"
     code = _code(f"def made({', '.join(parts)}):\n{body}")
     back = {short: full for full, short in local.items()}
     code = code.replace(co_name=name, co_filename=f"<generated {function.name}>",
@@ -145,8 +202,8 @@ def wrapper(function: Function, name: str, cls: type, method: bool, check: Calla
 
 #: What the generated functions refer to, shared by all: their builtins.
 SPACE: dict[str, Any] = {
-    **vars(builtins), "_invoke": invoke, "_assign": assign, "_gather": _gather, "_refuse": _refuse,
-    "_NUMBERS": frozenset((float, int, bool))}
+    **vars(builtins), "_invoke": invoke, "_assign": assign, "_gather": _gather, "_refuse": refuse,
+    "_unsupported": _unsupported, "_NUMBERS": frozenset((float, int, bool))}
 
 
 def _of_numbers(function: Function) -> Any:

@@ -54,8 +54,8 @@ class ndarray(NDArray):
         return self
 
     def as_in_context(self, context: Context) -> ndarray:
-        """`as_in_ctx`, but never itself: an array of the same elements where it is in the context already."""
-        found = self.as_in_ctx(context)
+        """`to_device`, but never itself: an array of the same elements where it is in the context already."""
+        found = self.to_device(context)
         return self._view(Whole(self.shape)) if found is self else found
 
     # ---- methods whose Python side is more than one recorded operation ---------------------------

@@ -17,7 +17,7 @@ from tracer.ops.errors import MXNetError
 from tracer.ops.movement import broadcast_to
 from tracer.ops.node import Node, const, is_number, literal, mark, stop, toposort
 from tracer.ops.op import CALL
-from tracer.ops.public import Function
+from tracer.ops.public import REQUIRED, Function
 
 from .flush import flush
 from .memo import MEMO, Call, repeats
@@ -189,6 +189,9 @@ def _build(function: Function, nodes: list[Any], statics: tuple) -> tuple[Any, b
             if node is None and function.signature.parameters[name].annotation != "Optional":
                 error = MXNetError if engine_checks(function) else TypeError
                 raise error(f"{function.name}: {name} is None; wanted an array or a number")
+    for name, value in zip(function.statics, statics):
+        if value is REQUIRED:
+            raise MXNetError(f"Required parameter {name} is not presented, in operator {function.name}")
     device = _device_of(function, nodes, statics)
     plain = [n if n is None or n.aval.device is None else place(n, None) for n in nodes]
     try:

@@ -5,7 +5,7 @@ import types
 from typing import Any
 
 from tracer.arrays import NDArray
-from tracer.namespaces import fill
+from tracer.namespaces import engine, fill
 
 from . import functions, methods, multi_updates, random, updates
 from .creation import (
@@ -49,14 +49,14 @@ def _namespace(name: str, prefix: str) -> types.ModuleType:
 op = _namespace("op", "nd")
 linalg = _namespace("linalg", "nd.linalg")
 contrib = _namespace("contrib", "nd.contrib")
-for _f in (functions.boolean_mask, functions.foreach, functions.while_loop, functions.cond,
+for _f in (engine(functions.boolean_mask), functions.foreach, functions.while_loop, functions.cond,
            multi_updates.adamw_update, multi_updates.mp_adamw_update):
     setattr(contrib, _f.__name__, _f)
-for _name in ("uniform", "normal", "exponential", "gamma", "poisson", "randint", "negative_binomial",
-              "generalized_negative_binomial"):
-    globals()[f"random_{_name}"] = globals()[f"sample_{_name}"] = getattr(random, _name)
-del globals()["sample_randint"]
-uniform, normal, shuffle = random.uniform, random.normal, random.shuffle
+for _f in (BatchNorm, Dropout, LeakyReLU, multi_updates.all_finite, multi_updates.multi_all_finite,
+           multi_updates.reset_arrays):
+    globals()[_f.__name__] = engine(_f)
+globals().update(random.OPERATORS)
+uniform, normal, shuffle = random.OPERATORS["random_uniform"], random.OPERATORS["random_normal"], random.shuffle
 
 
 class _Sparse(types.ModuleType):

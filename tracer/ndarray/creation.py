@@ -9,6 +9,7 @@ import numpy as np
 
 from tracer.arrays import NDArray
 from tracer.flush import flush
+from tracer.namespaces import assign, refuse
 from tracer.ops.errors import MXNetError
 from tracer.placing import placed
 from tracer.record import Handle, constant, invoke, wrap
@@ -63,12 +64,18 @@ def zeros(shape: Shape, ctx: Any = None, dtype: Any = None, stype: str | None = 
           **kwargs: Any) -> NDArray:
     """An array of zeros."""
     _dense(stype)
-    return full(shape, 0, ctx, dtype, **kwargs)
+    return full(shape, 0, ctx, dtype) if not kwargs else _filled("zeros", shape, 0, ctx, dtype, **kwargs)
 
 
 def ones(shape: Shape, ctx: Any = None, dtype: Any = None, **kwargs: Any) -> NDArray:
     """An array of ones."""
-    return full(shape, 1, ctx, dtype, **kwargs)
+    return full(shape, 1, ctx, dtype) if not kwargs else _filled("ones", shape, 1, ctx, dtype, **kwargs)
+
+
+def _filled(operator: str, shape: Shape, value: int, ctx: Any, dtype: Any, out: NDArray | None = None,
+            **unknown: Any) -> NDArray:
+    refuse(operator, unknown)
+    return full(shape, value, ctx, dtype, out)
 
 
 def empty(shape: Shape, ctx: Any = None, dtype: Any = None, stype: str | None = None) -> NDArray:
@@ -98,9 +105,12 @@ def linspace(start: float, stop: float, num: int, endpoint: bool = True, ctx: An
     return placed(invoke(_LINSPACE, NDArray, (), (start, stop, num, bool(endpoint), np.dtype(dtype))), ctx)
 
 
-def eye(N: int, M: int = 0, k: int = 0, ctx: Any = None, dtype: Any = None) -> NDArray:
+def eye(N: int, M: int = 0, k: int = 0, ctx: Any = None, dtype: Any = None, out: NDArray | None = None,
+        **kwargs: Any) -> NDArray:
     """Ones on the k-th diagonal of an N x M matrix (M = 0: square)."""
-    return placed(invoke(_EYE, NDArray, (), (int(N), int(M) or int(N), int(k), np.dtype(dtype or np.float32))), ctx)
+    refuse("eye", kwargs)
+    made = placed(invoke(_EYE, NDArray, (), (int(N), int(M) or int(N), int(k), np.dtype(dtype or np.float32))), ctx)
+    return made if out is None else assign(out, made)
 
 
 def concatenate(arrays: Sequence[NDArray], axis: int = 0, always_copy: bool = True) -> NDArray:

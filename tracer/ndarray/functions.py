@@ -63,12 +63,13 @@ def LeakyReLU(data: NDArray, gamma: NDArray | None = None, act_type: str = "leak
     return made if out is None else assign(out, made)
 
 
-def boolean_mask(data: NDArray, index: NDArray, axis: int = 0) -> NDArray:
+def boolean_mask(data: NDArray, index: NDArray, axis: int = 0, out: NDArray | None = None) -> NDArray:
     """The parts of `data` along `axis` where `index` is not 0. Reads `index`: the shape depends on it."""
     if index.ndim != 1 or index.shape[0] != data.shape[axis]:
         raise MXNetError(f"boolean_mask: index {index.shape} for axis {axis} of {data.shape}")
     places = np.flatnonzero(index._read("shape"))
-    return data[(slice(None),) * (axis % data.ndim) + (places,)]
+    made = data[(slice(None),) * (axis % data.ndim) + (places,)]
+    return made if out is None else assign(out, made)
 
 
 def onehot_encode(indices: NDArray, out: NDArray) -> NDArray:

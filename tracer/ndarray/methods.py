@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tracer.arrays import NDArray
-from tracer.namespaces import in_place, wrapper
+from tracer.namespaces import in_place, refuse, wrapper
 from tracer.np_array import ndarray
 from tracer.ops.errors import MXNetError
 from tracer.ops.nd_movement import decode
@@ -73,11 +73,14 @@ for _name in ("flatten", "expand_dims", "squeeze"):
 @method
 def transpose(self: Any, *axes: Any, **kwargs: Any) -> NDArray:
     """A copy with the axes permuted; reversed when none are given."""
-    given = kwargs.get("axes", axes[0] if len(axes) == 1 else axes)
-    return self._transpose(_several((), given) if given not in (None, ()) else None)
+    given = kwargs.pop("axes", axes[0] if len(axes) == 1 else axes)
+    out = kwargs.pop("out", None)
+    refuse("transpose", kwargs)
+    return self._transpose(_several((), given) if given not in (None, ()) else None, out=out)
 
 
-NDArray.T = property(lambda self: self.transpose(), doc="A copy with the axes reversed.")  # type: ignore
+NDArray.T = property(  # type: ignore[attr-defined]
+    lambda self: self if self.ndim < 2 else self.transpose(), doc="A copy with the axes reversed; itself with one.")
 
 
 @method
@@ -97,10 +100,10 @@ def broadcast_to(self: Any, shape: Any) -> NDArray:
 
 @method
 def tostype(self: NDArray, stype: str) -> NDArray:
-    """Itself: arrays are dense ("default"); NotImplementedError for another storage."""
+    """A copy: arrays are dense ("default"); NotImplementedError for another storage."""
     if stype != "default":
         raise NotImplementedError(f"tostype({stype!r}): tracer has dense arrays only")
-    return self
+    return self.copy()  # type: ignore[attr-defined]
 
 
 @method

@@ -108,7 +108,7 @@ preloaded_multi_mp_sgd_mom_update = _family("preloaded_multi_mp_sgd_mom_update",
 
 def mp_sgd_update(weight: NDArray, grad: NDArray, weight32: NDArray, lr: float, wd: float = 0.0,
                   rescale_grad: float = 1.0, clip_gradient: float = -1.0, lazy_update: bool = True,
-                  out: NDArray | None = None) -> NDArray:
+                  out: NDArray | None = None, name: str | None = None) -> NDArray:
     """sgd_update on a float32 copy of the weight."""
     made = _multi("mp_sgd_update", (weight, grad, weight32), (float(lr), float(wd)), 1, None, True, rescale_grad,
                   clip_gradient, 1, out)
@@ -117,7 +117,7 @@ def mp_sgd_update(weight: NDArray, grad: NDArray, weight32: NDArray, lr: float, 
 
 def mp_sgd_mom_update(weight: NDArray, grad: NDArray, mom: NDArray, weight32: NDArray, lr: float,
                       momentum: float = 0.0, wd: float = 0.0, rescale_grad: float = 1.0, clip_gradient: float = -1.0,
-                      lazy_update: bool = True, out: NDArray | None = None) -> NDArray:
+                      lazy_update: bool = True, out: NDArray | None = None, name: str | None = None) -> NDArray:
     """sgd_mom_update on a float32 copy of the weight."""
     made = _multi("mp_sgd_mom_update", (weight, grad, mom, weight32), (float(lr), float(wd)), 1, momentum, True,
                   rescale_grad, clip_gradient, 1, out)
@@ -132,7 +132,7 @@ def _step(name: str, arrays: tuple[NDArray, ...], states: tuple[NDArray, ...], n
 
 def mp_nag_mom_update(weight: NDArray, grad: NDArray, mom: NDArray, weight32: NDArray, lr: float,
                       momentum: float = 0.0, wd: float = 0.0, rescale_grad: float = 1.0, clip_gradient: float = -1.0,
-                      out: NDArray | None = None) -> NDArray:
+                      out: NDArray | None = None, name: str | None = None) -> NDArray:
     """nag_mom_update on a float32 copy of the weight."""
     return _step("mp_nag_mom_update", (weight, grad, mom, weight32), (mom, weight32),
                  (lr, momentum, wd, rescale_grad), (float(clip_gradient),), out)
@@ -146,7 +146,8 @@ def _corrections(beta1: float, beta2: float, t: int, wanted: bool = True) -> tup
 
 def lamb_update_phase1(weight: NDArray, grad: NDArray, mean: NDArray, var: NDArray, beta1: float = 0.9,
                        beta2: float = 0.999, epsilon: float = 1e-6, *, t: int, bias_correction: bool = True, wd: float,
-                       rescale_grad: float = 1.0, clip_gradient: float = -1.0, out: NDArray | None = None) -> NDArray:
+                       rescale_grad: float = 1.0, clip_gradient: float = -1.0,
+                       out: NDArray | None = None, name: str | None = None) -> NDArray:
     """LAMB's step before it is scaled by the norms: mean / (sqrt(var) + epsilon) + wd * weight."""
     numbers = (beta1, beta2, epsilon, *_corrections(beta1, beta2, t, bias_correction), wd, rescale_grad)
     return _step("lamb_update_phase1", (weight, grad, mean, var), (mean, var), numbers, (float(clip_gradient),), out)
@@ -155,7 +156,7 @@ def lamb_update_phase1(weight: NDArray, grad: NDArray, mean: NDArray, var: NDArr
 def mp_lamb_update_phase1(weight: NDArray, grad: NDArray, mean: NDArray, var: NDArray, weight32: NDArray,
                           beta1: float = 0.9, beta2: float = 0.999, epsilon: float = 1e-6, *, t: int,
                           bias_correction: bool = True, wd: float, rescale_grad: float = 1.0,
-                          clip_gradient: float = -1.0, out: NDArray | None = None) -> NDArray:
+                          clip_gradient: float = -1.0, out: NDArray | None = None, name: str | None = None) -> NDArray:
     """lamb_update_phase1 from a float32 copy of the weight."""
     numbers = (beta1, beta2, epsilon, *_corrections(beta1, beta2, t, bias_correction), wd, rescale_grad)
     return _step("mp_lamb_update_phase1", (weight, grad, mean, var, weight32), (mean, var), numbers,
@@ -163,13 +164,14 @@ def mp_lamb_update_phase1(weight: NDArray, grad: NDArray, mean: NDArray, var: ND
 
 
 def lamb_update_phase2(weight: NDArray, g: NDArray, r1: NDArray, r2: NDArray, lr: float, lower_bound: float = -1.0,
-                       upper_bound: float = -1.0, out: NDArray | None = None) -> NDArray:
+                       upper_bound: float = -1.0, out: NDArray | None = None, name: str | None = None) -> NDArray:
     """weight - lr * r1 / r2 * g, with the weight's norm r1 kept in its bounds."""
     return _step("lamb_update_phase2", (weight, g, r1, r2), (), (lr,), (float(lower_bound), float(upper_bound)), out)
 
 
 def mp_lamb_update_phase2(weight: NDArray, g: NDArray, r1: NDArray, r2: NDArray, weight32: NDArray, lr: float,
-                          lower_bound: float = -1.0, upper_bound: float = -1.0, out: NDArray | None = None) -> NDArray:
+                          lower_bound: float = -1.0, upper_bound: float = -1.0,
+                          out: NDArray | None = None, name: str | None = None) -> NDArray:
     """lamb_update_phase2 from a float32 copy of the weight, which stays as it is, as in MXNet 1.9.1."""
     return _step("mp_lamb_update_phase2", (weight, g, r1, r2, weight32), (), (lr,),
                  (float(lower_bound), float(upper_bound)), out)
@@ -177,7 +179,7 @@ def mp_lamb_update_phase2(weight: NDArray, g: NDArray, r1: NDArray, r2: NDArray,
 
 def ftml_update(weight: NDArray, grad: NDArray, d: NDArray, v: NDArray, z: NDArray, lr: float, beta1: float = 0.6,
                 beta2: float = 0.999, epsilon: float = 1e-8, *, t: int, wd: float = 0.0, rescale_grad: float = 1.0,
-                clip_grad: float = -1.0, out: NDArray | None = None) -> NDArray:
+                clip_grad: float = -1.0, out: NDArray | None = None, name: str | None = None) -> NDArray:
     """Follow the moving leader."""
     numbers = (lr, beta1, beta2, epsilon, *_corrections(beta1, beta2, t), wd, rescale_grad)
     return _step("ftml_update", (weight, grad, d, v, z), (d, v, z), numbers, (float(clip_grad),), out)
@@ -185,7 +187,7 @@ def ftml_update(weight: NDArray, grad: NDArray, d: NDArray, v: NDArray, z: NDArr
 
 def adamw_update(weight: NDArray, grad: NDArray, mean: NDArray, var: NDArray, rescale_grad: NDArray | float, lr: float,
                  eta: float, beta1: float = 0.9, beta2: float = 0.999, epsilon: float = 1e-8, wd: float = 0.0,
-                 clip_gradient: float = -1.0, out: NDArray | None = None) -> NDArray:
+                 clip_gradient: float = -1.0, out: NDArray | None = None, name: str | None = None) -> NDArray:
     """Adam with the weight decay apart; nothing moves when rescale_grad is 0 or not finite."""
     return _step("adamw_update", (weight, grad, mean, var), (mean, var),
                  (rescale_grad, lr, eta, beta1, beta2, epsilon, wd), (float(clip_gradient),), out)
@@ -194,7 +196,7 @@ def adamw_update(weight: NDArray, grad: NDArray, mean: NDArray, var: NDArray, re
 def mp_adamw_update(weight: NDArray, grad: NDArray, mean: NDArray, var: NDArray, weight32: NDArray,
                     rescale_grad: NDArray | float, lr: float, eta: float, beta1: float = 0.9, beta2: float = 0.999,
                     epsilon: float = 1e-8, wd: float = 0.0, clip_gradient: float = -1.0,
-                    out: NDArray | None = None) -> NDArray:
+                    out: NDArray | None = None, name: str | None = None) -> NDArray:
     """adamw_update on a float32 copy of the weight."""
     return _step("mp_adamw_update", (weight, grad, mean, var, weight32), (mean, var, weight32),
                  (rescale_grad, lr, eta, beta1, beta2, epsilon, wd), (float(clip_gradient),), out)

@@ -1,13 +1,15 @@
 """`mx.nd.random` and `mx.random`: draws from MXNet's parallel generators, bit for bit."""
 from __future__ import annotations
 
-from collections.abc import Callable
+import inspect
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from tracer.arrays import NDArray
-from tracer.namespaces import functions_of
+from tracer.namespaces import engine, functions_of
+from tracer.ops.shapes import check_choice
 from tracer.placing import located
 from tracer.random_state import STREAMS, deliver, parameter, shape_of
 
@@ -33,78 +35,90 @@ def _drawn(method: Callable[..., np.ndarray], params: tuple, shape: Any, dtype: 
 
 
 def uniform(low: Any = 0, high: Any = 1, shape: Any = None, dtype: Any = None, ctx: Any = None,
-            out: Any = None,
-            **kwargs: Any) -> NDArray:
-    """Uniform in [low, high); of array parameters `shape` values for each element. MXNetError for low >
-    high."""
+            out: Any = None) -> NDArray:
+    """Uniform in [low, high); of array parameters `shape` values for each element. MXNetError for low > high."""
     return _drawn(STREAMS.par_uniform, (low, high), shape, dtype, out)
 
 
-def normal(loc: Any = 0, scale: Any = 1, shape: Any = None, dtype: Any = None, ctx: Any = None, out: Any =
-None,
-           **kwargs: Any) -> NDArray:
+def normal(loc: Any = 0, scale: Any = 1, shape: Any = None, dtype: Any = None, ctx: Any = None,
+           out: Any = None) -> NDArray:
     """Normal with mean `loc` and deviation `scale`, which must be positive (MXNetError)."""
     return _drawn(STREAMS.par_normal, (loc, scale), shape, dtype, out)
 
 
-def randn(*shape: int, loc: Any = 0, scale: Any = 1, dtype: Any = None, **kwargs: Any) -> NDArray:
+def randn(*shape: int, loc: Any = 0, scale: Any = 1, dtype: Any = None, ctx: Any = None, out: Any = None) -> NDArray:
     """Normal, of the given dimensions."""
-    return normal(loc, scale, shape or None, dtype, out=kwargs.get("out"))
+    return normal(loc, scale, shape or None, dtype, out=out)
 
 
-def randint(low: int, high: int, shape: Any = None, dtype: Any = None, ctx: Any = None, out: Any = None,
-            **kwargs: Any) -> NDArray:
-    """Integers in [low, high); int32 by default. MXNetError for an empty range."""
+def randint(low: int, high: int, shape: Any = None, dtype: Any = None, ctx: Any = None, out: Any = None) -> NDArray:
+    """Integers in [low, high), int32 or int64. MXNetError for an empty range and for another dtype."""
     kind = np.dtype("int32" if dtype is None else dtype)
+    check_choice(kind.name, ("int32", "int64"))
     return deliver(NDArray, STREAMS.par_randint(int(low), int(high), shape_of(shape, (1,)), kind), out)
 
 
-def shuffle(data: NDArray, **kwargs: Any) -> NDArray:
+def shuffle(data: NDArray, out: Any = None) -> NDArray:
     """A copy of `data` with its rows in a random order."""
     order = STREAMS.single_permutation(data.shape[0], data.ndim > 1)
-    return _NP["take"](data, deliver(NDArray, order), 0, out=kwargs.get("out"))
+    return _NP["take"](data, deliver(NDArray, order), 0, out=out)
 
 
-def _sampled(name: str, *defaults: tuple[str, float]) -> Callable[..., NDArray]:
-    def method(*args: Any) -> np.ndarray:
+def exponential(scale: Any = 1, shape: Any = None, dtype: Any = None, ctx: Any = None, out: Any = None) -> NDArray:
+    """Exponential with mean `scale`."""
+    return _drawn(_sampler("exponential"), (1.0 / scale,), shape, dtype, out)
+
+
+def _sampler(name: str) -> Callable[..., np.ndarray]:
+    def sample(*args: Any) -> np.ndarray:
         *params, shape, dtype = args
         return STREAMS.par_sample(name, tuple(params), shape, dtype)
 
-    names = [n for n, _ in defaults]
-
-    def family(*args: Any, shape: Any = None, dtype: Any = None, ctx: Any = None, out: Any = None,
-               **kwargs: Any) -> NDArray:
-        values = dict(defaults)
-        values.update(zip(names, args))
-        values.update({n: kwargs.pop(n) for n in names if n in kwargs})
-        rest = args[len(names):]
-        return _drawn(method, tuple(values.values()), rest[0] if rest else shape, rest[1] if len(rest) > 1
-        else dtype,
-                      out)
-
-    family.__doc__ = f"{name.replace('_', ' ').capitalize()} with parameters {', '.join(names)}."
-    family.__name__ = family.__qualname__ = name
-    return family
+    return sample
 
 
-gamma = _sampled("gamma", ("alpha", 1), ("beta", 1))
-poisson = _sampled("poisson", ("lam", 1))
-negative_binomial = _sampled("negative_binomial", ("k", 1), ("p", 1))
-generalized_negative_binomial = _sampled("generalized_negative_binomial", ("mu", 1), ("alpha", 1))
-binomial = _sampled("binomial", ("n", 1), ("p", 0.5))
-_exponential = _sampled("exponential", ("lam", 1))
+#: The parameters of the families, with their defaults.
+_PARAMETERS: dict[str, dict[str, float]] = {
+    "uniform": {"low": 0, "high": 1}, "normal": {"loc": 0, "scale": 1}, "gamma": {"alpha": 1, "beta": 1},
+    "poisson": {"lam": 1}, "exponential": {"lam": 1}, "negative_binomial": {"k": 1, "p": 1},
+    "generalized_negative_binomial": {"mu": 1, "alpha": 1}, "binomial": {"n": 1, "p": 0.5}}
+_DRAWS = {**{_name: _sampler(_name) for _name in _PARAMETERS},
+          "uniform": STREAMS.par_uniform, "normal": STREAMS.par_normal}
 
 
-def exponential(scale: Any = 1, shape: Any = None, dtype: Any = None, ctx: Any = None, out: Any = None,
-                **kwargs: Any) -> NDArray:
-    """Exponential with mean `scale`."""
-    rate = 1.0 / kwargs["lam"] if "lam" in kwargs else scale
-    return _exponential(1.0 / rate, shape=shape, dtype=dtype, out=out)
+def _family(name: str, family: str, others: Sequence[str] = ("shape", "dtype", "ctx", "out"),
+            names: Sequence[str] = ()) -> Callable[..., NDArray]:
+    """The function `name`, which takes the parameters of a family (under other `names`, if there are any) and `others`,
+    one of which may be the array that a draw is to be like."""
+    draw, defaults = _DRAWS[family], _PARAMETERS[family]
+    params = dict(zip(names or defaults, defaults.values(), strict=True))
+    listed = {**params, **dict.fromkeys(others)}
+    if "data" in listed:
+        listed = {"data": None, **listed}
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    signature = inspect.Signature([inspect.Parameter(n, kind, default=v) for n, v in listed.items()])
+
+    def function(*args: Any, **kwargs: Any) -> NDArray:
+        given = signature.bind(*args, **kwargs)
+        given.apply_defaults()
+        values = given.arguments
+        like = values.get("data")
+        shape, dtype = (values.get("shape"), values.get("dtype")) if like is None else (like.shape, like.dtype)
+        return _drawn(draw, tuple([values[n] for n in params]), shape, dtype, values["out"])
+
+    function.__signature__ = signature  # type: ignore[attr-defined]
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = f"{family.replace('_', ' ').capitalize()} with parameters {', '.join(params)}."
+    return function
 
 
-def categorical(data: NDArray, shape: Any = None, get_prob: bool = False, out: Any = None, dtype: Any =
-"int32",
-                **kwargs: Any) -> Any:
+gamma, poisson, binomial = (_family(_name, _name) for _name in ("gamma", "poisson", "binomial"))
+negative_binomial = _family("negative_binomial", "negative_binomial")
+generalized_negative_binomial = _family("generalized_negative_binomial", "generalized_negative_binomial")
+
+
+def categorical(data: NDArray, shape: Any = None, get_prob: bool = False, out: Any = None,
+                dtype: Any = "int32") -> Any:
     """Indices drawn by the weights along the last axis of `data`; get_prob: also the logarithms of these
     weights.
 
@@ -121,9 +135,8 @@ def categorical(data: NDArray, shape: Any = None, get_prob: bool = False, out: A
     return [drawn, _NP["log"](_NP["_reshape"](weights, index.shape, "C"))]
 
 
-def multinomial(data: Any = None, shape: Any = None, get_prob: bool = False, out: Any = None,
-                dtype: Any = None,
-                n: Any = None, p: Any = None, **kwargs: Any) -> Any:
+def multinomial(data: Any = None, shape: Any = None, get_prob: bool = False, out: Any = None, dtype: Any = None,
+                n: Any = None, p: Any = None) -> Any:
     """1.9.1's: indices drawn by the weights `data` (see `categorical`). With n= and p=, 2.0's: counts of `n`
     trials."""
     if p is None:
@@ -143,18 +156,25 @@ def bernoulli(p: Any = 0.5, shape: Any = None, dtype: Any = None, ctx: Any = Non
     out)
 
 
-def _like(family: Callable[..., NDArray]) -> Callable[..., NDArray]:
-    def like(data: NDArray, *params: Any, **kwargs: Any) -> NDArray:
-        return family(*params, shape=data.shape, dtype=data.dtype, **kwargs)
-
-    like.__name__ = like.__qualname__ = f"{family.__name__}_like"
-    like.__doc__ = f"`{family.__name__}` of the shape and dtype of `data`."
-    return like
-
-
-uniform_like, normal_like, gamma_like, poisson_like = map(_like, (uniform, normal, gamma, poisson))
-exponential_like, negative_binomial_like = _like(_exponential), _like(negative_binomial)
-generalized_negative_binomial_like = _like(generalized_negative_binomial)
+uniform_like, normal_like, gamma_like, poisson_like, exponential_like, negative_binomial_like, \
+    generalized_negative_binomial_like = (_family(f"{_name}_like", _name, ("data", "out")) for _name in (
+        "uniform", "normal", "gamma", "poisson", "exponential", "negative_binomial", "generalized_negative_binomial"))
 
 for _name in __all__:
-    globals()[_name] = located(globals()[_name])
+    globals()[_name] = engine(located(globals()[_name]))
+
+#: The operators `nd.random_uniform`, `nd.sample_uniform` and so on, whose parameters are in another order.
+OPERATORS = {
+    f"{_kind}_{_name}": engine(located(_family(f"{_kind}_{_name}", _name, _others, _names)))
+    for _kind, _others in (("random", ("shape", "ctx", "dtype", "out")), ("sample", ("shape", "dtype", "out")))
+    for _name, _names in {**dict.fromkeys(_PARAMETERS, ()), "normal": ("mu", "sigma") * (_kind == "sample")}.items()
+    if _name != "binomial"}
+
+
+def _random_randint(low: int, high: int, shape: Any = None, ctx: Any = None, dtype: Any = None,
+                    out: Any = None) -> NDArray:
+    """Integers in [low, high), int32 or int64."""
+    return randint(low, high, shape, dtype, ctx, out)
+
+
+OPERATORS["random_randint"] = engine(located(_random_randint))

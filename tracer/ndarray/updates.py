@@ -33,14 +33,15 @@ def _step(name: str, weight: NDArray, grad: NDArray, states: tuple[NDArray, ...]
 
 
 def sgd_update(weight: NDArray, grad: NDArray, lr: float, wd: float = 0.0, rescale_grad: float = 1.0,
-               clip_gradient: float = -1.0, lazy_update: bool = True, out: NDArray | None = None) -> NDArray:
+               clip_gradient: float = -1.0, lazy_update: bool = True,
+               out: NDArray | None = None, name: str | None = None) -> NDArray:
     """weight - lr * (gradient + wd * weight)."""
     return _step("sgd_update", weight, grad, (), (lr, wd, rescale_grad), (clip_gradient,), out)
 
 
 def sgd_mom_update(weight: NDArray, grad: NDArray, mom: NDArray, lr: float, momentum: float = 0.0,
                    wd: float = 0.0, rescale_grad: float = 1.0, clip_gradient: float = -1.0,
-                   lazy_update: bool = True, out: NDArray | None = None) -> NDArray:
+                   lazy_update: bool = True, out: NDArray | None = None, name: str | None = None) -> NDArray:
     """mom = momentum * mom - lr * (gradient + wd * weight); weight + mom."""
     return _step("sgd_mom_update", weight, grad, (mom,), (lr, momentum, wd, rescale_grad), (clip_gradient,),
                  out)
@@ -48,7 +49,7 @@ def sgd_mom_update(weight: NDArray, grad: NDArray, mom: NDArray, lr: float, mome
 
 def nag_mom_update(weight: NDArray, grad: NDArray, mom: NDArray, lr: float, momentum: float = 0.0,
                    wd: float = 0.0, rescale_grad: float = 1.0, clip_gradient: float = -1.0,
-                   out: NDArray | None = None) -> NDArray:
+                   out: NDArray | None = None, name: str | None = None) -> NDArray:
     """Nesterov's accelerated gradient."""
     return _step("nag_mom_update", weight, grad, (mom,), (lr, momentum, wd, rescale_grad), (clip_gradient,),
                  out)
@@ -56,7 +57,8 @@ def nag_mom_update(weight: NDArray, grad: NDArray, mom: NDArray, lr: float, mome
 
 def adam_update(weight: NDArray, grad: NDArray, mean: NDArray, var: NDArray, lr: float, beta1: float = 0.9,
                 beta2: float = 0.999, epsilon: float = 1e-8, wd: float = 0.0, rescale_grad: float = 1.0,
-                clip_gradient: float = -1.0, lazy_update: bool = True, out: NDArray | None = None) -> NDArray:
+                clip_gradient: float = -1.0, lazy_update: bool = True,
+                out: NDArray | None = None, name: str | None = None) -> NDArray:
     """weight - lr * mean / (sqrt(var) + epsilon); the caller corrects `lr` for the bias of the first
     steps."""
     return _step("adam_update", weight, grad, (mean, var), (lr, beta1, beta2, epsilon, wd, rescale_grad),
@@ -66,7 +68,7 @@ def adam_update(weight: NDArray, grad: NDArray, mean: NDArray, var: NDArray, lr:
 def rmsprop_update(weight: NDArray, grad: NDArray, n: NDArray, lr: float, gamma1: float = 0.95,
                    epsilon: float = 1e-8, wd: float = 0.0, rescale_grad: float = 1.0,
                    clip_gradient: float = -1.0, clip_weights: float = -1.0,
-                   out: NDArray | None = None) -> NDArray:
+                   out: NDArray | None = None, name: str | None = None) -> NDArray:
     """weight - lr * gradient / sqrt(n + epsilon)."""
     return _step("rmsprop_update", weight, grad, (n,), (lr, gamma1, epsilon, wd, rescale_grad),
                  (clip_gradient, clip_weights), out)
@@ -75,7 +77,7 @@ def rmsprop_update(weight: NDArray, grad: NDArray, n: NDArray, lr: float, gamma1
 def rmspropalex_update(weight: NDArray, grad: NDArray, n: NDArray, g: NDArray, delta: NDArray, lr: float,
                        gamma1: float = 0.95, gamma2: float = 0.9, epsilon: float = 1e-8, wd: float = 0.0,
                        rescale_grad: float = 1.0, clip_gradient: float = -1.0, clip_weights: float = -1.0,
-                       out: NDArray | None = None) -> NDArray:
+                       out: NDArray | None = None, name: str | None = None) -> NDArray:
     """rmsprop, centred and with momentum."""
     return _step("rmspropalex_update", weight, grad, (n, g, delta),
                  (lr, gamma1, gamma2, epsilon, wd, rescale_grad), (clip_gradient, clip_weights), out)
@@ -83,21 +85,21 @@ def rmspropalex_update(weight: NDArray, grad: NDArray, n: NDArray, g: NDArray, d
 
 def ftrl_update(weight: NDArray, grad: NDArray, z: NDArray, n: NDArray, lr: float, lamda1: float = 0.01,
                 beta: float = 1.0, wd: float = 0.0, rescale_grad: float = 1.0, clip_gradient: float = -1.0,
-                out: NDArray | None = None) -> NDArray:
+                out: NDArray | None = None, name: str | None = None) -> NDArray:
     """Follow the regularized leader."""
     return _step("ftrl_update", weight, grad, (z, n), (lr, lamda1, beta, wd, rescale_grad), (clip_gradient,),
                  out)
 
 
 def signsgd_update(weight: NDArray, grad: NDArray, lr: float, wd: float = 0.0, rescale_grad: float = 1.0,
-                   clip_gradient: float = -1.0, out: NDArray | None = None) -> NDArray:
+                   clip_gradient: float = -1.0, out: NDArray | None = None, name: str | None = None) -> NDArray:
     """(1 - lr * wd) * weight - lr * sign(gradient)."""
     return _step("signsgd_update", weight, grad, (), (lr, wd, rescale_grad), (clip_gradient,), out)
 
 
 def signum_update(weight: NDArray, grad: NDArray, mom: NDArray, lr: float, momentum: float = 0.0,
                   wd: float = 0.0, rescale_grad: float = 1.0, clip_gradient: float = -1.0, wd_lh: float = 0.0,
-                  out: NDArray | None = None) -> NDArray:
+                  out: NDArray | None = None, name: str | None = None) -> NDArray:
     """The sign of a momentum as the step."""
     return _step("signum_update", weight, grad, (mom,), (lr, momentum, wd, rescale_grad, wd_lh),
                  (clip_gradient,),

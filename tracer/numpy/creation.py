@@ -6,7 +6,7 @@ from typing import Any
 import numpy as _np
 
 from tracer.arrays import NDArray
-from tracer.context import Context
+from tracer.context import SCOPES, Context
 from tracer.np_array import NP, ndarray
 from tracer.ops.promotion import default_float
 from tracer.placing import placed
@@ -45,8 +45,7 @@ def made(values: Any) -> ndarray:
     return placed(wrap(ndarray, constant(values)))
 
 
-def array(object: Any, dtype: Any = None, copy: bool = True, ctx: Where = None,
-          device: Where = None) -> ndarray:
+def array(object: Any, dtype: Any = None, ctx: Where = None, device: Where = None, copy: bool = True) -> ndarray:
     """An array with a copy of `object`: nested lists, numbers, a NumPy or mx.np array.
 
     dtype None: that of an mx.np array or NumPy scalar; else float32, or what NumPy finds under
@@ -103,7 +102,8 @@ def copy(a: Any) -> ndarray:
 def _filled(shape: Any, value: Any, dtype: Any, order: str, ctx: Where, device: Where) -> ndarray:
     if order != "C":
         raise NotImplementedError(f"order={order!r}: arrays are row-major")
-    return placed(NP._full(_shape(shape), value, _dtype(dtype)), ctx, device)
+    made_ = NP._full(_shape(shape), value, _dtype(dtype))
+    return made_ if ctx is None and device is None and not SCOPES.entered else placed(made_, ctx, device)
 
 
 def zeros(shape: Any, dtype: Any = None, order: str = "C", ctx: Where = None,

@@ -6,6 +6,7 @@ gradient.
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
@@ -22,6 +23,18 @@ from tracer.trace import current
 
 AUTOGRAD = ("Falling back to NumPy operator {} with autograd active is not supported. "
             "Please consider moving the operator to the outside of the autograd scope.")
+
+
+#: Keywords of the NumPy of MXNet's time, and what they are called by now.
+_RENAMED = {"interpolation": "method", "normed": "density"}
+
+
+@functools.cache
+def _parameters(function: Callable[..., Any]) -> frozenset[str]:
+    try:
+        return frozenset(inspect.signature(function).parameters)
+    except ValueError:  # a ufunc's
+        return frozenset()
 
 
 def to_numpy(x: Any) -> Any:
@@ -58,6 +71,11 @@ def call(name: str, function: Callable[..., Any], args: tuple, kwargs: dict[str,
     if current().trace.recording and (_recorded(args) or _recorded(list(kwargs.values()))):
         raise ValueError(AUTOGRAD.format(name))
     out = kwargs.pop("out", None)
+    for old, new in _RENAMED.items():
+        if old in kwargs and old not in _parameters(function):
+            value = kwargs.pop(old)
+            if value is not None:
+                kwargs[new] = value
     LOG.fallbacks.note(name, source.where())
     answer = _answer(*args, _function=function, **kwargs)
     if out is None:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as _np
 
 from tracer.arrays import NDArray
+from tracer.namespaces import assign
 from tracer.np_array import NP, ndarray
 from tracer.ops.errors import MXNetError
 from tracer.ops.promotion import promote
@@ -15,7 +16,8 @@ from .creation import array, made
 
 __all__ = ["allclose", "argwhere", "array_equal", "array_equiv", "atleast_1d", "atleast_2d", "atleast_3d",
            "average", "bincount", "broadcast_arrays", "can_cast", "count_nonzero", "delete", "einsum",
-           "flatnonzero", "in1d", "insert", "isclose", "may_share_memory", "msort", "nanprod", "nansum",
+           "flatnonzero", "in1d", "insert", "isclose", "may_share_memory", "msort", "nan_to_num", "nanprod",
+           "nansum",
            "ndim", "nonzero", "pad", "percentile", "permute_dims", "quantile", "reshape", "result_type",
            "shape", "shares_memory", "size", "transpose", "trapz", "unique", "where"]
 
@@ -26,8 +28,10 @@ def _array(x: Any) -> ndarray:
 
 # ---- movement --------------------------------------------------------------------------------
 
-def reshape(a: ndarray, newshape: Any, reverse: bool = False, order: str = "C") -> ndarray:
+def reshape(a: ndarray, newshape: Any, order: str = "C", reverse: bool = False) -> ndarray:
     """`a` under another shape of the same size (MXNetError otherwise); one -1 is inferred."""
+    if isinstance(order, bool):  # 1.9.1 has them the other way round
+        order, reverse = "C", order
     if reverse:
         raise NotImplementedError("np.reshape(reverse=True): use npx.reshape")
     return NP._reshape(a, newshape, order)
@@ -48,13 +52,14 @@ def pad(x: ndarray, pad_width: Any = None, mode: str = "constant", constant_valu
     mode: "constant" (`constant_values`), "edge", "reflect", "symmetric", "wrap", "minimum" or "maximum".
     """
     if kwargs:
-        raise NotImplementedError(f"np.pad({', '.join(kwargs)})")
+        raise ValueError(f"unsupported keyword arguments for mode '{mode}': {list(kwargs)}")
     return NP._pad(x, pad_width, mode, constant_values)
 
 
 def broadcast_arrays(*args: ndarray) -> list[ndarray]:
-    """The arrays, each broadcast to the shape that all have in common."""
-    return NP._broadcast_arrays(args) if args else []
+    """The arrays, each broadcast to the shape that all have in common: itself, if it has it."""
+    made_ = NP._broadcast_arrays(args) if args else []
+    return [x if isinstance(x, ndarray) and x.shape == y.shape else y for x, y in zip(args, made_)]
 
 
 def _atleast(rank: int) -> Any:
@@ -77,6 +82,14 @@ def where(condition: Any, x: Any = None, y: Any = None) -> Any:
     if x is None or y is None:
         raise ValueError("either both or neither of x and y should be given")
     return NP.where(condition, x, y)
+
+
+def nan_to_num(x: Any, copy: bool = True, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None,
+               **kwargs: Any) -> Any:
+    """NaN replaced by `nan`, infinities by `posinf` and `neginf` (None: the largest and lowest number); without `copy`
+    in `x` itself."""
+    made_ = NP._nan_to_num(x, nan, posinf, neginf)
+    return made_ if copy else assign(x, made_)
 
 
 # ---- products and averages -----------------------------------------------------------------------
@@ -114,16 +127,16 @@ def percentile(a: ndarray, q: Any, axis: Any = None, out: ndarray | None = None,
     return quantile(a, q, axis, out, overwrite_input, interpolation, keepdims)
 
 
-def nansum(a: ndarray, axis: Any = None, dtype: Any = None, out: ndarray | None = None,
-           keepdims: bool = False) -> ndarray:
+def nansum(a: ndarray, axis: Any = None, dtype: Any = None, out: ndarray | None = None, keepdims: bool = False,
+           initial: Any = None, where: Any = None) -> ndarray:
     """The sum over `axis`, NaN counted as 0."""
-    return NP.sum(NP.where(NP.isnan(a), 0, a), axis, dtype, out, keepdims)
+    return NP.sum(NP.where(NP.isnan(a), 0, a), axis, dtype, out, keepdims, initial, where)
 
 
-def nanprod(a: ndarray, axis: Any = None, dtype: Any = None, out: ndarray | None = None,
-            keepdims: bool = False) -> ndarray:
+def nanprod(a: ndarray, axis: Any = None, dtype: Any = None, out: ndarray | None = None, keepdims: bool = False,
+            initial: Any = None, where: Any = None) -> ndarray:
     """The product over `axis`, NaN counted as 1."""
-    return NP.prod(NP.where(NP.isnan(a), 1, a), axis, dtype, out, keepdims)
+    return NP.prod(NP.where(NP.isnan(a), 1, a), axis, dtype, out, keepdims, initial, where)
 
 
 # ---- answers in Python: each reads its arrays ----------------------------------------------------

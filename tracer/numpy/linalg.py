@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as _np
 
-from tracer.namespaces import fill
+from tracer.namespaces import assign, fill
 from tracer.np_array import NP, ndarray
 
 from . import fallback as _fallback
@@ -17,12 +17,12 @@ def trace(a: ndarray, offset: int = 0) -> ndarray:
     return NP.trace(a, offset, -2, -1)
 
 
-def multi_dot(arrays: Any) -> ndarray:
+def multi_dot(arrays: Any, out: ndarray | None = None) -> ndarray:
     """The product of several matrices, from left to right."""
     product, *rest = arrays
     for each in rest:
         product = NP.dot(product, each)
-    return product
+    return product if out is None else assign(out, product)
 
 
 def matrix_power(a: ndarray, n: int) -> ndarray:
@@ -36,6 +36,14 @@ def matrix_power(a: ndarray, n: int) -> ndarray:
             out = base if out is None else NP.matmul(out, base)
         base = NP.matmul(base, base)
     return out  # type: ignore[return-value]
+
+
+def lstsq(a: ndarray, b: ndarray, rcond: Any = "warn") -> Any:
+    """The least-squares solution of a x = b, its residuals, the rank and the singular values of `a`; NumPy's.
+
+    rcond: the singular values that count as 0, relative to the largest; "warn": those below the machine's precision.
+    """
+    return _fallback.call("lstsq", _np.linalg.lstsq, (a, b, -1 if rcond == "warn" else rcond), {})
 
 
 def __getattr__(name: str) -> Any:

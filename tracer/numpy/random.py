@@ -9,6 +9,7 @@ import numpy as _np
 from tracer.np_array import NP, ndarray
 from tracer.ops.errors import MXNetError
 from tracer.ops.promotion import default_float
+from tracer.ops.shapes import check_choice
 from tracer.placing import located
 from tracer.random_state import STREAMS, deliver, has_gradient, parameter, seed, shape_of
 
@@ -83,6 +84,7 @@ def randint(low: int, high: int | None = None, size: Any = None, dtype: Any = No
     range."""
     low, high = (0, low) if high is None else (low, high)
     kind = _np.dtype("int64" if dtype is None else dtype)
+    check_choice(kind.name, ("int32", "int64"))
     return deliver(ndarray, STREAMS.par_randint(int(low), int(high), shape_of(size, ()), kind), out)
 
 

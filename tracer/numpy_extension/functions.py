@@ -7,7 +7,7 @@ import numpy as _np
 
 from tracer.batch_norm import batch_norm as _batch_norm
 from tracer.flush import flush
-from tracer.namespaces import assign, functions_of
+from tracer.namespaces import assign, engine, functions_of
 from tracer.np_array import ndarray
 from tracer.numpy.creation import made
 from tracer.ops.errors import MXNetError
@@ -46,6 +46,7 @@ def dropout(data: ndarray, p: float = 0.5, mode: str = "training", axes: Any = N
     return _NPX["_masked"](data, wrap(ndarray, constant(mask)))
 
 
+@engine
 def batch_norm(x: ndarray, gamma: ndarray, beta: ndarray, running_mean: ndarray, running_var: ndarray,
                eps: float = 1e-3, momentum: float = 0.9, fix_gamma: bool = True, use_global_stats: bool = False,
                output_mean_var: bool = False, axis: int = 1, cudnn_off: bool = False, min_calib_range: Any = None,
@@ -59,6 +60,7 @@ def batch_norm(x: ndarray, gamma: ndarray, beta: ndarray, running_mean: ndarray,
     return made if out is None else assign(out, made)
 
 
+@engine
 def leaky_relu(data: ndarray, gamma: ndarray | None = None, act_type: str = "leaky", slope: float = 0.25,
                lower_bound: float = 0.125, upper_bound: float = 0.334, out: ndarray | None = None) -> ndarray:
     """x where positive, else `slope` * x ("leaky"), `gamma` * x ("prelu"), slope * (exp(x) - 1) ("elu"); also
@@ -67,16 +69,20 @@ def leaky_relu(data: ndarray, gamma: ndarray | None = None, act_type: str = "lea
     return made if out is None else assign(out, made)
 
 
+@engine
 @located
-def nonzero(a: ndarray) -> ndarray:
+def nonzero(a: ndarray, out: ndarray | None = None) -> ndarray:
     """The indices of the elements that are not zero, a row each, int64."""
-    return made(_np.argwhere(_np.atleast_1d(a._read("shape"))))
+    found = made(_np.argwhere(_np.atleast_1d(a._read("shape"))))
+    return found if out is None else assign(out, found)
 
 
+@engine
 @located
-def shape_array(data: ndarray) -> ndarray:
+def shape_array(data: ndarray, out: ndarray | None = None) -> ndarray:
     """The dimensions as an int64 array."""
-    return made(_np.array(data.shape, _np.int64))
+    found = made(_np.array(data.shape, _np.int64))
+    return found if out is None else assign(out, found)
 
 
 @located
@@ -93,14 +99,14 @@ def waitall() -> None:
     flush("waitall")
 
 
-def from_numpy(ndarray_: Any, zero_copy: bool = True) -> ndarray:
+def from_numpy(ndarray: Any, zero_copy: bool = True) -> Any:
     """An array with the elements (a copy) and dtype of a NumPy array.
 
     ValueError for one that is not stored row by row, if `zero_copy`, as in MXNet.
     """
-    if zero_copy and not ndarray_.flags["C_CONTIGUOUS"]:
+    if zero_copy and not ndarray.flags["C_CONTIGUOUS"]:
         raise ValueError("Only c-contiguous arrays are supported for zero-copy")
-    return made(ndarray_)
+    return made(ndarray)
 
 
 class _Capsule:

@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as _np
 
-from tracer.np_array import ndarray
+from tracer.namespaces import engine
+from tracer.np_array import NP, ndarray
 from tracer.numpy import random as _random
 from tracer.placing import located
 from tracer.random_state import STREAMS, deliver, parameter, seed, shape_of
@@ -25,27 +26,35 @@ def bernoulli(prob: Any = None, logit: Any = None, size: Any = None, dtype: Any 
     return deliver(ndarray, STREAMS.single_bernoulli(p, odds, shape, _np.dtype(dtype or "float32")), out)
 
 
-def _batched(name: str, first: str, second: str) -> Any:
-    def family(a: Any = 0.0, b: Any = 1.0, batch_shape: Any = None, dtype: Any = None, ctx: Any = None,
-               device: Any = None) -> ndarray:
-        shape = shape_of(batch_shape, ()) + _np.broadcast_shapes(_np.shape(a), _np.shape(b))
-        return getattr(_random, name)(a, b, shape, dtype)
-
-    def keywords(*args: Any, **kwargs: Any) -> ndarray:
-        return family(*args, **{{first: "a", second: "b"}.get(k, k): v for k, v in kwargs.items()})
-
-    keywords.__name__ = keywords.__qualname__ = f"{name}_n"
-    keywords.__doc__ = f"`np.random.{name}({first}, {second})`, `batch_shape` values each."
-    return keywords
+def normal_n(loc: Any = 0.0, scale: Any = 1.0, batch_shape: Any = None, dtype: Any = None, ctx: Any = None,
+             device: Any = None) -> ndarray:
+    """`np.random.normal(loc, scale)`, `batch_shape` values each."""
+    return _random.normal(loc, scale, _batched(batch_shape, loc, scale), dtype)
 
 
-normal_n, uniform_n = _batched("normal", "loc", "scale"), _batched("uniform", "low", "high")
+def uniform_n(low: Any = 0.0, high: Any = 1.0, batch_shape: Any = None, dtype: Any = None, ctx: Any = None,
+              device: Any = None) -> ndarray:
+    """`np.random.uniform(low, high)`, `batch_shape` values each."""
+    return _random.uniform(low, high, _batched(batch_shape, low, high), dtype)
 
 
-def categorical(data: ndarray, size: Any = None, dtype: Any = "int32") -> ndarray:
-    """Indices drawn by the weights along the last axis of `data`."""
-    shape = shape_of(size, ())
-    return deliver(ndarray, STREAMS.single_categorical(data._read("numpy"), shape, _np.dtype(dtype)))
+def _batched(shape: Any, *params: Any) -> tuple[int, ...]:
+    return shape_of(shape, ()) + _np.broadcast_shapes(*map(_np.shape, params))
+
+
+def categorical(data: ndarray, shape: Any = None, get_prob: bool = False, dtype: Any = "int32", size: Any = None,
+                out: ndarray | None = None) -> Any:
+    """Indices drawn by the weights along the last axis of `data`, of shape `shape` (or `size`) for each line; get_prob:
+    also the logarithms of these weights."""
+    index = STREAMS.single_categorical(data._read("numpy"), shape_of(size if shape is None else shape, ()),
+                                       _np.dtype(dtype))
+    drawn = deliver(ndarray, index, out)
+    if not get_prob:
+        return drawn
+    flat = deliver(ndarray, index.reshape(*data.shape[:-1], -1).astype(_np.int64))
+    return [drawn, NP.log(NP.take_along_axis(data, flat, -1).reshape(index.shape))]
+
 
 for _name in __all__:
     globals()[_name] = located(globals()[_name])
+categorical = engine(categorical)

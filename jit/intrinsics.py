@@ -43,8 +43,47 @@ def f16(typingctx, x):
     return types.float32(x), codegen
 
 
-#: Casts by short name, as Numba types, such as `f32(x)`; and the one that rounds to float16.
-CASTS: dict[str, Any] = {name: register for name, (_, register) in _MEMORY.items()} | {"f16": f16}
+def _truncated(builder: Any, value: Any, bits: int) -> Any:
+    """A float as a signed integer; what is out of range, or NaN, as the least one, as the processor has it.
+
+    To LLVM such a conversion means nothing: it may fold or vectorize it to anything.
+    """
+    limit = ir.Constant(value.type, -2.0 ** (bits - 1))
+    inside = builder.and_(builder.fcmp_ordered(">=", value, limit),
+                          builder.fcmp_ordered("<", value, ir.Constant(value.type, 2.0 ** (bits - 1))))
+    return builder.fptosi(builder.select(inside, value, limit), ir.IntType(bits))
+
+
+def _integer_cast(name: str) -> Any:
+    """The cast to an integer type: floats go by way of a wider one, as in C compilers', so that -5 is 251 as uint8."""
+    memory, register = _MEMORY[name]
+    wide = 64 if memory.width == 64 or name == "u32" else 32
+
+    def typing(typingctx, x):
+        if not isinstance(x, (types.Float, types.Integer, types.Boolean)):
+            return None
+
+        def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+            value, = values
+            if not _is_float(x):
+                return context.cast(builder, value, x, register)
+            found = _truncated(builder, value, wide)
+            if name != "u64":
+                return builder.trunc(found, memory) if memory.width < wide else found
+            half = ir.Constant(value.type, 2.0 ** 63)
+            above = builder.fcmp_ordered(">=", value, half)
+            rest = _truncated(builder, builder.fsub(value, half), 64)
+            return builder.select(above, builder.xor(rest, ir.Constant(memory, -1 << 63)), found)
+
+        return register(x), codegen
+
+    typing.__name__ = typing.__qualname__ = name
+    return intrinsic(typing)
+
+
+#: Casts by short name, such as `f32(x)`: Numba's types, where its own casts mean something for all numbers.
+CASTS: dict[str, Any] = {name: register for name, (_, register) in _MEMORY.items()} | {"f16": f16} | {
+    name: _integer_cast(name) for name in _MEMORY if name[0] in "iu"}
 
 
 def _scoped(builder: Any, instruction: Any, scope: int) -> None:

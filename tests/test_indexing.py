@@ -253,13 +253,24 @@ def test_writes_through_computed_views_make_no_program():
 @pytest.mark.parametrize("watch", [lambda x: x[1] + 0, lambda x: x[1:].reshape((-1,)) * 1, lambda x: (x + 0)[1] * 1,
                                    lambda x: x[:, 1], lambda x: x.copy()])
 def test_writes_through_views_are_not_seen_by_results(watch):
-    x = nd.array(base())
-    result = watch(x)
     expected = watch(nd.array(base())).asnumpy()
+    x = nd.array(base())
+    result = watch(x)  # pending while x is written
     x[1][:] = -1
     x[1, 0] = -2
     numpy.testing.assert_array_equal(result.asnumpy(), expected)
     assert x.asnumpy()[1, 1].tolist() == [-1] * 5
+
+
+def test_writes_through_a_base_are_not_seen_by_results_of_its_views():
+    x = np.array(base())
+    x.wait_to_read()
+    rows = x[1:]
+    rows.wait_to_read()
+    result = rows * 2
+    x[1] = -1
+    numpy.testing.assert_array_equal(result.asnumpy(), base()[1:] * 2)
+    assert rows.asnumpy()[0].tolist() == [[-1] * 5] * 3
 
 
 def test_write_is_not_seen_by_results_recorded_before():

@@ -32,6 +32,7 @@ def _infer(*args: Any) -> Aval:
 def _samples() -> Iterable[tuple[list[np.ndarray], tuple]]:
     rng = np.random.RandomState(10)
     yield [rng.randn(2, 3), rng.randn(4, 3), rng.randn(0, 3)], (0,)
+    yield [rng.randn(2, 3), rng.randn(4, 3), rng.randn(1, 3)], (0,)
     yield [rng.randn(2, 3), rng.randn(2, 1)], (1,)
     yield [rng.randn(2, 2, 3), rng.randn(2, 1, 3)], (1,)
 

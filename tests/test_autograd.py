@@ -22,6 +22,18 @@ def test_gradient_of_many_elements_is_that_of_their_sum(F):
     same(y, [1, 4, 9])
 
 
+@pytest.mark.parametrize("name, first", [("maximum", [1, 0, 1]), ("minimum", [1, 1, 0])])
+def test_of_equal_operands_the_first_has_the_gradient(F, name, first):
+    """As real MXNet answered, both versions; fmax and fmin of 2.0.0b1 alike."""
+    for one in [name] + [f"f{name[:3]}"] * hasattr(F, f"f{name[:3]}"):
+        x, y = variable(F, [1, 2, 3]), variable(F, [1, 3, 2])
+        with autograd.record():
+            z = getattr(F, one)(x, y)
+        z.backward()
+        same(x.grad, first)
+        same(y.grad, [1 - g for g in first])
+
+
 def test_head_gradient(F):
     x = variable(F, [1, 2, 3])
     with autograd.record():

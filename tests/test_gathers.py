@@ -17,6 +17,7 @@ from tracer.ops.linalg import product
 from tracer.ops.movement import broadcast_to, reshape, slice_, transpose
 from tracer.ops.node import Node, const
 from tracer.ops.reductions import reduce_max, reduce_sum
+from tracer.ops.unary import exp
 
 _RNG = np.random.default_rng(4)
 ROWS = (("i", 0), ("s", 0, 5, 1))
@@ -110,6 +111,20 @@ def test_positions_are_out_of_range_of_one_table_and_not_of_another(mode):
     for outputs in ([one, other], [other, one]):
         with pytest.raises(Exception, match="index 12 is out of bounds for axis 0 with size 10"):
             graphs.run(outputs, [large, small, index], mode)
+
+
+def test_tables_and_rows_that_one_index_array_chooses_from():
+    """Only the first step of an index array may note a failure; the others need what they read as long."""
+    a, b, index = draw(7, 5) / 9, draw(7, 5) / 9, _RNG.integers(-7, 7, 12)
+    x, y, at = graphs.leaves([a, b, index])
+    first, second = gather(mul(x, x), (at,), ROWS), gather(exp(y), (at,), ROWS)
+    added = scatter_add(mul(second, second), (at,), ROWS, (7, 5))
+    outputs = [reduce_max(first, (0,)), reduce_max(second, (0,)), reduce_sum(mul(added, added), (0,))]
+    rows, sums = np.exp(b.astype("float64"))[index], np.zeros((7, 5))
+    np.add.at(sums, index, rows * rows)
+    wanted = [(a * a)[index].max(axis=0), rows.max(axis=0), (sums * sums).sum(axis=0)]
+    for got, want in zip(graphs.run(outputs, [a, b, index], "always"), wanted, strict=True):
+        np.testing.assert_allclose(got, want, rtol=1e-5)
 
 
 def test_a_large_scatter_is_cut_by_columns_and_gives_the_same_on_any_number_of_threads():

@@ -106,6 +106,16 @@ def test_reads_writes_and_draws_stay_python():
     for _ in range(4):
         block(np.ones(2))
     assert seen.item() == 4 and len(ran) == 4
+    def writing_into_an_operand(x, count):
+        count += 1
+        return x * 2
+
+    count = np.zeros(1)
+    block, ran = block_of(writing_into_an_operand)
+    for _ in range(4):
+        count.wait_to_read()
+        assert block(np.ones(2), count).tolist() == [2, 2]
+    assert count.item() == 4 and len(ran) == 4
     block, ran = block_of(drawing)
     assert block(np.zeros(2)).tolist() != block(np.zeros(2)).tolist()
     block, ran = block_of(lambda x: npx.dropout(x, 0.5))

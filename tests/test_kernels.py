@@ -84,10 +84,11 @@ def test_a_flat_loop_ends_where_the_array_does(size):
     assert float(rest.sum()) == 2 * size
 
 
-@pytest.mark.parametrize("shape", [(1 << 22,), (1 << 12, 1 << 10), (1 << 10, 1 << 12)])
-def test_totals_of_many_blocks_are_kept_in_float64(shape):
-    values = numpy.full(shape, 0.1, "float32")
-    numpy.testing.assert_allclose(float(np.array(values).sum()), values.size * float(values.flat[0]), rtol=2e-6)
+@pytest.mark.parametrize("dtype, rtol", [("float32", 2e-6), ("float64", 1e-13)])
+@pytest.mark.parametrize("shape", [(5,), (1 << 22,), (1 << 10, 1 << 12)])
+def test_totals_of_many_blocks_are_kept_in_float64(shape, dtype, rtol):
+    values = numpy.full(shape, 0.1, dtype)
+    numpy.testing.assert_allclose(float(np.array(values, dtype=dtype).sum()), values.size * float(values.flat[0]), rtol)
 
 
 @pytest.mark.parametrize("dtype", ["int8", "uint8", "int32", "int64"])

@@ -341,6 +341,17 @@ def test_gradient_is_the_slope(op, index):
         assert value.shape == node.shape and value.dtype == node.dtype and not np.isnan(value).any()
 
 
+SEVERAL = [(op, i) for op, i in DIFFERENTIABLE if op.smooth and len(graphs.parts(node_on(op, *sample(op, i)))) > 1]
+
+
+@pytest.mark.tierless
+@pytest.mark.parametrize(("op", "index"), SEVERAL, ids=[f"{op.name}-{i}" for op, i in SEVERAL])
+def test_gradient_of_one_of_several_results(op, index):
+    arrays, attrs = sample(op, index)
+    for one in graphs.parts(node_on(op, as_dtype(arrays, "float64"), attrs)):
+        check_gradient([one], as_dtype(arrays, "float64"), rng_for(op, index), 1, 1e-7)
+
+
 # ---- bad input -------------------------------------------------------------------------------------------
 
 @pytest.mark.tierless

@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 
 import graphs
 import numpy as np
@@ -234,11 +233,10 @@ def test_signs_go_into_sums_and_products():
     check([made for made, _ in pairs], [SPECIAL.reshape(8, 1).astype("float32"), SPECIAL.astype("float32")])
 
 
-@pytest.mark.parametrize("shape", [(2, 3, 4), (2, 3, 4, 5)])
-def test_transposes_in_a_row_are_one(shape):
-    values = np.arange(math.prod(shape), dtype="float32").reshape(shape)
+def test_transposes_in_a_row_are_one():
+    values = np.arange(24, dtype="float32").reshape(2, 3, 4)
     x = leaf_of(values)
-    for first, second in itertools.product(itertools.permutations(range(len(shape))), repeat=2):
+    for first, second in itertools.product(itertools.permutations(range(3)), repeat=2):
         (made,) = simplify([transpose(transpose(x, first), second)])
         assert made is x or made.op.name == "transpose" and made.inputs == (x,)
         np.testing.assert_array_equal(graphs.run([made], [values])[0], values.transpose(first).transpose(second))

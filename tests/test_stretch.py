@@ -59,3 +59,22 @@ def test_more_turns_make_no_new_program():
     for count in (11, 10, 17, 9):
         run(count)
     assert COUNTERS.programs == before
+
+
+@pytest.mark.parametrize("picks", ["11111111", "11110000", "01010101", "10110111", "00000001", "01111111"])
+def test_turns_that_hand_on_one_of_two_values(picks):
+    x = np.array([1.0, -2.0])
+    x.attach_grad()
+    slope = 1.0
+    for pick in picks:
+        slope *= 3.0 if pick == "1" else -0.5
+    for _ in range(4):
+        with autograd.record():
+            y, made = x * 1, []
+            for pick in picks:
+                both = y * -0.5, y * 3.0
+                assert float(both[0].sum() + both[1].sum()) != 0
+                made.append(both)
+                y = both[int(pick)]
+        y.backward()
+        assert x.grad.tolist() == [slope, slope]

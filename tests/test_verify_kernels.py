@@ -187,6 +187,12 @@ def test_blocks_of_a_flat_loop():
         assert refused(case, case.main, args=args)
 
 
+def test_a_small_part_of_a_large_array_is_left_out():
+    """The reference would compute all of the array: for 2**18 elements 8 GiB of bits."""
+    large, = graphs.leaves([np.zeros(1 << 18, "float32")])
+    assert list(cases(Planning([slice_(mul(large, large), ((0, 2, 1),))]))) == []
+
+
 def test_the_faults_that_it_was_made_for(monkeypatch):
     """A dimension of size 1 in a domain: the map of a reduction's result has another coefficient there than others."""
     thin, = graphs.leaves([np.zeros((2, 1, 2), "float32")])

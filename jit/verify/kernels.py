@@ -108,6 +108,8 @@ def cases(planning: Planning, most: int = MOST) -> Iterator[Case]:
         case = Case([Row(source or "", row.args, row.extent, row.chunk) for source, row in zip(sources, rows)],
                     planning.mains.get(i, len(rows) - 1), {planning.words[n]: n for n in (*reads, *results)},
                     {planning.words[n]: n for n in planning.numbers}, results, planning.stored.difference(results))
+        if max([n.size for n in case.nodes]) > most:
+            continue  # of a large array it takes a part
         made = planning.by_step.get(i)
         if made is not None:
             case.parts = [Part(planning.words[step, k], part.count, part.dtype, part.shared)

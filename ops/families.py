@@ -36,15 +36,12 @@ def interval(low: float, high: float, arity: int = 1, attrs: tuple = (), seed: i
 _HALF, _SINGLE = np.dtype("float16"), np.dtype("float32")
 
 
-def _half_in_single(ref: Callable[[Sequence[Any], tuple], Any]) -> Callable[[Sequence[Any], tuple], Any]:
-    """`ref` with float16 operands computed in float32 and its result rounded once, as kernels do."""
+def _half_in_single(ref: Callable) -> Callable[[Sequence[Any], tuple], Any]:
+    """`ref` of operands of one dtype; float16s are computed in float32 and the result rounded once, as in kernels."""
     def run(arrays: Sequence[Any], attrs: tuple) -> Any:
-        for a in arrays:
-            if a.dtype == _HALF:
-                break
-        else:
-            return ref(arrays, attrs)
-        found = np.asarray(ref([a.astype(_SINGLE) if a.dtype == _HALF else a for a in arrays], attrs))
+        if arrays[0].dtype.char != "e":
+            return ref(*arrays)
+        found = np.asarray(ref(*[a.astype(_SINGLE) for a in arrays]))
         with np.errstate(over="ignore"):
             return found.astype(_HALF) if found.dtype == _SINGLE else found
 
@@ -82,8 +79,7 @@ def elementwise(name: str, expr: str, ref: Callable, vjp: Callable | None = None
     """
     rule = result or ((lambda dtypes: BOOL) if boolean else _all_equal(name))
     back = None if vjp is None else lambda node, g: vjp(g, *node.inputs, node)
-    return declare(Op(name, ELEMENTWISE, _elementwise_rule(name, rule),
-                      _half_in_single(lambda a, attrs: ref(*a)), back, expr,
+    return declare(Op(name, ELEMENTWISE, _elementwise_rule(name, rule), _half_in_single(ref), back, expr,
                       samples, cost, not boolean, smooth=smooth))
 
 

@@ -214,3 +214,9 @@ def test_the_machine_against_the_mathematics():
     Machine({0: result, 1: operand}).run(source, [1], 1, 0)
     cell, = result.cells
     assert (cell.x, cell.of) == (-56, 2)
+
+
+def test_the_machine_knows_all_names():
+    from tracer.jit.intrinsics import NAMES
+
+    assert NAMES.keys() - FUNCTIONS.keys() == {"INF", "NAN", "min"}  # which Python and the machine have

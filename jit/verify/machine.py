@@ -16,6 +16,8 @@ from typing import Any
 
 import numpy as np
 
+from .. import elementary
+
 #: Addresses of a buffer's elements begin in the middle of a range of so many, so that negative offsets lie in it, too.
 SPAN = 1 << 40
 
@@ -105,10 +107,9 @@ def _quotient(x: Any, y: Any) -> Any:
 _GREATER: Any = lambda x, y: max(x, y) if isinstance(x, int) else np.maximum(x, y)
 _SMALLER: Any = lambda x, y: min(x, y) if isinstance(x, int) else np.minimum(x, y)
 
-#: What the functions that kernels call compute, from NumPy and the mathematics.
+#: What the functions that kernels call compute: NumPy's of that name, if nothing else is said.
 FUNCTIONS: dict[str, Callable[..., Any]] = {
-    **{name: getattr(np, name) for name in ("exp", "exp2", "expm1", "sinh", "cosh", "tanh", "log", "log1p", "log2",
-                                            "log10", "cbrt", "sin", "cos", "tan", "sqrt", "copysign")},
+    **{name: getattr(np, name) for name in elementary.FUNCTIONS if hasattr(np, name)},
     **{name: _of_floats(getattr(np, name)) for name in ("floor", "ceil", "rint", "trunc")},
     "exp_below_zero": np.exp, "pow": np.power, "rsqrt": lambda x: 1 / np.sqrt(x), "fabs": abs,
     "sigmoid": lambda x: 1 / (1 + np.exp(-x)), "softplus": _softplus, "log_sigmoid": lambda x: -_softplus(-x),

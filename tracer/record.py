@@ -178,8 +178,8 @@ def engine_checks(function: Function) -> bool:
     return function.name.startswith("nd.")
 
 
-#: What a declaration raises for arguments that make no sense to it.
-_BAD_ARGUMENT = (TypeError, ValueError, LookupError, AttributeError, AssertionError, ArithmeticError)
+#: What a declaration raises for arguments that make no sense to it. A number beyond all integers is an OverflowError.
+_BAD_ARGUMENT = (TypeError, ValueError, LookupError, AttributeError, AssertionError, ZeroDivisionError)
 
 
 def _build(function: Function, nodes: list[Any], statics: tuple) -> tuple[Any, bool]:

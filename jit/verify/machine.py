@@ -67,8 +67,17 @@ def _binary(compute: Callable[[Any, Any], Any]) -> tuple[Any, Any]:
     return forward, backward
 
 
+def _left(x: Any, y: Any) -> Any:
+    return x << y if 0 <= y < 64 else 0
+
+
+def _right(x: Any, y: Any) -> Any:
+    return x >> (y if 0 <= y < 64 else 63)
+
+
 for _name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "and", "or", "xor", "lshift", "rshift"):
-    _forward, _backward = _binary(getattr(operator, f"{_name}_" if _name in ("and", "or") else _name))
+    _apply = getattr(operator, f"{_name}_" if _name in ("and", "or") else _name)
+    _forward, _backward = _binary({"lshift": _left, "rshift": _right}.get(_name, _apply))
     setattr(Number, f"__{_name}__", _forward)
     setattr(Number, f"__r{_name}__", _backward)
 for _name in ("eq", "ne", "lt", "le", "gt", "ge"):

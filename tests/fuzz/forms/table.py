@@ -25,7 +25,8 @@ METHOD_NAMES = frozenset(
 
 #: Declarations for use inside tracer, and what of a program reaches them.
 INTERNAL = {
-    "np._full": "np.full", "np._arange": "np.arange", "np._linspace": "np.linspace", "np._eye": "np.eye",
+    "np._full": "np.full", "np._nan_to_num": "np.nan_to_num",
+    "np._arange": "np.arange", "np._linspace": "np.linspace", "np._eye": "np.eye",
     "np._tri": "np.tri", "np._full_of": "np.full", "np._meshgrid": "np.meshgrid", "np._indices": "np.indices",
     "np._reshape": "np.reshape", "np._transpose": "np.transpose", "np._broadcast_arrays": "np.broadcast_arrays",
     "np._pad": "np.pad", "np._einsum": "np.einsum", "np._average": "np.average", "np._quantile": "np.quantile",

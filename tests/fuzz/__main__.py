@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import resource
 import shutil
 import signal
 import subprocess
@@ -39,6 +40,7 @@ def main() -> int:
 
 def work(given: argparse.Namespace) -> int:
     """Run batches until the time is over."""
+    resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30))
     end = time.monotonic() + 60 * given.minutes
     state = _state(given.folder, given.worker)
     executor = Executor("compiled" if given.worker % 2 else "python")

@@ -9,7 +9,7 @@ import numpy as np
 
 from .movement import spread, summed_to
 from .noise import Noise, rounded
-from .values import WORLD, Op, Step, Value, apply
+from .values import WORLD, Op, Step, Value, apply, bounded
 
 
 class Elementwise(Op):
@@ -29,6 +29,7 @@ class Elementwise(Op):
         self.blunt = blunt
 
     def compute(self, arrays: list[np.ndarray]) -> np.ndarray:
+        bounded(np.broadcast_shapes(*(a.shape for a in arrays)))
         return np.asarray(self.fn(*arrays))
 
     def error(self, out: np.ndarray, arrays: list[np.ndarray], dtype: np.dtype, noise: Noise) -> np.ndarray:
@@ -57,7 +58,8 @@ def _slope(op: Elementwise, i: int) -> Elementwise:
 def difference(fn: Callable[..., Any], i: int, arrays: Sequence[np.ndarray]) -> np.ndarray:
     """The derivative of `fn` by argument `i`: a central difference of order 6, in 80 bits where NumPy can.
 
-    At a kink the run decides at random between the slopes of the two sides.
+    At a kink a noisy run decides at random between the slopes of the two sides; where the function is not defined it
+    takes any number, as what a formula of the derivative gives there is open.
     """
     wide = [np.asarray(a, np.longdouble) for a in np.broadcast_arrays(*arrays)]
     x = wide[i]
@@ -72,9 +74,10 @@ def difference(fn: Callable[..., Any], i: int, arrays: Sequence[np.ndarray]) -> 
     middle = (up[0] - down[0]) / (2 * h)
     bent = abs(right - left) > 0.02 * (abs(right) + abs(left)) + 1e-3 * abs(middle) + 1e-12
     bent &= abs(middle - central) > 1e-6 * (abs(central) + abs(middle))
-    if WORLD.noise is not None and bent.any():
+    if WORLD.noise is not None:
         share = (WORLD.noise.unit(x.shape) + 1) / 2
         central = np.where(bent, left + share * (right - left), central)
+        central = np.where(np.isnan(central), share, central)
     return central
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .noise import Noise, rounded, sums_exactly
-from .values import WORLD, Op, Step, Value, apply, stored
+from .values import WORLD, Op, Step, Value, apply, bounded, stored
 
 
 class Gather(Op):
@@ -111,6 +111,7 @@ def _joined(inputs: Sequence[Value], dtype: np.dtype) -> Value:
 
 def spread(x: Value, shape: tuple[int, ...]) -> Value:
     """`x` broadcast to `shape`."""
+    bounded(shape)
     return x if x.shape == shape else move(lambda a: np.broadcast_to(a, shape), [x], x.dtype)
 
 

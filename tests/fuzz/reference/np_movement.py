@@ -10,7 +10,7 @@ from .arrays import Array
 from .elementwise import Elementwise
 from .movement import move
 from .np_elementwise import FUNCTIONS, zero
-from .values import NoAnswer, apply
+from .values import NoAnswer, apply, bounded
 
 
 def moves(fn: Callable[..., Any]) -> Callable[..., Any]:
@@ -96,6 +96,7 @@ def take_along_axis(arr: Any, indices: Any, axis: int | None) -> Any:
 
 
 def meshgrid(*arrays: Any, indexing: str = "xy", sparse: bool = False) -> list[Any]:
+    bounded([a.size for a in arrays])
     return [moves(lambda data, i=i: np.meshgrid(*(data if i == j else x.memory for j, x in enumerate(arrays)),
                                                 indexing=indexing, sparse=sparse)[i])(a)
             for i, a in enumerate(arrays)]

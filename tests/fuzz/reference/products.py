@@ -1,12 +1,14 @@
 """Sums of products, named by subscripts."""
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from .elementwise import cast
 from .movement import growth, move, spread
 from .noise import Noise, rounded, sums_exactly
-from .values import Op, Step, Value, apply
+from .values import PRODUCTS, Op, Step, Value, apply, bounded
 
 
 class Einsum(Op):
@@ -17,15 +19,19 @@ class Einsum(Op):
         self.out = out
 
     def compute(self, arrays: list[np.ndarray]) -> np.ndarray:
+        sizes = self._sizes(arrays)
+        bounded([sizes[c] for c in self.out])
+        bounded([*sizes.values()], PRODUCTS)
         return np.asarray(np.einsum(",".join(self.terms) + "->" + self.out, *arrays))
 
     def error(self, out: np.ndarray, arrays: list[np.ndarray], dtype: np.dtype, noise: Noise) -> np.ndarray:
         bound = self.compute([abs(a) for a in arrays])
         if sums_exactly(arrays, bound, dtype):
             return out
-        sizes = {c: n for term, a in zip(self.terms, arrays, strict=True) for c, n in zip(term, a.shape, strict=True)}
-        terms = int(np.prod([n for c, n in sizes.items()]))
-        return rounded(out, dtype, noise, growth(terms, out.size), exact=False, floor=bound)
+        return rounded(out, dtype, noise, growth(math.prod(self._sizes(arrays).values()), out.size), False, bound)
+
+    def _sizes(self, arrays: list[np.ndarray]) -> dict[str, int]:
+        return {c: n for term, a in zip(self.terms, arrays, strict=True) for c, n in zip(term, a.shape, strict=True)}
 
     def pull(self, step: Step, i: int, g: Value) -> Value | None:
         mine, x = self.terms[i], step.inputs[i]

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +15,16 @@ FLOAT64 = np.dtype(np.float64)
 
 class NoAnswer(Exception):
     """The program asks what MXNet refuses, or what the reference does not know."""
+
+
+#: Elements of a value, and products in a sum of them, at most: another batch size may make a program's arrays grow.
+ELEMENTS, PRODUCTS = 1 << 15, 1 << 22
+
+
+def bounded(shape: Sequence[int], most: int = ELEMENTS) -> None:
+    """Refuse what takes too long, before it is computed."""
+    if math.prod(shape) > most:
+        raise NoAnswer("too large")
 
 
 class World:
@@ -93,6 +104,7 @@ def apply(op: Op, inputs: Sequence[Value], dtype: np.dtype, data: np.ndarray | N
         out = stored(op.compute(arrays) if data is None else data, dtype)
         if WORLD.noise is not None and dtype.kind == "f":
             out = op.error(out, arrays, dtype, WORLD.noise)
+    bounded(out.shape)
     made = Value(out, dtype)
     if WORLD.recording and dtype.kind == "f" and any(x.source is not None for x in inputs):
         made.source = Step(op, list(inputs), made)

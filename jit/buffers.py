@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import struct
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -66,6 +67,10 @@ class Pool(list[Block]):
             _kept -= self.size
             return self.pop()
         _held += self.size
+        return self.fresh()
+
+    def fresh(self) -> Block:
+        """A new block."""
         raw = np.empty(self.size + 64, np.uint8)
         start = -raw.ctypes.data % 64
         return raw[start:start + self.size], raw.ctypes.data + start
@@ -130,13 +135,21 @@ _kept = 0  # of large blocks
 _held = 0  # what the system has given, kept and in use
 
 
+def _shared(nbytes: int) -> Pool:
+    """The pool of a size class."""
+    size = size_class(nbytes)
+    return _pools.setdefault(size, Pool(size))
+
+
+#: The pool for a size that is asked for the first time; poison.py has others.
+new_pool: Callable[[int], Pool] = _shared
+
+
 def pool_of(nbytes: int) -> Pool:
     """The pool that serves a request of `nbytes`."""
     pool = _pools.get(nbytes)
     if pool is None:
-        size = size_class(nbytes)
-        pool = _pools.setdefault(size, Pool(size))
-        _pools[nbytes] = pool
+        pool = _pools[nbytes] = new_pool(nbytes)
     return pool
 
 

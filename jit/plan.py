@@ -14,7 +14,7 @@ import numpy as np
 
 from tracer.ops.node import Node, leaf_op, scalar_op
 
-from . import driver, profile, timed
+from . import driver, poison, profile, settings, timed
 from .buffers import Buffer, allocate, pool_of
 from .interpreter import ExecutionError
 from .launch import Launch, filler, launcher
@@ -24,6 +24,9 @@ from .templates import layout_of
 
 #: Bytes of arena up to which a plan keeps it between runs.
 SMALL_ARENA = 1 << 12
+
+if settings.poison:
+    poison.install()
 
 #: Called with each plan that has been made: tests, and TRACER_JIT=compare, enter the verifier here.
 CHECKS: list[Callable[[Plan], None]] = []
@@ -43,7 +46,8 @@ class Plan:
         self.bind = np.zeros(layout.words + 1, np.int64)
         self.address = self.bind.ctypes.data
         self.objects: dict[Node, Any] = {}
-        places, self.arena_bytes = arrange(layout.touched, dict(layout.between))
+        between = dict(layout.between)
+        places, self.arena_bytes = arrange(layout.touched, poison.padded(between) if settings.poison else between)
         self.arena_at = -1
         self.arena: Buffer | None = None
         self.places = np.array(list(places), np.int64)
@@ -54,7 +58,7 @@ class Plan:
         self.donations = layout.donations
         self.timed_runs: list[Callable[[], None]] | None = None  # as `runs`, each step by itself
         self.tables: list[driver.Table] = []  # the native loop reads their memory
-        self.runs = [self.runner(run) for run in layout.runs]
+        self.runs = poison.runs_of(self) if settings.poison else [self.runner(run) for run in layout.runs]
         self.launch = self._launcher()
         for check in CHECKS:
             check(self)

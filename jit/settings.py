@@ -20,6 +20,9 @@ mode = _mode()
 #: 0: silent; 1: a line a program; 2: its graph; 3: its kernels and memory; 4: the generated source.
 debug = int(os.environ.get("TRACER_DEBUG", "0") or 0)
 
+#: Whether memory is poisoned, with guards around it (poison.py): for tests.
+poison = bool(int(os.environ.get("TRACER_POISON", "0") or 0))
+
 
 def gpu_on_cpu() -> bool:
     """Whether arrays may be made on GPUs, as labels for the CPU. ValueError for a setting other than "cpu"."""

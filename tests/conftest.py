@@ -40,7 +40,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_report_header(config: pytest.Config) -> str:
-    return f"TRACER_JIT={os.environ.get('TRACER_JIT', 'auto')} --fuzz-seed={config.option.fuzz_seed}"
+    tier, poison = os.environ.get("TRACER_JIT", "auto"), os.environ.get("TRACER_POISON", "0")
+    return f"TRACER_JIT={tier} TRACER_POISON={poison} --fuzz-seed={config.option.fuzz_seed}"
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

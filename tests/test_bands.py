@@ -129,6 +129,12 @@ def test_how_kernels_read_a_product(build, expected):
         assert stretch[0] * expected[1] == stretch[1] * expected[0]
 
 
+@pytest.mark.parametrize("offset, expected", [(0, (8, 1)), (2, (8, 1)), (3, None), (-1, None)])
+def test_a_stretch_ends_before_the_next_one(offset, expected):
+    """Rows of 6 read at 8 elements' distance: from 3 on, the last is the next row's first."""
+    assert links.stretch_of((offset, (8, 1)), (4, 6), 6) == expected
+
+
 def network(rows, width=96):
     """A step of a small network: all gradients, updates in place, a loss."""
     x, w, b, v, y = (f32(rows, 64, at=0), f32(64, width, at=1), f32(width, at=2), f32(width, 40, at=3),
@@ -162,7 +168,17 @@ def heads(batch):
     return [out], [rng.standard_normal(n.shape).astype("float32") for n in (q, k, v, w)]
 
 
-CASES = [(f, n) for f, sizes in ((network, (1, 2, 127, 333, 600)), (long, (1, 3, 129, 500, 1111)), (heads, (1, 9, 33)))
+def turned(rows):
+    """A product, and one that reads it by columns: a sum over all of its rows."""
+    x, w, y = f32(rows, 48, at=0), f32(48, 130, at=1), f32(rows, 50, at=2)
+    rng = np.random.default_rng(rows)
+    arrays = [rng.standard_normal(n.shape).astype("float32") for n in (x, w, y)]
+    h = product(x, w, False, False)
+    return [product(h, y, True, False), product(tanh(h), y, True, False), tanh(h)], arrays
+
+
+CASES = [(f, n) for f, sizes in ((network, (1, 2, 127, 333, 600)), (long, (1, 3, 129, 500, 1111)), (heads, (1, 9, 33)),
+                                (turned, (1, 200, 1111)))
          for n in sizes]
 
 

@@ -265,10 +265,10 @@ def execute_cells(steps):
 
 def test_memory_is_flat_over_many_cells():
     reads, fallbacks = LOG.syncs.total, sum(LOG.fallbacks.values())
-    assert_flat(execute_cells, 2_000)
+    assert_flat(execute_cells, 10_000)  # many, as the tables shrink by half and grow again
     assert len(LOG.syncs.kinds) <= BOUND and len(LOG.fallbacks) <= BOUND
-    assert sum(LOG.fallbacks.values()) == fallbacks + 6_000  # what is folded is still counted
-    assert LOG.syncs.total >= reads + 6_000
+    assert sum(LOG.fallbacks.values()) == fallbacks + 14_000  # what is folded is still counted
+    assert LOG.syncs.total >= reads + 14_000
 
 
 def test_times_of_many_cells_are_folded():

@@ -253,9 +253,34 @@ def _rounding(name: str) -> Any:
     return intrinsic(typing)
 
 
+def _shift(name: str) -> Any:
+    """A shift of integers of one type; by more than there are bits, or by less than none, it leaves the sign only."""
+
+    def typing(typingctx, x, y):
+        if x != y or not isinstance(x, types.Integer):
+            return None
+
+        def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+            value, count = values
+            width = value.type.width
+            within = builder.icmp_unsigned("<", count, ir.Constant(count.type, width))
+            arithmetic = name == "right_shift" and getattr(x, "signed", False)
+            count = builder.select(within, count, ir.Constant(count.type, width - 1 if arithmetic else 0))
+            if arithmetic:
+                return builder.ashr(value, count)
+            shifted = (builder.shl if name == "left_shift" else builder.lshr)(value, count)
+            return builder.select(within, shifted, ir.Constant(value.type, 0))
+
+        return x(x, x), codegen
+
+    typing.__name__ = typing.__qualname__ = name
+    return intrinsic(typing)
+
+
 NAMES: dict[str, Any] = {
     **INTRINSICS, **CASTS, **REMAINDERS, "select": select, "sign": sign, "fabs": fabs, "word_as_f64": word_as_f64,
     "maximum": _either("maximum", _extreme(">")), "minimum": _either("minimum", _extreme("<")),
+    **{name: _shift(name) for name in ("left_shift", "right_shift")},
     **{name: _rounding(name) for name in ("floor", "ceil", "rint", "trunc")},
     "INF": np.inf, "NAN": np.nan, "min": minimum_of_words,
 }

@@ -8,10 +8,11 @@ SCOPES = 32
 
 _ROUNDING = ("floor", "ceil", "rint", "trunc")
 _REMAINDERS = ("floor_divide", "floor_mod", "trunc_mod")
+_SHIFTS = ("left_shift", "right_shift")
 _CASTS = ("f16", "f32", "f64", "b1", *(f"{sign}{bits}" for sign in "iu" for bits in (8, 16, 32, 64)))
 
 #: What is defined for integers and bools too.
-_GENERAL = frozenset(("select", "sign", "fabs", "maximum", "minimum", *_ROUNDING, *_REMAINDERS, *_CASTS))
+_GENERAL = frozenset(("select", "sign", "fabs", "maximum", "minimum", *_ROUNDING, *_REMAINDERS, *_SHIFTS, *_CASTS))
 _ALL = _GENERAL | {*FUNCTIONS, "word_as_f64", "INF", "NAN"}
 
 

@@ -17,7 +17,7 @@ def _samples() -> Iterable[tuple[list[np.ndarray], tuple]]:
 
 
 
-left_shift = binary("left_shift", "{0} << {1}", np.left_shift, samples=_samples)
-right_shift = binary("right_shift", "{0} >> {1}", np.right_shift, samples=_samples)
+left_shift = binary("left_shift", "left_shift({0}, {1})", np.left_shift, samples=_samples)
+right_shift = binary("right_shift", "right_shift({0}, {1})", np.right_shift, samples=_samples)
 gcd = binary_call("gcd", np.gcd, samples=_samples)
 lcm = binary_call("lcm", np.lcm, samples=_samples)

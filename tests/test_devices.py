@@ -200,7 +200,8 @@ def test_what_reads_values_answers_where_they_are():
     x = np.array([[1.0, 0.0], [0.0, 1.0]]).as_in_ctx(THERE)
     counts = np.bincount(x[0].astype("int64"))
     for y in (np.nonzero(x)[0], np.argwhere(x), np.unique(x), np.median(x), npx.nonzero(x), counts,
-              np.random.permutation(x), np.random.normal(x, 1), np.isclose(x, 1), np.delete(x, 0, 0)):
+              np.random.permutation(x), np.random.normal(x, 1), np.random.normal(loc=0, scale=x),
+              np.isclose(x, 1), np.delete(x, 0, 0)):
         assert y.ctx == THERE
 
 

@@ -47,7 +47,7 @@ def located(function: Callable[..., Any]) -> Callable[..., Any]:
         for at in places:
             where = where or (args[at] if at < len(args) else None)
         if where is None:
-            device = next((x._value.aval.device for x in args if isinstance(x, Handle)), None)
+            device = next((x._value.aval.device for x in (*args, *kwargs.values()) if isinstance(x, Handle)), None)
             if device is None:
                 return function(*args, **kwargs)
         else:

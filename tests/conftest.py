@@ -85,6 +85,16 @@ def _seeded(request: pytest.FixtureRequest) -> None:
     numpy.random.seed(seed)
 
 
+@pytest.fixture(autouse=True)
+def _room_for_graphs() -> None:
+    """Each test counts its own programs: the bound on what is remembered of graphs is not met in its middle."""
+    from tracer import caches
+    from tracer.ops import node
+
+    if node.table_size() > node.NODES_BOUND // 2:
+        caches.forget()
+
+
 @pytest.fixture
 def jit_mode() -> str:
     """The tier this run is about: auto, always or never."""

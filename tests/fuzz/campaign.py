@@ -142,7 +142,11 @@ class Campaign:
         if len(alike) > 2:  # three that looked like this were shrunk
             self.known[alike[-1]] += 1
             return
-        smallest, difference = self.shrink(script, verdict)
+        fresh = Executor(self.executor.recorder, self.executor.limit)
+        history = [text for text, _ in self.executor.history[:-1]]
+        alone = examine(script, fresh).modes == verdict.modes
+        smallest, difference = self.shrink(script, verdict, fresh if alone else self.executor)
+        fresh.close()
         key = signature(smallest.text, difference, verdict.modes)
         kind = f"{key[0]} {key[1]} ({', '.join(key[2])}): {' '.join(key[3])}"
         self.known[kind] += 1
@@ -151,14 +155,17 @@ class Campaign:
             return
         self.findings[key] = Finding(key, smallest, difference)
         name = f"{self.label}{len(self.findings):03d}-{key[0]}.py"
-        note = f'"""{kind}\n\n{difference.detail}\n{difference.run}\n"""\n'
+        where = "" if alone else "only after the programs in the file with this name and .history\n"
+        note = f'"""{kind}\n\n{difference.detail}\n{difference.run}\n{where}"""\n'
         (self.folder / name).write_text(note + runnable(smallest.text, difference.run.size))
-        self.say(f"{name}: {kind}\n{difference.detail}\n{difference.run}\n{smallest.text}")
+        if not alone:
+            (self.folder / f"{name}.history").write_text("\n\n".join(history))
+        self.say(f"{name}: {kind}\n{difference.detail}\n{difference.run}\n{where}{smallest.text}")
 
-    def shrink(self, script: Script, verdict: Verdict) -> tuple[Script, Difference]:
+    def shrink(self, script: Script, verdict: Verdict, executor: Executor) -> tuple[Script, Difference]:
         """The smallest program with the same kind of difference that leaving out lines and smaller axes give."""
         assert verdict.difference is not None
-        reducer = Reducer(script, verdict, self.executor, time.monotonic() + self.shrink_seconds)
+        reducer = Reducer(script, verdict, executor, time.monotonic() + self.shrink_seconds)
         reducer.lines()
         reducer.axes()
         reducer.lines()
@@ -214,7 +221,8 @@ class Reducer:
         except Exception:  # a line that is missed: no program
             return False
         found = verdict.difference
-        if found is None or found.kind != self.difference.kind or verdict.modes != self._modes:
+        if found is None or found.kind != self.difference.kind or verdict.modes != self._modes or \
+                found.kind == "raises" and found.detail[:40] != self.difference.detail[:40]:
             return False
         self.script, self.difference = trial, found
         return True

@@ -42,11 +42,13 @@ class Executor:
         self.recorder = recorder
         self.limit = limit
         self._process: subprocess.Popen | None = None
+        self.history: list[tuple[str, tuple[Run, ...]]] = []  # what the process has run
 
     def run(self, text: str, runs: Sequence[Run]) -> list[Outcome]:
         """The outcomes of the runs in order; the last one says so if the process ended in it."""
         process = self._process or self._start()
         outcomes: list[Outcome] = []
+        self.history.append((text, tuple(runs)))
         try:
             _write(process.stdin, (text, tuple(runs)))
             for _ in runs:
@@ -62,6 +64,7 @@ class Executor:
         return outcomes
 
     def _start(self) -> subprocess.Popen:
+        self.history.clear()
         environment = os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[1])}
         environment.pop("TRACER_JIT", None)
         self._process = subprocess.Popen([sys.executable, "-m", "fuzz.executor", self.recorder], stdin=subprocess.PIPE,

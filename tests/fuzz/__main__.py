@@ -40,7 +40,7 @@ def main() -> int:
 
 def work(given: argparse.Namespace) -> int:
     """Run batches until the time is over."""
-    resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30))
+    resource.setrlimit(resource.RLIMIT_AS, (4 << 30, resource.getrlimit(resource.RLIMIT_AS)[1]))
     end = time.monotonic() + 60 * given.minutes
     state = _state(given.folder, given.worker)
     executor = Executor("compiled" if given.worker % 2 else "python")

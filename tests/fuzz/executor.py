@@ -115,7 +115,7 @@ def _prepare(recorder: str) -> None:
 
     CHECKS += [plan.check, kernels.check]
 
-    resource.setrlimit(resource.RLIMIT_AS, (8 << 30, 8 << 30))
+    resource.setrlimit(resource.RLIMIT_AS, (8 << 30, resource.getrlimit(resource.RLIMIT_AS)[1]))
     if recorder == "compiled":
         hot.compile_all()
     else:

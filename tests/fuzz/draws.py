@@ -61,6 +61,7 @@ class Var:
     name: str
     array: Any
     made_by: str
+    recorded: bool = False  # whether it was made while recording
     readers: set[str] = field(default_factory=set)
 
     @property
@@ -146,7 +147,7 @@ class Program:
         if name is None:
             name = f"v{self.counter}"
             self.counter += 1
-        var = Var(name, value, made_by)
+        var = Var(name, value, made_by, self.recording)
         self.vars = [v for v in self.vars if v.name != name] + [var]
         self.popular = [v for v in self.popular if v.name != name]
         self.space[name] = value
@@ -157,7 +158,7 @@ class Program:
         """A variable has been bound to another value by a statement."""
         value = self.space[var.name]
         check(value)
-        self.vars = [v for v in self.vars if v is not var] + [Var(var.name, value, made_by)]
+        self.vars = [v for v in self.vars if v is not var] + [Var(var.name, value, made_by, self.recording)]
 
     def answer(self, expression: str, name: str) -> None:
         self.execute(f"out.append({expression})")

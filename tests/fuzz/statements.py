@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .draws import Program, Refused, Var
-from .forms.common import drawn, partner
+from .forms.common import bare, drawn, partner
 from .forms.indexing import advanced_key, basic_key
 from .forms.table import KINDS, WHEELS
 from .reference.values import WORLD
@@ -103,10 +103,16 @@ def paused(p: Program) -> None:
 # ---- writes --------------------------------------------------------------------------------------
 
 def _writable(p: Program, rank: int = 0) -> Var:
-    """What may be written: while recording, nothing that a derivative needs, nor what shares its memory."""
-    needed = [v.array.memory for v in p.vars if v.tracked] if p.recording else []
-    return p.operand("write", lambda v: v.is_float and v.ndim >= rank and not any(
-        np.shares_memory(v.array.memory, memory) for memory in needed))
+    """What may be written: while recording, nothing that came of variables, nor what shares memory with that."""
+    if not p.recording:
+        return p.operand("write", lambda v: v.is_float and v.ndim >= rank)
+    needed = [v for v in p.vars if v.tracked or v.recorded and bare(v.made_by) not in CREATED]
+    return p.operand("write", lambda v: v.is_float and v.ndim >= rank and v not in needed and not any(
+        np.shares_memory(v.array.memory, w.array.memory) for w in needed))
+
+
+#: What makes constants.
+CREATED = frozenset("leaf state zeros ones full arange linspace eye identity tri".split())
 
 
 def updated(p: Program) -> None:
@@ -262,8 +268,8 @@ def backward(p: Program, variables: list[Var]) -> None:
     else:
         p.execute(f"{first.name}.backward({head_gradient(p, first)}{words})".replace("(, ", "("))
     if retain:
-        again = d.pick(heads)
-        attempt(p, lambda p: p.execute(f"{again.name}.backward({head_gradient(p, again)})"), 1)
+        again, last = d.pick(heads), ", retain_graph=True" if p.twice else ""
+        attempt(p, lambda p: p.execute(f"{again.name}.backward({head_gradient(p, again)}{last})".replace("(, ", "(")), 1)
     for v in variables:
         if d.flag(70):
             p.answer(f"{v.name}.grad.asnumpy()", f"{v.name}.grad")

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..draws import Program, Refused
+from ..draws import Program, Refused, Var
 from .common import Form, bare, call, clipped, full
 
 REDUCTIONS = ("sum prod product mean var std max amax min amin ptp any all sometrue alltrue count_nonzero argmax "
@@ -26,8 +26,12 @@ def reduction(p: Program, name: str) -> str:
         keywords["keepdims"] = True
     if function in ("sum", "mean", "prod") and p.d.flag(15):
         keywords["dtype"] = p.d.pick(["float32", "float64"])
-    first = clipped(p, v, -2, 2) if "prod" in function else v.name
-    return call(p, name, first, **keywords)
+    return call(p, name, _factors(p, v) if "prod" in function else v.name, **keywords)
+
+
+def _factors(p: Program, v: Var) -> str:
+    """What a product of is bounded."""
+    return clipped(p, v, -2, 2) if v.array.size < 65 else clipped(p, v, -1, 1)
 
 
 def nd_reduction(p: Program, name: str) -> str:
@@ -46,7 +50,7 @@ def nd_reduction(p: Program, name: str) -> str:
         keywords["ord"] = p.d.pick([2, 1])
     elif p.d.flag(15) and axis is not None and not positions:
         keywords["exclude"] = True
-    return call(p, name, clipped(p, v, -2, 2) if "prod" in function else v.name, **keywords)
+    return call(p, name, _factors(p, v) if "prod" in function else v.name, **keywords)
 
 
 def channel(p: Program, name: str) -> str:

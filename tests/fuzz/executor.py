@@ -36,7 +36,10 @@ class Outcome:
     ending: str = ""
 
 class Executor:
-    """A process that runs programs, started when first needed and after each end."""
+    """A process that runs programs, started when first needed and after each end.
+
+    recorder: "compiled", recording is machine code from the start; or "python", it never is, and memory is poisoned.
+    """
 
     def __init__(self, recorder: str = "python", limit: float = 120.0) -> None:
         self.recorder = recorder
@@ -67,6 +70,7 @@ class Executor:
         self.history.clear()
         environment = os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[1])}
         environment.pop("TRACER_JIT", None)
+        environment["TRACER_POISON"] = str(int(self.recorder == "python"))
         self._process = subprocess.Popen([sys.executable, "-m", "fuzz.executor", self.recorder], stdin=subprocess.PIPE,
                                          stdout=subprocess.PIPE, env=environment)
         if self._read(self._process, 900.0) != "ready":  # recording may be compiled first

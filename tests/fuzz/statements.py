@@ -268,8 +268,9 @@ def backward(p: Program, variables: list[Var]) -> None:
     else:
         p.execute(f"{first.name}.backward({head_gradient(p, first)}{words})".replace("(, ", "("))
     if retain:
-        again, last = d.pick(heads), ", retain_graph=True" if p.twice else ""
-        attempt(p, lambda p: p.execute(f"{again.name}.backward({head_gradient(p, again)}{last})".replace("(, ", "(")), 1)
+        again, last = d.pick(heads), words if p.twice else ""
+        attempt(p, lambda p: p.execute(f"{again.name}.backward({head_gradient(p, again)}{last})".replace("(, ", "(")),
+                1)
     for v in variables:
         if d.flag(70):
             p.answer(f"{v.name}.grad.asnumpy()", f"{v.name}.grad")

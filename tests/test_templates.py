@@ -261,8 +261,8 @@ def test_sizes_compute_and_note():
     x, = trail.numbers
     compute = lambda a, b, x: [a + 1, 2 + a, a - b, 9 - a, a * b * 3, a // b, 50 // a, a % b, 50 % a, -a, 2.5 * a,
                                *divmod(a, b), a * 1, 0 + a, a * b // a, (a * b * 6) // (b * 3), (a * b) % b, 1 // a,
-                               a // a, 0 % b, x * a, x / b, abs(-a), applied(math.gcd, a, b), gcd(a * b, a), lcm(a, b),
-                               [a, (b * b, "same")]]
+                               a // a, 0 % b, (a * 2) // 4, (a * 5) % 3, x * a, x / b, abs(-a), applied(math.gcd, a, b),
+                               gcd(a * b, a), lcm(a, b), [a, (b * b, "same")]]
     results = compute(a, b, x)
     again = replay(results, trail, {})
     for s in ([7, 4, 2.5], [20, 3, -0.5]):
@@ -283,8 +283,33 @@ def test_a_count_is_no_size():
     assert holds([5, 5, 4]) and not holds([5, 6, 4]) and not holds([5, 5, 5]) and len(trail.decided) == 2
     x = leaf(aval((4, 4), onp.dtype("float32")), 0)
     keys = {templates.structure(toposort([n]), [n])[0]
-            for n in [Node(OPS["matmul"], (x, x), attrs, x.aval) for attrs in ((None, 2), (2, 2), (3, 2), (2, None))]}
-    assert len(keys) == 3
+            for n in [Node(OPS["matmul"], (x, x), attrs, x.aval)
+                      for attrs in ((None, 2), (2, 2), (3, 2), (2, None), (1, 2), (0, 2))]}
+    assert len(keys) == 5
+
+
+def test_what_the_least_size_decides_is_noted():
+    """Sizes are at least 2, a product of two of them at least 4: beyond that nothing is settled."""
+    trail = Trail([7, 5])
+    a, b = trail.first
+    assert a > 1 and a * b > 3 and not trail.decided
+    assert a > 2 and a * b > 4
+    holds = trail.holds()
+    assert holds([3, 2]) and holds([7, 5]) and not holds([2, 5])
+    (c,), (d,) = Trail([2]).first, Trail([6]).first
+    assert not c > 2 and not c.trail.holds()([3])
+    assert not d <= 2 and not d.trail.holds()([2])
+
+
+def test_other_dtypes_have_layouts_of_their_own():
+    templates.forget()
+    with graphs.jit_mode("always"):
+        for dtype in ("float32", "float64", "int32", "float16"):
+            for n in (5, 6, 9):
+                x = np.array(onp.arange(n), dtype=dtype)
+                made = (x + x).reshape((n, 1)) * x
+                assert made.dtype == dtype and made.asnumpy().tolist() == onp.multiply.outer(
+                    2 * onp.arange(n), onp.arange(n)).tolist()
 
 
 def test_a_plain_number_is_a_decision():

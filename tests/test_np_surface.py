@@ -266,3 +266,15 @@ def test_the_diagonals_of_a_stack_of_matrices():
     for offset in (-1, 0, 2):
         same(np.linalg.diagonal(np.array(a), offset), onp.diagonal(a, offset, -2, -1))
     same(np.diagonal(np.array(a)), onp.diagonal(a))
+
+
+def test_broadcast_arrays_gives_its_arguments_only_if_none_is_broadcast():
+    """As real MXNet 2.0.0b1: then they are what is given, so that writes to these are seen; else all are copies."""
+    x, y, row = np.array([[1, 2.0]]), np.array([[3, 4.0]]), np.array([5, 6.0])
+    assert [a is b for a, b in zip(np.broadcast_arrays(x, y), (x, y))] == [True, True]
+    made = np.broadcast_arrays(x, row)
+    x *= -1
+    row *= -1
+    same(made[0], [[1, 2]])
+    same(made[1], [[5, 6]])
+    assert np.broadcast_arrays() == []

@@ -57,9 +57,9 @@ def pad(x: ndarray, pad_width: Any = None, mode: str = "constant", constant_valu
 
 
 def broadcast_arrays(*args: ndarray) -> list[ndarray]:
-    """The arrays, each broadcast to the shape that all have in common: itself, if it has it."""
-    made_ = NP._broadcast_arrays(args) if args else []
-    return [x if isinstance(x, ndarray) and x.shape == y.shape else y for x, y in zip(args, made_)]
+    """The arrays, each broadcast to the shape that all have in common; the arrays themselves, if all have it."""
+    made = NP._broadcast_arrays(args) if args else []
+    return list(args) if all(isinstance(x, ndarray) and x.shape == y.shape for x, y in zip(args, made)) else made
 
 
 def _atleast(rank: int) -> Any:

@@ -30,7 +30,7 @@ def reduction(p: Program, name: str) -> str:
 
 
 def _factors(p: Program, v: Var) -> str:
-    """What a product of is bounded."""
+    """An operand whose product stays in range."""
     return clipped(p, v, -2, 2) if v.array.size < 65 else clipped(p, v, -1, 1)
 
 

@@ -79,6 +79,8 @@ def append(arr: Any, values: Any, axis: int | None = None) -> Any:
 
 def broadcast_arrays(*arrays: Any) -> list[Any]:
     shape = np.broadcast_shapes(*(a.shape for a in arrays))
+    if all(a.shape == shape for a in arrays):  # in this case only they are MXNet's arguments themselves
+        return list(arrays)
     return [FUNCTIONS["broadcast_to"](a, shape) for a in arrays]
 
 

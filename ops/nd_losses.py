@@ -6,18 +6,33 @@ from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
-from .arithmetic import cast, div, greater, like, maximum, mul, not_equal, sub, trunc, where
+from .arithmetic import (
+    cast,
+    div,
+    equal,
+    greater,
+    in_single,
+    like,
+    maximum,
+    minimum,
+    mul,
+    neg,
+    not_equal,
+    sub,
+    trunc,
+    where,
+)
 from .aval import Aval, Shape
 from .errors import MXNetError
 from .joining import part
 from .movement import broadcast_to, reshape, transpose
 from .nd_reductions import axes_of
 from .node import Node, make, stop
-from .normalizing import softmax_of
+from .normalizing import log_softmax_of, softmax_of
 from .op import ELEMENTWISE, Op, declare
 from .picking import one_hot
 from .public import public
-from .reductions import reduce_sum
+from .reductions import reduce_sum, spread
 from .shapes import check_choice
 from .unary import sigmoid
 
@@ -51,8 +66,11 @@ own_gradient_op = declare(Op("own_gradient", ELEMENTWISE, _own_infer, lambda arr
 
 
 def own_gradient(value: Node, data: Node, gradient: Node, scaled: bool = False) -> Node:
-    """`value`, whose derivative by `data` is `gradient` whatever comes from outside; scaled: times what comes."""
-    return make(own_gradient_op, (stop(value), data, stop(gradient)), (scaled,))
+    """`value`, whose derivative by `data` is `gradient` whatever comes from outside; scaled: times what comes.
+
+    A scaled one may be differentiated again.
+    """
+    return make(own_gradient_op, (stop(value), data, gradient if scaled else stop(gradient)), (scaled,))
 
 
 # ---- softmax with the gradient of the cross entropy ----------------------------------------------
@@ -128,6 +146,31 @@ def softmax_output(data: Node, label: Node, grad_scale=1.0, ignore_label=-1.0, m
             gradient = div(gradient, like(gradient, size))
     gradient = mul(gradient, like(gradient, grad_scale))
     return reshape(own_gradient(out, lines, gradient, bool(out_grad)), data.shape)
+
+
+@public("nd.softmax_cross_entropy")
+def softmax_cross_entropy(data: Node, label: Node) -> Node:
+    """The sum over the rows of -log softmax at the label; of shape (1,).
+
+    A row adds at most -log(1e-8), and just that where its label is no column; the gradient is softmax - one_hot.
+    """
+    if data.ndim != 2 or label.shape != data.shape[:1]:
+        raise MXNetError(f"softmax_cross_entropy: labels {label.shape} for data {data.shape}")
+    if label.dtype != data.dtype:
+        raise MXNetError(f"softmax_cross_entropy: data is {data.dtype.name}, label {label.dtype.name}; they must agree")
+    least = float(data.dtype.type(1e-8))  # 0 in float16
+    return _cross_entropy(data, label, -math.log(least) if least else math.inf)
+
+
+@in_single
+def _cross_entropy(data: Node, label: Node, most: float) -> Node:
+    hit = one_hot(label, data.shape[1], dtype=data.dtype)
+    found = not_equal(hit, like(hit, 0))
+    missed = equal(spread(reduce_sum(hit, (1,)), (1,), data), like(hit, 0))
+    share = like(data, most / max(data.shape[1], 1))
+    loss = where(found, minimum(neg(log_softmax_of(data, 1)), like(data, most)), where(missed, share, like(data, 0)))
+    each = own_gradient(loss, data, sub(softmax_of(data, 1), hit), scaled=True)
+    return reshape(reduce_sum(each, (0, 1)), (1,))
 
 
 # ---- regressions, and anything as a loss ---------------------------------------------------------

@@ -1,10 +1,9 @@
 """The layers of `mx.nd` as functions: most are those of `mx.npx` under their old names."""
 from __future__ import annotations
 
-from .arithmetic import in_single, mul, neg
+from .arithmetic import neg
 from .errors import MXNetError
 from .layers import activation, arange_like, fully_connected, smooth_l1
-from .movement import reshape
 from .node import Node
 from .normalizing import (
     group_norm,
@@ -12,14 +11,11 @@ from .normalizing import (
     l2_normalization,
     layer_norm,
     log_softmax,
-    log_softmax_of,
     softmax,
     softmax_of,
 )
 from .np_movement import repeat
-from .picking import one_hot
 from .public import Optional, public
-from .reductions import reduce_sum
 from .shapes import check_choice, normalize_axis
 
 for _name, _build in [
@@ -91,13 +87,3 @@ def softmax_activation(data: Node, mode="instance") -> Node:
     if mode == "channel" and data.ndim < 3:
         raise MXNetError(f"SoftmaxActivation(mode='channel') wants at least 3 axes, got {data.ndim}")
     return softmax_of(data, 1 if mode == "channel" else normalize_axis(-1, data.ndim))
-
-
-@public("nd.softmax_cross_entropy")
-@in_single
-def softmax_cross_entropy(data: Node, label: Node) -> Node:
-    """The sum over the rows of -log softmax at the label; of shape (1,)."""
-    if data.ndim != 2 or label.shape != data.shape[:1]:
-        raise MXNetError(f"softmax_cross_entropy: labels {label.shape} for data {data.shape}")
-    chosen = one_hot(label, data.shape[1], dtype=data.dtype)
-    return neg(reshape(reduce_sum(mul(chosen, log_softmax_of(data, 1)), (0, 1)), (1,)))

@@ -108,6 +108,44 @@ def gradient(function, x):
     return x.grad.asnumpy()
 
 
+@pytest.mark.parametrize(("labels", "value", "hits"), [
+    ([0, 0], 19.519293, [[1, 0, 0], [1, 0, 0]]), ([1.7, -0.5], 1.0986123, [[0, 1, 0], [1, 0, 0]]),
+    ([0, 5], 36.841362, [[1, 0, 0], [0, 0, 0]]), ([-1, -2], 36.841362, [[0, 0, 0], [0, 0, 0]])])
+def test_softmax_cross_entropy_is_bounded(labels, value, hits):
+    """By -log(1e-8) in each row, which a label that is no column gives, as in real MXNet 1.9.1: these are its values.
+
+    The gradient is softmax minus one_hot even there.
+    """
+    x = numpy.float32([[0, 100, 50], [0, 0, 0]])
+    head = []
+
+    def loss(a):
+        head.append(nd.softmax_cross_entropy(a, nd.array(labels)))
+        return head[-1] * 3
+
+    softmax = numpy.array([[0, 1, 0], [1 / 3] * 3])
+    numpy.testing.assert_allclose(gradient(loss, x), 3 * (softmax - hits), rtol=1e-6, atol=1e-20)
+    numpy.testing.assert_allclose(head[0].asnumpy(), [value], rtol=1e-6)
+
+
+def test_softmax_cross_entropy_in_other_dtypes():
+    """Real MXNet 1.9.1's values: 1e-8 is 0 in float16. It has no second derivative, which mathematics has."""
+    for dtype, value in (("float16", numpy.inf), ("float64", 18.42068074395237)):
+        found = nd.softmax_cross_entropy(nd.zeros((1, 3), dtype=dtype), nd.array([3], dtype=dtype)).asnumpy()
+        assert found.dtype == dtype and found == pytest.approx(value)
+    with pytest.raises(MXNetError):
+        nd.softmax_cross_entropy(nd.zeros((1, 3)), nd.array([0], dtype="int32"))
+    x = nd.array([[0, 1, 2]])
+    x.attach_grad()
+    with autograd.record():
+        slope = autograd.grad(nd.softmax_cross_entropy(x, nd.array([1])), [x], create_graph=True)[0]
+        loss = (slope * slope).sum()
+    loss.backward()
+    p = numpy.exp([0, 1, 2]) / numpy.exp([0, 1, 2]).sum()
+    numpy.testing.assert_allclose(x.grad.asnumpy()[0], (numpy.diag(p) - numpy.outer(p, p)) @ (2 * (p - [0, 1, 0])),
+                                  rtol=1e-5)
+
+
 def test_softmax_output_has_the_gradient_of_the_cross_entropy():
     x = numpy.random.RandomState(0).randn(3, 4).astype("float32")
     label = numpy.array([0, 3, 1])

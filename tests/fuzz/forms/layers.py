@@ -179,7 +179,9 @@ def loss(p: Program, name: str) -> str:
         raise Refused("long")
     if function in ("SoftmaxOutput", "Softmax", "softmax_cross_entropy"):
         dtype = str(v.dtype)
-        label = f"nd.array({[p.d.integer(0, v.shape[1] - 1) for _ in range(v.shape[0])]}, dtype={dtype!r})"
+        outside = p.d.flag(10)
+        labels = [p.d.integer(-outside, v.shape[1] - 1 + outside) for _ in range(v.shape[0])]
+        label = f"nd.array({labels}, dtype={dtype!r})"
         extra = {"normalization": p.d.pick(["null", "batch", "valid"])} if function != "softmax_cross_entropy" else {}
         return f"{name}({words(clipped(p, v, -6, 6), label, **extra)})"
     w = p.operand("reduction", lambda w: w.shape == v.shape and w.dtype == v.dtype and not w.tracked)

@@ -295,8 +295,16 @@ def softmax_activation(data: Any, mode: str = "instance") -> Any:
 
 
 def softmax_cross_entropy(data: Any, label: Any) -> Any:
-    logs = layers.log_softmax(data, 1)
-    return -at_least_one(NP["sum"](picking.pick(logs, label, 1)))
+    """No row adds more than -log(1e-8), and one whose label is no column adds that; its slope is softmax - one_hot."""
+    if label.shape != data.shape[:1] or label.dtype != data.dtype or data.dtype == np.float16:  # 1e-8 is 0 in float16
+        raise NoAnswer("labels")
+    logs, classes = layers.log_softmax(data, axis=1), np.trunc(label.memory)
+    level = data[:, 0].copy() - logs[:, 0].copy()  # whose slope is softmax
+    columns = type(data).of(Value((classes >= 0) & (classes < data.shape[1]), np.dtype(bool)))
+    loss = NP["where"](columns, -picking.pick(logs, label, 1), level)
+    bound = loss - layers.stop_gradient(loss) - math.log(1e-8)
+    inside = type(data).of(Value(columns.memory & (loss.memory < -math.log(1e-8)), np.dtype(bool)))
+    return at_least_one(NP["sum"](NP["where"](inside, loss, bound)))
 
 
 def group_norm(data: Any, gamma: Any, beta: Any, num_groups: int = 1, eps: float = 1e-5) -> Any:

@@ -5,7 +5,7 @@ import numpy as onp
 import pytest
 from flavours import NOT_IN_GRAPH, flags, same, variable
 
-from tracer import MXNetError, autograd, np
+from tracer import MXNetError, autograd, nd, np, npx
 
 # ---- autograd.grad ---------------------------------------------------------------------------------------
 
@@ -332,6 +332,27 @@ def test_no_second_derivative_through_a_function(F):
     same(slope, [30, 120])
     with pytest.raises(MXNetError, match="non-differentiable"):
         loss.backward()
+
+
+def test_a_second_derivative_leaves_running_statistics_alone(F):
+    """Each backward through a BatchNorm moves them, as in real MXNet, which has no second derivative of it; one from a
+    gradient to what that was made of is no backward of the layer's, unless it goes through the layer as well."""
+    x = variable(F, [[1], [3]])
+    mean, var = F.array([0.0]), F.array([1.0])
+    normalize = npx.batch_norm if F is np else nd.BatchNorm
+    with autograd.record():
+        y = normalize(x, F.array([2.0]), F.array([0.5]), mean, var, eps=0.5, momentum=0.5, fix_gamma=False)
+        slope = autograd.grad(y, [x], F.array([[1.0], [0]]), create_graph=True)[0]
+        loss = (slope * slope).sum()
+        both = loss + y.sum()
+    same(mean, [1])
+    loss.backward(retain_graph=True)
+    same(mean, [1])
+    same(var, [1])
+    both.backward(retain_graph=True)
+    same(mean, [1.5])
+    y.backward()
+    same(mean, [1.75])
 
 
 def test_function_without_methods():

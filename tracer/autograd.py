@@ -10,7 +10,7 @@ from tracer.ops.node import Node, leaf_op, mark, scalar_op, stop, substitute, to
 
 from .flush import compute, flush
 from .record import Handle, add_values, pending, wrap
-from .tape import NOT_IN_GRAPH, Call, Segment, act, consume, entered, lineages_of, node_of
+from .tape import NOT_IN_GRAPH, Call, Derivative, Segment, consume, entered, lineages_of, node_of, noted
 from .trace import VARIABLE, Value, current, effects
 from .walk import Walk
 
@@ -222,6 +222,7 @@ def backward(heads: Any, head_grads: Any = None, retain_graph: bool = False, tra
     """
     values, grads = _heads(heads, head_grads)
     lineages = lineages_of(values)
+    passed = noted(lineages, values)
     walk = _walk(values, grads)
     if not retain_graph:
         consume(lineages, walk.visited)
@@ -233,7 +234,8 @@ def backward(heads: Any, head_grads: Any = None, retain_graph: bool = False, tra
             current().trace.updated = True
         variable.grad._rebind(total)
         variable.fresh = True
-    act(lineages)
+    for layer in passed:
+        layer.act()
 
 
 def _walk(values: list[Value], grads: list[Value | None], create_graph: bool = False) -> Walk:
@@ -264,7 +266,8 @@ def grad(heads: Any, variables: Any, head_grads: Any = None, retain_graph: bool 
     values, grads = _heads(heads, head_grads)
     retain = create_graph if retain_graph is None else retain_graph
     lineages = lineages_of(values)
-    lineage: list[Any] = [None, *[v.recorded or VARIABLE for v in values]]
+    passed = noted(lineages, values)
+    lineage = Derivative([None, *[v.recorded or VARIABLE for v in values]])
     if create_graph:
         values = [replay(v) for v in values]
     walk = _walk(values, grads, create_graph)
@@ -279,7 +282,8 @@ def grad(heads: Any, variables: Any, head_grads: Any = None, retain_graph: bool 
         out.append(wrap(type(v), total))
     if not retain:
         consume(lineages, walk.visited)
-    act(lineages)
+    for layer in passed:
+        layer.act()
     return out
 
 

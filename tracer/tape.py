@@ -318,12 +318,28 @@ class Noted(list):
         self.order = next(_order)
 
 
-def act(lineages: list[list[Any]]) -> None:
-    """Do what those of these lineages that are `Noted` have to do, the latest first."""
-    if Noted.ever:
-        noted = [x for x in lineages if type(x) is Noted]
-        for lineage in sorted(noted, key=lambda x: x.order, reverse=True):
-            lineage.act()
+class Derivative(list):
+    """The lineage of a gradient taken under create_graph: a backward from it is none of the layers that it came of."""
+
+    __slots__ = ()
+
+
+def noted(lineages: list[list[Any]], heads: list[Value]) -> list[Noted]:
+    """Those of the lineages behind `heads` that are `Noted` and that a backward passes, the latest first."""
+    if not Noted.ever:
+        return []
+    found = [x for x in lineages if type(x) is Noted]
+    if found and any([type(x) is Derivative for x in lineages]):
+        walked: list[Any] = []
+        stack: list[Any] = [v.recorded or VARIABLE for v in heads]
+        for lineage in stack:
+            if lineage is walked or lineage is VARIABLE or type(lineage) is Derivative:
+                continue
+            if lineage[0] is not walked:
+                lineage[0] = walked
+                stack += lineage
+        found = [x for x in found if x[0] is walked]
+    return sorted(found, key=lambda x: x.order, reverse=True)
 
 
 def node_of(value: Value) -> Node:

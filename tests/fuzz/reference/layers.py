@@ -288,7 +288,7 @@ def batch_dot(a: Any, b: Any, transpose_a: bool = False, transpose_b: bool = Fal
 
 
 def reshape_like(lhs: Any, rhs: Any) -> Any:
-    return lhs.reshape(rhs.shape)
+    return FUNCTIONS["reshape"](lhs, rhs.shape)  # never in the same memory, unlike nd's method
 
 
 def broadcast_like(lhs: Any, rhs: Any) -> Any:

@@ -4,6 +4,10 @@ That it accepts all sound plans, each test of the suite shows: conftest.py has i
 """
 from __future__ import annotations
 
+import itertools
+import math
+from collections.abc import Sequence
+
 import graphs
 import numpy as np
 import pytest
@@ -243,6 +247,40 @@ def test_chunks_that_share_a_partial_result():
     assert "another chunk writes" in error.reason
 
 
+def of_many_digits() -> tuple[Planning, driver.Step]:
+    """A map whose operands have no common strides: the rows of its loop are numbers of six digits. And its row."""
+    def wide(x: Node, axes: Sequence[int]) -> Node:
+        return broadcast_to(reshape(x, tuple([6 if axis in axes else 1 for axis in range(7)])), (6,) * 7)
+
+    x, y = floats((6, 6, 6, 6), (6, 6, 6, 6))
+    planning = Planning([mul(wide(x, (0, 2, 4, 6)), wide(y, (1, 3, 5, 6)))])
+    row, = native(planning)
+    assert row.extent == 6 ** 6 and (source_at(row.fn) or "").count(" % ") == 5
+    return planning, row
+
+
+@pytest.mark.parametrize("chunk", [1, 7, 4666, 5832, 7776, 23328, 46655])
+def test_chunks_of_rows_of_many_digits(chunk):
+    """They begin in the middle of each digit, and rows of different chunks lie apart all the same."""
+    planning, row = of_many_digits()
+    accepted(planning, runs=replaced(planning, row, chunk=chunk))
+
+
+def test_chunks_of_rows_with_a_wrong_digit():
+    """Each digit's weight in the result, and each digit's base, wrong by one or taken from its neighbour."""
+    planning, row = of_many_digits()
+    weights, bases = range(9, 15), range(17, 22)
+    assert [row.args[i] for i in weights] == [6 ** k for k in range(6, 0, -1)] and {row.args[i] for i in bases} == {6}
+    for place in (*weights, *bases):
+        neighbour = [row.args[place + 1]] if place in weights[:-1] else []
+        for value in (row.args[place] - 1, row.args[place] + 1, *neighbour):
+            runs = replaced(planning, row, chunk=4666, args=with_argument(row, place, value))
+            assert any(why in refused(planning, runs=runs).reason for why in ("are reached", "with holes", "chunk"))
+    args = with_argument(row, 9, row.args[10])
+    args[10] = row.args[9]
+    assert "another chunk writes" in refused(planning, runs=replaced(planning, row, chunk=4666, args=args)).reason
+
+
 # ---- words and arguments -------------------------------------------------------------------------
 
 def indexed() -> Planning:
@@ -365,6 +403,37 @@ def test_what_is_told_of_forms(seed):
         count = np.prod([v.high - v.low + 1 for v, _ in a.fused().terms], dtype=int)
         if a.fused().is_dense(size):
             assert len(taken[0]) == count * size == max(taken[0]) - min(taken[0]) + 1
+
+
+@pytest.mark.parametrize("bases", [(4, 5), (3, 2, 4), (2, 2, 2, 3), (5, 2, 3, 2)])
+def test_digits_are_joined_to_their_number(bases):
+    """In whatever order the digits are added up, and wherever the range of their number begins."""
+    digits = range(len(bases))
+    lines, rest = [], "r"
+    for k in reversed(digits[1:]):
+        lines += [f"i{k} = {rest} % args[{k}]", f"s{k} = {rest} // args[{k}]"]
+        rest = f"s{k}"
+    lines.append(f"i0 = {rest}")
+    weights = [4 * math.prod(bases[k + 1:]) for k in digits]
+    for order in itertools.permutations(digits):
+        index = " + ".join([f"i{k} * args[{len(bases) + 1 + k}]" for k in order])
+        store = f"st_f32_0(bind[args[{len(bases)}]], {index})"
+        body = "".join([f"        {line}\n" for line in [*lines, store]])
+        source = f"def kernel(bind, args, lo, hi):\n    for r in range(lo, hi):\n{body}"
+        extent = math.prod(bases)
+        for at in range(-1, 4):
+            right, wrong = ([*bases, 0, *[w // 4 + (k == spoilt) for k, w in enumerate(weights)]] for spoilt in (-1, 0))
+            access, = of_kernel(source, right, extent, extent // 4, at).accesses
+            assert access.place.span() == (_rows(extent, at)[0] * 4, 4 * _rows(extent, at)[1])
+            assert [c for _, c in access.place.terms] == [4]
+            access, = of_kernel(source, wrong, extent, extent // 4, -1).accesses
+            assert len(access.place.terms) > 1
+
+
+def _rows(extent: int, chunk: int) -> tuple[int, int]:
+    """The first and the last row of a quarter, or of all."""
+    length = extent // 4
+    return (0, extent - 1) if chunk < 0 else (chunk * length, (chunk + 1) * length - 1)
 
 
 def test_columns_that_interleave_lie_apart():

@@ -84,7 +84,7 @@ class Form(NamedTuple):
                     start += c * v.of[1].start
                     for u, d in v.of[1].terms:
                         sums[u] = sums.get(u, 0) + c * d
-                        queue.append(u)
+                    queue = list(sums)  # the number may be a digit itself, whose other one has been looked at before
         return Form(start, tuple([(v, c) for v, c in sums.items() if c]))
 
     def is_open(self) -> bool:

@@ -27,7 +27,7 @@ MUTANTS = [
     Mutant("loops-merged-for-one-operand", "jit/nest.py",
            "if all(p[1][last] == p[1][d] * size", "if any(p[1][last] == p[1][d] * size",
            "Two dimensions are one loop although only some of the operands step through them as one.",
-           "never tests/test_consumers.py"),
+           "never tests/test_consumers.py::test_all_consumers_find_all_of_it"),
     Mutant("accumulated-in-float32", "jit/text.py",
            '{"f": "float64", "i": "int64"', '{"f": "float32", "i": "int64"',
            "Sums of many blocks are as inexact as in float32.",

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import ast
+import ctypes
 import gc
 import hashlib
 import os
@@ -57,11 +58,11 @@ def test_training_from_a_warm_cache_imports_no_numba(tmp_path):
     assert train(tmp_path) == (losses, 0, compiled, False)
 
 
-def native(symbol: str, calls: str = "") -> bytes:
-    """The object code of a function that returns 7, or what `calls` returns."""
+def native(symbol: str, calls: str = "", returned: int = 7) -> bytes:
+    """The object code of a function that returns a number, or what `calls` returns."""
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
-    body = f"%a = call i64 @{calls}()\n ret i64 %a" if calls else "ret i64 7"
+    body = f"%a = call i64 @{calls}()\n ret i64 %a" if calls else f"ret i64 {returned}"
     declared = f"declare i64 @{calls}()\n" if calls else ""
     module = llvm.parse_assembly(f"{declared}define i64 @{symbol}() {{\n {body}\n}}")
     machine = llvm.Target.from_triple(llvm.get_process_triple()).create_target_machine()
@@ -142,6 +143,13 @@ def test_entries_that_do_not_link_are_compiled_afresh(folder, code):
     address, loaded = store.find("seven", ".obj", compiled_as(native("seven")))
     assert address and not loaded
     assert store.find("seven", ".obj", never)[1]
+
+
+def test_code_that_its_digest_does_not_fit_is_compiled_afresh(folder):
+    code = native("seven")
+    (folder / "seven.obj").write_bytes(hashlib.sha256(code).digest() + native("seven", returned=8))
+    address, loaded = store.find("seven", ".obj", compiled_as(code))
+    assert not loaded and ctypes.CFUNCTYPE(ctypes.c_int64)(address)() == 7
 
 
 @pytest.mark.parametrize("setting", ["NUMBA_OPT", "NUMBA_CPU_NAME", "NUMBA_ENABLE_AVX"])

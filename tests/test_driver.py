@@ -63,8 +63,34 @@ def _meet(bind, args, lo, hi):
 
 
 @_Native
+def _end_late(bind, args, lo, hi):
+    """Wait until word 0 has counted args[0] calls, and write 1 to word args[1] + lo: after a while, if lo > 0."""
+    add_atomic(bind[0], 0, 1)
+    while load_atomic(bind[0], 0) < args[0]:
+        spin_hint()
+    for _ in range(lo * 100_000):
+        spin_hint()
+    store_atomic(bind[0], args[1] + lo, 1)
+
+
+@_Native
+def _copy(bind, args, lo, hi):
+    """Copy word args[1] to word args[0]."""
+    store_atomic(bind[0], args[0], load_atomic(bind[0], args[1]))
+
+
+@_Native
+def _append(bind, args, lo, hi):
+    """Append (args[0], lo, hi) to the list at bind[0], behind the number of its entries."""
+    at = 3 * add_atomic(bind[0], 0, 1)
+    store_atomic(bind[0], at + 1, args[0])
+    store_atomic(bind[0], at + 2, lo)
+    store_atomic(bind[0], at + 3, hi)
+
+
+@_Native
 def _log_at(bind, args, lo, hi):
-    """The same in the log at bind[args[0]], at lo // args[1]."""
+    """Write [lo, hi) into the log at bind[args[0]], at lo // args[1]."""
     at = lo // args[1]
     store_atomic(bind[args[0]], 2 * at, lo)
     store_atomic(bind[args[0]], 2 * at + 1, hi)
@@ -222,17 +248,36 @@ def test_number_of_threads():
         driver.set_threads(0)
 
 
+def _run_in_time(table, words, bind):
+    """Run a table whose steps' calls wait until word 0 has counted them all."""
+    runner = threading.Thread(target=table.run, args=(bind.ctypes.data,), daemon=True)
+    runner.start()
+    runner.join(30)
+    in_time = not runner.is_alive()
+    if not in_time:
+        words[0] = 1 << 32  # what waits goes on, so that the other tests have the pool
+        runner.join()
+    assert in_time
+
+
 def test_chunks_are_shared_by_the_threads():
     """Two chunks that wait for each other need two threads."""
     driver.set_threads(2)
     meeting = np.zeros(1, np.int64)
     bind = np.array([meeting.ctypes.data], np.int64)
-    table = Table([Step(_meet.address, [2], 2, 1)])
-    runner = threading.Thread(target=table.run, args=(bind.ctypes.data,), daemon=True)
-    runner.start()
-    runner.join(60)
-    assert not runner.is_alive()
+    _run_in_time(Table([Step(_meet.address, [2], 2, 1)]), meeting, bind)
     assert meeting[0] == 2
+
+
+def test_a_step_begins_when_the_last_chunk_of_the_one_before_has_ended():
+    driver.set_threads(2)
+    for _ in range(30):
+        words = np.zeros(7, np.int64)
+        bind = np.array([words.ctypes.data], np.int64)
+        first, second = (Step(_end_late.address, [calls, place], 2, 1) for calls, place in ((2, 1), (4, 3)))
+        table = Table([first, Step(_copy.address, [5, 2], 1), second, Step(_copy.address, [6, 4], 1)])
+        _run_in_time(table, words, bind)
+        assert words.tolist() == [4, 1, 1, 1, 1, 1, 1]
 
 
 def test_workers_sleep_and_are_woken():
@@ -242,7 +287,7 @@ def test_workers_sleep_and_are_woken():
     table = Table([Step(_meet.address, [2], 2, 1)])
     for _ in range(5):
         meeting[0] = 0
-        table.run(bind.ctypes.data)
+        _run_in_time(table, meeting, bind)
         deadline = time.monotonic() + 30
         while not driver._pool._asleep:
             assert time.monotonic() < deadline
@@ -308,6 +353,24 @@ def test_a_group_makes_the_calls_of_its_steps(threads, cuts):
             size = chunk or max(extent, 1)
             expected = [[lo, min(lo + size, extent)] for lo in range(0, max(extent, 1), size)]
             assert [row for row in log.tolist() if row[0] >= 0] == expected
+
+
+@pytest.mark.parametrize("threads", [1, 2, 5])
+def test_who_takes_a_chunk_of_a_chain_s_first_step_does_it_of_the_others(threads):
+    driver.set_threads(threads)
+    cuts = [(10, 3), (7, 2), (4, 1)]
+    bands = [[[step, i * chunk, min((i + 1) * chunk, extent)] for step, (extent, chunk) in enumerate(cuts)]
+             for i in range(4)]
+    found = np.zeros(100, np.int64)
+    bind = np.array([found.ctypes.data], np.int64)
+    chain = driver.Chain([Step(_append.address, [step], *cut) for step, cut in enumerate(cuts)])
+    for _ in range(20):
+        found[0] = 0
+        Table([chain]).run(bind.ctypes.data)
+        calls = found[1:1 + 3 * found[0]].reshape(-1, 3).tolist()
+        assert len(calls) == 12 and all([call for call in calls if call in band] == band for band in bands)
+        if threads == 1:
+            assert calls == sum(bands, [])
 
 
 def test_a_group_stands_between_steps():

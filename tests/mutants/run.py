@@ -210,7 +210,7 @@ def caught(mutant: Mutant, whole: bool = True, checked: bool = True) -> Outcome:
 def is_drawn(copy: Path, test: str) -> bool:
     """Whether a test's parameters are a sample that a seed draws."""
     file, _, name = test.partition("::")
-    source = (copy / file).read_text() if (copy / file).is_file() else ""
+    source = (copy / file).read_text() if name else ""  # without one it is the last line of a crash
     found = re.search(rf"((?:^@.*\n(?:^[ )\]].*\n)*)*)^def {re.escape(name.partition('[')[0])}\(", source, re.MULTILINE)
     return found is not None and "mark.sweep" in found[1]
 

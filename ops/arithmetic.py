@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .aval import Aval, aval
+from .errors import MXNetError
 from .families import Samples, binary, interval, unary
 from .node import Node, const, const_op, const_value, is_large_integer, make, stop
 from .op import ELEMENTWISE, Op, declare
@@ -74,13 +75,21 @@ def _recast(x: Any, dtype: np.dtype, to: np.dtype) -> Any:
 # ---- arithmetic ----------------------------------------------------------------------------------
 
 add = binary("add", "{0} + {1}", np.add, lambda g, x, y, out: (g, g), samples=interval(-2, 2, 2))
-sub = binary("subtract", "{0} - {1}", np.subtract, lambda g, x, y, out: (g, neg(g)), samples=interval(-2, 2, 2))
+_subtract = binary("subtract", "{0} - {1}", np.subtract, lambda g, x, y, out: (g, neg(g)),
+                   samples=interval(-2, 2, 2))
 mul: Callable[[Node, Node], Node] = binary(
     "multiply", "{0} * {1}", np.multiply, lambda g, x, y, out: (mul(g, y), mul(g, x)), samples=interval(-2, 2, 2))
 div: Callable[[Node, Node], Node] = binary(
     "divide", "{0} / {1}", np.divide, lambda g, x, y, out: (div(g, y), neg(div(mul(g, out), y))),
     samples=interval(0.5, 2, 2), cost=4)
 neg: Callable[[Node], Node] = unary("negative", "-{0}", np.negative, lambda g, x, y: neg(g), samples=interval(-2, 2))
+
+
+def sub(x: Node, y: Node) -> Node:
+    """`x` minus `y`. MXNetError for two bools, which only kernels would subtract, and NumPy would not."""
+    if x.dtype.kind == y.dtype.kind == "b":
+        raise MXNetError("this operation does not support bool; use astype")
+    return _subtract(x, y)
 
 
 def _int_floor_divide(a: Any, b: Any) -> Any:

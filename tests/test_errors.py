@@ -30,6 +30,8 @@ X, Y = onp.ones((2, 3)), onp.ones((4, 5))
 CASES = {
     "add": (lambda F, x, y: x + y, MXNetError, MXNetError),
     "less": (lambda F, x, y: x < y, MXNetError, MXNetError),
+    "bools less bools": (lambda F, x, y: (x > 0) - (x < 0), MXNetError, None),
+    "cross product of bools": (lambda F, x, y: F.cross(x > 0, x < 0), MXNetError, AttributeError),
     "dot": (lambda F, x, y: F.dot(x, y), MXNetError, MXNetError),
     "dot of dtypes": (lambda F, x, y: F.dot(x, x.astype("float64").T), MXNetError, MXNetError),
     "add of dtypes": (lambda F, x, y: x + x.astype("int32"), None, MXNetError),

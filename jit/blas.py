@@ -176,6 +176,9 @@ def _itemsize(dtype: Any) -> int:
 # 32 million or of fewer than 128 rows lose more to packing the other operand again than they win.
 _PART, _BIG_PART, _PART_SIDE = 1 << 20, 1 << 25, 128
 
+#: Operations of a chunk, at most, which take some tenths of a second: a run can be left between two (halting.py).
+LONGEST = 1 << 34
+
 
 def gemm_range(m: int, n: int, k: int, batch: int = 1) -> tuple[int, int]:
     """(extent, chunk) of a product's step: chunk 0 means that one thread does better alone.
@@ -193,7 +196,10 @@ def gemm_range(m: int, n: int, k: int, batch: int = 1) -> tuple[int, int]:
     if batch * product < 2 * _PART:
         return batch * side, 0
     if batch >= 8:
-        return batch * side, side * min(-(-_PART // product), -(-batch // 2))
+        chunk = side * min(-(-_PART // product), -(-batch // 2))
+        while 2 * m * n * k * chunk > LONGEST * side and chunk >= 2 * _PART_SIDE:
+            chunk = -(-chunk // 2)
+        return batch * side, chunk
     parts = 4 if batch * product >= 4 * _PART else 2
     while batch * product >= 2 * parts * _BIG_PART and batch * side >= 2 * parts * _PART_SIDE:
         parts *= 2
@@ -270,6 +276,27 @@ def gemm(dtype: Any, a: int, b: int, c: int, m: int, n: int, k: int, **options: 
     return Step(gemm_step(dtype), args, *gemm_range(m, n, k, math.prod(options.get("batch", ()))))
 
 
+def parts_of(step: Step) -> list[Step]:
+    """The step of a product as several, each the sum over a part of the inner dimension, if a chunk takes long.
+
+    Those after the first one add to what is there.
+    """
+    of = GemmArgs._make(step.args)
+    row = 2 * step.chunk * (of.m if of.columns else of.n)
+    if row * of.k <= LONGEST:
+        return [step]
+    width, one = max(LONGEST // row, 1), struct.unpack("q", struct.pack("d", 1.0))[0]
+    parts = []
+    for first in range(0, of.k, width):
+        at = of.itemsize * first
+        part = of._replace(k=min(width, of.k - first), a_offset=of.a_offset + at * (of.lda if of.ta else 1),
+                           b_offset=of.b_offset + at * (1 if of.tb else of.ldb))
+        if first:
+            part = part._replace(beta=one, beta_index=-1, source=-1)
+        parts.append(step._replace(args=list(part)))
+    return parts
+
+
 def _operand(x: np.ndarray) -> tuple[np.ndarray, bool, int]:
     """(x or a copy, whether its matrices are stored transposed, leading dimension)."""
     size = x.itemsize
@@ -322,7 +349,7 @@ def _multiply(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> None:
         **options,
     )
     bind = np.array([x.ctypes.data for x in operands], np.int64)
-    Table([step]).run(bind.ctypes.data)
+    Table(parts_of(step)).run(bind.ctypes.data)
 
 
 def matmul(a: np.ndarray, b: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:

@@ -201,7 +201,7 @@ class Planning:
             uses.write(node, node.aval.nbytes)
             step = self._gemm(node, at, uses)
             self.mains[at] = 0
-            return [step._replace(chunk=self.chunks[at]) if at in self.chunks else step]
+            return [step._replace(chunk=self.chunks[at])] if at in self.chunks else blas.parts_of(step)
         if node.op.step in ("gather", "scatter"):
             found = self._indexed(node, uses)
             if found is not None:

@@ -6,10 +6,14 @@ import subprocess
 import sys
 import threading
 
+import graphs
 import numpy as np
 import pytest
 
 from tracer.jit import blas, driver
+from tracer.jit.plan import Plan
+from tracer.ops.arithmetic import sub
+from tracer.ops.linalg import product
 
 _RNG = np.random.default_rng(5)
 _DTYPES = [np.float32, np.float64]
@@ -28,7 +32,7 @@ def _close(got, expected, k):
 def _run(step, *arrays, scalars=()):
     bind = np.array([x.ctypes.data for x in arrays], np.int64)
     bind = np.concatenate([bind, np.array(scalars, np.float64).view(np.int64)])
-    driver.Table([step]).run(bind.ctypes.data)
+    driver.Table(blas.parts_of(step)).run(bind.ctypes.data)
 
 
 def _check(dtype, m, n, k, ta, tb, alpha, beta, chunk=None):
@@ -333,3 +337,36 @@ def test_the_native_loop_reads_arguments_by_name(place):
     done = subprocess.run([sys.executable, "-c", FIELDS.format(place=place)], capture_output=True, text=True,
                           env={**os.environ, "TRACER_CACHE": ""}, timeout=120, check=False)
     assert done.stdout == "done\n", done.stderr
+
+
+# ---- long products -------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("dtype", _DTYPES)
+@pytest.mark.parametrize("ta, tb", [*itertools.product([False, True], repeat=2)])
+@pytest.mark.parametrize("m, n, k, parts", [
+    (40, 33, 7, 3), (33, 40, 7, 3), (40, 1, 100, 2), (1, 40, 100, 2), (9, 9, 1, 1)])
+def test_long_products_are_made_in_parts(monkeypatch, dtype, m, n, k, parts, ta, tb):
+    """The inner dimension is divided, the last part may be shorter."""
+    monkeypatch.setattr(blas, "LONGEST", 990)
+    step = blas.gemm(dtype, 0, 1, 2, m, n, k)._replace(chunk=5)
+    assert len(blas.parts_of(step)) == parts
+    for alpha, beta in [(1.0, 0.0), (0.5, 2.0)]:
+        _check(dtype, m, n, k, ta, tb, alpha, beta, chunk=5)
+
+
+def test_a_chunk_of_a_batch_of_long_products_is_a_part_of_one(monkeypatch):
+    assert blas.gemm_range(4096, 512, 512, 8) == (8 * 4096, 4096)
+    monkeypatch.setattr(blas, "LONGEST", 1 << 29)
+    assert blas.gemm_range(4096, 512, 512, 8) == (8 * 4096, 1024)
+
+
+@pytest.mark.parametrize("m, n", [(200, 150), (150, 200)])
+def test_long_products_in_a_program(monkeypatch, m, n):
+    monkeypatch.setattr(blas, "LONGEST", 400_000)
+    w, x, d = _draw(np.float32, m, n), _draw(np.float32, 100, m), _draw(np.float32, 100, n)
+    a, b, c = graphs.leaves([w, x, d])
+    outputs = [sub(a, product(b, c, True)), product(b, c, True)]
+    assert sum(len(run) for run in Plan(outputs).layout.runs if isinstance(run, tuple)) > 4
+    want = x.astype(np.float64).T @ d
+    for got, expected in zip(graphs.run(outputs, [w, x, d], "always"), [w - want, want]):
+        _close(got, expected, 100)

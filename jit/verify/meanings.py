@@ -79,7 +79,7 @@ def meanings_of(planning: Planning) -> dict[int, Meaning]:
             _check_kernel(step, made)
             meanings = _kernel(i, step, made, rows, planning.mains[i])
         elif step.node.op.step == "gemm":
-            meanings = [_product(i, step.node)]
+            meanings = _products(i, step.node, rows)
         else:
             meanings = _indexed(i, step.node)
         found.update(zip(map(id, rows), meanings, strict=True))
@@ -134,6 +134,27 @@ def _check_kernel(kernel: Kernel, made: Generated) -> None:
         if n.op is leaf_op or n.op is scalar_op:
             raise Meaningless(n, f"the kernel of {kernel.roots[0].node!r} is computed from it and does not read it")
         stack += n.inputs
+
+
+def _products(i: int, node: Node, rows: Sequence[Any]) -> list[Meaning]:
+    """Those of a matrix product in one row, or in several, which sum over the inner dimension one after the other."""
+    role = {name: k for k, name in enumerate(GemmArgs._fields)}
+    meanings, start, total = [], 0, node.inputs[0].shape[-2 if node.attrs[0] else -1]
+    for row in rows:
+        meaning, part = _product(i, node), GemmArgs._make(row.args)
+        whole = meaning.settled
+        changed = {"k": part.k, "a_offset": part.itemsize * start * (whole[role["lda"]] if part.ta else 1),
+                   "b_offset": part.itemsize * start * (1 if part.tb else whole[role["ldb"]])}
+        if start:
+            changed |= {"beta": _bits(1.0), "beta_index": -1, "source": -1}
+            meaning.reads[role["c"]] = (tag_of(node),)
+            meaning.numbers.pop(role["beta_index"], None)
+        whole |= {role[name]: number for name, number in changed.items()}
+        meanings.append(meaning)
+        start += part.k
+    if start != total:
+        raise Meaningless(node, f"of the sums over {total} products {start} are made")
+    return meanings
 
 
 def _product(i: int, node: Node) -> Meaning:

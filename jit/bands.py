@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from . import interrupts
 from .sizes import applied, gcd, lcm
 
 #: Bytes of results in a band up to which it stays in the L2. Half and twice as many differed by less than the noise.
@@ -72,6 +73,7 @@ def chains(starts: Sequence[int], reads: Sequence[Collection[Any]], link: Callab
     found: list[Chain] = []
     end = 0
     for at in starts:
+        interrupts.check()
         first, chunks = link(at) if at >= end else None, None
         if first is not None and first.extent > first.align:
             growing = _Growing(first)

@@ -16,7 +16,8 @@ length
   It stands in a table, or in a group, as a step does.
 - ``Table(steps)``: lays the steps out in memory, once a program. ``table.run(bind_address)`` runs them:
   `bind_address` is ``bind.ctypes.data`` of an int64 array; keep that array, and what its addresses point to,
-  alive meanwhile.
+  alive meanwhile. A run that is interrupted stops between two chunks, within a tenth of a second and what a chunk
+  takes, and raises `interrupts.Paused`, whose `go_on()` does the rest.
 - ``set_threads(n)``, ``get_threads()``: threads used for chunked steps; at first one for each processor that
   this process may use. A forked child has one until it asks for more.
 
@@ -34,7 +35,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tracer.jit import forks, pool
+from tracer.jit import forks, interrupts, pool
+from tracer.jit.halting import FREE, HALTED, new_watch
 from tracer.jit.natives import find_native
 
 _ROW = 4  # words of a table's row: function, arguments, extent, chunk
@@ -68,12 +70,13 @@ Item = Step | Chain | Group
 _PIECES = 128
 
 
-@lru_cache(maxsize=1)
-def _entry() -> Callable[[int, int, int], None]:
+@lru_cache(maxsize=2)
+def _entry(name: str, arguments: int) -> Callable[..., None]:
     word = ctypes.c_void_p  # ctypes' fastest argument
-    return ctypes.CFUNCTYPE(None, word, word, word)(find_native("run_table"))
+    return ctypes.CFUNCTYPE(None, *[word] * arguments)(find_native(name))
 
 
+_take_watch, _give_watch = FREE.pop, FREE.append
 _lock = forks.guarded(threading.Lock())  # whoever holds it has the pool
 _pool: pool.Pool | None = None
 _threads = 0
@@ -119,9 +122,10 @@ class Table:
     >>> Table([]).run(0)
     """
 
-    __slots__ = ("_address", "_args", "_rows", "_serial", "run")
+    __slots__ = ("_rows", "_owned", "_chunked", "run")
 
     run: Callable[[int], None]
+    _chunked: Callable[[int, int, int], None]
 
     def __init__(self, steps: Sequence[Item]) -> None:
         args: list[int] = []
@@ -132,34 +136,77 @@ class Table:
                 raise ValueError(f"extent and chunk must not be negative, nor the chunks too many: {step}")
             starts.append(len(args))
             args += own
-        self._args = np.array(args, np.int64)
-        at = self._args.ctypes.data
+        words = np.array(args, np.int64)
+        at = words.ctypes.data
         places = iter([at + 8 * start for start in starts])
-        lists: list[np.ndarray] = []
-        laid = [_laid(item, places, lists) for item in steps]
-        rows = [len(laid)]
-        for step, at in laid:
-            rows += [step.fn, at, step.extent, step.chunk]
-        self._rows = np.array(rows, np.int64)
-        self._address = self._rows.ctypes.data
-        serial: Any = partial(_entry(), self._address, 0)
-        serial.owner = self._rows, self._args, lists  # `run` may outlive the table
-        self._serial = serial
-        self.run = self._run if any(0 < s.chunk < s.extent for s, _ in laid) else self._serial
+        owned = [words]
+        laid = [_laid(item, places, owned) for item in steps]
+        self._lay([(step.fn, at, step.extent, step.chunk) for step, at in laid], owned)
+
+    def _lay(self, rows: Sequence[tuple[int, int, int, int]], owned: list[np.ndarray]) -> None:
+        """The rows, whose addresses point into `owned`."""
+        self._owned = owned
+        self._rows = np.array([len(rows), *[word for row in rows for word in row]], np.int64)
+        address = self._rows.ctypes.data
+        if any(0 < chunk < extent for _, _, extent, chunk in rows):
+            self._chunked = partial(_entry("run_chunked", 4), address)
+            self.run = self._run
+        else:
+            serial: Any = partial(_entry("run_table", 2), address)
+            serial.owner = self._rows, owned  # `run` may outlive the table
+            self.run = serial
 
     def _run(self, bind: int) -> None:
         global _pool
-        lock = _lock
-        if _threads == 1 or not lock.acquire(blocking=False):
-            self._serial(bind)
-            return
+        if interrupts.noted and interrupts.wanted():
+            raise self._pause(bind)
         try:
-            if _pool is None:
-                _pool = pool.Pool(_threads)
-            _pool.wake()
-            _entry()(self._address, _pool.address, bind)
-        finally:
-            lock.release()
+            watch = _take_watch()
+        except IndexError:
+            watch = new_watch()
+        words, at = watch
+        lock, ranges = _lock, None
+        if _threads == 1 or not lock.acquire(False):
+            self._chunked(0, at, bind)
+        else:
+            try:
+                if _pool is None:
+                    _pool = pool.Pool(_threads)
+                _pool.wake()
+                self._chunked(_pool.address, at, bind)
+                if words[HALTED]:
+                    ranges = _pool.left()
+            finally:
+                lock.release()
+        if words[HALTED]:
+            raise self._left(words, ranges, bind)
+        _give_watch(watch)
+
+    def _left(self, watch: Sequence[int], ranges: list[tuple[int, int]] | None, bind: int) -> interrupts.Paused:
+        """What a run raises that has been left; to go on is to run the table of what it has not begun."""
+        _, row, first, end, *_ = watch
+        _, *words = self._rows.tolist()
+        rows = list(zip(*[iter(words)] * _ROW, strict=True))
+        fn, args, extent, chunk = rows[row]
+        if not 0 < chunk < extent:
+            ranges = []
+        elif ranges is None:
+            ranges = [(first, end)]
+        undone = [i * chunk for first, end in ranges for i in range(first, end)]
+        calls = [(fn, args, lo, min(lo + chunk, extent)) for lo in undone]
+        rest, owned = rows[row + 1:], self._owned
+        if calls:
+            owned = [*owned, np.array(calls, np.int64)]
+            rest = [(find_native("run_calls"), owned[-1].ctypes.data, len(calls), 1), *rest]
+        table = Table.__new__(Table)
+        table._lay(rest, owned)
+        return table._pause(bind)
+
+    def _pause(self, bind: int) -> interrupts.Paused:
+        """The exception of a run that has been left, which to go on runs this table."""
+        left = interrupts.pause()
+        left.go_on = partial(self.run, bind)
+        return left
 
 
 def _single(items: Iterable[Item]) -> Iterator[Step]:

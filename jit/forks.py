@@ -10,8 +10,10 @@ set up anew.
 """
 from __future__ import annotations
 
+import ctypes
 import os
 import threading
+import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 from weakref import ref
@@ -24,6 +26,11 @@ COMPILING = 60.0
 #: Locks with their patience in seconds, in the order in which they were made.
 _LOCKS: list[tuple[ref, float]] = []
 _RESETS: list[Callable[[], None]] = []
+#: Threads that are about to fork: a long run stops on its way for them (halting.py).
+waiting: set[int] = set()
+#: Their number, for native code.
+asked = ctypes.c_int64()
+
 #: By thread that forks, the locks that it has taken for it.
 _TAKEN: dict[int, list[Any]] = {}
 
@@ -38,19 +45,32 @@ def guarded(lock: _Lock, patience: float = 5.0) -> _Lock:
     return lock
 
 
+def stand_back() -> None:
+    """Let threads go first that are about to fork: who takes locks again at once leaves them no chance."""
+    end = time.monotonic() + COMPILING
+    while waiting and time.monotonic() < end:
+        time.sleep(0.001)
+    asked.value = len(waiting)
+
+
 def in_child(reset: Callable[[], None]) -> None:
     """Call `reset` in each forked child, after its locks have been made free."""
     _RESETS.append(reset)
 
 
 def _before() -> None:
-    taken = _TAKEN[threading.get_ident()] = []
+    me = threading.get_ident()
+    taken = _TAKEN[me] = []
+    waiting.add(me)
+    asked.value = len(waiting)
     # The latest first: a module that makes a lock may hold it while it calls those that it imports, which made theirs
     # earlier. Two threads that take locks in one order never wait for each other.
     for reference, patience in reversed(_LOCKS):
         lock = reference()
         if lock is not None and lock.acquire(timeout=patience):
             taken.append(lock)
+    waiting.discard(me)
+    asked.value = len(waiting)
 
 
 def _release() -> None:
@@ -65,7 +85,9 @@ def _in_child() -> None:
         if lock is not None and id(lock) not in held:
             lock._at_fork_reinit()
     _release()
-    _TAKEN.clear()  # another thread was about to fork, too
+    _TAKEN.clear()
+    waiting.clear()  # another thread was about to fork, too
+    asked.value = 0
     for reset in _RESETS:
         reset()
 

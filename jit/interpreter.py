@@ -9,7 +9,7 @@ import numpy as np
 from tracer.ops.errors import MXNetError
 from tracer.ops.node import Node, const_op, leaf_op, scalar_op, toposort
 
-from . import profile, timed
+from . import interrupts, profile, timed
 from .blockwise import blocked
 from .buffers import Buffer, from_array
 
@@ -62,6 +62,8 @@ class Interpreter:
         steps = timed.steps_of(self) if profile.on else self.steps
         with np.errstate(all="ignore"):
             for (i, node, ref, sources), drops in zip(steps, self.drops, strict=True):
+                if interrupts.noted:
+                    interrupts.check()
                 try:
                     result = ref([env[s] for s in sources], node.attrs)
                 except (ArithmeticError, ValueError, TypeError, IndexError, np.linalg.LinAlgError, MXNetError,

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from tracer.ops.node import Node
 
 from .buffers import Buffer, Pool
+from .interrupts import Paused
 
 Launch = Callable[[Sequence[Buffer], Sequence[float | int]], list[Buffer]]
 
@@ -51,7 +52,7 @@ def words_of(leaves: Sequence[Node], numbers: Sequence[Node], outputs: int) -> W
 @lru_cache(maxsize=256)
 def filler(words: Words) -> Callable[..., None]:
     """The function that writes a run's words into `bind`: one flat expression, as fast as Python is."""
-    space: dict[str, Any] = {"pack": words.pack()}
+    space: dict[str, Any] = {"pack": words.pack(), "__name__": __name__}
     exec(f"def fill(bind, leaves, scalars, buffers):\n    {words.call('buffers[{}]')}\n", space)
     return space["fill"]
 
@@ -69,13 +70,18 @@ def launcher(words: Words, pools: Sequence[Pool], bind: Any, run: Callable[[], N
 @lru_cache(maxsize=256)
 def _maker(words: Words) -> Callable[..., Launch]:
     every = range(words.outputs)
+    outputs = f"[{', '.join([f'buffer{i}' for i in every])}]"
     lines = [f"def make({', '.join(['bind', 'run', *[f'take{i}' for i in every]])}):",
              "    def launch(leaves, scalars):",
              *[f"        buffer{i} = take{i}()" for i in every],
              f"        {words.call('buffer{}')}",
-             "        run()",
-             f"        return [{', '.join([f'buffer{i}' for i in every])}]",
+             "        try:",
+             "            run()",
+             "        except Paused as left:",
+             f"            left.outputs = {outputs}",
+             "            raise",
+             f"        return {outputs}",
              "    return launch"]
-    space: dict[str, Any] = {"pack": words.pack()}
+    space: dict[str, Any] = {"pack": words.pack(), "Paused": Paused, "__name__": __name__}
     exec("\n".join(lines), space)
     return space["make"]

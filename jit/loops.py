@@ -3,9 +3,25 @@
 from typing import Any
 
 from .driver import _ROW
+from .halting import (
+    ASK,
+    ASKED,
+    CLOCK,
+    END,
+    EVERY,
+    FIRST,
+    FORKING,
+    HALTED,
+    INTERRUPTED,
+    ROW,
+    SECOND,
+    SIGNAL,
+    TIME,
+)
 from .native import (
     add_atomic,
     call_nap,
+    call_question,
     call_sharer,
     call_step,
     load_atomic,
@@ -24,6 +40,8 @@ from .pool import (
     _EPOCH,
     _EXTENT,
     _FN,
+    _LEFT,
+    _LEFT_END,
     _NAP,
     _NAP_ARGUMENT,
     _NEXT,
@@ -33,11 +51,12 @@ from .pool import (
     _STOP,
     _TAKE,
     _THREADS,
+    _WATCH,
 )
 
 
 def take_chunks(state: Any, me: int) -> None:
-    """Take and run chunks, one's own share first, until none is left."""
+    """Take and run chunks, one's own share first, until none is left. The caller, 0, looks whether to halt."""
     threads = state[_THREADS]
     for turn in range(threads):
         share = _SHARES + _SHARE * ((me + turn) % threads)
@@ -49,18 +68,48 @@ def take_chunks(state: Any, me: int) -> None:
                 lo = (seen >> 32) * chunk
                 call_step(state[_FN], state[_BIND], state[_ARGS], lo, smaller(lo + chunk, extent))
                 add_atomic(state, _DONE, 1)
+                if me == 0:
+                    watch = state[_WATCH]
+                    call_sharer(watch[ASK], watch, 0)
+                    if watch[HALTED]:
+                        for t in range(threads):
+                            share_of = _SHARES + _SHARE * t
+                            left = load_atomic(state, share_of)
+                            end = left & _END
+                            was = swap_atomic(state, share_of, left, end * _NEXT + end)
+                            while was != left:
+                                left = was
+                                was = swap_atomic(state, share_of, left, end * _NEXT + end)
+                            store_atomic(state, share_of + _LEFT, left >> 32)
+                            store_atomic(state, share_of + _LEFT_END, end)
                 now = load_atomic(state, share)
             seen = now
 
 
-def run_table(table: Any, state: Any, bind: int) -> None:
-    """All steps of `table`, the chunked ones with the pool's threads, or all on this one if `state` is 0."""
+def run_table(table: Any, bind: int) -> None:
+    """All steps of `table`, none of which is cut."""
     for i in range(table[0]):
+        row = table + 8 + 8 * _ROW * i
+        call_step(row[0], bind, row[1], 0, row[2])
+
+
+def run_chunked(table: Any, state: Any, watch: Any, bind: int) -> None:
+    """All steps of `table`, the chunked ones with the pool's threads, or all on this one if `state` is 0.
+
+    Left before its end when `watch` says so.
+    """
+    call_sharer(watch[CLOCK], watch + 8 * TIME, 0)
+    store_atomic(watch, ASKED, watch[TIME] * SECOND + watch[TIME + 1])
+    if state:
+        store_atomic(state, _WATCH, watch)
+    i, rows = 0, table[0]
+    while i < rows:
         row = table + 8 + 8 * _ROW * i
         fn, args = row[0], row[1]
         extent, chunk = row[2], row[3]
         if chunk <= 0 or extent <= chunk:
             call_step(fn, bind, args, 0, extent)
+            call_sharer(watch[ASK], watch, 0)
         elif state:
             # One chunked step, with the workers' help: this thread goes on when all of it is done.
             threads, chunks = state[_THREADS], (extent + chunk - 1) // chunk
@@ -75,6 +124,10 @@ def run_table(table: Any, state: Any, bind: int) -> None:
                 store_atomic(state, _SHARES + _SHARE * t, first * _NEXT + end)
             add_atomic(state, _EPOCH, 1)
             call_sharer(state[_TAKE], state, 0)
+            if watch[HALTED]:
+                for t in range(threads):
+                    line = _SHARES + _SHARE * t
+                    chunks -= state[line + _LEFT_END] - state[line + _LEFT]
             spins = 0
             while load_atomic(state, _DONE) < chunks:
                 spins += 1
@@ -83,10 +136,41 @@ def run_table(table: Any, state: Any, bind: int) -> None:
                 else:
                     call_nap(state[_NAP], state[_NAP_ARGUMENT])
         else:
-            for lo in range(0, extent, chunk):
+            chunks = (extent + chunk - 1) // chunk
+            done = 0
+            while done < chunks:
+                lo = done * chunk
                 call_step(fn, bind, args, lo, smaller(lo + chunk, extent))
+                done += 1
+                call_sharer(watch[ASK], watch, 0)
+                if watch[HALTED]:
+                    store_atomic(watch, FIRST, done)
+                    store_atomic(watch, END, chunks)
+                    break
+        if watch[HALTED]:
+            store_atomic(watch, ROW, i)
+            break
+        i += 1
     if state:
         store_atomic(state, _ACTIVE, 0)  # from here on the workers may go to sleep, until `Pool.wake`
+
+
+def ask(watch: Any, unused: int) -> None:
+    """Look whether to halt, if that was not done for a while, by a clock that may be set back.
+
+    An interrupt that was looked for is one no longer: it is signalled again, for Python's handler.
+    """
+    call_sharer(watch[CLOCK], watch + 8 * TIME, 0)
+    now = watch[TIME] * SECOND + watch[TIME + 1]
+    passed = now - watch[ASKED]
+    if passed < 0 or passed > EVERY:
+        if load_atomic(watch[FORKING], 0) > 0:
+            store_atomic(watch, HALTED, 1)
+        elif call_question(watch[INTERRUPTED]) > 0:
+            call_sharer(watch[SIGNAL], 0, 0)
+            store_atomic(watch, HALTED, 1)
+        call_sharer(watch[CLOCK], watch + 8 * TIME, 0)
+        store_atomic(watch, ASKED, watch[TIME] * SECOND + watch[TIME + 1])
 
 
 def run_calls(bind: int, calls: Any, lo: int, hi: int) -> None:

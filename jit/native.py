@@ -13,6 +13,7 @@ from .words import F64, I64, emits, word_at
 _POINTER = I64.as_pointer()
 _STEP = ir.FunctionType(ir.VoidType(), [_POINTER, _POINTER, I64, I64])
 _SHARER = ir.FunctionType(ir.VoidType(), [I64, I64])
+_QUESTION = ir.FunctionType(ir.IntType(32), [])
 _NAP = ir.FunctionType(ir.VoidType(), [ir.IntType(32)])
 _ARM = ("llvm.aarch64.hint", [ir.Constant(ir.IntType(32), 1)])
 _SPIN_HINTS: dict[str, tuple[str, list[ir.Constant]]] = {
@@ -34,6 +35,12 @@ def call_step(b: Any, fn: Any, bind: Any, args: Any, lo: Any, hi: Any) -> None:
 def call_sharer(b: Any, fn: Any, state: Any, me: Any) -> None:
     """Call ``void fn(int64_t state, int64_t me)`` at address `fn`."""
     b.call(b.inttoptr(fn, _SHARER.as_pointer()), [state, me])
+
+
+@emits
+def call_question(b: Any, fn: Any) -> Any:
+    """Call the C function ``int fn(void)`` at address `fn`; returns what it gives."""
+    return b.sext(b.call(b.inttoptr(fn, _QUESTION.as_pointer()), []), I64)
 
 
 @emits

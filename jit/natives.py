@@ -10,7 +10,8 @@ from importlib import import_module
 from .store import find, key
 
 #: name -> module beside this one
-_FUNCTIONS = {"run_table": "loops", "take_chunks": "loops", "run_calls": "loops", "serve": "loops",
+_FUNCTIONS = {"run_table": "loops", "run_chunked": "loops", "take_chunks": "loops", "ask": "loops",
+              "run_calls": "loops", "serve": "loops",
               "multiply": "products", "columns": "tiles"}
 
 

@@ -17,6 +17,7 @@ from tracer.ops.node import Node, leaf_op, scalar_op
 from . import driver, poison, profile, settings, timed
 from .buffers import Buffer, allocate, pool_of
 from .interpreter import ExecutionError
+from .interrupts import Paused
 from .launch import Launch, filler, launcher
 from .liveness import arrange
 from .planning import ByNumPy, Check, Planning, Run, Source
@@ -154,23 +155,42 @@ class Plan:
             donated: dict[int, Buffer] | None) -> list[Buffer]:
         """Compute the outputs; `donated` gives some of them the memory to use."""
         if self.launch is not None and not donated and not profile.on:
-            return self.launch(leaves, scalars)
+            try:
+                return self.launch(leaves, scalars)
+            except Paused as left:
+                self._leave(left, [], 0, self.arena, left.outputs, leaves, scalars)
+                raise left
         if donated:
             buffers = [donated.get(i) or pool.take() for i, pool in enumerate(self.pools)]
         else:
             buffers = [pool.take() for pool in self.pools]
         self.fill(self.bind, leaves, scalars, buffers)
+        arena = None
         if self.arena_bytes:
             arena = self.arena or allocate(self.arena_bytes)
             if arena.addr != self.arena_at:
                 self._move_arena(arena)
                 if self.arena_bytes <= SMALL_ARENA:
                     self.arena = arena
-        for run in timed.runs_of(self) if profile.on else self.runs:
-            run()
+        return self._finish(timed.runs_of(self) if profile.on else self.runs, arena, buffers, leaves, scalars)
+
+    def _finish(self, runs: list[Callable[[], Any]], arena: Buffer | None, buffers: list[Buffer],
+                leaves: Sequence[Buffer], scalars: Sequence[float | int]) -> list[Buffer]:
+        """The outputs, once these parts of a run are done."""
+        try:
+            for at, run in enumerate(runs):  # noqa: B007  (below it says where)
+                run()
+        except Paused as left:
+            self._leave(left, runs, at, arena, buffers, leaves, scalars)
+            raise left
         if self.direct:
             return buffers
         return [_copy(leaves, node, scalars) if node is not None else buffers[i] for i, node in self.layout.results]
+
+    def _leave(self, left: Paused, runs: list[Callable[[], Any]], at: int, *rest: Any) -> None:
+        """Make going on with `runs[at]` go on with all. Until then nobody else may use this plan."""
+        assert left.go_on is not None
+        left.go_on = partial(self._finish, [left.go_on, *runs[at + 1:]], *rest)
 
 
 def _copy(leaves: Sequence[Buffer], node: Node, scalars: Any) -> Buffer:

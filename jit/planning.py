@@ -14,7 +14,7 @@ from tracer.ops.errors import CannotCompile
 from tracer.ops.node import Node, leaf_op, scalar_op, toposort
 from tracer.ops.op import LEAF
 
-from . import blas, driver, gathers
+from . import blas, driver, gathers, interrupts
 from .access import without_reshapes
 from .codegen import Generated, Made, generate
 from .costs import CHUNK_COST, MAX_CHUNKS, cut, is_product, product_cost, sizes_of
@@ -99,6 +99,7 @@ class Planning:
         self.by_step: dict[int, Generated] = {}
         self.homes = homes(self.graph, set(self.graph))
         steps, made = steps_of(self.graph)
+        interrupts.check()  # of a large graph each pass may take seconds
         order = schedule(steps)
         steps, made = [steps[i] for i in order], [made[i] for i in order]
         self.steps = steps
@@ -146,6 +147,7 @@ class Planning:
         """For each step its native rows (or what NumPy does), and the values it reads and writes."""
         rows = []
         for i, step in enumerate(steps):
+            interrupts.check()  # a kernel that is new takes long
             uses = _Uses(self)
             native = self._kernel(step, i, made[i], uses) if isinstance(step, Kernel) else \
                 self._library(step.node, i, uses)

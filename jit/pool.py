@@ -8,7 +8,8 @@ begun.
 The chunks are divided into a contiguous share for each thread (the same rows at each step, still in its
 cache); whoever has finished its own takes from the others'. A share is one word, ``next << 32 | end``, and a
 chunk is taken by a compare-and-swap of that word. Who has taken one holds up the step's end, so what he then
-reads of the job belongs to it; a word that is the same again in a later step still means what it says.
+reads of the job belongs to it; a word that is the same again in a later step still means what it says. To stop
+a run on its way (halting.py), the caller takes what is left of all shares, and notes it beside them.
 
 Workers are daemon threads that sit in `loops.serve`, without the interpreter lock. One that has found
 nothing to do for a while between programs returns to Python to sleep; the next program wakes it.
@@ -27,8 +28,9 @@ from tracer.jit.natives import find_native
 
 # Words of the state: what is written by different threads lies in different cache lines.
 _EPOCH, _DONE, _ACTIVE, _STOP = 0, 16, 32, 40
-_FN, _BIND, _ARGS, _EXTENT, _CHUNK, _THREADS, _NAP, _NAP_ARGUMENT, _TAKE = range(48, 57)
+_FN, _BIND, _ARGS, _EXTENT, _CHUNK, _THREADS, _NAP, _NAP_ARGUMENT, _TAKE, _WATCH = range(48, 58)
 _SHARES, _SHARE = 64, 16  # first share, words from one to the next
+_LEFT, _LEFT_END = 1, 2  # in a share's line: the chunks of it that a run has left undone
 _NEXT, _END = 1 << 32, (1 << 32) - 1
 MAX_CHUNKS = 1 << 31
 
@@ -79,6 +81,11 @@ class Pool:
             if not self._state[_ACTIVE]:  # looked at after showing itself asleep: `wake` does these in turn
                 gate.wait()
             self._asleep.discard(me)
+
+    def left(self) -> list[tuple[int, int]]:
+        """The chunks, as ranges, of the step in which a run has been left."""
+        lines = self._state[_SHARES:_SHARES + _SHARE * self._state[_THREADS]].reshape(-1, _SHARE)
+        return [(first, end) for first, end in lines[:, [_LEFT, _LEFT_END]].tolist() if first < end]
 
     def wake(self) -> None:
         """Call all workers to a program that is about to run; the caller need not wait for them."""

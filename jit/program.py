@@ -12,14 +12,14 @@ from typing import Any
 
 from tracer.ops.node import Node
 
-from . import forks, profile, settings
+from . import forks, interrupts, profile, settings
 from .buffers import Buffer
 from .debug import show
 from .interpreter import ExecutionError, Interpreter
 from .plan import Plan
 from .stats import COUNTERS
 
-__all__ = ["RUN_LOCK", "ExecutionError", "Program", "find_program"]
+__all__ = ["RUN_LOCK", "ExecutionError", "Program", "find_program", "wait_to_run"]
 
 #: Runs by the interpreter before a small program is compiled, and the elements that make one large.
 PATIENCE = 2
@@ -27,6 +27,9 @@ LARGE = 1 << 20
 
 #: Serializes launches: a plan's `bind` array is shared by all its runs. Who runs a program holds it.
 RUN_LOCK = forks.guarded(threading.RLock())
+
+#: Seconds between two looks, by who waits for RUN_LOCK, whether he has been interrupted.
+GLANCE = 0.1
 
 #: Called with each program about to run, its leaves, its numbers and its donated buffers: who draws them is one.
 WATCHERS: list[Callable[[Program, Sequence[Buffer], Sequence[Any], dict[int, Buffer] | None], None]] = []
@@ -66,6 +69,10 @@ class Program:
             self._interpreter = Interpreter(self.outputs)
         return self._interpreter.run(leaves, scalars)
 
+    def renew(self) -> None:
+        """Let go of the plan, which a run that was left on its way needs for itself: the next run has another."""
+        self._plan, self.donations = None, ()
+
     @property
     def plan(self) -> Plan | None:
         """The native form, if there is one yet."""
@@ -83,6 +90,7 @@ class Program:
                 self._large = sum(n.size for n in self._interpreter.nodes if not isinstance(n.aval, tuple))
             if self._large < LARGE:
                 return None
+        interrupts.install()  # the main thread may not have been the one that imported tracer
         start = profile.now()
         self._plan = _maker()(self.outputs)
         profile.event("plan", f"plan of {self._plan.layout.steps} steps", start, profile.now())
@@ -99,6 +107,14 @@ def _maker() -> type[Plan]:
     from .compare import Compared
 
     return Compared
+
+
+def wait_to_run() -> bool:
+    """Take RUN_LOCK, once another thread's run is over; False, without it, if this thread has been interrupted."""
+    while not RUN_LOCK.acquire(timeout=GLANCE):
+        if interrupts.wanted():
+            return False
+    return True
 
 
 _PROGRAMS: dict[tuple[Node, ...], Program] = {}

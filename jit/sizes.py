@@ -43,7 +43,7 @@ class Trail:
         self.first, self.counts = known[:len(sizes)], known[len(sizes):]
         self.numbers = [Size(v, f"s[{i}]", self) for i, v in enumerate(numbers, len(known))]
         self.decided: dict[str, bool] = {}
-        self.space: dict[str, Any] = {"inf": math.inf, "nan": math.nan}  # what texts name
+        self.space: dict[str, Any] = {"inf": math.inf, "nan": math.nan, "__name__": __name__}  # what texts name
         self._names: dict[int, str] = {}
         self._defined: dict[str, str] = {}  # an expression -> the local variable with its value
         self._expressions: dict[str, str] = {}  # the other way

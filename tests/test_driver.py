@@ -2,17 +2,19 @@
 
 import gc
 import os
+import signal
 import subprocess
 import sys
 import threading
 import time
 import timeit
 import weakref
+from functools import partial
 
 import numpy as np
 import pytest
 
-from tracer.jit import driver, objects, pool
+from tracer.jit import driver, interrupts, objects, pool
 from tracer.jit.driver import Step, Table
 from tracer.jit.native import add_atomic, as_float, as_word, load_atomic, spin_hint, store_atomic
 from tracer.jit.words import compile_words
@@ -102,6 +104,18 @@ def _put(bind, args, lo, hi):
     store_atomic(bind[0], args[0], args[1])
 
 
+@_Native
+def _count_slowly(bind, args, lo, hi):
+    """Add 1 to the counts lo...hi of the words at bind[args[0]], and spin args[1] times for each."""
+    counts = bind[args[0]]
+    for i in range(lo, hi):
+        spins = 0
+        while spins < args[1]:
+            spins += 1
+            spin_hint()
+        add_atomic(counts, i, 1)
+
+
 class _Sum:
     """A program of two steps: the sum of `x` by partial sums, and their combination."""
 
@@ -171,7 +185,7 @@ def test_run_keeps_the_tables_memory_alive(chunk):
     log = np.zeros((1000, 2), np.int64)
     bind = np.array([log.ctypes.data], np.int64)
     table = Table([Step(_log_call.address, [7, 1], 2, chunk)])
-    memory, run = [weakref.ref(table._rows), weakref.ref(table._args)], table.run
+    memory, run = [weakref.ref(table._rows), weakref.ref(table._owned[0])], table.run
     del table
     gc.collect()
     assert all(ref() is not None for ref in memory)
@@ -380,3 +394,73 @@ def test_a_group_stands_between_steps():
     first, second, third, last = (Step(_put.address, args, 1) for args in ([0, 1], [1, 2], [2, 3], [0, 4]))
     Table([first, driver.Group([second, third]), last]).run(bind.ctypes.data)
     assert places[:4].tolist() == [4, 2, 3, 0]
+
+
+# ---- runs that are left on their way ------------------------------------------------------------------------
+
+@pytest.fixture
+def noting():
+    """SIGINT is noted, as during a call of tracer, wherever it comes."""
+    before = signal.signal(signal.SIGINT, lambda *_: interrupts.note())
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def _interrupted_after(seconds):
+    """SIGINT in so many seconds."""
+    timer = threading.Timer(seconds, signal.raise_signal, [signal.SIGINT])
+    timer.start()
+    return timer
+
+
+def _spins(seconds):
+    """How many spins of `_count_slowly` take so long."""
+    counts, bind = np.zeros(1, np.int64), np.zeros(1, np.int64)
+    bind[0] = counts.ctypes.data
+    table = Table([Step(_count_slowly.address, [0, 100_000], 1)])
+    start = time.perf_counter()
+    table.run(bind.ctypes.data)
+    return int(100_000 * seconds / (time.perf_counter() - start))
+
+
+@pytest.mark.parametrize("threads", [1, 2, 5])
+@pytest.mark.parametrize("cuts", [[(60, 1), (7, 0), (33, 4)], [(1, 0), (100, 9)], [(90, 1)], [(8, 0)] * 9 + [(2, 1)]])
+def test_a_run_is_left_and_taken_up(threads, cuts, noting):
+    """Interrupted as often as it takes, each chunk is done once, and in the order of the steps."""
+    driver.set_threads(threads)
+    counts = [np.zeros(extent, np.int64) for extent, _ in cuts]
+    bind = np.array([c.ctypes.data for c in counts], np.int64)
+    spins = _spins(1 / sum(extent for extent, _ in cuts))
+    run = Table([Step(_count_slowly.address, [i, spins], *cut) for i, cut in enumerate(cuts)]).run
+    again, left = partial(run, bind.ctypes.data), 0
+    while True:
+        timer = _interrupted_after(0.02)
+        try:
+            again()
+            break
+        except interrupts.Paused as pause:
+            left += 1
+            assert pause.interrupted and not interrupts.noted
+            again = pause.go_on
+            begun = [c.any() for c in counts]
+            assert begun == sorted(begun, reverse=True)
+            assert all(c.all() for c, more in zip(counts, begun[1:]) if more)
+        finally:
+            timer.join()
+            interrupts.forget()
+    assert left >= 1
+    assert all((c == 1).all() for c in counts)
+
+
+def test_a_run_in_another_thread_is_not_interrupted():
+    counts = np.zeros(50, np.int64)
+    bind = np.array([counts.ctypes.data], np.int64)
+    table = Table([Step(_count_slowly.address, [0, _spins(0.01)], 50, 1)])
+    runner = threading.Thread(target=table.run, args=(bind.ctypes.data,))
+    interrupts.note()
+    try:
+        runner.start()
+        runner.join(60)
+    finally:
+        interrupts.forget()
+    assert (counts == 1).all()

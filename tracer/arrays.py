@@ -178,21 +178,15 @@ class NDArray(Handle):
     def _bind(self, value: Value, fresh: bool = False) -> None:
         """Make this a name for `value`, views too. fresh: nothing else holds the value, which is of this trace."""
         next(effects)
-        old = self._value
-        if value.aval is not old.aval:
-            value = _alike(value, old)
-        if self._variable is not None:
-            if not fresh:
-                value = _another(value)
-            value.variable = self._variable
-            current().trace.updated = True
-        self._value = value
-        views = self._views
-        if views is not None:
-            for reference, part in views:
-                view = reference()
-                if view is not None:
-                    view._bind(part.read(value))
+        if self._variable is not None or value.aval is not self._value.aval:
+            value = _named(self, value, fresh)
+        if self._views is None:
+            self._value = value
+        else:
+            bound: list[tuple[NDArray, Value]] = []
+            _gather_views(self, value, bound)
+            for handle, new in bound:  # all of them, or if one cannot be had none
+                handle._value = new
 
     def _check_writable(self) -> None:
         if current().trace.recording and (self._value.recorded or self._variable is not None):
@@ -304,6 +298,30 @@ def _alike(value: Value, old: Value) -> Value:
     if value.aval.shape != old.aval.shape or value.aval.dtype != old.aval.dtype:
         raise MXNetError(f"cannot write {value.aval!r} into an array {old.aval!r}")
     return moved(value, old.aval.device)
+
+
+def _named(handle: Any, value: Value, fresh: bool) -> Value:
+    """`value`, as one that `handle` may name."""
+    old = handle._value
+    if value.aval is not old.aval:
+        value = _alike(value, old)
+    if handle._variable is not None:
+        if not fresh:
+            value = _another(value)
+        value.variable = handle._variable
+        current().trace.updated = True
+    return value
+
+
+def _gather_views(handle: Any, value: Value, bound: list[tuple[NDArray, Value]]) -> None:
+    """An array and all its views, each with its value when the array's is `value`."""
+    bound.append((handle, value))
+    views = handle._views
+    if views is not None:
+        for reference, part in views:
+            view = reference()
+            if view is not None:
+                _gather_views(view, _named(view, part.read(value), False), bound)
 
 
 def _another(value: Value) -> Value:

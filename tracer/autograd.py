@@ -54,11 +54,11 @@ class _Scope:
 
     def __enter__(self) -> None:
         trace = current().trace
+        if self._recording and not trace.recording and trace.updated:
+            flush("record")
+            trace = current().trace
         self._before.append((trace.recording, trace.training))
         if self._recording is not None:
-            if self._recording and not trace.recording and trace.updated:
-                flush("record")
-                trace = current().trace
             trace.recording = self._recording
         if self._training is not None:
             trace.training = self._training
@@ -153,6 +153,8 @@ def attach(handle: Handle, variable: Variable | None) -> None:
         if variable is not None:
             trace.targets[node] = value
     else:
+        if old.rest is not None:
+            compute(old)  # a value beside it would not be among those that the run is to compute
         value = Value(old.aval, None, None, None, None, old.buffer)
         if old.buffer is None:
             value.node, value.trace, value.error = old.node, old.trace, old.error
@@ -224,12 +226,15 @@ def backward(heads: Any, head_grads: Any = None, retain_graph: bool = False, tra
     lineages = lineages_of(values)
     passed = noted(lineages, values)
     walk = _walk(values, grads)
-    if not retain_graph:
-        consume(lineages, walk.visited)
+    totals: list[tuple[Any, Value]] = []
     for variable, parts in walk.gradients.items():
         total = add_values(parts)
         if variable.request == "add":
             total = add_values([variable.grad._value, total])
+        totals.append((variable, total))
+    if not retain_graph:
+        consume(lineages, walk.visited)
+    for variable, total in totals:
         if total.buffer is None:
             current().trace.updated = True
         variable.grad._rebind(total)

@@ -1,24 +1,28 @@
 """Sync points: everything pending and still alive in a trace runs as one program."""
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from sys import getrefcount
 from types import CodeType
 from typing import Any
 
 import numpy as np
 
-from tracer.jit import profile, settings
+from tracer.jit import forks, interrupts, profile, settings
 from tracer.jit.buffers import Buffer, allocate
 from tracer.jit.capi.collector import track
 from tracer.jit.debug import why_new
-from tracer.jit.program import RUN_LOCK, ExecutionError, Program, find_program
+from tracer.jit.interrupts import Paused
+from tracer.jit.program import RUN_LOCK, ExecutionError, Program, find_program, wait_to_run
 from tracer.jit.stats import COUNTERS, LOG
 from tracer.ops.aval import aval
 from tracer.ops.errors import MXNetError
 from tracer.ops.node import Node, table_full, toposort
 
 from .source import format_line, place_of, user_line
-from .tape import KEPT, Segment, keeps
+from .tape import KEPT, Kept, Segment, keeps
 from .trace import Trace, Value, current
 
 #: The causes of a sync point; every one has one of these names.
@@ -75,34 +79,42 @@ def sync(value: Value, cause: str) -> Buffer:
 
 
 def compute(value: Value, cause: str = "another thread") -> None:
-    """Make `value` computed, or raise the error that its computation met."""
+    """Make `value` computed, or raise the error that its computation met.
+
+    KeyboardInterrupt if this thread is interrupted meanwhile: then the value is still to be had.
+    """
     trace = current().trace
     if value.error is None and value.trace is trace:
         flush(cause)
-    if value.buffer is None and value.error is None:
-        with RUN_LOCK:
-            if value.buffer is None and value.error is None:
-                _compute_foreign(value)
+    while value.buffer is None and value.error is None:
+        _compute_left(value)
     if value.error is not None:
         raise value.error.with_traceback(None)
 
 
 def flush(cause: str) -> None:
-    """Run what is pending and alive in this thread's trace, and begin a new trace."""
+    """Run what is pending and alive in this thread's trace, and begin a new trace.
+
+    If this thread is interrupted meanwhile, the run is left on its way and its values wait for `compute`.
+    """
     trace = current().trace
     if not trace.pending:
         if not trace.limit:
             current().trace = Trace(trace.recording, trace.training)
         return
-    current().trace = Trace(trace.recording, trace.training)
-    with RUN_LOCK:
+    if not RUN_LOCK.acquire(False) and not wait_to_run():
+        return
+    try:
+        current().trace = Trace(trace.recording, trace.training)
         alive = find_living(trace.pending)
         if alive:
             _run(trace, alive, cause)
-        # A dead value refers to its trace: without this the two would keep each other, and all leaves.
-        trace.pending.clear()
         if table_full():
             _forget()
+    finally:
+        # A dead value refers to its trace: without this the two would keep each other, and all leaves.
+        trace.pending.clear()
+        RUN_LOCK.release()
 
 
 def _forget() -> None:
@@ -170,9 +182,13 @@ def _run(trace: Trace, alive: list[Value], cause: str, ends: bool = True) -> Non
             buffers = program.run(leaves, trace.scalars, donated)
         if program.unlogged:
             _log_fallbacks(program, trace)
-    except ExecutionError as failure:
-        _fail(failure, trace, alive, cause, ends)
-        return
+        _settle(trace, alive, kept, buffers, ends)
+    except BaseException as failure:
+        _recover(failure, Rest(program, leaves, donated, trace, alive, kept, cause, ends))
+
+
+def _settle(trace: Trace, alive: list[Value], kept: Kept | None, buffers: list[Buffer], ends: bool) -> None:
+    """Give the values what a run has computed for them."""
     if kept is not None:
         segment = Segment(trace, kept, buffers)
         for v, slot in zip(alive, kept.slots):
@@ -189,6 +205,57 @@ def _run(trace: Trace, alive: list[Value], cause: str, ends: bool = True) -> Non
             v.trace = None
         if v.recorded and v.entry is None:
             v.recorded = None
+
+
+@dataclass(eq=False)
+class Rest:
+    """A run that did not come to its end, with all that is needed to finish it. go_on: gives its outputs."""
+
+    program: Program
+    leaves: list[Any]
+    donated: dict[int, Buffer] | None
+    trace: Trace
+    alive: list[Value]
+    kept: Kept | None
+    cause: str
+    ends: bool
+    go_on: Callable[[], list[Buffer]] | None = None
+
+    def finish(self) -> None:
+        """Do the rest of the run."""
+        assert self.go_on is not None
+        try:
+            _settle(self.trace, self.alive, self.kept, self.go_on(), self.ends)
+        except BaseException as failure:
+            _recover(failure, self)
+            return
+        for v in self.alive:
+            v.rest = None
+
+
+def _recover(failure: BaseException, rest: Rest) -> None:
+    """Leave values such that each is right when it is read, or raises an error, after a run that `failure` ended.
+
+    A run that was left on its way can be taken up, by whoever needs one of its values first. Otherwise they are
+    computed anew, which needs the leaves: memory that has been donated may be written over, and so they are lost.
+    """
+    if isinstance(failure, ExecutionError):
+        _fail(failure, rest.trace, rest.alive, rest.cause, rest.ends)
+    elif isinstance(failure, Paused):
+        rest.program.renew()
+        if rest.ends:
+            rest.go_on = failure.go_on or partial(rest.program.run, rest.leaves, rest.trace.scalars, rest.donated)
+            for v in rest.alive:
+                v.rest = rest
+        if failure.interrupted:
+            interrupts.put_back()
+    else:
+        if rest.donated:
+            for v in rest.alive:
+                if v.buffer is None:
+                    v.error = MXNetError(f"{type(failure).__name__} ended the computation of this array while memory "
+                                         "that it is computed from was being written over")
+        raise failure
 
 
 def _fail(failure: ExecutionError, trace: Trace, alive: list[Value], cause: str, ends: bool) -> None:
@@ -227,11 +294,24 @@ def _donated(program: Program, trace: Trace) -> dict[int, Buffer] | None:
     return given or None
 
 
-def _compute_foreign(value: Value) -> None:
-    """Compute one pending value of another thread's trace, which goes on; its gradient stays reachable."""
-    trace = value.trace
-    assert trace is not None
-    _run(trace.snapshot(), [value], "another thread", False)
+def _compute_left(value: Value) -> None:
+    """Compute a value that no flush of this thread's trace has: one whose run was left, or another thread's.
+
+    Of another thread's trace, which goes on, this value alone is computed; its gradient stays reachable.
+    """
+    if interrupts.wanted():
+        interrupts.deliver()
+    forks.stand_back()
+    if not RUN_LOCK.acquire(False) and not wait_to_run():
+        return
+    try:
+        if value.rest is not None:
+            value.rest.finish()
+        elif value.buffer is None and value.error is None:
+            assert value.trace is not None
+            _run(value.trace.snapshot(), [value], "another thread", False)
+    finally:
+        RUN_LOCK.release()
 
 
 def _lines_of(nodes: set[Node], trace: Trace) -> dict[Node, tuple[CodeType, int] | None]:

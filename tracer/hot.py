@@ -39,15 +39,16 @@ from .walk import Walk
 _FUNCTIONS = (
     record.invoke, memo.repeats, record.look_up, record.combine, record.finish, record.taped, record.add_values,
     namespaces.update, namespaces.write,
-    updates.step, arrays._another, tape.node_of, source.user_line, flush.living, flush.sync, flush.compute, flush.flush,
-    flush._run, flush._donated, find_program, autograd.backward, autograd._heads, autograd._value_of,
-    autograd._differentiable, autograd._walk,
+    updates.step, arrays._another, arrays._named, arrays._gather_views, tape.node_of, source.user_line, flush.living,
+    flush.sync, flush.compute, flush.flush, flush._run, flush._settle, flush._donated, find_program, autograd.backward,
+    autograd._heads, autograd._value_of, autograd._differentiable, autograd._walk,
     tape.lineages_of, tape.consume, tape.run_backward, walk.targets_of, gradient.gradient,
     stretch.stretch_from, stretch.pull, cached.call, cached._flatten, cached._nest, record.operand_node, record.stopped,
     record.wrap, node.leaf, node.reach_of)
 _METHODS: dict[tuple[type, str], Any] = {(cls, name): getattr(cls, name) for cls, name in (
     (Value, "__init__"), (Trace, "__init__"), (Trace, "number"), (Trace, "enter"), (Segment, "__init__"),
-    (Segment, "pull"), (Syncs, "note"), (Program, "run"), (Plan, "run"), (Buffer, "__init__"), (Pool, "take"),
+    (Segment, "pull"), (Syncs, "note"), (Program, "run"), (Plan, "run"), (Plan, "_finish"), (Buffer, "__init__"),
+    (Pool, "take"),
     (Walk, "__init__"), (Walk, "run"), (Walk, "_hand"), (Walk, "_arrive"),
     (NDArray, "_bind"), (ndarray, "_bind"), (NDArray, "_rebind"), (ndarray, "_rebind"),
     (NDArray, "_check_writable"), (ndarray, "_check_writable"))}

@@ -141,9 +141,10 @@ def taped(trace: Trace, value: Value) -> Node:
         return trace.enter(value)
     if value.variable is not None and value.node not in trace.targets:
         # A variable whose new value has not been computed yet: derivatives are taken by it, not through it.
-        value.node = mark(value.node, trace.marks)  # type: ignore[arg-type]
+        node = mark(value.node, trace.marks)  # type: ignore[arg-type]
         trace.marks += 1
-        trace.targets[value.node] = value
+        trace.targets[node] = value
+        value.node = node
     return value.node  # type: ignore[return-value]
 
 

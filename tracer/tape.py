@@ -16,12 +16,14 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, NamedTuple
 
-from tracer.jit import profile
+from tracer.jit import forks, interrupts, profile
 from tracer.jit.buffers import Buffer
 from tracer.jit.gradient import gradient
-from tracer.jit.program import RUN_LOCK, ExecutionError, Program, find_program
+from tracer.jit.interrupts import Paused
+from tracer.jit.program import RUN_LOCK, ExecutionError, Program, find_program, wait_to_run
 from tracer.jit.stats import COUNTERS
 from tracer.ops.arithmetic import add
 from tracer.ops.errors import MXNetError
@@ -170,21 +172,40 @@ class Segment:
 
 def run_backward(program: Program, leaves: list[Buffer], numbers: list[float | int]) -> list[Buffer]:
     """The outputs of a segment's backward."""
+    if not RUN_LOCK.acquire(False) and not wait_to_run():
+        interrupts.deliver()
     try:
-        with RUN_LOCK:
+        try:
             if profile.on:
                 buffers = profile.watched(program.run, "backward", source.where())(leaves, numbers, None)
             else:
                 buffers = program.run(leaves, numbers, None)
-    except ExecutionError as failure:
-        raise _failed(failure)  # noqa: B904  (the error has its cause)
+        except BaseException as failure:
+            buffers = _recovered(failure, program, leaves, numbers)
+    finally:
+        RUN_LOCK.release()
     return buffers
 
 
-def _failed(failure: ExecutionError) -> MXNetError:
-    error = MXNetError(f"in the gradient of what was read: {failure}")
-    error.__cause__ = failure.cause
-    return error
+def _recovered(failure: BaseException, program: Program, leaves: list[Buffer],
+               numbers: list[float | int]) -> list[Buffer]:
+    """The outputs of a run that `failure` has ended, if that was for another thread to fork; else this is raised."""
+    while isinstance(failure, Paused):
+        program.renew()
+        if failure.interrupted:
+            raise KeyboardInterrupt
+        RUN_LOCK.release()
+        forks.stand_back()
+        RUN_LOCK.acquire()
+        try:
+            return (failure.go_on or partial(program.run, leaves, numbers, None))()
+        except BaseException as another:
+            failure = another
+    if isinstance(failure, ExecutionError):
+        error = MXNetError(f"in the gradient of what was read: {failure}")
+        error.__cause__ = failure.cause
+        raise error
+    raise failure
 
 
 def _synced(value: Value) -> Buffer:

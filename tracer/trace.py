@@ -29,11 +29,13 @@ class Value:
     empty once a backward has consumed it. variable: where its gradient goes, if it is a variable; retained:
     the same for a result that keeps its past.
     entry, slot: the tape entry that it came from and which output of it, once its trace has ended.
+    error: what its computation met. rest: the run that is to compute it, and has been left on its way (flush.py).
     """
 
     __slots__ = ("aval", "node", "trace", "buffer", "recorded", "variable", "line", "entry", "slot", "__dict__")
     retained: Any = None  # these are rarely set, and so not by every __init__
     error: BaseException | None = None
+    rest: Any = None
 
     def __init__(self, aval: Aval, node: Node | None, trace: Trace | None, recorded: list | None, line: Line | None,
                  buffer: Buffer | None = None, variable: Any = None, entry: Any = None, slot: int = 0) -> None:
@@ -86,12 +88,12 @@ class Trace:
                 _compute(value)  # pending in another thread's trace
             node = leaf(value.aval, len(self.leaves))
             self.leaves.append(value)
-            self.nodes[value] = node
             self.bytes += value.aval.nbytes
             if self.bytes >= BYTES_BOUND:
                 self.limit = 0
             if value.variable is not None or (value.entry is not None and value.recorded):
                 self.targets[node] = value
+            self.nodes[value] = node  # at last: what is found here has been entered as a whole
         return node
 
     def number(self, value: float | int) -> Node:

@@ -1,4 +1,4 @@
-# make demo | test | fuzz | mutants | lint | bench     Everything happens in .venv, which the first of them makes.
+# make demo | test | fuzz | mutants | soak | lint | bench     Everything happens in .venv, which the first of them makes.
 SHELL := /bin/bash
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -10,7 +10,7 @@ CANDIDATES := python3 python3.12 python3.11 python3.13 python3.10 python
 FITS := import sys, venv, ensurepip; sys.exit(not (3, 10) <= sys.version_info[:2] < (3, 14))
 PYTHON ?= $(shell for p in $(CANDIDATES); do $$p -c '$(FITS)' 2>/dev/null && { command -v $$p; break; }; done)
 
-.PHONY: demo test fuzz mutants lint bench clean
+.PHONY: demo test fuzz mutants lint bench clean soak
 
 demo: $(VENV)/demo.stamp
 	$(PY) -m tracer --report examples/digits_from_scratch.py
@@ -23,6 +23,10 @@ test: $(VENV)/dev.stamp
 # Random programs on all tiers against an independent reference, for so many minutes (MINUTES=120: over 20,000).
 fuzz: $(VENV)/dev.stamp
 	PYTHONPATH=tests $(PY) -m fuzz --minutes $(or $(MINUTES),2) $(ARGS)
+
+# Hours of what processes go through in years: steps, forks, interrupts, kills, damaged caches and files.
+soak: $(VENV)/dev.stamp
+	for script in memory forks interrupts cache files; do nice $(PY) tests/soak/$$script.py || exit 1; done
 
 # Small faults in copies of the tree, each of which the tests must catch: all, or those whose names or files begin so.
 mutants: $(VENV)/dev.stamp

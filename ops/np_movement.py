@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import math
+import numbers
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -217,6 +218,8 @@ def repeat(a: Node, repeats, axis=None) -> Node:
 def tile(A: Node, reps) -> Node:
     """`A` laid out `reps` times along each axis."""
     times = (reps,) if isinstance(reps, int) else tuple(reps)
+    if not all(isinstance(t, numbers.Integral) for t in times):
+        raise MXNetError(f"tile: {reps!r} are no numbers of copies")
     rank = max(A.ndim, len(times))
     shape, times = (1,) * (rank - A.ndim) + A.shape, (1,) * (rank - len(times)) + times
     thin = tuple(x for d in shape for x in (1, d))

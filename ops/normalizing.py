@@ -56,11 +56,11 @@ def log_softmax_of(x: Node, axis: int, kept: Node | None = None, temperature: fl
     return out if kept is None else where(kept, out, like(out, -math.inf))
 
 
-def _within_length(x: Node, length: Node, axis: int) -> Node:
+def _within_length(x: Node, length: Node | None, axis: int) -> Node:
     """Whether a place along `axis` is below its line's length."""
     column = tuple(1 if i == axis else d for i, d in enumerate(x.shape))
-    if math.prod(column) != length.size:
-        raise MXNetError(f"softmax: length of shape {length.shape} for data of shape {x.shape}")
+    if length is None or math.prod(column) != length.size:
+        raise MXNetError(f"softmax: length of shape {length and length.shape} for data of shape {x.shape}")
     below = sub(reshape(cast(length, "int64"), column), counts(x.shape[axis], x.ndim, axis))
     return greater_equal(below, like(below, 1))
 
@@ -79,7 +79,7 @@ def softmax(data: Node, length: Optional = None, axis=-1, temperature=None, use_
     if dtype is not None:
         data = cast(data, dtype)
     axis = normalize_axis(axis, data.ndim)
-    kept = _within_length(data, length, axis) if use_length and length is not None else None
+    kept = _within_length(data, length, axis) if use_length else None
     return softmax_of(floating(data), axis, kept, temperature)
 
 
@@ -89,7 +89,7 @@ def log_softmax(data: Node, length: Optional, axis, temperature, use_length, dty
     if dtype is not None:
         data = cast(data, dtype)
     axis = normalize_axis(axis, data.ndim)
-    kept = _within_length(data, length, axis) if use_length and length is not None else None
+    kept = _within_length(data, length, axis) if use_length else None
     return log_softmax_of(floating(data), axis, kept, temperature)
 
 

@@ -201,24 +201,33 @@ def within(length: Node, shape: tuple[int, ...], axis: int, batch: int) -> Node:
     return less(*_against(shape[axis], len(shape), axis, reshape(cast(length, INT64), tuple(column))))
 
 
+def _lengths(length: Node | None, wanted: bool, batch: int) -> Node | None:
+    """The lengths of the sequences, if they are to count: one for each; MXNetError for other shapes."""
+    if wanted and (length is None or length.shape != (batch,)):
+        raise MXNetError(f"sequence_length: Shape inconsistent, Provided = {length and length.shape}, "
+                         f"inferred shape = ({batch},)")
+    return length if wanted else None
+
+
 @public("npx.sequence_mask")
 def sequence_mask(data: Node, sequence_length: Optional = None, use_sequence_length=False, value=0.0,
                   axis=0) -> Node:
     """`data` with the steps beyond each sequence's length replaced by `value`."""
-    if not use_sequence_length or sequence_length is None:
+    length = _lengths(sequence_length, use_sequence_length, data.shape[1 - axis])
+    if length is None:
         return data
-    return where(within(sequence_length, data.shape, axis, 1 - axis), data, like(data, value))
+    return where(within(length, data.shape, axis, 1 - axis), data, like(data, value))
 
 
 @public("npx.sequence_last")
 def sequence_last(data: Node, sequence_length: Optional = None, use_sequence_length=False, axis=0) -> Node:
     """The last step of each sequence."""
-    n = data.shape[axis]
-    if not use_sequence_length or sequence_length is None:
+    n, length = data.shape[axis], _lengths(sequence_length, use_sequence_length, data.shape[1 - axis])
+    if length is None:
         last = part(data, axis, n - 1, 1)
         return reshape(last, tuple(d for i, d in enumerate(data.shape) if i != axis))
     rows = counts(data.shape[1 - axis], 1, 0)
-    step = add(cast(sequence_length, INT64), like(rows, -1))
+    step = add(cast(length, INT64), like(rows, -1))
     places = (step, rows) if axis == 0 else (rows, step)
     return gather(data, places, _leading(data.shape, 2))
 
@@ -228,10 +237,11 @@ def sequence_reverse(data: Node, sequence_length: Optional = None, use_sequence_
     """Each sequence backwards up to its length; the rest stays. Time is the first axis."""
     if axis != 0:
         raise NotImplementedError("sequence_reverse(axis != 0)")
-    if not use_sequence_length or sequence_length is None:
+    length = _lengths(sequence_length, use_sequence_length, data.shape[1])
+    if length is None:
         return flip(data, 0)
     steps, batch = counts(data.shape[0], 2, 0), counts(data.shape[1], 2, 1)
-    length = reshape(cast(sequence_length, INT64), (1, data.shape[1]))
+    length = reshape(cast(length, INT64), (1, data.shape[1]))
     back = sub(sub(length, like(steps, 1)), steps)
     shape = data.shape[:2]
     step = broadcast_to(where(greater_equal(back, like(back, 0)), back, steps), shape)

@@ -299,3 +299,18 @@ def test_dropout_only_in_training():
 def test_boolean_mask_has_a_gradient():
     got = gradient(lambda x: nd.contrib.boolean_mask(x, nd.array([1, 0, 1])) * 2, [1.0, 2.0, 3.0])
     assert got.tolist() == [2, 0, 2]
+
+
+@pytest.mark.parametrize("lengths", [None, [1], [[1, 2, 3]], [1, 2, 3, 4]], ids=str)
+@pytest.mark.parametrize("call", [
+    lambda x, n: nd.SequenceLast(x, sequence_length=n, use_sequence_length=True),
+    lambda x, n: nd.SequenceMask(x, sequence_length=n, use_sequence_length=True),
+    lambda x, n: nd.SequenceReverse(x, sequence_length=n, use_sequence_length=True),
+    lambda x, n: nd.softmax(x.reshape((3, 4)), length=n, use_length=True, axis=1)])
+def test_lengths_are_one_for_each_sequence(call, lengths):
+    """As real MXNet 1.9.1; softmax takes them in the shape of its lines, too."""
+    x = nd.ones((4, 3, 1))
+    if lengths == [[1, 2, 3]] and "softmax" in call.__code__.co_names:
+        return
+    with pytest.raises(MXNetError):
+        call(x, None if lengths is None else nd.array(lengths, dtype="int32"))

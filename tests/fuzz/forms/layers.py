@@ -198,7 +198,7 @@ KINDS: dict[str, list[tuple[int, Form, list[str]]]] = {
            (2, image, full("npx", "convolution deconvolution pooling"))],
     "nd": [(2, activation, ["nd.Activation"]), (1, leaky, ["nd.LeakyReLU"]),
            (3, softmax, full("nd", "softmax log_softmax softmin SoftmaxActivation")),
-           (1, softmax_lengths, full("nd", "softmax log_softmax")),
+           (1, softmax_lengths, ["nd.softmax"]),
            (2, normalization, full("nd", "LayerNorm GroupNorm InstanceNorm L2Normalization")),
            (2, batch_norm, ["nd.BatchNorm"]), (1, ctc, full("nd", "CTCLoss ctc_loss contrib.CTCLoss contrib.ctc_loss")),
            (3, dense, ["nd.FullyConnected"]), (1, arange_like, ["nd.contrib.arange_like"]),

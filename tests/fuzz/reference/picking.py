@@ -134,6 +134,8 @@ def _steps(data: Any, axis: int) -> np.ndarray:
 
 
 def _lengths(data: Any, length: Any, axis: int) -> np.ndarray:
+    if length.shape != (data.shape[1 - axis],):
+        raise NoAnswer("lengths")
     return length.memory.astype(np.int64).reshape([-1 if i == 1 - axis else 1 for i in range(data.ndim)])
 
 
@@ -150,7 +152,7 @@ def sequence_mask(data: Any, sequence_length: Any = None, use_sequence_length: b
 def sequence_last(data: Any, sequence_length: Any = None, use_sequence_length: bool = False, axis: int = 0) -> Any:
     last = np.full(data.shape[1 - axis], data.shape[axis] - 1)
     if use_sequence_length:
-        last = sequence_length.memory.astype(np.int64) - 1
+        last = _lengths(data, sequence_length, axis).reshape(-1) - 1
     rows = np.arange(data.shape[1 - axis])
     places = (last, rows) if axis == 0 else (rows, last)
     return moves(lambda a: a[places])(data)
@@ -160,7 +162,7 @@ def sequence_reverse(data: Any, sequence_length: Any = None, use_sequence_length
     if not use_sequence_length:
         return FUNCTIONS["flip"](data, 0)
     steps = np.arange(data.shape[0])[:, None]
-    back = sequence_length.memory.astype(np.int64)[None, :] - 1 - steps
+    back = _lengths(data, sequence_length, 0).reshape(1, -1) - 1 - steps
     places = np.where(back >= 0, back, steps)
     return moves(lambda a: a[places, np.arange(data.shape[1])[None, :]])(data)
 

@@ -11,7 +11,7 @@ from .aval import Aval, Shape, aval
 from .errors import MXNetError
 from .joining import concatenate
 from .movement import broadcast_to, reshape
-from .node import Node, const, make
+from .node import Node, const, depend, make
 from .op import ELEMENTWISE, Op, declare
 from .promotion import FLOAT64
 from .public import Nodes, Operand, public
@@ -150,7 +150,7 @@ def _full_of(fill_value: Operand, shape, dtype) -> Node:
 @public("np.full_like")
 def full_like(a: Node, fill_value: Operand, dtype=None, order="C", ctx=None, device=None) -> Node:
     """An array of the shape and dtype of `a`, filled with a number."""
-    return broadcast_to(cast(fill_value, dtype or a.dtype), a.shape)
+    return depend(broadcast_to(cast(fill_value, dtype or a.dtype), a.shape), a)
 
 
 @public("np.empty_like")
@@ -162,13 +162,13 @@ def empty_like(prototype: Node, dtype=None, order="C", subok=False, shape=None, 
 @public("np.zeros_like", "np.ndarray.zeros_like")
 def zeros_like(a: Node, dtype=None, order="C", subok=False, shape=None, ctx=None, device=None) -> Node:
     """Zeros of the shape and dtype of `a`."""
-    return full(a.shape if shape is None else shape, 0, dtype or a.dtype)
+    return depend(full(a.shape if shape is None else shape, 0, dtype or a.dtype), a)
 
 
 @public("np.ones_like", "np.ndarray.ones_like")
 def ones_like(a: Node, dtype=None, order="C", ctx=None, device=None) -> Node:
     """Ones of the shape and dtype of `a`."""
-    return full(a.shape, 1, dtype or a.dtype)
+    return depend(full(a.shape, 1, dtype or a.dtype), a)
 
 
 @public("np._meshgrid")

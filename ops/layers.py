@@ -8,7 +8,7 @@ from .creation import iota
 from .errors import MXNetError
 from .linalg import product
 from .movement import broadcast_to, reshape, slice_
-from .node import Node, stop
+from .node import Node, depend, stop
 from .np_linalg import norm, vector_norm
 from .promotion import floating
 from .public import Nodes, Optional, public
@@ -147,7 +147,7 @@ def arange_like(data: Node, start=0.0, step=1.0, repeat=1, ctx=None, axis=None) 
     if repeat > 1:
         whole = reshape(broadcast_to(line, (line.shape[0], repeat)), (line.shape[0] * repeat,))
         line = slice_(whole, ((0, n, 1),))
-    return reshape(line, shape)
+    return depend(reshape(line, shape), data)
 
 
 @public("npx.reshape_like", "np.ndarray.reshape_like")
@@ -160,21 +160,21 @@ def reshape_like(lhs: Node, rhs: Node, lhs_begin=None, lhs_end=None, rhs_begin=N
     shape = lhs.shape[:left.start] + rhs.shape[right] + lhs.shape[left.stop:]
     if math.prod(shape) != lhs.size:
         raise MXNetError(f"Cannot reshape array of shape {lhs.shape} into shape {shape}")
-    return reshape(lhs, shape)
+    return depend(reshape(lhs, shape), rhs)
 
 
 @public("npx.broadcast_like", "np.ndarray.broadcast_like")
 def broadcast_like(lhs: Node, rhs: Node, lhs_axes=None, rhs_axes=None) -> Node:
     """`lhs` broadcast to the shape of `rhs`, or its `lhs_axes` to the sizes of `rhs_axes`."""
     if lhs_axes is None or rhs_axes is None:
-        return broadcast_to(lhs, rhs.shape)
+        return depend(broadcast_to(lhs, rhs.shape), rhs)
     left, right = (((x,) if isinstance(x, int) else tuple(x)) for x in (lhs_axes, rhs_axes))
     if not left or len(left) != len(right):
         raise MXNetError(f"broadcast_like: Empty axes tuple or of different lengths: {left} and {right}")
     shape = list(lhs.shape)
     for i, j in zip(left, right, strict=True):
         shape[normalize_axis(i, lhs.ndim)] = rhs.shape[normalize_axis(j, rhs.ndim)]
-    return broadcast_to(lhs, tuple(shape))
+    return depend(broadcast_to(lhs, tuple(shape)), rhs)
 
 
 @public("npx.slice", "np.ndarray.slice")
@@ -231,7 +231,7 @@ def slice_like(data: Node, shape_like: Node, axes=None) -> Node:
     sizes = tuple(shape_like.shape[i] if i in chosen else n for i, n in enumerate(data.shape))
     if any(wanted > n for wanted, n in zip(sizes, data.shape, strict=True)):
         raise MXNetError(f"slice_like: {shape_like.shape} exceeds {data.shape}")
-    return slice_(data, tuple((0, n, 1) for n in sizes))
+    return depend(slice_(data, tuple((0, n, 1) for n in sizes)), shape_like)
 
 
 @public("npx.norm")

@@ -4,7 +4,7 @@ from __future__ import annotations
 from .arithmetic import add, div, in_single, like, mul, power
 from .errors import MXNetError
 from .joining import part
-from .node import Node
+from .node import Node, depend
 from .np_movement import pad, repeat
 from .public import Nodes, public
 from .unary import square
@@ -32,7 +32,7 @@ def crop(data: Nodes, num_args=1, offset=(0, 0), h_w=(0, 0), center_crop=False) 
             raise MXNetError(f"Crop: offset {tuple(start)} and size {size} do not fit an image of "
                              f"{x.shape[2:]}")
         x = part(x, axis, at, count)
-    return x
+    return depend(x, *data[1:])
 
 
 @public("nd.LRN")

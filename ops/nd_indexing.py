@@ -14,6 +14,7 @@ from .promotion import INT64
 from .public import Optional, public
 from .scans import argsort, take_along
 from .shapes import normalize_axis
+from .unary import without_gradient
 
 
 @public("nd.take", "nd.NDArray.take")
@@ -74,7 +75,7 @@ def ravel_multi_index(data: Node, shape) -> Node:
     total = mul(rows[0], like(rows[0], weights[0]))
     for row, weight in zip(rows[1:], weights[1:], strict=True):
         total = add(total, mul(row, like(row, weight)))
-    return cast(total, data.dtype)
+    return without_gradient(cast(total, data.dtype))
 
 
 @public("nd.unravel_index")
@@ -86,7 +87,7 @@ def unravel_index(data: Node, shape) -> Node:
     for n in shape[::-1]:
         rows.insert(0, reshape(mod(rest, like(rest, n)), (1, *data.shape)))
         rest = floor_divide(rest, like(rest, n))
-    return cast(concatenate(rows, 0), data.dtype)
+    return without_gradient(cast(concatenate(rows, 0), data.dtype))
 
 
 # ---- sorting -------------------------------------------------------------------------------------

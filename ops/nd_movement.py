@@ -9,7 +9,7 @@ from .errors import MXNetError
 from .joining import concatenate, part
 from .layers import broadcast_like, reshape_like
 from .movement import broadcast_to, reshape, slice_, transpose
-from .node import Node
+from .node import Node, depend
 from .np_joining import _cut, stack
 from .np_movement import diag, diagonal, moveaxis, np_flip, pad, repeat, swapaxes, tile
 from .public import Nodes, public
@@ -150,13 +150,13 @@ public("nd.broadcast_like", "nd.NDArray.broadcast_like")(broadcast_like)
 @public("nd.shape_array")
 def shape_array(data: Node) -> Node:
     """The shape, as an int64 array."""
-    return _numbers(data.shape)
+    return depend(_numbers(data.shape), data)
 
 
 @public("nd.size_array")
 def size_array(data: Node) -> Node:
     """The number of elements, as an int64 array of one."""
-    return _numbers((data.size,))
+    return depend(_numbers((data.size,)), data)
 
 
 def _numbers(values: Shape) -> Node:
@@ -203,7 +203,7 @@ def slice_like(data: Node, shape_like: Node, axes=()) -> Node:
             raise MXNetError(f"slice_like: shape {shape_like.shape} does not lie in {data.shape} along axis "
                              f"{i}")
     counts = [shape_like.shape[i] if i in chosen else n for i, n in enumerate(data.shape)]
-    return slice_(data, tuple((0, n, 1) for n in counts))
+    return depend(slice_(data, tuple((0, n, 1) for n in counts)), shape_like)
 
 
 # ---- joining and taking apart --------------------------------------------------------------------

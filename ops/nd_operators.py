@@ -15,7 +15,7 @@ from .arithmetic import cast, where
 from .creation import full
 from .errors import MXNetError
 from .movement import reshape
-from .node import Node, is_number
+from .node import Node, depend, is_number
 from .promotion import BOOL, INT64, nd_pair
 from .public import Nodes, Operand, Optional, public
 from .trigonometry import hypot
@@ -170,13 +170,13 @@ def clip(data: Node, a_min: Optional = None, a_max: Optional = None) -> Node:
 @public("nd.zeros_like", "nd.NDArray.zeros_like")
 def zeros_like(data: Node) -> Node:
     """Zeros of the shape and dtype of `data`."""
-    return full(data.shape, 0, data.dtype)
+    return depend(full(data.shape, 0, data.dtype), data)
 
 
 @public("nd.ones_like", "nd.NDArray.ones_like")
 def ones_like(data: Node) -> Node:
     """Ones of the shape and dtype of `data`."""
-    return full(data.shape, 1, data.dtype)
+    return depend(full(data.shape, 1, data.dtype), data)
 
 
 @public("nd.NDArray.copy")

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from .aval import Aval, aval
-from .op import CALL, ELEMENTWISE, LEAF, Op, declare
+from .op import CALL, ELEMENTWISE, LEAF, VIEW, Op, declare
 
 
 class Node:
@@ -182,6 +182,11 @@ stop_op = declare(Op("stop", ELEMENTWISE, _same, lambda a, attrs: a[0], expr="{0
 mark_op = declare(Op("mark", ELEMENTWISE, _same, lambda a, attrs: a[0], expr="{0}", cost=0))
 
 
+#: The first input, as a function of the others too.
+depend_op = declare(Op("depend", VIEW, _same, lambda a, attrs: a[0], lambda n, g: (g, *[None] * (len(n.inputs) - 1)),
+                       expr="{0}", cost=0))
+
+
 def stop(x: Node) -> Node:
     """`x` as a constant of any derivative."""
     return make(stop_op, (x,))
@@ -190,6 +195,11 @@ def stop(x: Node) -> Node:
 def mark(x: Node, index: int) -> Node:
     """`x` as the `index`-th variable of its trace: derivatives are taken by it and go no further."""
     return make(mark_op, (x,), (index,))
+
+
+def depend(value: Node, *operands: Node) -> Node:
+    """`value` as a function of `operands` too, whose elements it does not depend on: their derivative is 0."""
+    return make(depend_op, (value, *operands))
 
 
 # ---- one output of an op that has several --------------------------------------------------------

@@ -355,6 +355,53 @@ def test_a_second_derivative_leaves_running_statistics_alone(F):
     same(mean, [1.75])
 
 
+SHAPES_ONLY = {
+    "zeros_like": lambda F, x: F.zeros_like(x), "ones_like": lambda F, x: F.ones_like(x),
+    "ones_like as a method": lambda F, x: x.ones_like(),
+    "full_like": lambda F, x: np.full_like(x, 3) if F is np else nd.zeros_like(x) + 3,
+    "arange_like": lambda F, x: npx.arange_like(x) if F is np else nd.contrib.arange_like(x),
+    "shape_array": lambda F, x: nd.shape_array(x) if F is nd else np.zeros_like(x),
+    "size_array": lambda F, x: nd.size_array(x) if F is nd else np.ones_like(x),
+    "broadcast_like": lambda F, x: (npx if F is np else nd).broadcast_like(F.ones((1,)), x),
+    "reshape_like": lambda F, x: (npx if F is np else nd).reshape_like(F.ones((2, 1)), x),
+    "slice_like": lambda F, x: (npx if F is np else nd).slice_like(F.ones((4,)), x),
+    "Crop": lambda F, x: nd.Crop(nd.ones((1, 1, 3, 3)), x.reshape((1, 1, 1, 2)), num_args=2) if F is nd else x * 0,
+    "ravel_multi_index": lambda F, x: nd.ravel_multi_index(x.reshape((2, 1)), shape=(3, 3)) if F is nd else x * 0,
+    "unravel_index": lambda F, x: nd.unravel_index(x, shape=(3, 3)) if F is nd else x * 0}
+
+
+@pytest.mark.parametrize("name", SHAPES_ONLY)
+def test_the_gradient_by_what_only_lent_its_shape_is_zero(F, name):
+    """As in real MXNet 1.9.1 and 2.0: a backward writes zeros over what an earlier one has left."""
+    x = variable(F, [1, 2])
+    x.grad[:] = 7
+    for _ in range(4):
+        with autograd.record():
+            y = SHAPES_ONLY[name](F, x)
+        y.backward()
+        same(x.grad, [0, 0])
+        x.grad[:] = 7
+    with autograd.record():
+        slope = autograd.grad(SHAPES_ONLY[name](F, x), [x])[0]
+    same(slope, [0, 0])
+
+
+@pytest.mark.parametrize("read", [False, True])
+def test_a_gradient_that_is_the_same_everywhere_is_in_the_graph(F, read):
+    """Whether a value was read in between or not: its own gradient is zero."""
+    x = variable(F, [1, 2])
+    with autograd.record():
+        y = x + 1
+        slope = autograd.grad(y, [x], create_graph=True)[0]
+        loss = (slope * slope).sum()
+        if read:
+            same(loss, 2)
+    autograd.backward([y, loss], retain_graph=True)
+    same(x.grad, [1, 1])
+    loss.backward()
+    same(x.grad, [0, 0])
+
+
 def test_function_without_methods():
     x = variable(np, [1, 2])
     with pytest.raises(NotImplementedError):

@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import Any
 
 from tracer.ops.errors import MXNetError
-from tracer.ops.node import Node, leaf_op, mark, scalar_op, stop, substitute, toposort
+from tracer.ops.node import Node, depend, leaf_op, mark, scalar_op, stop, substitute, toposort
 
 from .flush import compute, flush
 from .record import Handle, add_values, pending, wrap
@@ -282,8 +282,8 @@ def grad(heads: Any, variables: Any, head_grads: Any = None, retain_graph: bool 
         if parts is None:
             raise MXNetError("autograd.grad: the heads do not depend on one of the variables")
         total = add_values(parts)
-        if create_graph:
-            total = pending(node_of(total), lineage)
+        if create_graph:  # one that is the same everywhere is a function of the heads' operands, too
+            total = pending(depend(node_of(total), *[node_of(h) for h in values]), lineage)
         out.append(wrap(type(v), total))
     if not retain:
         consume(lineages, walk.visited)

@@ -182,9 +182,14 @@ stop_op = declare(Op("stop", ELEMENTWISE, _same, lambda a, attrs: a[0], expr="{0
 mark_op = declare(Op("mark", ELEMENTWISE, _same, lambda a, attrs: a[0], expr="{0}", cost=0))
 
 
+def _depend_samples() -> Iterable[tuple[list[np.ndarray], tuple]]:
+    for shape, other in (((3, 4), (2,)), ((), (0, 3)), ((0, 2), ())):
+        yield [np.linspace(-1, 1, int(np.prod(s))).reshape(s) for s in (shape, other)], ()
+
+
 #: The first input, as a function of the others too.
 depend_op = declare(Op("depend", VIEW, _same, lambda a, attrs: a[0], lambda n, g: (g, *[None] * (len(n.inputs) - 1)),
-                       expr="{0}", cost=0))
+                       expr="{0}", cost=0, samples=_depend_samples))
 
 
 def stop(x: Node) -> Node:

@@ -2,13 +2,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 import numpy as np
 
 from .elementwise import SAME, cast
 from .movement import move
-from .values import WORLD, NoAnswer, Step, Value, Variable, apply, stored
+from .values import WORLD, NoAnswer, Step, Value, Variable, apply, stored, tied
 
 
 class Array:
@@ -82,6 +83,13 @@ class Array:
             raise AttributeError(name)
         return lambda *args, **keywords: found(self, *args, **keywords)
 
+    def with_operands(self, operands: Any) -> Any:
+        """The array as a function of all recorded arrays among `operands`: a new one, just made of them."""
+        if WORLD.recording and all(a is not self for a in operands):
+            values = [Value(a.memory, a.dtype, a.source) for a in operands if a.source is not None]
+            self.source = tied(Value(self.memory, self.dtype, self.source), values).source
+        return self
+
     # ---- indexing --------------------------------------------------------------------------------
 
     def __getitem__(self, key: Any) -> Any:
@@ -90,7 +98,8 @@ class Array:
             part = self._part(plain)
             recorded = move(lambda a: a[plain].reshape(part.shape), [self.value], self.dtype)
             return type(self)(part, self.dtype, recorded.source)
-        return self.of(move(lambda a: a[plain], [self.value], self.dtype))
+        made = self.of(move(lambda a: a[plain], [self.value], self.dtype))
+        return made.with_operands(arrays_in(key))
 
     def _part(self, key: Any) -> np.ndarray:
         """The elements at a basic index: a view where they are one run of the array's elements, as in MXNet."""
@@ -175,6 +184,33 @@ class Answer(np.ndarray):
     def of(self, dtype: np.dtype) -> Answer:
         self.stands_for = dtype
         return self
+
+
+def arrays_in(*things: Any) -> list[Array]:
+    """The arrays among arguments, and among lists of them."""
+    return [a for x in things for a in (arrays_in(*x) if isinstance(x, (list, tuple)) else [x]) if isinstance(a, Array)]
+
+
+def recorded(functions: dict[str, Callable[..., Any]]) -> None:
+    """Let the results of all functions of a table depend on all operands, be it with a derivative of zero.
+
+    So a backward writes zeros to a variable that only chose elements, or was only compared, and goes through the
+    layers that such an operand came from.
+    """
+    functions.update({name: _recorded(function) for name, function in functions.items()})
+
+
+def _recorded(function: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(function)
+    def called(*args: Any, **keywords: Any) -> Any:
+        made = function(*args, **keywords)
+        if WORLD.recording:
+            operands = arrays_in(args, [*keywords.values()])
+            for x in arrays_in(made):
+                x.with_operands(operands)
+        return made
+
+    return called
 
 
 def _plain_key(key: Any) -> Any:

@@ -10,7 +10,7 @@ import numpy as np
 from .arrays import Array
 from .backward import gradients
 from .elementwise import ADD
-from .values import WORLD, NoAnswer, Value, Variable, apply
+from .values import DERIVATIVE, WORLD, NoAnswer, Value, Variable, apply, tied
 
 
 @contextmanager
@@ -64,7 +64,9 @@ def grad(heads: Any, variables: Any, head_grads: Any = None, retain_graph: bool 
          create_graph: bool = False, train_mode: bool = True) -> list[Any]:
     wanted: list[Array] = [variables] if isinstance(variables, Array) else list(variables)
     retain = create_graph if retain_graph is None else retain_graph
-    found = gradients(*_heads(heads, head_grads), graph=create_graph, retain=retain)
+    values, cotangents = _heads(heads, head_grads)
+    found = gradients(values, cotangents, graph=create_graph, retain=retain)
     if any(not isinstance(v.source, Variable) or v.source not in found for v in wanted):
         raise NoAnswer("the heads do not depend on a variable")
-    return [type(v).of(found[v.source]) for v in wanted]  # type: ignore[index]
+    return [type(v).of(tied(found[v.source], values if create_graph else [], DERIVATIVE))  # type: ignore[index]
+            for v in wanted]

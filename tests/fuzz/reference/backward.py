@@ -2,22 +2,32 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import Enum
+
+import numpy as np
 
 from .elementwise import ADD
-from .values import WORLD, NoAnswer, Step, Value, Variable, apply
+from .values import WORLD, NoAnswer, Step, Tie, Value, Variable, apply
+
+
+class Zero(Enum):
+    """A cotangent of zeros. A QUIET one comes by no backward of the operation's own, but of its derivative's."""
+
+    LOUD = 0
+    QUIET = 1
 
 
 def gradients(heads: Sequence[Value], cotangents: Sequence[Value], graph: bool, retain: bool) -> dict[Variable, Value]:
     """The gradient by each variable that the heads were recorded from. graph: it is recorded itself."""
-    by_step: dict[Step, Value] = {}
-    by_variable: dict[Variable, Value] = {}
+    by_step: dict[Step, Value | Zero] = {}
+    by_variable: dict[Variable, Value | Zero] = {}
 
-    def give(x: Value, g: Value) -> None:
+    def give(x: Value, g: Value | Zero) -> None:
         source = x.source
         if source is None:
             return
         table: dict = by_variable if isinstance(source, Variable) else by_step
-        table[source] = apply(ADD, [table[source], g], g.dtype) if source in table else g
+        table[source] = _sum(table[source], g) if source in table else g
 
     before, WORLD.recording = WORLD.recording, graph
     try:
@@ -32,14 +42,33 @@ def gradients(heads: Sequence[Value], cotangents: Sequence[Value], graph: bool, 
             if step.consumed:
                 raise NoAnswer("already consumed")
             visited.append(step)
+            if g is not Zero.QUIET:
+                step.op.passed()
             for i, x in enumerate(step.inputs):
                 if x.source is not None:
-                    pulled = step.op.pull(step, i, g)
-                    if pulled is not None:
-                        give(x, pulled)
+                    give(x, _pulled(step, i, g))
         if not retain:
             for step in visited:
                 step.consumed = True
     finally:
         WORLD.recording = before
-    return by_variable
+    return {v: Value(np.zeros(v.grad.shape), v.grad.dtype) if isinstance(g, Zero) else g
+            for v, g in by_variable.items()}
+
+
+def _sum(a: Value | Zero, b: Value | Zero) -> Value | Zero:
+    if isinstance(a, Value) and isinstance(b, Value):
+        return apply(ADD, [a, b], b.dtype)
+    if isinstance(a, Value):
+        return a
+    return b if isinstance(b, Value) or b is Zero.LOUD else a
+
+
+def _pulled(step: Step, i: int, g: Value | Zero) -> Value | Zero:
+    """The cotangent of input `i`, for the output's."""
+    if i and isinstance(step.op, Tie) and step.op.quiet:
+        return Zero.QUIET
+    if isinstance(g, Zero):
+        return g
+    pulled = step.op.pull(step, i, g)
+    return Zero.LOUD if pulled is None else pulled

@@ -98,7 +98,10 @@ def cast(x: Value, dtype: np.dtype) -> Value:
         limits = np.iinfo(wide)
         inside = (data > limits.min - 1.0) & (data < limits.max + (0.0 if wide.itemsize == 8 else 1.0))
         whole = np.where(inside, np.trunc(np.where(inside, data, 0.0)), limits.min).astype(wide)
-        return Value(whole.astype(dtype), dtype)
+        made = Value(whole.astype(dtype), dtype)
+        if WORLD.recording and x.source is not None:
+            made.source = Step(CAST, [x], made)  # to MXNet, this has the derivative of the identity
+        return made
     if dtype.kind == "b":
         return Value(data != 0, dtype)
     return apply(CAST, [x], dtype)

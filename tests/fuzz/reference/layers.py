@@ -234,8 +234,10 @@ class Notice(Op):
         return out
 
     def pull(self, step: Step, i: int, g: Value) -> Value | None:
-        self.then()
         return g
+
+    def passed(self) -> None:
+        self.then()
 
 
 def batch_norm(x: Any, gamma: Any, beta: Any, running_mean: Any, running_var: Any, eps: float = 1e-3,

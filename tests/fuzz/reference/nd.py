@@ -5,9 +5,12 @@ from typing import Any
 
 from . import linalg as _linalg
 from . import nd_arrays as _nd_arrays  # noqa: F401  fills the table
-from .arrays import Array
+from .arrays import Array, recorded
 from .nd_elementwise import COMPARISONS, CONTRIB, FUNCTIONS, OPERATORS, UNARY
 from .np import give, made, space
+
+for _table in (FUNCTIONS, CONTRIB, _linalg.ND_LINALG):
+    recorded(_table)
 
 
 class NDArray(Array):

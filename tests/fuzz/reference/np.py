@@ -15,12 +15,14 @@ from . import np_products as _products  # noqa: F401  fills the table
 from . import np_reductions as _reductions  # noqa: F401  fills the table
 from . import picking as _picking
 from . import sliding as _sliding
-from .arrays import Array, new
+from .arrays import Array, new, recorded
 from .elementwise import cast
 from .np_elementwise import COMPARISONS, FUNCTIONS, OPERATORS, UNARY
 from .values import NoAnswer
 
 NPX: dict[str, Callable[..., Any]] = {**_layers.NPX, **_picking.NPX, **_sliding.NPX, "ctc_loss": _losses.ctc_loss}
+for _table in (FUNCTIONS, NPX, _linalg.NP_LINALG):
+    recorded(_table)
 #: Those that are methods of arrays.
 NPX_METHODS = {name: NPX[name] for name in (
     "softmax relu sigmoid pick one_hot topk reshape_like broadcast_like slice").split()}

@@ -14,7 +14,7 @@ from .noise import rounded
 from .np_elementwise import BOOL, F32, FUNCTIONS, I64, default_inexact
 from .np_movement import take_along_axis
 from .products import Einsum
-from .values import NoAnswer, Op, Step, Value, apply
+from .values import WORLD, NoAnswer, Op, Step, Value, apply
 
 SUBTRACT = Elementwise("subtract", np.subtract, exact=True)
 DIVIDE = Elementwise("divide", np.divide, exact=True)
@@ -98,6 +98,9 @@ def std(a: Any, axis: Any = None, dtype: Any = None, ddof: float = 0, keepdims: 
 def product_over(x: Value, axis: int) -> Value:
     """The product along an axis, which keeps size 1: halves multiplied with each other."""
     n = x.shape[axis]
+    if WORLD.noise is not None and x.dtype.kind == "f":  # in another order it may overflow on the way
+        top = np.multiply.reduce(np.maximum(abs(x.data), 1), axis, keepdims=True) > np.finfo(x.dtype).max
+        x = Value(np.where(top, np.nan, x.data), x.dtype, x.source)
     if n == 0:
         return Value(np.ones([1 if i == axis else d for i, d in enumerate(x.shape)], x.data.dtype), x.dtype)
     while n > 1:
@@ -223,7 +226,8 @@ def quantile(a: Any, q: Any, axis: Any = None, keepdims: bool = False) -> Any:
         return FUNCTIONS["stack"]([quantile(a, each, axis, keepdims) for each in q])
     axes = axes_of(axis, a.ndim)
     rest = tuple(i for i in range(a.ndim) if i not in axes)
-    x = astype_inexact(a).transpose(*rest, *axes) if a.ndim else astype_inexact(a)
+    a = a.astype("float32") if a.dtype == np.float16 else astype_inexact(a)  # MXNet's dtypes
+    x = a.transpose(*rest, *axes) if a.ndim else a
     n = count(a.value, axes)
     flat = sort(x.reshape(*(a.shape[i] for i in rest), n), -1)
     at = q * (n - 1)

@@ -46,6 +46,8 @@ def topk(data: Any, axis: int | None = -1, k: int = 1, ret_typ: str = "indices",
     if axis is None:
         data, axis = data.reshape(-1), 0
     axis %= data.ndim
+    if k > data.shape[axis]:
+        raise NoAnswer("k")
     keys = data.memory if is_ascend else -data.memory
     order = np.argsort(keys, axis, kind="stable")
     order = order[(slice(None),) * axis + (slice(0, k or None),)]

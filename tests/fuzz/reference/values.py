@@ -93,8 +93,38 @@ class Op:
         raise NotImplementedError
 
     def pull(self, step: Step, i: int, g: Value) -> Value | None:
-        """The cotangent of input `i`, for the output's."""
+        """The cotangent of input `i`, for the output's; None for zeros."""
         raise NotImplementedError
+
+    def passed(self) -> None:
+        """A backward goes through the step, be it with zeros."""
+
+
+class Tie(Op):
+    """The first input's elements, as a function of all: of those that only chose elements or lent their shape.
+
+    quiet: of a gradient and the heads that it is the derivative of; a backward through it is none through these.
+    """
+
+    def __init__(self, quiet: bool = False) -> None:
+        self.quiet = quiet
+
+    def pull(self, step: Step, i: int, g: Value) -> Value | None:
+        if i and step.output.dtype.kind in "iu" and step.inputs[i].dtype.kind in "iu":
+            raise NoAnswer("a derivative through integers")
+        return None if i else g
+
+
+TIE, DERIVATIVE = Tie(), Tie(quiet=True)
+
+
+def tied(x: Value, operands: Sequence[Value], op: Tie = TIE) -> Value:
+    """`x` as a function of those operands that are recorded."""
+    recorded = [v for v in operands if v.source is not None]
+    made = Value(x.data, x.dtype)
+    if recorded:
+        made.source = Step(op, [x, *recorded], made)
+    return made if recorded else x
 
 
 def apply(op: Op, inputs: Sequence[Value], dtype: np.dtype, data: np.ndarray | None = None) -> Value:
@@ -104,6 +134,7 @@ def apply(op: Op, inputs: Sequence[Value], dtype: np.dtype, data: np.ndarray | N
         out = stored(op.compute(arrays) if data is None else data, dtype)
         if WORLD.noise is not None and dtype.kind == "f":
             out = op.error(out, arrays, dtype, WORLD.noise)
+            out = np.where(abs(out) > np.finfo(dtype).max, np.copysign(np.inf, out), out)  # what is made of it is open
     bounded(out.shape)
     made = Value(out, dtype)
     if WORLD.recording and dtype.kind == "f" and any(x.source is not None for x in inputs):

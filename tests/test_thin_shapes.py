@@ -75,6 +75,19 @@ def test_rows_that_wait_for_a_reduction_over_thin_axes(shape):
 
 
 @pytest.mark.tierless
+@pytest.mark.parametrize("shape", [(3, 4, 5), (4, 4, 4)], ids=str)
+def test_reductions_over_several_sets_of_axes(shape):
+    """And a product of the whole between them: some of it may share a kernel's loops, in any order."""
+    a = draw(*shape)
+    (x,) = graphs.leaves([a])
+    wide = a.astype("float64")
+    whole = mul(x, x), wide * wide
+    every = [(reduce_sum(x, axes), wide.sum(axis=axes)) for axes in subsets(3)]
+    for first, second in itertools.permutations(every, 2):
+        agree([node for node, _ in (first, whole, second)], [a], [want for _, want in (first, whole, second)])
+
+
+@pytest.mark.tierless
 @pytest.mark.parametrize("shape", EMPTY, ids=str)
 def test_reductions_of_nothing(shape):
     for dtype, least, most in (("float32", -inf, inf), ("float16", -inf, inf), ("int32", -2**31, 2**31 - 1),

@@ -101,6 +101,24 @@ def test_factors_from_bind(dtype):
 
 
 @pytest.mark.parametrize("dtype", _DTYPES)
+@pytest.mark.parametrize("m, n", [(5, 3), (5, 1), (1, 3), (64, 64)])
+def test_a_factor_that_happens_to_be_zero(dtype, m, n):
+    """It is none of the product, and all of NaN; the other factor counts once."""
+    x, d, w = _draw(dtype, m, 8), _draw(dtype, 8, n), _draw(dtype, m, n)
+    step = blas.gemm(dtype, 0, 1, 2, m, n, 8, alpha_index=3, beta=1.0, beta_index=4)
+    product = x.astype(np.float64) @ d
+    for alpha, beta in [(0.0, 0.5), (-0.0, -3.0), (0.5, 0.0), (0.0, 0.0)]:
+        c = w.copy()
+        _run(step, x, d, c, scalars=[alpha, beta])
+        _close(c, alpha * product + beta * w, 8)
+    x[0] = np.nan
+    c = w.copy()
+    _run(step, x, d, c, scalars=[0.0, 0.5])
+    assert np.isnan(c[0]).all()
+    _close(c[1:], 0.5 * w[1:], 8)
+
+
+@pytest.mark.parametrize("dtype", _DTYPES)
 def test_nan_and_infinity_pass_through(dtype):
     a, b, c = np.ones((4, 3), dtype), np.ones((3, 4), dtype), np.zeros((4, 4), dtype)
     a[1, 2], b[0, 3] = np.nan, np.inf

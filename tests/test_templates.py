@@ -312,6 +312,24 @@ def test_other_dtypes_have_layouts_of_their_own():
                     2 * onp.arange(n), onp.arange(n)).tolist()
 
 
+def test_other_results_of_one_graph_have_layouts_of_their_own():
+    def agree(n, *chosen):
+        a = onp.arange(1, n + 1, dtype="float32")
+        x, = graphs.leaves([a])
+        b = Node(OPS["add"], (x, x), (), x.aval)
+        c = Node(OPS["multiply"], (b, x), (), x.aval)
+        d = Node(OPS["subtract"], (c, b), (), x.aval)
+        made = {b: 2 * a, c: 2 * a * a, d: 2 * a * a - 2 * a}
+        outputs = [(b, c, d)[i] for i in chosen]
+        for got, node in zip(graphs.run(outputs, [a], "always"), outputs, strict=True):
+            onp.testing.assert_array_equal(got, made[node])
+
+    templates.forget()
+    for n in (5, 6, 9):
+        for chosen in [(0, 2), (1, 2), (2, 1), (2, 0), (2,), (0, 1, 2), (2, 1, 0)]:
+            agree(n, *chosen)
+
+
 def test_a_plain_number_is_a_decision():
     trail = Trail([7], (), [2.5])
     assert (float(trail.numbers[0]), int(trail.first[0])) == (2.5, 7)

@@ -1,4 +1,4 @@
-"""Faults in index maps, loop nests, the text of kernels, gathers and scatters."""
+"""Faults in index maps, loop nests, the text of kernels, matrix products, gathers and scatters."""
 from __future__ import annotations
 
 from .record import Mutant
@@ -28,6 +28,26 @@ MUTANTS = [
            "if all(p[1][last] == p[1][d] * size", "if any(p[1][last] == p[1][d] * size",
            "Two dimensions are one loop although only some of the operands step through them as one.",
            "never tests/test_consumers.py::test_all_consumers_find_all_of_it"),
+    Mutant("in-the-first-loop-that-can", "jit/turns.py",
+           "turn = max([self.of(x, where)", "turn = min([self.of(x, where)",
+           "A value of two reductions over the row is computed when the first is done.",
+           "never tests/test_thin_shapes.py::test_rows_that_wait_for_a_reduction_over_thin_axes"),
+    Mutant("in-the-loop-of-its-sum", "jit/turns.py",
+           "self.of(made.operand, made.access) + 1", "self.of(made.operand, made.access)",
+           "A loop over the row reads a reduction that it computes itself.",
+           "never tests/test_thin_shapes.py::test_rows_that_wait_for_a_reduction_over_thin_axes"),
+    Mutant("added-at-each-depth", "jit/products.py",
+           "kept = keep if at == 0 else 1.0", "kept = keep",
+           "A long product in registers has what it is added to scaled, or put back, several times.",
+           "never tests/test_tiles.py::test_sums_that_are_cut"),
+    Mutant("onto-what-is-there-twice", "jit/products.py",
+           "keep = beta if turn == 0 else 1.0", "keep = beta",
+           "What 0 times a product is added to is scaled twice.",
+           "never tests/test_blas.py::test_a_factor_that_happens_to_be_zero"),
+    Mutant("columns-of-a-transposed-operand", "jit/products.py",
+           "b += size * first * (ldb if tb else 1)\n", "b += size * first * ldb\n",
+           "A product that is cut by columns reads other rows of its second operand.",
+           "never tests/test_blas.py::test_any_cut_of_rows_or_columns"),
     Mutant("accumulated-in-float32", "jit/text.py",
            '{"f": "float64", "i": "int64"', '{"f": "float32", "i": "int64"',
            "Sums of many blocks are as inexact as in float32.",

@@ -19,7 +19,7 @@ from typing import Any
 
 from .campaign import Campaign
 from .executor import Executor
-from .forms.table import NAMES
+from .forms.table import CALLED
 from .seeds import commit_seed
 
 
@@ -90,10 +90,11 @@ def supervise(given: argparse.Namespace) -> int:
     finally:
         for process in running.values():
             process.kill()
-    line, kinds = _summary(given, time.monotonic() - start, deaths)
+    line, kinds, missing = _summary(given, time.monotonic() - start, deaths)
     print(f"{line}\nseed {given.seed}")
     for kind, count in kinds.most_common():
         print(f"{count:6d}  {kind}")
+    print("names not called:", " ".join(missing[:40]) + (" ..." if len(missing) > 40 else "") or "none")
     print(f"scripts in {given.folder}" if kinds else "no differences")
     return bool(kinds) or bool(deaths)
 
@@ -118,7 +119,8 @@ def _watch(given: argparse.Namespace, running: dict[int, subprocess.Popen], star
         time.sleep(1)
 
 
-def _summary(given: argparse.Namespace, seconds: float, deaths: int) -> tuple[str, Counter[str]]:
+def _summary(given: argparse.Namespace, seconds: float, deaths: int) -> tuple[str, Counter[str], list[str]]:
+    """A line on what was run, how often each kind of difference was met, and the names that no program called."""
     states = [_state(given.folder, worker) for worker in range(given.processes)]
     programs = sum(s["programs"] for s in states)
     kinds, functions = Counter[str](), Counter[str]()
@@ -126,10 +128,11 @@ def _summary(given: argparse.Namespace, seconds: float, deaths: int) -> tuple[st
         kinds.update(dict(state["kinds"]))
         functions.update(state["functions"])
     decided = 100 * sum(s["decided"] for s in states) / max(programs, 1)
+    called = CALLED & functions.keys()
     ends = sum(count for kind, count in kinds.items() if kind.startswith(("crash", "hang")))
     return (f"{programs} programs, {programs / max(seconds, 1):.2f}/s, {sum(kinds.values())} differences of "
             f"{len(kinds)} kinds, {ends} crashes or hangs, {deaths} deaths of a process; {decided:.2f} % of the "
-            f"elements decided, {len(functions)} of {len(NAMES)} public names called"), kinds
+            f"elements decided, {len(called)} of {len(CALLED)} public names called"), kinds, sorted(CALLED - called)
 
 
 if __name__ == "__main__":

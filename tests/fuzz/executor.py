@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from select import select
+from types import CodeType
 from typing import Any
 
 
@@ -125,7 +126,7 @@ def _prepare(recorder: str) -> None:
     else:
         flush.find_living = flush.living
 
-def _once(text: str, run: Run) -> tuple[Any, ...]:
+def _once(code: CodeType, run: Run) -> tuple[Any, ...]:
     import numpy
 
     from tracer import autograd, caches, nd, np, npx
@@ -136,7 +137,7 @@ def _once(text: str, run: Run) -> tuple[Any, ...]:
         caches.forget()
     space: dict[str, Any] = {"np": np, "npx": npx, "nd": nd, "autograd": autograd, "onp": numpy}
     try:
-        exec(compile(text, "<program>", "exec"), space)
+        exec(code, space)
         return (tuple(space["program"](run.size)), "", "")
     except Exception as error:
         return ((), f"{type(error).__name__}: {error}", "")
@@ -150,8 +151,9 @@ def main() -> None:
     _prepare(sys.argv[1])
     _write(out, "ready")
     for text, runs in _jobs(sys.stdin.buffer):
+        code = compile(text, "<program>", "exec")
         for run in runs:
-            answer = _once(text, run)
+            answer = _once(code, run)
             try:
                 _write(out, answer)
             except BrokenPipeError:  # the other end has gone

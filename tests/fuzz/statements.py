@@ -9,7 +9,7 @@ import numpy as np
 from .draws import Program, Refused, Var
 from .forms.common import bare, drawn, partner
 from .forms.indexing import advanced_key, basic_key
-from .forms.table import KINDS, WHEELS
+from .forms.table import KINDS, STEPS, WHEELS
 from .reference.values import WORLD
 
 DTYPES = ("float32", "float32", "float32", "float64", "float32", "float16", "int32", "int64", "int8", "uint8", "bool")
@@ -180,8 +180,7 @@ def stepped(p: Program) -> None:
     w = _writable(p)
     if p.flavour != "nd" or p.recording:
         raise Refused("np")
-    name = p.d.pick("sgd_update sgd_mom_update nag_mom_update adam_update rmsprop_update signsgd_update "
-                    "ftrl_update".split())
+    name = p.d.pick(STEPS)
     g = p.operand("elementwise", lambda g: g.shape == w.shape and g.dtype == w.dtype and g is not w)
     count = {"sgd_update": 0, "signsgd_update": 0, "adam_update": 2, "ftrl_update": 2}.get(name, 1)
     states = [p.assign(f"{g.name} * {g.name}", "state") for _ in range(count)]

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from ..draws import BOUND, Program, Refused, Var
-from .common import Form, bare, call, full
+from .common import Form, bare, call, full, wanted
 
 
 def product(p: Program, name: str) -> str:
@@ -51,10 +51,11 @@ PRODUCTS = "dot matmul tensordot inner outer vdot kron einsum"
 
 
 def batched(p: Program, name: str) -> str:
-    v = p.operand("product", lambda v: v.ndim == 3 and v.is_float)
+    v = wanted(p, "product", lambda v: v.ndim == 3 and v.is_float, [p.d.pick(p.dims), 2, p.d.pick(p.dims)])
     turn = p.d.flag(50)
-    w = p.operand("product", lambda w: w.dtype == v.dtype and w.ndim == 3 and w.shape[0] == v.shape[0]
-                  and w.shape[2 if turn else 1] == v.shape[2])
+    batch, _, k = v.shape
+    w = wanted(p, "product", lambda w: w.dtype == v.dtype and w.ndim == 3 and w.shape[0] == batch
+               and w.shape[2 if turn else 1] == k, [batch, 3, k] if turn else [batch, k, 3], str(v.dtype))
     return f"{name}({v.name}, {w.name}{', transpose_b=True' if turn else ''})"
 
 

@@ -11,6 +11,10 @@ KINDS: dict[str, list[tuple[int, Form, list[str]]]] = {
 WHEELS = {flavour: [i for i, (weight, _, _) in enumerate(kinds) for _ in range(weight)]
           for flavour, kinds in KINDS.items()}
 NAMES = frozenset(name for kinds in KINDS.values() for _, _, names in kinds for name in names)
+#: Optimizers' steps, which are statements of their own.
+STEPS = tuple(f"{name}_update" for name in "sgd sgd_mom nag_mom adam rmsprop signsgd ftrl".split())
+#: All public functions that programs call.
+CALLED = NAMES | {f"nd.{name}" for name in STEPS}
 
 _CLASSES = {"np": "np.ndarray", "npx": "np.ndarray", "nd": "nd.NDArray"}
 _OPERATORS = {"np": "add sub mul truediv floordiv mod pow and or xor lshift rshift matmul lt gt eq le ne ge neg pos "

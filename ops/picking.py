@@ -1,6 +1,8 @@
 """Elements chosen by an index array along an axis: take, pick, one_hot, topk, gather_nd, sequence_mask."""
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -201,33 +203,43 @@ def within(length: Node, shape: tuple[int, ...], axis: int, batch: int) -> Node:
     return less(*_against(shape[axis], len(shape), axis, reshape(cast(length, INT64), tuple(column))))
 
 
-def _lengths(length: Node | None, wanted: bool, batch: int) -> Node | None:
-    """The lengths of the sequences, if they are to count: one for each; MXNetError for other shapes."""
-    if wanted and (length is None or length.shape != (batch,)):
-        raise MXNetError(f"sequence_length: Shape inconsistent, Provided = {length and length.shape}, "
-                         f"inferred shape = ({batch},)")
-    return length if wanted else None
+def _check_sequences(data: Node, length: Node | None, use_length: bool, axis: int,
+                     axes: Sequence[int] = (0, 1)) -> None:
+    """Raise MXNetError unless `data` has axes for time and batch, and the lengths that it is to have."""
+    if data.ndim < 2:
+        raise MXNetError("the data array must be of rank 2 or greater")
+    if axis not in axes:
+        raise MXNetError(f"axis is expected to be {' or '.join(map(str, axes))}, not {axis}")
+    if bool(use_length) != (length is not None):
+        raise MXNetError(f"use_sequence_length={use_length} with {'no ' if length is None else ''}lengths")
+    if length is not None and length.shape != (data.shape[1 - axis],):
+        raise MXNetError(f"lengths of shape {length.shape}, not {(data.shape[1 - axis],)}")
 
 
 @public("npx.sequence_mask")
 def sequence_mask(data: Node, sequence_length: Optional = None, use_sequence_length=False, value=0.0,
                   axis=0) -> Node:
     """`data` with the steps beyond each sequence's length replaced by `value`."""
-    length = _lengths(sequence_length, use_sequence_length, data.shape[1 - axis])
-    if length is None:
+    _check_sequences(data, sequence_length, use_sequence_length, axis)
+    if sequence_length is None:
         return data
-    return where(within(length, data.shape, axis, 1 - axis), data, like(data, value))
+    return where(within(sequence_length, data.shape, axis, 1 - axis), data, like(data, value))
 
 
 @public("npx.sequence_last")
 def sequence_last(data: Node, sequence_length: Optional = None, use_sequence_length=False, axis=0) -> Node:
     """The last step of each sequence."""
-    n, length = data.shape[axis], _lengths(sequence_length, use_sequence_length, data.shape[1 - axis])
-    if length is None:
+    _check_sequences(data, sequence_length, use_sequence_length, axis)
+    n, rest = data.shape[axis], data.shape[:axis] + data.shape[axis + 1:]
+    if not n:
+        if math.prod(rest):
+            raise MXNetError(f"no last step in an array of shape {data.shape}")  # MXNet gives what lies in memory
+        return reshape(data, rest)
+    if sequence_length is None:
         last = part(data, axis, n - 1, 1)
-        return reshape(last, tuple(d for i, d in enumerate(data.shape) if i != axis))
+        return reshape(last, rest)
     rows = counts(data.shape[1 - axis], 1, 0)
-    step = add(cast(length, INT64), like(rows, -1))
+    step = add(cast(sequence_length, INT64), like(rows, -1))
     places = (step, rows) if axis == 0 else (rows, step)
     return gather(data, places, _leading(data.shape, 2))
 
@@ -235,13 +247,11 @@ def sequence_last(data: Node, sequence_length: Optional = None, use_sequence_len
 @public("npx.sequence_reverse")
 def sequence_reverse(data: Node, sequence_length: Optional = None, use_sequence_length=False, axis=0) -> Node:
     """Each sequence backwards up to its length; the rest stays. Time is the first axis."""
-    if axis != 0:
-        raise NotImplementedError("sequence_reverse(axis != 0)")
-    length = _lengths(sequence_length, use_sequence_length, data.shape[1])
-    if length is None:
+    _check_sequences(data, sequence_length, use_sequence_length, axis, (0,))
+    if sequence_length is None:
         return flip(data, 0)
     steps, batch = counts(data.shape[0], 2, 0), counts(data.shape[1], 2, 1)
-    length = reshape(cast(length, INT64), (1, data.shape[1]))
+    length = reshape(cast(sequence_length, INT64), (1, data.shape[1]))
     back = sub(sub(length, like(steps, 1)), steps)
     shape = data.shape[:2]
     step = broadcast_to(where(greater_equal(back, like(back, 0)), back, steps), shape)

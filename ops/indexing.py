@@ -11,7 +11,7 @@ from .aval import Aval, Shape, aval
 from .errors import BroadcastError
 from .families import call
 from .movement import broadcast_to, reshape, slice_, slice_key, unbroadcast
-from .node import Node, const
+from .node import Node, const, make, overwrite_op
 from .public import Nodes, Operand, public
 
 #: (start, count, step) along each axis
@@ -243,6 +243,12 @@ def write_slice(x: Node, value: Operand, spec, shape) -> Node:
     if all(start == 0 and step == 1 and count == n for (start, count, step), n in zip(spec, x.shape)):
         return broadcast_to(value, x.shape)
     return update(x, value, spec)
+
+
+@public("index.overwrite")
+def overwrite(x: Node, old: Node) -> Node:
+    """`x`, written over the recorded `old`: of other elements, at the same place among what derivatives go through."""
+    return make(overwrite_op, (x, old))
 
 
 @public("index.read_gather")

@@ -191,6 +191,10 @@ def _depend_samples() -> Iterable[tuple[list[np.ndarray], tuple]]:
 depend_op = declare(Op("depend", VIEW, _same, lambda a, attrs: a[0], lambda n, g: (g, *[None] * (len(n.inputs) - 1)),
                        expr="{0}", cost=0, samples=_depend_samples))
 
+#: The elements of the first input, written over those of the second, through which a derivative goes.
+overwrite_op = declare(Op("overwrite", ELEMENTWISE, _same, lambda a, attrs: a[0], lambda n, g: (None, g), expr="{0}",
+                          cost=0))
+
 
 def stop(x: Node) -> Node:
     """`x` as a constant of any derivative."""

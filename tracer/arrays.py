@@ -21,7 +21,7 @@ from .record import Handle, constant, wrap, zeros_value
 from .tape import node_of
 from .trace import Value, current, effects
 from .views import Slice, Whole
-from .writing import INPLACE, setitem
+from .writing import INPLACE, overwritten, setitem
 
 
 class NDArray(Handle):
@@ -178,7 +178,8 @@ class NDArray(Handle):
     def _bind(self, value: Value, fresh: bool = False) -> None:
         """Make this a name for `value`, views too. fresh: nothing else holds the value, which is of this trace."""
         next(effects)
-        if self._variable is not None or value.aval is not self._value.aval:
+        old = self._value
+        if self._variable is not None or old.recorded or value.aval is not old.aval:
             value = _named(self, value, fresh)
         if self._views is None:
             self._value = value
@@ -305,6 +306,8 @@ def _named(handle: Any, value: Value, fresh: bool) -> Value:
     old = handle._value
     if value.aval is not old.aval:
         value = _alike(value, old)
+    if old.recorded and old.variable is None:
+        return value if value.recorded else overwritten(old, value)
     if handle._variable is not None:
         if not fresh:
             value = _another(value)

@@ -27,7 +27,7 @@ from tracer.jit.program import RUN_LOCK, ExecutionError, Program, find_program, 
 from tracer.jit.stats import COUNTERS
 from tracer.ops.arithmetic import add
 from tracer.ops.errors import MXNetError
-from tracer.ops.node import Node, leaf, leaf_op, mark, stop, substitute, toposort
+from tracer.ops.node import Node, leaf, leaf_op, mark, overwrite_op, stop, substitute, toposort
 from tracer.ops.op import CALL, REDUCTION
 
 from . import source
@@ -285,6 +285,23 @@ def entered(value: Value, entry: Call | Opaque, slot: int) -> Value:
 
 
 Entry = Segment | Call | Opaque
+
+
+def written_over(value: Value) -> Value:
+    """The recorded value that `value` has been written over, if the tape has it, else `value`.
+
+    So that of many writes, one over the other, the tape keeps the last.
+    """
+    trace, entry = current().trace, value.entry
+    if value.trace is trace and entry is None:
+        node: Node = value.node  # type: ignore[assignment]
+        if node.op is overwrite_op:
+            return Value(value.aval, node.inputs[1], trace, value.recorded, value.line)
+    elif isinstance(entry, Segment):
+        node = entry.kept.heads[value.slot]
+        if node.op is overwrite_op and node.inputs[1].op is leaf_op:
+            return entry.leaves[node.inputs[1].attrs[1]]
+    return value
 
 
 # ---- what a backward consumes --------------------------------------------------------------------

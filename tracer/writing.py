@@ -14,10 +14,11 @@ from tracer.ops.node import const_op, const_value, converted
 from .indexing import leading, leaf
 from .keys import Advanced, Basic, parse
 from .record import Handle, constant, wrap
-from .trace import Value
+from .tape import written_over
+from .trace import Value, current
 from .views import WRITE, Slice, internal, live, run
 
-PUT, MASK = internal("index.write_put"), internal("index.write_mask")
+PUT, MASK, OVER = internal("index.write_put"), internal("index.write_mask"), internal("index.overwrite")
 
 #: The message of MXNet when an array that autograd needs is overwritten.
 INPLACE = ("Inplace operations (+=, -=, x[:]=, etc) are not supported when recording with autograd: assigning to "
@@ -139,6 +140,19 @@ def _write_slice(self: Any, key: Basic, value: Any) -> None:
     if (not whole or self._base is not None) and _write_now(self, key, value):
         return
     self._rebind(run(WRITE, (self._value, _plain(value)), (key.spec, key.shape)))
+
+
+def overwritten(old: Value, new: Value) -> Value:
+    """The elements of `new` at the place on the tape of `old`, a recorded value: a write outside `record()` makes it.
+
+    As in MXNet, such a write changes numbers and no history: a derivative goes on to what `old` was computed from.
+    """
+    trace = current().trace
+    recording, trace.recording = trace.recording, True
+    try:
+        return run(OVER, (new, written_over(old)), ())
+    finally:
+        current().trace.recording = recording
 
 
 # ---- at once ----------------------------------------------------------------------------------------------

@@ -1,0 +1,50 @@
+"""Writes outside record() to what was recorded. What they mean, real MXNet says: data/semantics_cases_both_overwriting.
+
+Here: what they leave behind.
+"""
+from __future__ import annotations
+
+import gc
+import weakref
+
+import pytest
+
+from tracer import autograd
+
+
+@pytest.mark.parametrize("reads", [False, True])
+def test_of_many_writes_the_tape_keeps_the_last(F, reads):
+    x = F.array([1.0, 2.0, 3.0])
+    x.attach_grad()
+    with autograd.record():
+        v = x * x
+        u = v[1:]
+    entries = []
+    for i in range(40):
+        v[:] = i
+        u += 1
+        if reads:
+            v.asnumpy()
+            entries.append(weakref.ref(v._value.entry))
+    gc.collect()
+    assert sum([entry() is not None for entry in entries]) <= 3
+    with autograd.record():
+        y = v * v + x
+    y.backward()
+    assert v.asnumpy().tolist() == [39, 40, 40] and y.asnumpy().tolist() == [39 ** 2 + 1, 40 ** 2 + 2, 40 ** 2 + 3]
+    assert x.grad.asnumpy().tolist() == [2 * 39 * 2 * 1 + 1, 2 * 40 * 2 * 2 + 1, 2 * 40 * 2 * 3 + 1]
+
+
+def test_what_was_written_over_is_let_go(F):
+    x = F.array([1.0, 2.0, 3.0])
+    x.attach_grad()
+    with autograd.record():
+        v = x * x
+    v.asnumpy()
+    entry = weakref.ref(v._value.entry)
+    v[:] = 5
+    assert v.asnumpy().tolist() == [5, 5, 5] and entry() is not None
+    v.backward()
+    v[:] = 6
+    gc.collect()
+    assert entry() is None and x.grad.asnumpy().tolist() == [2, 4, 6] and v.asnumpy().tolist() == [6, 6, 6]

@@ -41,7 +41,7 @@ def placed(made: Any, device: Device) -> Any:
     return type(made)([place(n, device) for n in made])
 
 
-@public("device.copy")
+@public("device.copy", moves=True)
 def copy_to(x: Node, device) -> Node:
     """A copy of `x` on a device."""
     return place(x, device)

@@ -211,7 +211,7 @@ def _build(function: Function, nodes: list[Any], statics: tuple) -> tuple[Any, b
 
 def _device_of(function: Function, nodes: list[Any], statics: tuple) -> Device:
     """Where the results are: where the first of the arrays is. Functions do not see devices; all is computed alike."""
-    if function.name == "device.copy":
+    if function.moves:
         return statics[0]
     for node in nodes:
         if node is not None and not is_number(node):

@@ -212,6 +212,18 @@ def test_augmented_assignment_writes_once():
     numpy.testing.assert_array_equal(x.asnumpy(), expected)
 
 
+@pytest.mark.parametrize("key", [slice(None), Ellipsis, (slice(None), slice(None)), slice(0, 2)], ids=str)
+def test_a_slice_of_everything_is_another_array(F, key):
+    """Of the same elements. (MXNet gives the very array for `x[:]`.)"""
+    x = F.ones((2, 2))
+    y = x[key]
+    assert y is not x and type(y) is type(x)
+    y[:] = 3
+    assert x.asnumpy().tolist() == [[3, 3], [3, 3]]
+    x[0] = 1
+    assert y.asnumpy().tolist() == [[1, 1], [3, 3]]
+
+
 def test_a_view_of_computed_memory_copies_nothing():
     x = np.array(base())
     buffer = x._value.buffer

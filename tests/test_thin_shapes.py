@@ -203,6 +203,64 @@ def test_a_quantile_of_nothing_is_nan(name, q, shape, axis):
     assert mnp.percentile(mnp.zeros(shape), mnp.array([30, 60]), axis=axis).shape == (2, *want.shape)
 
 
+def axes_of(ndim: int) -> list[int | tuple[int, ...] | None]:
+    """All axes, each axis by itself, and the first with the last."""
+    return [None, *range(ndim), -1, *([(0, ndim - 1)] if ndim > 2 else [])]
+
+
+@pytest.mark.parametrize("interpolation", ["linear", "lower", "higher", "midpoint", "nearest"])
+@pytest.mark.parametrize("shape", [(1,), (1, 1), (5, 1), (1, 4), (3, 1, 4), (1, 2, 1), (1, 1, 5)], ids=str)
+def test_quantiles_of_thin_arrays(shape, interpolation):
+    a = _RNG.permutation(np.arange(np.prod(shape)) * 0.75).reshape(shape)
+    x = mnp.array(a, dtype="float32")
+    for axis, kept in itertools.product(axes_of(len(shape)), (False, True)):
+        for q in (0.0, 0.3, 0.5, 1.0, (0.25,), (0.1, 0.9)):
+            want = np.quantile(a, q, axis=axis, method=interpolation, keepdims=kept)
+            given = mnp.array(q) if isinstance(q, tuple) else q
+            for got in (mnp.quantile(x, given, axis=axis, interpolation=interpolation, keepdims=kept),
+                        mnp.percentile(x, given * 100, axis=axis, interpolation=interpolation, keepdims=kept)):
+                np.testing.assert_allclose(got.asnumpy(), want, rtol=1e-5, atol=1e-5, err_msg=f"{axis} {q}")
+                assert got.shape == want.shape
+
+
+#: Of an axis all of it, ends of it, none of it, and every second element, forwards and back.
+SLICES = [slice(None), slice(0, 1), slice(-1, None), slice(0, 0), slice(5, None), slice(None, None, 2),
+          slice(None, None, -1), slice(None, None, -2), slice(-1, None, -1), slice(None, 0, -1)]
+
+
+@pytest.mark.parametrize("shape", [(1,), (0,), (5,), (1, 4), (4, 1), (0, 3), (3, 0), (1, 1), (2, 0, 3), (3, 1, 2),
+                                   (1, 3, 1)], ids=str)
+@pytest.mark.parametrize("flavour", ["np", "nd"])
+def test_slices_of_thin_arrays(flavour, shape):
+    """Read, recorded, derived and written."""
+    F = {"np": mnp, "nd": nd}[flavour]
+    a = _RNG.uniform(-2, 2, shape).astype("float32").astype("float64")
+    for key in list(itertools.product(SLICES, repeat=len(shape)))[::(1, 1, 3, 9)[len(shape)]]:
+        x = F.array(a, dtype="float32")
+        x.attach_grad()
+        want = a[key]
+        np.testing.assert_array_equal(x[key].asnumpy(), want, err_msg=str(key))
+        with autograd.record():
+            part = (x * 2)[key]
+            y = part * part
+        assert y.shape == part.shape == want.shape
+        np.testing.assert_allclose(y.asnumpy(), 4 * want * want, rtol=1e-6)
+        y.backward()
+        slope = np.zeros(shape)
+        slope[key] = 8 * want
+        np.testing.assert_allclose(x.grad.asnumpy(), slope, rtol=1e-6, err_msg=str(key))
+        rows = np.arange(want.size).reshape(want.shape)
+        for value in (7.0, rows, rows[:1] if want.ndim > 1 else 3.0):
+            base, written = F.array(a, dtype="float32") + 0, a.copy()
+            base[key] = value if isinstance(value, float) else F.array(value, dtype="float32")
+            written[key] = value
+            np.testing.assert_array_equal(base.asnumpy(), written, err_msg=f"{key} = {value}")
+        base, added = F.array(a, dtype="float32"), a.copy()
+        base[key] += 1
+        added[key] += 1
+        np.testing.assert_allclose(base.asnumpy(), added, rtol=1e-6, err_msg=str(key))
+
+
 @pytest.mark.tierless
 @pytest.mark.parametrize("spec", [(0, 1, 1), (-1, 1, 1), (0, 2, -1)], ids=str)
 @pytest.mark.parametrize("size", [0, 1])

@@ -290,6 +290,32 @@ def test_scopes_within_a_function(F):
     assert seen == [(False, False), False]
 
 
+@pytest.mark.parametrize("read", [False, True])
+def test_a_functions_backward_is_called_once_with_all_that_comes_back(F, read):
+    """Also where some of it comes by way of what has been read meanwhile. `backward` need not be linear."""
+    given = []
+
+    class Twice(autograd.Function):
+        def forward(self, x):
+            return x * 2
+
+        def backward(self, dy):
+            given.append(dy.asnumpy().tolist())
+            return dy * dy
+
+    x = variable(F, [1, -1])
+    with autograd.record():
+        y = Twice()(x)
+        z = y * 5
+        if read:
+            z.wait_to_read()
+        w = z * y + y
+    w.backward()
+    same(w, [22, 18])
+    assert given == [[21, -19]]
+    same(x.grad, [441, 361])
+
+
 def test_backward_with_the_wrong_number_of_gradients(F):
     class Wrong(autograd.Function):
         def forward(self, x):

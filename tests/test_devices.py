@@ -205,6 +205,17 @@ def test_what_reads_values_answers_where_they_are():
         assert y.ctx == THERE
 
 
+def test_what_reads_values_answers_where_they_are_in_any_scope(F):
+    """In real MXNet, 1.9.1 and 2.0, neither the current context nor `ctx=` counts beside an array."""
+    x = F.array([0.0, 1.0])
+    with THERE:
+        found = [np.nonzero(x)[0], np.unique(x), np.bincount(x.astype("int64")), npx.nonzero(x), np.delete(x, 0),
+                 np.random.uniform(x, 4.0), npx.random.bernoulli(x)] if F is np else [nd.random.shuffle(x)]
+        found += [F.random.normal(x, x + 1), F.random.gamma(x + 1, x + 1, ctx=mx.cpu(2))]
+        assert {y.ctx for y in found} == {HERE}
+        assert F.random.normal(0, 1).ctx == THERE and F.random.normal(0, 1, ctx=mx.cpu(2)).ctx == mx.cpu(2)
+
+
 # ---- GPUs --------------------------------------------------------------------------------------------------
 
 MAKERS = {

@@ -36,21 +36,22 @@ def moved(value: Value, device: Device) -> Value:
 
 
 def located(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A function that draws or reads values, whose results are on the context that it is given as `ctx` or `device`;
-    without one, where the first of its arrays is, or on the current context."""
+    """Have a function that draws or reads values put its results where the first of its arrays is; without arrays, on
+    the context that it is given as `ctx` or `device`, or on the current one."""
     names = list(inspect.signature(function).parameters)
     places = [names.index(name) for name in ("ctx", "device") if name in names]
 
     @functools.wraps(function)
     def placing(*args: Any, **kwargs: Any) -> Any:
-        where = kwargs.get("ctx") or kwargs.get("device")
-        for at in places:
-            where = where or (args[at] if at < len(args) else None)
-        if where is None:
-            device = next((x._value.aval.device for x in (*args, *kwargs.values()) if isinstance(x, Handle)), None)
-            if device is None:
-                return function(*args, **kwargs)
+        first = next((x for x in (*args, *kwargs.values()) if isinstance(x, Handle)), None)
+        if first is not None:
+            device = first._value.aval.device
         else:
+            where = kwargs.get("ctx") or kwargs.get("device")
+            for at in places:
+                where = where or (args[at] if at < len(args) else None)
+            if where is None:
+                return function(*args, **kwargs)
             device = key_of(where)
         with context_of(device):
             return function(*args, **kwargs)

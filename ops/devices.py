@@ -10,7 +10,6 @@ import numpy as np
 from .aval import Aval, Device, aval
 from .node import Node, make
 from .op import ELEMENTWISE, Op, declare
-from .public import public
 
 
 def _infer(avals: Sequence[Aval], attrs: tuple) -> Aval:
@@ -39,9 +38,3 @@ def placed(made: Any, device: Device) -> Any:
     if isinstance(made, Node):
         return place(made, device)
     return type(made)([place(n, device) for n in made])
-
-
-@public("device.copy", moves=True)
-def copy_to(x: Node, device) -> Node:
-    """A copy of `x` on a device."""
-    return place(x, device)

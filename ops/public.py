@@ -34,7 +34,6 @@ class Function:
     keywords: what MXNet does with keywords that are not declared. "engine": it is an operator of MXNet's engine, for
     which a name counts for nothing; "overlooking": so does any keyword, as it has no parameters; "ufunc": it takes
     those of NumPy's ufuncs, at their defaults; "declared": it takes no others.
-    moves: whether its results are on the device that its first static argument is, and not where its arrays are.
     """
 
     name: str
@@ -47,7 +46,6 @@ class Function:
     literals: frozenset = frozenset()
     star: bool = False
     keywords: str = "declared"
-    moves: bool = False
 
     def __repr__(self) -> str:
         return self.name
@@ -68,11 +66,11 @@ REQUIRED = _Required()
 
 
 def public(*names: str, literals: frozenset = frozenset(), star: bool = False,
-           keywords: str | None = None, moves: bool = False) -> Callable[[Callable], Callable]:
+           keywords: str | None = None) -> Callable[[Callable], Callable]:
     """Declare the decorated function of nodes under `names`. See the module's docstring.
 
-    keywords, moves: as in `Function`; keywords None: "engine" or "overlooking" in `nd` and `npx`, "ufunc" for functions
-    of operands in `np`.
+    keywords: as in `Function`; None: "engine" or "overlooking" in `nd` and `npx`, "ufunc" for functions of operands in
+    `np`.
     """
 
     def enter(build: Callable) -> Callable:
@@ -84,8 +82,7 @@ def public(*names: str, literals: frozenset = frozenset(), star: bool = False,
             raise TypeError(f"{names[0]}: array parameters come first in a declaration")
         variadic = bool(arrays) and kinds[arrays[0]] == "Nodes"
         others = keywords or _keywords_of(names[0], kinds)
-        FUNCTIONS.append(Function(names[0], build, names, arrays, statics, variadic, signature, literals, star, others,
-                                  moves))
+        FUNCTIONS.append(Function(names[0], build, names, arrays, statics, variadic, signature, literals, star, others))
         return build
 
     return enter

@@ -7,13 +7,12 @@ from collections.abc import Callable
 from typing import Any
 
 from tracer.ops.aval import Device, aval
+from tracer.ops.devices import place
 
 from .context import SCOPES, context_of, key_of
-from .record import Handle
-from .trace import Value
-from .views import internal, live, run
-
-_COPY = internal("device.copy")
+from .record import Handle, operand_node, pending
+from .trace import VARIABLE, Value, current
+from .views import live
 
 
 def placed(array: Any, context: Any = None, device: Any = None) -> Any:
@@ -29,8 +28,10 @@ def placed(array: Any, context: Any = None, device: Any = None) -> Any:
 
 def moved(value: Value, device: Device) -> Value:
     """A value of the same elements on a device. Derivatives go through it."""
-    if value.buffer is None or live(value):
-        return run(_COPY, (value,), (device,))
+    recorded = live(value)
+    if value.buffer is None or recorded:
+        node = place(operand_node(current().trace, value, recorded), device)
+        return pending(node, [None, value.recorded or VARIABLE] if recorded else None)
     of = value.aval
     return Value(aval(of.shape, of.dtype, device), None, None, None, None, value.buffer)
 

@@ -193,7 +193,7 @@ def _build(function: Function, nodes: list[Any], statics: tuple) -> tuple[Any, b
     for name, value in zip(function.statics, statics):
         if value is REQUIRED:
             raise MXNetError(f"Required parameter {name} is not presented, in operator {function.name}")
-    device = _device_of(function, nodes, statics)
+    device = _device_of(nodes)
     plain = [n if n is None or n.aval.device is None else place(n, None) for n in nodes]
     try:
         result = function.build(plain, *statics) if function.variadic else function.build(*plain, *statics)
@@ -209,10 +209,8 @@ def _build(function: Function, nodes: list[Any], statics: tuple) -> tuple[Any, b
         n.op.kind == CALL and n not in nodes and not multiplies(n) for n in inner)
 
 
-def _device_of(function: Function, nodes: list[Any], statics: tuple) -> Device:
+def _device_of(nodes: list[Any]) -> Device:
     """Where the results are: where the first of the arrays is. Functions do not see devices; all is computed alike."""
-    if function.moves:
-        return statics[0]
     for node in nodes:
         if node is not None and not is_number(node):
             return node.aval.device

@@ -286,6 +286,30 @@ def test_what_another_signals_handler_raises_ends_a_long_program():
         onp.testing.assert_array_equal(made.asnumpy(), want)
 
 
+def test_what_ends_a_program_that_was_taken_up_loses_no_number():
+    """Its values are computed from the beginning: what was left has been done, on memory that is used several times."""
+    def late(*_):
+        raise TimeoutError
+
+    with graphs.jit_mode("always"):
+        array, once = product_of(1024)
+        want = array.asnumpy()
+        turns = int(1.5 / once) + 2
+        made = array
+        for _ in range(turns):
+            made = np.dot(array, made)
+        interrupt_reading(made, 0.3)
+        before = signal.signal(signal.SIGALRM, late)
+        signal.setitimer(signal.ITIMER_REAL, 0.2)
+        try:
+            with pytest.raises(TimeoutError):
+                made.wait_to_read()
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, before)
+        onp.testing.assert_array_equal(made.asnumpy(), onp.roll(want, turns, axis=0))
+
+
 def test_a_handler_of_the_users_is_called_during_a_long_program():
     """Python would call it only when the native code has come to its end."""
     seen = []

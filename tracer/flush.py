@@ -227,8 +227,12 @@ class Rest:
         try:
             _settle(self.trace, self.alive, self.kept, self.go_on(), self.ends)
         except BaseException as failure:
+            self._end()  # before: it has written over what it has read, and cannot be begun again
             _recover(failure, self)
-            return
+        else:
+            self._end()
+
+    def _end(self) -> None:
         for v in self.alive:
             v.rest = None
 

@@ -105,6 +105,17 @@ def test_head_is_the_variable(F):
     same(x.grad, [1, 1])
 
 
+@pytest.mark.parametrize("read", [False, True])
+def test_head_is_a_variable_just_written(F, read):
+    """Its new elements are not computed yet, unless they are read."""
+    x = variable(F, [1, 2])
+    x[:] = 3
+    if read:
+        same(x, [3, 3])
+    x.backward()
+    same(x.grad, [1, 1])
+
+
 def test_backward_inside_record(F):
     x = variable(F, [1, 2])
     with autograd.record():

@@ -54,7 +54,7 @@ class Walk:
         inside: list[Value] = []
         given: list[Value | None] = []
         for value, g in zip(values, cotangents):
-            if value.buffer is not None or value.trace is not trace:
+            if value.buffer is not None or value.trace is not trace or value.variable is not None:
                 self._arrive(value, g)
             elif value.node in trace.targets:
                 self._arrive(trace.targets[value.node], g)

@@ -4,6 +4,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
+from weakref import ref
 
 import numpy as np
 
@@ -26,6 +27,7 @@ class Array:
         self.dtype = dtype
         self.source = source
         self.grad: Any = None
+        self.sharing = [ref(self)]  # the arrays in the same memory
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -97,7 +99,8 @@ class Array:
         if _is_basic(plain):
             part = self._part(plain)
             recorded = move(lambda a: a[plain].reshape(part.shape), [self.value], self.dtype)
-            return type(self)(part, self.dtype, recorded.source)
+            made = type(self)(part, self.dtype, recorded.source)
+            return self.share(made) if np.shares_memory(part, self.memory) else made
         made = self.of(move(lambda a: a[plain], [self.value], self.dtype))
         return made.with_operands(arrays_in(key))
 
@@ -114,6 +117,8 @@ class Array:
         plain = _plain_key(key)
         if not self.ndim and plain != ():
             raise NoAnswer("scalar tensor can only accept `()` as index")
+        if not _masks_fit(plain, self.shape):
+            raise NoAnswer("a mask of another shape")
         return plain
 
     def __setitem__(self, key: Any, value: Any) -> None:
@@ -133,10 +138,18 @@ class Array:
         if WORLD.recording and self.source is not None:
             raise NoAnswer("an array that autograd needs is overwritten")
 
+    def share(self, view: Any) -> Any:
+        """An array that is in this one's memory."""
+        view.sharing = self.sharing
+        self.sharing.append(ref(view))
+        return view
+
     def forget(self) -> None:
-        """Its new elements have no history."""
-        if not isinstance(self.source, Variable):
-            self.source = None
+        """New elements have no history, nor have views of them; to MXNet, outside of `record()`, they keep the old."""
+        for other in self.sharing:
+            array = other()
+            if array is not None and not isinstance(array.source, Variable):
+                array.source = None
 
     def update(self, function: str, other: Any) -> Any:
         """The in-place operator of a function: the result in the array's own dtype and memory."""
@@ -162,7 +175,7 @@ class Array:
         self.source = Variable(self.grad, grad_req)
 
     def detach(self) -> Any:
-        return type(self)(self.memory, self.dtype)
+        return self.share(type(self)(self.memory, self.dtype))
 
     def backward(self, out_grad: Any = None, retain_graph: bool = False, train_mode: bool = True) -> None:
         from .autograd import backward
@@ -211,6 +224,11 @@ def _recorded(function: Callable[..., Any]) -> Callable[..., Any]:
         return made
 
     return called
+
+
+def _masks_fit(key: Any, shape: tuple[int, ...]) -> bool:
+    """Whether a mask, by itself, has the shape of the leading axes: NumPy takes any empty one."""
+    return not (isinstance(key, np.ndarray) and key.dtype.kind == "b") or key.shape == shape[:key.ndim]
 
 
 def _plain_key(key: Any) -> Any:

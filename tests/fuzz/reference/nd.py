@@ -24,7 +24,7 @@ class NDArray(Array):
         """The same memory under another shape."""
         made = FUNCTIONS["reshape"](self, shape[0] if len(shape) == 1 else shape)
         made.memory = self.memory.reshape(made.shape)
-        return made
+        return self.share(made)
 
     def transpose(self, *axes: Any) -> Any:
         return FUNCTIONS["transpose"](self, axes[0] if len(axes) == 1 else axes)
@@ -42,7 +42,7 @@ class NDArray(Array):
         """The same memory in the other flavour."""
         from .np import ndarray
 
-        return ndarray(self.memory, self.dtype, self.source)
+        return self.share(ndarray(self.memory, self.dtype, self.source))
 
 
 give(NDArray, OPERATORS, COMPARISONS, UNARY)

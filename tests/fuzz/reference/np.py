@@ -60,7 +60,7 @@ class ndarray(Array):
         """The same memory in the other flavour."""
         from .nd import NDArray
 
-        return NDArray(self.memory, self.dtype, self.source)
+        return self.share(NDArray(self.memory, self.dtype, self.source))
 
 
 def give(cls: type[Array], operators: dict[str, str], comparisons: dict[str, str], unary: dict[str, str]) -> None:

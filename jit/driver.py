@@ -183,7 +183,7 @@ class Table:
         _give_watch(watch)
 
     def _left(self, watch: Sequence[int], ranges: list[tuple[int, int]] | None, bind: int) -> interrupts.Paused:
-        """What a run raises that has been left; to go on is to run the table of what it has not begun."""
+        """The exception of a run that has been left: its `go_on()` runs the table of what has not been begun."""
         _, row, first, end, *_ = watch
         _, *words = self._rows.tolist()
         rows = list(zip(*[iter(words)] * _ROW, strict=True))

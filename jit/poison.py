@@ -95,7 +95,7 @@ def padded(sizes: Mapping[int, int]) -> dict[int, int]:
 
 
 def runs_of(plan: Plan) -> list[Callable[[], None]]:
-    """What a plan does, item by item of its tables, with a look at all guards after each."""
+    """The calls of a plan's run, one for each item of its tables, with a look at all guards after each."""
     planning, watch = plan.planning, _Watch(plan)
     parts: Iterator[Any] = iter([part for run in plan.layout.runs
                                  for part in ([run] if isinstance(run, (ByNumPy, Check)) else run)])

@@ -284,7 +284,7 @@ def _fold_transposes(n: Node, nodes: Nodes) -> Node:
 
 
 def _leaf(n: Node, nodes: Nodes) -> Node:
-    """Which device an array is on is nothing to a kernel."""
+    """A leaf without its device, which is nothing to a kernel."""
     of, index = n.attrs
     if of.device is None:
         return n

@@ -43,7 +43,7 @@ def test_blocks_give_what_the_whole_gives(monkeypatch, function, shape, axis):
 
 @pytest.mark.parametrize("what", ["sum", "mean", "var"])
 def test_narrow_elements_are_not_widened_as_a_whole(what):
-    """Of 2**26 int8 elements a copy as int64 has 512 MiB, one as float32 256 MiB."""
+    """A copy of 2**26 int8 elements as int64 has 512 MiB, one as float32 256 MiB."""
     x = np.array(onp.arange(1 << 26).astype("int8"), dtype="int8")
     x.wait_to_read()
     with graphs.jit_mode("never"):

@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.tierless, pytest.mark.skipif(not layout.sound(), reaso
 
 
 def run(tmp_path, source: str) -> str:
-    """What a script prints; it is a file, so that its functions have sources."""
+    """The output of a script, which is a file, so that its functions have sources."""
     script = tmp_path / "script.py"
     script.write_text(source)
     done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=120, check=False)

@@ -31,7 +31,7 @@ pytestmark = pytest.mark.tierless
 
 @pytest.fixture(autouse=True)
 def _plans_alone(monkeypatch):
-    """What is wrong here with kernels is to be seen by its results: no verifier but that of plans looks."""
+    """Faults of kernels here are to be seen by their results: no verifier but that of plans looks."""
     monkeypatch.setattr(plan, "CHECKS", [check])
 
 

@@ -14,7 +14,7 @@ TIERS = ["never", "always"]
 
 
 def in_tier(tier, function, *arrays):
-    """What `function` makes of the arrays, a NumPy array."""
+    """The result of `function` on the arrays, a NumPy array."""
     with graphs.jit_mode(tier):
         given = [np.array(a, dtype=a.dtype) for a in arrays]
         for a in given:

@@ -1,4 +1,4 @@
-"""What `make fuzz` is made of (tests/fuzz/): the generator of programs, the reference, and what judges by it."""
+"""The parts of `make fuzz` (tests/fuzz/): the generator of programs, the reference, and the judge."""
 from __future__ import annotations
 
 import random
@@ -80,7 +80,7 @@ def started(number: int, flavour: str, dtype: str | None = None) -> Program:
 @pytest.mark.sweep(sample=60)
 @pytest.mark.parametrize("flavour, form, name", FORMS, ids=[f"{n}-{f.__name__}" for _, f, n in FORMS])
 def test_gradients_of_the_reference_are_slopes(flavour, form, name):
-    """Of each form's result, against a finite difference of the function along a random direction."""
+    """The slope of each form's result, against a finite difference of the function along a random direction."""
     for number in range(12):
         p = started(number, flavour, "float64")
         arrays, draw = [v.array for v in p.vars if v.dtype == "float64"], onp.random.RandomState(number)
@@ -142,7 +142,7 @@ RUN = Run("never", 0, 2)
 
 
 def judged(expression, change):
-    """What is found in the reference's answers to a program, changed."""
+    """The findings in the reference's answers to a program, changed."""
     expected = Expected.of(ONE.format(expression), 2)
     answers = [onp.asarray(a).astype(d) for a, d in zip(interpret(ONE.format(expression), 2), expected.dtypes)]
     return compare(Outcome(tuple(change(a) for a in answers)), expected, RUN)

@@ -214,7 +214,7 @@ def test_augmented_assignment_writes_once():
 
 @pytest.mark.parametrize("key", [slice(None), Ellipsis, (slice(None), slice(None)), slice(0, 2)], ids=str)
 def test_a_slice_of_everything_is_another_array(F, key):
-    """Of the same elements. (MXNet gives the very array for `x[:]`.)"""
+    """Views of all elements share them. (MXNet gives the very array for `x[:]`.)"""
     x = F.ones((2, 2))
     y = x[key]
     assert y is not x and type(y) is type(x)

@@ -38,12 +38,12 @@ SYNCS = LOG.syncs
 _NEW: Any = object()  # not in a cache that holds None
 
 def _counts(pending: list[Value]) -> list[int]:
-    """What `living` sees of the values' owners."""
+    """The reference counts of pending values, as `living` sees them."""
     return [getrefcount(v) for v in pending]
 
 
 def _leaf_counts(leaves: list[Value], index: int) -> tuple[int, int]:
-    """What `_donated` sees of the owners of a leaf and of its memory."""
+    """The reference counts of a leaf and of its memory, as `_donated` sees them."""
     value = leaves[index]
     buffer = value.buffer
     return getrefcount(value), getrefcount(buffer)

@@ -125,7 +125,7 @@ def cases(planning: Planning, most: int = MOST) -> Iterator[Case]:
 
 
 def _key(case: Case) -> Any:
-    """What distinguishes steps: their sources and arguments but for words' numbers, and the graphs that they mean."""
+    """A key that tells steps apart: their sources and arguments but for words' numbers, and the graphs that they mean."""
     number = {n: i for i, n in enumerate(case.nodes)}
     nodes = [(n.op, n.attrs if n.op not in (leaf_op, scalar_op) else (), n.aval,
               *[number.get(x) for x in n.inputs]) for n in case.nodes]
@@ -157,8 +157,8 @@ def chunkings(case: Case) -> list[int]:
 
 
 def _wanted(case: Case) -> Iterator[tuple[Reference, Reference]]:
-    """What the results are to be, and with floats a little off: of numbers of both signs, or if these give NaN, of
-    positive ones. Nothing where the references refuse random numbers."""
+    """References for the results, and others with floats a little off: of numbers of both signs, or if these give NaN,
+    of positive ones. Nothing where the references refuse random numbers."""
     whole = _integers(case.nodes)
     for positive in (False, True):
         pair = [Reference(case.stored, 5, nudge, positive, whole) for nudge in (0.0, NUDGE)]

@@ -29,7 +29,7 @@ _A, _B, _ONTO, _FACTORS = range(4)
 
 @dataclass
 class Meaning:
-    """What a row is to do.
+    """The task of a row.
 
     reads, writes: by role (the place of a word of bind among the row's arguments) the value there, or for one that is
     read, several of which it may be; numbers: roles of run-time scalars; settled: what other arguments must be.

@@ -61,7 +61,7 @@ class Touch(NamedTuple):
 
 
 class Memory:
-    """Of each buffer the stretches that hold a value, in order."""
+    """The stretches of each buffer that hold a value, in order."""
 
     def __init__(self) -> None:
         self._held: dict[Buffer, list[tuple[int, int, Tag]]] = {}

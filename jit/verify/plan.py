@@ -53,7 +53,7 @@ class _Row(NamedTuple):
         return f"step {self.meaning.step}, {node.op.name} {node.aval!r}"
 
     def effects(self, chunk: int) -> Effects:
-        """What it does in memory, or what one of its chunks does."""
+        """The accesses of the row, or of one of its chunks."""
         fn, args, extent, size = self.step
         source = source_at(fn)
         try:
@@ -252,7 +252,7 @@ class _Verifier:
         self.touches += [t for t in (*reads, write) if t.buffer[0] != "arena"]
 
     def _sources(self, name: str, value: Source, meant: Source) -> Iterator[Touch]:
-        """What NumPy reads for a value."""
+        """The reads by NumPy for a value."""
         if [s.node for s in meant.sources] != list(meant.node.inputs):
             raise PlanError(name, value.word, meant.node, "has other operands")
         for source, of in zip(value.sources, meant.sources, strict=True):
@@ -347,7 +347,8 @@ def _alike(a: Any, b: Any) -> bool:
 
 
 def _units(item: driver.Item, meant: Any) -> Iterator[list[tuple[driver.Step, driver.Step, int]]]:
-    """What of an item may run at the same time: rows in order, each with its counterpart and its chunk (-1: whole)."""
+    """The units of an item, which may run at the same time: rows in order, each with its counterpart and its chunk
+    (-1: whole)."""
     if isinstance(item, driver.Step):
         yield [(item, meant, -1)]
     elif isinstance(item, driver.Chain):

@@ -32,7 +32,7 @@ class Found(NamedTuple):
 
 
 class Reference:
-    """What nodes are, where leaves, scalars and what is `stored` are read from memory, which holds random numbers.
+    """The values of nodes, where leaves, scalars and what is `stored` are read from memory, which holds random numbers.
 
     seed: of the numbers; nudge: how far, relatively, floats are moved from them; positive: whether floats are; whole:
     the least integer, where they may be negative, and the one that all are below.

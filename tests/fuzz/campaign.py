@@ -32,7 +32,7 @@ def plan(script: Script, rng: random.Random) -> list[Run]:
 
 @dataclass
 class Verdict:
-    """What a program's runs showed."""
+    """The findings of a program's runs."""
 
     difference: Difference | None = None
     decided: float = 1.0
@@ -76,7 +76,7 @@ def rough(script: Script, verdict: Verdict) -> tuple:
 
 
 def signature(text: str, difference: Difference, modes: tuple[str, ...]) -> tuple:
-    """What makes two differences one kind, once they are shrunk: the kind, the tiers, and the functions involved."""
+    """A key that two differences of one kind share, once they are shrunk: kind, tiers, and functions involved."""
     what = difference.detail[:60] if difference.kind in ("raises", "crash", "hang") else ""
     return difference.kind, what, modes, functions_in(text)
 

@@ -1,4 +1,4 @@
-"""What a generator draws from: Hypothesis's choices, and the program as it grows, run by the reference statement by
+"""A generator draws from Hypothesis's choices, and from the program as it grows, run by the reference statement by
 statement, so that shapes fit and values stay bounded."""
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run gave: its answers, or the error it raised, or how the process ended."""
+    """The outcome of a run: its answers, or the error it raised, or how the process ended."""
 
     answers: tuple[Any, ...] = ()
     error: str = ""

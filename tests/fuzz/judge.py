@@ -93,7 +93,7 @@ class Difference:
 
 
 def compare(outcome: Outcome, expected: Expected, run: Run) -> Difference | None:
-    """What is wrong with an outcome, or None."""
+    """The fault of an outcome, or None."""
     if outcome.ending:
         return Difference("crash" if outcome.ending != "hang" else "hang", -1, outcome.ending, run)
     if outcome.error:

@@ -60,7 +60,7 @@ def _several(p: Program, most: int) -> None:
 
 
 def _finish(p: Program) -> None:
-    """What is not looked at goes out of sight; the others are the program's answers."""
+    """Let what is not looked at go out of sight; the others are the program's answers."""
     kept = [v for v in p.vars if v.made_by == "leaf" or p.d.flag(60)] or p.vars[-1:]
     gone = [v.name for v in p.vars if v not in kept]
     if gone:

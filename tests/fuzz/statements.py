@@ -103,7 +103,7 @@ def paused(p: Program) -> None:
 # ---- writes --------------------------------------------------------------------------------------
 
 def _writable(p: Program, rank: int = 0) -> Var:
-    """What may be written: while recording, nothing that came of variables, nor what shares memory with that."""
+    """The arrays that may be written: while recording, none that came of variables, nor what shares memory with one."""
     if not p.recording:
         return p.operand("write", lambda v: v.is_float and v.ndim >= rank)
     needed = [v for v in p.vars if v.tracked or v.recorded and bare(v.made_by) not in CREATED]

@@ -120,7 +120,7 @@ def outcome(mx, name: str, flavour: str, arguments: str, keyword: str = "") -> s
 
 
 def describe(mx, name: str, flavour: str) -> dict | None:
-    """What a function takes: its arguments here, and the outcome with each keyword; None for one that takes none."""
+    """The keywords of a function: its arguments here, and the outcome with each; None for one that takes none."""
     arguments = next((a for a in ARGUMENTS if outcome(mx, name, flavour, a) == "ok"), None)
     if arguments is None:
         return None

@@ -213,7 +213,7 @@ def by_numpy(data: bytes) -> Any:
 # ---- the run -------------------------------------------------------------------------------------
 
 def check(data: bytes, path: Path) -> str:
-    """What became of a file: right, refused, or what is wrong about it."""
+    """The verdict on a file: right, refused, or what is wrong about it."""
     from tracer import MXNetError, nd, npx
 
     path.write_bytes(data)

@@ -81,7 +81,7 @@ class Others:
 
 
 def child(seed: int, others: Others) -> int:
-    """What a child does; 2 for a wrong number."""
+    """The work of a child; 2 for a wrong number."""
     from tracer import autograd, np
 
     rng = onp.random.RandomState(seed)

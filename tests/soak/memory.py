@@ -27,7 +27,7 @@ BYTES, BLOCKS = 8 << 20, 4000
 
 
 class Work:
-    """What is trained."""
+    """The network that is trained."""
 
     def __init__(self, rng: onp.random.RandomState) -> None:
         self.batches = [tuple(np.array(rng.randn(n, k)) for k in (5, 1)) for n in (8, 8, 8, 3, 13)]

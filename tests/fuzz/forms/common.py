@@ -1,4 +1,4 @@
-"""What the forms share: operands in a function's domain, partners that fit, calls as functions or methods, indices."""
+"""Helpers of all forms: operands in a function's domain, partners that fit, calls as functions or methods, indices."""
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence

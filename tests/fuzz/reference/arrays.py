@@ -190,7 +190,7 @@ def _in_dtype(data: np.ndarray, dtype: np.dtype) -> np.ndarray:
 
 
 class Answer(np.ndarray):
-    """What `asnumpy` gives: the elements and the dtype they stand for."""
+    """The answer of `asnumpy`: the elements and the dtype they stand for."""
 
     stands_for: np.dtype
 

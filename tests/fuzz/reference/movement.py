@@ -63,7 +63,7 @@ def growth(terms: int, sums: int) -> float:
 
 
 def move(fn: Callable[..., Any], inputs: Sequence[Value], dtype: np.dtype) -> Any:
-    """What `fn` makes of the inputs' elements by moving them: an array, or a list. It may put in constants.
+    """The result of `fn`, which moves the inputs' elements: an array, or a list. It may put in constants.
 
     The way of each element is found by moving index numbers, twice: what differs by the offset was an input element.
     """

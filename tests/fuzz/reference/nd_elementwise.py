@@ -16,7 +16,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {}
 
 
 def at_least_one(made: Any) -> Any:
-    """What would be 0-d has the shape (1,)."""
+    """The array, of shape (1,) if it would be 0-d."""
     return made if made.ndim else made.reshape((1,))
 
 

@@ -60,14 +60,14 @@ def default_inexact(dtype: np.dtype) -> np.dtype:
 
 
 def division_dtype(x: Any, y: Any) -> np.dtype:
-    """Of the true division: numbers yield, integers become float32."""
+    """The dtype of a true division: numbers yield, integers become float32."""
     if weak(x) or weak(y):
         return default_inexact((y if weak(x) else x).dtype)
     return default_inexact(promote(x.dtype, y.dtype))
 
 
 def same_dtype(x: Any, y: Any) -> np.dtype:
-    """Of functions that take one dtype only."""
+    """The dtype of functions that take one dtype only."""
     if not weak(x) and not weak(y) and x.dtype != y.dtype:
         raise NoAnswer("two dtypes")
     return pair_dtype(x, y)

@@ -125,7 +125,7 @@ def cases(planning: Planning, most: int = MOST) -> Iterator[Case]:
 
 
 def _key(case: Case) -> Any:
-    """A key that tells steps apart: their sources and arguments but for words' numbers, and the graphs that they mean."""
+    """A key that tells steps apart: sources and arguments but for words' numbers, and the graphs that they mean."""
     number = {n: i for i, n in enumerate(case.nodes)}
     nodes = [(n.op, n.attrs if n.op not in (leaf_op, scalar_op) else (), n.aval,
               *[number.get(x) for x in n.inputs]) for n in case.nodes]

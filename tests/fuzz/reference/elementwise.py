@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .movement import spread, summed_to
-from .noise import Noise, rounded
+from .noise import EPS, Noise, rounded
 from .values import WORLD, Op, Step, Value, apply, bounded
 
 
@@ -27,6 +27,7 @@ class Elementwise(Op):
         self.ulps = ulps
         self.slopes = slopes
         self.blunt = blunt
+        self.differences = 0  # how often finite differences were taken of it, each of which costs 12 of 64 bits
 
     def compute(self, arrays: list[np.ndarray]) -> np.ndarray:
         bounded(np.broadcast_shapes(*(a.shape for a in arrays)))
@@ -35,7 +36,8 @@ class Elementwise(Op):
     def error(self, out: np.ndarray, arrays: list[np.ndarray], dtype: np.dtype, noise: Noise) -> np.ndarray:
         if self.exact:
             return rounded(out, dtype, noise)
-        return rounded(out, dtype, noise, self.ulps, exact=False, floor=1.0 if self.blunt else 0.0)
+        ulps = max(self.ulps, 2.0**(12 * self.differences - 64) / EPS[dtype.name] if self.differences else 0.0)
+        return rounded(out, dtype, noise, ulps, exact=False, floor=1.0 if self.blunt else 0.0)
 
     def pull(self, step: Step, i: int, g: Value) -> Value | None:
         shape = step.output.shape
@@ -51,8 +53,10 @@ class Elementwise(Op):
 @cache
 def _slope(op: Elementwise, i: int) -> Elementwise:
     known = op.slopes[i] if op.slopes else None
-    return Elementwise(f"d{op.name}/d{i}", known or (lambda *arrays: difference(op.fn, i, arrays)), exact=op.exact,
+    made = Elementwise(f"d{op.name}/d{i}", known or (lambda *arrays: difference(op.fn, i, arrays)), exact=op.exact,
                        ulps=op.ulps, blunt=not op.exact)
+    made.differences = op.differences + (known is None)
+    return made
 
 
 def difference(fn: Callable[..., Any], i: int, arrays: Sequence[np.ndarray]) -> np.ndarray:

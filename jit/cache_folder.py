@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from . import interrupts
 from .stats import LOG
 
 try:
@@ -83,7 +84,7 @@ def locked(name: str) -> Iterator[None]:
     """Keep other processes from making the file `name` meanwhile; waits for one that is making it.
 
     A lock is one byte of the file `.lock`, at a place derived from the name; the system releases it when its owner
-    dies. After PATIENCE seconds, and where nothing can be locked, the caller goes on without a lock.
+    dies. After PATIENCE seconds or Ctrl-C, and where nothing can be locked, the caller goes on without a lock.
     """
     descriptor = _lock_file()
     try:
@@ -117,7 +118,7 @@ def _wait(descriptor: int, place: int) -> None:
             lockf(descriptor, LOCK_EX | LOCK_NB, 1, place)
             return
         except OSError as error:
-            if error.errno not in (errno.EACCES, errno.EAGAIN) or not _patient:
+            if error.errno not in (errno.EACCES, errno.EAGAIN) or not _patient or interrupts.wanted():
                 return
         if time.monotonic() > end:
             _patient = False

@@ -10,6 +10,7 @@ import signal
 import stat
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -17,7 +18,7 @@ import llvmlite.binding as llvm
 import pytest
 
 import tracer
-from tracer.jit import store
+from tracer.jit import cache_folder, interrupts, store
 
 pytestmark = pytest.mark.tierless
 
@@ -271,8 +272,6 @@ def test_a_process_that_dies_is_not_waited_for(folder):
 
 @posix
 def test_a_process_that_hangs_is_waited_for_once_and_not_long(folder, monkeypatch):
-    from tracer.jit import cache_folder
-
     monkeypatch.setattr(cache_folder, "PATIENCE", 5)
     monkeypatch.setattr(cache_folder, "_patient", True)
     process = compiling(600)
@@ -284,6 +283,23 @@ def test_a_process_that_hangs_is_waited_for_once_and_not_long(folder, monkeypatc
     assert not find() and time.monotonic() - start < 4
     process.kill()
     process.wait(60)
+
+
+@posix
+def test_a_process_that_hangs_is_not_waited_for_after_ctrl_c(folder, monkeypatch):
+    monkeypatch.setattr(cache_folder, "_patient", True)
+    process = compiling(600)
+    os.kill(process.pid, signal.SIGSTOP)
+    timer = threading.Timer(1, interrupts.note)
+    timer.start()
+    start = time.monotonic()
+    try:
+        assert not find() and time.monotonic() - start < 20
+    finally:
+        timer.join()
+        interrupts.forget()
+        process.kill()
+        process.wait(60)
 
 
 TRAINING = """

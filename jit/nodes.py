@@ -30,6 +30,7 @@ class Nodes:
     def __init__(self, aval: Callable[[Shape, np.dtype], Aval] = avals.aval) -> None:
         self.aval = aval
         self._table: dict[tuple, Node] = {}
+        self.forgone: list[Node] = []  # the operands of what has no elements, which needs none
 
     def keep(self, n: Node) -> Node:
         """The node equal to `n`: itself, if it is the first."""

@@ -27,7 +27,7 @@ from .liveness import arrange
 from .nodes import Nodes
 from .phases import Work, phases
 from .schedule import made_by, schedule
-from .simplify import simplify
+from .simplify import needed, simplify
 from .sizes import Size, applied
 from .text import combining, filling, number_of, short
 
@@ -88,7 +88,8 @@ class Planning:
 
     def __init__(self, outputs: Sequence[Node], nodes: Nodes | None = None) -> None:
         nodes = Nodes() if nodes is None else nodes
-        self.graph = fold_products(simplify(outputs, nodes), nodes)
+        simple = simplify(outputs, nodes)
+        self.graph = fold_products([*simple, *needed(nodes, simple)], nodes)  # the outputs first
         self.words: dict[Any, int] = {}
         self.sizes: dict[Any, int] = {}
         self.kernels: list[Generated] = []

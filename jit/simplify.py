@@ -5,7 +5,8 @@ where x is a float. (A sum of zeros may be of either sign, as NumPy's: that of [
 No rule looks at the value of a number that a kernel would take as an argument, as a mean's divisor: graphs for two
 batch sizes come out alike.
 
-What has no elements comes out as copies of a number, as does a reduction of nothing: no kernel has an empty domain.
+What has no elements comes out as copies of a number, as does a reduction of nothing: no kernel has an empty domain. But
+what failed on the way to it still fails, so that calls which may are computed all the same (`needed`).
 """
 from __future__ import annotations
 
@@ -18,7 +19,7 @@ import numpy as np
 
 from tracer.ops.arithmetic import cast_op
 from tracer.ops.node import Node, const_op, const_value, leaf_op, toposort
-from tracer.ops.op import ELEMENTWISE, REDUCTION, VIEW, Op
+from tracer.ops.op import CALL, ELEMENTWISE, REDUCTION, VIEW, Op
 from tracer.ops.shapes import broadcast, reduced
 
 from .nodes import Nodes
@@ -36,7 +37,18 @@ def simplify(outputs: Sequence[Node], nodes: Nodes | None = None) -> list[Node]:
     for n in toposort(outputs):
         inputs = tuple([done[i] for i in n.inputs])
         done[n] = _rewrite(nodes.keep(n) if inputs == n.inputs else nodes.make(n.op, inputs, n.attrs, n.aval), nodes)
+        if inputs and not isinstance(n.aval, tuple) and not (inputs[0] if n.op.kind == REDUCTION else n).size:
+            nodes.forgone += inputs
     return [done[o] for o in outputs]
+
+
+def needed(nodes: Nodes, outputs: Sequence[Node]) -> list[Node]:
+    """The calls that may fail and that `outputs`, simplified, need for what has no elements, and so do not compute."""
+    if not nodes.forgone:
+        return []
+    kept = set(toposort(outputs))
+    return [n for n in toposort(nodes.forgone) if n.op.kind == CALL and n.op.step != "gemm"
+            and not isinstance(n.aval, tuple) and n not in kept]
 
 
 def _number(x: Node) -> float | int | bool | None:

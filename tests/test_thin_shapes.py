@@ -11,7 +11,9 @@ import pytest
 
 from tracer import autograd, nd, npx
 from tracer import np as mnp
+from tracer.jit.buffers import from_array
 from tracer.jit.plan import Plan
+from tracer.jit.program import ExecutionError, Program
 from tracer.ops.arithmetic import add, div, mul, sub
 from tracer.ops.errors import MXNetError
 from tracer.ops.indexing import gather, scatter_add
@@ -295,3 +297,25 @@ def test_nothing_refused(name):
     for _ in range(3):
         with pytest.raises(error):
             ask()
+
+
+@pytest.mark.tierless
+@pytest.mark.parametrize("use", [
+    lambda y: reduce_sum(slice_(y, ((0, 0, 1), (0, 2, 1))), (0,)),
+    lambda y: add(reduce_sum(slice_(exp(y), ((0, 2, 1), (0, 0, 1))), (1,)), reduce_max(y, (1,))),
+    lambda y: exp(slice_(add(y, y), ((0, 0, 1), (0, 2, 1)))),
+    lambda y: transpose(slice_(mul(y, y), ((0, 2, 1), (1, 0, 1))), (1, 0))])
+@pytest.mark.parametrize("mode", ["never", "always"])
+def test_what_fails_on_the_way_to_nothing_fails(mode, use):
+    """In both tiers, as in MXNet, where who reads a value without elements waits for none of it: flush.py."""
+    for last in (1, 7):
+        arrays = [draw(3, 2), np.array([0, last])]
+        x, index = graphs.leaves(arrays)
+        outputs = [use(gather(x, (index,), (("i", 0), ("s", 0, 2, 1)))), mul(x, x)]
+        if last == 7:
+            with pytest.raises(ExecutionError, match="out of bounds"):
+                graphs.run(outputs, arrays, mode)
+        else:
+            with graphs.jit_mode(mode):
+                results = Program(tuple(outputs)).run([from_array(a) for a in arrays], [], None)
+            np.testing.assert_allclose(results[1].view(outputs[1].aval), arrays[0] ** 2, rtol=1e-6)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from tracer.jit import forks, interrupts, profile, settings
-from tracer.jit.buffers import Buffer, allocate
+from tracer.jit.buffers import Buffer, allocate, from_array
 from tracer.jit.capi.collector import track
 from tracer.jit.debug import why_new
 from tracer.jit.interrupts import Paused
@@ -263,12 +263,18 @@ def _recover(failure: BaseException, rest: Rest) -> None:
 
 
 def _fail(failure: ExecutionError, trace: Trace, alive: list[Value], cause: str, ends: bool) -> None:
-    """Give the error to the values that need what failed, and compute the others without it."""
+    """Give the error to the values that need what failed, and compute the others without it.
+
+    Who reads a value that has no elements waits for nothing, as in MXNet.
+    """
     error = _explain(failure, trace)
     broken = alive if len(alive) == 1 else [v for v in alive if failure.node in toposort([v.node])]  # type: ignore
     for v in broken:
-        v.error = error
-    rest = [v for v in alive if v.error is None]
+        if v.aval.size:
+            v.error = error
+        else:
+            _settle(trace, [v], None, [from_array(np.empty(v.aval.shape, v.aval.dtype))], ends)
+    rest = [v for v in alive if v.error is None and v.buffer is None]
     # A node that a pass has made is in no value's graph: each value by itself tells, then.
     for part in ([rest] if broken else [[v] for v in rest]):
         if part:

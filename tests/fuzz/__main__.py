@@ -45,7 +45,7 @@ def work(given: argparse.Namespace) -> int:
     state = _state(given.folder, given.worker)
     executor = Executor("compiled" if given.worker % 2 else "python")
     campaign = Campaign(given.seed, given.folder, executor, programs=state["programs"], skipped=state["skipped"],
-                        decided=state["decided"], functions=Counter(state["functions"]),
+                        refused=state["refused"], decided=state["decided"], functions=Counter(state["functions"]),
                         known=Counter(dict(state["kinds"])), label=f"{given.worker}-")
     number = state["batch"]
     while time.monotonic() < end:
@@ -65,12 +65,13 @@ def _state(folder: Path, worker: int) -> dict[str, Any]:
     file = _file(folder, worker)
     if file.exists():
         return json.loads(file.read_text())
-    return {"programs": 0, "skipped": 0, "decided": 0.0, "batch": 0, "functions": {}, "kinds": []}
+    return {"programs": 0, "skipped": 0, "refused": 0, "decided": 0.0, "batch": 0, "functions": {}, "kinds": []}
 
 
 def _save(folder: Path, worker: int, campaign: Campaign, batch: int) -> None:
-    state = {"programs": campaign.programs, "skipped": campaign.skipped, "decided": campaign.decided, "batch": batch,
-             "functions": dict(campaign.functions), "kinds": [*campaign.known.items()]}
+    state = {"programs": campaign.programs, "skipped": campaign.skipped, "refused": campaign.refused,
+             "decided": campaign.decided, "batch": batch, "functions": dict(campaign.functions),
+             "kinds": [*campaign.known.items()]}
     file = _file(folder, worker)
     file.with_suffix(".new").write_text(json.dumps(state))
     file.with_suffix(".new").replace(file)
@@ -127,10 +128,12 @@ def _summary(given: argparse.Namespace, seconds: float, deaths: int) -> tuple[st
     for state in states:
         kinds.update(dict(state["kinds"]))
         functions.update(state["functions"])
+    skipped, refused = (sum(s[key] for s in states) for key in ("skipped", "refused"))
     decided = 100 * sum(s["decided"] for s in states) / max(programs, 1)
     called = CALLED & functions.keys()
     ends = sum(count for kind, count in kinds.items() if kind.startswith(("crash", "hang")))
-    return (f"{programs} programs, {programs / max(seconds, 1):.2f}/s, {sum(kinds.values())} differences of "
+    return (f"{programs} programs ({skipped} without an answer of the reference, {refused} refused by tracer), "
+            f"{programs / max(seconds, 1):.2f}/s, {sum(kinds.values())} differences of "
             f"{len(kinds)} kinds, {ends} crashes or hangs, {deaths} deaths of a process; {decided:.2f} % of the "
             f"elements decided, {len(called)} of {len(CALLED)} public names called"), kinds, sorted(CALLED - called)
 

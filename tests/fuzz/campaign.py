@@ -36,7 +36,8 @@ class Verdict:
 
     difference: Difference | None = None
     decided: float = 1.0
-    skipped: bool = False
+    skipped: bool = False  # the reference does not run it
+    refused: bool = False  # some run of tracer raised NotImplementedError
     modes: tuple[str, ...] = ()
 
 
@@ -53,14 +54,15 @@ def examine(script: Script, executor: Executor) -> Verdict:
     script = Script(script.text, tuple(s for s in script.sizes if s in expected), script.names)
     runs = plan(script, random.Random(script.text))
     outcomes = executor.run(script.text, runs)
-    found, modes = None, []
+    found, refused, modes = None, False, []
     for run, outcome in zip(runs, outcomes):
+        refused |= outcome.is_refusal
         difference = compare(outcome, expected[run.size], run)
         if difference is not None:
             found = found or difference
             if run.mode not in modes:
                 modes.append(run.mode)
-    return Verdict(found, expected[script.sizes[0]].decided, False, tuple(modes))
+    return Verdict(found, expected[script.sizes[0]].decided, False, refused, tuple(modes))
 
 
 def rough(script: Script, verdict: Verdict) -> tuple:
@@ -107,6 +109,7 @@ class Campaign:
     functions: Counter[str] = field(default_factory=Counter)
     programs: int = 0
     skipped: int = 0
+    refused: int = 0
     decided: float = 0.0
 
     def batch(self, number: int, count: int = 25) -> None:
@@ -130,6 +133,7 @@ class Campaign:
         verdict = examine(script, self.executor)
         self.programs += 1
         self.skipped += verdict.skipped
+        self.refused += verdict.refused
         self.decided += verdict.decided
         self.functions.update(script.functions)
         if verdict.difference is not None:

@@ -36,6 +36,11 @@ class Outcome:
     error: str = ""
     ending: str = ""
 
+    @property
+    def is_refusal(self) -> bool:
+        """Whether tracer has said that it cannot do this: no difference, but nothing that was checked either."""
+        return self.error.startswith("NotImplementedError")
+
 class Executor:
     """A process that runs programs, started when first needed and after each end.
 

@@ -96,9 +96,9 @@ def compare(outcome: Outcome, expected: Expected, run: Run) -> Difference | None
     """The fault of an outcome, or None."""
     if outcome.ending:
         return Difference("crash" if outcome.ending != "hang" else "hang", -1, outcome.ending, run)
+    if outcome.is_refusal:
+        return None
     if outcome.error:
-        if outcome.error.startswith("NotImplementedError"):
-            return None
         return Difference("raises", -1, outcome.error, run)
     if len(outcome.answers) != len(expected.answers):
         return Difference("length", -1, f"{len(outcome.answers)} answers, not {len(expected.answers)}", run)

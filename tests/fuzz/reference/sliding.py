@@ -140,7 +140,10 @@ def pooling(data: Any, kernel: Any = None, stride: Any = None, pad: Any = None, 
         return cls.of(made)
 
     if pool_type == "max":
-        return FUNCTIONS["max"](gathered(data, -np.inf), axes)
+        seen = gathered(data, -np.inf)
+        lines = FUNCTIONS["reshape"](seen, (*data.shape[:2], math.prod(kernel), *seen.shape[2 + rank:]))
+        first = lines.memory.argmax(2)[:, :, None]  # of equal ones the first has the gradient, unlike in max
+        return moves(lambda a: np.take_along_axis(a, first, 2)[:, :, 0])(lines)
     if pool_type == "lp":
         powers = FUNCTIONS["abs"](gathered(data, 0.0)) ** float(p_value)
         return FUNCTIONS["sum"](powers, axes) ** (1 / p_value)

@@ -2,7 +2,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from inspect import signature
 from typing import Any
+
+import numpy as np
 
 from .np_elementwise import FUNCTIONS as F
 
@@ -18,10 +21,21 @@ def _put(out: Any, new: Any) -> Any:
     return out
 
 
+def _rest(share: float) -> float:
+    """1 - share, as MXNet computes it: 0.001 is off in the fifth digit."""
+    return float(np.float32(1) - np.float32(share))
+
+
 def _update(rule: Callable[..., tuple[Any, ...]]) -> Callable[..., Any]:
-    """An update of `weight`, `grad` and the rule's states: it gives the new weight and the new states."""
+    """An update of `weight`, `grad` and the rule's states: it gives the new weight and the new states.
+
+    Its numbers are float32, whatever the arrays are.
+    """
+    defaults = {name: p.default for name, p in signature(rule).parameters.items() if p.default is not p.empty}
+
     def function(weight: Any, grad: Any, *states: Any, out: Any = None, **numbers: Any) -> Any:
-        new, *others = rule(weight, grad, *states, **numbers)
+        single = {name: float(np.float32(x)) for name, x in (defaults | numbers).items()}
+        new, *others = rule(weight, grad, *states, **single)
         for state, value in zip(states, others, strict=True):
             state[:] = value
         return _put(out, new)
@@ -49,14 +63,14 @@ def _nag(w: Any, g: Any, mom: Any, lr: float, momentum: float = 0.0, wd: float =
 def _adam(w: Any, g: Any, mean: Any, var: Any, lr: float, beta1: float = 0.9, beta2: float = 0.999,
           epsilon: float = 1e-8, wd: float = 0.0, rescale_grad: float = 1.0, clip_gradient: float = -1.0) -> Any:
     g = _clipped(g * rescale_grad + w * wd, clip_gradient)
-    mean, var = mean * beta1 + g * (1 - beta1), var * beta2 + g * g * (1 - beta2)
+    mean, var = mean * beta1 + g * _rest(beta1), var * beta2 + g * g * _rest(beta2)
     return w - mean * lr / (F["sqrt"](var) + epsilon), mean, var
 
 
 def _rmsprop(w: Any, g: Any, n: Any, lr: float, gamma1: float = 0.95, epsilon: float = 1e-8, wd: float = 0.0,
              rescale_grad: float = 1.0, clip_gradient: float = -1.0) -> Any:
     g = _clipped(g * rescale_grad + w * wd, clip_gradient)
-    n = n * gamma1 + g * g * (1 - gamma1)
+    n = n * gamma1 + g * g * _rest(gamma1)
     return w - g * lr / F["sqrt"](n + epsilon), n
 
 

@@ -89,7 +89,8 @@ class Planning:
     def __init__(self, outputs: Sequence[Node], nodes: Nodes | None = None) -> None:
         nodes = Nodes() if nodes is None else nodes
         simple = simplify(outputs, nodes)
-        self.graph = fold_products([*simple, *needed(nodes, simple)], nodes)  # the outputs first
+        self.graph = fold_products([*simple, *needed(nodes, simple)], nodes)
+        self.results = self.graph[:len(simple)]  # the others are computed because they may fail
         self.words: dict[Any, int] = {}
         self.sizes: dict[Any, int] = {}
         self.kernels: list[Generated] = []
@@ -327,7 +328,7 @@ class Planning:
         return Layout(len(self.words), tuple([(self.words[v], nbytes) for v, nbytes in self.sizes.items()]),
                       tuple(self._touched()), words_of(self.leaves, self.numbers, len(self.made)),
                       tuple([n.aval.nbytes for n in self.made]),
-                      tuple([(where[n], None) if n in where else (-1, n) for n in self.graph]),
+                      tuple([(where[n], None) if n in where else (-1, n) for n in self.results]),
                       tuple(self._donations()), tuple(self._runs()), tuple(self.fallbacks), len(self.steps))
 
     def _touched(self) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:

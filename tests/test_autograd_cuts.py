@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import random
 
+import graphs
 import numpy as onp
 import pytest
 from flavours import same, variable
@@ -105,6 +106,24 @@ def test_a_stopped_gradient_is_written_as_zero(F):
             y = block(x) + w
         y.backward()
         same(x.grad, want)
+
+
+def test_equal_segments_that_compute_what_nobody_needs():
+    """The scatter in each one's backward is for an array without elements, and computed only because it may fail."""
+    index, constants = np.array([0, 2, 0], dtype="int32"), np.array([1.0, 2.0, 3.0])
+    for mode in ("never", "always"):
+        x, value, want = variable(np, [0.1, 0.2, 0.3]), onp.array([0.1, 0.2, 0.3]), onp.ones(3)
+        with graphs.jit_mode(mode):
+            with autograd.record():
+                y = x
+                for _ in range(12):
+                    y = np.tanh(y) + np.concatenate([y[:0], constants])[index].sum() * 0.01
+                    y.wait_to_read()
+                    want = want * (1 - onp.tanh(value) ** 2)
+                    value = onp.tanh(value) + 0.05
+                loss = y.sum()
+            loss.backward()
+            same(x.grad, want)
 
 
 def test_only_part_of_a_segment_is_consumed(F):

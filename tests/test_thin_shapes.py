@@ -317,5 +317,5 @@ def test_what_fails_on_the_way_to_nothing_fails(mode, use):
                 graphs.run(outputs, arrays, mode)
         else:
             with graphs.jit_mode(mode):
-                results = Program(tuple(outputs)).run([from_array(a) for a in arrays], [], None)
-            np.testing.assert_allclose(results[1].view(outputs[1].aval), arrays[0] ** 2, rtol=1e-6)
+                _, square = Program(tuple(outputs)).run([from_array(a) for a in arrays], [], None)
+            np.testing.assert_allclose(square.view(outputs[1].aval), arrays[0] ** 2, rtol=1e-6)

@@ -298,7 +298,7 @@ class _Verifier:
     # ---- what a run leaves -----------------------------------------------------------------------
 
     def _results(self) -> None:
-        for (number, leaf), node in zip(self.layout.results, self.planning.graph, strict=True):
+        for (number, leaf), node in zip(self.layout.results, self.planning.results, strict=True):
             if leaf is not None:
                 if tag_of(leaf) != tag_of(node) or leaf.aval is not node.aval:
                     raise PlanError("results", -1, node, f"is given as {leaf!r}")

@@ -92,7 +92,7 @@ def describe(run: Run) -> Diagram:
 class _Describer:
     def __init__(self, run: Run, plan: Plan) -> None:
         self.run, self.plan = run, plan
-        simplified = dict(zip(run.program.outputs, plan.graph))
+        simplified = dict(zip(run.program.outputs, plan.results, strict=True))
         self.names = {simplified.get(n, n): name for n, name in run.names.items()}
         self.reasons = dict(plan.fallbacks)
         leaves = {n.attrs[1]: n for n in plan.leaves}

@@ -206,12 +206,16 @@ def layer_norm(data: Any, gamma: Any, beta: Any, axis: int = -1, eps: float = 1e
 
 def group_norm(data: Any, gamma: Any, beta: Any, num_groups: int = 1, eps: float = 1e-3) -> Any:
     batch, channels, *rest = data.shape
+    if gamma.shape != (channels,) or beta.shape != gamma.shape:
+        raise NoAnswer("shape")
     grouped = data.reshape((batch, num_groups, channels // num_groups, *rest))
     normal = _centred(grouped, tuple(range(2, grouped.ndim)), eps)[0].reshape(data.shape)
     return normal * _along(gamma, 1, data.ndim) + _along(beta, 1, data.ndim)
 
 
 def instance_norm(data: Any, gamma: Any, beta: Any, eps: float = 1e-3) -> Any:
+    if gamma.shape != (data.shape[1],) or beta.shape != gamma.shape:
+        raise NoAnswer("shape")
     normal = _centred(data, tuple(range(2, data.ndim)), eps)[0]
     return normal * _along(gamma, 1, data.ndim) + _along(beta, 1, data.ndim)
 

@@ -155,6 +155,10 @@ def _mod_slope(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return -np.floor(x / y) + zero(x, y)
 
 
+def _fmod_slope(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    return -np.trunc(x / y) + zero(x, y)  # MXNet has that of mod, a fault where the signs differ: mathematics decides
+
+
 def _one(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return zero(x, y) + 1.0
 
@@ -170,7 +174,7 @@ _BINARY: dict[str, tuple[Callable, Callable, Any]] = {
     "add": (np.add, pair_dtype, None), "subtract": (np.subtract, pair_dtype, None),
     "multiply": (np.multiply, pair_dtype, None), "true_divide": (np.divide, division_dtype, None),
     "floor_divide": (np.floor_divide, pair_dtype, _ZERO2), "mod": (np.mod, pair_dtype, (_one, _mod_slope)),
-    "fmod": (np.fmod, pair_dtype, (_one, _mod_slope)),
+    "fmod": (np.fmod, pair_dtype, (_one, _fmod_slope)),
     "maximum": (np.maximum, same_dtype, _MAX), "minimum": (np.minimum, same_dtype, _MIN),
     "fmax": (np.fmax, same_dtype, _MAX), "fmin": (np.fmin, same_dtype, _MIN),
     "bitwise_and": (np.bitwise_and, pair_dtype, None), "bitwise_or": (np.bitwise_or, pair_dtype, None),

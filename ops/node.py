@@ -151,10 +151,15 @@ def const(value: float | int | bool, dtype: np.dtype | str) -> Node:
     return make(const_op, (), (repr(converted(value, dtype).item()), dtype.name))
 
 
+_LITERALS = {bool: "bool", float: "float64", int: "int64"}
+
+
 def literal(value: float | int | bool) -> Node:
-    """A Python number that a user gives beside arrays, as a `const`: its dtype yields to theirs."""
-    of_array = const(value, "bool" if type(value) is bool else "float64" if type(value) is float else "int64")
-    return make(const_op, (), (*of_array.attrs, "number"))
+    """A Python number that a user gives beside arrays, as a `const`: its dtype yields to theirs.
+
+    value: a bool, a float, or an integer that an int64 holds; `x ** 2` comes here each time that it is recorded.
+    """
+    return make(const_op, (), (repr(value), _LITERALS[type(value)], "number"))
 
 
 def is_number(x: Node) -> bool:
@@ -168,6 +173,8 @@ def converted(value: float | int | bool, dtype: np.dtype) -> Any:
         if dtype.kind != "f":
             raise OverflowError("Integer out of bounds")  # MXNet's words
         value = float(value)
+    if 0 <= value < 128 if type(value) is int else dtype.kind == "f" and -6e4 < value < 6e4:
+        return dtype.type(value)  # within all dtypes: `errstate` would take most of the time
     with np.errstate(invalid="ignore", over="ignore"):
         return np.asarray(value).astype(dtype)[()]
 

@@ -7,6 +7,7 @@ import numpy
 import pytest
 
 from tracer import autograd, nd, np
+from tracer.ops import node
 
 BIG = 10**30
 NUMBERS = [BIG, -BIG, 2**63, -2**63 - 1, 2**64 - 1]
@@ -128,3 +129,23 @@ def test_numbers_wrap_around_in_narrow_dtypes(F, dtype, number, becomes):
         x = F.array([1, 5], dtype=dtype)
         x[key] = number
         assert x.asnumpy().tolist() == [becomes, 5]
+
+
+@pytest.mark.tierless
+@pytest.mark.parametrize("dtype", [*FLOATS, *INTEGERS, "uint32", "uint64", "bool"])
+def test_numbers_are_converted_as_numpy_converts_an_array(dtype):
+    for number in (0, 1, 127, 128, 300, -1, 2**40, True, False, 0.0, -0.0, 0.1, 1e-300, 127.5, 59999.9, 65520.0, -6e4,
+                   1e300, numpy.inf, numpy.nan):
+        with numpy.errstate(all="ignore"):
+            want = numpy.asarray(number).astype(dtype)[()]
+        found = node.converted(number, numpy.dtype(dtype))
+        assert (type(found), repr(found)) == (type(want), repr(want))
+
+
+@pytest.mark.tierless
+@pytest.mark.parametrize("number, dtype", [(2, "int64"), (-1, "int64"), (0.5, "float64"), (-0.0, "float64"),
+                                           (True, "bool")])
+def test_a_literal_is_the_constant_that_yields(number, dtype):
+    literal = node.literal(number)
+    assert literal.attrs == (*node.const(number, dtype).attrs, "number") and literal.dtype == dtype
+    assert repr(node.const_value(literal)) == repr(number)

@@ -153,7 +153,7 @@ class Plan:
 
     def run(self, leaves: Sequence[Buffer], scalars: Sequence[float | int],
             donated: dict[int, Buffer] | None) -> list[Buffer]:
-        """Compute the outputs; `donated` gives some of them the memory to use."""
+        """Compute the outputs; `donated` gives some of them the memory to use, and is empty once that is written to."""
         if self.launch is not None and not donated and not profile.on:
             try:
                 return self.launch(leaves, scalars)
@@ -172,6 +172,8 @@ class Plan:
                 self._move_arena(arena)
                 if self.arena_bytes <= SMALL_ARENA:
                     self.arena = arena
+        if donated:
+            donated.clear()
         return self._finish(timed.runs_of(self) if profile.on else self.runs, arena, buffers, leaves, scalars)
 
     def _finish(self, runs: list[Callable[[], Any]], arena: Buffer | None, buffers: list[Buffer],

@@ -250,15 +250,15 @@ def test_failure_in_a_gradient_over_a_cut():
 def test_interrupted_flush_can_be_read_again():
     from tracer.jit import program
 
-    x = np.array(X) * 5
-
     def interrupted(*run):
         program.WATCHERS.remove(interrupted)
         raise KeyboardInterrupt
 
-    program.WATCHERS.append(interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        x.asnumpy()
-    onp.testing.assert_array_equal(x.asnumpy(), 5 * X)
+    for _ in range(4):  # from some run on it is written over what it is computed from
+        x = np.array(X) * 5
+        program.WATCHERS.append(interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            x.asnumpy()
+        onp.testing.assert_array_equal(x.asnumpy(), 5 * X)
     onp.testing.assert_array_equal((x + 1).asnumpy(), 5 * X + 1)
     assert x._value.aval == aval((2, 3), onp.dtype("float32"))

@@ -241,7 +241,7 @@ def _recover(failure: BaseException, rest: Rest) -> None:
     """Leave values such that each is right when it is read, or raises an error, after a run that `failure` ended.
 
     A run that was left on its way can be taken up, by whoever needs one of its values first. Otherwise they are
-    computed anew, which needs the leaves: memory that has been donated may be written over, and so they are lost.
+    computed anew, which needs the leaves: where memory that was donated may be written over, they are lost.
     """
     if isinstance(failure, ExecutionError):
         _fail(failure, rest.trace, rest.alive, rest.cause, rest.ends)
@@ -254,7 +254,7 @@ def _recover(failure: BaseException, rest: Rest) -> None:
         if failure.interrupted:
             interrupts.put_back()
     else:
-        if rest.donated:
+        if rest.donated is not None and not rest.donated:
             for v in rest.alive:
                 if v.buffer is None:
                     v.error = MXNetError(f"{type(failure).__name__} ended the computation of this array while memory "

@@ -277,6 +277,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=None)
     parser.add_argument("--worker", nargs=4, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
     if arguments.worker:
         mode, compiled, count, seed = arguments.worker
         worker(mode, compiled == "True", int(count), int(seed))

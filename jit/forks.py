@@ -65,7 +65,7 @@ def _before() -> None:
     asked.value = len(waiting)
     # The latest first: a module that makes a lock may hold it while it calls those that it imports, which made theirs
     # earlier. Two threads that take locks in one order never wait for each other.
-    for reference, patience in reversed(_LOCKS):
+    for reference, patience in reversed([*_LOCKS]):
         lock = reference()
         if lock is not None and lock.acquire(timeout=patience):
             taken.append(lock)
@@ -80,7 +80,7 @@ def _release() -> None:
 
 def _in_child() -> None:
     held = {id(lock) for lock in _TAKEN.get(threading.get_ident(), ())}
-    for reference, _ in _LOCKS:
+    for reference, _ in [*_LOCKS]:
         lock = reference()
         if lock is not None and id(lock) not in held:
             lock._at_fork_reinit()

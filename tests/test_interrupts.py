@@ -15,7 +15,7 @@ import graphs
 import numpy as onp
 import pytest
 
-from tracer import MXNetError, autograd, gluon, np
+from tracer import MXNetError, autograd, flush, gluon, np, npx
 from tracer.jit import buffers, interrupts, program
 
 RNG = onp.random.RandomState(11)
@@ -371,6 +371,41 @@ def test_waiting_for_another_threads_run_is_left():
         assert runner.is_alive()
         runner.join(120)
         assert y.asnumpy().tolist() == [2, 2, 2]
+
+
+def test_waitall_finishes_what_an_interrupt_has_left():
+    with graphs.jit_mode("always"):
+        array, once = product_of(1024)
+        made = array
+        for _ in range(int(1 / once) + 2):
+            made = np.dot(array, made)
+        interrupt_reading(made, 0.2)
+        assert made._value.buffer is None
+        npx.waitall()
+        assert made._value.buffer is not None and made._value.rest is None
+        assert not flush.LEFT
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+def test_waitall_goes_on_after_another_threads_fork():
+    with graphs.jit_mode("always"):
+        array, once = product_of(1024)
+        made = array
+        for _ in range(int(2 / once) + 2):
+            made = np.dot(array, made)
+
+        def fork():
+            time.sleep(0.3)
+            child = os.fork()
+            if not child:
+                os._exit(0)
+            os.waitpid(child, 0)
+
+        thread = threading.Thread(target=fork)
+        thread.start()
+        npx.waitall()
+        assert made._value.buffer is not None
+        thread.join()
 
 
 def test_what_nobody_needs_is_not_kept():

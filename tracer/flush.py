@@ -7,6 +7,7 @@ from functools import partial
 from sys import getrefcount
 from types import CodeType
 from typing import Any
+from weakref import WeakSet
 
 import numpy as np
 
@@ -24,11 +25,6 @@ from tracer.ops.node import Node, table_full, toposort
 from .source import format_line, place_of, user_line
 from .tape import KEPT, Kept, Segment, keeps
 from .trace import Trace, Value, current
-
-#: The causes of a sync point; every one has one of these names.
-CAUSES = frozenset((
-    "asnumpy", "item", "bool", "float", "int", "index", "print", "wait", "waitall", "save", "numpy", "record",
-    "bound", "backward over a cut", "custom function", "another thread", "fallback", "shape", "copy"))
 
 #: Values that a process has recorded by the time that its hot functions are taken from disk, and compiled (hot.py).
 LOADED, COMPILED = 1 << 12, 1 << 20
@@ -115,6 +111,15 @@ def flush(cause: str) -> None:
         # A dead value refers to its trace: without this the two would keep each other, and all leaves.
         trace.pending.clear()
         RUN_LOCK.release()
+
+
+def flush_all() -> None:
+    """Run what is pending in this thread's trace, and all that has been left on its way."""
+    flush("waitall")
+    for rest in [*LEFT]:
+        value = rest.alive[0]
+        while value.rest is not None:
+            _compute_left(value)
 
 
 def _forget() -> None:
@@ -233,8 +238,13 @@ class Rest:
             self._end()
 
     def _end(self) -> None:
+        LEFT.discard(self)
         for v in self.alive:
             v.rest = None
+
+
+#: The runs that are to be finished, as long as somebody has one of their values.
+LEFT: WeakSet[Rest] = WeakSet()
 
 
 def _recover(failure: BaseException, rest: Rest) -> None:
@@ -249,6 +259,7 @@ def _recover(failure: BaseException, rest: Rest) -> None:
         rest.program.renew()
         if rest.ends:
             rest.go_on = failure.go_on or partial(rest.program.run, rest.leaves, rest.trace.scalars, rest.donated)
+            LEFT.add(rest)
             for v in rest.alive:
                 v.rest = rest
         if failure.interrupted:

@@ -172,6 +172,7 @@ class Segment:
 
 def run_backward(program: Program, leaves: list[Buffer], numbers: list[float | int]) -> list[Buffer]:
     """The outputs of a segment's backward."""
+    go_on = None
     if not RUN_LOCK.acquire(False) and not wait_to_run():
         interrupts.deliver()
     try:
@@ -181,26 +182,34 @@ def run_backward(program: Program, leaves: list[Buffer], numbers: list[float | i
             else:
                 buffers = program.run(leaves, numbers, None)
         except BaseException as failure:
-            buffers = _recovered(failure, program, leaves, numbers)
+            go_on = _rest_of(failure, program, leaves, numbers)
     finally:
         RUN_LOCK.release()
+    if go_on is not None:
+        buffers = _taken_up(go_on, program, leaves, numbers)
     return buffers
 
 
-def _recovered(failure: BaseException, program: Program, leaves: list[Buffer],
-               numbers: list[float | int]) -> list[Buffer]:
-    """The outputs of a run that `failure` has ended, if that was for another thread to fork; else this is raised."""
-    while isinstance(failure, Paused):
+def _taken_up(go_on: Callable[[], list[Buffer]], program: Program, leaves: list[Buffer],
+              numbers: list[float | int]) -> list[Buffer]:
+    """The outputs of a run that was left for another thread to fork."""
+    while True:
+        forks.stand_back()
+        with RUN_LOCK:
+            try:
+                return go_on()
+            except BaseException as failure:
+                go_on = _rest_of(failure, program, leaves, numbers)
+
+
+def _rest_of(failure: BaseException, program: Program, leaves: list[Buffer],
+             numbers: list[float | int]) -> Callable[[], list[Buffer]]:
+    """How to go on with a run that `failure` has ended, if that was for another thread to fork; else this is raised."""
+    if isinstance(failure, Paused):
         program.renew()
         if failure.interrupted:
             raise KeyboardInterrupt
-        RUN_LOCK.release()
-        forks.stand_back()
-        RUN_LOCK.acquire()
-        try:
-            return (failure.go_on or partial(program.run, leaves, numbers, None))()
-        except BaseException as another:
-            failure = another
+        return failure.go_on or partial(program.run, leaves, numbers, None)
     if isinstance(failure, ExecutionError):
         error = MXNetError(f"in the gradient of what was read: {failure}")
         error.__cause__ = failure.cause

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tracer.arrays import NDArray
-from tracer.flush import flush
+from tracer.flush import flush_all
 from tracer.namespaces import assign, refuse
 from tracer.ops.errors import MXNetError
 from tracer.placing import placed
@@ -155,6 +155,6 @@ to_dlpack_for_write = to_dlpack_for_read
 
 def waitall() -> None:
     """Compute all that is pending; an error met in it is raised by the arrays that it hit."""
-    flush("waitall")
+    flush_all()
 
 

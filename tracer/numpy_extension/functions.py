@@ -6,7 +6,7 @@ from typing import Any
 import numpy as _np
 
 from tracer.batch_norm import batch_norm as _batch_norm
-from tracer.flush import flush
+from tracer.flush import flush_all
 from tracer.namespaces import assign, engine, functions_of
 from tracer.np_array import ndarray
 from tracer.numpy.creation import made
@@ -96,7 +96,7 @@ def constraint_check(x: ndarray, msg: str = "Constraint violated!") -> ndarray:
 
 def waitall() -> None:
     """Compute everything that is pending."""
-    flush("waitall")
+    flush_all()
 
 
 def from_numpy(ndarray: Any, zero_copy: bool = True) -> Any:

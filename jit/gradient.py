@@ -6,6 +6,7 @@ again. The driver owns what every rule would repeat: accumulation, and undoing b
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from tracer.ops.arithmetic import add, cast, like
 from tracer.ops.devices import place
@@ -34,6 +35,19 @@ def forget() -> None:
     _MEMO.clear()
 
 
+def _reached(heads: Sequence[Node]) -> set[Node]:
+    """The nodes that the heads are computed from as far as it was recorded, also where the derivative is 0."""
+    found: set[Node] = set()
+    left = [*heads]
+    while left:
+        n = left.pop()
+        if n not in found:
+            found.add(n)
+            if n.op is not leaf_op and n.op is not mark_op and n.op is not stop_op:
+                left += n.inputs
+    return found
+
+
 def _expand(heads: Sequence[Node], cotangents: Sequence[Node | None], targets: Sequence[Node]) -> list[Node]:
     wanted = set(targets)
     order = toposort(heads)
@@ -44,6 +58,7 @@ def _expand(heads: Sequence[Node], cotangents: Sequence[Node | None], targets: S
             continue
         if any(i in matters for i in n.inputs) and n not in wanted:
             matters.add(n)
+    reached = lru_cache(lambda: _reached(heads))
     sums: dict[Node, Node] = {}
     multi: dict[Node, dict[int, Node]] = {}
 
@@ -67,7 +82,9 @@ def _expand(heads: Sequence[Node], cotangents: Sequence[Node | None], targets: S
             continue
         g = sums.get(n)
         if g is None:
-            continue
+            if n.op.seeds is None or not n.op.seeds(n) or n not in reached():
+                continue
+            g = broadcast_to(like(n, 0), n.shape)
         if n.op is item_op:
             slot = multi.setdefault(n.inputs[0], {})
             slot[n.attrs[0]] = g

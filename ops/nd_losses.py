@@ -62,7 +62,8 @@ def _own_samples() -> Iterable[tuple[list[np.ndarray], tuple]]:
 #: Inputs: the value, the data, and the data's gradient, all of one shape and dtype. attrs: whether the head gradient
 #: multiplies that gradient; it is ignored otherwise.
 own_gradient_op = declare(Op("own_gradient", ELEMENTWISE, _own_infer, lambda arrays, attrs: arrays[0], _own_vjp,
-                             expr="{0}", cost=0, smooth=False, samples=_own_samples))
+                             seeds=lambda node: not node.attrs[0], expr="{0}", cost=0, smooth=False,
+                             samples=_own_samples))
 
 
 def own_gradient(value: Node, data: Node, gradient: Node, scaled: bool = False) -> Node:

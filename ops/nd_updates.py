@@ -1,10 +1,11 @@
 """The optimizers' steps as functions of `mx.nd`: each gives the new weight, then the new states.
 
-tracer/ndarray/updates.py writes the states back, as MXNet does. All numbers but the clipping bound are
-run-time
+tracer/ndarray/updates.py writes the states back, as MXNet does. All numbers but the clipping bound are run-time
 inputs: a schedule of learning rates makes no new program.
 """
 from __future__ import annotations
+
+import numpy as np
 
 from .arithmetic import add, cast, div, greater, like, maximum, minimum, mul, neg, sub, where
 from .node import Node
@@ -12,9 +13,12 @@ from .public import Operand, public
 from .rounding import sign_of
 from .unary import absolute, sqrt, square
 
+_SINGLE = np.dtype("float32")
+
 
 def number(x: Node, weight: Node) -> Node:
-    return cast(x, weight.dtype)
+    """A number that a step is given, which MXNet holds in float32, in the dtype of the weight."""
+    return cast(cast(x, _SINGLE), weight.dtype)
 
 
 def clipped(g: Node, bound: float | None) -> Node:

@@ -26,6 +26,8 @@ class Op:
     ref(arrays, attrs) -> the NumPy meaning, which the interpreter tier runs.
     expr: the scalar expression of an elementwise op over {0}, {1}… ({T} is the result's scalar type).
     samples: () -> iterable of (input arrays, attrs), for the tests that every op gets.
+    seeds(node) -> whether the vjp takes no account of g: then it counts for each head that is computed from the node,
+    by whatever derivative.
     smooth: whether the samples stay clear of kinks, so that finite differences apply.
     """
 
@@ -40,6 +42,7 @@ class Op:
     same: bool = True  # elementwise: computed in the dtype of its result
     identity: Any = None  # of a reduction: dtype -> start value
     smooth: bool = True
+    seeds: Callable[[Node], bool] | None = None
     step: str | None = None  # a CALL with a native step: the name under which jit/ knows it
 
     def __repr__(self) -> str:

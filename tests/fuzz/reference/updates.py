@@ -21,9 +21,10 @@ def _put(out: Any, new: Any) -> Any:
     return out
 
 
-def _rest(share: float) -> float:
-    """1 - share, as MXNet computes it: 0.001 is off in the fifth digit."""
-    return float(np.float32(1) - np.float32(share))
+def _rest(share: float, w: Any) -> float:
+    """1 - share, as MXNet computes it: 0.001 is off in the fifth digit, and of float16 weights in the second."""
+    kind = np.float16 if w.dtype == np.float16 else np.float32
+    return float(kind(1) - kind(share))
 
 
 def _update(rule: Callable[..., tuple[Any, ...]]) -> Callable[..., Any]:
@@ -63,14 +64,14 @@ def _nag(w: Any, g: Any, mom: Any, lr: float, momentum: float = 0.0, wd: float =
 def _adam(w: Any, g: Any, mean: Any, var: Any, lr: float, beta1: float = 0.9, beta2: float = 0.999,
           epsilon: float = 1e-8, wd: float = 0.0, rescale_grad: float = 1.0, clip_gradient: float = -1.0) -> Any:
     g = _clipped(g * rescale_grad + w * wd, clip_gradient)
-    mean, var = mean * beta1 + g * _rest(beta1), var * beta2 + g * g * _rest(beta2)
+    mean, var = mean * beta1 + g * _rest(beta1, w), var * beta2 + g * g * _rest(beta2, w)
     return w - mean * lr / (F["sqrt"](var) + epsilon), mean, var
 
 
 def _rmsprop(w: Any, g: Any, n: Any, lr: float, gamma1: float = 0.95, epsilon: float = 1e-8, wd: float = 0.0,
              rescale_grad: float = 1.0, clip_gradient: float = -1.0) -> Any:
     g = _clipped(g * rescale_grad + w * wd, clip_gradient)
-    n = n * gamma1 + g * g * _rest(gamma1)
+    n = n * gamma1 + g * g * _rest(gamma1, w)
     return w - g * lr / F["sqrt"](n + epsilon), n
 
 

@@ -15,6 +15,8 @@ from tracer.ops.arithmetic import cast_op
 from tracer.ops.node import Node, toposort
 from tracer.ops.op import ELEMENTWISE, REDUCTION
 
+from . import interrupts
+
 #: Bytes of an operand from which a reduction takes it in blocks, and bytes of a block.
 LARGE, BLOCK = 1 << 26, 1 << 22
 
@@ -30,8 +32,10 @@ class Blocked(NamedTuple):
         """The reduction's value; `arrays` are those of `inputs`."""
         shape, axes, axis = self.node.inputs[0].shape, attrs[0], _axis(self.node)
         rows = max(1, BLOCK * shape[axis] // self.node.inputs[0].aval.nbytes)
-        parts = [self._part([_rows(a, len(shape) - axis, shape[axis], lo, lo + rows) for a in arrays])
-                 for lo in range(0, shape[axis], rows)]
+        parts = []
+        for lo in range(0, shape[axis], rows):
+            interrupts.check()
+            parts.append(self._part([_rows(a, len(shape) - axis, shape[axis], lo, lo + rows) for a in arrays]))
         if axis in axes:
             return self.node.op.ref([np.stack(parts)], ((0,),))
         return np.concatenate(parts, axis - sum(a < axis for a in axes))

@@ -172,6 +172,41 @@ def test_backward_in_another_thread():
         y.backward()
 
 
+@pytest.mark.tierless  # machine code has the table that it was compiled with
+def test_numbers_recorded_by_several_threads_keep_their_places(monkeypatch):
+    """At 35d83be two threads could enter one place twice: from then on each number was read as the one before it."""
+    from tracer import trace
+
+    def slow(kind, index, make=trace.scalar):
+        time.sleep(0.0005)
+        return make(kind, index)
+
+    monkeypatch.setattr(trace, "scalar", slow)
+    monkeypatch.setattr(trace, "FLOATS", [])
+
+    def record(_):
+        mine = trace.Trace()
+        for _ in range(40):
+            mine.number(0.5)
+
+    in_threads(record)
+    assert [node.attrs[-1] for node in trace.FLOATS] == list(range(40))
+
+
+@pytest.mark.parametrize("mode", ["never", "always"])
+def test_threads_record_more_numbers_than_before(mode):
+    """Each adds 0.5, 1.5, 2.5 and so on to an array of its own, in one program."""
+    def add(me):
+        with graphs.jit_mode(mode):
+            x = np.zeros((3,))
+            for i in range(300 + 20 * me):
+                x = x + (i + 0.5)
+            n = 300 + 20 * me
+            assert x.asnumpy().tolist() == [n * n / 2] * 3
+
+    in_threads(add, 4)
+
+
 def test_recording_goes_on_in_another_thread():
     x = np.array([1.0, 2.0])
     x.attach_grad()

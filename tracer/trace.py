@@ -5,6 +5,7 @@ import itertools
 import threading
 from typing import Any
 
+from tracer.jit import forks
 from tracer.jit.buffers import Buffer
 from tracer.jit.stats import Line
 from tracer.ops.aval import Aval
@@ -104,8 +105,8 @@ class Trace:
             self.scalars.append(float(value))
             return large_integer(index)
         self.scalars.append(value)
-        while len(table) <= index:
-            table.append(scalar("float64" if table is FLOATS else "int64", len(table)))
+        if len(table) <= index:
+            _lengthen(table, index)
         return table[index]
 
     def snapshot(self) -> Trace:
@@ -125,6 +126,14 @@ def _compute(value: Value) -> None:
 #: The run-time scalars by index.
 FLOATS: list[Node] = []
 INTS: list[Node] = []
+_LENGTHENING = forks.guarded(threading.Lock())
+
+
+def _lengthen(table: list[Node], index: int) -> None:
+    """Make `index` one of the table's. Several threads record: each entry is at its own place all the same."""
+    with _LENGTHENING:
+        while len(table) <= index:
+            table.append(scalar("float64" if table is FLOATS else "int64", len(table)))
 
 
 class Current:

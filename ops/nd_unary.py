@@ -10,7 +10,7 @@ from . import special as s
 from . import trigonometry as t
 from . import unary as u
 from .arithmetic import cast, like
-from .node import Node
+from .node import Node, stop
 from .promotion import FLOAT32
 from .public import Operand, public
 
@@ -78,7 +78,8 @@ def nd_abs(data: Operand) -> Node:
 def hard_sigmoid(data: Node, alpha=0.2, beta=0.5) -> Node:
     """alpha * x + beta, limited to [0, 1]."""
     line = a.add(a.mul(data, like(data, alpha)), like(data, beta))
-    return a.minimum(a.maximum(line, like(data, 0)), like(data, 1))
+    inside = a.logical_and(a.greater(line, like(data, 0)), a.less(line, like(data, 1)))
+    return a.where(inside, line, stop(a.minimum(a.maximum(line, like(data, 0)), like(data, 1))))
 
 
 @public("nd.contrib.isnan", keywords="declared")

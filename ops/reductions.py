@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from .arithmetic import div, equal, in_single, like, logical_or, mul, where
+from .arithmetic import cast, div, equal, in_single, like, logical_or, mul, where
 from .aval import Shape
 from .families import reduction
 from .movement import broadcast_to, reshape
@@ -65,6 +65,8 @@ def euclidean(x: Node, axes: tuple[int, ...]) -> Node:
     """The 2-norm over `axes`, scaled by the largest element as MXNet's is: no square overflows or vanishes."""
     if not all(x.shape[a] for a in axes):
         return reduce_sum(x, axes)  # of nothing: 0
+    if x.dtype.kind != "f":
+        return cast(euclidean(cast(x, np.dtype("float64")), axes), x.dtype)
     largest = stop(reduce_max(absolute(x), axes))
     odd = logical_or(equal(largest, like(largest, 0)), equal(largest, like(largest, np.inf)))
     scale = where(odd, like(largest, 1), largest)

@@ -78,7 +78,7 @@ def _gammaln(x: float) -> float:
 
 def _polygamma(order: int, x: float) -> float:
     """The `order`-th derivative of digamma, by recurrence up to 15 and the asymptotic series there."""
-    if x <= 0 and x == math.floor(x) or math.isnan(x):
+    if x == -math.inf or x <= 0 and x == math.floor(x) or math.isnan(x):
         return math.nan
     if x < 0 and order == 0:
         return _polygamma(0, 1 - x) - math.pi / math.tan(math.pi * x)
@@ -134,10 +134,8 @@ softplus = unary("softplus", "maximum({0}, {T}(0)) + log1p(exp(-fabs({0})))", _s
                  lambda g, x, y: mul(g, sigmoid(x)), samples=interval(-4, 4), cost=30)  # MXNet's "softrelu"
 
 
-@in_single
-def softsign(x: Node) -> Node:
-    """x / (1 + |x|)."""
-    return div(x, add(like(x, 1), absolute(x)))
+softsign = in_single(unary("softsign", "{0} / ({T}(1) + fabs({0}))", lambda x: x / (1 + np.abs(x)),
+                           lambda g, x, y: div(g, square(add(like(x, 1), absolute(x)))), samples=interval(-4, 4)))
 
 
 @in_single

@@ -10,7 +10,7 @@ from .linalg import product
 from .movement import broadcast_to, reshape, slice_
 from .node import Node, depend, stop
 from .np_linalg import norm, vector_norm
-from .promotion import floating
+from .promotion import FLOAT64, floating
 from .public import Nodes, Optional, public
 from .rounding import rint, sign_of
 from .shapes import normalize_axis
@@ -82,7 +82,7 @@ def leaky_relu(data: Node, gamma: Optional = None, act_type="leaky", slope=0.25,
                upper_bound=0.334) -> Node:
     """x where positive, else `slope` * x ("leaky"), `gamma` * x ("prelu"), slope * (exp(x) - 1) ("elu"); also
     "selu", "gelu", "gelu_tanh", and "rrelu" with its mean slope, as in prediction (training draws slopes)."""
-    zero = like(data, 0)
+    zero = like(floating(data), 0)
     if act_type in ("leaky", "rrelu"):
         below = slope if act_type == "leaky" else (lower_bound + upper_bound) / 2
         return where(greater(data, zero), data, mul(data, like(data, below)))
@@ -119,6 +119,8 @@ def masked(data: Node, mask: Node) -> Node:
 @in_single
 def smooth_l1(data: Node, scalar=1.0) -> Node:
     """(s x)^2 / 2 where |x| < 1 / s^2, else |x| - 1 / (2 s^2)."""
+    if data.dtype.kind != "f":  # MXNet truncates what it has computed in floats
+        return cast(smooth_l1(cast(data, FLOAT64), scalar), data.dtype)
     s2 = float(scalar) ** 2
     size = absolute(data)
     return where(less(size, like(data, 1 / s2)), mul(square(data), like(data, 0.5 * s2)),

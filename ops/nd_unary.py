@@ -4,6 +4,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+import numpy as np
+
 from . import arithmetic as a
 from . import rounding as r
 from . import special as s
@@ -11,16 +13,19 @@ from . import trigonometry as t
 from . import unary as u
 from .arithmetic import cast, like
 from .node import Node, stop
-from .promotion import FLOAT32
+from .promotion import FLOAT32, FLOAT64, floating
 from .public import Operand, public
 
 Unary = Callable[[Node], Node]
 
 
-def through_float(primitive: Unary) -> Unary:
-    """A function of floats made one of any dtype, whose results have the dtype of the operand."""
+def through_float(primitive: Unary, wide: np.dtype = FLOAT32) -> Unary:
+    """A function of floats made one of any dtype, whose results have the dtype of the operand.
+
+    wide: the floats that integers are computed in.
+    """
     def apply(x: Node) -> Node:
-        return primitive(x) if x.dtype.kind == "f" else cast(primitive(cast(x, FLOAT32)), x.dtype)
+        return primitive(x) if x.dtype.kind == "f" else cast(primitive(cast(x, wide)), x.dtype)
 
     return apply
 
@@ -49,7 +54,7 @@ for _names, _primitive in [
     _declare(_names, through_float(_primitive), f"{_names}, elementwise.")
 for _names, _primitive in [("erf", u.erf), ("erfinv", s.erfinv), ("gamma", s.gamma), ("gammaln", s.gammaln),
                            ("digamma", s.digamma)]:
-    _declare(_names, through_float(_primitive), f"{_names}, elementwise.", method=False)
+    _declare(_names, through_float(_primitive, FLOAT64), f"{_names}, elementwise.", method=False)
 
 
 def _rounded(primitive: Unary) -> Unary:
@@ -77,7 +82,7 @@ def nd_abs(data: Operand) -> Node:
 @a.in_single
 def hard_sigmoid(data: Node, alpha=0.2, beta=0.5) -> Node:
     """alpha * x + beta, limited to [0, 1]."""
-    line = a.add(a.mul(data, like(data, alpha)), like(data, beta))
+    line = a.add(a.mul(floating(data), like(data, alpha)), like(data, beta))
     inside = a.logical_and(a.greater(line, like(data, 0)), a.less(line, like(data, 1)))
     return a.where(inside, line, stop(a.minimum(a.maximum(line, like(data, 0)), like(data, 1))))
 

@@ -128,7 +128,7 @@ def layer_norm(data: Node, gamma: Node, beta: Node, axis=-1, eps=1e-5,
         raise MXNetError(f"layer_norm: gamma {gamma.shape} and beta {beta.shape} "
                          f"for axis {axis} of {data.shape}")
     column = tuple(d if i == axis else 1 for i, d in enumerate(data.shape))
-    normal, mean, deviation = _centered(data, (axis,), 1e-5 if eps is None else eps)
+    normal, mean, deviation = _centered(floating(data), (axis,), 1e-5 if eps is None else eps)
     out = add(mul(normal, reshape(gamma, column)), reshape(beta, column))
     return [out, mean, deviation] if output_mean_var else out
 
@@ -175,7 +175,7 @@ def group_norm(data: Node, gamma: Node, beta: Node, num_groups=1, eps=1e-3, outp
     channel."""
     if output_mean_var:
         raise NotImplementedError("group_norm(output_mean_var=True)")
-    batch, channels, *rest = data.shape
+    batch, channels, *rest = floating(data).shape
     if num_groups < 1 or channels % num_groups:
         raise MXNetError(f"group_norm: {channels} channels in {num_groups} groups")
     grouped = reshape(data, (batch, num_groups, channels // num_groups, *rest))
@@ -188,7 +188,7 @@ def group_norm(data: Node, gamma: Node, beta: Node, num_groups=1, eps=1e-3, outp
 @in_single
 def instance_norm(data: Node, gamma: Node, beta: Node, eps=1e-3) -> Node:
     """`data` (batch, channels, …) normalized over each channel of each example, times `gamma` plus `beta`."""
-    column = (1, data.shape[1]) + (1,) * (data.ndim - 2)
+    column = (1, floating(data).shape[1]) + (1,) * (data.ndim - 2)
     normal, _, _ = _centered(data, tuple(range(2, data.ndim)), eps)
     return add(mul(normal, reshape(gamma, column)), reshape(beta, column))
 
@@ -202,5 +202,5 @@ def l2_normalization(data: Node, eps=1e-10, mode="instance") -> Node:
             "spatial": tuple(range(2, data.ndim))}.get(mode)
     if axes is None:
         raise MXNetError(f"l2_normalization: mode {mode!r} is none of 'instance', 'channel', 'spatial'")
-    total = add(reduce_sum(square(data), axes), like(data, eps))
+    total = add(reduce_sum(square(floating(data)), axes), like(data, eps))
     return div(data, spread(sqrt(maximum(total, like(total, 0))), axes, data))

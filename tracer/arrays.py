@@ -32,10 +32,11 @@ class NDArray(Handle):
     __hash__ = object.__hash__
     __getitem__ = getitem
     __setitem__ = setitem
-    #: What indexing needs to know of the flavour: the shape of one element, whether bool arrays are masks, and the
-    #: exception for a value that does not fit.
+    #: What indexing needs to know of the flavour: the shape of one element, whether bool arrays are masks, whether
+    #: `x[::n]` of at most one row shares its elements, and the exception for a value that does not fit.
     _scalar: tuple[int, ...] = (1,)
     _masks = False
+    _steps_share = True
     _misfit: type[Exception] = ValueError
     #: The gradient's array where `grad_req` is "null": nothing is ever written into it.
     _idle_grad: Any = None

@@ -35,12 +35,13 @@ def getitem(self: Any, key: Any) -> Any:
         return invoke(GATHER, type(self), arrays, (parsed.template,))
     spec, out = parsed
     offset = slice_offset(spec, shape)
-    if offset is None:
+    if offset is None or type(key) is slice and key.step not in _ONE and not self._steps_share:
         return invoke(READ, type(self), (self,), (spec, out))
     return self._view(Slice(spec, out, offset))
 
 
 _BOUND = frozenset((int, type(None)))
+_ONE = None, 1
 
 
 # Minibatches come again every epoch: their parts are remembered, and cost a look-up then.

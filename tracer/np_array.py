@@ -27,6 +27,7 @@ class ndarray(NDArray):
     __slots__ = ()
     _scalar = ()
     _masks = True
+    _steps_share = False
     _misfit = MXNetError
 
     def __repr__(self) -> str:

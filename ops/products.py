@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from .arithmetic import add, div, equal, in_single, less, like, logical_and, logical_not, mul, where
+from .arithmetic import add, cast, div, equal, in_single, less, like, logical_and, logical_not, mul, where
 from .aval import Aval
 from .errors import MXNetError
 from .families import reduction
@@ -40,6 +40,8 @@ def _by_quotients(x: Node, axes: tuple[int, ...]) -> Node:
     that of the regular elements; where several are, it is theirs and the odd ones', of which one more or less matters
     for the sign only.
     """
+    if x.dtype == np.float32:  # the product of all may leave the range, where that of the others does not
+        return cast(_by_quotients(cast(x, "float64"), axes), x.dtype)
     one, zero = like(x, 1), like(x, 0)
     regular = logical_not(equal(x, zero))
     if x.dtype.kind == "f":

@@ -12,7 +12,9 @@ from tracer import autograd, nd, np
 #: Factors, and what the derivative by each is.
 LINES = [([2, 0, 3], [0, 6, 0]), ([0, 0, 3], [0, 0, 0]), ([0, 0], [0, 0]), ([0], [1]), ([-0.0, 4], [4, 0]), ([7], [1]),
          ([2, -4, 5], [-20, 10, -8]), ([math.inf, 2, 3], [6, math.inf, math.inf]),
-         ([math.inf, -math.inf, 2], [-math.inf, math.inf, -math.inf]), ([math.nan, 2, 3], [6, math.nan, math.nan])]
+         ([math.inf, -math.inf, 2], [-math.inf, math.inf, -math.inf]), ([math.nan, 2, 3], [6, math.nan, math.nan]),
+         ([2.0 ** 70, 2.0 ** 70, 0], [0, 0, math.inf]), ([2.0 ** 100, 2.0 ** 100, 2.0 ** -100], [1, 1, math.inf]),
+         ([2.0 ** -100, 2.0 ** -100, 2.0 ** 100], [1, 1, 0]), ([2.0 ** 50] * 3 + [0], [0, 0, 0, math.inf])]
 
 
 def others(x: numpy.ndarray, axes: tuple[int, ...]) -> numpy.ndarray:

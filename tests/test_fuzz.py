@@ -12,7 +12,7 @@ from fuzz.forms.table import BY_STATEMENTS, EXCLUDED, INTERNAL, KINDS, METHOD_NA
 from fuzz.judge import Expected, compare, interpret
 from fuzz.programs import Script, runnable
 from fuzz.reference import autograd
-from fuzz.reference.values import WORLD
+from fuzz.reference.values import WORLD, NoAnswer
 from fuzz.statements import attempt, computed, leaf
 
 from tracer.ops.public import FUNCTIONS
@@ -127,6 +127,28 @@ def slope(p, variables, along, weights, h):
     for x, start in zip(variables, starts):
         x.memory[...] = start
     return found
+
+
+@pytest.mark.parametrize("flavour, key, shared", [  # as 1.9.1 and 2.0.0b1 have it
+    ("np", "::2", False), ("np", "::-1", False), ("np", "::2,", True), ("np", "::1", True), ("np", ":1", True),
+    ("nd", "::2", True), ("nd", "::-1", True)])
+def test_slices_of_the_reference_share_as_those_of_mxnet(flavour, key, shared):
+    text = f"""def program(n):
+    v0 = {flavour}.zeros((1, n))
+    v1 = v0[{key}]
+    v1[:] = 1
+    return [v0.asnumpy()]
+"""
+    assert interpret(text, 2)[0].tolist() == [[float(shared)] * 2]
+
+
+def test_a_bias_of_another_length_has_no_answer_of_the_reference():
+    text = """def program(n):
+    return [nd.Convolution(nd.ones((1, 1, 3)), nd.ones((1, 1, 2)), nd.ones((n,)), kernel=(2,), num_filter=1).asnumpy()]
+"""
+    assert interpret(text, 1)[0].tolist() == [[[3, 3]]]
+    with pytest.raises(NoAnswer):
+        interpret(text, 3)
 
 
 # ---- judgement -----------------------------------------------------------------------------------

@@ -105,11 +105,15 @@ class Array:
         return made.with_operands(arrays_in(key))
 
     def _part(self, key: Any) -> np.ndarray:
-        """The elements at a basic index: a view where they are one run of the array's elements, as in MXNet."""
+        """The elements at a basic index: a view where they are one run of the array's elements, as in MXNet.
+
+        In `np` a slice alone, with another step than 1, gives a copy always.
+        """
         places = np.arange(self.size).reshape(self.shape)[key]
         shape = places.shape or type(self).scalar_shape
         flat = places.reshape(-1)
-        if flat.size and (np.diff(flat) == 1).all():
+        strided = isinstance(key, slice) and key.step not in (None, 1) and not type(self).scalar_shape
+        if flat.size and (np.diff(flat) == 1).all() and not strided:
             return self.memory.reshape(-1)[flat[0]:flat[-1] + 1].reshape(shape)
         return self.memory[key].copy().reshape(shape)
 

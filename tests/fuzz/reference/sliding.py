@@ -58,6 +58,8 @@ def _geometry(rank: int, kernel: Any, stride: Any, dilate: Any, pad: Any) -> tup
 def _biased(out: Value, bias: Any) -> Any:
     made = out
     if bias is not None:
+        if bias.shape != out.data.shape[1:2]:
+            raise NoAnswer("shape")
         column = move(lambda b: b.reshape((1, -1) + (1,) * (out.data.ndim - 2)), [bias.value], out.dtype)
         made = apply(ADD, [out, column], out.dtype)
     return made

@@ -14,7 +14,7 @@ import numpy as np
 
 from tracer.ops.node import Node, leaf_op, scalar_op
 
-from . import driver, poison, profile, settings, timed
+from . import driver, interrupts, poison, profile, settings, timed
 from .buffers import Buffer, allocate, pool_of
 from .interpreter import ExecutionError
 from .interrupts import Paused
@@ -120,8 +120,12 @@ class Plan:
     def _by_numpy(self, run: ByNumPy) -> Callable[[], None]:
         found = [(v.node, v.word, [self._reader(s) for s in v.sources]) for v in run.values]
 
-        def call() -> None:
-            for node, word, sources in found:
+        def call(first: int = 0) -> None:
+            for at, (node, word, sources) in enumerate(found[first:], first):
+                if interrupts.noted and interrupts.wanted():
+                    left = interrupts.pause()
+                    left.go_on = partial(call, at)
+                    raise left
                 try:
                     with np.errstate(all="ignore"):
                         result = node.op.ref([s() for s in sources], node.attrs)

@@ -350,6 +350,27 @@ def test_many_small_interpreted_steps_are_left():
         onp.testing.assert_allclose(y.asnumpy()[:3], want, rtol=1e-3)
 
 
+def test_a_native_program_is_left_between_two_steps_of_numpy(monkeypatch):
+    x, calls = RNG.rand(3, 3).astype("float32"), []
+    space = {"__name__": "numpy.linalg", "svd": onp.linalg.svd, "calls": calls, "signal": signal}
+    exec("def interrupted(*args, **more):\n"
+         "    calls.append(args)\n"
+         "    if len(calls) == 2:\n"
+         "        signal.raise_signal(signal.SIGINT)\n"
+         "    return svd(*args, **more)\n", space)
+    with graphs.jit_mode("always"):
+        array = np.array(x)
+        found = [np.linalg.svd(array + i)[1] for i in range(6)]
+        monkeypatch.setattr(onp.linalg, "svd", space["interrupted"])
+        with pytest.raises(KeyboardInterrupt):
+            found[0].wait_to_read()
+        assert len(calls) == 2
+        values = [s.asnumpy() for s in found]
+        assert len(calls) == 6
+    for i, value in enumerate(values):
+        onp.testing.assert_allclose(value, space["svd"](x + i)[1], rtol=1e-4, atol=1e-5)
+
+
 def test_waiting_for_another_threads_run_is_left():
     with graphs.jit_mode("always"):
         array, once = product_of(1024)

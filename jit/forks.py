@@ -11,6 +11,7 @@ set up anew.
 from __future__ import annotations
 
 import ctypes
+import logging  # noqa: F401  (it has a lock of its own taken before forks, too: see the end)
 import os
 import threading
 import time
@@ -93,4 +94,6 @@ def _in_child() -> None:
 
 
 if hasattr(os, "register_at_fork"):
+    # What registers later is called earlier before a fork. Numba imports logging, and logs while it compiles: were the
+    # lock of logging taken before ours, a thread that compiles and the one that forks would wait for each other.
     os.register_at_fork(before=_before, after_in_parent=_release, after_in_child=_in_child)

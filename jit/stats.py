@@ -30,9 +30,10 @@ def make_room(table: dict, weight: Callable[[Any], int], merge: Callable[[Any, A
     """
     if len(table) < BOUND:
         return
-    for key, value in sorted(table.items(), key=lambda item: weight(item[1]))[:len(table) // 2]:
-        table.pop(key, None)
-        merge(key, value)
+    for key, _ in sorted(table.items(), key=lambda item: weight(item[1]))[:len(table) // 2]:
+        value = table.pop(key, None)  # what it is now: entries before it may have been merged into it
+        if value is not None:
+            merge(key, value)
 
 
 @dataclass(slots=True)

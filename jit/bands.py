@@ -78,10 +78,12 @@ def chains(starts: Sequence[int], reads: Sequence[Collection[Any]], link: Callab
         if first is not None and first.extent > first.align:
             growing = _Growing(first)
             for i in range(at + 1, len(reads)):
+                interrupts.check()
                 following = None if growing.made.keys().isdisjoint(reads[i]) else link(i)
                 if following is None or not growing.takes(following):
                     break
             while chunks is None and len(growing.links) > 1:
+                interrupts.check()
                 chunks = growing.cut(rows_of_band(growing.links, part))
                 if chunks is None:
                     growing.drop()

@@ -69,9 +69,15 @@ class Program:
             self._interpreter = Interpreter(self.outputs)
         return self._interpreter.run(leaves, scalars)
 
-    def renew(self) -> None:
+    def renew(self) -> Plan | None:
         """Let go of the plan, which a run that was left on its way needs for itself: the next run has another."""
-        self._plan, self.donations = None, ()
+        plan, self._plan, self.donations = self._plan, None, ()
+        return plan
+
+    def restore(self, plan: Plan | None) -> None:
+        """Take a plan back that `renew` gave, once its run has come to its end: making another may take long."""
+        if self._plan is None and plan is not None:
+            self._plan, self.donations = plan, plan.donations
 
     @property
     def plan(self) -> Plan | None:

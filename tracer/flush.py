@@ -16,6 +16,7 @@ from tracer.jit.buffers import Buffer, allocate, from_array
 from tracer.jit.capi.collector import track
 from tracer.jit.debug import why_new
 from tracer.jit.interrupts import Paused
+from tracer.jit.plan import Plan
 from tracer.jit.program import RUN_LOCK, ExecutionError, Program, find_program, wait_to_run
 from tracer.jit.stats import COUNTERS, LOG
 from tracer.ops.aval import aval
@@ -214,7 +215,10 @@ def _settle(trace: Trace, alive: list[Value], kept: Kept | None, buffers: list[B
 
 @dataclass(eq=False)
 class Rest:
-    """A run that did not come to its end, with all that is needed to finish it. go_on: gives its outputs."""
+    """A run that did not come to its end, with all that is needed to finish it.
+
+    go_on: gives its outputs. plan: the one that it uses until then.
+    """
 
     program: Program
     leaves: list[Any]
@@ -225,6 +229,7 @@ class Rest:
     cause: str
     ends: bool
     go_on: Callable[[], list[Buffer]] | None = None
+    plan: Plan | None = None
 
     def finish(self) -> None:
         """Do the rest of the run."""
@@ -236,6 +241,7 @@ class Rest:
             _recover(failure, self)
         else:
             self._end()
+            self.program.restore(self.plan)
 
     def _end(self) -> None:
         LEFT.discard(self)
@@ -256,7 +262,8 @@ def _recover(failure: BaseException, rest: Rest) -> None:
     if isinstance(failure, ExecutionError):
         _fail(failure, rest.trace, rest.alive, rest.cause, rest.ends)
     elif isinstance(failure, Paused):
-        rest.program.renew()
+        if rest.plan is None:
+            rest.plan = rest.program.renew()
         if rest.ends:
             rest.go_on = failure.go_on or partial(rest.program.run, rest.leaves, rest.trace.scalars, rest.donated)
             LEFT.add(rest)

@@ -73,7 +73,8 @@ class Reference:
             numbers = np.asarray(numbers * (1 + self.nudge * self.other.uniform(-1, 1, shape)))
         else:
             low, high = (0, 2) if kind == "b" else self.whole
-            numbers = np.asarray(self.random.integers(low if kind == "i" else 0, high, shape)).astype(node.dtype)
+            low, high = low if kind == "i" else 0, max(high, 1)  # there are no indices of an axis of size 0
+            numbers = np.asarray(self.random.integers(low, high, shape)).astype(node.dtype)
         origins = np.empty(node.size, object)
         origins[:] = [1 << i for i in range(self.count, self.count + node.size)]
         self.count += node.size

@@ -171,7 +171,9 @@ def _needed(order: Sequence[Node], outputs: Sequence[Node]) -> set[Node]:
                 if n.op.step is not None:
                     rows = n.op.step == "scatter" and x is n.inputs[0]
                     plain = rows_in(n, stored).base if rows else without_reshapes(x, stored)
-                    if plain.op.kind != LEAF:
+                    if plain.op is scalar_op:
+                        stored.add(x)  # its word of bind is the number, and no address
+                    elif plain.op.kind != LEAF:
                         stored.add(plain)
     return stored
 

@@ -388,3 +388,20 @@ def test_long_products_in_a_program(monkeypatch, m, n):
     want = x.astype(np.float64).T @ d
     for got, expected in zip(graphs.run(outputs, [w, x, d], "always"), [w - want, want]):
         _close(got, expected, 100)
+
+
+@pytest.mark.parametrize("flavour", ["np", "nd"])
+def test_operands_that_are_one_element_of_a_number_written_over_an_array(flavour):
+    """`v[2]` is the number itself, which no address leads to: at 35d83be native products of it crashed."""
+    import tracer
+
+    F = getattr(tracer, flavour)
+    with graphs.jit_mode("always"):
+        t = F.array([2.0, -1.0], dtype="float64") * 1
+        for number in (0.5, 3.0):
+            v = F.array([1, 2, 3, 4], dtype="float64")
+            v[:] = number
+            one = v[2:3].reshape((1, 1))
+            for left, right, want in [(t.reshape((2, 1)), one, [[2 * number], [-number]]),
+                                      (one, t.reshape((1, 2)), [[2 * number, -number]]), (one, one, [[number ** 2]])]:
+                assert F.dot(left, right).asnumpy().tolist() == want

@@ -185,10 +185,7 @@ class NDArray(Handle):
         if self._views is None:
             self._value = value
         else:
-            bound: list[tuple[NDArray, Value]] = []
-            _gather_views(self, value, bound)
-            for handle, new in bound:  # all of them, or if one cannot be had none
-                handle._value = new
+            _bind_views(self, value)
 
     def _check_writable(self) -> None:
         if current().trace.recording and (self._value.recorded or self._variable is not None):
@@ -315,6 +312,20 @@ def _named(handle: Any, value: Value, fresh: bool) -> Value:
         value.variable = handle._variable
         current().trace.updated = True
     return value
+
+
+def _bind_views(handle: Any, value: Value) -> None:
+    """Make `handle` a name for `value`, and its views names for their parts: all of them, or if one fails none."""
+    bound: list[tuple[NDArray, Value]] = []
+    trace = current().trace
+    recording = trace.recording
+    trace.recording = False  # a view is read anew by no operation of the script: it keeps the history that it has
+    try:
+        _gather_views(handle, value, bound)
+    finally:
+        trace.recording = recording
+    for view, new in bound:
+        view._value = new
 
 
 def _gather_views(handle: Any, value: Value, bound: list[tuple[NDArray, Value]]) -> None:

@@ -34,20 +34,49 @@ class Elementwise(Op):
         return np.asarray(self.fn(*arrays))
 
     def error(self, out: np.ndarray, arrays: list[np.ndarray], dtype: np.dtype, noise: Noise) -> np.ndarray:
-        if self.exact:
+        twice = self.differences > 1  # a difference of differences is not exactly 0 where the derivative is
+        if self.exact and not twice:
             return rounded(out, dtype, noise)
         ulps = max(self.ulps, 2.0**(12 * self.differences - 64) / EPS[dtype.name] if self.differences else 0.0)
-        return rounded(out, dtype, noise, ulps, exact=False, floor=1.0 if self.blunt else 0.0)
+        return rounded(out, dtype, noise, ulps, exact=False, floor=1.0 if self.blunt or twice else 0.0)
 
     def pull(self, step: Step, i: int, g: Value) -> Value | None:
-        shape = step.output.shape
-        slope = apply(self.slope(i), step.inputs, g.dtype)
-        product = apply(MULTIPLY, [spread(slope, shape), g], g.dtype)
-        return cast(summed_to(product, step.inputs[i].shape), step.inputs[i].dtype)
+        slope = spread(apply(self.slope(i), step.inputs, g.dtype), step.output.shape)
+        return self.summed(step, i, apply(SCALED, [slope, g], g.dtype))
+
+    @staticmethod
+    def summed(step: Step, i: int, g: Value) -> Value:
+        """A cotangent of the output's shape as operand `i`'s."""
+        return cast(summed_to(g, step.inputs[i].shape), step.inputs[i].dtype)
 
     def slope(self, i: int) -> Elementwise:
         """The derivative by operand `i`, itself a function of scalars."""
         return _slope(self, i)
+
+
+class Choice(Elementwise):
+    """Of several operands, elements chosen one by one: the gradient goes to where each came from, and zeros elsewhere.
+
+    masks: for each operand the function that says where it was chosen.
+    """
+
+    def __init__(self, name: str, fn: Callable[..., Any], masks: Sequence[Callable[..., Any]]) -> None:
+        super().__init__(name, fn, exact=True)
+        self.masks = masks
+
+    def pull(self, step: Step, i: int, g: Value) -> Value | None:
+        mask = self.masks[i](*(x.data for x in step.inputs))
+        kept = Choice("kept", lambda x: np.where(mask, x, 0.0), [lambda x: mask])
+        return self.summed(step, i, apply(kept, [g], g.dtype))
+
+
+class Scaled(Elementwise):
+    """A slope times a gradient. A noisy run leaves open what 0 times infinity or NaN is: some formulas choose."""
+
+    def error(self, out: np.ndarray, arrays: list[np.ndarray], dtype: np.dtype, noise: Noise) -> np.ndarray:
+        out = super().error(out, arrays, dtype, noise)
+        slope, g = np.broadcast_arrays(*arrays)
+        return np.where((slope == 0) & ~np.isfinite(g), noise.unit(out.shape), out)
 
 
 @cache
@@ -88,6 +117,7 @@ def difference(fn: Callable[..., Any], i: int, arrays: Sequence[np.ndarray]) -> 
 
 
 MULTIPLY = Elementwise("multiply", lambda x, y: x * y, exact=True)
+SCALED = Scaled("scaled", lambda x, y: x * y, exact=True)
 ADD = Elementwise("add", lambda x, y: x + y, exact=True)
 SAME = Elementwise("same", lambda x: x, exact=True)
 CAST = Elementwise("cast", lambda x: x, exact=True)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .noise import Noise, rounded, sums_exactly
+from .noise import Noise, rounded, sum_of, sums_exactly
 from .values import WORLD, Op, Step, Value, apply, bounded, stored
 
 
@@ -47,6 +47,7 @@ class Scatter(Op):
 
     def error(self, out: np.ndarray, arrays: list[np.ndarray], dtype: np.dtype, noise: Noise) -> np.ndarray:
         bound = self.compute([abs(arrays[0])])
+        out = sum_of(out, noise)
         if sums_exactly(arrays, bound, dtype):
             return out
         places = self.places.reshape(-1)

@@ -14,7 +14,7 @@ from .nd_elementwise import CONTRIB, FUNCTIONS, at_least_one
 from .np_elementwise import FUNCTIONS as NP
 from .np_elementwise import I64
 from .np_movement import moves
-from .np_reductions import axes_of, finished, mean_of, number, product_over, reshaped, triangle
+from .np_reductions import axes_of, finished, mean_of, number, product_over, reshaped, running
 from .products import Einsum
 from .values import NoAnswer, Value, apply, stored
 
@@ -89,7 +89,7 @@ def cumsum(a: Any, axis: Any = None, dtype: Any = None) -> Any:
     x = a.value if dtype is None else cast(a.value, np.dtype(dtype))
     if axis is None:
         x, axis = reshaped(x, (a.size,)), 0
-    return type(a).of(triangle(x, axes_of(axis, x.data.ndim)[0]))
+    return type(a).of(running(x, axes_of(axis, x.data.ndim)[0]))
 
 
 def moments(data: Any, axes: Any = None, keepdims: bool = False) -> list[Any]:

@@ -10,7 +10,7 @@ from . import layers, losses
 from .elementwise import Elementwise
 from .np_elementwise import F32, I64, SMOOTH, binary, unary, weak, zero
 from .np_elementwise import FUNCTIONS as NP
-from .values import NoAnswer, Value
+from .values import NoAnswer
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {}
 
@@ -123,7 +123,7 @@ FUNCTIONS.update(
 
 
 def _telling(fn: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda data: type(data).of(Value(fn(data.memory) * 1.0, F32))
+    return unary(Elementwise(fn.__name__, lambda x: fn(x) * 1.0, exact=True, slopes=[zero]), lambda dtype: dtype, F32)
 
 
 CONTRIB: dict[str, Callable[..., Any]] = {fn.__name__: _telling(fn) for fn in (np.isnan, np.isinf, np.isfinite)}

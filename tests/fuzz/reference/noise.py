@@ -59,6 +59,11 @@ def sums_exactly(operands: list[np.ndarray], bound: np.ndarray, dtype: np.dtype)
     return bool(step > 0 and np.isfinite(top) and top / step < 2.0**_BITS[dtype.name])
 
 
+def sum_of(values: np.ndarray, noise: Noise) -> np.ndarray:
+    """Sums, of which those that are 0 have either sign: an order of summation, or a start at 0, tells it."""
+    return np.where(values == 0, np.copysign(0.0, noise.unit(values.shape)), values)
+
+
 def rounded(values: np.ndarray, dtype: np.dtype, noise: Noise | None, ulps: float = 1.0,
             exact: np.ndarray | bool | None = None, floor: np.ndarray | float = 0.0) -> np.ndarray:
     """`values` with a random error of `ulps` roundings of `dtype` where they are not exact.

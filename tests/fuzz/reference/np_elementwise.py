@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from .arrays import Array
-from .elementwise import Elementwise, cast
-from .values import NoAnswer, Value, apply, stored
+from .elementwise import Choice, Elementwise, cast
+from .noise import rounded
+from .values import WORLD, NoAnswer, Value, apply, stored
 
 F16, F32, F64 = np.dtype("float16"), np.dtype("float32"), np.dtype("float64")
 I64, BOOL = np.dtype("int64"), np.dtype(bool)
@@ -28,8 +29,8 @@ def value(x: Any, dtype: np.dtype) -> Value:
     """An operand in a dtype."""
     if isinstance(x, Array):
         return cast(x.value, dtype)
-    data = np.asarray(x)
-    return Value(stored(data.astype(dtype) if dtype.kind != "f" else data, dtype), dtype)
+    data = stored(np.asarray(x) if dtype.kind == "f" else np.asarray(x).astype(dtype), dtype)
+    return Value(rounded(data, dtype, WORLD.noise) if dtype.kind == "f" else data, dtype)
 
 
 def promote(a: np.dtype, b: np.dtype) -> np.dtype:
@@ -224,8 +225,7 @@ def clip(a: Any, a_min: Any, a_max: Any) -> Any:
     if a.dtype.kind != "f":
         limits = np.iinfo(a.dtype)
         low, high = max(low, limits.min), min(high, limits.max)
-    op = Elementwise("clip", lambda x: np.minimum(np.maximum(x, low), high), exact=True,
-                     slopes=[lambda x: ((x >= low) & (x <= high)) * 1.0])
+    op = Choice("clip", lambda x: np.minimum(np.maximum(x, low), high), [lambda x: (x >= low) & (x <= high)])
     return type(a).of(apply(op, [a.value], a.dtype))
 
 
@@ -237,9 +237,8 @@ def where(condition: Any, x: Any, y: Any) -> Any:
         dtype = (y if weak(x) else x).dtype
     else:
         dtype = same_dtype(x, y)
-    op = Elementwise("where", lambda a, b: np.where(chosen, a, b), exact=True,
-                     slopes=(lambda a, b: np.where(chosen, 1.0, 0.0) + zero(a, b),
-                             lambda a, b: np.where(chosen, 0.0, 1.0) + zero(a, b)))
+    op = Choice("where", lambda a, b: np.where(chosen, a, b),
+                [lambda a, b: chosen, lambda a, b: np.logical_not(chosen)])
     cls = next(type(v) for v in (condition, x, y) if isinstance(v, Array))
     return cls.of(apply(op, [value(x, dtype), value(y, dtype)], dtype))
 

@@ -2,17 +2,16 @@
 from __future__ import annotations
 
 import math
-import string
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from .elementwise import MULTIPLY, Elementwise, cast
-from .movement import move, spread, summed_to
+from .movement import growth, move, spread, summed_to
+from .noise import Noise, rounded, sum_of, sums_exactly
 from .np_elementwise import BOOL, F32, FUNCTIONS, I64, default_inexact
 from .np_movement import take_along_axis
-from .products import Einsum
 from .values import WORLD, NoAnswer, Op, Step, Value, apply
 
 SUBTRACT = Elementwise("subtract", np.subtract, exact=True)
@@ -122,19 +121,39 @@ def prod(a: Any, axis: Any = None, dtype: Any = None, keepdims: bool = False) ->
     return type(a).of(finished(x, axes, keepdims))
 
 
-def triangle(x: Value, axis: int) -> Value:
+class Running(Op):
+    """The sums of the elements up to each along an axis, or (back) from each on."""
+
+    def __init__(self, axis: int, back: bool = False) -> None:
+        self.axis = axis
+        self.back = back
+
+    def compute(self, arrays: list[np.ndarray]) -> np.ndarray:
+        x = np.flip(arrays[0], self.axis) if self.back else arrays[0]
+        sums = np.cumsum(x, self.axis, dtype=x.dtype)
+        return np.flip(sums, self.axis) if self.back else sums
+
+    def error(self, out: np.ndarray, arrays: list[np.ndarray], dtype: np.dtype, noise: Noise) -> np.ndarray:
+        bound = self.compute([abs(arrays[0])])
+        out = sum_of(out, noise)
+        if sums_exactly(arrays, bound, dtype):
+            return out
+        return rounded(out, dtype, noise, growth(out.shape[self.axis], 1), False, bound)
+
+    def pull(self, step: Step, i: int, g: Value) -> Value | None:
+        return apply(Running(self.axis, not self.back), [g], g.dtype)
+
+
+def running(x: Value, axis: int) -> Value:
     """The running sums along an axis."""
-    letters = string.ascii_letters[:x.data.ndim]
-    n, out = x.shape[axis], letters.replace(letters[axis], "Z")
-    ones = Value(np.tril(np.ones((n, n))).astype(x.data.dtype), x.dtype)
-    return apply(Einsum((letters, "Z" + letters[axis]), out), [x, ones], x.dtype)
+    return apply(Running(axis), [x], x.dtype)
 
 
 def cumsum(a: Any, axis: Any = None, dtype: Any = None) -> Any:
     x = _summand(a, dtype)
     if axis is None:
         x, axis = reshaped(x, (a.size,)), 0
-    return type(a).of(triangle(x, axes_of(axis, x.data.ndim)[0]))
+    return type(a).of(running(x, axes_of(axis, x.data.ndim)[0]))
 
 
 def diff(a: Any, n: int = 1, axis: int = -1) -> Any:

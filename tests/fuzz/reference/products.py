@@ -7,7 +7,7 @@ import numpy as np
 
 from .elementwise import cast
 from .movement import growth, move, spread
-from .noise import Noise, rounded, sums_exactly
+from .noise import Noise, rounded, sum_of, sums_exactly
 from .values import PRODUCTS, Op, Step, Value, apply, bounded
 
 
@@ -26,6 +26,7 @@ class Einsum(Op):
 
     def error(self, out: np.ndarray, arrays: list[np.ndarray], dtype: np.dtype, noise: Noise) -> np.ndarray:
         bound = self.compute([abs(a) for a in arrays])
+        out = sum_of(out, noise)
         if sums_exactly(arrays, bound, dtype):
             return out
         return rounded(out, dtype, noise, growth(math.prod(self._sizes(arrays).values()), out.size), False, bound)

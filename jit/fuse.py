@@ -171,8 +171,8 @@ def _needed(order: Sequence[Node], outputs: Sequence[Node]) -> set[Node]:
                 if n.op.step is not None:
                     rows = n.op.step == "scatter" and x is n.inputs[0]
                     plain = rows_in(n, stored).base if rows else without_reshapes(x, stored)
-                    if plain.op is scalar_op:
-                        stored.add(x)  # its word of bind is the number, and no address
+                    if plain.op is scalar_op and plain is not x:
+                        stored.add(x)  # the word of a number holds it, as a factor of a product is read: no address
                     elif plain.op.kind != LEAF:
                         stored.add(plain)
     return stored

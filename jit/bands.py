@@ -84,7 +84,7 @@ def chains(starts: Sequence[int], reads: Sequence[Collection[Any]], link: Callab
                     break
             while chunks is None and len(growing.links) > 1:
                 interrupts.check()
-                chunks = growing.cut(rows_of_band(growing.links, part))
+                chunks = growing.cut(rows_of_band(first, growing.totals[-1], part))
                 if chunks is None:
                     growing.drop()
         if chunks is not None:
@@ -93,28 +93,45 @@ def chains(starts: Sequence[int], reads: Sequence[Collection[Any]], link: Callab
     return found
 
 
-def rows_of_band(links: Sequence[Link], part: float) -> int:
+class Total(NamedTuple):
+    """The sums over links: of their cost, of that of links that are no products, and of the bytes that they write."""
+
+    cost: Any = 0
+    kernels: Any = 0
+    nbytes: Any = 0
+
+    def with_link(self, one: Link) -> Total:
+        """The sums with one link more."""
+        kernels = self.kernels if one.product else self.kernels + one.cost
+        return Total(self.cost + one.cost, kernels, self.nbytes + one.nbytes)
+
+
+def rows_of_band(first: Link, total: Total, part: float) -> int:
     """The units of the first link's range that a band should have: all of them where bands do not pay."""
-    first, rows = links[0], links[0].chunk
+    rows = first.chunk
     if not rows:
-        bands = min(applied(int, sum([one.cost for one in links]) // part), FEW_BANDS)
+        bands = min(applied(int, total.cost // part), FEW_BANDS)
         if bands < 2:
             return first.extent
         rows = -(-first.extent // bands)
-    nbytes = sum([one.nbytes for one in links])
-    cost = sum([one.cost for one in links if not one.product])
-    most = min(BAND_BYTES / max(nbytes, 1), BUSY_PARTS * part / max(cost, 1)) * first.extent
+    most = min(BAND_BYTES / max(total.nbytes, 1), BUSY_PARTS * part / max(total.kernels, 1)) * first.extent
     while rows > most and rows >= HALVED_ROWS:
         rows = -(-rows // 2)
     return rows
 
 
 class _Growing:
-    """Links of a chain; for each the units of its range in the least band."""
+    """Links of a chain; for each the units of its range in the least band.
+
+    Each length of the chain is tried in turn from the longest: what is asked of it is kept for every length, as a chain
+    of hundreds of links would else be planned in the third power of its length.
+    """
 
     def __init__(self, first: Link) -> None:
         self.links = [first]
         self.units = [first.align]
+        self.totals = [Total().with_link(first)]
+        self.fewest = [first.most]  # of all links up to one, the chunks at most
         self.made = {v: n * first.align for v, n in first.writes.items()}  # elements in the least band
         self.reads = set(first.reads)
         self.replaces = set(first.replaces)
@@ -141,32 +158,40 @@ class _Growing:
         units = lcm(found, link.align)
         scale *= units // found
         if scale > 1:
+            if self.units[0] * scale >= self.links[0].extent:
+                return False  # the least band is all there is
             self.units = [u * scale for u in self.units]
             self.made = {v: n * scale for v, n in self.made.items()}
         self.made.update({v: n * units for v, n in link.writes.items()})
         self.units.append(units)
         self.scales.append(scale)
         self.links.append(link)
+        self.totals.append(self.totals[-1].with_link(link))
+        self.fewest.append(min(self.fewest[-1], link.most))
         self.reads.update(link.reads)
         self.replaces.update(link.replaces)
         return True
 
     def drop(self) -> None:
         """Leave out the last link, for good: nothing may follow any more."""
-        link, scale = self.links.pop(), self.scales.pop()
-        self.units = [u // scale for u in self.units[:-1]]
-        self.made = {v: n // scale for v, n in self.made.items() if v not in link.writes}
+        scale = self.scales.pop()
+        for kept in (self.links, self.units, self.totals, self.fewest):
+            kept.pop()
+        if scale > 1:
+            self.units = [u // scale for u in self.units]
 
     def cut(self, rows: int) -> list[int] | None:
         """The links' chunks where a band has `rows` units of the first; None if that does not go."""
-        first = self.links[0]
-        least = -(-first.extent // self.units[0])
-        size = max([-(-rows // self.units[0]), *[-(-least // one.most) for one in self.links]])
+        first, units = self.links[0], self.units[0]
+        least = -(-first.extent // units)
+        size = max(-(-rows // units), -(-least // self.fewest[-1]))
         bands = -(-least // size)
-        chunks = [units * size for units in self.units]
-        if bands < 2 or chunks[0] > rows * (STRETCHED if first.chunk else STRETCHED_FEW):
+        if bands < 2 or units * size > rows * (STRETCHED if first.chunk else STRETCHED_FEW):
             return None
-        for link, chunk in zip(self.links, chunks, strict=True):
+        chunks = []
+        for link, units in zip(self.links, self.units, strict=True):
+            chunk = units * size
             if -(-link.extent // chunk) != bands or (link.product and 0 < link.chunk < chunk / 2):
                 return None  # bands of its own are of more use to a product of a batch, say
+            chunks.append(chunk)
         return chunks

@@ -5,8 +5,8 @@ import graphs
 import numpy as np
 import pytest
 
-from tracer.jit import blas, driver, links, planning, profile, templates
-from tracer.jit.bands import BAND_BYTES, Chain, Link, chains, rows_of_band
+from tracer.jit import blas, driver, links, planning, profile, sizes, templates
+from tracer.jit.bands import BAND_BYTES, Chain, Link, Total, chains, rows_of_band
 from tracer.jit.buffers import from_array
 from tracer.jit.gradient import gradient
 from tracer.jit.plan import Plan
@@ -86,16 +86,43 @@ def test_chunks_are_no_more_than_partial_results_allow():
     assert found(gemm(), kernel({"p": (3, 1)}, most=3)) == []
 
 
+@pytest.mark.parametrize("whole", [False, True], ids=["rows that go along, in bands too fine", "all rows"])
+def test_a_long_chain_is_planned_in_a_time_that_grows_with_its_square_at_most(whole, monkeypatch):
+    """By a template, whose arithmetic is counted: at 35d83be it grew with the third power, 50 s for 225 products."""
+    computed = []
+    made = sizes._made
+    monkeypatch.setattr(sizes, "_made", lambda *args: computed.append(0) or made(*args))
+
+    def operations(count):
+        rows, columns = sizes.Trail([ROWS, 64]).first
+        stretch = (rows * columns, rows) if whole else (columns, 1)
+        steps = [Link(100.0, rows, 1, 4 if i else 10, 1000, {f"p{i - 1}": stretch}, {f"p{i}": columns},
+                      rows * columns * 4, product=True) for i in range(count)]
+        computed.clear()
+        assert chains(range(count), [s.reads for s in steps], steps.__getitem__, 1e9) == (
+            [] if whole else [Chain(1, [4] * (count - 1))])
+        return len(computed)
+
+    assert operations(80) < 4.5 * operations(40)
+
+
+def rows_of(steps, part):
+    total = Total()
+    for step in steps:
+        total = total.with_link(step)
+    return rows_of_band(steps[0], total, part)
+
+
 def test_rows_of_bands():
     alone = gemm(chunk=0)
-    assert rows_of_band([alone], 51.0) == ROWS
-    assert rows_of_band([alone, kernel({})], 100.0) == ROWS // 2
-    assert rows_of_band([alone, kernel({})], 1.0) == ROWS // 4
+    assert rows_of([alone], 51.0) == ROWS
+    assert rows_of([alone, kernel({})], 100.0) == ROWS // 2
+    assert rows_of([alone, kernel({})], 1.0) == ROWS // 4
     large = gemm(chunk=1024, extent=4096, nbytes=8 * BAND_BYTES)
-    assert rows_of_band([large], 1e9) == 512
-    assert rows_of_band([large._replace(nbytes=1 << 40)], 1e9) == 128
-    assert rows_of_band([large._replace(nbytes=0), kernel({})], 10.0) == 1024
-    assert rows_of_band([large._replace(nbytes=0), kernel({})], 5.0) == 512
+    assert rows_of([large], 1e9) == 512
+    assert rows_of([large._replace(nbytes=1 << 40)], 1e9) == 128
+    assert rows_of([large._replace(nbytes=0), kernel({})], 10.0) == 1024
+    assert rows_of([large._replace(nbytes=0), kernel({})], 5.0) == 512
 
 
 def f32(*shape, at):

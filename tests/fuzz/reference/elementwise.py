@@ -92,7 +92,7 @@ def difference(fn: Callable[..., Any], i: int, arrays: Sequence[np.ndarray]) -> 
     """The derivative of `fn` by argument `i`: a central difference of order 6, in 80 bits where NumPy can.
 
     At a kink a noisy run decides at random between the slopes of the two sides; where the function is not defined it
-    takes any number, as what a formula of the derivative gives there is open. A jump has the slope beside it.
+    takes any number, as what a formula of the derivative gives there is open. A jump is a kink as well.
     """
     wide = [np.asarray(a, np.longdouble) for a in np.broadcast_arrays(*arrays)]
     x = wide[i]
@@ -111,7 +111,7 @@ def difference(fn: Callable[..., Any], i: int, arrays: Sequence[np.ndarray]) -> 
     central = np.where(jumps, (left + right) / 2, central)
     if WORLD.noise is not None:
         share = (WORLD.noise.unit(x.shape) + 1) / 2
-        central = np.where(bent, left + share * (right - left), central)
+        central = np.where(bent | jumps, left + share * (right - left), central)
         central = np.where(np.isnan(central), share, central)
     return central
 

@@ -194,6 +194,8 @@ def sumlogdiag(A: Any) -> Any:
 
 
 def extractdiag(A: Any, offset: int = 0) -> Any:
+    if A.shape[-1] != A.shape[-2]:
+        raise NoAnswer("shape")
     return FUNCTIONS["diagonal"](A, offset, -2, -1)
 
 

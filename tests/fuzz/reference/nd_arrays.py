@@ -62,9 +62,18 @@ def _without_nan(fill: float, over: Callable) -> Callable:
     return lambda data, axes: over(NP["where"](NP["isnan"](data), fill, data), axes)
 
 
+def _some(over: Callable) -> Callable:
+    def function(data: Any, axes: tuple[int, ...]) -> Any:
+        if not data.size:
+            raise NoAnswer("empty")
+        return over(data, axes)
+
+    return function
+
+
 for _names, _over in [("sum sum_axis", _sum), ("mean", _mean), ("prod", _prod),
-                      ("max max_axis", lambda a, axes: NP["max"](a, axes, True)),
-                      ("min min_axis", lambda a, axes: NP["min"](a, axes, True)),
+                      ("max max_axis", _some(lambda a, axes: NP["max"](a, axes, True))),
+                      ("min min_axis", _some(lambda a, axes: NP["min"](a, axes, True))),
                       ("nansum", _without_nan(0, _sum)), ("nanprod", _without_nan(1, _prod))]:
     for _name in _names.split():
         FUNCTIONS[_name] = _reduction(_over)

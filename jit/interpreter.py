@@ -9,7 +9,7 @@ import numpy as np
 from tracer.ops.errors import MXNetError
 from tracer.ops.node import Node, const_op, leaf_op, scalar_op, toposort
 
-from . import interrupts, profile, timed
+from . import calls, interrupts, profile, timed
 from .blockwise import blocked
 from .buffers import Buffer, from_array
 
@@ -37,7 +37,8 @@ class Interpreter:
         for i, n in enumerate(order):
             if n.op is not leaf_op and n.op is not scalar_op and n.op is not const_op and n not in inside:
                 of: Any = by_blocks.get(n, n)
-                self.steps.append((i, n, of.ref if n in by_blocks else n.op.ref, tuple(position[s] for s in of.inputs)))
+                ref = of.ref if n in by_blocks else calls.watched(n) if calls.may_be_long(n) else n.op.ref
+                self.steps.append((i, n, ref, tuple(position[s] for s in of.inputs)))
         self.timed_steps: list[tuple] | None = None  # the same, each measured
         self.leaves = [(i, n.attrs[1], n.aval) for i, n in enumerate(order) if n.op is leaf_op]
         self.scalars = [(i, n.attrs[1], n.aval.dtype) for i, n in enumerate(order) if n.op is scalar_op]

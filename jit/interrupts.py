@@ -19,6 +19,9 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
+#: Seconds between two looks, by who waits, whether he has been interrupted.
+GLANCE = 0.1
+
 #: Whether the main thread has been interrupted, and not yet told.
 noted = False
 

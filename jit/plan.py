@@ -14,7 +14,7 @@ import numpy as np
 
 from tracer.ops.node import Node, leaf_op, scalar_op
 
-from . import driver, interrupts, poison, profile, settings, timed
+from . import calls, driver, interrupts, poison, profile, settings, timed
 from .buffers import Buffer, allocate, pool_of
 from .interpreter import ExecutionError
 from .interrupts import Paused
@@ -118,19 +118,24 @@ class Plan:
         return lambda: op.ref([s() for s in sources], attrs)
 
     def _by_numpy(self, run: ByNumPy) -> Callable[[], None]:
-        found = [(v.node, v.word, [self._reader(s) for s in v.sources]) for v in run.values]
+        found = [(v.node, v.word, [self._reader(s) for s in v.sources], calls.may_be_long(v.node)) for v in run.values]
 
-        def call(first: int = 0) -> None:
-            for at, (node, word, sources) in enumerate(found[first:], first):
-                if interrupts.noted and interrupts.wanted():
-                    left = interrupts.pause()
-                    left.go_on = partial(call, at)
-                    raise left
+        def call(first: int = 0, begun: calls.Call | None = None) -> None:
+            for at, (node, word, sources, long) in enumerate(found[first:], first):
                 try:
-                    with np.errstate(all="ignore"):
-                        result = node.op.ref([s() for s in sources], node.attrs)
+                    interrupts.check()
+                    if long and begun is None:
+                        begun = calls.begin(node, [s() for s in sources])
+                    if begun is not None:
+                        begun.wait()
+                except Paused as left:
+                    left.go_on = partial(call, at, begun)
+                    raise
+                try:
+                    result = begun.result() if begun else calls.computed(node, [s() for s in sources])
                 except Exception as cause:
                     raise ExecutionError(node, cause) from cause
+                begun = None
                 if isinstance(node.aval, tuple):
                     self.objects[node] = result
                 else:
@@ -186,9 +191,11 @@ class Plan:
         try:
             for at, run in enumerate(runs):  # noqa: B007  (below it says where)
                 run()
-        except Paused as left:
-            self._leave(left, runs, at, arena, buffers, leaves, scalars)
-            raise left
+        except BaseException as left:
+            calls.keep(arena, buffers, leaves)
+            if isinstance(left, Paused):
+                self._leave(left, runs, at, arena, buffers, leaves, scalars)
+            raise
         if self.direct:
             return buffers
         return [_copy(leaves, node, scalars) if node is not None else buffers[i] for i, node in self.layout.results]

@@ -28,9 +28,6 @@ LARGE = 1 << 20
 #: Serializes launches: a plan's `bind` array is shared by all its runs. Who runs a program holds it.
 RUN_LOCK = forks.guarded(threading.RLock())
 
-#: Seconds between two looks, by who waits for RUN_LOCK, whether he has been interrupted.
-GLANCE = 0.1
-
 #: Called with each program about to run, its leaves, its numbers and its donated buffers: who draws them is one.
 WATCHERS: list[Callable[[Program, Sequence[Buffer], Sequence[Any], dict[int, Buffer] | None], None]] = []
 
@@ -117,7 +114,7 @@ def _maker() -> type[Plan]:
 
 def wait_to_run() -> bool:
     """Take RUN_LOCK, once another thread's run is over; False, without it, if this thread has been interrupted."""
-    while not RUN_LOCK.acquire(timeout=GLANCE):
+    while not RUN_LOCK.acquire(timeout=interrupts.GLANCE):
         if interrupts.wanted():
             return False
     return True

@@ -371,6 +371,69 @@ def test_a_native_program_is_left_between_two_steps_of_numpy(monkeypatch):
         onp.testing.assert_allclose(value, space["svd"](x + i)[1], rtol=1e-4, atol=1e-5)
 
 
+def sorting(n=2_000_000):
+    """A long call of NumPy not yet made, the sorted operand too, and the elements."""
+    numbers = onp.random.RandomState(5).rand(n).astype("float32")
+    array = np.array(numbers)
+    order = np.argsort(array), np.sort(array)
+    order[0].wait_to_read()  # plans it
+    del order
+    return np.argsort(array), np.sort(array), numbers
+
+
+@pytest.mark.parametrize("mode", ["always", "never"])
+def test_a_long_call_of_numpy_is_left_and_done_all_the_same(mode):
+    """It took as long as it took: 5 s for a sort of 20 million elements."""
+    with graphs.jit_mode(mode):
+        order, made, numbers = sorting(8_000_000)
+        start = time.monotonic()
+        onp.argsort(numbers)
+        once = time.monotonic() - start
+        interrupt_reading(order, 0.1)
+        assert time.monotonic() - start < 1.8 * once
+        assert order._value.buffer is None
+        onp.testing.assert_array_equal(made.asnumpy(), onp.sort(numbers))
+        onp.testing.assert_array_equal(numbers[order.asnumpy().astype(int)], onp.sort(numbers))
+
+
+@pytest.mark.parametrize("mode", ["always", "never"])
+def test_what_a_handler_raises_ends_a_long_call_of_numpy(mode):
+    def raising(*_):
+        raise LookupError("time is up")
+
+    with graphs.jit_mode(mode):
+        order, _, numbers = sorting()
+        before = signal.signal(signal.SIGALRM, raising)
+        try:
+            signal.setitimer(signal.ITIMER_REAL, 0.1)
+            with pytest.raises(LookupError):
+                order.wait_to_read()
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, before)
+        del order
+        gc.collect()
+        onp.testing.assert_array_equal(np.sort(np.array(numbers)).asnumpy(), onp.sort(numbers))
+
+
+def test_a_failing_long_call_of_numpy_says_so():
+    with graphs.jit_mode("always"):
+        with pytest.raises(MXNetError, match="Singular"):
+            np.linalg.inv(np.zeros((800, 800))).wait_to_read()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+def test_a_forked_child_makes_a_long_call_that_was_left_anew():
+    with graphs.jit_mode("always"):
+        order, _, numbers = sorting()
+        interrupt_reading(order, 0.1)
+        child = os.fork()
+        if not child:
+            ok = (numbers[order.asnumpy().astype(int)] == onp.sort(numbers)).all()
+            os._exit(0 if ok else 1)
+        assert os.waitpid(child, 0)[1] == 0
+
+
 def test_waiting_for_another_threads_run_is_left():
     with graphs.jit_mode("always"):
         array, once = product_of(1024)

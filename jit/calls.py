@@ -36,7 +36,7 @@ class Call:
     def __init__(self, node: Node, arrays: Sequence[Any]) -> None:
         self.node = node
         self.arrays = arrays
-        self.owners: tuple[Any, ...] = ()  # of the arrays' memory
+        self.owners: Any = ()  # of the arrays' memory
         self.made: Any = None
         self.failure: BaseException | None = None
         self._start()
@@ -93,9 +93,9 @@ def computed(node: Node, arrays: Sequence[Any]) -> Any:
         return node.op.ref(arrays, node.attrs)
 
 
-def keep(*owners: Any) -> None:
+def keep(owners: Any) -> None:
     """Let calls that are under way keep what their operands' memory belongs to: the run that began them was left."""
     for call in [*_UNDER_WAY]:
-        call.owners = (*call.owners, *owners)
+        call.owners = (call.owners, owners)
         if call not in _UNDER_WAY:
             call.owners = ()

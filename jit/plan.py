@@ -192,18 +192,21 @@ class Plan:
             for at, run in enumerate(runs):  # noqa: B007  (below it says where)
                 run()
         except BaseException as left:
-            calls.keep(arena, buffers, leaves)
-            if isinstance(left, Paused):
-                self._leave(left, runs, at, arena, buffers, leaves, scalars)
-            raise
+            self._leave(left, runs, at, arena, buffers, leaves, scalars)
+            raise left
         if self.direct:
             return buffers
         return [_copy(leaves, node, scalars) if node is not None else buffers[i] for i, node in self.layout.results]
 
-    def _leave(self, left: Paused, runs: list[Callable[[], Any]], at: int, *rest: Any) -> None:
-        """Make going on with `runs[at]` go on with all. Until then nobody else may use this plan."""
-        assert left.go_on is not None
-        left.go_on = partial(self._finish, [left.go_on, *runs[at + 1:]], *rest)
+    def _leave(self, left: BaseException, runs: list[Callable[[], Any]], at: int, *rest: Any) -> None:
+        """Keep a run's memory for calls that are under way, and make going on with `runs[at]` go on with all.
+
+        Until then nobody else may use this plan.
+        """
+        calls.keep(rest)
+        if isinstance(left, Paused):
+            assert left.go_on is not None
+            left.go_on = partial(self._finish, [left.go_on, *runs[at + 1:]], *rest)
 
 
 def _copy(leaves: Sequence[Buffer], node: Node, scalars: Any) -> Buffer:

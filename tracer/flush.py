@@ -7,7 +7,7 @@ from functools import partial
 from sys import getrefcount
 from types import CodeType
 from typing import Any
-from weakref import WeakSet
+from weakref import ref
 
 import numpy as np
 
@@ -117,7 +117,12 @@ def flush(cause: str) -> None:
 def flush_all() -> None:
     """Run what is pending in this thread's trace, and all that has been left on its way."""
     flush("waitall")
-    for rest in [*LEFT]:
+    if LEFT:
+        _finish_left()
+
+
+def _finish_left() -> None:
+    for rest in [found for reference in [*LEFT] if (found := reference()) is not None]:
         value = rest.alive[0]
         while value.rest is not None:
             _compute_left(value)
@@ -244,13 +249,14 @@ class Rest:
             self.program.restore(self.plan)
 
     def _end(self) -> None:
-        LEFT.discard(self)
+        LEFT.discard(ref(self))
         for v in self.alive:
             v.rest = None
 
 
-#: The runs that are to be finished, as long as somebody has one of their values.
-LEFT: WeakSet[Rest] = WeakSet()
+#: The runs that are to be finished, as long as somebody has one of their values. A WeakSet takes a microsecond to say
+#: that it is empty, and waitall() asks.
+LEFT: set[ref[Rest]] = set()
 
 
 def _recover(failure: BaseException, rest: Rest) -> None:
@@ -266,7 +272,7 @@ def _recover(failure: BaseException, rest: Rest) -> None:
             rest.plan = rest.program.renew()
         if rest.ends:
             rest.go_on = failure.go_on or partial(rest.program.run, rest.leaves, rest.trace.scalars, rest.donated)
-            LEFT.add(rest)
+            LEFT.add(ref(rest, LEFT.discard))
             for v in rest.alive:
                 v.rest = rest
         if failure.interrupted:

@@ -485,6 +485,16 @@ def test_recording_is_compiled_where_kernels_are(mode):
     assert done.stdout.split() == ["builtin_function_or_method" if mode == "always" else "function"]
 
 
+def test_explain_says_why_recording_stays_in_python():
+    """At 2efff1d's parent one statement outside of the subset made recording three times as slow, in silence."""
+    script = ("from tracer import explain, hot; from tracer.ops.errors import CannotCompile\n"
+              "def refuse(*_, **__): raise CannotCompile('flush: Try in line 7')\n"
+              "hot.compile_functions = refuse; hot.compile_all(); print(explain())")
+    done = subprocess.run([sys.executable, "-c", script], env={**os.environ, "TRACER_JIT": "auto"}, check=True,
+                          stdout=subprocess.PIPE, text=True)
+    assert "recording: by Python, as it cannot be made machine code: flush: Try in line 7" in done.stdout
+
+
 def test_recording_is_loaded_soon_and_compiled_late(tmp_path):
     script = """
 import sys

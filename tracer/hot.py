@@ -19,7 +19,7 @@ from tracer.jit.buffers import Buffer, Pool
 from tracer.jit.capi.unit import NotKept, as_method, compile_functions
 from tracer.jit.plan import Plan
 from tracer.jit.program import Program, find_program
-from tracer.jit.stats import COUNTERS, Counters, Sync, Syncs
+from tracer.jit.stats import COUNTERS, LOG, Counters, Sync, Syncs
 from tracer.ops import node
 from tracer.ops.aval import Aval
 from tracer.ops.errors import CannotCompile
@@ -39,7 +39,8 @@ from .walk import Walk
 _FUNCTIONS = (
     record.invoke, memo.repeats, record.look_up, record.combine, record.finish, record.taped, record.add_values,
     namespaces.update, namespaces.write,
-    updates.step, arrays._another, arrays._named, arrays._gather_views, tape.node_of, source.user_line, flush.living,
+    updates.step, arrays._another, arrays._named, arrays._bind_views, arrays._gather_views, tape.node_of,
+    source.user_line, flush.living, flush.flush_all,
     flush.sync, flush.compute, flush.flush, flush._run, flush._settle, flush._donated, find_program, autograd.backward,
     autograd._heads, autograd._value_of, autograd._differentiable, autograd._walk,
     tape.lineages_of, tape.consume, tape.run_backward, walk.targets_of, gradient.gradient,
@@ -84,7 +85,8 @@ def compile_all(anew: bool = True) -> bool:
     except NotKept:
         flush.find_living = before
         return False
-    except CannotCompile:
+    except CannotCompile as reason:
+        LOG.uncompiled = str(reason)
         return True
     COUNTERS.hot_seconds = perf_counter() - start
     compiled = dict(zip(functions, made))

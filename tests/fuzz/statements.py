@@ -157,7 +157,8 @@ def viewed(p: Program) -> None:
 #: Functions of MXNet's that take no `out=`.
 NO_OUT = frozenset((
     "nd.concatenate np.atleast_1d np.atleast_2d np.atleast_3d np.broadcast_arrays np.count_nonzero np.indices "
-    "np.meshgrid np.msort np.pad np.permute_dims np.reshape np.transpose np.where nd.arange nd.eye nd.ones nd.zeros "
+    "np.meshgrid np.msort np.nan_to_num np.pad np.permute_dims np.reshape np.transpose np.where nd.arange nd.eye "
+    "nd.ones nd.zeros "
     "np.arange np.eye np.identity np.linspace np.ones np.tri np.zeros nd.BatchNorm npx.batch_norm").split())
 
 

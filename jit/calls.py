@@ -16,7 +16,7 @@ import numpy as np
 from tracer.ops.node import Node
 from tracer.ops.op import CALL
 
-from . import interrupts
+from . import forks, interrupts
 
 #: Elements of a call's operands and result together from which it may take long; another thread costs it some 0.1 ms.
 LARGE = 1 << 19
@@ -45,7 +45,10 @@ class Call:
         self.process = os.getpid()
         self.done = threading.Event()
         _UNDER_WAY.add(self)
-        threading.Thread(target=self._compute, name="tracer-numpy", daemon=True).start()
+        try:
+            threading.Thread(target=self._compute, name="tracer-numpy", daemon=True).start()
+        except RuntimeError:  # there are too many threads, or Python is about to end
+            self._compute()
 
     def _compute(self) -> None:
         try:
@@ -58,7 +61,7 @@ class Call:
 
     def wait(self) -> None:
         """Return when the call is done; raises `Paused` if this thread is interrupted before."""
-        if self in _UNDER_WAY and self.process != os.getpid():
+        if self.process != os.getpid() and not self.done.is_set():
             self._start()  # a fork has left its thread behind
         while not self.done.wait(interrupts.GLANCE):
             interrupts.check()
@@ -99,3 +102,6 @@ def keep(owners: Any) -> None:
         call.owners = (call.owners, owners)
         if call not in _UNDER_WAY:
             call.owners = ()
+
+
+forks.in_child(_UNDER_WAY.clear)

@@ -422,6 +422,16 @@ def test_a_failing_long_call_of_numpy_says_so():
             np.linalg.inv(np.zeros((800, 800))).wait_to_read()
 
 
+def test_a_long_call_of_numpy_needs_no_thread(monkeypatch):
+    def refuse(self):
+        raise RuntimeError("can't create new thread at interpreter shutdown")
+
+    with graphs.jit_mode("always"):
+        order, _, numbers = sorting()
+        monkeypatch.setattr(threading.Thread, "start", refuse)
+        onp.testing.assert_array_equal(numbers[order.asnumpy().astype(int)], onp.sort(numbers))
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
 def test_a_forked_child_makes_a_long_call_that_was_left_anew():
     with graphs.jit_mode("always"):

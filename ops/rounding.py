@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .arithmetic import cast, greater, greater_equal, less, less_equal, like, mul, sub, where
+from .arithmetic import cast, greater, greater_equal, less, less_equal, like, logical_and, logical_or, mul, sub, where
 from .families import binary, interval, unary
 from .node import Node
 
@@ -45,7 +45,9 @@ def sign_of(x: Node) -> Node:
 
 
 def _copysign_vjp(g: Node, x: Node, y: Node, out: Node) -> tuple[Node, Node]:
-    same = greater_equal(mul(sign_of(x), sign_of(out)), like(x, 0))
+    zero = like(x, 0)
+    same = logical_or(logical_and(greater_equal(x, zero), greater_equal(y, zero)),
+                      logical_and(less(x, zero), less(y, zero)))
     return mul(g, where(same, like(x, 1), like(x, -1))), mul(g, like(g, 0))
 
 

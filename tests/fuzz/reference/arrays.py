@@ -28,6 +28,7 @@ class Array:
         self.source = source
         self.grad: Any = None
         self.sharing = [ref(self)]  # the arrays in the same memory
+        self.overwritten = False  # outside of `record()`, though it has a history: to MXNet it keeps that
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -44,6 +45,8 @@ class Array:
     @property
     def value(self) -> Value:
         """The elements as they are now."""
+        if WORLD.recording and self.overwritten:
+            raise NoAnswer("the history of what was overwritten")
         return Value(self.memory.copy(), self.dtype, self.source)
 
     @classmethod
@@ -153,6 +156,7 @@ class Array:
         for other in self.sharing:
             array = other()
             if array is not None and not isinstance(array.source, Variable):
+                array.overwritten |= array.source is not None
                 array.source = None
 
     def update(self, function: str, other: Any) -> Any:
@@ -171,7 +175,7 @@ class Array:
     def attach_grad(self, grad_req: str = "write") -> None:
         if self.dtype.kind != "f":
             raise NoAnswer("a variable of integers")
-        self.grad = None
+        self.grad, self.overwritten = None, False
         if grad_req == "null":
             self.source = None
             return

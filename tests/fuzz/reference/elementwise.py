@@ -35,9 +35,10 @@ class Elementwise(Op):
 
     def error(self, out: np.ndarray, arrays: list[np.ndarray], dtype: np.dtype, noise: Noise) -> np.ndarray:
         twice = self.differences > 1  # a difference of differences is not exactly 0 where the derivative is
+        least = 1.0 if self.exact else self.ulps
+        ulps = max(least, 2.0**(12 * self.differences - 63) / EPS[dtype.name] if self.differences else 0.0)
         if self.exact and not twice:
-            return rounded(out, dtype, noise)
-        ulps = max(self.ulps, 2.0**(12 * self.differences - 64) / EPS[dtype.name] if self.differences else 0.0)
+            return rounded(out, dtype, noise, ulps)
         return rounded(out, dtype, noise, ulps, exact=False, floor=1.0 if self.blunt or twice else 0.0)
 
     def pull(self, step: Step, i: int, g: Value) -> Value | None:

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
-#: Half a unit in the last place of 1.
-EPS = {"float16": 2.0**-11, "float32": 2.0**-24, "float64": 2.0**-53}
+#: Half a unit in the last place of 1; of float64 a whole one, as half of one is lost again where it is added.
+EPS = {"float16": 2.0**-11, "float32": 2.0**-24, "float64": 2.0**-52}
 _BITS = {"float16": 11, "float32": 24, "float64": 53}
 
 

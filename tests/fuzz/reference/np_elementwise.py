@@ -193,7 +193,7 @@ FUNCTIONS["arctan2"] = binary(Elementwise("arctan2", np.arctan2, slopes=(
 FUNCTIONS["hypot"] = binary(Elementwise("hypot", np.hypot, slopes=(
     lambda x, y: x / np.hypot(x, y), lambda x, y: y / np.hypot(x, y))), same_dtype)
 FUNCTIONS["copysign"] = binary(Elementwise("copysign", np.copysign, exact=True, slopes=(
-    lambda x, y: np.where((x >= 0) == ~np.signbit(y), 1.0, -1.0) + 0 * x, zero)), same_dtype)
+    lambda x, y: np.where((x >= 0) & (y >= 0) | (x < 0) & (y < 0), 1.0, -1.0) + 0 * x, zero)), same_dtype)
 FUNCTIONS["logaddexp"] = binary(Elementwise("logaddexp", np.logaddexp, blunt=True), same_dtype)
 FUNCTIONS["ldexp"] = binary(Elementwise("ldexp", lambda x, n: x * np.exp2(n)), same_dtype)
 FUNCTIONS["lcm"] = binary(Elementwise("lcm", np.lcm), same_dtype)

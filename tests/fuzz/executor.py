@@ -19,6 +19,10 @@ from types import CodeType
 from typing import Any
 
 
+#: Programs that one process runs: their kernels stay, with what was verified of them, a megabyte a program.
+PROGRAMS = 1500
+
+
 @dataclass(frozen=True)
 class Run:
     """One run of a program: the tier, how often "auto" interprets, the batch size; forget: all plans, before."""
@@ -55,6 +59,8 @@ class Executor:
 
     def run(self, text: str, runs: Sequence[Run]) -> list[Outcome]:
         """The outcomes of the runs in order; the last one says so if the process ended in it."""
+        if len(self.history) >= PROGRAMS:
+            self.close()
         process = self._process or self._start()
         outcomes: list[Outcome] = []
         self.history.append((text, tuple(runs)))

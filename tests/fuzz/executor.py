@@ -18,7 +18,6 @@ from select import select
 from types import CodeType
 from typing import Any
 
-
 #: Programs that one process runs: their kernels stay, with what was verified of them, a megabyte a program.
 PROGRAMS = 1500
 

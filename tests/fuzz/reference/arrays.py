@@ -212,13 +212,17 @@ def arrays_in(*things: Any) -> list[Array]:
     return [a for x in things for a in (arrays_in(*x) if isinstance(x, (list, tuple)) else [x]) if isinstance(a, Array)]
 
 
+#: Functions of which each result is made of one operand, the shapes of the others lent.
+_APART = frozenset(("broadcast_arrays", "meshgrid"))
+
+
 def recorded(functions: dict[str, Callable[..., Any]]) -> None:
     """Let the results of all functions of a table depend on all operands, be it with a derivative of zero.
 
     So a backward writes zeros to a variable that only chose elements, or was only compared, and goes through the
     layers that such an operand came from.
     """
-    functions.update({name: _recorded(function) for name, function in functions.items()})
+    functions.update({name: _recorded(function) for name, function in functions.items() if name not in _APART})
 
 
 def _recorded(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -10,6 +10,7 @@ import weakref
 import pytest
 
 from tracer import autograd
+from tracer.trace import Trace
 
 
 @pytest.mark.parametrize("reads", [False, True])
@@ -48,3 +49,21 @@ def test_what_was_written_over_is_let_go(F):
     v[:] = 6
     gc.collect()
     assert entry() is None and x.grad.asnumpy().tolist() == [2, 4, 6] and v.asnumpy().tolist() == [6, 6, 6]
+
+
+@pytest.mark.parametrize("bound", range(2, 8))
+def test_recording_goes_on_where_reading_a_view_runs_the_trace(F, bound, monkeypatch):
+    """The flag was put back into the trace that had been: the rest of the scope was not recorded."""
+    monkeypatch.setattr(Trace, "bound", bound)
+    x, w = F.ones((6,)), F.ones((4,))
+    views = [x[i:i + 3] for i in range(4)]
+    w.attach_grad()
+    x.wait_to_read()  # the next trace has the bound
+    with autograd.record():
+        for i in range(10):
+            x += 1
+            assert autograd.is_recording()
+        y = w * 2
+    y.backward()
+    assert w.grad.asnumpy().tolist() == [2] * 4
+    assert [v.asnumpy().tolist() for v in views] == [[11] * 3] * 4

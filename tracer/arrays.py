@@ -317,13 +317,8 @@ def _named(handle: Any, value: Value, fresh: bool) -> Value:
 def _bind_views(handle: Any, value: Value) -> None:
     """Make `handle` a name for `value`, and its views names for their parts: all of them, or if one fails none."""
     bound: list[tuple[NDArray, Value]] = []
-    trace = current().trace
-    recording = trace.recording
-    trace.recording = False  # a view is read anew by no operation of the script: it keeps the history that it has
-    try:
+    with autograd.pause():  # a view is read anew by no operation of the script: it keeps the history that it has
         _gather_views(handle, value, bound)
-    finally:
-        trace.recording = recording
     for view, new in bound:
         view._value = new
 

@@ -60,7 +60,7 @@ def test_recording_goes_on_where_reading_a_view_runs_the_trace(F, bound, monkeyp
     w.attach_grad()
     x.wait_to_read()  # the next trace has the bound
     with autograd.record():
-        for i in range(10):
+        for _ in range(10):
             x += 1
             assert autograd.is_recording()
         y = w * 2

@@ -126,6 +126,38 @@ def test_equal_segments_that_compute_what_nobody_needs():
             same(x.grad, want)
 
 
+@pytest.mark.parametrize("use", [
+    lambda c, v, w: c, lambda c, v, w: c * w, lambda c, v, w: np.where(c, w, v), lambda c, v, w: np.where(c, 1.0, 0.5),
+    lambda c, v, w: c.astype("float32").mean() * w, lambda c, v, w: c.reshape(3, 1) * w, lambda c, v, w: c == c,
+    lambda c, v, w: np.where(c, w, v) * c], ids=range(8))
+def test_a_comparison_keeps_its_history(use):
+    """Real MXNet 2.0: what is computed from a comparison alone has a gradient, of zeros, whoever reads meanwhile."""
+    found = []
+    for read in (False, True):
+        v, w = variable(np, [0.5, -1, 2]), variable(np, [3.0, 4, 5])
+        with autograd.record():
+            chosen = v >= 0
+            if read:
+                chosen.asnumpy()
+            y = use(chosen, v, w)
+        y.backward()
+        found.append((v.grad.tolist(), w.grad.tolist()))
+    assert found[0] == found[1]
+
+
+def test_a_loss_behind_a_comparison_has_its_gradient():
+    """As in real MXNet 1.9.1: a loss layer asks for no gradient of what reads it."""
+    for read in (False, True):
+        v, w = variable(nd, [[0.5, -1, 2]]), np.array([[3.0, 4, 5]])
+        with autograd.record():
+            chosen = nd.SoftmaxOutput(v, nd.array([1])).as_np_ndarray() > 0.3
+            if read:
+                chosen.asnumpy()
+            y = np.where(chosen, w, w * 2)
+        y.backward()
+        same(v.grad, [[0.1753, -0.9609, 0.7856]], 1e-3)
+
+
 def test_only_part_of_a_segment_is_consumed(F):
     x = variable(F, [1, 2])
     with autograd.record():

@@ -82,7 +82,7 @@ def keeps(key: tuple[tuple[Node, ...], tuple[bool, ...], tuple[Node, ...]]) -> K
 
 def _decide(outputs: tuple[Node, ...], recorded: tuple[bool, ...], targets: frozenset[Node]) -> Kept | None:
     heads = tuple(n for n, r in zip(outputs, recorded, strict=True)
-                  if r and n.dtype.kind != "b" and not targets.isdisjoint(n.reach))
+                  if r and not targets.isdisjoint(n.reach))
     if not heads:
         return None
     order = toposort(heads)

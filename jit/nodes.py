@@ -6,6 +6,7 @@ Who rewrites a graph knows the shape and dtype of what it makes: nothing is infe
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from tracer.ops.aval import Aval, Shape
 from tracer.ops.node import Node
 from tracer.ops.op import OPS, Op
 
-from .text import settled
+from .text import is_textual, settled
 
 
 class Nodes:
@@ -48,10 +49,14 @@ class Nodes:
         """The same, by the name of the op."""
         return self.make(OPS[name], inputs, attrs, of)
 
-    def const(self, value: tuple, dtype: np.dtype) -> Node:
-        """A number; value: the attributes of its node."""
-        number, *rest = value
-        return self.make(OPS["const"], (), (settled(number, dtype), *rest), self.aval((), dtype))
+    def const(self, number: Any, dtype: np.dtype) -> Node:
+        """A number that a pass has computed, or its text.
+
+        Where it is an argument of kernels, it is apart from the numbers of the graph: that one of them is the same is
+        chance, and another plan of the structure would not share it.
+        """
+        node = self.make(OPS["const"], (), (settled(number, dtype), dtype.name), self.aval((), dtype))
+        return node if is_textual(node) else self.make(node.op, (), (*node.attrs, "folded"), node.aval)
 
     def reshape(self, x: Node, shape: Shape) -> Node:
         """`x` in row-major order under another shape of the same size."""

@@ -96,20 +96,20 @@ def _elementwise(n: Node, nodes: Nodes) -> Node:
 
 def _copies(value: float | int | bool, n: Node, nodes: Nodes) -> Node:
     """A value like `n` whose elements, if any, are all this number."""
-    return nodes.broadcast_to(nodes.const((repr(n.dtype.type(value).item()), n.dtype.name), n.dtype), n.shape)
+    return nodes.broadcast_to(nodes.const(repr(n.dtype.type(value).item()), n.dtype), n.shape)
 
 
-def _folded(n: Node, slim: Sequence[Node]) -> tuple:
-    """The number that `n` is where its operands are the numbers `slim`, as the attributes of a constant."""
+def _folded(n: Node, slim: Sequence[Node]) -> Any:
+    """The number, or its text, that `n` is where its operands are the numbers `slim`."""
     names = tuple([x.attrs[1] for x in slim])
     values = [number_of(x) for x in slim]
     if not any([isinstance(v, Size) for v in values]):
-        return _computed(n.op, n.attrs, n.dtype, names, tuple([x.attrs[0] for x in slim])), n.dtype.name
+        return _computed(n.op, n.attrs, n.dtype, names, tuple([x.attrs[0] for x in slim]))
 
     def again(*values: float | int) -> float | int:
         return n.dtype.type(_computed(n.op, n.attrs, n.dtype, names, tuple([repr(v) for v in values]))).item()
 
-    return applied(again, *values), n.dtype.name
+    return applied(again, *values)
 
 
 @lru_cache(maxsize=4096)
@@ -147,10 +147,10 @@ def _reduction(n: Node, nodes: Nodes) -> Node:
     return nodes.broadcast_to(one, n.shape)
 
 
-def _count(copies: Any, dtype: np.dtype) -> tuple:
-    """A number of copies as the attributes of a constant; integers wrap around as their sums do."""
+def _count(copies: Any, dtype: np.dtype) -> Any:
+    """A number of copies, or its text; integers wrap around as their sums do."""
     count = applied(lambda copies: np.array(copies).astype(dtype).item(), copies)
-    return count if isinstance(count, Size) else repr(count), dtype.name
+    return count if isinstance(count, Size) else repr(count)
 
 
 def _view(n: Node, nodes: Nodes) -> Node:

@@ -152,7 +152,7 @@ def template_of(order: Sequence[Node], outputs: Sequence[Node], sizes: Sequence[
 
     for n in order:
         of = other(n.aval)
-        attrs = (next(given), n.attrs[1]) if n.op is const_op and not is_textual(n) else \
+        attrs = (next(given), *n.attrs[1:]) if n.op is const_op and not is_textual(n) else \
             _attributes(n, of, lambda _: next(given_counts))
         shadows[n] = Node(n.op, tuple([shadows[i] for i in n.inputs]), attrs, of)
     planning = Planning([shadows[o] for o in outputs], Nodes(aval))

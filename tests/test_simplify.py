@@ -53,7 +53,7 @@ def test_a_sum_of_copies_is_a_product():
     x = leaf_of(np.ones((3, 1), "float32"))
     assert printed(reduce_sum(broadcast_to(x, (3, 7)), (1,))) == """\
 reshape %0 (3,)
-const 7.0 float32
+const 7.0 float32 folded
 multiply %1 %2
 return %3"""
 
@@ -62,7 +62,7 @@ def test_a_sum_over_copies_and_others_sums_once():
     x = leaf_of(np.ones((4, 1), "float32"))
     assert printed(reduce_sum(broadcast_to(x, (5, 4, 7)), (0, 1))) == """\
 reduce_sum %0 (0,)
-const 5.0 float32
+const 5.0 float32 folded
 multiply %1 %2
 broadcast_to %3 (7,)
 return %4"""
@@ -71,9 +71,9 @@ return %4"""
 def test_the_gradient_by_a_bias_of_a_plain_sum_is_a_number():
     x, b = graphs.leaves([np.ones((8, 4), "float32"), np.ones(4, "float32")])
     by_bias, = gradient((reduce_sum(add(x, b), (0, 1)),), (None,), (b,))
-    assert printed(by_bias) == "const 8.0 float32\nbroadcast_to %0 (4,)\nreturn %1"
+    assert printed(by_bias) == "const 8.0 float32 folded\nbroadcast_to %0 (4,)\nreturn %1"
     by_bias, = gradient((div(reduce_sum(add(x, b), (0, 1)), const(32, "float32")),), (None,), (b,))
-    assert printed(by_bias) == "const 0.25 float32\nbroadcast_to %0 (4,)\nreturn %1"
+    assert printed(by_bias) == "const 0.25 float32 folded\nbroadcast_to %0 (4,)\nreturn %1"
 
 
 def test_an_extreme_of_copies_is_one_of_them():
@@ -119,7 +119,7 @@ def test_a_sum_of_more_copies_than_float16_counts_stays():
 def test_numbers_are_computed_beforehand():
     one = const(1, "float32")
     x = div(broadcast_to(neg(one), (3,)), const(64, "float32"))
-    assert printed(reshape(x, (3, 1))) == "const -0.015625 float32\nbroadcast_to %0 (3,1)\nreturn %1"
+    assert printed(reshape(x, (3, 1))) == "const -0.015625 float32 folded\nbroadcast_to %0 (3,1)\nreturn %1"
     assert printed(div(one, const(0, "float32"))) == "const inf float32\nreturn %0"
     check([x, exp(x), div(one, const(0, "float32")), cast(x, "int32"), where(full((), True, "bool"), x, neg(x))], [])
 

@@ -158,6 +158,18 @@ def _zeros(rows):
     return [x.asnumpy() for x in (zeros, *alive)]
 
 
+def _thirds(rows):
+    """A number of the program, the 3 of an average, that a pass computes as well: each row comes three times."""
+    x, index = _array(3, rows, 3), np.array([0, 0, 2, 0], dtype="int32")
+    x.attach_grad()
+    with autograd.record():
+        chosen = x[index]
+        stacked = np.stack([chosen, chosen, chosen], axis=1)
+        average = np.average(x, axis=2)
+    stacked.backward()
+    return float(average.sum()), average.asnumpy(), x.grad.asnumpy()
+
+
 MANY = list(range(20)) + [31, 32, 33, 63, 64, 65, 100, 255, 256, 257, 500, 1000, 4096, 5000]
 
 
@@ -174,7 +186,9 @@ MANY = list(range(20)) + [31, 32, 33, 63, 64, 65, 100, 255, 256, 257, 500, 1000,
     (_adam, [(n, m) for n in (0, 1, 2, 7, 300, 2000) for m in (1, 5, 40, 200)], 10),
     (_by_numpy, [(n, m) for n in (2, 3, 10, 70) for m in (4, 5, 30)], 4),
     (_zeros, [(n,) for n in (16, 5, 2, 33, 3, 1, 0)], 2),
-], ids=["mlp", "wide", "norm", "images", "heads", "softmax", "cell", "embedded", "gates", "adam", "numpy", "zeros"])
+    (_thirds, [(n,) for n in (2, 17, 5, 12, 3, 4)], 2),
+], ids=["mlp", "wide", "norm", "images", "heads", "softmax", "cell", "embedded", "gates", "adam", "numpy", "zeros",
+        "thirds"])
 def test_equal_to_a_fresh_plan(build, sizes, least):
     assert _check(build, sizes) >= least
 

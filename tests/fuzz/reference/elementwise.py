@@ -56,7 +56,7 @@ class Elementwise(Op):
 
 
 class Choice(Elementwise):
-    """Of several operands, elements chosen one by one: the gradient goes to where each came from, and zeros elsewhere.
+    """A choice among the elements of several operands: the gradient goes to where each came from, zeros elsewhere.
 
     masks: for each operand the function that says where it was chosen.
     """
@@ -117,7 +117,8 @@ def difference(fn: Callable[..., Any], i: int, arrays: Sequence[np.ndarray]) -> 
     return central
 
 
-MULTIPLY = Elementwise("multiply", lambda x, y: x * y, exact=True)
+MULTIPLY = Elementwise("multiply", lambda x, y: x * y, exact=True,
+                       slopes=[lambda x, y: np.broadcast_arrays(x, y)[1], lambda x, y: np.broadcast_arrays(x, y)[0]])
 SCALED = Scaled("scaled", lambda x, y: x * y, exact=True)
 ADD = Elementwise("add", lambda x, y: x + y, exact=True)
 SAME = Elementwise("same", lambda x: x, exact=True)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .noise import Noise, rounded, sum_of, sums_exactly
+from .noise import Noise, rounded_sums
 from .values import WORLD, Op, Step, Value, apply, bounded, stored
 
 
@@ -47,12 +47,9 @@ class Scatter(Op):
 
     def error(self, out: np.ndarray, arrays: list[np.ndarray], dtype: np.dtype, noise: Noise) -> np.ndarray:
         bound = self.compute([abs(arrays[0])])
-        out = sum_of(out, noise)
-        if sums_exactly(arrays, bound, dtype):
-            return out
         places = self.places.reshape(-1)
         alone = np.bincount(places[places >= 0], minlength=out.size).reshape(out.shape) <= 1
-        return rounded(out, dtype, noise, growth(arrays[0].size, out.size), exact=alone, floor=bound)
+        return rounded_sums(out, arrays[:1], bound, dtype, noise, growth(arrays[0].size, out.size), alone)
 
     def pull(self, step: Step, i: int, g: Value) -> Value | None:
         return apply(Gather(self.places, self.shape), [g], g.dtype)

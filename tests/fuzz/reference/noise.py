@@ -59,9 +59,14 @@ def sums_exactly(operands: list[np.ndarray], bound: np.ndarray, dtype: np.dtype)
     return bool(step > 0 and np.isfinite(top) and top / step < 2.0**_BITS[dtype.name])
 
 
-def sum_of(values: np.ndarray, noise: Noise) -> np.ndarray:
-    """Sums, of which those that are 0 have either sign: an order of summation, or a start at 0, tells it."""
-    return np.where(values == 0, np.copysign(0.0, noise.unit(values.shape)), values)
+def rounded_sums(sums: np.ndarray, operands: list[np.ndarray], bound: np.ndarray, dtype: np.dtype, noise: Noise,
+                 ulps: float, exact: np.ndarray | bool = False) -> np.ndarray:
+    """Sums of products of `operands` with a random error, unless no order of summation rounds any.
+
+    bound: the sums of the products' absolute values, which errors are relative to; ulps, exact: as in `rounded`.
+    """
+    sums = np.where(sums == 0, np.copysign(0.0, noise.unit(sums.shape)), sums)  # an order, or a start at 0, tells it
+    return sums if sums_exactly(operands, bound, dtype) else rounded(sums, dtype, noise, ulps, exact, bound)
 
 
 def rounded(values: np.ndarray, dtype: np.dtype, noise: Noise | None, ulps: float = 1.0,

@@ -9,7 +9,7 @@ import numpy as np
 
 from .elementwise import MULTIPLY, Elementwise, cast
 from .movement import growth, move, spread, summed_to
-from .noise import Noise, rounded, sum_of, sums_exactly
+from .noise import Noise, rounded_sums
 from .np_elementwise import BOOL, F32, FUNCTIONS, I64, default_inexact
 from .np_movement import take_along_axis
 from .values import WORLD, NoAnswer, Op, Step, Value, apply
@@ -135,10 +135,7 @@ class Running(Op):
 
     def error(self, out: np.ndarray, arrays: list[np.ndarray], dtype: np.dtype, noise: Noise) -> np.ndarray:
         bound = self.compute([abs(arrays[0])])
-        out = sum_of(out, noise)
-        if sums_exactly(arrays, bound, dtype):
-            return out
-        return rounded(out, dtype, noise, growth(out.shape[self.axis], 1), False, bound)
+        return rounded_sums(out, arrays, bound, dtype, noise, growth(out.shape[self.axis], 1))
 
     def pull(self, step: Step, i: int, g: Value) -> Value | None:
         return apply(Running(self.axis, not self.back), [g], g.dtype)
@@ -204,11 +201,13 @@ def _extreme(fn: Callable) -> Callable:
     return function
 
 
-def _position(fn: Callable) -> Callable:
+def _position(fn: Callable, least: float) -> Callable:
+    """The place of the first extreme; NaN is never one, as in MXNet 2.0, unless there is nothing else."""
     def function(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
         if (a.size if axis is None else a.shape[axis]) == 0:
             raise NoAnswer("an extreme of nothing")
-        return type(a).of(Value(np.asarray(fn(a.memory, axis, keepdims=keepdims), np.int64), I64))
+        values = np.where(np.isnan(a.memory), least, a.memory) if a.memory.dtype.kind == "f" else a.memory
+        return type(a).of(Value(np.asarray(fn(values, axis, keepdims=keepdims), np.int64), I64))
 
     return function
 
@@ -282,7 +281,8 @@ def nanprod(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
 FUNCTIONS.update(
     sum=sum_, mean=mean, var=var, std=std, prod=prod, cumsum=cumsum, diff=diff, trace=trace, ptp=ptp,
-    max=_extreme(np.max), min=_extreme(np.min), argmax=_position(np.argmax), argmin=_position(np.argmin),
+    max=_extreme(np.max), min=_extreme(np.min), argmax=_position(np.argmax, -np.inf),
+    argmin=_position(np.argmin, np.inf),
     any=_truth(np.any), all=_truth(np.all), count_nonzero=count_nonzero, argsort=argsort, sort=sort,
     quantile=quantile, percentile=lambda a, q, axis=None, keepdims=False: quantile(a, q / 100, axis, keepdims),
     median=lambda a, axis=None, keepdims=False: quantile(a, 0.5, axis, keepdims), average=average, nansum=nansum,

@@ -7,7 +7,7 @@ import numpy as np
 
 from .elementwise import cast
 from .movement import growth, move, spread
-from .noise import Noise, rounded, sum_of, sums_exactly
+from .noise import Noise, rounded_sums
 from .values import PRODUCTS, Op, Step, Value, apply, bounded
 
 
@@ -26,10 +26,8 @@ class Einsum(Op):
 
     def error(self, out: np.ndarray, arrays: list[np.ndarray], dtype: np.dtype, noise: Noise) -> np.ndarray:
         bound = self.compute([abs(a) for a in arrays])
-        out = sum_of(out, noise)
-        if sums_exactly(arrays, bound, dtype):
-            return out
-        return rounded(out, dtype, noise, growth(math.prod(self._sizes(arrays).values()), out.size), False, bound)
+        terms = math.prod(self._sizes(arrays).values())
+        return rounded_sums(out, arrays, bound, dtype, noise, growth(terms, out.size))
 
     def _sizes(self, arrays: list[np.ndarray]) -> dict[str, int]:
         return {c: n for term, a in zip(self.terms, arrays, strict=True) for c, n in zip(term, a.shape, strict=True)}

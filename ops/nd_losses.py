@@ -27,7 +27,7 @@ from .errors import MXNetError
 from .joining import part
 from .movement import broadcast_to, reshape, transpose
 from .nd_reductions import axes_of
-from .node import Node, make, stop
+from .node import Node, make, once, stop
 from .normalizing import log_softmax_of, softmax_of
 from .op import ELEMENTWISE, Op, declare
 from .picking import one_hot
@@ -67,11 +67,8 @@ own_gradient_op = declare(Op("own_gradient", ELEMENTWISE, _own_infer, lambda arr
 
 
 def own_gradient(value: Node, data: Node, gradient: Node, scaled: bool = False) -> Node:
-    """`value`, whose derivative by `data` is `gradient` whatever comes from outside; scaled: times what comes.
-
-    A scaled one may be differentiated again.
-    """
-    return make(own_gradient_op, (stop(value), data, gradient if scaled else stop(gradient)), (scaled,))
+    """`value`, whose derivative by `data` is `gradient` whatever comes from outside; scaled: times what comes."""
+    return make(own_gradient_op, (stop(value), data, gradient), (scaled,))
 
 
 # ---- softmax with the gradient of the cross entropy ----------------------------------------------
@@ -146,6 +143,8 @@ def softmax_output(data: Node, label: Node, grad_scale=1.0, ignore_label=-1.0, m
             size = math.prod(rows[2:]) * (rows[0] if normalization == "batch" else 1)
             gradient = div(gradient, like(gradient, size))
     gradient = mul(gradient, like(gradient, grad_scale))
+    if not out_grad:
+        gradient = once(gradient, "SoftmaxOutput")
     return reshape(own_gradient(out, lines, gradient, bool(out_grad)), data.shape)
 
 
@@ -183,7 +182,7 @@ def _regression(name: str, value: Callable[[Node], Node], slope: Callable[[Node]
         out = value(data)
         each = data.size // data.shape[0] if data.ndim and data.shape[0] else 1
         gradient = slope(sub(out, reshape(label, data.shape)))
-        return own_gradient(out, data, mul(gradient, like(gradient, grad_scale / each)))
+        return own_gradient(out, data, once(mul(gradient, like(gradient, grad_scale / each)), name))
 
     build.__doc__ = doc
     public(f"nd.{name}", keywords="overlooking")(build)
@@ -214,7 +213,7 @@ def make_loss_scaled(data: Node, grad_scale=1.0, valid_thresh=0.0, normalization
     gradient = like(data, grad_scale / (data.shape[0] if normalization == "batch" else 1))
     if normalization == "valid":
         gradient = div(gradient, _count(greater(data, like(data, valid_thresh)), data.dtype))
-    return own_gradient(data, data, gradient)
+    return own_gradient(data, data, stop(gradient))
 
 
 @public("nd.make_loss")

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from .aval import Aval, aval
+from .errors import MXNetError
 from .op import CALL, ELEMENTWISE, LEAF, VIEW, Op, declare
 
 
@@ -198,6 +199,15 @@ def _depend_samples() -> Iterable[tuple[list[np.ndarray], tuple]]:
 depend_op = declare(Op("depend", VIEW, _same, lambda a, attrs: a[0], lambda n, g: (g, *[None] * (len(n.inputs) - 1)),
                        expr="{0}", cost=0, samples=_depend_samples))
 
+def _refuse(node: Node, g: Node) -> Sequence[Node | None]:
+    raise MXNetError(f"Operator _backward_{node.attrs[0]} is non-differentiable: the gradient of a loss layer is not "
+                     "the derivative of its value, and has none itself. Leave the layer out of what is differentiated "
+                     "twice, or take the loss by other functions")
+
+
+#: A gradient that cannot be differentiated.
+once_op = declare(Op("once", ELEMENTWISE, _same, lambda a, attrs: a[0], _refuse, expr="{0}", cost=0))
+
 #: The elements of the first input, written over those of the second, through which a derivative goes.
 overwrite_op = declare(Op("overwrite", ELEMENTWISE, _same, lambda a, attrs: a[0], lambda n, g: (None, g), expr="{0}",
                           cost=0))
@@ -206,6 +216,11 @@ overwrite_op = declare(Op("overwrite", ELEMENTWISE, _same, lambda a, attrs: a[0]
 def stop(x: Node) -> Node:
     """`x` as a constant of any derivative."""
     return make(stop_op, (x,))
+
+
+def once(gradient: Node, layer: str) -> Node:
+    """`gradient`, that of a layer by this name, of which a derivative raises MXNetError."""
+    return make(once_op, (gradient,), (layer,))
 
 
 def mark(x: Node, index: int) -> Node:

@@ -23,7 +23,7 @@ from tracer.ops.public import FUNCTIONS
 ops.load()
 
 #: What stands for something other than a computation, and so has no samples.
-STRUCTURAL = {name for name, op in OPS.items() if op.kind == LEAF} | {"const", "stop", "mark", "overwrite", "item"}
+STRUCTURAL = {"const", "item", "mark", "once", "overwrite", "stop", *[n for n, op in OPS.items() if op.kind == LEAF]}
 #: The product's ops: another file of tests declares some of its own, under names that start with its own.
 COMPUTING = [op for name, op in OPS.items() if name not in STRUCTURAL and not name.startswith("test_")]
 SAMPLES = [(op, i) for op in COMPUTING for i in range(len(list(op.samples() if op.samples else ())))]

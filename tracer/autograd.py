@@ -282,8 +282,9 @@ def grad(heads: Any, variables: Any, head_grads: Any = None, retain_graph: bool 
         if parts is None:
             raise MXNetError("autograd.grad: the heads do not depend on one of the variables")
         total = add_values(parts)
-        if create_graph:  # one that is the same everywhere is a function of the heads' operands, too
-            total = pending(depend(node_of(total), *[node_of(h) for h in values]), lineage)
+        if create_graph:  # one that is the same everywhere is a function of the heads' variables, too
+            variables_of = dict.fromkeys([n for h in values for n in node_of(h).reach])
+            total = pending(depend(node_of(total), *variables_of), lineage)
         out.append(wrap(type(v), total))
     if not retain:
         consume(lineages, walk.visited)

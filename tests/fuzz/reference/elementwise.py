@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .movement import spread, summed_to
-from .noise import EPS, Noise, rounded
+from .noise import EPS, Noise, cancelled, rounded
 from .values import WORLD, Op, Step, Value, apply, bounded
 
 
@@ -37,6 +37,8 @@ class Elementwise(Op):
         twice = self.differences > 1  # a difference of differences is not exactly 0 where the derivative is
         least = 1.0 if self.exact else self.ulps
         ulps = max(least, 2.0**(12 * self.differences - 63) / EPS[dtype.name] if self.differences else 0.0)
+        if self.fn in (np.add, np.subtract):
+            out = cancelled(out, abs(arrays[0]) + abs(arrays[1]), dtype, noise)
         if self.exact and not twice:
             return rounded(out, dtype, noise, ulps)
         return rounded(out, dtype, noise, ulps, exact=False, floor=1.0 if self.blunt or twice else 0.0)
@@ -120,7 +122,7 @@ def difference(fn: Callable[..., Any], i: int, arrays: Sequence[np.ndarray]) -> 
 MULTIPLY = Elementwise("multiply", lambda x, y: x * y, exact=True,
                        slopes=[lambda x, y: np.broadcast_arrays(x, y)[1], lambda x, y: np.broadcast_arrays(x, y)[0]])
 SCALED = Scaled("scaled", lambda x, y: x * y, exact=True)
-ADD = Elementwise("add", lambda x, y: x + y, exact=True)
+ADD = Elementwise("add", np.add, exact=True)
 SAME = Elementwise("same", lambda x: x, exact=True)
 CAST = Elementwise("cast", lambda x: x, exact=True)
 

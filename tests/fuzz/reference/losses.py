@@ -26,8 +26,18 @@ class OwnGradient(Op):
         return step.inputs[2] if i == 0 else None
 
 
-def _own(data: Any, value: Any, gradient: Any) -> Any:
+class Once(Op):
+    """A gradient that MXNet does not differentiate."""
+
+    def pull(self, step: Step, i: int, g: Value) -> Value | None:
+        raise NoAnswer("a second derivative of a loss layer")
+
+
+def _own(data: Any, value: Any, gradient: Any, again: bool = False) -> Any:
+    """again: the gradient may be differentiated."""
     constants = [Value(x.memory.copy(), x.dtype) for x in (value, gradient)]
+    if data.value.source is not None and not again:
+        constants[1].source = Step(Once(), [data.value], constants[1])
     return type(data).of(apply(OwnGradient(), [data.value, *constants], data.dtype))
 
 
@@ -36,7 +46,7 @@ def _like(data: Any, values: Any) -> Any:
 
 
 def make_loss(data: Any) -> Any:
-    return _own(data, data, _like(data, 1.0))
+    return _own(data, data, _like(data, 1.0), again=True)
 
 
 def make_loss_scaled(data: Any, grad_scale: float = 1.0, valid_thresh: float = 0.0, normalization: str = "null") -> Any:
@@ -45,7 +55,7 @@ def make_loss_scaled(data: Any, grad_scale: float = 1.0, valid_thresh: float = 0
         scale /= data.shape[0]
     elif normalization == "valid":
         scale /= max(int((data.memory > valid_thresh).sum()), 1)
-    return _own(data, data, _like(data, scale))
+    return _own(data, data, _like(data, scale), again=True)
 
 
 def softmax_output(data: Any, label: Any, grad_scale: float = 1.0, ignore_label: float = -1.0, use_ignore: bool = False,

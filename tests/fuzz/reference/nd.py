@@ -18,7 +18,7 @@ class NDArray(Array):
 
     functions = FUNCTIONS
     scalar_shape = (1,)
-    T = property(lambda self: FUNCTIONS["transpose"](self))
+    T = property(lambda self: FUNCTIONS["transpose"](self) if self.ndim > 1 else self)
 
     def reshape(self, *shape: Any) -> Any:
         """The same memory under another shape."""

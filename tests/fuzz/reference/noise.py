@@ -59,6 +59,15 @@ def sums_exactly(operands: list[np.ndarray], bound: np.ndarray, dtype: np.dtype)
     return bool(step > 0 and np.isfinite(top) and top / step < 2.0**_BITS[dtype.name])
 
 
+def cancelled(sums: np.ndarray, bound: np.ndarray, dtype: np.dtype, noise: Noise) -> np.ndarray:
+    """`sums`, some of those that are only errors as zeros: an order of operations gives just that, others do not.
+
+    bound: the sums of the absolute values.
+    """
+    lost = (abs(sums) <= 32 * EPS[dtype.name] * bound) & (noise.unit(sums.shape) > 0)
+    return np.where(lost, 0.0, sums)
+
+
 def rounded_sums(sums: np.ndarray, operands: list[np.ndarray], bound: np.ndarray, dtype: np.dtype, noise: Noise,
                  ulps: float, exact: np.ndarray | bool = False) -> np.ndarray:
     """Sums of products of `operands` with a random error, unless no order of summation rounds any.
@@ -66,7 +75,9 @@ def rounded_sums(sums: np.ndarray, operands: list[np.ndarray], bound: np.ndarray
     bound: the sums of the products' absolute values, which errors are relative to; ulps, exact: as in `rounded`.
     """
     sums = np.where(sums == 0, np.copysign(0.0, noise.unit(sums.shape)), sums)  # an order, or a start at 0, tells it
-    return sums if sums_exactly(operands, bound, dtype) else rounded(sums, dtype, noise, ulps, exact, bound)
+    if sums_exactly(operands, bound, dtype):
+        return sums
+    return cancelled(rounded(sums, dtype, noise, ulps, exact, bound), bound, dtype, noise)
 
 
 def rounded(values: np.ndarray, dtype: np.dtype, noise: Noise | None, ulps: float = 1.0,

@@ -191,6 +191,16 @@ def test_cancellation_widens_what_is_allowed():
     assert judged("(np.exp(v0) + 1000) - 1000", lambda a: a + onp.float32(1e-2)).kind == "value"
 
 
+def test_subnormal_numbers_are_rounded_too():
+    """What is too small for a float, or nearly, is off by half of the least subnormal number; a true 0 by nothing."""
+    assert judged("np.exp(v0 * 0 - 15).astype('float16')", last_bit) is None
+    assert judged("np.exp(v0 * 0 - 15).astype('float16') * 64", last_bit) is None
+    assert judged("np.exp(v0 * 0 - 90) * np.exp(v0 * 0 - 90)", lambda a: a) is None
+    assert judged("(v0 * v0 + 0.0625).astype('float16') * 2**-20 - v0.astype('float16') * 0", lambda a: a) is None
+    assert judged("np.dot(v0 * 2.0**-100, v0[0] * 2.0**-80)", lambda a: a) is None
+    assert judged("np.sin(v0 * 0)", last_bit).kind == "value"
+
+
 def test_shapes_and_dtypes_count():
     assert judged("v0 + 1", lambda a: a[None]).kind == "shape"
     assert judged("v0 + 1", lambda a: a.astype("float64")).kind == "dtype"

@@ -56,7 +56,8 @@ def sums_exactly(operands: list[np.ndarray], bound: np.ndarray, dtype: np.dtype)
     for operand in operands:
         step *= min(quantum(operand), 2.0**200)
     top = float(np.max(bound, initial=0.0))
-    return bool(step > 0 and np.isfinite(top) and top / step < 2.0**_BITS[dtype.name])
+    least = np.finfo(dtype).smallest_subnormal
+    return bool(step >= least and np.isfinite(top) and top / step < 2.0**_BITS[dtype.name])
 
 
 def cancelled(sums: np.ndarray, bound: np.ndarray, dtype: np.dtype, noise: Noise) -> np.ndarray:
@@ -85,13 +86,14 @@ def rounded(values: np.ndarray, dtype: np.dtype, noise: Noise | None, ulps: floa
     """`values` with a random error of `ulps` roundings of `dtype` where they are not exact.
 
     exact: where they are (None: where the elements fit the dtype); floor: a magnitude that errors are relative to
-    where the elements themselves are smaller.
+    where the elements themselves are smaller. Those of subnormal numbers are as large as the least normal one's.
     """
     if noise is None or not values.size:
         return values
     if exact is None:
         exact = is_exact(values, dtype)
-    size = np.maximum(np.abs(values), floor) * (ulps * EPS[dtype.name])
+    least = np.where(values == 0, 0.0, np.finfo(dtype).smallest_normal)
+    size = np.maximum(np.maximum(np.abs(values), least), floor) * (ulps * EPS[dtype.name])
     with np.errstate(all="ignore"):
         moved = values + size * noise.unit(values.shape)
     return np.where(exact | ~np.isfinite(values), values, moved)

@@ -7,6 +7,7 @@ from .halting import (
     ASK,
     ASKED,
     CLOCK,
+    CYCLES,
     END,
     EVERY,
     FIRST,
@@ -24,6 +25,7 @@ from .native import (
     call_question,
     call_sharer,
     call_step,
+    cycles,
     load_atomic,
     smaller,
     spin_hint,
@@ -98,8 +100,7 @@ def run_chunked(table: Any, state: Any, watch: Any, bind: int) -> None:
 
     Left before its end when `watch` says so.
     """
-    call_sharer(watch[CLOCK], watch + 8 * TIME, 0)
-    store_atomic(watch, ASKED, watch[TIME] * SECOND + watch[TIME + 1])
+    store_atomic(watch, ASKED, cycles())
     if state:
         store_atomic(state, _WATCH, watch)
     i, rows = 0, table[0]
@@ -160,17 +161,20 @@ def ask(watch: Any, unused: int) -> None:
 
     An interrupt that was looked for is one no longer: it is signalled again, for Python's handler.
     """
-    call_sharer(watch[CLOCK], watch + 8 * TIME, 0)
-    now = watch[TIME] * SECOND + watch[TIME + 1]
+    now, every = cycles(), CYCLES
+    if now == 0:
+        call_sharer(watch[CLOCK], watch + 8 * TIME, 0)
+        now, every = watch[TIME] * SECOND + watch[TIME + 1], EVERY
     passed = now - watch[ASKED]
-    if passed < 0 or passed > EVERY:
+    if watch[ASKED] == 0:
+        store_atomic(watch, ASKED, now)
+    elif passed < 0 or passed > every:
         if load_atomic(watch[FORKING], 0) > 0:
             store_atomic(watch, HALTED, 1)
         elif call_question(watch[INTERRUPTED]) > 0:
             call_sharer(watch[SIGNAL], 0, 0)
             store_atomic(watch, HALTED, 1)
-        call_sharer(watch[CLOCK], watch + 8 * TIME, 0)
-        store_atomic(watch, ASKED, watch[TIME] * SECOND + watch[TIME + 1])
+        store_atomic(watch, ASKED, 0)  # the answer may have taken long
 
 
 def run_calls(bind: int, calls: Any, lo: int, hi: int) -> None:

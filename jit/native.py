@@ -68,6 +68,14 @@ def spin_hint(b: Any) -> None:
 
 
 @emits
+def cycles(b: Any) -> Any:
+    """The processor's time stamp; 0 where it has none for programs."""
+    if platform.machine() not in ("x86_64", "AMD64"):
+        return I64(0)
+    return b.call(b.module.declare_intrinsic("llvm.readcyclecounter", fnty=ir.FunctionType(I64, [])), [])
+
+
+@emits
 def load_atomic(b: Any, address: Any, index: Any) -> Any:
     """The word ``((int64_t *)address)[index]``, as another thread last published it (acquire)."""
     return b.load_atomic(word_at(b, address, index), "acquire", 8)

@@ -1,7 +1,9 @@
 """The native loop that runs a program's steps: order, cutting, threads, forks, caches."""
 
+import ctypes
 import gc
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -14,7 +16,7 @@ from functools import partial
 import numpy as np
 import pytest
 
-from tracer.jit import driver, interrupts, objects, pool
+from tracer.jit import driver, forks, halting, interrupts, loops, native, objects, pool
 from tracer.jit.driver import Step, Table
 from tracer.jit.native import add_atomic, as_float, as_word, load_atomic, spin_hint, store_atomic
 from tracer.jit.words import compile_words
@@ -450,6 +452,27 @@ def test_a_run_is_left_and_taken_up(threads, cuts, noting):
             interrupts.forget()
     assert left >= 1
     assert all((c == 1).all() for c in counts)
+
+
+@pytest.mark.parametrize("machine", ["x86_64", "another"])
+def test_the_time_is_looked_at_before_anything_is_asked(machine, monkeypatch):
+    """By the processor's time stamps, or by a clock: who wants to fork is heard about a tenth of a second later."""
+    monkeypatch.setattr(native.platform, "machine", lambda: machine)
+    if machine == "x86_64" and platform.machine() not in (machine, "AMD64"):
+        pytest.skip("another processor's instruction")
+    ask = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64)(
+        objects.link(f"ask_{machine}", compile_words(loops.ask, f"ask_{machine}")))
+    words, address = halting.new_watch()
+    ask(address, 0)
+    forks.asked.value = 1
+    try:
+        start, looks = time.perf_counter(), 0
+        while not words[halting.HALTED] and time.perf_counter() - start < 10:
+            ask(address, 0)
+            looks += 1
+        assert 0.02 < time.perf_counter() - start < 1 and looks > 100
+    finally:
+        forks.asked.value = 0
 
 
 def test_a_run_in_another_thread_is_not_interrupted():

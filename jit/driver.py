@@ -168,17 +168,19 @@ class Table:
         lock, ranges = _lock, None
         if _threads == 1 or not lock.acquire(False):
             self._chunked(0, at, bind)
+            halted = words[HALTED]
         else:
             try:
                 if _pool is None:
                     _pool = pool.Pool(_threads)
                 _pool.wake()
                 self._chunked(_pool.address, at, bind)
-                if words[HALTED]:
+                halted = words[HALTED]
+                if halted:
                     ranges = _pool.left()
             finally:
                 lock.release()
-        if words[HALTED]:
+        if halted:
             raise self._left(words, ranges, bind)
         _give_watch(watch)
 

@@ -463,14 +463,13 @@ def test_the_time_is_looked_at_before_anything_is_asked(machine, monkeypatch):
     ask = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64)(
         objects.link(f"ask_{machine}", compile_words(loops.ask, f"ask_{machine}")))
     words, address = halting.new_watch()
+    start = time.perf_counter()
     ask(address, 0)
     forks.asked.value = 1
     try:
-        start, looks = time.perf_counter(), 0
         while not words[halting.HALTED] and time.perf_counter() - start < 10:
             ask(address, 0)
-            looks += 1
-        assert 0.02 < time.perf_counter() - start < 1 and looks > 100
+        assert 0.02 < time.perf_counter() - start < 1
     finally:
         forks.asked.value = 0
 

@@ -107,7 +107,8 @@ def _folded(n: Node, slim: Sequence[Node]) -> Any:
         return _computed(n.op, n.attrs, n.dtype, names, tuple([x.attrs[0] for x in slim]))
 
     def again(*values: float | int) -> float | int:
-        return n.dtype.type(_computed(n.op, n.attrs, n.dtype, names, tuple([repr(v) for v in values]))).item()
+        text = _computed(n.op, n.attrs, n.dtype, names, tuple([repr(v) for v in values]))
+        return const_op.ref([], (text, n.dtype.name)).item()
 
     return applied(again, *values)
 

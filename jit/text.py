@@ -61,7 +61,7 @@ def settled(number: Any, dtype: np.dtype) -> Any:
     """A constant's number, without its origin where it stands in the text of a kernel: it is the same constant then as
     one that has no origin."""
     if isinstance(number, Size) and applied(_is_special, number):
-        return repr(float(number) if dtype.kind == "f" else int(number))
+        return repr(dtype.type(float(number) if dtype.kind == "f" else int(number)).item())
     return number
 
 

@@ -9,7 +9,7 @@ import numpy as onp
 import pytest
 import random_programs
 
-from tracer import autograd, np, npx
+from tracer import autograd, nd, np, npx
 from tracer.base import MXNetError
 from tracer.jit import templates
 from tracer.jit.plan import Plan
@@ -158,6 +158,14 @@ def _zeros(rows):
     return [x.asnumpy() for x in (zeros, *alive)]
 
 
+def _comparisons(rows):
+    """Truths that come of sizes alone: equal, different, and bools made of them."""
+    x = nd.array(onp.arange(rows).reshape(rows, 1), dtype="int32")
+    count = nd.size_array(x)
+    found = count == count, count != count, count.astype("bool"), nd.broadcast_lesser(count, count + count)
+    return [x.asnumpy() for x in (nd.not_equal(x, 5), *found)]
+
+
 def _thirds(rows):
     """A number of the program, the 3 of an average, that a pass computes as well: each row comes three times."""
     x, index = _array(3, rows, 3), np.array([0, 0, 2, 0], dtype="int32")
@@ -186,9 +194,10 @@ MANY = list(range(20)) + [31, 32, 33, 63, 64, 65, 100, 255, 256, 257, 500, 1000,
     (_adam, [(n, m) for n in (0, 1, 2, 7, 300, 2000) for m in (1, 5, 40, 200)], 10),
     (_by_numpy, [(n, m) for n in (2, 3, 10, 70) for m in (4, 5, 30)], 4),
     (_zeros, [(n,) for n in (16, 5, 2, 33, 3, 1, 0)], 2),
+    (_comparisons, [(n,) for n in (16, 17, 33, 40, 2, 1)], 2),
     (_thirds, [(n,) for n in (2, 17, 5, 12, 3, 4)], 2),
 ], ids=["mlp", "wide", "norm", "images", "heads", "softmax", "cell", "embedded", "gates", "adam", "numpy", "zeros",
-        "thirds"])
+        "comparisons", "thirds"])
 def test_equal_to_a_fresh_plan(build, sizes, least):
     assert _check(build, sizes) >= least
 

@@ -199,6 +199,7 @@ def _depend_samples() -> Iterable[tuple[list[np.ndarray], tuple]]:
 depend_op = declare(Op("depend", VIEW, _same, lambda a, attrs: a[0], lambda n, g: (g, *[None] * (len(n.inputs) - 1)),
                        expr="{0}", cost=0, samples=_depend_samples))
 
+
 def _refuse(node: Node, g: Node) -> Sequence[Node | None]:
     raise MXNetError(f"Operator _backward_{node.attrs[0]} is non-differentiable: the gradient of a loss layer is not "
                      "the derivative of its value, and has none itself. Leave the layer out of what is differentiated "

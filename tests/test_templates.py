@@ -16,8 +16,10 @@ from tracer.jit.plan import Plan
 from tracer.jit.planning import Planning
 from tracer.jit.replay import replay
 from tracer.jit.sizes import Trail, applied, gcd, lcm
+from tracer.ops.arithmetic import cast
 from tracer.ops.aval import aval
-from tracer.ops.node import Node, leaf, toposort
+from tracer.ops.movement import broadcast_to
+from tracer.ops.node import Node, const, leaf, make, toposort
 from tracer.ops.op import OPS
 
 pytestmark = pytest.mark.tierless
@@ -372,3 +374,26 @@ def _unrolled(width, steps=150):
 
 def test_large_graphs():
     assert _check(_unrolled, [(n,) for n in (6, 9, 11)]) == 1
+
+
+ELEMENTWISE_OPS = [op for op in OPS.values() if op.kind == "elementwise" and op.expr and op.samples is not None
+                   and not op.name.startswith("test_")]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16", "int64"])
+@pytest.mark.parametrize("op", ELEMENTWISE_OPS, ids=repr)
+def test_what_is_computed_of_numbers(op, dtype):
+    """An op of numbers that a template has as sizes: a fresh plan computes the same, be it a number or a truth."""
+    templates.forget()
+    arrays, attrs = next(iter(op.samples()))
+    for given in [(7, 9, 11), (8, 8, 3), (21, 20, 19), (5, 6, 7)]:
+        operands = [broadcast_to(const(n, dtype), (2,)) for n in given[:len(arrays)]]
+        try:
+            outputs = [make(op, tuple(operands), attrs)]
+            op.ref([onp.full((2,), n, dtype) for n in given[:len(arrays)]], attrs)
+        except (TypeError, MXNetError):
+            pytest.skip("takes no such values")
+        outputs.append(cast(outputs[0], "bool"))
+        found, _ = templates.layout_of(outputs)
+        for f, p, name in zip(found, Planning(outputs).layout, found._fields, strict=True):
+            assert _plain(f) == _plain(p), (given, name)

@@ -63,10 +63,8 @@ def _each(f: Any) -> Any:
 def _gamma(x: float) -> float:
     try:
         return math.gamma(x)
-    except OverflowError:
-        return math.inf
-    except ValueError:  # a pole
-        return math.inf if x == 0 else math.nan
+    except (OverflowError, ValueError):  # too large, or a pole: at 0 of either sign, at the others of both
+        return math.nan if x < 0 and (x == -math.inf or x == math.floor(x)) else math.copysign(math.inf, x)
 
 
 def _gammaln(x: float) -> float:

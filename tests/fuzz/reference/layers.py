@@ -37,7 +37,7 @@ def _psi(x: np.ndarray) -> np.ndarray:
 
 
 def _gamma_slope(x: np.ndarray) -> np.ndarray:
-    return special.gamma(x) * special.digamma(x)
+    return special.gamma(x) * _psi(x)
 
 
 def _sigmoid(x: np.ndarray) -> np.ndarray:
@@ -61,7 +61,7 @@ erfinv = unary(Elementwise("erfinv", _double(special.erfinv), ulps=16, slopes=[
 gamma = unary(Elementwise("gamma", _double(special.gamma), ulps=16, slopes=[_double(_gamma_slope)]), _floats)
 gammaln = unary(Elementwise("gammaln", _double(special.gammaln), ulps=16, blunt=True, slopes=[
     _double(_psi)]), _floats)
-digamma = unary(Elementwise("digamma", _double(special.digamma), ulps=16, blunt=True, slopes=[
+digamma = unary(Elementwise("digamma", _double(_psi), ulps=16, blunt=True, slopes=[
     _double(lambda x: special.polygamma(1, x))]), _floats)
 
 

@@ -77,14 +77,16 @@ def _gammaln(x: float) -> float:
 def _polygamma(order: int, x: float) -> float:
     """The `order`-th derivative of digamma, by recurrence up to 15 and the asymptotic series there.
 
-    Digamma is inf at its poles, as MXNet's.
+    Digamma is inf at its poles, as MXNet's; derivatives of it are where both sides tend to that.
     """
     if math.isnan(x):
         return math.nan
     if x == math.inf:
         return x if order == 0 else 0.0
-    if x <= 0 and (x == -math.inf or x == math.floor(x)):
+    if x == -math.inf:
         return math.inf if order == 0 else math.nan
+    if x <= 0 and x == math.floor(x):
+        return math.nan if order and order % 2 == 0 else math.inf
     if x < 0 and order == 0:
         return _polygamma(0, 1 - x) - math.pi / math.tan(math.pi * x)
     bernoulli = (1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6)

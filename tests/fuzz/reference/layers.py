@@ -36,6 +36,10 @@ def _psi(x: np.ndarray) -> np.ndarray:
     return np.where((x <= 0) & (x == np.floor(x)), np.inf, special.digamma(x))
 
 
+def _psi_slope(x: np.ndarray) -> np.ndarray:
+    return np.where(x == -np.inf, np.nan, special.polygamma(1, x))
+
+
 def _gamma_slope(x: np.ndarray) -> np.ndarray:
     return special.gamma(x) * _psi(x)
 
@@ -61,8 +65,7 @@ erfinv = unary(Elementwise("erfinv", _double(special.erfinv), ulps=16, slopes=[
 gamma = unary(Elementwise("gamma", _double(special.gamma), ulps=16, slopes=[_double(_gamma_slope)]), _floats)
 gammaln = unary(Elementwise("gammaln", _double(special.gammaln), ulps=16, blunt=True, slopes=[
     _double(_psi)]), _floats)
-digamma = unary(Elementwise("digamma", _double(_psi), ulps=16, blunt=True, slopes=[
-    _double(lambda x: special.polygamma(1, x))]), _floats)
+digamma = unary(Elementwise("digamma", _double(_psi), ulps=16, blunt=True, slopes=[_double(_psi_slope)]), _floats)
 
 
 def activation(data: Any, act_type: str = "relu") -> Any:

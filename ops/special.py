@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
+from numpy.polynomial import Polynomial
 
 from .arithmetic import add, div, greater, in_single, like, mul, sub, where
 from .families import call, interval, unary
@@ -75,7 +76,8 @@ def _gammaln(x: float) -> float:
 
 
 def _polygamma(order: int, x: float) -> float:
-    """The `order`-th derivative of digamma, by recurrence up to 15 and the asymptotic series there.
+    """The `order`-th derivative of digamma, by recurrence from -15 up to 15, the asymptotic series
+    from there, and reflection below.
 
     Digamma is inf at its poles, as MXNet's; derivatives of it are where both sides tend to that.
     """
@@ -87,20 +89,28 @@ def _polygamma(order: int, x: float) -> float:
         return math.inf if order == 0 else math.nan
     if x <= 0 and x == math.floor(x):
         return math.nan if order and order % 2 == 0 else math.inf
-    if x < 0 and order == 0:
-        return _polygamma(0, 1 - x) - math.pi / math.tan(math.pi * x)
+    if x < -15:
+        return (-1) ** order * _polygamma(order, 1 - x) - math.pi * _cotangent(order, x)
     bernoulli = (1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6)
     sign, shift = (-1.0) ** (order + 1), 0.0
     while x < 15:
-        shift += sign * math.factorial(order) / x ** (order + 1)
+        shift += sign * math.factorial(order) * math.prod([1 / x] * (order + 1))  # a power of it may overflow
         x += 1
     if order == 0:
-        series = math.log(x) - 0.5 / x - sum(b / ((2 * k) * x ** (2 * k)) for k, b in enumerate(bernoulli, 1))
+        series = math.log(x) - 0.5 / x - sum(b / (2 * k) * (1 / x) ** (2 * k) for k, b in enumerate(bernoulli, 1))
         return shift + series
-    series = math.factorial(order - 1) / x ** order + math.factorial(order) / (2 * x ** (order + 1))
-    series += sum(b * math.factorial(2 * k + order - 1) / (math.factorial(2 * k) * x ** (2 * k + order))
+    series = math.factorial(order - 1) * (1 / x) ** order + math.factorial(order) / 2 * (1 / x) ** (order + 1)
+    series += sum(b * math.factorial(2 * k + order - 1) / math.factorial(2 * k) * (1 / x) ** (2 * k + order)
                   for k, b in enumerate(bernoulli, 1))
     return shift + sign * series
+
+
+def _cotangent(order: int, x: float) -> float:
+    """The `order`-th derivative of cot(pi * x): a polynomial in it."""
+    found = Polynomial([0.0, 1.0])
+    for _ in range(order):
+        found = found.deriv() * Polynomial([-math.pi, 0.0, -math.pi])
+    return float(found(1 / math.tan(math.pi * math.fmod(x, 1))))
 
 
 _POSITIVE = interval(0.5, 4)

@@ -151,6 +151,32 @@ def test_a_bias_of_another_length_has_no_answer_of_the_reference():
         interpret(text, 3)
 
 
+INF, NAN = onp.inf, onp.nan
+
+
+@pytest.mark.parametrize("expression, values, slopes", [  # as 2.0.0b1 has it, where SciPy and NumPy have others
+    ("npx.digamma(v0)", [INF, INF, NAN, INF], [INF, INF, NAN, NAN]),
+    ("npx.gamma(v0)", [-INF, INF, NAN, NAN], [-INF, INF, NAN, NAN]),
+    ("npx.gammaln(v0)", [INF, INF, NAN, INF], [INF, INF, NAN, INF]),
+    ("np.sign(v0)", [0, 0, 0, -1], [0, 0, 0, 0]),
+    ("np.mod(v0, np.zeros(4))", [0, 0, 0, 0], [1, 1, 1, 1]),
+    ("np.maximum(v0, v0[2:3].detach())", [NAN, NAN, NAN, NAN], [0, 0, 0, 0]),
+    ("npx.relu(v0)", [0, 0, NAN, 0], [0, 0, NAN, 0]),
+    ("np.copysign(v0, np.ones(4))", [0, 0, NAN, INF], [1, 1, -1, -1])])
+def test_special_values_of_the_reference_are_those_of_mxnet(expression, values, slopes):
+    text = f"""def program(n):
+    v0 = np.array([-0.0, 0.0, onp.nan, -onp.inf])
+    v0.attach_grad()
+    with autograd.record():
+        v1 = {expression}
+    v1.backward()
+    return [v1.asnumpy(), v0.grad.asnumpy()]
+"""
+    found, gradient = interpret(text, 1)
+    onp.testing.assert_array_equal(found, values)
+    onp.testing.assert_array_equal(gradient, slopes)
+
+
 # ---- judgement -----------------------------------------------------------------------------------
 
 ONE = """def program(n):

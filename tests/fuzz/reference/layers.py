@@ -31,6 +31,11 @@ def _double(fn: Any) -> Any:
     return lambda x: fn(np.asarray(x, np.float64))
 
 
+def _gammaln(x: np.ndarray) -> np.ndarray:
+    """gammaln, which MXNet has as inf at -inf, too."""
+    return np.where(x == -np.inf, np.inf, special.gammaln(x))
+
+
 def _psi(x: np.ndarray) -> np.ndarray:
     """digamma, which MXNet has infinite at its poles."""
     return np.where((x <= 0) & (x == np.floor(x)), np.inf, special.digamma(x))
@@ -54,7 +59,8 @@ def _softplus(x: np.ndarray) -> np.ndarray:
 
 _ROOT = math.sqrt(math.pi)
 
-relu = unary(Elementwise("relu", lambda x: np.maximum(x, 0), exact=True, slopes=[lambda x: (x > 0) * 1.0]), lambda d: d)
+relu = unary(Elementwise("relu", lambda x: np.maximum(x, 0), exact=True, slopes=[lambda x: np.where(x == x, x > 0, x)]),
+             lambda d: d)
 sigmoid = unary(Elementwise("sigmoid", _sigmoid, blunt=True), _floats)
 softplus = unary(Elementwise("softplus", _softplus, blunt=True, slopes=[_sigmoid]), _floats)
 softsign = unary(Elementwise("softsign", lambda x: x / (1 + np.abs(x)), slopes=[lambda x: (1 + np.abs(x)) ** -2.0]),
@@ -63,7 +69,7 @@ erf = unary(Elementwise("erf", _double(special.erf), slopes=[lambda x: 2 / _ROOT
 erfinv = unary(Elementwise("erfinv", _double(special.erfinv), ulps=16, slopes=[
     _double(lambda x: _ROOT / 2 * np.exp(special.erfinv(x) ** 2))]), _floats)
 gamma = unary(Elementwise("gamma", _double(special.gamma), ulps=16, slopes=[_double(_gamma_slope)]), _floats)
-gammaln = unary(Elementwise("gammaln", _double(special.gammaln), ulps=16, blunt=True, slopes=[
+gammaln = unary(Elementwise("gammaln", _double(_gammaln), ulps=16, blunt=True, slopes=[
     _double(_psi)]), _floats)
 digamma = unary(Elementwise("digamma", _double(_psi), ulps=16, blunt=True, slopes=[_double(_psi_slope)]), _floats)
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from . import layers, losses
 from .elementwise import Elementwise
-from .np_elementwise import F32, I64, SMOOTH, binary, unary, weak, zero
+from .np_elementwise import F32, I64, MAX, MIN, SMOOTH, binary, remainder, unary, weak, zero
 from .np_elementwise import FUNCTIONS as NP
 from .values import NoAnswer
 
@@ -63,17 +63,13 @@ def _mod_slope(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return -np.floor(x / y) + zero(x, y)
 
 
-def _first(wins: Callable) -> tuple[Callable, Callable]:
-    return (lambda x, y: np.where(wins(x, y), 1.0, 0.0), lambda x, y: np.where(wins(x, y), 0.0, 1.0))
-
-
 _ZEROS = (zero, zero)
 BINARY: dict[str, tuple[Callable, Any, bool]] = {
     "add": (np.add, None, True), "sub": (np.subtract, None, True), "mul": (np.multiply, None, True),
-    "div": (_divide, None, True), "mod": (np.mod, (lambda x, y: zero(x, y) + 1.0, _mod_slope), True),
+    "div": (_divide, None, True), "mod": (remainder(np.mod), (lambda x, y: zero(x, y) + 1.0, _mod_slope), True),
     "power": (np.power, None, False), "hypot": (np.hypot, (
         lambda x, y: x / np.hypot(x, y), lambda x, y: y / np.hypot(x, y)), False),
-    "maximum": (np.maximum, _first(np.greater_equal), True), "minimum": (np.minimum, _first(np.less_equal), True),
+    "maximum": (np.maximum, MAX, True), "minimum": (np.minimum, MIN, True),
     "equal": (np.equal, _ZEROS, True), "not_equal": (np.not_equal, _ZEROS, True), "lesser": (np.less, _ZEROS, True),
     "lesser_equal": (np.less_equal, _ZEROS, True), "greater": (np.greater, _ZEROS, True),
     "greater_equal": (np.greater_equal, _ZEROS, True), "logical_and": (np.logical_and, _ZEROS, True),

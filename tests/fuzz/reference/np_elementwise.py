@@ -136,7 +136,8 @@ def _reciprocal(x: np.ndarray) -> np.ndarray:
 
 
 FUNCTIONS["abs"] = unary(Elementwise("abs", np.abs, exact=True, slopes=[np.sign]), _no_bool)
-FUNCTIONS["sign"] = unary(Elementwise("sign", np.sign, exact=True, slopes=[zero]), _no_bool)
+FUNCTIONS["sign"] = unary(Elementwise("sign", lambda x: np.where(x == x, np.sign(x), 0), exact=True, slopes=[zero]),
+                          _no_bool)
 FUNCTIONS["square"] = unary(Elementwise("square", np.square, exact=True), _no_bool)
 FUNCTIONS["negative"] = unary(Elementwise("negative", np.negative, exact=True), _no_bool)
 FUNCTIONS["positive"] = unary(Elementwise("positive", lambda x: x, exact=True), lambda d: d)
@@ -152,6 +153,11 @@ FUNCTIONS["invert"] = unary(Elementwise("invert", np.invert), lambda d: d)
 _ZERO2 = (zero, zero)
 
 
+def remainder(fn: Callable) -> Callable:
+    """MXNet's remainder, by NumPy's: that of a division by 0 is 0."""
+    return lambda x, y: np.where(y == 0, 0, fn(x, np.where(y == 0, 1, y)))
+
+
 def _mod_slope(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return -np.floor(x / y) + zero(x, y)
 
@@ -164,20 +170,19 @@ def _one(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return zero(x, y) + 1.0
 
 
-def _wins(left: Callable, first: bool) -> Callable:
-    """The slope of an extreme of two: 1 for the operand that is taken, the first one of equals."""
-    return lambda x, y: np.where(left(x, y), 1.0, 0.0) if first else np.where(left(x, y), 0.0, 1.0)
+def _wins(first: Callable, second: Callable) -> tuple[Callable, Callable]:
+    """The slopes of an extreme of two: 1 for the operand that is taken, the first one of equals; none beside NaN."""
+    return lambda x, y: np.where(first(x, y), 1.0, 0.0), lambda x, y: np.where(second(x, y), 1.0, 0.0)
 
 
-_MAX = _wins(operator.ge, True), _wins(operator.ge, False)
-_MIN = _wins(operator.le, True), _wins(operator.le, False)
+MAX, MIN = _wins(operator.ge, operator.lt), _wins(operator.le, operator.gt)
 _BINARY: dict[str, tuple[Callable, Callable, Any]] = {
     "add": (np.add, pair_dtype, None), "subtract": (np.subtract, pair_dtype, None),
     "multiply": (np.multiply, pair_dtype, None), "true_divide": (np.divide, division_dtype, None),
-    "floor_divide": (np.floor_divide, pair_dtype, _ZERO2), "mod": (np.mod, pair_dtype, (_one, _mod_slope)),
-    "fmod": (np.fmod, pair_dtype, (_one, _fmod_slope)),
-    "maximum": (np.maximum, same_dtype, _MAX), "minimum": (np.minimum, same_dtype, _MIN),
-    "fmax": (np.fmax, same_dtype, _MAX), "fmin": (np.fmin, same_dtype, _MIN),
+    "floor_divide": (np.floor_divide, pair_dtype, _ZERO2), "mod": (remainder(np.mod), pair_dtype, (_one, _mod_slope)),
+    "fmod": (remainder(np.fmod), pair_dtype, (_one, _fmod_slope)),
+    "maximum": (np.maximum, same_dtype, MAX), "minimum": (np.minimum, same_dtype, MIN),
+    "fmax": (np.fmax, same_dtype, MAX), "fmin": (np.fmin, same_dtype, MIN),
     "bitwise_and": (np.bitwise_and, pair_dtype, None), "bitwise_or": (np.bitwise_or, pair_dtype, None),
     "bitwise_xor": (np.bitwise_xor, pair_dtype, None),
     "left_shift": (np.left_shift, pair_dtype, None), "right_shift": (np.right_shift, pair_dtype, None),
@@ -193,7 +198,7 @@ FUNCTIONS["arctan2"] = binary(Elementwise("arctan2", np.arctan2, slopes=(
 FUNCTIONS["hypot"] = binary(Elementwise("hypot", np.hypot, slopes=(
     lambda x, y: x / np.hypot(x, y), lambda x, y: y / np.hypot(x, y))), same_dtype)
 FUNCTIONS["copysign"] = binary(Elementwise("copysign", np.copysign, exact=True, slopes=(
-    lambda x, y: np.where((x >= 0) & (y >= 0) | (x < 0) & (y < 0), 1.0, -1.0) + 0 * x, zero)), same_dtype)
+    lambda x, y: np.where((x >= 0) & (y >= 0) | (x < 0) & (y < 0), 1.0, -1.0) + zero(x, y), zero)), same_dtype)
 FUNCTIONS["logaddexp"] = binary(Elementwise("logaddexp", np.logaddexp, blunt=True), same_dtype)
 FUNCTIONS["ldexp"] = binary(Elementwise("ldexp", lambda x, n: x * np.exp2(n)), same_dtype)
 FUNCTIONS["lcm"] = binary(Elementwise("lcm", np.lcm), same_dtype)

@@ -107,13 +107,25 @@ def _remainder(of: Any, a: Any, b: Any) -> Any:
 floor_divide = binary("floor_divide", "floor_divide({0}, {1})", _int_floor_divide, samples=interval(0.5, 5, 2),
                       cost=8, smooth=False)
 mod = binary("mod", "floor_mod({0}, {1})", lambda a, b: _remainder(np.mod, a, b),
-             lambda g, x, y, out: (g, neg(mul(g, stop(floor_divide(x, y))))), samples=interval(0.5, 5, 2), cost=8,
+             lambda g, x, y, out: (g, neg(mul(g, stop(quotient_below(x, y))))), samples=interval(0.5, 5, 2), cost=8,
              smooth=False)
 fmod = binary("fmod", "trunc_mod({0}, {1})", lambda a, b: _remainder(np.fmod, a, b),
               lambda g, x, y, out: (g, neg(mul(g, stop(trunc(div(x, y)))))), samples=interval(0.5, 5, 2), cost=8,
               smooth=False)
 trunc: Callable[[Node], Node] = unary(
     "trunc", "trunc({0})", np.trunc, lambda g, x, y: mul(g, like(x, 0)), samples=interval(-5, 5), smooth=False)
+floor: Callable[[Node], Node] = unary(
+    "floor", "floor({0})", np.floor, lambda g, x, y: mul(g, like(x, 0)), samples=interval(-5, 5), smooth=False)
+
+
+def quotient_below(x: Node, y: Node) -> Node:
+    """`x` / `y` rounded down as MXNet does it: of floats the quotient is rounded before, so that 1 // 0.1 is 10.
+
+    `floor_divide` is NumPy's, to which `mod` is the remainder: 9.
+    """
+    return floor(div(x, y)) if x.dtype.kind == "f" else floor_divide(x, y)
+
+
 maximum = binary("maximum", "maximum({0}, {1})", np.maximum,
                  lambda g, x, y, out: (where(greater_equal(x, y), g, like(g, 0)),
                                        where(less(x, y), g, like(g, 0))), samples=interval(-2, 2, 2))

@@ -123,8 +123,9 @@ def smooth_l1(data: Node, scalar=1.0) -> Node:
         return cast(smooth_l1(cast(data, FLOAT64), scalar), data.dtype)
     s2 = float(scalar) ** 2
     size = absolute(data)
-    return where(less(size, like(data, 1 / s2)), mul(square(data), like(data, 0.5 * s2)),
-                 sub(size, like(data, 0.5 / s2)))
+    near = less(size, like(data, 1 / s2))
+    inner = where(near, data, like(data, 0))  # so that the slope of its square is finite, too
+    return where(near, mul(square(inner), like(data, 0.5 * s2)), sub(size, like(data, 0.5 / s2)))
 
 
 @public("npx.gelu")

@@ -8,7 +8,7 @@ from .arithmetic import cast, like, maximum, minimum, where
 from .bits import left_shift, right_shift
 from .errors import MXNetError
 from .linalg import matmul
-from .node import Node, is_number
+from .node import Node, is_number, stop
 from .promotion import (
     BOOL,
     FLOAT64,
@@ -22,6 +22,7 @@ from .promotion import (
     numeric,
 )
 from .public import Operand, public
+from .unary import without_gradient
 
 Pair = Callable[[Node, Node], tuple[Node, Node]]
 
@@ -73,7 +74,7 @@ _operator("subtract", a.sub, "sub")
 _operator("multiply", a.mul, "mul")
 _operator("divide", a.div, "truediv", pair=_as_floats)
 _operator("true_divide", a.div, pair=_as_floats, keywords="declared")
-_operator("floor_divide", a.floor_divide, "floordiv")
+_operator("floor_divide", lambda x, y: without_gradient(a.quotient_below(x, y)), "floordiv")
 _operator("mod remainder", a.mod, "mod")
 _operator("power pow", a.power, "pow", literals=a.LITERAL_EXPONENTS)
 for _name, _primitive, _method in [("less", a.less, "lt"), ("greater", a.greater, "gt"), ("equal", a.equal,
@@ -95,11 +96,11 @@ _operator("minimum", minimum, pair=np_same)
 
 
 def _fmax(x: Node, y: Node) -> Node:
-    return where(a.isnan(y), x, where(a.isnan(x), y, maximum(x, y)))
+    return where(a.isnan(y), stop(x), where(a.isnan(x), stop(y), maximum(x, y)))  # as in MXNet, no gradient beside NaN
 
 
 def _fmin(x: Node, y: Node) -> Node:
-    return where(a.isnan(y), x, where(a.isnan(x), y, minimum(x, y)))
+    return where(a.isnan(y), stop(x), where(a.isnan(x), stop(y), minimum(x, y)))
 
 
 _operator("fmax", _fmax, pair=np_same)

@@ -6,7 +6,20 @@ from typing import Any
 
 import numpy as np
 
-from .arithmetic import cast, greater, greater_equal, less, less_equal, like, logical_and, logical_or, mul, sub, where
+from .arithmetic import (
+    cast,
+    floor,
+    greater,
+    greater_equal,
+    less,
+    less_equal,
+    like,
+    logical_and,
+    logical_or,
+    mul,
+    sub,
+    where,
+)
 from .families import binary, interval, unary
 from .node import Node
 
@@ -19,7 +32,6 @@ def _rounding(name: str, f: Any) -> Callable[[Node], Node]:
     return unary(name, f"{name}({{0}})", f, _flat, samples=interval(-5, 5), smooth=False)
 
 
-floor = _rounding("floor", np.floor)
 ceil = _rounding("ceil", np.ceil)
 rint = _rounding("rint", np.rint)  # halves to even
 

@@ -10,6 +10,7 @@ import numpy as np
 from .arithmetic import add, div, equal, greater, like, mul, neg, sub, where
 from .families import interval, unary
 from .node import Node
+from .rounding import sign_of
 
 
 def _quiet(f: Any) -> Any:
@@ -79,7 +80,7 @@ sigmoid = unary("sigmoid", "sigmoid({0})", _rounded(_ref_sigmoid),
 erf = unary("erf", "erf({0})", _ref_erf,
             lambda g, x, y: mul(g, mul(like(x, 2 / math.sqrt(math.pi)), exp(neg(mul(x, x))))),
             samples=interval(-3, 3), cost=20)
-absolute = unary("absolute", "fabs({0})", np.absolute, lambda g, x, y: mul(g, sign(x)), samples=interval(0.2, 3))
+absolute = unary("absolute", "fabs({0})", np.absolute, lambda g, x, y: mul(g, sign_of(x)), samples=interval(0.2, 3))
 sign: Callable[[Node], Node] = unary(
     "sign", "sign({0})", np.sign, lambda g, x, y: mul(g, like(g, 0)), samples=interval(0.2, 3))
 relu = unary("relu", "maximum({0}, {T}(0))", lambda x: np.maximum(x, np.asarray(x).dtype.type(0)),

@@ -9,7 +9,7 @@ import numpy as np
 
 from .arrays import Array
 from .elementwise import Choice, Elementwise, cast
-from .noise import rounded
+from .noise import Noise, rounded
 from .values import WORLD, NoAnswer, Value, apply, stored
 
 F16, F32, F64 = np.dtype("float16"), np.dtype("float32"), np.dtype("float64")
@@ -176,10 +176,23 @@ def _wins(first: Callable, second: Callable) -> tuple[Callable, Callable]:
 
 
 MAX, MIN = _wins(operator.ge, operator.lt), _wins(operator.le, operator.gt)
+
+
+class Quotient(Elementwise):
+    """A quotient rounded down. MXNet rounds it to the dtype before: then it may be the next whole number."""
+
+    def compute(self, arrays: list[np.ndarray]) -> np.ndarray:
+        x, y = arrays
+        return np.asarray(np.floor(x / y) if x.dtype.kind == "f" else np.floor_divide(x, y))
+
+    def error(self, out: np.ndarray, arrays: list[np.ndarray], dtype: np.dtype, noise: Noise) -> np.ndarray:
+        return np.floor(rounded(np.asarray(arrays[0] / arrays[1]), dtype, noise, 2.0))
+
+
 _BINARY: dict[str, tuple[Callable, Callable, Any]] = {
     "add": (np.add, pair_dtype, None), "subtract": (np.subtract, pair_dtype, None),
     "multiply": (np.multiply, pair_dtype, None), "true_divide": (np.divide, division_dtype, None),
-    "floor_divide": (np.floor_divide, pair_dtype, _ZERO2), "mod": (remainder(np.mod), pair_dtype, (_one, _mod_slope)),
+    "mod": (remainder(np.mod), pair_dtype, (_one, _mod_slope)),
     "fmod": (remainder(np.fmod), pair_dtype, (_one, _fmod_slope)),
     "maximum": (np.maximum, same_dtype, MAX), "minimum": (np.minimum, same_dtype, MIN),
     "fmax": (np.fmax, same_dtype, MAX), "fmin": (np.fmin, same_dtype, MIN),
@@ -189,6 +202,8 @@ _BINARY: dict[str, tuple[Callable, Callable, Any]] = {
 }
 for _name, (_fn, _rule, _slopes) in _BINARY.items():
     FUNCTIONS[_name] = binary(Elementwise(_name, _fn, exact=True, slopes=_slopes), _rule)
+FUNCTIONS["floor_divide"] = binary(Quotient("floor_divide", np.floor_divide, slopes=_ZERO2), pair_dtype)
+_WHOLE = binary(Elementwise("whole", np.floor_divide, exact=True, slopes=_ZERO2), pair_dtype)
 for _name in "less greater equal less_equal not_equal greater_equal logical_and logical_or logical_xor".split():
     FUNCTIONS[_name] = binary(Elementwise(_name, getattr(np, _name)), pair_dtype, BOOL)
 FUNCTIONS["power"] = binary(Elementwise("power", np.power), pair_dtype)
@@ -208,7 +223,7 @@ FUNCTIONS["heaviside"] = binary(Elementwise("heaviside", np.heaviside, exact=Tru
 
 
 def divmod_(x1: Any, x2: Any) -> tuple[Any, Any]:
-    return FUNCTIONS["floor_divide"](x1, x2), FUNCTIONS["mod"](x1, x2)
+    return _WHOLE(x1, x2), FUNCTIONS["mod"](x1, x2)  # NumPy's, so that the remainder is that of the quotient
 
 
 def around(x: Any, decimals: int = 0) -> Any:

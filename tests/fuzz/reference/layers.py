@@ -16,7 +16,7 @@ from .np_elementwise import BOOL, FUNCTIONS, unary
 from .np_movement import npx_reshape
 from .np_products import einsum
 from .np_reductions import axes_of, finished, total
-from .values import WORLD, NoAnswer, Op, Step, Value, apply
+from .values import WORLD, NoAnswer, Op, Step, Value, apply, once
 
 
 def _floats(dtype: np.dtype) -> np.dtype:
@@ -240,7 +240,7 @@ def l2_normalization(data: Any, eps: float = 1e-10, mode: str = "instance") -> A
 
 
 class Notice(Op):
-    """The same elements; a backward that passes calls a function."""
+    """The same elements; a backward that passes calls a function. There is no second one, as in MXNet."""
 
     def __init__(self, then: Callable[[], None]) -> None:
         self.then = then
@@ -252,7 +252,7 @@ class Notice(Op):
         return out
 
     def pull(self, step: Step, i: int, g: Value) -> Value | None:
-        return g
+        return once(g, step.inputs) if WORLD.recording else g
 
     def passed(self) -> None:
         self.then()

@@ -10,7 +10,7 @@ import numpy as np
 from .dense import Dense
 from .layers import sigmoid, softmax
 from .np_elementwise import FUNCTIONS
-from .values import NoAnswer, Op, Step, Value, apply
+from .values import NoAnswer, Op, Step, Value, apply, once
 
 
 class OwnGradient(Op):
@@ -26,18 +26,11 @@ class OwnGradient(Op):
         return step.inputs[2] if i == 0 else None
 
 
-class Once(Op):
-    """A gradient that MXNet does not differentiate."""
-
-    def pull(self, step: Step, i: int, g: Value) -> Value | None:
-        raise NoAnswer("a second derivative of a loss layer")
-
-
 def _own(data: Any, value: Any, gradient: Any, again: bool = False) -> Any:
     """again: the gradient may be differentiated."""
     constants = [Value(x.memory.copy(), x.dtype) for x in (value, gradient)]
-    if data.value.source is not None and not again:
-        constants[1].source = Step(Once(), [data.value], constants[1])
+    if not again:
+        constants[1] = once(constants[1], [data.value])
     return type(data).of(apply(OwnGradient(), [data.value, *constants], data.dtype))
 
 

@@ -127,6 +127,22 @@ def tied(x: Value, operands: Sequence[Value], op: Tie = TIE) -> Value:
     return made if recorded else x
 
 
+class Once(Op):
+    """A gradient that MXNet does not differentiate."""
+
+    def pull(self, step: Step, i: int, g: Value) -> Value | None:
+        raise NoAnswer("a derivative of this gradient")
+
+
+def once(gradient: Value, operands: Sequence[Value]) -> Value:
+    """`gradient` as a function of those operands that are recorded, of which there is no derivative."""
+    recorded = [v for v in operands if v.source is not None]
+    made = Value(gradient.data, gradient.dtype)
+    if recorded:
+        made.source = Step(Once(), recorded, made)
+    return made if recorded else gradient
+
+
 def apply(op: Op, inputs: Sequence[Value], dtype: np.dtype, data: np.ndarray | None = None) -> Value:
     """The value of `op`; recorded where a derivative goes through. data: its elements, if they are known."""
     arrays = [x.data for x in inputs]

@@ -91,16 +91,14 @@ class Syncs:
         kind = self.last
         there = kind.line
         if line is None or there is None or there[0] is not line[0] or there[1] != line[1] or kind.cause is not cause:
-            kind = self.last = self._kind(cause, line)
+            key = (cause,) if line is None else (cause, id(line[0]), line[1])
+            found = self.kinds.get(key)
+            kind = self.last = self._enter(key, Sync(cause, line)) if found is None else found
         kind.count += 1
 
-    def _kind(self, cause: str, line: Line | None) -> Sync:
-        key = (cause,) if line is None else (cause, id(line[0]), line[1])
-        found = self.kinds.get(key)
-        if found is None:
-            make_room(self.kinds, lambda kind: kind.count, self._forget_line)
-            found = self.kinds.setdefault(key, Sync(cause, line))
-        return found
+    def _enter(self, key: tuple, kind: Sync) -> Sync:
+        make_room(self.kinds, lambda kind: kind.count, self._forget_line)
+        return self.kinds.setdefault(key, kind)
 
     def _forget_line(self, key: tuple, kind: Sync) -> None:
         self.kinds.setdefault((kind.cause,), Sync(kind.cause, None)).count += kind.count

@@ -8,7 +8,7 @@ import numpy as onp
 import pytest
 from flavours import same, variable
 
-from tracer import autograd, nd, np, npx
+from tracer import autograd, nd, np, npx, tape
 from tracer.base import MXNetError
 
 
@@ -143,6 +143,18 @@ def test_a_comparison_keeps_its_history(use):
         y.backward()
         found.append((v.grad.tolist(), w.grad.tolist()))
     assert found[0] == found[1]
+
+
+def test_a_comparison_saves_nothing():
+    """No gradient passes it: what it is computed from is of no use to a backward."""
+    tape.forget()
+    x = variable(np, [0.5, -1, 2])
+    with autograd.record():
+        y = x * 2
+        small = np.abs(y).sum() < 100
+        assert small
+    kept, = tape.KEPT.values()
+    assert len(kept.heads) == 2 and kept.saved == ()
 
 
 def test_a_loss_behind_a_comparison_has_its_gradient():

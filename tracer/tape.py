@@ -86,7 +86,8 @@ def _decide(outputs: tuple[Node, ...], recorded: tuple[bool, ...], targets: froz
     if not heads:
         return None
     order = toposort(heads)
-    saved = tuple(n for n in order if n.op.kind in (CALL, REDUCTION) and n not in outputs
+    passing = toposort([n for n in heads if n.dtype.kind != "b"])  # a gradient does not pass a comparison
+    saved = tuple(n for n in passing if n.op.kind in (CALL, REDUCTION) and n not in outputs
                   and not isinstance(n.aval, tuple) and not targets.isdisjoint(n.reach))
     useful = {n for n in order if n not in targets}
     held = outputs + saved

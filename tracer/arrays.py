@@ -101,9 +101,11 @@ class NDArray(Handle):
 
     def asscalar(self) -> Any:
         """The one element as a NumPy scalar; ValueError when there are several."""
-        if self.size != 1:
+        value = self._value
+        if value.aval.size != 1:
             raise ValueError("The current array is not a scalar")
-        return self._read("item").reshape(-1)[0]
+        buffer = sync(value, "item")  # as in `asnumpy`
+        return buffer.view(value.aval).reshape(-1)[0]
 
     def item(self, *args: Any) -> Any:
         """One element as a Python number."""

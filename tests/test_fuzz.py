@@ -218,7 +218,7 @@ def test_cancellation_widens_what_is_allowed():
 
 
 def test_subnormal_numbers_are_rounded_too():
-    """What is too small for a float, or nearly, is off by half of the least subnormal number; a true 0 by nothing."""
+    """A number too small for a float, or nearly, is off by half of the least subnormal number; a true 0 by nothing."""
     assert judged("np.exp(v0 * 0 - 15).astype('float16')", last_bit) is None
     assert judged("np.exp(v0 * 0 - 15).astype('float16') * 64", last_bit) is None
     assert judged("np.exp(v0 * 0 - 90) * np.exp(v0 * 0 - 90)", lambda a: a) is None

@@ -276,6 +276,7 @@ def grad(heads: Any, variables: Any, head_grads: Any = None, retain_graph: bool 
     if create_graph:
         values = [replay(v) for v in values]
     walk = _walk(values, grads, create_graph)
+    reached = dict.fromkeys([n for h in values for n in node_of(h).reach]) if create_graph else ()
     out = []
     for v in wanted:
         parts = walk.gradients.get(v._variable)
@@ -283,8 +284,7 @@ def grad(heads: Any, variables: Any, head_grads: Any = None, retain_graph: bool 
             raise MXNetError("autograd.grad: the heads do not depend on one of the variables")
         total = add_values(parts)
         if create_graph:  # one that is the same everywhere is a function of the heads' variables, too
-            variables_of = dict.fromkeys([n for h in values for n in node_of(h).reach])
-            total = pending(depend(node_of(total), *variables_of), lineage)
+            total = pending(depend(node_of(total), *reached), lineage)
         out.append(wrap(type(v), total))
     if not retain:
         consume(lineages, walk.visited)

@@ -16,7 +16,7 @@ from .np_elementwise import BOOL, FUNCTIONS, unary
 from .np_movement import npx_reshape
 from .np_products import einsum
 from .np_reductions import axes_of, finished, total
-from .values import WORLD, NoAnswer, Op, Step, Value, apply, once
+from .values import ONCE, WORLD, NoAnswer, Op, Step, Value, apply, tied
 
 
 def _floats(dtype: np.dtype) -> np.dtype:
@@ -252,7 +252,7 @@ class Notice(Op):
         return out
 
     def pull(self, step: Step, i: int, g: Value) -> Value | None:
-        return once(g, step.inputs) if WORLD.recording else g
+        return tied(g, step.inputs, ONCE) if WORLD.recording else g
 
     def passed(self) -> None:
         self.then()

@@ -10,7 +10,7 @@ import numpy as np
 from .dense import Dense
 from .layers import sigmoid, softmax
 from .np_elementwise import FUNCTIONS
-from .values import NoAnswer, Op, Step, Value, apply, once
+from .values import ONCE, NoAnswer, Op, Step, Value, apply, tied
 
 
 class OwnGradient(Op):
@@ -30,7 +30,7 @@ def _own(data: Any, value: Any, gradient: Any, again: bool = False) -> Any:
     """again: the gradient may be differentiated."""
     constants = [Value(x.memory.copy(), x.dtype) for x in (value, gradient)]
     if not again:
-        constants[1] = once(constants[1], [data.value])
+        constants[1] = tied(constants[1], [data.value], ONCE)
     return type(data).of(apply(OwnGradient(), [data.value, *constants], data.dtype))
 
 

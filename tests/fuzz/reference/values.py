@@ -115,7 +115,14 @@ class Tie(Op):
         return None if i else g
 
 
-TIE, DERIVATIVE = Tie(), Tie(quiet=True)
+class Once(Tie):
+    """A gradient that MXNet does not differentiate."""
+
+    def pull(self, step: Step, i: int, g: Value) -> Value | None:
+        raise NoAnswer("a derivative of this gradient")
+
+
+TIE, DERIVATIVE, ONCE = Tie(), Tie(quiet=True), Once()
 
 
 def tied(x: Value, operands: Sequence[Value], op: Tie = TIE) -> Value:
@@ -125,22 +132,6 @@ def tied(x: Value, operands: Sequence[Value], op: Tie = TIE) -> Value:
     if recorded:
         made.source = Step(op, [x, *recorded], made)
     return made if recorded else x
-
-
-class Once(Op):
-    """A gradient that MXNet does not differentiate."""
-
-    def pull(self, step: Step, i: int, g: Value) -> Value | None:
-        raise NoAnswer("a derivative of this gradient")
-
-
-def once(gradient: Value, operands: Sequence[Value]) -> Value:
-    """`gradient` as a function of those operands that are recorded, of which there is no derivative."""
-    recorded = [v for v in operands if v.source is not None]
-    made = Value(gradient.data, gradient.dtype)
-    if recorded:
-        made.source = Step(Once(), recorded, made)
-    return made if recorded else gradient
 
 
 def apply(op: Op, inputs: Sequence[Value], dtype: np.dtype, data: np.ndarray | None = None) -> Value:

@@ -112,10 +112,15 @@ mod = binary("mod", "floor_mod({0}, {1})", lambda a, b: _remainder(np.mod, a, b)
 fmod = binary("fmod", "trunc_mod({0}, {1})", lambda a, b: _remainder(np.fmod, a, b),
               lambda g, x, y, out: (g, neg(mul(g, stop(trunc(div(x, y)))))), samples=interval(0.5, 5, 2), cost=8,
               smooth=False)
-trunc: Callable[[Node], Node] = unary(
-    "trunc", "trunc({0})", np.trunc, lambda g, x, y: mul(g, like(x, 0)), samples=interval(-5, 5), smooth=False)
-floor: Callable[[Node], Node] = unary(
-    "floor", "floor({0})", np.floor, lambda g, x, y: mul(g, like(x, 0)), samples=interval(-5, 5), smooth=False)
+
+
+def rounding(name: str, f: Any) -> Callable[[Node], Node]:
+    """The op of one float that rounds as NumPy's `f` and the intrinsic `name` do; its derivative is 0."""
+    return unary(name, f"{name}({{0}})", f, lambda g, x, y: mul(g, like(g, 0)), samples=interval(-5, 5), smooth=False)
+
+
+trunc: Callable[[Node], Node] = rounding("trunc", np.trunc)
+floor: Callable[[Node], Node] = rounding("floor", np.floor)
 
 
 def quotient_below(x: Node, y: Node) -> Node:

@@ -1,9 +1,6 @@
 """Rounding, and the sign of numbers."""
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
 
 from .arithmetic import (
@@ -17,23 +14,15 @@ from .arithmetic import (
     logical_and,
     logical_or,
     mul,
+    rounding,
     sub,
     where,
 )
-from .families import binary, interval, unary
+from .families import binary, interval
 from .node import Node
 
-
-def _flat(g: Node, x: Node, y: Node) -> Node:
-    return mul(g, like(g, 0))
-
-
-def _rounding(name: str, f: Any) -> Callable[[Node], Node]:
-    return unary(name, f"{name}({{0}})", f, _flat, samples=interval(-5, 5), smooth=False)
-
-
-ceil = _rounding("ceil", np.ceil)
-rint = _rounding("rint", np.rint)  # halves to even
+ceil = rounding("ceil", np.ceil)
+rint = rounding("rint", np.rint)  # halves to even
 
 
 def round_half_down(x: Node) -> Node:

@@ -16,6 +16,7 @@ import pytest
 from tracer import autograd, np
 from tracer.jit.capi import layout
 from tracer.jit.capi.collector import track, untrack
+from tracer.jit.capi.identity import identical
 from tracer.jit.capi.unit import compile_functions
 from tracer.ops.errors import CannotCompile
 
@@ -223,6 +224,19 @@ def places(table, key, items):
     return table, items
 
 
+def growing(x, count):
+    found, rest = [x, [], [x, x]], []
+    while len(rest) < count:
+        rest.append([len(rest)])
+        found.append(rest)
+    return found, rest, [], [x + 1, x - 1]
+
+
+def alike(x, y):
+    found = identical([x, y], (x, y)), identical([x, y], [y, x])
+    return identical(x, y), found, 1 if identical(x, [z for z in x]) else 0
+
+
 def scopes(x, y):
     z = [x for x in y]
     return x, z, (y, [y for y in y]), [z for z in [z for z in z if z]], [x for (x, y) in [(1, 2)]], y
@@ -260,8 +274,8 @@ def count(step):
 
 OPERATORS = {(Quick, "__mul__"): (joined, ("mul",)), (Quick, "__rmul__"): (joined, ("rmul",)),
              (Quick, "__sub__"): (joined, ("sub",)), (Quick, "__imul__"): (grown, ("imul",))}
-FUNCTIONS = [rows, places, joined, grown, unseen, seen, count, arithmetic, choices, loops, slots, handlers, unbound,
-             generators, scopes, recursion, depth, spread, locked, held]
+FUNCTIONS = [growing, alike, rows, places, joined, grown, unseen, seen, count, arithmetic, choices, loops, slots,
+             handlers, unbound, generators, scopes, recursion, depth, spread, locked, held]
 METHODS = {(Pair, "__init__"): Pair.__init__, (Pair, "swap"): Pair.swap}
 CASES = [
     (arithmetic, (3, 4)), (arithmetic, (2.5, -1)), (arithmetic, (1, 0)), (arithmetic, ("a", 2)),
@@ -275,6 +289,9 @@ CASES = [
     (rows, ([1, None, 0, 2, 3], (4, 5, 6))), (rows, ("abc", [1, 2, 3])), (rows, ([1, 2], [3, 4])), (rows, ([], [])),
     (rows, ((1, 2, 3), iter("abc"))), (rows, (1, [])), (rows, ({0: 1, 2: 3}, [4])), (places, ({}, "k", [1, 2])),
     (places, ({"k": ()}, "k", [])), (places, ({}, [], [1])), (places, ([], 1, [2])), (places, ({}, 1, (2, 3))),
+    (growing, (1, 0)), (growing, (2.5, 70)), (growing, ("a", 3)), (growing, (1, "a")),
+    (alike, ([], ())), (alike, ([None, 1], (None, 1))), (alike, ((1, "x"), [1.0, "x"])),
+    (alike, ([None], [None, None])), (alike, ((), [()])), (alike, ([[]], [[]])), (alike, ((1 << 70, 2), (1 << 70, 2))),
     (scopes, (1, [2, 3])), (scopes, (1, 2)), (spread, (max, [1, 3])),
     (spread, (max, iter("abc"))), (spread, (len, ())), (spread, (3, [1])),
     (spread, (max, 5)),

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from tracer.jit.capi.identity import identical
+
 
 class Call:
     """A call recorded before. result: the node, or list of nodes, that it means; fallible: running it can fail."""
@@ -35,16 +37,8 @@ def repeats(call: Call | None, function: Any, statics: tuple, nodes: list[Any]) 
     Static arguments that are equal but not the same object are left to the look-up: to compare them could take
     1 for True, or an array's comparison for a truth.
     """
-    if call is None or call.function is not function or call.nodes != nodes:
-        return False
-    if call.statics is statics:
-        return True
-    if len(call.statics) != len(statics):
-        return False
-    for known, given in zip(call.statics, statics):
-        if known is not given:
-            return False
-    return True
+    return (call is not None and call.function is function and identical(call.nodes, nodes)
+            and identical(call.statics, statics))
 
 
 def forget() -> None:

@@ -11,13 +11,15 @@ from typing import Any
 from llvmlite import ir
 
 from .collector import track, untrack
-from .emit import I32, I64, NULL, Object
+from .emit import I1, I32, I64, NULL, Object
 from .expressions import Expressions, Found
+from .identity import identical
 
 #: Functions that are emitted in place.
 SPECIAL: dict[Any, str] = {type: "_call_type", len: "_call_len", tuple: "_call_tuple",
                             isinstance: "_call_isinstance", object.__new__: "_call_new",
-                            sys.getrefcount: "_call_getrefcount", untrack: "_call_untrack", track: "_call_track"}
+                            sys.getrefcount: "_call_getrefcount", untrack: "_call_untrack", track: "_call_track",
+                            identical: "_call_identical"}
 
 
 class Calls(Expressions):
@@ -210,3 +212,25 @@ class Calls(Expressions):
             self.e.call("PyObject_GC_Track", value.ptr)
         self.e.drop(value)
         return self._constant(None)
+
+    def _call_identical(self, node: ast.Call) -> ir.Value:
+        e, b = self.e, self.b
+        first, second = (self._listed(self.object(a)) for a in node.args)
+        count, place = e.size_of(first.ptr), self._index()
+        test, turn, on = e.block("test"), e.block("turn"), e.block("on")
+        begun = b.block
+        b.cbranch(b.icmp_signed("==", count, e.size_of(second.ptr)), test, on)
+        b.position_at_end(test)
+        index = b.load(place)
+        b.cbranch(b.icmp_signed("==", index, count), on, turn)
+        b.position_at_end(turn)
+        b.store(b.add(index, I64(1)), place)
+        alike = b.icmp_unsigned("==", self._item(first.ptr, index), self._item(second.ptr, index))
+        b.cbranch(alike, test, on)
+        b.position_at_end(on)
+        found = b.phi(I1)
+        found.add_incoming(I1(0), begun)
+        found.add_incoming(I1(1), test)
+        found.add_incoming(I1(0), turn)
+        e.drop(first, second)
+        return found

@@ -167,7 +167,7 @@ class Emitter:
         if function is None:
             function = ir.Function(self.module, ir.FunctionType(ir.VoidType(), [OBJECT]), name)
             function.linkage = "internal"
-            function.attributes.add("noinline" if name == "release" else "alwaysinline")
+            function.attributes.add("noinline" if name == "let_go" else "alwaysinline")
             define(Emitter(self.module, function))
         return function
 
@@ -314,6 +314,6 @@ def _decref(e: Emitter) -> None:
 def _release(e: Emitter) -> None:
     ptr, b = e.function.args[0], e.builder
     with b.if_then(b.icmp_unsigned("!=", ptr, NULL)):
-        e.decref(ptr)
+        b.call(e._helper("let_go", _decref), [ptr])
     b.ret_void()
     e.finish()

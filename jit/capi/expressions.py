@@ -14,7 +14,7 @@ from llvmlite import ir
 from tracer.ops.errors import CannotCompile
 
 from . import layout
-from .emit import I1, I32, I64, NULL, Emitter, Object
+from .emit import I1, I32, I64, NULL, OBJECTS, Emitter, Object
 
 Found = Any  # an `Object`, or LLVM's value of an int64 or a bit
 
@@ -325,9 +325,10 @@ class Expressions:
         return count, e.own(ptr)
 
     def _value_List(self, node: ast.List) -> Object:
-        made = self.e.new("PyList_New", I64(0))
-        for part in node.elts:
-            self._append(made, self.object(part))
+        parts = [self.object(x) for x in node.elts]
+        made = self.e.new("PyList_New", I64(len(parts)))
+        for i, part in enumerate(parts):
+            self.b.store(self.e.take(part), self.b.gep(self._items(made.ptr), [I64(i)]))
         return made
 
     def _value_Dict(self, node: ast.Dict) -> Object:
@@ -370,9 +371,22 @@ class Expressions:
         """The borrowed item of a list or tuple."""
         is_tuple = self._is_a(ptr, tuple)
         tuple_items = self.e.field(ptr, layout.TUPLE_ITEMS)
-        list_items = self.b.bitcast(self.b.load(self.e.field(ptr, layout.LIST_ITEMS)), tuple_items.type)
-        return self.b.load(self.b.gep(self.b.select(is_tuple, tuple_items, list_items), [index]))
+        return self.b.load(self.b.gep(self.b.select(is_tuple, tuple_items, self._items(ptr)), [index]))
+
+    def _items(self, ptr: ir.Value) -> ir.Value:
+        """Where a list keeps its items."""
+        return self.b.bitcast(self.b.load(self.e.field(ptr, layout.LIST_ITEMS)), OBJECTS)
 
     def _append(self, items: Object, value: Object) -> None:
-        self.e.status("PyList_Append", items.ptr, value.ptr)
-        self.e.drop(value)
+        """`items.append(value)` of a list: in place where it has room."""
+        e, b = self.e, self.b
+        size, room = (b.bitcast(e.field(items.ptr, at), I64.as_pointer()) for at in (layout.SIZE, layout.LIST_ROOM))
+        count = b.load(size)
+        with b.if_else(b.icmp_signed("<", count, b.load(room)), likely=True) as (there, full):
+            with there:
+                e.incref(value.ptr)
+                b.store(value.ptr, b.gep(self._items(items.ptr), [count]))
+                b.store(b.add(count, I64(1)), size)
+            with full:
+                e.status("PyList_Append", items.ptr, value.ptr)
+        e.drop(value)

@@ -15,6 +15,7 @@ from types import MemberDescriptorType
 TYPE = 8
 SIZE = 16
 LIST_ITEMS = 24
+LIST_ROOM = 32
 TUPLE_ITEMS: int = tuple.__basicsize__
 
 #: Of operators: the number by which PyType_GetSlot knows them, and which of PyNumberMethods they are.
@@ -63,6 +64,7 @@ def sound() -> bool:
             and [_word(id(pair := (first, second)) + TUPLE_ITEMS + 8 * i) for i in (0, 1)] == [*map(id, pair)]
             and _word(_word(id(items := [first, second]) + LIST_ITEMS) + 8) == id(items[1])
             and _word(id(items) + SIZE) == 2
+            and items.__sizeof__() == list.__basicsize__ + 8 * _word(id(items) + LIST_ROOM)
             and [_word(id(probe) + offsets[name]) for name in ("first", "second")] == [id(first), id(second)]
             and _word(id(first)) & 0xffffffff == sys.getrefcount(first) - 1)
 

@@ -11,7 +11,7 @@ from .aval import Aval, Shape, aval
 from .errors import BroadcastError
 from .families import call
 from .movement import broadcast_to, reshape, slice_, slice_key, unbroadcast
-from .node import Node, const, make, overwrite_op
+from .node import Node, const, straight
 from .public import Nodes, Operand, public
 
 #: (start, count, step) along each axis
@@ -248,7 +248,7 @@ def write_slice(x: Node, value: Operand, spec, shape) -> Node:
 @public("index.overwrite")
 def overwrite(x: Node, old: Node) -> Node:
     """`x`, written over the recorded `old`: of other elements, at the same place among what derivatives go through."""
-    return make(overwrite_op, (x, old))
+    return straight(x, old)
 
 
 @public("index.read_gather")

@@ -8,11 +8,11 @@ from .creation import iota
 from .errors import MXNetError
 from .linalg import product
 from .movement import broadcast_to, reshape, slice_
-from .node import Node, depend, stop
+from .node import Node, depend, stop, straight
 from .np_linalg import norm, vector_norm
-from .promotion import FLOAT64, floating
+from .promotion import FLOAT64, floating, numeric
 from .public import Nodes, Optional, public
-from .rounding import rint, sign_of
+from .rounding import round_half_away, sign_of
 from .shapes import normalize_axis
 from .special import elu, gelu, gelu_tanh, softplus, softsign
 from .unary import absolute, relu, sigmoid, square, tanh, without_gradient
@@ -217,14 +217,14 @@ def stop_gradient(data: Node) -> Node:
 
 @public("npx.round_ste")
 def round_ste(data: Node) -> Node:
-    """The elements rounded; the derivative is that of the identity."""
-    return add(data, stop(sub(rint(data), data)))
+    """The elements rounded, halves away from zero; the derivative is that of the identity."""
+    return straight(round_half_away(data) if data.dtype.kind == "f" else numeric(data), data)
 
 
 @public("npx.sign_ste")
 def sign_ste(data: Node) -> Node:
     """The sign of the elements; the derivative is that of the identity."""
-    return add(data, stop(sub(sign_of(data), data)))
+    return straight(sign_of(data), data)
 
 
 @public("npx.slice_like")

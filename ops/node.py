@@ -209,7 +209,7 @@ def _refuse(node: Node, g: Node) -> Sequence[Node | None]:
 #: A gradient that cannot be differentiated.
 once_op = declare(Op("once", ELEMENTWISE, _same, lambda a, attrs: a[0], _refuse, expr="{0}", cost=0))
 
-#: The elements of the first input, written over those of the second, through which a derivative goes.
+#: The elements of the first input, in place of those of the second, through which a derivative goes.
 overwrite_op = declare(Op("overwrite", ELEMENTWISE, _same, lambda a, attrs: a[0], lambda n, g: (None, g), expr="{0}",
                           cost=0))
 
@@ -222,6 +222,11 @@ def stop(x: Node) -> Node:
 def once(gradient: Node, layer: str) -> Node:
     """`gradient`, that of a layer by this name, of which a derivative raises MXNetError."""
     return make(once_op, (gradient,), (layer,))
+
+
+def straight(value: Node, x: Node) -> Node:
+    """The elements of `value`, as if they were those of `x`: the derivative is that of the identity of `x`."""
+    return make(overwrite_op, (value, x))
 
 
 def mark(x: Node, index: int) -> Node:

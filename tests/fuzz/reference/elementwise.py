@@ -8,15 +8,16 @@ from typing import Any
 import numpy as np
 
 from .movement import spread, summed_to
-from .noise import EPS, Noise, cancelled, rounded
+from .noise import EPS, Noise, any_zero, cancelled, rounded
 from .values import WORLD, Op, Step, Value, apply, bounded
 
 
 class Elementwise(Op):
     """A function of scalars, broadcast over arrays.
 
-    exact: computed with one rounding; else with some `ulps`. slopes: for each operand its derivative, if finite
-    differences do not serve (steps, kinks); blunt: formulas of its derivative lose what is small beside 1.
+    exact: computed with one rounding; else with some `ulps`. slopes: for each operand its derivative (a function, or
+    one with errors of its own), if finite differences do not serve (steps, kinks). blunt: formulas of its derivative
+    lose what is small beside 1.
     """
 
     def __init__(self, name: str, fn: Callable[..., Any], *, exact: bool = False, ulps: float = 4.0,
@@ -27,21 +28,35 @@ class Elementwise(Op):
         self.ulps = ulps
         self.slopes = slopes
         self.blunt = blunt
-        self.differences = 0  # how often finite differences were taken of it, each of which costs 12 of 64 bits
+        self.difference_of: tuple[Elementwise, int] | None = None  # it is this one's finite difference by an operand
 
     def compute(self, arrays: list[np.ndarray]) -> np.ndarray:
         bounded(np.broadcast_shapes(*(a.shape for a in arrays)))
         return np.asarray(self.fn(*arrays))
 
     def error(self, out: np.ndarray, arrays: list[np.ndarray], dtype: np.dtype, noise: Noise) -> np.ndarray:
-        twice = self.differences > 1  # a difference of differences is not exactly 0 where the derivative is
-        least = 1.0 if self.exact else self.ulps
-        ulps = max(least, 2.0**(12 * self.differences - 63) / EPS[dtype.name] if self.differences else 0.0)
+        ulps = 1.0 if self.exact else self.ulps
+        floor: Any = 1.0 if self.blunt else 0.0
+        if self.difference_of is not None:
+            doubt = self.doubt([np.asarray(a, np.longdouble) for a in arrays]) / (ulps * EPS[dtype.name])
+            floor = np.maximum(np.where(np.isfinite(doubt), doubt, 0.0), floor).astype(np.float64)
         if self.fn in (np.add, np.subtract):
             out = cancelled(out, abs(arrays[0]) + abs(arrays[1]), dtype, noise)
-        if self.exact and not twice:
-            return rounded(out, dtype, noise, ulps)
-        return rounded(out, dtype, noise, ulps, exact=False, floor=1.0 if self.blunt or twice else 0.0)
+        if self.fn in (np.maximum, np.minimum, np.fmax, np.fmin):
+            out = any_zero(out, noise)
+        twice = self.difference_of is not None and self.difference_of[0].difference_of is not None
+        if self.exact and not twice:  # a difference of differences is not exactly 0 where the derivative is
+            return rounded(out, dtype, noise, ulps, floor=floor)
+        return rounded(out, dtype, noise, ulps, exact=False, floor=floor)
+
+    def doubt(self, arrays: Sequence[np.ndarray]) -> np.ndarray:
+        """How far the digits that the evaluation loses may put it off: finite differences lose many."""
+        if self.difference_of is None:
+            values = np.asarray(self.fn(*arrays))
+            eps = np.finfo(values.dtype).eps if values.dtype.kind == "f" else 0.0
+            return np.maximum(abs(values), 1.0 if self.blunt else 0.0) * eps
+        op, i = self.difference_of
+        return op.doubt(arrays) * 2 / step_of(arrays[i])
 
     def pull(self, step: Step, i: int, g: Value) -> Value | None:
         slope = spread(apply(self.slope(i), step.inputs, g.dtype), step.output.shape)
@@ -85,33 +100,49 @@ class Scaled(Elementwise):
 @cache
 def _slope(op: Elementwise, i: int) -> Elementwise:
     known = op.slopes[i] if op.slopes else None
-    made = Elementwise(f"d{op.name}/d{i}", known or (lambda *arrays: difference(op.fn, i, arrays)), exact=op.exact,
+    if isinstance(known, Elementwise):
+        return known
+    made = Elementwise(f"d{op.name}/d{i}", known or (lambda *arrays: difference(op, i, arrays, {})), exact=op.exact,
                        ulps=op.ulps, blunt=not op.exact)
-    made.differences = op.differences + (known is None)
+    made.difference_of = None if known else (op, i)
     return made
 
 
-def difference(fn: Callable[..., Any], i: int, arrays: Sequence[np.ndarray]) -> np.ndarray:
-    """The derivative of `fn` by argument `i`: a central difference of order 6, in 80 bits where NumPy can.
+def step_of(x: np.ndarray) -> np.ndarray:
+    """The step of finite differences: a power of two, smaller beside 0 and larger for large numbers.
 
-    At a kink a noisy run decides at random between the slopes of the two sides; where the function is not defined it
-    takes any number, as what a formula of the derivative gives there is open. A jump is a kink as well.
+    A noisy run's is another: that tells how good they are.
+    """
+    size = abs(x)
+    scale = np.where(size > 1, np.maximum(size / 16, 1.0), np.where(size > 0, size, 1.0))
+    return np.asarray((2.0**-12 if WORLD.noise is None else 2.0**-11) * np.exp2(np.floor(np.log2(scale))))
+
+
+def difference(op: Elementwise, i: int, arrays: Sequence[np.ndarray], steps: dict[int, np.ndarray]) -> np.ndarray:
+    """The derivative of `op` by argument `i`: a central difference of order 6, in 80 bits where NumPy can.
+
+    At a kink a noisy run decides at random between the slopes of the two sides; where the function is not defined, or
+    infinite, it takes any number, as what a formula of the derivative gives there is open. A jump is a kink as well.
+    steps: those of the difference that this is taken for, by argument.
     """
     wide = [np.asarray(a, np.longdouble) for a in np.broadcast_arrays(*arrays)]
     x = wide[i]
-    h = 2.0**-12 * np.exp2(np.floor(np.log2(np.where((x == 0) | (abs(x) > 1), 1, abs(x)))))
+    steps = {i: step_of(x), **steps}
+    h = steps[i]
 
     def at(k: int) -> np.ndarray:
-        return np.asarray(fn(*(w + k * h if j == i else w for j, w in enumerate(wide))), np.longdouble)
+        moved = [w + k * h if j == i else w for j, w in enumerate(wide)]
+        found = difference(*op.difference_of, moved, steps) if op.difference_of else op.fn(*moved)
+        return np.asarray(found, np.longdouble)
 
-    up, down = [at(k) for k in (1, 2, 3)], [at(-k) for k in (1, 2, 3)]
+    here, up, down = at(0), [at(k) for k in (1, 2, 3)], [at(-k) for k in (1, 2, 3)]
     central = (45 * (up[0] - down[0]) - 9 * (up[1] - down[1]) + (up[2] - down[2])) / (60 * h)
     right, left = (up[1] - up[0]) / h, (down[0] - down[1]) / h
-    middle = (up[0] - down[0]) / (2 * h)
-    bent = abs(right - left) > 0.02 * (abs(right) + abs(left)) + 1e-3 * abs(middle) + 1e-12
-    bent &= abs(middle - central) > 1e-6 * (abs(central) + abs(middle))
-    jumps = (abs(central - right) * h > 0.01) & (abs(central - left) * h > 0.01)
-    central = np.where(jumps, (left + right) / 2, central)
+    near, far = (up[0] - 2 * here + down[0]) / h, (up[1] - 2 * here + down[1]) / (2 * h)  # h and 2h times the curvature
+    bent = (abs(near) > 0.75 * abs(far)) & (abs(near) > 64 * op.doubt(wide) / h)
+    least = 1e-3 * np.maximum(abs(up[0]), abs(down[0])) / h
+    jumps = (abs(central - right) > least) & (abs(central - left) > least)
+    central = np.where(np.isfinite(here), np.where(jumps, (left + right) / 2, central), np.nan)
     if WORLD.noise is not None:
         share = (WORLD.noise.unit(x.shape) + 1) / 2
         central = np.where(bent | jumps, left + share * (right - left), central)
@@ -119,12 +150,12 @@ def difference(fn: Callable[..., Any], i: int, arrays: Sequence[np.ndarray]) -> 
     return central
 
 
-MULTIPLY = Elementwise("multiply", lambda x, y: x * y, exact=True,
-                       slopes=[lambda x, y: np.broadcast_arrays(x, y)[1], lambda x, y: np.broadcast_arrays(x, y)[0]])
-SCALED = Scaled("scaled", lambda x, y: x * y, exact=True)
-ADD = Elementwise("add", np.add, exact=True)
-SAME = Elementwise("same", lambda x: x, exact=True)
-CAST = Elementwise("cast", lambda x: x, exact=True)
+_FACTORS = [lambda x, y: np.broadcast_arrays(x, y)[1], lambda x, y: np.broadcast_arrays(x, y)[0]]
+MULTIPLY = Elementwise("multiply", np.multiply, exact=True, slopes=_FACTORS)
+SCALED = Scaled("scaled", np.multiply, exact=True, slopes=_FACTORS)
+ADD = Elementwise("add", np.add, exact=True, slopes=[lambda x, y: np.ones_like(x), lambda x, y: np.ones_like(y)])
+SAME = Elementwise("same", lambda x: x, exact=True, slopes=[np.ones_like])
+CAST = Elementwise("cast", lambda x: x, exact=True, slopes=[np.ones_like])
 
 
 def cast(x: Value, dtype: np.dtype) -> Value:

@@ -12,10 +12,10 @@ import numpy as np
 from scipy import special
 
 from .elementwise import Elementwise, cast
-from .np_elementwise import BOOL, FUNCTIONS, unary
+from .np_elementwise import BOOL, FUNCTIONS, away_from_zero, sign, unary
 from .np_movement import npx_reshape
 from .np_products import einsum
-from .np_reductions import axes_of, finished, total
+from .np_reductions import SQRT, SQUARE, axes_of, finished, total
 from .values import ONCE, WORLD, NoAnswer, Op, Step, Value, apply, tied
 
 
@@ -66,7 +66,7 @@ softplus = unary(Elementwise("softplus", _softplus, blunt=True, slopes=[_sigmoid
 softsign = unary(Elementwise("softsign", lambda x: x / (1 + np.abs(x)), slopes=[lambda x: (1 + np.abs(x)) ** -2.0]),
                  _floats)
 erf = unary(Elementwise("erf", _double(special.erf), slopes=[lambda x: 2 / _ROOT * np.exp(-x * x)]), _floats)
-erfinv = unary(Elementwise("erfinv", _double(special.erfinv), ulps=16, slopes=[
+erfinv = unary(Elementwise("erfinv", _double(lambda x: np.copysign(special.erfinv(x), x)), ulps=16, slopes=[
     _double(lambda x: _ROOT / 2 * np.exp(special.erfinv(x) ** 2))]), _floats)
 gamma = unary(Elementwise("gamma", _double(special.gamma), ulps=16, slopes=[_double(_gamma_slope)]), _floats)
 gammaln = unary(Elementwise("gammaln", _double(_gammaln), ulps=16, blunt=True, slopes=[
@@ -87,7 +87,7 @@ _SELU = 1.6732632423543772, 1.0507009873554805
 
 
 def _elu(slope: float) -> Elementwise:
-    return Elementwise("elu", lambda x: np.where(x > 0, x, slope * np.expm1(np.minimum(x, 0))), ulps=6, slopes=[
+    return Elementwise("elu", lambda x: np.where(x > 0, x, slope * np.expm1(np.where(x > 0, 0, x))), ulps=6, slopes=[
         lambda x: np.where(x > 0, 1, slope * np.exp(np.minimum(x, 0)))])
 
 
@@ -127,7 +127,7 @@ def hard_sigmoid(data: Any, alpha: float = 0.2, beta: float = 0.5) -> Any:
 def smooth_l1(data: Any, scalar: float = 1.0) -> Any:
     s2 = scalar * scalar
     op = Elementwise("smooth_l1", lambda x: np.where(abs(x) < 1 / s2, x * x * s2 / 2, abs(x) - 0.5 / s2), exact=True,
-                     slopes=[lambda x: np.where(abs(x) < 1 / s2, x * s2, np.sign(x))])
+                     slopes=[lambda x: np.where(abs(x) < 1 / s2, x * s2, sign(x))])
     return type(data).of(apply(op, [data.value], _floats(data.dtype)))
 
 
@@ -340,8 +340,8 @@ def add_n(*arrays: Any) -> Any:
 
 def straight(name: str) -> Any:
     """A step function with the gradient of the identity."""
-    fn = {"round": np.rint, "sign": np.sign}[name]
-    op = Elementwise(name, fn, exact=True, slopes=[lambda x: x * 0 + 1.0])
+    fn = {"round": away_from_zero, "sign": sign}[name]
+    op = Elementwise(name, fn, exact=True, slopes=[np.ones_like])
     return lambda data: type(data).of(apply(op, [data.value], _floats(data.dtype)))
 
 
@@ -358,9 +358,7 @@ def arange_like(data: Any, start: float = 0.0, step: float = 1.0, repeat: int = 
 
 def euclidean(x: Value, axes: tuple[int, ...]) -> Value:
     """The root of the sum of squares, axes kept; its slope at 0 is 0 over 0."""
-    square = apply(Elementwise("square", np.square, exact=True), [x], x.dtype)
-    root = Elementwise("sqrt", np.sqrt, ulps=2, slopes=[lambda s: 0.5 / np.sqrt(s)])
-    return apply(root, [total(square, axes)], x.dtype)
+    return apply(SQRT, [total(apply(SQUARE, [x], x.dtype), axes)], x.dtype)
 
 
 def norm(data: Any, ord: Any = 2, axis: Any = None, keepdims: bool = False) -> Any:

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 
 from . import layers, linalg, losses, picking, sliding, updates
-from .elementwise import Elementwise, cast
+from .elementwise import cast
 from .layers import NPX
 from .nd_elementwise import CONTRIB, FUNCTIONS, at_least_one
 from .np_elementwise import FUNCTIONS as NP
 from .np_elementwise import I64
 from .np_movement import moves
-from .np_reductions import axes_of, finished, mean_of, number, product_over, reshaped, running
+from .np_reductions import DIVIDE, axes_of, finished, mean_of, number, product_over, reshaped, running
 from .products import Einsum
 from .values import NoAnswer, Value, apply, stored
 
@@ -29,7 +29,7 @@ def _truncated(x: Value, n: int) -> Value:
     """A sum divided by a count: integers truncated."""
     if x.dtype.kind != "f":
         return Value(np.trunc(x.data / n).astype(x.dtype), x.dtype)
-    return apply(Elementwise("divide", np.divide, exact=True), [x, number(n, x.dtype)], x.dtype)
+    return apply(DIVIDE, [x, number(n, x.dtype)], x.dtype)
 
 
 def _reduction(over: Callable[[Any, tuple[int, ...]], Any]) -> Callable:

@@ -8,7 +8,25 @@ import numpy as np
 
 from . import layers, losses
 from .elementwise import Elementwise
-from .np_elementwise import F32, I64, MAX, MIN, SMOOTH, binary, remainder, unary, weak, zero
+from .np_elementwise import (
+    ADD,
+    DIVIDE,
+    F32,
+    I64,
+    MAX,
+    MIN,
+    MOD,
+    MULTIPLY,
+    SMOOTH,
+    SUBTRACT,
+    away_from_zero,
+    binary,
+    remainder,
+    through_float,
+    unary,
+    weak,
+    zero,
+)
 from .np_elementwise import FUNCTIONS as NP
 from .values import NoAnswer
 
@@ -46,28 +64,24 @@ def floats(dtype: np.dtype) -> np.dtype:
 
 for _name in SMOOTH:
     FUNCTIONS[_name] = unary(Elementwise(_name, getattr(np, _name), blunt=_name == "tanh"), floats)
-FUNCTIONS["sqrt"] = NP["sqrt"]
+FUNCTIONS.update(sqrt=NP["sqrt"], cbrt=NP["cbrt"])
 FUNCTIONS["rsqrt"] = unary(Elementwise("rsqrt", lambda x: 1 / np.sqrt(x)), floats)
-FUNCTIONS["rcbrt"] = unary(Elementwise("rcbrt", lambda x: 1 / np.cbrt(x)), floats)
+FUNCTIONS["rcbrt"] = unary(Elementwise("rcbrt", lambda x: 1 / np.cbrt(x), slopes=[
+    lambda x: -1 / (3 * np.cbrt(x)**4)]), floats)
 FUNCTIONS["reciprocal"] = unary(Elementwise("reciprocal", lambda x: 1 / x, exact=True), floats)
 for _name in "floor ceil trunc fix rint square sign abs negative".split():
     FUNCTIONS[_name] = NP[_name]
-FUNCTIONS["round"] = unary(Elementwise("round", lambda x: np.copysign(np.floor(np.abs(x) + 0.5), x), exact=True,
-                                       slopes=[zero]), floats)
+FUNCTIONS["round"] = unary(Elementwise("round", away_from_zero, exact=True, slopes=[zero]), floats)
 FUNCTIONS["logical_not"] = unary(Elementwise("logical_not", lambda x: x == 0, exact=True, slopes=[zero]), lambda d: d)
 for _name in "relu sigmoid softsign erf erfinv gamma gammaln digamma smooth_l1 hard_sigmoid".split():
     FUNCTIONS[_name] = getattr(layers, _name)
 
 
-def _mod_slope(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    return -np.floor(x / y) + zero(x, y)
-
-
 _ZEROS = (zero, zero)
 BINARY: dict[str, tuple[Callable, Any, bool]] = {
-    "add": (np.add, None, True), "sub": (np.subtract, None, True), "mul": (np.multiply, None, True),
-    "div": (_divide, None, True), "mod": (remainder(np.mod), (lambda x, y: zero(x, y) + 1.0, _mod_slope), True),
-    "power": (np.power, None, False), "hypot": (np.hypot, (
+    "add": (np.add, ADD, True), "sub": (np.subtract, SUBTRACT, True), "mul": (np.multiply, MULTIPLY, True),
+    "div": (_divide, DIVIDE, True), "mod": (remainder(np.mod), MOD, True),
+    "power": (through_float(np.power), None, False), "hypot": (np.hypot, (
         lambda x, y: x / np.hypot(x, y), lambda x, y: y / np.hypot(x, y)), False),
     "maximum": (np.maximum, MAX, True), "minimum": (np.minimum, MIN, True),
     "equal": (np.equal, _ZEROS, True), "not_equal": (np.not_equal, _ZEROS, True), "lesser": (np.less, _ZEROS, True),

@@ -69,13 +69,34 @@ def cancelled(sums: np.ndarray, bound: np.ndarray, dtype: np.dtype, noise: Noise
     return np.where(lost, 0.0, sums)
 
 
+def any_zero(values: np.ndarray, noise: Noise) -> np.ndarray:
+    """`values`, a zero's sign by chance: the order in which zeros are added or compared tells it."""
+    return np.where(values == 0, np.copysign(0.0, noise.unit(values.shape)), values)
+
+
+def limited(values: np.ndarray, before: np.ndarray, dtype: np.dtype, noise: Noise) -> np.ndarray:
+    """`values`, which were `before` without errors, in the range of `dtype`: beyond it infinite, or perhaps 0."""
+    limits = np.finfo(dtype)
+    values = np.where(abs(values) > limits.max, np.copysign(np.inf, values), values)
+    tiny = (abs(before) < limits.smallest_subnormal) & (noise.unit(values.shape) > 0)
+    return np.where(tiny, np.copysign(0.0, values), values)
+
+
+def met(x: np.ndarray, y: np.ndarray, dtype: np.dtype, noise: Noise) -> np.ndarray:
+    """`y`, some of it equal to `x` where roundings may make it so, which are on a grid: noise alone never does."""
+    x, y = np.broadcast_arrays(x, y)
+    close = abs(x - y) <= 32 * EPS[dtype.name] * np.maximum(abs(x), abs(y))
+    close &= ~(is_exact(x, dtype) & is_exact(y, dtype)) & (noise.unit(x.shape) > 0)
+    return np.where(close, x, y)
+
+
 def rounded_sums(sums: np.ndarray, operands: list[np.ndarray], bound: np.ndarray, dtype: np.dtype, noise: Noise,
                  ulps: float, exact: np.ndarray | bool = False) -> np.ndarray:
     """Sums of products of `operands` with a random error, unless no order of summation rounds any.
 
     bound: the sums of the products' absolute values, which errors are relative to; ulps, exact: as in `rounded`.
     """
-    sums = np.where(sums == 0, np.copysign(0.0, noise.unit(sums.shape)), sums)  # an order, or a start at 0, tells it
+    sums = any_zero(sums, noise)  # an order, or a start at 0, tells it
     if sums_exactly(operands, bound, dtype):
         return sums
     return cancelled(rounded(sums, dtype, noise, ulps, exact, bound), bound, dtype, noise)

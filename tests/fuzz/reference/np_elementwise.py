@@ -9,7 +9,8 @@ import numpy as np
 
 from .arrays import Array
 from .elementwise import Choice, Elementwise, cast
-from .noise import Noise, rounded
+from .movement import spread
+from .noise import Noise, met, rounded
 from .values import WORLD, NoAnswer, Value, apply, stored
 
 F16, F32, F64 = np.dtype("float16"), np.dtype("float32"), np.dtype("float64")
@@ -50,6 +51,12 @@ def pair_dtype(x: Any, y: Any) -> np.dtype:
     return promote(x.dtype, y.dtype)
 
 
+def comparison_dtype(x: Any, y: Any) -> np.dtype:
+    """The dtype that two operands are compared in: beside bools a number is one."""
+    pair = [v.dtype for v in (x, y) if not weak(v)]
+    return BOOL if pair == [BOOL] else pair_dtype(x, y)
+
+
 def inexact(dtype: np.dtype) -> np.dtype:
     """The float that integers are taken as: one-byte ones and bools as float16."""
     return dtype if dtype.kind == "f" else F16 if dtype.itemsize == 1 else F32
@@ -81,6 +88,9 @@ def zero(*arrays: Any) -> np.ndarray:
     return np.zeros(np.broadcast_shapes(*(np.shape(a) for a in arrays)))
 
 
+COMPARISONS_OF_NUMBERS = (np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal)
+
+
 def unary(op: Elementwise, rule: Callable[[np.dtype], np.dtype], result: np.dtype | None = None) -> Callable:
     def function(x: Any) -> Any:
         dtype = rule(x.dtype)
@@ -92,8 +102,11 @@ def unary(op: Elementwise, rule: Callable[[np.dtype], np.dtype], result: np.dtyp
 def binary(op: Elementwise, rule: Callable[[Any, Any], np.dtype], result: np.dtype | None = None) -> Callable:
     def function(x1: Any, x2: Any) -> Any:
         dtype = rule(x1, x2)
-        return (type(x2) if weak(x1) else type(x1)).of(
-            apply(op, [value(x1, dtype), value(x2, dtype)], result or dtype))
+        x, y = value(x1, dtype), value(x2, dtype)
+        if op.fn in COMPARISONS_OF_NUMBERS and WORLD.noise is not None and dtype.kind == "f":
+            wide = spread(y, np.broadcast_shapes(x.shape, y.shape))
+            y = Value(met(x.data, wide.data, dtype, WORLD.noise), dtype, wide.source)
+        return (type(x2) if weak(x1) else type(x1)).of(apply(op, [x, y], result or dtype))
 
     return function
 
@@ -101,11 +114,12 @@ def binary(op: Elementwise, rule: Callable[[Any, Any], np.dtype], result: np.dty
 FUNCTIONS: dict[str, Callable[..., Any]] = {}
 
 #: Smooth functions, computed to within some roundings.
-SMOOTH = ("exp expm1 log log1p log2 log10 cbrt sin cos tanh tan sinh cosh arcsin arccos arctan arcsinh arccosh arctanh "
+SMOOTH = ("exp expm1 log log1p log2 log10 sin cos tanh tan sinh cosh arcsin arccos arctan arcsinh arccosh arctanh "
           "degrees radians").split()
 _BLUNT = {"tanh"}
 for _name in SMOOTH:
     FUNCTIONS[_name] = unary(Elementwise(_name, getattr(np, _name), blunt=_name in _BLUNT), inexact)
+FUNCTIONS["cbrt"] = unary(Elementwise("cbrt", np.cbrt, slopes=[lambda x: 1 / (3 * np.cbrt(x)**2)]), inexact)
 FUNCTIONS["sqrt"] = unary(Elementwise("sqrt", np.sqrt, ulps=2, slopes=[lambda x: 0.5 / np.sqrt(x)]), inexact)
 
 _STEPS = "floor ceil trunc".split()
@@ -118,7 +132,7 @@ FUNCTIONS["fix"] = FUNCTIONS["trunc"]
 def _half_down(x: np.ndarray) -> np.ndarray:
     """MXNet's rint: of two numbers equally near, the lower."""
     low = np.floor(x)
-    return np.where(x - low <= 0.5, low, low + 1) if np.asarray(x).dtype.kind == "f" else x
+    return np.where(x - low <= 0.5, low, np.ceil(x)) if np.asarray(x).dtype.kind == "f" else x
 
 
 FUNCTIONS["rint"] = unary(Elementwise("rint", _half_down, exact=True, slopes=[zero]),
@@ -131,17 +145,36 @@ def _no_bool(dtype: np.dtype) -> np.dtype:
     return dtype
 
 
-def _reciprocal(x: np.ndarray) -> np.ndarray:
-    return 1.0 / x if x.dtype.kind == "f" else np.where(x == 0, 0, np.trunc(1.0 / np.where(x == 0, 1, x)))
+def through_float(fn: Callable[..., Any]) -> Callable[..., Any]:
+    """`fn` of floats, which MXNet takes integers as: the result is one again, as a cast makes it."""
+    def function(*arrays: Any) -> Any:
+        dtype = np.result_type(*arrays)
+        if dtype.kind not in "iu":
+            return fn(*arrays)
+        found = np.asarray(fn(*(np.asarray(a, np.float64) for a in arrays)))
+        return cast(Value(found, F64), dtype).data
+
+    return function
 
 
-FUNCTIONS["abs"] = unary(Elementwise("abs", np.abs, exact=True, slopes=[np.sign]), _no_bool)
-FUNCTIONS["sign"] = unary(Elementwise("sign", lambda x: np.where(x == x, np.sign(x), 0), exact=True, slopes=[zero]),
-                          _no_bool)
-FUNCTIONS["square"] = unary(Elementwise("square", np.square, exact=True), _no_bool)
-FUNCTIONS["negative"] = unary(Elementwise("negative", np.negative, exact=True), _no_bool)
-FUNCTIONS["positive"] = unary(Elementwise("positive", lambda x: x, exact=True), lambda d: d)
-FUNCTIONS["reciprocal"] = unary(Elementwise("reciprocal", _reciprocal, exact=True), _no_bool)
+def away_from_zero(x: np.ndarray) -> np.ndarray:
+    """C's round: of two numbers equally near, the one farther from zero."""
+    whole = np.trunc(x)
+    return np.where(abs(x - whole) >= 0.5, whole + np.sign(x), whole)
+
+
+def sign(x: np.ndarray) -> np.ndarray:
+    """-1, 0 or 1; 0 for NaN."""
+    return np.where(x == x, np.sign(x), 0)
+
+
+FUNCTIONS["abs"] = unary(Elementwise("abs", np.abs, exact=True, slopes=[sign]), _no_bool)
+FUNCTIONS["sign"] = unary(Elementwise("sign", sign, exact=True, slopes=[zero]), _no_bool)
+FUNCTIONS["square"] = unary(Elementwise("square", np.square, exact=True, slopes=[lambda x: 2 * x]), _no_bool)
+FUNCTIONS["negative"] = unary(Elementwise("negative", np.negative, exact=True, slopes=[lambda x: -np.ones_like(x)]),
+                              _no_bool)
+FUNCTIONS["positive"] = unary(Elementwise("positive", lambda x: x, exact=True, slopes=[np.ones_like]), lambda d: d)
+FUNCTIONS["reciprocal"] = unary(Elementwise("reciprocal", through_float(lambda x: 1 / x), exact=True), _no_bool)
 for _name in "isnan isinf isfinite isposinf isneginf logical_not".split():
     _fn = getattr(np, _name)
     if _name in ("isposinf", "isneginf"):
@@ -158,16 +191,13 @@ def remainder(fn: Callable) -> Callable:
     return lambda x, y: np.where(y == 0, 0, fn(x, np.where(y == 0, 1, y)))
 
 
-def _mod_slope(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    return -np.floor(x / y) + zero(x, y)
-
-
-def _fmod_slope(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    return -np.trunc(x / y) + zero(x, y)  # MXNet has that of mod, a fault where the signs differ: mathematics decides
-
-
 def _one(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return zero(x, y) + 1.0
+
+
+ADD, SUBTRACT = (_one, _one), (_one, lambda x, y: -_one(x, y))
+MULTIPLY = lambda x, y: y + zero(x, y), lambda x, y: x + zero(x, y)
+DIVIDE = lambda x, y: 1 / y + zero(x, y), lambda x, y: -x / (y * y)
 
 
 def _wins(first: Callable, second: Callable) -> tuple[Callable, Callable]:
@@ -179,21 +209,29 @@ MAX, MIN = _wins(operator.ge, operator.lt), _wins(operator.le, operator.gt)
 
 
 class Quotient(Elementwise):
-    """A quotient rounded down. MXNet rounds it to the dtype before: then it may be the next whole number."""
+    """A rounded quotient, which MXNet rounds to the dtype before: then it may be the next whole number."""
+
+    def __init__(self, name: str, whole: Callable[[np.ndarray], np.ndarray]) -> None:
+        super().__init__(name, whole, slopes=(zero, zero))
 
     def compute(self, arrays: list[np.ndarray]) -> np.ndarray:
         x, y = arrays
-        return np.asarray(np.floor(x / y) if x.dtype.kind == "f" else np.floor_divide(x, y))
+        return np.asarray(self.fn(x / y) if x.dtype.kind == "f" else np.floor_divide(x, y))
 
     def error(self, out: np.ndarray, arrays: list[np.ndarray], dtype: np.dtype, noise: Noise) -> np.ndarray:
-        return np.floor(rounded(np.asarray(arrays[0] / arrays[1]), dtype, noise, 2.0))
+        return np.asarray(self.fn(rounded(np.asarray(arrays[0] / arrays[1]), dtype, noise, 2.0)))
 
+
+#: The slopes of the remainders by the divisor. MXNet gives fmod that of mod, a fault where the signs differ:
+#: mathematics decides.
+MOD = _one, Quotient("mod_slope", lambda q: -np.floor(q))
+FMOD = _one, Quotient("fmod_slope", lambda q: -np.trunc(q))
 
 _BINARY: dict[str, tuple[Callable, Callable, Any]] = {
-    "add": (np.add, pair_dtype, None), "subtract": (np.subtract, pair_dtype, None),
-    "multiply": (np.multiply, pair_dtype, None), "true_divide": (np.divide, division_dtype, None),
-    "mod": (remainder(np.mod), pair_dtype, (_one, _mod_slope)),
-    "fmod": (remainder(np.fmod), pair_dtype, (_one, _fmod_slope)),
+    "add": (np.add, pair_dtype, ADD), "subtract": (np.subtract, pair_dtype, SUBTRACT),
+    "multiply": (np.multiply, pair_dtype, MULTIPLY), "true_divide": (np.divide, division_dtype, DIVIDE),
+    "mod": (remainder(np.mod), pair_dtype, MOD),
+    "fmod": (remainder(np.fmod), pair_dtype, FMOD),
     "maximum": (np.maximum, same_dtype, MAX), "minimum": (np.minimum, same_dtype, MIN),
     "fmax": (np.fmax, same_dtype, MAX), "fmin": (np.fmin, same_dtype, MIN),
     "bitwise_and": (np.bitwise_and, pair_dtype, None), "bitwise_or": (np.bitwise_or, pair_dtype, None),
@@ -202,11 +240,11 @@ _BINARY: dict[str, tuple[Callable, Callable, Any]] = {
 }
 for _name, (_fn, _rule, _slopes) in _BINARY.items():
     FUNCTIONS[_name] = binary(Elementwise(_name, _fn, exact=True, slopes=_slopes), _rule)
-FUNCTIONS["floor_divide"] = binary(Quotient("floor_divide", np.floor_divide, slopes=_ZERO2), pair_dtype)
+FUNCTIONS["floor_divide"] = binary(Quotient("floor_divide", np.floor), pair_dtype)
 _WHOLE = binary(Elementwise("whole", np.floor_divide, exact=True, slopes=_ZERO2), pair_dtype)
 for _name in "less greater equal less_equal not_equal greater_equal logical_and logical_or logical_xor".split():
-    FUNCTIONS[_name] = binary(Elementwise(_name, getattr(np, _name)), pair_dtype, BOOL)
-FUNCTIONS["power"] = binary(Elementwise("power", np.power), pair_dtype)
+    FUNCTIONS[_name] = binary(Elementwise(_name, getattr(np, _name)), comparison_dtype, BOOL)
+FUNCTIONS["power"] = binary(Elementwise("power", through_float(np.power)), pair_dtype)
 FUNCTIONS["float_power"] = binary(Elementwise("float_power", np.power), lambda x, y: F64)
 FUNCTIONS["arctan2"] = binary(Elementwise("arctan2", np.arctan2, slopes=(
     lambda y, x: x / (x * x + y * y), lambda y, x: -y / (x * x + y * y))), same_dtype)
@@ -219,7 +257,7 @@ FUNCTIONS["ldexp"] = binary(Elementwise("ldexp", lambda x, n: x * np.exp2(n)), s
 FUNCTIONS["lcm"] = binary(Elementwise("lcm", np.lcm), same_dtype)
 FUNCTIONS["gcd"] = binary(Elementwise("gcd", np.gcd), same_dtype)
 FUNCTIONS["heaviside"] = binary(Elementwise("heaviside", np.heaviside, exact=True, slopes=(
-    zero, lambda x, y: np.where(x == 0, 1.0, 0.0) + 0 * y)), pair_dtype)
+    zero, lambda x, y: np.where(x == 0, 1.0, 0.0) + zero(x, y))), pair_dtype)
 
 
 def divmod_(x1: Any, x2: Any) -> tuple[Any, Any]:

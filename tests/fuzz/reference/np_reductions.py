@@ -9,15 +9,17 @@ import numpy as np
 
 from .elementwise import MULTIPLY, Elementwise, cast
 from .movement import growth, move, spread, summed_to
-from .noise import Noise, rounded_sums
+from .noise import Noise, any_zero, rounded_sums
 from .np_elementwise import BOOL, F32, FUNCTIONS, I64, default_inexact
+from .np_elementwise import DIVIDE as _DIVIDE
+from .np_elementwise import SUBTRACT as _SUBTRACT
 from .np_movement import take_along_axis
 from .values import WORLD, NoAnswer, Op, Step, Value, apply
 
-SUBTRACT = Elementwise("subtract", np.subtract, exact=True)
-DIVIDE = Elementwise("divide", np.divide, exact=True)
+SUBTRACT = Elementwise("subtract", np.subtract, exact=True, slopes=_SUBTRACT)
+DIVIDE = Elementwise("divide", np.divide, exact=True, slopes=_DIVIDE)
 SQRT = Elementwise("sqrt", np.sqrt, ulps=2, slopes=[lambda x: 0.5 / np.sqrt(x)])
-SQUARE = Elementwise("square", np.square, exact=True)
+SQUARE = Elementwise("square", np.square, exact=True, slopes=[lambda x: 2 * x])
 
 
 def number(x: float, dtype: np.dtype) -> Value:
@@ -183,7 +185,7 @@ class Extreme(Op):
         return np.asarray(self.fn(arrays[0], axis=self.axes, keepdims=True))
 
     def error(self, out: np.ndarray, arrays: list[np.ndarray], dtype: np.dtype, noise: Any) -> np.ndarray:
-        return out  # one of the elements: the gradient finds it by its value
+        return any_zero(out, noise)  # else one of the elements: the gradient finds it by its value
 
     def pull(self, step: Step, i: int, g: Value) -> Value | None:
         x = step.inputs[0]

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .noise import Noise
+from .noise import Noise, limited
 
 FLOAT64 = np.dtype(np.float64)
 
@@ -140,8 +140,7 @@ def apply(op: Op, inputs: Sequence[Value], dtype: np.dtype, data: np.ndarray | N
     with np.errstate(all="ignore"):
         out = stored(op.compute(arrays) if data is None else data, dtype)
         if WORLD.noise is not None and dtype.kind == "f":
-            out = op.error(out, arrays, dtype, WORLD.noise)
-            out = np.where(abs(out) > np.finfo(dtype).max, np.copysign(np.inf, out), out)  # what is made of it is open
+            out = limited(op.error(out, arrays, dtype, WORLD.noise), out, dtype, WORLD.noise)
     bounded(out.shape)
     made = Value(out, dtype)
     if WORLD.recording and dtype.kind == "f" and any(x.source is not None for x in inputs):

@@ -25,17 +25,17 @@ Every run leaves the interpreter lock. Several Python threads may run tables at 
 (`tracer.jit.pool`), the others run on their own thread alone. The native loop is in `tracer.jit.loops`.
 """
 
-import ctypes
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import lru_cache, partial
+from functools import partial
 from operator import itemgetter
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from tracer.jit import forks, interrupts, pool
+from tracer.jit.capi.foreign import caller
 from tracer.jit.halting import FREE, HALTED, new_watch
 from tracer.jit.natives import find_native
 
@@ -68,12 +68,6 @@ Item = Step | Chain | Group
 
 #: Pieces into which a group's chunks are divided at most: what is taken at once when there are very many.
 _PIECES = 128
-
-
-@lru_cache(maxsize=2)
-def _entry(name: str, arguments: int) -> Callable[..., None]:
-    word = ctypes.c_void_p  # ctypes' fastest argument
-    return ctypes.CFUNCTYPE(None, *[word] * arguments)(find_native(name))
 
 
 _take_watch, _give_watch = FREE.pop, FREE.append
@@ -149,10 +143,10 @@ class Table:
         self._rows = np.array([len(rows), *[word for row in rows for word in row]], np.int64)
         address = self._rows.ctypes.data
         if any(0 < chunk < extent for _, _, extent, chunk in rows):
-            self._chunked = partial(_entry("run_chunked", 4), address)
+            self._chunked = partial(caller(4), find_native("run_chunked"), address)
             self.run = self._run
         else:
-            serial: Any = partial(_entry("run_table", 2), address)
+            serial: Any = partial(caller(2), find_native("run_table"), address)
             serial.owner = self._rows, owned  # `run` may outlive the table
             self.run = serial
 

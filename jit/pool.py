@@ -63,6 +63,7 @@ class Pool:
         self._state[[_NAP, _NAP_ARGUMENT]] = _nap()
         self._state[_TAKE] = find_native("take_chunks")
         self.address = self._state.ctypes.data
+        self._active = ctypes.c_int64.from_address(self.address + 8 * _ACTIVE)  # written at each run
         self._asleep: set[int] = set()
         loop, self._gates = _worker(), [threading.Event() for _ in range(1, threads)]
         self._workers = [
@@ -89,7 +90,7 @@ class Pool:
 
     def wake(self) -> None:
         """Call all workers to a program that is about to run; the caller need not wait for them."""
-        self._state[_ACTIVE] = 1
+        self._active.value = 1
         if self._asleep:
             for gate in self._gates:
                 gate.set()

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import copy
+import ctypes
 import gc
 import operator
 import os
@@ -16,6 +17,7 @@ import pytest
 from tracer import autograd, np
 from tracer.jit.capi import layout
 from tracer.jit.capi.collector import track, untrack
+from tracer.jit.capi.foreign import caller
 from tracer.jit.capi.identity import identical
 from tracer.jit.capi.unit import compile_functions
 from tracer.ops.errors import CannotCompile
@@ -554,3 +556,17 @@ def test_code_for_other_meanings_of_the_same_sources_is_other_code():
         caller = FunctionType(calls.__code__, {"helper": meant})
         made.append(compile_functions([caller, doubled])[0](3))
     assert made == [6, 9]
+
+
+@pytest.mark.parametrize("sound", [True, False])
+def test_a_native_function_is_called_with_words_and_without_the_lock(sound, monkeypatch):
+    monkeypatch.setattr(layout, "sound", lambda: sound)
+    call, told = caller.__wrapped__(3), []
+    with_lock = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 3)(lambda *words: told.append(words))  # it takes the lock
+    address = ctypes.cast(with_lock, ctypes.c_void_p).value
+    assert call(address, 1, 0, (1 << 63) - 1) is None
+    assert told == [(1, 0, (1 << 63) - 1)]
+    for wrong in ((address, 1, 2), (address, 1, 2, 3.5), (address, 1, 2, (3,))):
+        with pytest.raises((TypeError, ctypes.ArgumentError)):
+            call(*wrong)
+    assert len(told) == 1

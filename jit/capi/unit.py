@@ -16,6 +16,7 @@ from llvmlite import ir
 from tracer.ops.errors import CannotCompile
 
 from .. import store
+from .builtin import builtin
 from .calls import SPECIAL
 from .emit import I64, NULL, OBJECT, OBJECTS, Emitter
 from .layout import slots_of, sound
@@ -23,16 +24,8 @@ from .lowering import Lowering
 from .operators import Operators, constants_of, emit, shortcuts_of, slot_of
 from .recursion import guard_cycles
 
-_FASTCALL, _KEYWORDS = 0x80, 0x2
 #: `PyObject_Vectorcall`, which is no symbol of Python 3.10, where this one of functions in Python is.
 _VECTORCALL = "PyObject_Vectorcall" if hasattr(ctypes.pythonapi, "PyObject_Vectorcall") else "_PyFunction_Vectorcall"
-
-
-class _Definition(ctypes.Structure):
-    """PyMethodDef."""
-
-    _fields_ = [("name", ctypes.c_char_p), ("function", ctypes.c_void_p), ("flags", ctypes.c_int),
-                ("doc", ctypes.c_char_p)]
 
 
 #: What the emitted code names besides what its sources do.
@@ -175,7 +168,7 @@ class Unit:
         the entries and of the shortcuts over it."""
         self.lower()
         self._table(symbol)
-        return _object_code(str(self.module))
+        return object_code(str(self.module))
 
     def _table(self, symbol: str) -> None:
         function = ir.Function(self.module, ir.FunctionType(ir.VoidType(), [I64.as_pointer()]), symbol)
@@ -193,7 +186,8 @@ class Unit:
         constants = tuple(self.constants)
         words = (ctypes.c_int64 * (len(self.functions) + len(self.shortcuts)))(id(constants))
         ctypes.CFUNCTYPE(None, ctypes.c_void_p)(address)(ctypes.addressof(words))
-        made = [_builtin(f, entry, constants) for f, entry in zip(self.functions, words, strict=False)]
+        made = [builtin(f.__name__, entry, constants, f.__module__, keywords=True)
+                for f, entry in zip(self.functions, words, strict=False)]
         for shortcut, entry in zip(self.shortcuts, words[len(made):], strict=True):
             slot_of(shortcut).value = entry
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(constants))  # the shortcuts have no other hold on them
@@ -232,7 +226,8 @@ class NotKept(CannotCompile):
     """What is not on disk was not to be compiled anew."""
 
 
-def _object_code(text: str) -> bytes:
+def object_code(text: str) -> bytes:
+    """LLVM's assembly, compiled for this processor."""
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     module = llvm.parse_assembly(text)
@@ -257,12 +252,3 @@ def as_method(function: Any) -> Any:
     make.restype = ctypes.py_object
     make.argtypes = [ctypes.py_object]
     return make(function)
-
-
-def _builtin(function: Callable, entry: int, constants: tuple) -> Callable:
-    definition = _Definition(function.__name__.encode(), entry, _FASTCALL | _KEYWORDS, None)
-    make = ctypes.pythonapi.PyCFunction_NewEx
-    make.restype = ctypes.py_object
-    make.argtypes = [ctypes.c_void_p, ctypes.py_object, ctypes.py_object]
-    ctypes.pythonapi.Py_IncRef(ctypes.py_object(definition))  # the function points at it, and may outlive us
-    return make(ctypes.addressof(definition), constants, function.__module__)

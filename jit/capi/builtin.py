@@ -1,0 +1,28 @@
+"""Built-in functions of Python around native code."""
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable
+from typing import Any
+
+_FASTCALL, _KEYWORDS = 0x80, 0x2
+
+
+class _Definition(ctypes.Structure):
+    """PyMethodDef."""
+
+    _fields_ = [("name", ctypes.c_char_p), ("function", ctypes.c_void_p), ("flags", ctypes.c_int),
+                ("doc", ctypes.c_char_p)]
+
+
+def builtin(name: str, address: int, held: Any, module: str, keywords: bool = False) -> Callable[..., Any]:
+    """A function of Python that is the native one at `address`, of `held`, the arguments and their number.
+
+    keywords: it is given the names of keyword arguments, too.
+    """
+    definition = _Definition(name.encode(), address, _FASTCALL | (_KEYWORDS if keywords else 0), None)
+    make = ctypes.pythonapi.PyCFunction_NewEx
+    make.restype = ctypes.py_object
+    make.argtypes = [ctypes.c_void_p, ctypes.py_object, ctypes.py_object]
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(definition))  # the function points at it, and may outlive us
+    return make(ctypes.addressof(definition), held, module)

@@ -45,7 +45,7 @@ MUTANTS = [
            "A loop that hands on the other of two values is walked back by the wrong one.",
            "never tests/test_stretch.py::test_turns_that_hand_on_one_of_two_values"),
     Mutant("equal-statics", "tracer/memo.py",
-           "if known is not given:", "if known != given:",
+           "and identical(call.statics, statics))", "and call.statics == statics)",
            "A call with axis=1 is taken for one with axis=True.",
            "never tests/test_memo.py::test_what_repeats"),
     Mutant("constants-of-the-same-trace", "tracer/record.py",

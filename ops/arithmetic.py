@@ -1,6 +1,7 @@
 """Arithmetic, comparison and logic primitives: two operands of one dtype, broadcast; and selection."""
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any
@@ -204,6 +205,8 @@ def _power_ref(a: Any, b: Any) -> Any:
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         if np.asarray(b).dtype.kind in "iu":  # NumPy refuses negative integer powers; the engine computes pow()
             return np.power(np.asarray(a, float), b).astype(np.asarray(a).dtype)
+        if np.size(b) == 1 and np.ravel(b)[0] == 0.5:  # then NumPy takes the square root, which has others of these
+            a = np.where(np.equal(a, -np.inf), np.inf, a) + np.asarray(a).dtype.type(0)
         return np.power(a, b)
 
 
@@ -240,8 +243,8 @@ def power(x: Node, y: Node) -> Node:
             return mul(square(x), x)
         if exponent == -1:
             return div(one, x)
-        if exponent == 0.5:
-            return sqrt(x)
-        if exponent == -0.5:
-            return div(one, sqrt(x))
+        if exponent in (0.5, -0.5):
+            # pow() takes -inf as inf and -0 as 0 here, of which sqrt would give NaN and -0.
+            root = sqrt(add(where(equal(x, like(x, -math.inf)), like(x, math.inf), x), like(x, 0)))
+            return root if exponent > 0 else div(one, root)
     return general_power(x, y)

@@ -31,8 +31,9 @@ class Elementwise(Op):
         self.difference_of: tuple[Elementwise, int] | None = None  # it is this one's finite difference by an operand
 
     def compute(self, arrays: list[np.ndarray]) -> np.ndarray:
-        bounded(np.broadcast_shapes(*(a.shape for a in arrays)))
-        return np.asarray(self.fn(*arrays))
+        shape = np.broadcast_shapes(*(a.shape for a in arrays))
+        bounded(shape)
+        return np.broadcast_to(self.fn(*arrays), shape)
 
     def error(self, out: np.ndarray, arrays: list[np.ndarray], dtype: np.dtype, noise: Noise) -> np.ndarray:
         ulps = 1.0 if self.exact else self.ulps
@@ -150,10 +151,14 @@ def difference(op: Elementwise, i: int, arrays: Sequence[np.ndarray], steps: dic
     return central
 
 
-_FACTORS = [lambda x, y: np.broadcast_arrays(x, y)[1], lambda x, y: np.broadcast_arrays(x, y)[0]]
-MULTIPLY = Elementwise("multiply", np.multiply, exact=True, slopes=_FACTORS)
-SCALED = Scaled("scaled", np.multiply, exact=True, slopes=_FACTORS)
 ADD = Elementwise("add", np.add, exact=True, slopes=[lambda x, y: np.ones_like(x), lambda x, y: np.ones_like(y)])
+SUBTRACT = Elementwise("subtract", np.subtract, exact=True, slopes=[
+    lambda x, y: np.ones_like(x), lambda x, y: -np.ones_like(y)])
+MULTIPLY = Elementwise("multiply", np.multiply, exact=True, slopes=[lambda x, y: y, lambda x, y: x])
+DIVIDE = Elementwise("divide", np.divide, exact=True, slopes=[lambda x, y: 1 / y, lambda x, y: -x / (y * y)])
+SCALED = Scaled("scaled", np.multiply, exact=True, slopes=MULTIPLY.slopes)
+NEGATIVE = Elementwise("negative", np.negative, exact=True, slopes=[lambda x: -np.ones_like(x)])
+SQUARE = Elementwise("square", np.square, exact=True, slopes=[lambda x: 2 * x])
 SAME = Elementwise("same", lambda x: x, exact=True, slopes=[np.ones_like])
 CAST = Elementwise("cast", lambda x: x, exact=True, slopes=[np.ones_like])
 

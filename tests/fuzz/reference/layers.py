@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from .elementwise import Elementwise, cast
+from .elementwise import SQUARE, Elementwise, cast
 from .np_elementwise import BOOL, FUNCTIONS, away_from_zero, sign, unary
 from .np_movement import npx_reshape
 from .np_products import einsum
-from .np_reductions import SQRT, SQUARE, axes_of, finished, total
+from .np_reductions import SQRT, axes_of, finished, total
 from .values import ONCE, WORLD, NoAnswer, Op, Step, Value, apply, tied
 
 

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 
 from . import layers, linalg, losses, picking, sliding, updates
-from .elementwise import cast
+from .elementwise import DIVIDE, cast
 from .layers import NPX
 from .nd_elementwise import CONTRIB, FUNCTIONS, at_least_one
 from .np_elementwise import FUNCTIONS as NP
 from .np_elementwise import I64
 from .np_movement import moves
-from .np_reductions import DIVIDE, axes_of, finished, mean_of, number, product_over, reshaped, running
+from .np_reductions import axes_of, finished, mean_of, number, product_over, reshaped, running
 from .products import Einsum
 from .values import NoAnswer, Value, apply, stored
 

@@ -7,22 +7,19 @@ from typing import Any
 import numpy as np
 
 from . import layers, losses
-from .elementwise import Elementwise
+from .elementwise import ADD, DIVIDE, MULTIPLY, SUBTRACT, Elementwise
 from .np_elementwise import (
-    ADD,
-    DIVIDE,
     F32,
     I64,
     MAX,
     MIN,
     MOD,
-    MULTIPLY,
+    POWER,
     SMOOTH,
-    SUBTRACT,
     away_from_zero,
     binary,
+    power,
     remainder,
-    through_float,
     unary,
     weak,
     zero,
@@ -79,9 +76,10 @@ for _name in "relu sigmoid softsign erf erfinv gamma gammaln digamma smooth_l1 h
 
 _ZEROS = (zero, zero)
 BINARY: dict[str, tuple[Callable, Any, bool]] = {
-    "add": (np.add, ADD, True), "sub": (np.subtract, SUBTRACT, True), "mul": (np.multiply, MULTIPLY, True),
-    "div": (_divide, DIVIDE, True), "mod": (remainder(np.mod), MOD, True),
-    "power": (through_float(np.power), None, False), "hypot": (np.hypot, (
+    "add": (np.add, ADD.slopes, True), "sub": (np.subtract, SUBTRACT.slopes, True),
+    "mul": (np.multiply, MULTIPLY.slopes, True), "div": (_divide, DIVIDE.slopes, True),
+    "mod": (remainder(np.mod), MOD, True),
+    "power": (power, POWER, False), "hypot": (np.hypot, (
         lambda x, y: x / np.hypot(x, y), lambda x, y: y / np.hypot(x, y)), False),
     "maximum": (np.maximum, MAX, True), "minimum": (np.minimum, MIN, True),
     "equal": (np.equal, _ZEROS, True), "not_equal": (np.not_equal, _ZEROS, True), "lesser": (np.less, _ZEROS, True),

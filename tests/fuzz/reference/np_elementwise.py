@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from .arrays import Array
-from .elementwise import Choice, Elementwise, cast
+from .elementwise import ADD, DIVIDE, MULTIPLY, NEGATIVE, SCALED, SQUARE, SUBTRACT, Choice, Elementwise, cast
 from .movement import spread
 from .noise import Noise, met, rounded
-from .values import WORLD, NoAnswer, Value, apply, stored
+from .values import WORLD, NoAnswer, Step, Value, apply, stored
 
 F16, F32, F64 = np.dtype("float16"), np.dtype("float32"), np.dtype("float64")
 I64, BOOL = np.dtype("int64"), np.dtype(bool)
@@ -157,6 +157,16 @@ def through_float(fn: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
+@through_float
+def power(x: Any, y: Any) -> np.ndarray:
+    """C's pow, element by element: NumPy takes the square root where one 0.5 is the exponent, which is NaN of -inf."""
+    return np.power(x, y + np.zeros(np.broadcast_shapes(np.shape(x), np.shape(y)), np.asarray(y).dtype))
+
+
+#: The slopes of a power: by the base MXNet's formula, NaN for 0 ** 0.
+POWER = lambda x, y: y * power(x, y - 1), None
+
+
 def away_from_zero(x: np.ndarray) -> np.ndarray:
     """C's round: of two numbers equally near, the one farther from zero."""
     whole = np.trunc(x)
@@ -170,9 +180,8 @@ def sign(x: np.ndarray) -> np.ndarray:
 
 FUNCTIONS["abs"] = unary(Elementwise("abs", np.abs, exact=True, slopes=[sign]), _no_bool)
 FUNCTIONS["sign"] = unary(Elementwise("sign", sign, exact=True, slopes=[zero]), _no_bool)
-FUNCTIONS["square"] = unary(Elementwise("square", np.square, exact=True, slopes=[lambda x: 2 * x]), _no_bool)
-FUNCTIONS["negative"] = unary(Elementwise("negative", np.negative, exact=True, slopes=[lambda x: -np.ones_like(x)]),
-                              _no_bool)
+FUNCTIONS["square"] = unary(SQUARE, _no_bool)
+FUNCTIONS["negative"] = unary(NEGATIVE, _no_bool)
 FUNCTIONS["positive"] = unary(Elementwise("positive", lambda x: x, exact=True, slopes=[np.ones_like]), lambda d: d)
 FUNCTIONS["reciprocal"] = unary(Elementwise("reciprocal", through_float(lambda x: 1 / x), exact=True), _no_bool)
 for _name in "isnan isinf isfinite isposinf isneginf logical_not".split():
@@ -193,11 +202,6 @@ def remainder(fn: Callable) -> Callable:
 
 def _one(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return zero(x, y) + 1.0
-
-
-ADD, SUBTRACT = (_one, _one), (_one, lambda x, y: -_one(x, y))
-MULTIPLY = lambda x, y: y + zero(x, y), lambda x, y: x + zero(x, y)
-DIVIDE = lambda x, y: 1 / y + zero(x, y), lambda x, y: -x / (y * y)
 
 
 def _wins(first: Callable, second: Callable) -> tuple[Callable, Callable]:
@@ -227,9 +231,19 @@ class Quotient(Elementwise):
 MOD = _one, Quotient("mod_slope", lambda q: -np.floor(q))
 FMOD = _one, Quotient("fmod_slope", lambda q: -np.trunc(q))
 
+
+class Angle(Elementwise):
+    """arctan2. Its derivative is MXNet's formula, whose squares may leave the range of float16."""
+
+    def pull(self, step: Step, i: int, g: Value) -> Value | None:
+        y, x = step.inputs
+        squares = [apply(SQUARE, [v], g.dtype) for v in (x, y)]
+        slope = apply(DIVIDE, [step.inputs[1 - i], apply(ADD, squares, g.dtype)], g.dtype)
+        pulled = apply(SCALED, [slope, g], g.dtype)
+        return self.summed(step, i, apply(NEGATIVE, [pulled], g.dtype) if i else pulled)
+
+
 _BINARY: dict[str, tuple[Callable, Callable, Any]] = {
-    "add": (np.add, pair_dtype, ADD), "subtract": (np.subtract, pair_dtype, SUBTRACT),
-    "multiply": (np.multiply, pair_dtype, MULTIPLY), "true_divide": (np.divide, division_dtype, DIVIDE),
     "mod": (remainder(np.mod), pair_dtype, MOD),
     "fmod": (remainder(np.fmod), pair_dtype, FMOD),
     "maximum": (np.maximum, same_dtype, MAX), "minimum": (np.minimum, same_dtype, MIN),
@@ -240,14 +254,16 @@ _BINARY: dict[str, tuple[Callable, Callable, Any]] = {
 }
 for _name, (_fn, _rule, _slopes) in _BINARY.items():
     FUNCTIONS[_name] = binary(Elementwise(_name, _fn, exact=True, slopes=_slopes), _rule)
+for _op in (ADD, SUBTRACT, MULTIPLY):
+    FUNCTIONS[_op.name] = binary(_op, pair_dtype)
+FUNCTIONS["true_divide"] = binary(DIVIDE, division_dtype)
 FUNCTIONS["floor_divide"] = binary(Quotient("floor_divide", np.floor), pair_dtype)
 _WHOLE = binary(Elementwise("whole", np.floor_divide, exact=True, slopes=_ZERO2), pair_dtype)
 for _name in "less greater equal less_equal not_equal greater_equal logical_and logical_or logical_xor".split():
     FUNCTIONS[_name] = binary(Elementwise(_name, getattr(np, _name)), comparison_dtype, BOOL)
-FUNCTIONS["power"] = binary(Elementwise("power", through_float(np.power)), pair_dtype)
-FUNCTIONS["float_power"] = binary(Elementwise("float_power", np.power), lambda x, y: F64)
-FUNCTIONS["arctan2"] = binary(Elementwise("arctan2", np.arctan2, slopes=(
-    lambda y, x: x / (x * x + y * y), lambda y, x: -y / (x * x + y * y))), same_dtype)
+FUNCTIONS["power"] = binary(Elementwise("power", power, slopes=POWER), pair_dtype)
+FUNCTIONS["float_power"] = binary(Elementwise("float_power", power, slopes=POWER), lambda x, y: F64)
+FUNCTIONS["arctan2"] = binary(Angle("arctan2", np.arctan2), same_dtype)
 FUNCTIONS["hypot"] = binary(Elementwise("hypot", np.hypot, slopes=(
     lambda x, y: x / np.hypot(x, y), lambda x, y: y / np.hypot(x, y))), same_dtype)
 FUNCTIONS["copysign"] = binary(Elementwise("copysign", np.copysign, exact=True, slopes=(

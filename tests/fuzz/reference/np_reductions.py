@@ -7,19 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from .elementwise import MULTIPLY, Elementwise, cast
+from .elementwise import DIVIDE, MULTIPLY, SQUARE, SUBTRACT, Elementwise, cast
 from .movement import growth, move, spread, summed_to
 from .noise import Noise, any_zero, rounded_sums
 from .np_elementwise import BOOL, F32, FUNCTIONS, I64, default_inexact
-from .np_elementwise import DIVIDE as _DIVIDE
-from .np_elementwise import SUBTRACT as _SUBTRACT
 from .np_movement import take_along_axis
 from .values import WORLD, NoAnswer, Op, Step, Value, apply
 
-SUBTRACT = Elementwise("subtract", np.subtract, exact=True, slopes=_SUBTRACT)
-DIVIDE = Elementwise("divide", np.divide, exact=True, slopes=_DIVIDE)
 SQRT = Elementwise("sqrt", np.sqrt, ulps=2, slopes=[lambda x: 0.5 / np.sqrt(x)])
-SQUARE = Elementwise("square", np.square, exact=True, slopes=[lambda x: 2 * x])
 
 
 def number(x: float, dtype: np.dtype) -> Value:

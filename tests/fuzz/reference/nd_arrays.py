@@ -276,8 +276,7 @@ def take(a: Any, indices: Any, axis: int = 0, mode: str = "clip") -> Any:
 def _order(data: Any, axis: Any, is_ascend: bool) -> tuple[Any, np.ndarray, int]:
     if axis is None:
         data, axis = data.reshape((-1,)), 0
-    keys = data.memory if is_ascend else -data.memory
-    return data, np.argsort(keys, axis, kind="stable"), axis
+    return data, picking.order(data, axis, is_ascend), axis
 
 
 def sort(data: Any, axis: Any = -1, is_ascend: bool = True) -> Any:

@@ -12,6 +12,7 @@ from .movement import growth, move, spread, summed_to
 from .noise import Noise, any_zero, rounded_sums
 from .np_elementwise import BOOL, F32, FUNCTIONS, I64, default_inexact
 from .np_movement import take_along_axis
+from .picking import order
 from .values import WORLD, NoAnswer, Op, Step, Value, apply
 
 SQRT = Elementwise("sqrt", np.sqrt, ulps=2, slopes=[lambda x: 0.5 / np.sqrt(x)])
@@ -226,7 +227,7 @@ def count_nonzero(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
 
 def argsort(a: Any, axis: Any = -1) -> Any:
-    return type(a).of(Value(np.argsort(a.memory, axis, kind="stable"), I64))
+    return type(a).of(Value(order(a, axis), I64))
 
 
 def sort(a: Any, axis: Any = -1) -> Any:

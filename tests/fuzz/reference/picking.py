@@ -10,7 +10,7 @@ from .elementwise import ADD, Elementwise, cast
 from .movement import Scatter, move
 from .np_elementwise import FUNCTIONS
 from .np_movement import moves
-from .values import NoAnswer, Value, apply, stored
+from .values import WORLD, NoAnswer, Value, apply, stored
 
 
 def bounded(index: Any, n: int, mode: str) -> np.ndarray:
@@ -19,6 +19,15 @@ def bounded(index: Any, n: int, mode: str) -> np.ndarray:
     if mode == "raise" and ((places < 0) | (places >= n)).any():
         raise NoAnswer("out of range")
     return places % n if mode == "wrap" else np.clip(places, 0, n - 1)
+
+
+def order(data: Any, axis: int | None, ascending: bool = True) -> np.ndarray:
+    """The places of the elements in order, equal ones as they stand. MXNet gives any order to a line with a NaN."""
+    keys = data.memory if ascending else -data.memory
+    if keys.dtype.kind == "f" and WORLD.noise is not None:
+        unordered = np.isnan(keys).any(axis, keepdims=True)
+        keys = np.where(unordered, WORLD.noise.unit(keys.shape), keys)
+    return np.argsort(keys, axis, kind="stable")
 
 
 def pick(data: Any, index: Any, axis: int | None = -1, mode: str = "clip", keepdims: bool = False) -> Any:
@@ -48,18 +57,16 @@ def topk(data: Any, axis: int | None = -1, k: int = 1, ret_typ: str = "indices",
     axis %= data.ndim
     if k > data.shape[axis]:
         raise NoAnswer("k")
-    keys = data.memory if is_ascend else -data.memory
-    order = np.argsort(keys, axis, kind="stable")
-    order = order[(slice(None),) * axis + (slice(0, k or None),)]
+    places = order(data, axis, is_ascend)[(slice(None),) * axis + (slice(0, k or None),)]
     kind = np.dtype(dtype)
-    indices = type(data).of(Value(stored(order, kind), kind))
+    indices = type(data).of(Value(stored(places, kind), kind))
     if ret_typ == "indices":
         return indices
     if ret_typ == "mask":
         mask = np.zeros(data.shape)
-        np.put_along_axis(mask, order, 1, axis)
+        np.put_along_axis(mask, places, 1, axis)
         return type(data).of(Value(stored(mask, data.dtype), data.dtype)).reshape(shape)
-    values = moves(lambda a: np.take_along_axis(a, order, axis))(data)
+    values = moves(lambda a: np.take_along_axis(a, places, axis))(data)
     return values if ret_typ == "value" else [values, indices]
 
 

@@ -142,7 +142,7 @@ def pooling(data: Any, kernel: Any = None, stride: Any = None, pad: Any = None, 
         return cls.of(made)
 
     if pool_type == "max":
-        seen = gathered(data, -np.inf)
+        seen = gathered(data, np.finfo(data.dtype).min)  # of a window outside, as in MXNet
         lines = FUNCTIONS["reshape"](seen, (*data.shape[:2], math.prod(kernel), *seen.shape[2 + rank:]))
         first = lines.memory.argmax(2)[:, :, None]  # of equal ones the first has the gradient, unlike in max
         return moves(lambda a: np.take_along_axis(a, first, 2)[:, :, 0])(lines)

@@ -341,6 +341,15 @@ def test_a_hang_is_an_outcome(executor):
     assert executor.run("def program(n):\n    while True: pass\n", [RUN])[-1].ending == "hang"
 
 
+def test_time_in_which_both_processes_are_stopped_is_no_hang(executor, monkeypatch):
+    """A clock that goes on by 100 s from one look at it to the next, as after SIGSTOP and SIGCONT."""
+    executor.run("def program(n):\n    return [n]\n", [RUN])
+    monkeypatch.setattr("fuzz.executor.time.monotonic", iter(range(0, 10**6, 100)).__next__)
+    executor.limit = 30.0
+    slow = "import time\ndef program(n):\n    time.sleep(1.5)\n    return [n]\n"
+    assert executor.run(slow, [RUN])[0].answers == (2,)
+
+
 def test_an_exception_is_an_outcome(executor):
     (outcome,) = executor.run("def program(n):\n    return [1 / 0]\n", [RUN])
     assert outcome.error.startswith("ZeroDivisionError")

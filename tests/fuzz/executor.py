@@ -89,11 +89,15 @@ class Executor:
         return self._process
 
     def _read(self, process: subprocess.Popen, limit: float) -> Any:
-        end = time.monotonic() + limit
+        left = limit  # in seconds that are waited, one by one: while both processes are stopped, none of it passes
         data, wanted = b"", 8
         while len(data) < wanted:
-            if not select([process.stdout], [], [], max(end - time.monotonic(), 0))[0]:
-                raise TimeoutError
+            before = time.monotonic()
+            if not select([process.stdout], [], [], min(left, 1.0))[0]:
+                left -= min(time.monotonic() - before, 1.0)
+                if left <= 0:
+                    raise TimeoutError
+                continue
             part = os.read(process.stdout.fileno(), wanted - len(data))  # type: ignore[union-attr]
             if not part:
                 raise EOFError

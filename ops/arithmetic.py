@@ -199,6 +199,20 @@ def where(condition: Node, x: Node, y: Node) -> Node:
     return make(where_op, (condition, x, y))
 
 
+def clip(x: Node, low: Node | None, high: Node | None) -> Node:
+    """`x`, with `high` for what is above it, else `low` for what is below it. Nothing is above or below NaN.
+
+    low, high: numbers as nodes. Beside integers they are compared as float64: infinities are no bounds either.
+    """
+    wide = x if x.dtype.kind == "f" else cast(x, np.dtype(np.float64))
+    out = x
+    if low is not None:
+        out = where(less(wide, cast(low, wide.dtype)), cast(low, x.dtype), out)
+    if high is not None:
+        out = where(greater(wide, cast(high, wide.dtype)), cast(high, x.dtype), out)
+    return out
+
+
 # ---- powers --------------------------------------------------------------------------------------
 
 def _power_ref(a: Any, b: Any) -> Any:

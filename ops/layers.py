@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import math
 
-from .arithmetic import add, cast, greater, in_single, less, like, mul, neg, sub, where
+from .arithmetic import add, cast, greater, in_single, like, logical_not, mul, neg, sub, where
 from .creation import iota
 from .errors import MXNetError
 from .linalg import product
@@ -123,7 +123,7 @@ def smooth_l1(data: Node, scalar=1.0) -> Node:
         return cast(smooth_l1(cast(data, FLOAT64), scalar), data.dtype)
     s2 = float(scalar) ** 2
     size = absolute(data)
-    near = less(size, like(data, 1 / s2))
+    near = logical_not(greater(size, like(data, 1 / s2)))  # NaN is: its slope is NaN
     inner = where(near, data, like(data, 0))  # so that the slope of its square is finite, too
     return where(near, mul(square(inner), like(data, 0.5 * s2)), sub(size, like(data, 0.5 / s2)))
 

@@ -161,10 +161,10 @@ def nd_where(condition: Node, x: Node, y: Node) -> Node:
 
 @public("nd.clip", "nd.NDArray.clip", keywords="engine")
 def clip(data: Node, a_min: Optional = None, a_max: Optional = None) -> Node:
-    """The elements limited to [a_min, a_max]; MXNetError when one is missing."""
+    """The elements limited to [a_min, a_max], to a_max if that is less; MXNetError when one is missing."""
     if a_min is None or a_max is None:
         raise MXNetError("Required parameter a_min or a_max of float is not presented, in operator clip")
-    return a.minimum(a.maximum(data, cast(a_min, data.dtype)), cast(a_max, data.dtype))
+    return a.clip(data, a_min, a_max)
 
 
 @public("nd.zeros_like", "nd.NDArray.zeros_like")

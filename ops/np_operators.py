@@ -5,10 +5,11 @@ from collections.abc import Callable
 
 from . import arithmetic as a
 from .arithmetic import cast, like, maximum, minimum, where
+from .arithmetic import clip as limited
 from .bits import left_shift, right_shift
 from .errors import MXNetError
 from .linalg import matmul
-from .node import Node, is_number, stop
+from .node import Node, const, is_number, stop
 from .promotion import (
     BOOL,
     FLOAT64,
@@ -184,7 +185,7 @@ def np_where(condition: Operand, x: Operand, y: Operand) -> Node:
 
 @public("np.clip")
 def clip(a: Node, a_min, a_max) -> Node:
-    """The elements, those below `a_min` or above `a_max` replaced by it; None: no such bound.
+    """The elements, those above `a_max` replaced by it, of the others those below `a_min` by that; None: no such bound.
 
     >>> from tracer import np
     >>> np.clip(np.array([1, 5]), 2, None)
@@ -192,11 +193,9 @@ def clip(a: Node, a_min, a_max) -> Node:
     """
     if a_min is None and a_max is None:
         raise ValueError("array_clip: must set either max or min")
-    if a_min is not None:
-        a = maximum(a, like(a, a_min))
-    if a_max is not None:
-        a = minimum(a, like(a, a_max))
-    return a
+    low, high = (None if bound is None else const(bound, a.dtype if a.dtype.kind == "f" else FLOAT64)
+                 for bound in (a_min, a_max))
+    return limited(a, low, high)
 
 
 @public("np.ndarray.clip")

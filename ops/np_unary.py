@@ -136,11 +136,18 @@ def _through_floats(primitive: Callable[[Node, Node], Node]) -> Callable[[Node, 
     return build
 
 
+def _ldexp(x: Node, n: Node) -> Node:
+    """x * 2 ** n. Of float16, 2 ** n is beyond it where the product is not."""
+    if x.dtype.itemsize == 2:
+        return cast(_ldexp(cast(x, FLOAT64), cast(n, FLOAT64)), x.dtype)
+    return a.mul(x, u.exp2(n))
+
+
 _pair_function("arctan2 atan2", _through_floats(t.arctan2), floating)
 _pair_function("hypot", _through_floats(t.hypot))
 _pair_function("copysign", _through_floats(copysign))
 _pair_function("logaddexp", _through_floats(s.logaddexp), floating)
-_pair_function("ldexp", _through_floats(lambda x, n: a.mul(x, u.exp2(n))))
+_pair_function("ldexp", _through_floats(_ldexp))
 _pair_function("lcm", lcm, integral)
 _pair_function("gcd", gcd, integral)
 

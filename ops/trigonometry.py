@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from .arithmetic import add, div, like, mul, neg, sub
+from .arithmetic import add, div, in_single, like, mul, neg, sub
 from .families import interval, unary
 from .libcall import binary_call, unary_call
 from .node import Node
@@ -35,9 +35,10 @@ arcsin = unary_call("arcsin", np.arcsin, lambda g, x, y: div(g, sqrt(_one_minus_
 arccos = unary_call("arccos", np.arccos, lambda g, x, y: neg(div(g, sqrt(_one_minus_square(x)))),
                     samples=interval(-0.9, 0.9))
 arctan = unary_call("arctan", np.arctan, lambda g, x, y: div(g, _one_plus_square(x)), samples=interval(-3, 3))
-arcsinh = unary_call("arcsinh", np.arcsinh, lambda g, x, y: div(g, sqrt(_one_plus_square(x))),
+# The squares of these two derivatives may be beyond float16 where the derivative is not.
+arcsinh = unary_call("arcsinh", np.arcsinh, in_single(lambda g, x, y: div(g, sqrt(_one_plus_square(x)))),
                      samples=interval(-3, 3))
-arccosh = unary_call("arccosh", np.arccosh, lambda g, x, y: div(g, sqrt(sub(square(x), _one(x)))),
+arccosh = unary_call("arccosh", np.arccosh, in_single(lambda g, x, y: div(g, sqrt(sub(square(x), _one(x))))),
                      samples=interval(1.2, 4))
 arctanh = unary_call("arctanh", np.arctanh, lambda g, x, y: div(g, _one_minus_square(x)),
                      samples=interval(-0.9, 0.9))

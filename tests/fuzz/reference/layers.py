@@ -126,8 +126,8 @@ def hard_sigmoid(data: Any, alpha: float = 0.2, beta: float = 0.5) -> Any:
 
 def smooth_l1(data: Any, scalar: float = 1.0) -> Any:
     s2 = scalar * scalar
-    op = Elementwise("smooth_l1", lambda x: np.where(abs(x) < 1 / s2, x * x * s2 / 2, abs(x) - 0.5 / s2), exact=True,
-                     slopes=[lambda x: np.where(abs(x) < 1 / s2, x * s2, sign(x))])
+    op = Elementwise("smooth_l1", lambda x: np.where(abs(x) > 1 / s2, abs(x) - 0.5 / s2, x * x * s2 / 2), exact=True,
+                     slopes=[lambda x: np.where(abs(x) > 1 / s2, sign(x), x * s2)])
     return type(data).of(apply(op, [data.value], _floats(data.dtype)))
 
 

@@ -266,14 +266,19 @@ FUNCTIONS["float_power"] = binary(Elementwise("float_power", power, slopes=POWER
 FUNCTIONS["arctan2"] = binary(Angle("arctan2", np.arctan2), same_dtype)
 FUNCTIONS["hypot"] = binary(Elementwise("hypot", np.hypot, slopes=(
     lambda x, y: x / np.hypot(x, y), lambda x, y: y / np.hypot(x, y))), same_dtype)
-FUNCTIONS["copysign"] = binary(Elementwise("copysign", np.copysign, exact=True, slopes=(
-    lambda x, y: np.where((x >= 0) & (y >= 0) | (x < 0) & (y < 0), 1.0, -1.0) + zero(x, y), zero)), same_dtype)
+FUNCTIONS["copysign"] = binary(Elementwise("copysign", lambda x, y: _signed(x, y) * x, exact=True, slopes=(
+    lambda x, y: _signed(x, y), zero)), same_dtype)
 FUNCTIONS["logaddexp"] = binary(Elementwise("logaddexp", np.logaddexp, blunt=True), same_dtype)
 FUNCTIONS["ldexp"] = binary(Elementwise("ldexp", lambda x, n: x * np.exp2(n)), same_dtype)
 FUNCTIONS["lcm"] = binary(Elementwise("lcm", np.lcm), same_dtype)
 FUNCTIONS["gcd"] = binary(Elementwise("gcd", np.gcd), same_dtype)
 FUNCTIONS["heaviside"] = binary(Elementwise("heaviside", np.heaviside, exact=True, slopes=(
     zero, lambda x, y: np.where(x == 0, 1.0, 0.0) + zero(x, y))), pair_dtype)
+
+
+def _signed(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """1 where both are at least 0 or both below, else -1: MXNet's copysign has -0 as 0, and NaN as the other sign."""
+    return np.where((x >= 0) & (y >= 0) | (x < 0) & (y < 0), 1.0, -1.0)
 
 
 def divmod_(x1: Any, x2: Any) -> tuple[Any, Any]:
@@ -295,11 +300,10 @@ def nan_to_num(x: Any, copy: bool = True, nan: float = 0.0, posinf: Any = None, 
 
 
 def clip(a: Any, a_min: Any, a_max: Any) -> Any:
+    """First what is above `a_max`, then of the others what is below `a_min`: as MXNet, of bounds in any order."""
     low, high = -np.inf if a_min is None else a_min, np.inf if a_max is None else a_max
-    if a.dtype.kind != "f":
-        limits = np.iinfo(a.dtype)
-        low, high = max(low, limits.min), min(high, limits.max)
-    op = Choice("clip", lambda x: np.minimum(np.maximum(x, low), high), [lambda x: (x >= low) & (x <= high)])
+    op = Choice("clip", lambda x: np.where(x > high, high, np.where(x < low, low, x)).astype(x.dtype),
+                [lambda x: ~(x > high) & ~(x < low)])
     return type(a).of(apply(op, [a.value], a.dtype))
 
 

@@ -228,6 +228,22 @@ def test_numbers_of_the_reference_are_those_of_mxnet(flavour, expression, x, dty
     assert interpret(text, 1)[0].tolist() == want
 
 
+@pytest.mark.parametrize("expression", ["nd.contrib.arange_like(v1)", "nd.argmax(v1, axis=0)", "nd.BlockGrad(v1)",
+                                        "nd.zeros_like(v1)", "nd.floor(v1)"])
+def test_a_loss_layer_of_the_reference_gives_its_gradient_for_zeros_too(expression):
+    """As 1.9.1 does."""
+    text = f"""def program(n):
+    v0 = nd.array([[0.5], [1], [2]])
+    v0.attach_grad()
+    with autograd.record():
+        v1 = nd.Softmax(v0, nd.array([-1, 63, 0]))
+        v2 = {expression}.sum()
+    v2.backward()
+    return [v0.grad.asnumpy()]
+"""
+    assert interpret(text, 1)[0].ravel().tolist() == [1, 1, 0]
+
+
 # ---- judgement -----------------------------------------------------------------------------------
 
 ONE = """def program(n):

@@ -68,6 +68,8 @@ def _pulled(step: Step, i: int, g: Value | Zero) -> Value | Zero:
     """The cotangent of input `i`, for the output's."""
     if i and isinstance(step.op, Tie) and step.op.quiet:
         return Zero.QUIET
+    if g is Zero.LOUD and step.op.own_gradient:
+        g = Value(np.zeros(step.output.shape), step.output.dtype)
     if isinstance(g, Zero):
         return g
     pulled = step.op.pull(step, i, g)

@@ -16,6 +16,8 @@ from .values import ONCE, NoAnswer, Op, Step, Value, apply, tied
 class OwnGradient(Op):
     """A value with a gradient of its own: the inputs are the data, the value and the gradient."""
 
+    own_gradient = True
+
     def compute(self, arrays: list[np.ndarray]) -> np.ndarray:
         return arrays[1]
 

@@ -85,6 +85,8 @@ def stored(data: Any, dtype: np.dtype) -> np.ndarray:
 class Op:
     """A primitive operation: `compute` on arrays, `error` for a noisy run, `pull` for the gradient."""
 
+    own_gradient = False  # whatever the output's cotangent is, zeros included
+
     def compute(self, arrays: list[np.ndarray]) -> np.ndarray:
         raise NotImplementedError
 

@@ -295,6 +295,8 @@ class Emitter:
         is_cast = node.op.name == "cast"
         if dtype.kind == "b" and is_cast:
             return f"{inputs[0]} != 0" if node.inputs[0].dtype.kind != "b" else inputs[0]
+        if is_cast and dtype == np.float64 and node.inputs[0].dtype.kind == "f":
+            return f"widened({inputs[0]})"
         text = template.replace("{T}", short(dtype))
         for i, name in enumerate(inputs):
             text = text.replace(f"{{{i}}}", name)

@@ -11,12 +11,17 @@ from typing import Any
 from llvmlite import ir
 
 HALF, _F32, _F64 = ir.HalfType(), ir.FloatType(), ir.DoubleType()
-_I32 = ir.IntType(32)
+_I32, _I64 = ir.IntType(32), ir.IntType(64)
 
 
-def widen(builder: Any, half: Any) -> Any:
-    """A float16 as the float32 of the same value."""
-    return builder.fpext(half, _F32)
+def widen(builder: Any, value: Any) -> Any:
+    """A float16 as the float32 of the same value, or a float32 as the float64.
+
+    LLVM compares what was widened in the narrow type, and where it makes a least or a greatest of such a comparison and
+    a choice, it takes -0 for 0: so it must not see that this is a widening.
+    """
+    wide = _F32 if value.type == HALF else _F64
+    return builder.bitcast(_opaque(builder, builder.fpext(value, wide)), wide)
 
 
 def narrow(builder: Any, value: Any) -> Any:
@@ -30,14 +35,15 @@ def rounded(builder: Any, value: Any) -> Any:
     return widen(builder, narrow(builder, builder.bitcast(bits, _F32)))
 
 
-def _opaque(builder: Any, single: Any) -> Any:
-    """The bits of a float32 that rounds to the same float16: the last bit is set where the one before it is.
+def _opaque(builder: Any, value: Any) -> Any:
+    """The bits of a float, where LLVM cannot see what they are: the last one is set where the one before it is.
 
-    Both are among the bits that are rounded off, and a value with the one before set is neither a float16 nor in the
-    middle of two.
+    A value that was widened has neither. A float32 that is to be rounded to float16 is rounded alike: both bits are
+    among those that are rounded off, and a value with the one before set is no float16, nor in the middle of two.
     """
-    bits = builder.bitcast(single, _I32)
-    return builder.or_(bits, builder.and_(builder.lshr(bits, _I32(1)), _I32(1)))
+    kind = _I32 if value.type == _F32 else _I64
+    bits = builder.bitcast(value, kind)
+    return builder.or_(bits, builder.and_(builder.lshr(bits, kind(1)), kind(1)))
 
 
 def _single_of_double(builder: Any, double: Any) -> Any:

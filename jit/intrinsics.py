@@ -148,6 +148,18 @@ def word_as_f64(typingctx, word):
 
 
 @intrinsic
+def widened(typingctx, x):
+    """A float32 as a float64, where it is an operation of its own and not a part of a sum's."""
+    if x != types.float32:
+        return None
+
+    def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        return widen(builder, values[0])
+
+    return types.float64(x), codegen
+
+
+@intrinsic
 def select(typingctx, condition, x, y):
     """x where condition holds, else y, without a branch."""
     if x != y:
@@ -278,7 +290,8 @@ def _shift(name: str) -> Any:
 
 
 NAMES: dict[str, Any] = {
-    **INTRINSICS, **CASTS, **REMAINDERS, "select": select, "sign": sign, "fabs": fabs, "word_as_f64": word_as_f64,
+    **INTRINSICS, **CASTS, **REMAINDERS, "select": select, "sign": sign, "fabs": fabs, "widened": widened,
+    "word_as_f64": word_as_f64,
     "maximum": _either("maximum", _extreme(">")), "minimum": _either("minimum", _extreme("<")),
     **{name: _shift(name) for name in ("left_shift", "right_shift")},
     **{name: _rounding(name) for name in ("floor", "ceil", "rint", "trunc")},

@@ -13,7 +13,7 @@ _CASTS = ("f16", "f32", "f64", "b1", *(f"{sign}{bits}" for sign in "iu" for bits
 
 #: What is defined for integers and bools too.
 _GENERAL = frozenset(("select", "sign", "fabs", "maximum", "minimum", *_ROUNDING, *_REMAINDERS, *_SHIFTS, *_CASTS))
-_ALL = _GENERAL | {*FUNCTIONS, "word_as_f64", "INF", "NAN"}
+_ALL = _GENERAL | {*FUNCTIONS, "widened", "word_as_f64", "INF", "NAN"}
 
 
 def known(name: str, integers: bool = False) -> bool:

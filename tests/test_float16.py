@@ -295,3 +295,25 @@ def test_a_sum_over_copies_is_rounded_once():
     for tier in TIERS:
         found = in_tier(tier, lambda a: np.broadcast_to(a.reshape(1, 2, 2), (3, 2, 2)).sum(), x)
         assert found == wanted, tier
+
+
+@pytest.mark.parametrize("tier", TIERS)
+@pytest.mark.parametrize("kinds", ["float16 float16", "float16 float32", "float16 float64", "float32 float64"])
+@pytest.mark.parametrize("function", [
+    lambda x: np.clip(x, 0, 1), lambda x: npx.leaky_relu(x, act_type="elu"),
+    lambda x: npx.leaky_relu(x, act_type="selu"), lambda x: np.where(x < 0, np.zeros_like(x), x)],
+    ids=["clip", "elu", "selu", "where"])
+def test_a_choice_keeps_the_sign_of_zero_beside_its_slope(tier, kinds, function):
+    """Of float16s, and of what is converted to a wider float."""
+    stored, computed = kinds.split()
+
+    def chosen(x):
+        x.attach_grad()
+        with autograd.record():
+            y = function(x.astype(computed))
+        y.backward()
+        npx.waitall()
+        return y
+
+    found = in_tier(tier, chosen, numpy.array([0.0, -0.0, 1.0, -1.0, 2.0], stored))
+    assert numpy.signbit(found[:2]).tolist() == [False, True]

@@ -133,7 +133,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
                           abs(x) % abs(y) * (1 if x >= 0 else -1)),
     "left_shift": lambda x, count: x << count if 0 <= count < 64 else 0,
     "right_shift": lambda x, count: x >> count if 0 <= count < 64 else -(x < 0),
-    "word_as_f64": lambda word: np.float64(struct.unpack("d", struct.pack("q", word))[0]),
+    "widened": np.float64, "word_as_f64": lambda word: np.float64(struct.unpack("d", struct.pack("q", word))[0]),
     **{kind: _cast(kind) for kind in ("f16", "f32", "f64", "b1", *(f"{s}{n}" for s in "iu" for n in (8, 16, 32, 64)))},
 }
 

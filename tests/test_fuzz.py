@@ -318,6 +318,15 @@ def test_what_is_smaller_than_any_number_may_be_zero():
     assert judged("1 / (np.exp(v0 * 0 - 20) ** 2)", lambda a: onp.full_like(a, INF)).kind == "value"
 
 
+@pytest.mark.parametrize("function", ["gamma", "gammaln", "digamma"])
+def test_whether_rounding_hits_a_pole_is_open(function):
+    near, at, apart = (f"npx.{function}({x})" for x in ("3e-8 - np.exp(v0 * 0)", "v0 * 0 - 1", "-np.exp(v0 * 0) - 0.5"))
+    for value in (INF, NAN, 1e7):
+        assert judged(near, lambda a: onp.full_like(a, value)) is None  # noqa: B023
+        assert judged(apart, lambda a: onp.full_like(a, value)).kind == "value"  # noqa: B023
+    assert judged(at, lambda a: onp.full_like(a, 1e7)).kind == "value"
+
+
 def test_the_slope_of_a_remainder_counts_turns_that_rounding_changes():
     text = """def program(n):
     v0 = np.array([0.1, 0.3], dtype='float32')

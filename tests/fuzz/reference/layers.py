@@ -12,6 +12,7 @@ import numpy as np
 from scipy import special
 
 from .elementwise import SQUARE, Elementwise, cast
+from .noise import EPS, Noise
 from .np_elementwise import BOOL, FUNCTIONS, away_from_zero, sign, unary
 from .np_movement import npx_reshape
 from .np_products import einsum
@@ -57,6 +58,23 @@ def _softplus(x: np.ndarray) -> np.ndarray:
     return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
 
 
+class _Poled(Elementwise):
+    """A function with poles at 0 and the negative integers, of which one may be hit by rounding: it is open whether."""
+
+    def error(self, out: np.ndarray, arrays: list[np.ndarray], dtype: np.dtype, noise: Noise) -> np.ndarray:
+        x, = arrays
+        out = super().error(out, arrays, dtype, noise)
+        with np.errstate(invalid="ignore"):
+            away = abs(x - np.rint(x))
+            near = (x < 0.5) & (away > 0) & (away <= 8 * EPS[dtype.name] * np.maximum(abs(x), 1.0))
+        return np.where(near, np.inf if np.isnan(self.fn(-1.0)) else np.nan, out)  # other than it is at a pole
+
+
+def _poled(name: str, fn: Callable[..., Any], slope: Callable[..., Any], **more: Any) -> Elementwise:
+    derivative = _Poled(f"d{name}/d0", _double(slope), ulps=16, blunt=True)
+    return _Poled(name, _double(fn), ulps=16, slopes=[derivative], **more)
+
+
 _ROOT = math.sqrt(math.pi)
 
 relu = unary(Elementwise("relu", lambda x: np.maximum(x, 0), exact=True, slopes=[lambda x: np.where(x == x, x > 0, x)]),
@@ -68,10 +86,9 @@ softsign = unary(Elementwise("softsign", lambda x: x / (1 + np.abs(x)), slopes=[
 erf = unary(Elementwise("erf", _double(special.erf), slopes=[lambda x: 2 / _ROOT * np.exp(-x * x)]), _floats)
 erfinv = unary(Elementwise("erfinv", _double(lambda x: np.copysign(special.erfinv(x), x)), ulps=16, slopes=[
     _double(lambda x: _ROOT / 2 * np.exp(special.erfinv(x) ** 2))]), _floats)
-gamma = unary(Elementwise("gamma", _double(special.gamma), ulps=16, slopes=[_double(_gamma_slope)]), _floats)
-gammaln = unary(Elementwise("gammaln", _double(_gammaln), ulps=16, blunt=True, slopes=[
-    _double(_psi)]), _floats)
-digamma = unary(Elementwise("digamma", _double(_psi), ulps=16, blunt=True, slopes=[_double(_psi_slope)]), _floats)
+gamma = unary(_poled("gamma", special.gamma, _gamma_slope), _floats)
+gammaln = unary(_poled("gammaln", _gammaln, _psi, blunt=True), _floats)
+digamma = unary(_poled("digamma", _psi, _psi_slope, blunt=True), _floats)
 
 
 def activation(data: Any, act_type: str = "relu") -> Any:

@@ -21,8 +21,8 @@ def caller(count: int) -> Callable[..., None]:
             return builtin("call", store.find(symbol, ".obj", lambda: _compile(symbol, count))[0], None, __name__)
         except CannotCompile:
             pass
-    kind = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * count)
-    return lambda address, *words: kind(address)(*words)
+    function_at = cache(ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * count))
+    return lambda address, *words: function_at(address)(*words)
 
 
 def _compile(symbol: str, count: int) -> bytes:

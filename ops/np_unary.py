@@ -16,7 +16,7 @@ from .bits import gcd, lcm
 from .node import Node, is_number
 from .promotion import FLOAT64, floating, integral, np_inexact, np_pair, np_same, numeric
 from .public import Operand, public
-from .rounding import copysign, rint, round_half_down, sign_of
+from .rounding import copysign, round_half_down, round_half_even, sign_of
 
 
 def _function(names: str, primitive: Callable[[Node], Node], prepare: Callable[[Node], Node] = np_inexact,
@@ -87,17 +87,32 @@ _test("isneginf", lambda x: a.equal(x, like(x, -math.inf)), False)
 def around(x: Operand, decimals=0, out=None) -> Node:
     """The elements rounded to `decimals` places, halves to even; negative: to tens, hundreds and so on."""
     decimals = decimals or 0
-    if x.dtype.kind in "iub":
-        if decimals >= 0:
-            return x
-        return cast(around(cast(x, FLOAT64), decimals), x.dtype)
-    return rint(x) if decimals == 0 else _to_places(x, decimals)
+    if numeric(x).dtype.kind != "f":
+        return x if decimals >= 0 else _to_tens(x, -decimals)
+    return _to_places(x, decimals)
+
+
+def _to_tens(x: Node, places: int) -> Node:
+    """`around` of integers to tens, hundreds and so on: towards 0, as MXNet has it."""
+    scale = 10 ** min(places, 20)
+    return a.sub(x, a.fmod(x, like(x, scale)) if scale <= np.iinfo(x.dtype).max else x)
+
+
+#: So many tens take any float64 but 0 beyond all others, or to 0.
+_ALL_TENS = 640
 
 
 @a.in_single
 def _to_places(x: Node, decimals: int) -> Node:
-    scale = like(x, 10.0 ** abs(decimals))
-    return a.div(rint(a.mul(x, scale)), scale) if decimals > 0 else a.mul(rint(a.div(x, scale)), scale)
+    """`around` of floats. MXNet scales ten by ten, each product rounded: 10 ** decimals may find another half."""
+    there, back = (a.mul, a.div) if decimals > 0 else (a.div, a.mul)
+    steps = min(abs(decimals), _ALL_TENS)
+    for _ in range(steps):
+        x = there(x, like(x, 10))
+    x = round_half_even(x)
+    for _ in range(steps):
+        x = back(x, like(x, 10))
+    return x
 
 
 @public("np._nan_to_num")

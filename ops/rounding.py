@@ -5,6 +5,7 @@ import numpy as np
 
 from .arithmetic import (
     cast,
+    equal,
     floor,
     greater,
     greater_equal,
@@ -21,7 +22,12 @@ from .arithmetic import (
 from .node import Node, depend
 
 ceil = rounding("ceil", np.ceil)
-rint = rounding("rint", np.rint)  # halves to even
+_rint = rounding("rint", np.rint)
+
+
+def round_half_even(x: Node) -> Node:
+    """MXNet's `around`: to the nearest, halves to even; of -0.5 it makes 0, of what is nearer to zero -0."""
+    return where(equal(x, like(x, -0.5)), like(x, 0), _rint(x))
 
 
 def round_half_down(x: Node) -> Node:

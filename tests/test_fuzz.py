@@ -213,6 +213,8 @@ def test_the_reference_knows_no_derivative_at_a_pole():
     ("np", "np.reciprocal(v0)", [0, 1, 2], "int32", [-2**31, 1, 0]),
     ("nd", "v0 ** 5", [3, 100], "int64", [243, 10**10]),
     ("np", "1 / np.rint(v0)", [-0.25, 0.25], "float32", [-INF, INF]),
+    ("np", "1 / np.around(v0)", [-0.25, 0.25, -0.5], "float32", [-INF, INF, INF]),
+    ("np", "np.around(v0, -1)", [15, -19, 5], "int32", [10, -10, 0]),
     ("np", "1 / npx.erfinv(v0)", [-0.0, 0.0], "float32", [-INF, INF]),
     ("np", "1 / npx.leaky_relu(v0, act_type='elu')", [-0.0, 0.0], "float64", [-INF, INF]),
     ("np", "npx.round_ste(v0)", [0.5, -2.5, 3.7], "float32", [1, -3, 4]),

@@ -122,10 +122,18 @@ for _name in SMOOTH:
 FUNCTIONS["cbrt"] = unary(Elementwise("cbrt", np.cbrt, slopes=[lambda x: 1 / (3 * np.cbrt(x)**2)]), inexact)
 FUNCTIONS["sqrt"] = unary(Elementwise("sqrt", np.sqrt, ulps=2, slopes=[lambda x: 0.5 / np.sqrt(x)]), inexact)
 
+
+class Rounding(Elementwise):
+    """A rounding: its gradient is zeros, also for one that is infinite or NaN."""
+
+    def pull(self, step: Step, i: int, g: Value) -> Value | None:
+        return None
+
+
 _STEPS = "floor ceil trunc".split()
 for _name in _STEPS:
-    FUNCTIONS[_name] = unary(Elementwise(_name, getattr(np, _name), exact=True, slopes=[zero]),
-                              lambda d: d if d.kind in "iu" else inexact(d))
+    FUNCTIONS[_name] = unary(Rounding(_name, getattr(np, _name), exact=True),
+                             lambda d: d if d.kind in "iu" else inexact(d))
 FUNCTIONS["fix"] = FUNCTIONS["trunc"]
 
 
@@ -135,8 +143,8 @@ def _half_down(x: np.ndarray) -> np.ndarray:
     return np.where(x - low <= 0.5, low, np.ceil(x)) if np.asarray(x).dtype.kind == "f" else x
 
 
-FUNCTIONS["rint"] = unary(Elementwise("rint", _half_down, exact=True, slopes=[zero]),
-                           lambda d: d if d.kind in "iu" else inexact(d))
+FUNCTIONS["rint"] = unary(Rounding("rint", _half_down, exact=True),
+                          lambda d: d if d.kind in "iu" else inexact(d))
 
 
 def _no_bool(dtype: np.dtype) -> np.dtype:
@@ -286,7 +294,14 @@ def divmod_(x1: Any, x2: Any) -> tuple[Any, Any]:
 
 
 def around(x: Any, decimals: int = 0) -> Any:
-    op = Elementwise("around", lambda a: np.around(a, decimals), exact=not decimals, ulps=3, slopes=[zero])
+    scale = 10.0 ** decimals
+
+    def fn(a: np.ndarray) -> np.ndarray:
+        if np.asarray(a).dtype.kind != "f":  # towards 0
+            return a if decimals >= 0 else a - np.fmod(a, 10 ** -decimals)
+        return np.where(a * scale == -0.5, 0, np.around(a, decimals))
+
+    op = Rounding("around", fn, exact=not decimals, ulps=3)
     return type(x).of(apply(op, [x.value], x.dtype))
 
 

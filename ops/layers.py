@@ -91,7 +91,9 @@ def leaky_relu(data: Node, gamma: Optional = None, act_type="leaky", slope=0.25,
             raise MXNetError("leaky_relu: act_type 'prelu' wants gamma")
         column = (1,
                   gamma.size) + (1,) * (data.ndim - 2) if data.ndim > 1 and gamma.size > 1 else (gamma.size,)
-        return where(greater(data, zero), data, mul(data, reshape(gamma, column)))
+        positive = greater(data, zero)
+        below = where(positive, zero, data)  # so that an infinity above has no part in the slope of gamma
+        return where(positive, data, mul(below, reshape(gamma, column)))
     if act_type == "elu":
         return elu(data, slope)
     if act_type == "selu":

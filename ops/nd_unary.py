@@ -39,17 +39,12 @@ def _declare(names: str, apply: Unary, doc: str, method: bool = True) -> None:
     public(*(f"nd.{n}" for n in listed), *(f"nd.NDArray.{n}" for n in listed if method))(build)
 
 
-def _inverse(of: Unary) -> Unary:
-    return a.in_single(lambda x: a.div(like(x, 1), of(x)))
-
-
-for _names, _primitive in {**u.ELEMENTARY, **t.ELEMENTARY}.items():
+for _names, _primitive in {**u.ELEMENTARY, **u.INVERSE_ROOTS, **t.ELEMENTARY}.items():
     _declare(_names, through_float(_primitive), f"{_names}, elementwise.")
-for _names in u.ROOTS:
-    _declare(f"r{_names}", through_float(_inverse(u.ELEMENTARY[_names])), f"1 / {_names}, elementwise.")
 for _names, _primitive in [
     ("sigmoid", u.sigmoid), ("softsign", s.softsign), ("degrees", lambda x: a.mul(x, like(x, 180 / math.pi))),
-    ("radians", lambda x: a.mul(x, like(x, math.pi / 180))), ("reciprocal", _inverse(lambda x: x)),
+    ("radians", lambda x: a.mul(x, like(x, math.pi / 180))),
+    ("reciprocal", a.in_single(lambda x: a.div(like(x, 1), x))),
 ]:
     _declare(_names, through_float(_primitive), f"{_names}, elementwise.")
 for _names, _primitive in [("erf", u.erf), ("erfinv", s.erfinv), ("gamma", s.gamma), ("gammaln", s.gammaln),

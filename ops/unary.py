@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .arithmetic import add, div, equal, greater, like, mul, neg, sub, where
+from .arithmetic import add, div, equal, greater, in_single, like, mul, neg, sub, where
 from .families import interval, unary
 from .node import Node
 from .rounding import sign_of
@@ -56,6 +56,8 @@ square = unary("square", "{0} * {0}", np.square, lambda g, x, y: mul(g, mul(like
                samples=interval(-2, 2))
 sqrt = unary("sqrt", "sqrt({0})", _quiet(np.sqrt), lambda g, x, y: div(mul(g, like(x, 0.5)), y),
              samples=interval(0.5, 3), cost=6)
+rsqrt = in_single(unary("rsqrt", "{T}(1) / sqrt({0})", _quiet(lambda x: 1 / np.sqrt(x)),
+                        lambda g, x, y: div(mul(mul(g, like(x, -0.5)), y), x), samples=interval(0.5, 3), cost=10))
 cbrt = unary("cbrt", "cbrt({0})", np.cbrt, lambda g, x, y: div(g, mul(like(x, 3), mul(y, y))),
              samples=interval(0.5, 3), cost=30)
 exp = unary("exp", "exp({0})", _rounded(np.exp), lambda g, x, y: mul(g, y), samples=interval(-3, 3), cost=12)
@@ -92,5 +94,5 @@ without_gradient = unary("without_gradient", "{0}", lambda x: x, samples=interva
 #: What both flavours have under these names; trigonometry.py has the rest.
 ELEMENTARY = {"exp": exp, "expm1": expm1, "log": log, "log1p": log1p, "log2": log2, "log10": log10, "sqrt": sqrt,
               "cbrt": cbrt, "sin": sin, "cos": cos, "tanh": tanh}
-#: Roots whose inverses `mx.nd` has too, their names with an "r" before.
-ROOTS = ("sqrt", "cbrt")
+#: What `mx.nd` has besides.
+INVERSE_ROOTS = {"rsqrt": rsqrt, "rcbrt": in_single(lambda x: div(like(x, 1), cbrt(x)))}

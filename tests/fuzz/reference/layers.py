@@ -123,7 +123,8 @@ def leaky_relu(data: Any, gamma: Any = None, act_type: str = "leaky", slope: flo
                          slopes=[lambda x: np.where(x > 0, 1.0, slope)])
     elif act_type == "prelu":
         column = (1, gamma.size) + (1,) * (data.ndim - 2) if data.ndim > 1 and gamma.size > 1 else (gamma.size,)
-        return FUNCTIONS["where"](data > 0, data, data * gamma.reshape(column))
+        below = FUNCTIONS["where"](data > 0, data * 0, data)
+        return FUNCTIONS["where"](data > 0, data, below * gamma.reshape(column))
     elif act_type == "elu":
         op = _elu(slope)
     elif act_type == "selu":

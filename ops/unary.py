@@ -61,7 +61,7 @@ rsqrt = in_single(unary("rsqrt", "{T}(1) / sqrt({0})", _quiet(lambda x: 1 / np.s
 cbrt = unary("cbrt", "cbrt({0})", np.cbrt, lambda g, x, y: div(g, mul(like(x, 3), mul(y, y))),
              samples=interval(0.5, 3), cost=30)
 exp = unary("exp", "exp({0})", _rounded(np.exp), lambda g, x, y: mul(g, y), samples=interval(-3, 3), cost=12)
-expm1 = unary("expm1", "expm1({0})", _rounded(np.expm1), lambda g, x, y: mul(g, add(y, like(y, 1))),
+expm1 = unary("expm1", "expm1({0})", _rounded(np.expm1), lambda g, x, y: mul(g, exp(x)),  # y + 1 would cancel
               samples=interval(-3, 3), cost=14)
 exp2 = unary("exp2", "exp2({0})", _rounded(np.exp2), lambda g, x, y: mul(g, mul(y, like(y, math.log(2)))),
              samples=interval(-3, 3), cost=12)

@@ -11,7 +11,7 @@ from .aval import Aval, Shape, aval
 from .errors import BroadcastError
 from .families import call
 from .movement import broadcast_to, reshape, slice_, slice_key, unbroadcast
-from .node import Node, const, straight
+from .node import Node, const, depend, straight
 from .public import Nodes, Operand, public
 
 #: (start, count, step) along each axis
@@ -249,6 +249,12 @@ def write_slice(x: Node, value: Operand, spec, shape) -> Node:
 def overwrite(x: Node, old: Node) -> Node:
     """`x`, written over the recorded `old`: of other elements, at the same place among what derivatives go through."""
     return straight(x, old)
+
+
+@public("index.found")
+def found(x: Node, source: Node) -> Node:
+    """`x`, found by what has been read of `source`: its derivative by that is 0."""
+    return depend(x, source)
 
 
 @public("index.read_gather")

@@ -282,9 +282,9 @@ def test_a_large_program_is_drawn_in_reasonable_time(monkeypatch):
         return x
 
     picture = viz.draw(function, np.ones((4, 8)))
-    start = time.perf_counter()
+    start = time.process_time()
     text = str(picture)
-    assert time.perf_counter() - start < 10 and ElementTree.fromstring(text) is not None
+    assert time.process_time() - start < 10 and ElementTree.fromstring(text) is not None
     (diagram,) = picture.diagrams
     assert sum(len(g.items) for g in diagram.groups) >= 2000
 

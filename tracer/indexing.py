@@ -11,9 +11,9 @@ from tracer.ops.aval import Aval
 
 from .keys import Advanced, Basic, parse
 from .record import Handle, constant, invoke, wrap
-from .views import READ, Slice, internal, slice_offset
+from .views import READ, Slice, internal, live, slice_offset
 
-GATHER = internal("index.read_gather")
+GATHER, FOUND = internal("index.read_gather"), internal("index.found")
 
 
 def getitem(self: Any, key: Any) -> Any:
@@ -32,12 +32,22 @@ def getitem(self: Any, key: Any) -> Any:
     parsed: Any = parse(key, shape, self._scalar, self._masks)
     if type(parsed) is Advanced:
         arrays = (self, *map(leaf, parsed.indices))
-        return invoke(GATHER, type(self), arrays, (parsed.template,))
+        made = invoke(GATHER, type(self), arrays, (parsed.template,))
+        keys = key if type(key) is tuple else (key,)
+        return found_by(made, *[x for x in keys if isinstance(x, Handle) and x._value.aval.dtype.kind == "b"])
     spec, out = parsed
     offset = slice_offset(spec, shape)
     if offset is None or type(key) is slice and key.step not in _ONE and not self._steps_share:
         return invoke(READ, type(self), (self,), (spec, out))
     return self._view(Slice(spec, out, offset))
+
+
+def found_by(made: Any, *sources: Any) -> Any:
+    """An array that was made of what has been read, as a function of those of its sources that have a history."""
+    for x in sources:
+        if live(x._value):
+            made = invoke(FOUND, type(made), (made, x), ())
+    return made
 
 
 _BOUND = frozenset((int, type(None)))

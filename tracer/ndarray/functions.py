@@ -8,6 +8,7 @@ import numpy as np
 
 from tracer.arrays import NDArray
 from tracer.batch_norm import batch_norm as _batch_norm
+from tracer.indexing import found_by
 from tracer.namespaces import assign
 from tracer.ops.errors import MXNetError
 from tracer.random_state import STREAMS
@@ -68,7 +69,7 @@ def boolean_mask(data: NDArray, index: NDArray, axis: int = 0, out: NDArray | No
     if index.ndim != 1 or index.shape[0] != data.shape[axis]:
         raise MXNetError(f"boolean_mask: index {index.shape} for axis {axis} of {data.shape}")
     places = np.flatnonzero(index._read("shape"))
-    made = data[(slice(None),) * (axis % data.ndim) + (places,)]
+    made = found_by(data[(slice(None),) * (axis % data.ndim) + (places,)], index)
     return made if out is None else assign(out, made)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as _np
 
 from tracer.arrays import NDArray
+from tracer.indexing import found_by
 from tracer.namespaces import assign
 from tracer.np_array import NP, ndarray
 from tracer.ops.errors import MXNetError
@@ -227,40 +228,54 @@ def can_cast(from_: Any, to: Any, casting: Any = "safe") -> bool:
 @located
 def nonzero(a: Any) -> tuple[ndarray, ...]:
     """The indices of the elements that are not zero, an int64 array an axis."""
-    return tuple(made(i) for i in _np.nonzero(_np.atleast_1d(_array(a)._read("shape"))))
+    a = _array(a)
+    return tuple(found_by(made(i), a) for i in _np.nonzero(_np.atleast_1d(a._read("shape"))))
 
 
 @located
 def argwhere(a: Any) -> ndarray:
     """The indices of the elements that are not zero, a row each, int64."""
-    return made(_np.argwhere(_array(a)._read("shape")))
+    a = _array(a)
+    return found_by(made(_np.argwhere(a._read("shape"))), a)
 
 
 @located
 def flatnonzero(a: Any) -> ndarray:
     """The places of the elements that are not zero in the flattened array, int64."""
-    return made(_np.flatnonzero(_array(a)._read("shape")))
+    a = _array(a)
+    return found_by(made(_np.flatnonzero(a._read("shape"))), a)
 
 
 @located
 def unique(ar: Any, return_index: bool = False, return_inverse: bool = False, return_counts: bool = False,
            axis: int | None = None) -> Any:
-    """The different elements in order; also where each was first, which is where, and how many there are."""
-    found: Any = _np.unique(_array(ar)._read("shape"), return_index, return_inverse,
-                             # type: ignore[call-overload]
+    """The different elements in order; also where each was first, which is where, and how many there are.
+
+    Their derivatives are 0, as in MXNet.
+    """
+    ar = _array(ar)
+    found: Any = _np.unique(ar._read("shape"), return_index, return_inverse,  # type: ignore[call-overload]
                             return_counts, axis)
-    return tuple(made(_np.reshape(x, -1) if i and axis is None else x) for i, x in enumerate(found)) \
-        if isinstance(found, tuple) else made(found)
+    if not isinstance(found, tuple):
+        return found_by(made(found), ar)
+    return tuple(found_by(made(_np.reshape(x, -1) if i and axis is None else x), ar) for i, x in enumerate(found))
 
 
 @located
 def bincount(x: ndarray, weights: Any = None, minlength: int = 0) -> ndarray:
-    """How often each number from 0 occurs, in the dtype of `x`; with `weights`, their sums in theirs."""
+    """How often each number from 0 occurs, in the dtype of `x`; with `weights`, their sums in theirs.
+
+    The derivatives are 0, as in MXNet.
+    """
     if x._value.aval.dtype.kind == "f":
         raise MXNetError("bincount: Input data should be int type")
-    counts = _np.bincount(x._read("shape"), None if weights is None else _array(weights)._read("numpy"),
-                          minlength)
-    return made(counts.astype(x.dtype if weights is None else _array(weights).dtype))
+    sums = None if weights is None else _array(weights)
+    counts = _np.bincount(x._read("shape"), None if sums is None else sums._read("numpy"), minlength)
+    if sums is None:
+        return found_by(made(counts.astype(x.dtype)), x)
+    return found_by(made(counts.astype(sums.dtype)), x, sums)
+
+
 
 
 @located

@@ -7,6 +7,7 @@ import numpy as _np
 
 from tracer.batch_norm import batch_norm as _batch_norm
 from tracer.flush import flush_all
+from tracer.indexing import found_by
 from tracer.namespaces import assign, engine, functions_of
 from tracer.np_array import ndarray
 from tracer.numpy.creation import made
@@ -73,7 +74,7 @@ def leaky_relu(data: ndarray, gamma: ndarray | None = None, act_type: str = "lea
 @located
 def nonzero(a: ndarray, out: ndarray | None = None) -> ndarray:
     """The indices of the elements that are not zero, a row each, int64."""
-    found = made(_np.argwhere(_np.atleast_1d(a._read("shape"))))
+    found = found_by(made(_np.argwhere(_np.atleast_1d(a._read("shape")))), a)
     return found if out is None else assign(out, found)
 
 
@@ -81,7 +82,7 @@ def nonzero(a: ndarray, out: ndarray | None = None) -> ndarray:
 @located
 def shape_array(data: ndarray, out: ndarray | None = None) -> ndarray:
     """The dimensions as an int64 array."""
-    found = made(_np.array(data.shape, _np.int64))
+    found = found_by(made(_np.array(data.shape, _np.int64)), data)
     return found if out is None else assign(out, found)
 
 

@@ -40,7 +40,7 @@ INTERNAL = {
     "nd.NDArray._transpose": "nd.transpose", "nd.NDArray._broadcast_to": "nd.broadcast_to",
     "npx._batch_norm": "npx.batch_norm", "np.ndarray.npx_reshape": "npx.reshape", "np.ndarray.norm": "np.linalg.norm",
     "np.ndarray.__round__": "np.round",
-    "index.read_slice": "getitem", "index.read_gather": "gather"}
+    "index.read_slice": "getitem", "index.read_gather": "gather", "index.found": "mask"}
 #: What statements other than expressions reach.
 BY_STATEMENTS = frozenset((
     "index.write_slice", "index.write_put", "index.write_mask", "npx._running",

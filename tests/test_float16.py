@@ -304,7 +304,7 @@ def test_a_sum_over_copies_is_rounded_once():
     lambda x: npx.leaky_relu(x, act_type="selu"), lambda x: np.where(x < 0, np.zeros_like(x), x)],
     ids=["clip", "elu", "selu", "where"])
 def test_a_choice_keeps_the_sign_of_zero_beside_its_slope(tier, kinds, function):
-    """Of float16s, and of what is converted to a wider float."""
+    """float16s, and what is converted to a wider float."""
     stored, computed = kinds.split()
 
     def chosen(x):

@@ -28,7 +28,7 @@ def caller(count: int) -> Callable[..., None]:
 def _compile(symbol: str, count: int) -> bytes:
     from llvmlite import ir
 
-    from .emit import I64, OBJECT, OBJECTS, Emitter
+    from .emit import I64, NULL, OBJECT, OBJECTS, Emitter
     from .unit import object_code
 
     module = ir.Module(symbol)
@@ -40,7 +40,7 @@ def _compile(symbol: str, count: int) -> bytes:
         e.call("PyErr_BadArgument")
         b.branch(e.way_out())
     address, *words = [e.call("PyLong_AsVoidPtr", b.load(b.gep(arguments, [I64(i)]))) for i in range(1 + count)]
-    e.guard(b.icmp_unsigned("==", e.call("PyErr_Occurred"), ir.Constant(OBJECT, None)))
+    e.guard(b.icmp_unsigned("==", e.call("PyErr_Occurred"), NULL))
     kind = ir.FunctionType(ir.VoidType(), [OBJECT] * count)
     state = e.call("PyEval_SaveThread")
     b.call(b.bitcast(address, kind.as_pointer()), words)

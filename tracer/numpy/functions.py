@@ -276,8 +276,6 @@ def bincount(x: ndarray, weights: Any = None, minlength: int = 0) -> ndarray:
     return found_by(made(counts.astype(sums.dtype)), x, sums)
 
 
-
-
 @located
 def delete(arr: ndarray, obj: Any, axis: int | None = None) -> ndarray:
     """`arr` without the elements at `obj` (a number, slice or list) along `axis` (None: flattened)."""

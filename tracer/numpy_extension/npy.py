@@ -17,10 +17,11 @@ from tracer.ops.errors import MXNetError
 
 MAGIC = b"\x93NUMPY"
 
-#: An entry of the header, which is a Python dictionary's text: its key, and a string, bool or tuple of numbers.
-_NUMBER = rb"\d{1,19}L? *"
-_ENTRY = re.compile(rb" *'(\w+)' *: *('[^']*'|True|False|\(\)|\((?:N, *)+(?:N)?\)) *(?:,|$)".replace(b"N", _NUMBER))
+#: An entry of the header, which is a Python dictionary's text: its key, and a string, bool or tuple.
+_ENTRY = re.compile(rb" *'(\w+)' *: *('[^']*'|True|False|\([^()']*\)) *(?:,|$)")
 _DTYPE = re.compile(rb"'[<>=|]?[fiub]\d{1,2}'")
+#: A tuple of sizes as Python writes it, with Python 2's L.
+_SHAPE = re.compile(rb"\( *\)|\( *(?:N, *)+(?:N)?\)".replace(b"N", rb"(?:0|[1-9]\d{0,18})L? *"))
 
 
 def read_array(data: bytes) -> np.ndarray:
@@ -37,6 +38,8 @@ def read_array(data: bytes) -> np.ndarray:
         raise MXNetError(f"Invalid npy file format: the header {header[:100]!r}")
     if not _DTYPE.fullmatch(fields[b"descr"]):
         raise MXNetError(f"Invalid npy file format: dtype {fields[b'descr'][:100]!r} is not one of MXNet's")
+    if not _SHAPE.fullmatch(fields[b"shape"]):
+        raise MXNetError(f"Invalid npy file format: the shape {fields[b'shape'][:100]!r}")
     shape = [int(n) for n in re.findall(rb"\d+", fields[b"shape"])]
     try:
         descr = fields[b"descr"][1:-1].decode()

@@ -11,9 +11,14 @@ from tracer.jit.capi.identity import identical
 
 
 class Call:
-    """A call recorded before. result: the node, or list of nodes, that it means; fallible: running it can fail."""
+    """A call recorded before.
 
-    __slots__ = ("function", "statics", "nodes", "result", "fallible", "next")
+    result: the node, or list of nodes, that it means.
+    fallible: running it can fail.
+    sources: of several results, the operands that each is a function of; None until somebody asks.
+    """
+
+    __slots__ = ("function", "statics", "nodes", "result", "fallible", "sources", "next")
 
     def __init__(self, function: Any, statics: tuple, nodes: list[Any], result: Any, fallible: bool) -> None:
         self.function = function
@@ -21,6 +26,7 @@ class Call:
         self.nodes = nodes
         self.result = result
         self.fallible = fallible
+        self.sources: list[list[int]] | None = None
         self.next: Call | None = None
 
 

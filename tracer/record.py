@@ -79,7 +79,10 @@ def invoke(function: Function, cls: type, operands: tuple, statics: tuple) -> An
     if not repeats(call, function, statics, nodes):
         call = last.next = look_up(function, statics, nodes)
     trace.last = call
-    return finish(call.result, cls, trace, recorded, user_line() if call.fallible else None)
+    line = user_line() if call.fallible else None
+    if recorded is not None and type(call.result) is not Node:
+        return finish_each(call, cls, trace, operands, line)
+    return finish(call.result, cls, trace, recorded, line)
 
 
 def combine(function: Function, cls: type, left: Any, right: Any) -> Any:
@@ -121,6 +124,19 @@ def finish(result: Any, cls: type, trace: Trace, recorded: list | None, line: An
         return handle
     handles = [finish(node, cls, trace, recorded, line) for node in result]
     return type(result)(handles)
+
+
+def finish_each(call: Call, cls: type, trace: Trace, operands: tuple, line: Any) -> Any:
+    """Handles of a call's results, each with the history of the operands that it is a function of, as in MXNet."""
+    if call.sources is None:
+        graphs = [set(toposort([node], set(call.nodes))) for node in call.result]
+        call.sources = [[i for i, n in enumerate(call.nodes) if n in graph] for graph in graphs]
+    handles = []
+    for node, sources in zip(call.result, call.sources):
+        values = [x._value for i in sources if isinstance(x := operands[i], Handle)]
+        recorded = [v.recorded or VARIABLE for v in values if v.recorded or v.variable is not None]
+        handles.append(finish(node, cls, trace, [None, *recorded] if recorded else None, line))
+    return type(call.result)(handles)
 
 
 def stopped(trace: Trace, operands: Sequence[Any], nodes: list[Any]) -> list[Any]:

@@ -237,7 +237,7 @@ def split(data: Node, num_outputs, axis=1, squeeze_axis=False) -> Node | list[No
     size = n // num_outputs
     if squeeze_axis and size != 1:
         raise MXNetError(f"split: squeeze_axis wants parts of size 1 along axis {at}, they have {size}")
-    return _parts(data, at, _cut(data, at, list(range(size, n, size))), squeeze_axis)
+    return _parts(data, at, _cut(data, at, [i * size for i in range(1, num_outputs)]), squeeze_axis)
 
 
 def _parts(data: Node, axis: int, parts: list[Node], squeeze_axis: bool) -> Node | list[Node]:

@@ -314,3 +314,17 @@ def test_lengths_are_one_for_each_sequence(call, lengths):
         return
     with pytest.raises(MXNetError):
         call(x, None if lengths is None else nd.array(lengths, dtype="int32"))
+
+
+@pytest.mark.parametrize("cut", [
+    lambda x: nd.split(x, 3, axis=0), lambda x: nd.split_v2(x, 3, axis=0), lambda x: x.split(3, axis=-2),
+    lambda x: nd.SliceChannel(x, num_outputs=3, axis=0)])
+def test_an_axis_of_nothing_is_split_into_parts_of_nothing(cut):
+    """Like MXNet 2.0; 1.9.1 has no empty arrays."""
+    x = nd.array(numpy.zeros((0, 6)))
+    x.attach_grad()
+    with autograd.record():
+        parts = cut(x)
+        total = sum(part.sum() for part in parts)
+    total.backward()
+    assert [part.shape for part in parts] == [(0, 6)] * 3 and x.grad.shape == (0, 6)

@@ -113,7 +113,7 @@ def index_add(a: Any, ind: Any, val: Any) -> Any:
 
 
 def embedding(data: Any, weight: Any, input_dim: Any = None, output_dim: Any = None, dtype: Any = "float32") -> Any:
-    if input_dim not in (None, weight.shape[0]) or output_dim not in (None, weight.shape[1]):
+    if weight.ndim != 2 or input_dim not in (None, weight.shape[0]) or output_dim not in (None, weight.shape[1]):
         raise NoAnswer("shape")
     places = bounded(data, weight.shape[0], "clip")
     return moves(lambda a: a[places])(weight)

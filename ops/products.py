@@ -22,7 +22,8 @@ def _prod_vjp(g: Node, x: Node, axes: tuple, y: Node) -> Node:
     return mul(spread(g, axes, x), product_of_others(x, axes)) if axes else g
 
 
-reduce_prod = reduction("reduce_prod", totalled(np.prod), _prod_vjp, lambda dtype: 1, low=0.5, high=1.5)
+reduce_prod = reduction("reduce_prod", totalled(np.prod, {"float16": "float32"}), _prod_vjp, lambda dtype: 1, low=0.5,
+                        high=1.5)
 
 
 @in_single

@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from tracer.ops.arithmetic import add, cast, like
 from tracer.ops.devices import place
-from tracer.ops.movement import broadcast_to, unbroadcast
+from tracer.ops.linear import broadcast_to, unbroadcast
 from tracer.ops.node import Node, item_op, leaf_op, mark_op, stop_op, toposort
 from tracer.ops.op import ELEMENTWISE
 

@@ -1,8 +1,7 @@
 """Arithmetic, comparison and logic primitives: two operands of one dtype, broadcast; and selection."""
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import wraps
 from typing import Any
 
@@ -11,6 +10,7 @@ import numpy as np
 from .aval import Aval, aval
 from .errors import MXNetError
 from .families import Samples, binary, interval, unary
+from .libcall import binary_call
 from .node import Node, const, const_op, const_value, is_large_integer, make, stop
 from .op import ELEMENTWISE, Op, declare
 from .shapes import broadcast
@@ -213,52 +213,16 @@ def clip(x: Node, low: Node | None, high: Node | None) -> Node:
     return out
 
 
-# ---- powers --------------------------------------------------------------------------------------
+# ---- integers: shifts, common divisors and multiples ------------------------------------------------
 
-def _power_ref(a: Any, b: Any) -> Any:
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        if np.asarray(b).dtype.kind in "iu":  # NumPy refuses negative integer powers; the engine computes pow()
-            return np.power(np.asarray(a, float), b).astype(np.asarray(a).dtype)
-        if np.size(b) == 1 and np.ravel(b)[0] == 0.5:  # then NumPy takes the square root, which has others of these
-            a = np.where(np.equal(a, -np.inf), np.inf, a) + np.asarray(a).dtype.type(0)
-        return np.power(a, b)
+def _integers() -> Iterable[tuple[list[np.ndarray], tuple]]:
+    rng = np.random.RandomState(9)
+    for shapes in [((3, 4), (3, 4)), ((), ()), ((3, 1), (4,))]:
+        yield [rng.randint(low, high, shape).astype("int32")
+               for (low, high), shape in zip([(0, 50), (1, 7)], shapes, strict=True)], ()
 
 
-def _power_vjp(g: Node, x: Node, y: Node, out: Node) -> tuple[Node, Node]:
-    from .unary import log
-
-    by_base = mul(g, mul(y, power(x, sub(y, like(y, 1)))))
-    # The derivative by the exponent at x = 0 is 0 (for y > 0), where log(x) * 0 would be NaN.
-    at_zero = equal(x, like(x, 0))
-    return by_base, where(at_zero, like(g, 0), mul(g, mul(out, log(where(at_zero, like(x, 1), x)))))
-
-
-general_power = binary("power", "pow({0}, {1})", _power_ref, _power_vjp, samples=interval(0.5, 2, 2), cost=30)
-
-#: Exponents that change the code, and so are part of the program, not run-time scalars.
-LITERAL_EXPONENTS = frozenset((-1, -0.5, 0, 0.5, 1, 2, 3))
-
-
-@in_single
-def power(x: Node, y: Node) -> Node:
-    """x ** y of one dtype; the literal exponents become products, roots and quotients."""
-    from .movement import broadcast_to
-    from .unary import sqrt, square
-
-    if y.op is const_op and x.dtype.kind == "f":
-        exponent, one = const_value(y), like(x, 1)
-        if exponent == 0:
-            return broadcast_to(one, x.shape)
-        if exponent == 1:
-            return x
-        if exponent == 2:
-            return square(x)
-        if exponent == 3:
-            return mul(square(x), x)
-        if exponent == -1:
-            return div(one, x)
-        if exponent in (0.5, -0.5):
-            # pow() takes -inf as inf and -0 as 0 here, of which sqrt would give NaN and -0.
-            root = sqrt(add(where(equal(x, like(x, -math.inf)), like(x, math.inf), x), like(x, 0)))
-            return root if exponent > 0 else div(one, root)
-    return general_power(x, y)
+left_shift = binary("left_shift", "left_shift({0}, {1})", np.left_shift, samples=_integers)
+right_shift = binary("right_shift", "right_shift({0}, {1})", np.right_shift, samples=_integers)
+gcd = binary_call("gcd", np.gcd, samples=_integers)
+lcm = binary_call("lcm", np.lcm, samples=_integers)

@@ -16,7 +16,7 @@ from .arithmetic import add, in_single
 from .aval import Aval, aval
 from .errors import MXNetError
 from .families import call
-from .movement import reshape
+from .linear import reshape
 from .node import Node
 from .promotion import floating
 from .public import Optional, public

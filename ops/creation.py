@@ -1,61 +1,16 @@
-"""Arrays made of nothing: constants spread, and counts along an axis. Both fuse into what uses them."""
+"""Public functions that make arrays of a shape and a dtype, or like another array."""
 from __future__ import annotations
-
-from collections.abc import Iterable, Sequence
-from typing import Any
 
 import numpy as np
 
-from .arithmetic import add, cast, equal, greater_equal, less_equal, like, mul, where
-from .aval import Aval, Shape, aval
+from .arithmetic import add, cast, equal, like, mul, where
+from .constants import band, full
 from .errors import MXNetError
-from .joining import concatenate
-from .movement import broadcast_to, reshape
-from .node import Node, const, depend, make
-from .op import ELEMENTWISE, Op, declare
+from .iota import iota
+from .linear import broadcast_to, concatenate, reshape
+from .node import Node, const, depend
 from .promotion import FLOAT64
 from .public import Nodes, Operand, public
-
-
-def _iota_infer(avals: Sequence[Aval], attrs: tuple) -> Aval:
-    shape, axis, dtype = attrs
-    return aval(shape, np.dtype(dtype))
-
-
-def _iota_ref(arrays: Sequence[Any], attrs: tuple) -> Any:
-    shape, axis, dtype = attrs
-    column = [1] * len(shape)
-    column[axis] = shape[axis]
-    return np.broadcast_to(np.arange(shape[axis], dtype=dtype).reshape(column), shape)
-
-
-def _iota_samples() -> Iterable[tuple[list[np.ndarray], tuple]]:
-    for shape, axis, dtype in [((5,), 0, "int64"), ((3, 4), 1, "float32"), ((3, 4), 0, "int32"), ((0,), 0,
-                                                                                                  "int64")]:
-        yield [], (shape, axis, dtype)
-
-
-#: Of no input: attrs are the shape, the axis along which it counts, and the dtype. {iota} is the index there.
-iota_op = declare(Op("iota", ELEMENTWISE, _iota_infer, _iota_ref, vjp=lambda node, g: (), expr="{T}({iota})",
-                     samples=_iota_samples, same=False, smooth=False))
-
-
-def iota(shape: Shape, axis: int, dtype: np.dtype | str) -> Node:
-    """0, 1, 2 … along `axis` of an array of `shape`, the same along all others."""
-    return make(iota_op, (), (shape, axis, np.dtype(dtype).name))
-
-
-def counts(n: int, ndim: int, axis: int, dtype: np.dtype | str = "int64") -> Node:
-    """0 … n-1 along `axis` of an otherwise size-1 array of `ndim` dimensions: broadcasts against one."""
-    shape = [1] * ndim
-    shape[axis] = n
-    return iota(tuple(shape), axis, dtype)
-
-
-def full(shape: Shape, value: float | int | bool, dtype: np.dtype | str) -> Node:
-    """An array all of whose elements are `value`."""
-    return broadcast_to(const(value, dtype), shape)
-
 
 # ---- public: the functions whose dtype is known; tracer/numpy fills in MXNet's defaults ----------
 
@@ -93,18 +48,6 @@ def _linspace(start, stop, num, endpoint, dtype) -> Node:
     if endpoint and num > 1:
         line = where(equal(count, like(count, num - 1)), like(count, stop), line)
     return cast(line, dtype)
-
-
-def band(shape: Shape, low: int | None, high: int | None) -> Node:
-    """Bools, true where low <= column - row <= high (None: no bound), over the last two axes of `shape`."""
-    rows, columns = counts(shape[-2], 2, 0), counts(shape[-1], 2, 1)
-    inside = const(True, "bool")
-    if low is not None:
-        inside = greater_equal(columns, add(rows, const(low, "int64")))
-    if high is not None:
-        above = less_equal(columns, add(rows, const(high, "int64")))
-        inside = above if low is None else mul(inside, above)
-    return broadcast_to(inside, shape[-2:])
 
 
 @public("np._eye")

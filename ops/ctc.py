@@ -8,10 +8,10 @@ import numpy as np
 
 from .arithmetic import cast, mul
 from .aval import Aval, aval
-from .creation import full
+from .constants import full
 from .errors import MXNetError
 from .families import call
-from .movement import broadcast_to, reshape
+from .linear import broadcast_to, reshape
 from .node import Node, items
 from .promotion import floating
 from .public import Optional, public

@@ -9,11 +9,11 @@ import numpy as np
 
 from .arithmetic import add, div, equal, like, mul, neg, sub, where
 from .aval import Aval, Shape, aval
-from .creation import band
+from .constants import band
 from .errors import MXNetError
 from .families import Samples, call
 from .linalg import matmul
-from .movement import broadcast_to, reshape, transpose
+from .linear import broadcast_to, reshape, transpose
 from .node import Node, items
 from .promotion import np_same
 from .public import public

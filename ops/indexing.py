@@ -6,50 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from .arithmetic import cast, equal, in_single, like, where
+from .arithmetic import cast, in_single, like, where
 from .aval import Aval, Shape, aval
 from .errors import BroadcastError
 from .families import call
-from .movement import broadcast_to, reshape, slice_, slice_key, unbroadcast
-from .node import Node, const, depend, straight
+from .linear import Spec, broadcast_to, reshape, slice_, slice_key, unbroadcast
+from .node import Node, depend, straight
 from .public import Nodes, Operand, public
 
-#: (start, count, step) along each axis
-Spec = tuple[tuple[int, int, int], ...]
-
-
 # ---- slices --------------------------------------------------------------------------------------
-
-def _place_ref(g: Any, shape: Shape, spec: Spec) -> Any:
-    out = np.zeros(shape, g.dtype)
-    out[slice_key(spec)] = g
-    return out
-
-
-def _slice_samples() -> Iterable[tuple[list[np.ndarray], tuple]]:
-    rng = np.random.RandomState(4)
-    yield [rng.randn(2, 4)], ((5, 4), ((1, 2, 2), (0, 4, 1)))
-    yield [rng.randn(3)], ((6,), ((5, 3, -2),))
-
-
-_place = call("place", lambda g, shape, spec: aval(shape, g.dtype), _place_ref,
-              lambda g, node: (slice_(g, node.attrs[1]),), samples=_slice_samples)
-
-
-def place(g: Node, shape: Shape, spec: Spec) -> Node:
-    """Zeros of `shape` with `g` at the slice `spec`: the adjoint of reading that slice."""
-    single = [axis for axis, ((start, count, step), n) in enumerate(zip(spec, shape, strict=True))
-              if (start, count, step) != (0, n, 1)]
-    if any(spec[axis][1] != 1 for axis in single):
-        return _place(g, attrs=(shape, spec))
-    from .creation import counts
-
-    out = g  # whole axes and single positions: a mask, which fuses
-    for axis in single:
-        here = equal(counts(shape[axis], len(shape), axis), const(spec[axis][0], "int64"))
-        out = where(here, out, like(g, 0))
-    return broadcast_to(out, shape)
-
 
 def _update_ref(x: Any, value: Any, spec: Spec) -> Any:
     out = np.array(x)

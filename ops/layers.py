@@ -4,10 +4,11 @@ from __future__ import annotations
 import math
 
 from .arithmetic import add, cast, greater, in_single, like, logical_not, mul, neg, sub, where
-from .creation import iota
+from .elementary import absolute, relu, sigmoid, square, tanh, without_gradient
 from .errors import MXNetError
+from .iota import iota
 from .linalg import product
-from .movement import broadcast_to, reshape, slice_
+from .linear import broadcast_to, reshape, slice_
 from .node import Node, depend, stop, straight
 from .np_linalg import norm, vector_norm
 from .promotion import FLOAT64, floating, numeric
@@ -15,7 +16,6 @@ from .public import Nodes, Optional, public
 from .rounding import round_half_away, sign_of
 from .shapes import normalize_axis
 from .special import elu, gelu, gelu_tanh, softplus, softsign
-from .unary import absolute, relu, sigmoid, square, tanh, without_gradient
 
 
 @public("npx.fully_connected")

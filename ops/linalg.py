@@ -10,7 +10,7 @@ import numpy as np
 from .aval import Aval, aval
 from .errors import MXNetError
 from .families import call
-from .movement import broadcast_to, reshape
+from .linear import broadcast_to, reshape
 from .node import Node
 from .shapes import broadcast
 

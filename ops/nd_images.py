@@ -1,13 +1,13 @@
 """The functions of `mx.nd` on images (batch, channels, height, width) that are compositions."""
 from __future__ import annotations
 
-from .arithmetic import add, div, in_single, like, mul, power
+from .arithmetic import add, div, in_single, like, mul
+from .elementary import power, square
 from .errors import MXNetError
-from .joining import part
+from .linear import part
 from .node import Node, depend
 from .np_movement import pad, repeat
 from .public import Nodes, public
-from .unary import square
 
 
 @public("nd.UpSampling", star=True)

@@ -5,16 +5,15 @@ import numpy as np
 
 from . import picking as p
 from .arithmetic import add, cast, floor_divide, like, mod, mul
+from .elementary import without_gradient
 from .errors import MXNetError
 from .indexing import put
-from .joining import concatenate
-from .movement import reshape
+from .linear import concatenate, reshape
 from .node import Node
 from .promotion import INT64
 from .public import Optional, public
 from .scans import argsort, take_along
 from .shapes import normalize_axis
-from .unary import without_gradient
 
 
 @public("nd.take", "nd.NDArray.take")

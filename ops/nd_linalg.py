@@ -5,18 +5,16 @@ import math
 
 from .arithmetic import add, less, like, mul, neg, where
 from .creation import tril, triu
+from .elementary import absolute, log
 from .errors import MXNetError
 from .factorizations import cholesky, det, eigh, inv, slogdet, solve, transposed
-from .joining import concatenate, part
 from .linalg import product
-from .movement import broadcast_to, reshape
+from .linear import broadcast_to, concatenate, part, reduce_sum, reshape
 from .nd_reductions import left
 from .node import Node
 from .np_movement import diag, diagonal
 from .public import Nodes, public
-from .reductions import reduce_sum
 from .scans import argmax, take_along
-from .unary import absolute, log
 
 
 def _same_dtype(a: Node, b: Node, name: str) -> None:

@@ -23,18 +23,16 @@ from .arithmetic import (
     where,
 )
 from .aval import Aval, Shape
+from .elementary import sigmoid
 from .errors import MXNetError
-from .joining import part
-from .movement import broadcast_to, reshape, transpose
+from .linear import broadcast_to, part, reduce_sum, reshape, spread, transpose
 from .nd_reductions import axes_of
 from .node import Node, make, once, stop
 from .normalizing import log_softmax_of, softmax_of
 from .op import ELEMENTWISE, Op, declare
 from .picking import one_hot
 from .public import public
-from .reductions import reduce_sum, spread
 from .shapes import check_choice
-from .unary import sigmoid
 
 NORMALIZATIONS = ("batch", "null", "valid")
 

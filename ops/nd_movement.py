@@ -5,10 +5,10 @@ import math
 from collections.abc import Sequence
 
 from .aval import Shape
+from .constants import full
 from .errors import MXNetError
-from .joining import concatenate, part
 from .layers import broadcast_like, reshape_like
-from .movement import broadcast_to, reshape, slice_, transpose
+from .linear import broadcast_to, concatenate, part, reshape, slice_, transpose
 from .node import Node, depend
 from .np_joining import _cut, stack
 from .np_movement import diag, diagonal, moveaxis, np_flip, pad, repeat, swapaxes, tile
@@ -160,8 +160,6 @@ def size_array(data: Node) -> Node:
 
 
 def _numbers(values: Shape) -> Node:
-    from .creation import full
-
     return concatenate([full((1,), n, "int64") for n in values], 0)
 
 

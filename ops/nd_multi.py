@@ -9,14 +9,13 @@ import math
 import numpy as np
 
 from .arithmetic import add, cast, div, equal, greater, less, like, logical_and, maximum, minimum, mul, neg, sub, where
+from .elementary import absolute, sqrt, square
 from .errors import MXNetError
-from .joining import concatenate, part
-from .movement import reshape
+from .linear import concatenate, part, reduce_sum, reshape
 from .nd_updates import clipped, decayed, mixed, nag_mom, number, scaled, sgd, sgd_mom
 from .node import Node
 from .public import Nodes, Operand, public
-from .reductions import reduce_min, reduce_sum
-from .unary import absolute, sqrt, square
+from .reductions import reduce_min
 
 FLOAT32 = np.dtype("float32")
 

@@ -11,14 +11,15 @@ from collections.abc import Callable
 import numpy as np
 
 from . import arithmetic as a
+from . import elementary as e
 from .arithmetic import cast, where
-from .creation import full
+from .constants import full
+from .elementary import hypot
 from .errors import MXNetError
-from .movement import reshape
+from .linear import reshape
 from .node import Node, depend, is_number
 from .promotion import BOOL, INT64, nd_pair
 from .public import Nodes, Operand, Optional, public
-from .trigonometry import hypot
 
 Binary = Callable[[Node, Node], Node]
 
@@ -86,7 +87,7 @@ _declare("mul", a.mul, method="mul", functions="multiply", elemwise="elemwise_mu
 _declare("div", divide, method="truediv", functions="divide true_divide", elemwise="elemwise_div",
          reflected=True)
 _declare("mod", a.mod, method="mod", functions="modulo", reflected=True)
-_declare("power", a.power, method="pow", reflected=True, literals=a.LITERAL_EXPONENTS)
+_declare("power", e.power, method="pow", reflected=True, literals=e.LITERAL_EXPONENTS)
 _declare("maximum", a.maximum, functions="maximum")
 _declare("minimum", a.minimum, functions="minimum")
 _declare("hypot", hypot)
@@ -100,10 +101,10 @@ for _name, _primitive, _method, _function in [
     _declare(_name, _comparison(_primitive), method=_method, functions=_function)
 
 
-@public("nd.power", "nd.pow", literals=a.LITERAL_EXPONENTS, keywords="declared")
+@public("nd.power", "nd.pow", literals=e.LITERAL_EXPONENTS, keywords="declared")
 def power(base: Operand, exp: Operand) -> Node:
     """base ** exp, elementwise, broadcast; both operands of one dtype."""
-    return a.power(*pair(base, exp))
+    return e.power(*pair(base, exp))
 
 
 @public("nd.negative")

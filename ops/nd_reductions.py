@@ -6,17 +6,16 @@ from collections.abc import Callable
 
 from .arithmetic import cast, in_single, isnan, like, sub, where
 from .aval import Shape
+from .elementary import absolute, square
 from .errors import MXNetError
-from .movement import reshape
+from .linear import reduce_sum, reshape, spread
 from .nd_operators import divide
 from .node import Node
-from .products import reduce_prod
 from .promotion import BOOL
 from .public import public
-from .reductions import _kept, euclidean, reduce_max, reduce_min, reduce_sum, spread
+from .reductions import euclidean, kept, reduce_max, reduce_min, reduce_prod
 from .scans import argmax, argmin, cumsum
 from .shapes import normalize_axes, normalize_axis
-from .unary import absolute, square
 
 Reduction = Callable[[Node, tuple], Node]
 
@@ -29,7 +28,7 @@ def axes_of(axis: object, ndim: int, exclude: bool = False) -> tuple[int, ...]:
 
 def left(x: Node, shape: Shape, axes: tuple[int, ...], keepdims: bool) -> Node:
     """A reduced `x` with its axes kept as 1, or as it is; of shape (1,) rather than ()."""
-    x = _kept(x, shape, axes, keepdims)
+    x = kept(x, shape, axes, keepdims)
     return reshape(x, (1,)) if not x.ndim else x
 
 

@@ -7,10 +7,9 @@ from collections.abc import Callable
 import numpy as np
 
 from . import arithmetic as a
+from . import elementary as u
 from . import rounding as r
 from . import special as s
-from . import trigonometry as t
-from . import unary as u
 from .arithmetic import cast, like
 from .node import Node, stop
 from .promotion import FLOAT32, FLOAT64, floating
@@ -39,7 +38,7 @@ def _declare(names: str, apply: Unary, doc: str, method: bool = True) -> None:
     public(*(f"nd.{n}" for n in listed), *(f"nd.NDArray.{n}" for n in listed if method))(build)
 
 
-for _names, _primitive in {**u.ELEMENTARY, **u.INVERSE_ROOTS, **t.ELEMENTARY}.items():
+for _names, _primitive in {**u.ELEMENTARY, **u.INVERSE_ROOTS}.items():
     _declare(_names, through_float(_primitive), f"{_names}, elementwise.")
 for _names, _primitive in [
     ("sigmoid", u.sigmoid), ("softsign", s.softsign), ("degrees", lambda x: a.mul(x, like(x, 180 / math.pi))),

@@ -8,10 +8,10 @@ from __future__ import annotations
 import numpy as np
 
 from .arithmetic import add, cast, div, greater, like, maximum, minimum, mul, neg, sub, where
+from .elementary import absolute, sqrt, square
 from .node import Node
 from .public import Operand, public
 from .rounding import sign_of
-from .unary import absolute, sqrt, square
 
 _SINGLE = np.dtype("float32")
 

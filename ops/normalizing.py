@@ -6,16 +6,16 @@ import math
 import numpy as np
 
 from .arithmetic import add, cast, div, equal, greater_equal, in_single, like, maximum, mul, sub, where
-from .creation import counts
+from .elementary import exp, log, sqrt, square
 from .errors import MXNetError
-from .movement import reshape
+from .iota import counts
+from .linear import reduce_sum, reshape, spread
 from .node import Node, stop
 from .np_reductions import mean_of, variance
 from .promotion import BOOL, floating
 from .public import Optional, public
-from .reductions import reduce_max, reduce_sum, spread
+from .reductions import reduce_max
 from .shapes import normalize_axis
-from .unary import exp, log, sqrt, square
 
 
 def _shifted(x: Node, axis: int, kept: Node | None) -> tuple[Node, Node]:

@@ -2,8 +2,7 @@
 from __future__ import annotations
 
 from .errors import MXNetError
-from .joining import concatenate, part
-from .movement import reshape
+from .linear import concatenate, part, reshape
 from .node import Node
 from .public import Nodes, public
 from .shapes import normalize_axis

@@ -3,19 +3,18 @@ from __future__ import annotations
 
 import math
 
-from .arithmetic import cast, in_single, like, mul, not_equal, power, sub
+from .arithmetic import cast, in_single, like, mul, not_equal, sub
+from .elementary import absolute, power
 from .errors import MXNetError
 from .factorizations import singular_values
-from .joining import concatenate, part
 from .linalg import product
-from .movement import broadcast_to, reshape, transpose
+from .linear import broadcast_to, concatenate, part, reduce_sum, reshape, transpose
 from .node import Node, const, is_number
 from .np_movement import diagonal, moveaxis
 from .promotion import inexact, np_same
 from .public import Nodes, public
-from .reductions import _kept, euclidean, reduce_max, reduce_min, reduce_sum
+from .reductions import euclidean, kept, reduce_max, reduce_min
 from .shapes import normalize_axes, normalize_axis
-from .unary import absolute
 
 
 def _arrays(a: Node, b: Node, name: str) -> tuple[Node, Node]:
@@ -254,15 +253,15 @@ def norm(x: Node, ord=None, axis=None, keepdims=False) -> Node:
     x = inexact(x)
     if axis is None and ord is None:
         everything = tuple(range(x.ndim))
-        return _kept(euclidean(x, everything), x.shape, everything, keepdims)
+        return kept(euclidean(x, everything), x.shape, everything, keepdims)
     order = tuple(range(x.ndim)) if axis is None else \
         tuple(normalize_axis(i, x.ndim) for i in ((axis,) if isinstance(axis, int) else axis))
     axes = normalize_axes(order, x.ndim)
     if len(axes) == 1:
-        return _kept(_vector_norm(x, ord, axes), x.shape, axes, keepdims)
+        return kept(_vector_norm(x, ord, axes), x.shape, axes, keepdims)
     if len(axes) != 2:
         raise MXNetError("Improper number of dimensions to norm.")
-    return _kept(_matrix_norm(x, ord, order[0], order[1]), x.shape, axes, keepdims)
+    return kept(_matrix_norm(x, ord, order[0], order[1]), x.shape, axes, keepdims)
 
 
 @in_single
@@ -304,7 +303,7 @@ def vector_norm(x: Node, ord=2, axis=None, keepdims=False) -> Node:
     """The norm of vectors over `axis` (None: of the flattened array; or several axes as one)."""
     x = inexact(x)
     axes = normalize_axes(axis, x.ndim)
-    return _kept(_vector_norm(x, ord, axes), x.shape, axes, keepdims)
+    return kept(_vector_norm(x, ord, axes), x.shape, axes, keepdims)
 
 
 @public("np.linalg.matrix_norm")

@@ -8,14 +8,13 @@ from typing import Any
 
 from .arithmetic import like, where
 from .aval import Shape
-from .creation import band, full
+from .constants import band, full
 from .errors import MXNetError
 from .indexing import update
-from .joining import concatenate, part
-from .movement import broadcast_to, reshape, transpose
+from .linear import broadcast_to, concatenate, part, reduce_sum, reshape, transpose
 from .node import Node
 from .public import Nodes, public
-from .reductions import reduce_max, reduce_min, reduce_sum
+from .reductions import reduce_max, reduce_min
 from .scans import flip
 from .shapes import broadcast, normalize_axes, normalize_axis, reshape_to
 

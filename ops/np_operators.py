@@ -4,9 +4,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from . import arithmetic as a
-from .arithmetic import cast, like, maximum, minimum, where
+from . import elementary as e
+from .arithmetic import cast, left_shift, like, maximum, minimum, right_shift, where
 from .arithmetic import clip as limited
-from .bits import left_shift, right_shift
+from .elementary import without_gradient
 from .errors import MXNetError
 from .linalg import matmul
 from .node import Node, const, is_number, stop
@@ -23,7 +24,6 @@ from .promotion import (
     numeric,
 )
 from .public import Operand, public
-from .unary import without_gradient
 
 Pair = Callable[[Node, Node], tuple[Node, Node]]
 
@@ -77,7 +77,7 @@ _operator("divide", a.div, "truediv", pair=_as_floats)
 _operator("true_divide", a.div, pair=_as_floats, keywords="declared")
 _operator("floor_divide", lambda x, y: without_gradient(a.quotient_below(x, y)), "floordiv")
 _operator("mod remainder", a.mod, "mod")
-_operator("power pow", a.power, "pow", literals=a.LITERAL_EXPONENTS)
+_operator("power pow", e.power, "pow", literals=e.LITERAL_EXPONENTS)
 for _name, _primitive, _method in [("less", a.less, "lt"), ("greater", a.greater, "gt"), ("equal", a.equal,
                                                                                           "eq"),
                                    ("less_equal", a.less_equal, "le"), ("not_equal", a.not_equal, "ne"),
@@ -118,7 +118,7 @@ def divmod_(x1: Operand, x2: Operand) -> tuple[Node, Node]:
 @public("np.float_power")
 def float_power(x1: Operand, x2: Operand) -> Node:
     """x1 ** x2 in float64."""
-    return a.power(cast(x1, FLOAT64), cast(x2, FLOAT64))
+    return e.power(cast(x1, FLOAT64), cast(x2, FLOAT64))
 
 
 @public("np.negative", "np.ndarray.__neg__")

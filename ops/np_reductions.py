@@ -7,23 +7,21 @@ from collections.abc import Callable
 import numpy as np
 
 from .arithmetic import add, cast, div, equal, in_single, like, mul, not_equal, sub
-from .creation import full
+from .constants import full
+from .elementary import sqrt, square
 from .errors import MXNetError
-from .joining import concatenate, part
-from .movement import reshape, transpose
+from .linear import concatenate, part, reduce_sum, reshape, spread, transpose
 from .node import Node
-from .products import reduce_prod
 from .promotion import BOOL, default_float, inexact, np_pair
 from .public import Optional, public
-from .reductions import _kept, reduce_max, reduce_min, reduce_sum, spread
+from .reductions import kept, reduce_max, reduce_min, reduce_prod
 from .scans import argmax, argmin, argsort, cumsum, take_along
 from .shapes import normalize_axes, normalize_axis
-from .unary import sqrt, square
 
 
 def _reduce(primitive: Callable[[Node, tuple], Node], a: Node, axis: object, keepdims: bool) -> Node:
     axes = normalize_axes(axis, a.ndim)  # type: ignore[arg-type]
-    return _kept(primitive(a, axes) if axes else a, a.shape, axes, keepdims)
+    return kept(primitive(a, axes) if axes else a, a.shape, axes, keepdims)
 
 
 def _summand(a: Node, dtype: object) -> Node:
@@ -74,7 +72,7 @@ def mean_of(a: Node, axis: object, keepdims: bool) -> Node:
     axes = normalize_axes(axis, a.ndim)  # type: ignore[arg-type]
     total = reduce_sum(a, axes) if axes else a
     count = math.prod(a.shape[i] for i in axes)
-    return _kept(div(total, like(total, count)), a.shape, axes, keepdims)
+    return kept(div(total, like(total, count)), a.shape, axes, keepdims)
 
 
 @in_single
@@ -84,7 +82,7 @@ def variance(a: Node, axis: object, ddof: float, keepdims: bool) -> Node:
     count = math.prod(a.shape[i] for i in axes)
     mean = spread(div(reduce_sum(a, axes), like(a, count)), axes, a)
     total = reduce_sum(square(sub(a, mean)), axes)
-    return _kept(div(total, like(total, max(count - ddof, 0))), a.shape, axes, keepdims)
+    return kept(div(total, like(total, max(count - ddof, 0))), a.shape, axes, keepdims)
 
 
 @public("np.var", "np.ndarray.var")
@@ -153,7 +151,7 @@ def _positions(name: str, primitive: Callable[[Node, int], Node], *names: str) -
             found = primitive(reshape(a, (a.size,)), 0)
             return reshape(found, (1,) * a.ndim) if keepdims else found
         index = normalize_axis(axis, a.ndim)
-        return _kept(primitive(a, index), a.shape, (index,), keepdims)
+        return kept(primitive(a, index), a.shape, (index,), keepdims)
 
     build.__doc__ = f"The first position of the {name} along `axis` (None: in the flattened array), int64."
     public(*names)(build)
@@ -248,7 +246,7 @@ def quantile_of(a: Node, q, axis, method, keepdims) -> Node:
     rest = tuple(i for i in range(a.ndim) if i not in axes)
     n = math.prod(a.shape[i] for i in axes)
     if not n:
-        return _kept(full(tuple([a.shape[i] for i in rest]), math.nan, a.dtype), a.shape, axes, keepdims)
+        return kept(full(tuple([a.shape[i] for i in rest]), math.nan, a.dtype), a.shape, axes, keepdims)
     flat = reshape(transpose(a, rest + axes), (*(a.shape[i] for i in rest), n))
     ordered = np_sort(flat, -1)
     at = q * (n - 1)
@@ -262,7 +260,7 @@ def quantile_of(a: Node, q, axis, method, keepdims) -> Node:
     below = part(ordered, last, low, 1)
     if at != low and low + 1 < n:
         below = _between(below, part(ordered, last, low + 1, 1), at - low)
-    return _kept(reshape(below, tuple(a.shape[i] for i in rest)), a.shape, axes, keepdims)
+    return kept(reshape(below, tuple(a.shape[i] for i in rest)), a.shape, axes, keepdims)
 
 
 def _between(x: Node, y: Node, weight: float) -> Node:

@@ -7,12 +7,10 @@ from collections.abc import Callable
 import numpy as np
 
 from . import arithmetic as a
+from . import elementary as u
 from . import rounding as r
 from . import special as s
-from . import trigonometry as t
-from . import unary as u
-from .arithmetic import cast, like, where
-from .bits import gcd, lcm
+from .arithmetic import cast, gcd, lcm, like, where
 from .node import Node, is_number
 from .promotion import FLOAT64, floating, integral, np_inexact, np_pair, np_same, numeric
 from .public import Operand, public
@@ -33,7 +31,7 @@ def _function(names: str, primitive: Callable[[Node], Node], prepare: Callable[[
     public(*(f"{module}.{n}" for n in names.split()), *(f"np.ndarray.{n}" for n in methods.split()))(build)
 
 
-for _name, _primitive in {**u.ELEMENTARY, **t.ELEMENTARY}.items():
+for _name, _primitive in u.ELEMENTARY.items():
     _names = f"{_name} {_name.replace('arc', 'a')}" if _name.startswith("arc") else _name
     _function(_names, _primitive, methods=_names)
 _function("degrees rad2deg", lambda x: a.mul(x, like(x, 180 / math.pi)), methods="degrees")
@@ -158,8 +156,8 @@ def _ldexp(x: Node, n: Node) -> Node:
     return a.mul(x, u.exp2(n))
 
 
-_pair_function("arctan2 atan2", _through_floats(t.arctan2), floating)
-_pair_function("hypot", _through_floats(t.hypot))
+_pair_function("arctan2 atan2", _through_floats(u.arctan2), floating)
+_pair_function("hypot", _through_floats(u.hypot))
 _pair_function("copysign", _through_floats(copysign))
 _pair_function("logaddexp", _through_floats(s.logaddexp), floating)
 _pair_function("ldexp", _through_floats(_ldexp))

@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 
 from .arithmetic import add, cast, equal, greater_equal, less, like, maximum, minimum, mod, sub, where
-from .creation import counts, full
+from .constants import full
 from .errors import MXNetError
 from .indexing import gather, put, scatter_add
-from .joining import part
-from .movement import broadcast_to, reshape, transpose
+from .iota import counts
+from .linear import broadcast_to, part, reduce_sum, reshape, transpose
 from .node import Node, is_number
 from .public import Operand, Optional, public
-from .reductions import reduce_max, reduce_sum
+from .reductions import reduce_max
 from .scans import argsort, flip, take_along
 from .shapes import normalize_axis
 

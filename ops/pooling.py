@@ -9,16 +9,16 @@ import numpy as np
 
 from .arithmetic import cast, div, greater_equal, like, maximum, mul, where
 from .aval import Aval, aval
-from .creation import full
+from .constants import full
+from .elementary import cbrt, sqrt, square
 from .errors import MXNetError
 from .families import call
-from .movement import reshape, transpose
+from .linear import reshape, transpose
 from .node import Node
 from .promotion import floating
 from .public import public
 from .scans import take_along
 from .shapes import check_choice
-from .unary import cbrt, sqrt, square
 from .windows import Sizes, check_rank, extent, padded, per_axis, shifts
 
 _LAYOUTS = {"NCW": False, "NCHW": False, "NCDHW": False, "NWC": True, "NHWC": True, "NDHWC": True, None: False}

@@ -10,7 +10,7 @@ from .arithmetic import in_single
 from .aval import Aval, aval
 from .errors import MXNetError
 from .families import Samples, call
-from .joining import part
+from .linear import part
 from .node import Node
 from .shapes import reduced
 

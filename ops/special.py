@@ -9,10 +9,10 @@ import numpy as np
 from numpy.polynomial import Polynomial
 
 from .arithmetic import add, div, greater, in_single, like, mul, sub, where
+from .elementary import absolute, erf, exp, expm1, sigmoid, square, tanh
 from .families import call, interval, unary
 from .libcall import binary_call, unary_call
 from .node import Node
-from .unary import absolute, erf, exp, expm1, sigmoid, square, tanh
 
 
 def _logaddexp_vjp(g: Node, x: Node, y: Node, out: Node) -> tuple[Node, Node]:

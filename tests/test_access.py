@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tracer.jit.access import Access, NotAffine, along, broadcast, flat, flatten, is_still, long_axes, through_view
-from tracer.ops.movement import broadcast_to, reshape, slice_, transpose
+from tracer.ops.linear import broadcast_to, reshape, slice_, transpose
 from tracer.ops.node import Node
 
 pytestmark = pytest.mark.tierless

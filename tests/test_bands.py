@@ -12,12 +12,11 @@ from tracer.jit.gradient import gradient
 from tracer.jit.plan import Plan
 from tracer.ops.arithmetic import add, mul, sub
 from tracer.ops.aval import aval
+from tracer.ops.elementary import relu, tanh
 from tracer.ops.linalg import product
-from tracer.ops.movement import broadcast_to, reshape, slice_, transpose
+from tracer.ops.linear import broadcast_to, reduce_sum, reshape, slice_, transpose
 from tracer.ops.node import leaf
 from tracer.ops.normalizing import softmax_of
-from tracer.ops.reductions import reduce_sum
-from tracer.ops.unary import relu, tanh
 
 ROWS = 40
 

@@ -19,12 +19,13 @@ from tracer.jit.interpreter import ExecutionError, Interpreter
 from tracer.jit.program import Program
 from tracer.jit.verify.plan import PlanError, check
 from tracer.ops.arithmetic import add, equal, mul, sub
+from tracer.ops.elementary import exp, tanh
 from tracer.ops.linalg import product
+from tracer.ops.linear import reduce_sum
 from tracer.ops.node import Node, make
 from tracer.ops.op import ELEMENTWISE, OPS, Op
-from tracer.ops.reductions import reduce_max, reduce_sum
+from tracer.ops.reductions import reduce_max
 from tracer.ops.rounding import floor
-from tracer.ops.unary import exp, tanh
 
 pytestmark = pytest.mark.tierless
 

@@ -12,12 +12,12 @@ from tracer.jit.fuse import Kernel, Library
 from tracer.jit.plan import Plan
 from tracer.jit.simplify import simplify
 from tracer.ops.arithmetic import cast, equal, mul, where
+from tracer.ops.elementary import exp
 from tracer.ops.indexing import gather, scatter_add
 from tracer.ops.linalg import product
-from tracer.ops.movement import broadcast_to, reshape, slice_, transpose
+from tracer.ops.linear import broadcast_to, reduce_sum, reshape, slice_, transpose
 from tracer.ops.node import Node, const
-from tracer.ops.reductions import reduce_max, reduce_sum
-from tracer.ops.unary import exp
+from tracer.ops.reductions import reduce_max
 
 _RNG = np.random.default_rng(4)
 ROWS = (("i", 0), ("s", 0, 5, 1))

@@ -12,8 +12,8 @@ from tracer.jit.plan import Plan
 from tracer.ops.arithmetic import add, mul, sub
 from tracer.ops.aval import aval
 from tracer.ops.linalg import product
+from tracer.ops.linear import reduce_sum
 from tracer.ops.node import leaf
-from tracer.ops.reductions import reduce_sum
 
 A, B, C, D = (leaf(aval((2,), np.dtype("float32")), i) for i in range(4))
 

@@ -18,9 +18,9 @@ from tracer.jit.planning import ByNumPy, Check, Planning
 from tracer.jit.poison import GUARD, GuardedPool, GuardError
 from tracer.ops.arithmetic import add, mul
 from tracer.ops.aval import aval
+from tracer.ops.elementary import tanh
 from tracer.ops.linalg import product
-from tracer.ops.reductions import reduce_sum
-from tracer.ops.unary import tanh
+from tracer.ops.linear import reduce_sum
 
 pytestmark = pytest.mark.tierless
 

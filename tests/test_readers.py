@@ -13,13 +13,13 @@ from tracer import np as mnp
 from tracer.jit.plan import Plan
 from tracer.jit.schedule import read_by
 from tracer.ops.arithmetic import mul
+from tracer.ops.elementary import exp
 from tracer.ops.indexing import gather, scatter_add
 from tracer.ops.linalg import product
-from tracer.ops.movement import broadcast_to, reshape, slice_, transpose
+from tracer.ops.linear import broadcast_to, reduce_sum, reshape, slice_, transpose
 from tracer.ops.node import Node
-from tracer.ops.reductions import reduce_max, reduce_sum
+from tracer.ops.reductions import reduce_max
 from tracer.ops.scans import cumsum
-from tracer.ops.unary import exp
 
 _RNG = np.random.default_rng(11)
 INDEX = np.array([2, 0, 3, 0])

@@ -9,7 +9,7 @@ from tracer.jit.plan import Plan
 from tracer.jit.schedule import made_by, read_by, schedule
 from tracer.ops.arithmetic import add, mul, sub
 from tracer.ops.linalg import product
-from tracer.ops.reductions import reduce_sum
+from tracer.ops.linear import reduce_sum
 
 
 def array(*shape):

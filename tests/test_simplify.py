@@ -10,13 +10,12 @@ import pytest
 from tracer.jit.gradient import gradient
 from tracer.jit.simplify import simplify
 from tracer.ops.arithmetic import add, cast, div, mul, neg, sub, where
-from tracer.ops.creation import full
-from tracer.ops.movement import broadcast_to, reshape, transpose
+from tracer.ops.constants import full
+from tracer.ops.elementary import exp
+from tracer.ops.linear import broadcast_to, reduce_sum, reshape, transpose
 from tracer.ops.nd_losses import own_gradient
 from tracer.ops.node import Node, const, format_graph
-from tracer.ops.products import reduce_prod
-from tracer.ops.reductions import reduce_max, reduce_min, reduce_sum
-from tracer.ops.unary import exp
+from tracer.ops.reductions import reduce_max, reduce_min, reduce_prod
 
 SPECIAL = np.array([0.0, -0.0, 1.0, -2.5, 1e30, np.nan, np.inf, -np.inf])
 

@@ -18,7 +18,7 @@ from tracer.jit.replay import replay
 from tracer.jit.sizes import Trail, applied, gcd, lcm
 from tracer.ops.arithmetic import cast
 from tracer.ops.aval import aval
-from tracer.ops.movement import broadcast_to
+from tracer.ops.linear import broadcast_to
 from tracer.ops.node import Node, const, leaf, make, toposort
 from tracer.ops.op import OPS
 

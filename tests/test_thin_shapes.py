@@ -15,14 +15,13 @@ from tracer.jit.buffers import from_array
 from tracer.jit.plan import Plan
 from tracer.jit.program import ExecutionError, Program
 from tracer.ops.arithmetic import add, div, mul, sub
+from tracer.ops.elementary import exp
 from tracer.ops.errors import MXNetError
 from tracer.ops.indexing import gather, scatter_add
 from tracer.ops.linalg import product
-from tracer.ops.movement import broadcast_to, reshape, slice_, transpose
+from tracer.ops.linear import broadcast_to, reduce_sum, reshape, slice_, spread, transpose
 from tracer.ops.node import Node
-from tracer.ops.products import reduce_prod
-from tracer.ops.reductions import reduce_max, reduce_min, reduce_sum, spread
-from tracer.ops.unary import exp
+from tracer.ops.reductions import reduce_max, reduce_min, reduce_prod
 
 _RNG = np.random.default_rng(10)
 REDUCTIONS = {reduce_sum: np.sum, reduce_prod: np.prod, reduce_max: np.max, reduce_min: np.min}

@@ -25,12 +25,11 @@ from tracer.jit.verify.memory import Memory
 from tracer.jit.verify.plan import PlanError, check, verify
 from tracer.ops.arithmetic import add, mul, sub
 from tracer.ops.aval import aval
+from tracer.ops.elementary import tanh
 from tracer.ops.indexing import gather, scatter_add
 from tracer.ops.linalg import product
-from tracer.ops.movement import broadcast_to, reshape, transpose
+from tracer.ops.linear import broadcast_to, reduce_sum, reshape, transpose
 from tracer.ops.node import Node, leaf
-from tracer.ops.reductions import reduce_sum
-from tracer.ops.unary import tanh
 
 pytestmark = pytest.mark.tierless
 

@@ -15,13 +15,12 @@ from tracer.jit.planning import Planning
 from tracer.jit.verify.kernels import Case, cases, chunkings, verify
 from tracer.jit.verify.machine import FUNCTIONS, Buffer, KernelError, Machine, Number, bits
 from tracer.ops.arithmetic import add, cast, div, mul, sub
-from tracer.ops.creation import counts
+from tracer.ops.elementary import exp, log
 from tracer.ops.indexing import gather, scatter_add
-from tracer.ops.movement import broadcast_to, reshape, slice_, transpose
+from tracer.ops.iota import counts
+from tracer.ops.linear import broadcast_to, reduce_sum, reshape, slice_, spread, transpose
 from tracer.ops.node import Node
-from tracer.ops.products import reduce_prod
-from tracer.ops.reductions import reduce_max, reduce_sum, spread
-from tracer.ops.unary import exp, log
+from tracer.ops.reductions import reduce_max, reduce_prod
 
 pytestmark = pytest.mark.tierless
 

@@ -14,7 +14,7 @@ from tracer.ops.arithmetic import add
 from tracer.ops.aval import Aval, Device, aval
 from tracer.ops.devices import place, placed
 from tracer.ops.errors import MXNetError
-from tracer.ops.movement import broadcast_to
+from tracer.ops.linear import broadcast_to
 from tracer.ops.node import Node, const, is_number, literal, mark, stop, toposort
 from tracer.ops.op import CALL
 from tracer.ops.public import REQUIRED, Function

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Container, Sequence
 
-from tracer.ops.aval import Shape
-from tracer.ops.node import Node
+from tracer.ops.ir.aval import Shape
+from tracer.ops.ir.node import Node
 
 #: of one axis: the offset, and a coefficient for each dimension of the domain
 Affine = tuple[int, tuple[int, ...]]

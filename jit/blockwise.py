@@ -11,9 +11,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tracer.ops.arithmetic import cast_op
-from tracer.ops.node import Node, toposort
-from tracer.ops.op import ELEMENTWISE, REDUCTION
+from tracer.ops.ir.graph import toposort
+from tracer.ops.ir.node import Node
+from tracer.ops.ir.op import ELEMENTWISE, REDUCTION
+from tracer.ops.primitive.arithmetic import cast_op
 
 from . import interrupts
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from tracer.ops.aval import Aval
+from tracer.ops.ir.aval import Aval
 
 #: Bytes of large buffers that the pool keeps for reuse; what would exceed it is given back to the system.
 KEEP_BYTES = 1 << 30

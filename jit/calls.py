@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from tracer.ops.node import Node
-from tracer.ops.op import CALL
+from tracer.ops.ir.node import Node
+from tracer.ops.ir.op import CALL
 
 from . import forks, interrupts
 

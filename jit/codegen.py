@@ -28,9 +28,9 @@ from typing import Any
 
 import numpy as np
 
-from tracer.ops.errors import CannotCompile
-from tracer.ops.node import Node, const_op, const_value, leaf_op, scalar_op
-from tracer.ops.op import VIEW
+from tracer.ops.ir.errors import CannotCompile
+from tracer.ops.ir.node import Node, const_op, const_value, leaf_op, scalar_op
+from tracer.ops.ir.op import VIEW
 
 from .access import Access, Affine, flatten, is_still
 from .forms import Forms, is_never_positive

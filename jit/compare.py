@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from tracer.ops.node import Node, toposort
-from tracer.ops.op import ELEMENTWISE, LEAF
+from tracer.ops.ir.graph import toposort
+from tracer.ops.ir.node import Node
+from tracer.ops.ir.op import ELEMENTWISE, LEAF
 
 from .buffers import Buffer, from_array
 from .interpreter import ExecutionError, Interpreter

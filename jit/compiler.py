@@ -26,7 +26,7 @@ from numba.core.typed_passes import NativeLowering, NoPythonBackend, NopythonTyp
 from numba.core.typing import builtins, templates
 from numba.core.untyped_passes import FixupArgs, IRProcessing, TranslateByteCode
 
-from tracer.ops.errors import CannotCompile
+from tracer.ops.ir.errors import CannotCompile
 
 from .hints import give_hints
 

@@ -5,8 +5,8 @@ import math
 
 import numpy as np
 
-from tracer.ops.node import Node, scalar_op
-from tracer.ops.op import LEAF
+from tracer.ops.ir.node import Node, scalar_op
+from tracer.ops.ir.op import LEAF
 
 from .access import without_reshapes
 from .codegen import Generated

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Sequence, Set
 from functools import cached_property
 from zlib import crc32
 
-from tracer.ops.node import Node
-from tracer.ops.op import ELEMENTWISE, LEAF, REDUCTION, VIEW
+from tracer.ops.ir.node import Node
+from tracer.ops.ir.op import ELEMENTWISE, LEAF, REDUCTION, VIEW
 
 #: Levels of operands that a signature covers: more tell more places of a period apart.
 DEPTH = 4

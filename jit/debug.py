@@ -5,8 +5,9 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from tracer.ops.aval import Aval
-from tracer.ops.node import Node, format_graph, leaf_op, toposort
+from tracer.ops.ir.aval import Aval
+from tracer.ops.ir.graph import format_graph, toposort
+from tracer.ops.ir.node import Node, leaf_op
 
 from . import settings
 from .fuse import Kernel

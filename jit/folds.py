@@ -12,8 +12,9 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from tracer.ops.node import Node, const_op, leaf_op, scalar_op, toposort
-from tracer.ops.op import LEAF
+from tracer.ops.ir.graph import toposort
+from tracer.ops.ir.node import Node, const_op, leaf_op, scalar_op
+from tracer.ops.ir.op import LEAF
 
 from .nodes import Nodes
 from .text import number_of

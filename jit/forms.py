@@ -1,8 +1,8 @@
 """Functions of functions that have a form of their own: cheaper, or better, than the one after the other."""
 from __future__ import annotations
 
-from tracer.ops.node import Node, const_op, const_value
-from tracer.ops.op import LEAF, VIEW
+from tracer.ops.ir.node import Node, const_op, const_value
+from tracer.ops.ir.op import LEAF, VIEW
 
 from .fuse import Kernel
 

@@ -14,9 +14,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from tracer.ops.aval import Shape
-from tracer.ops.node import Node, leaf_op, scalar_op, toposort
-from tracer.ops.op import ELEMENTWISE, LEAF, REDUCTION, VIEW
+from tracer.ops.ir.aval import Shape
+from tracer.ops.ir.graph import toposort
+from tracer.ops.ir.node import Node, leaf_op, scalar_op
+from tracer.ops.ir.op import ELEMENTWISE, LEAF, REDUCTION, VIEW
 
 from .access import (
     Access,

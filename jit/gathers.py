@@ -27,9 +27,9 @@ import math
 from collections.abc import Container
 from typing import NamedTuple
 
-from tracer.ops.node import Node, scalar_op
-from tracer.ops.op import VIEW
-from tracer.ops.shapes import broadcast as np_broadcast
+from tracer.ops.ir.node import Node, scalar_op
+from tracer.ops.ir.op import VIEW
+from tracer.ops.ir.shapes import broadcast as np_broadcast
 
 from .access import Access, Affine, NotAffine, broadcast, flatten, identity, through_view, without_reshapes
 from .text import short

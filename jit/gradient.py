@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 
-from tracer.ops.arithmetic import add, cast, like
-from tracer.ops.devices import place
-from tracer.ops.linear import broadcast_to, unbroadcast
-from tracer.ops.node import Node, item_op, leaf_op, mark_op, stop_op, toposort
-from tracer.ops.op import ELEMENTWISE
+from tracer.ops.ir.devices import place
+from tracer.ops.ir.graph import toposort
+from tracer.ops.ir.node import Node, item_op, leaf_op, mark_op, stop_op
+from tracer.ops.ir.op import ELEMENTWISE
+from tracer.ops.primitive.arithmetic import add, cast, like
+from tracer.ops.primitive.linear import broadcast_to, unbroadcast
 
 _MEMO: dict[tuple, tuple[Node, ...]] = {}
 

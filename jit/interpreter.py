@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from tracer.ops.errors import MXNetError
-from tracer.ops.node import Node, const_op, leaf_op, scalar_op, toposort
+from tracer.ops.ir.errors import MXNetError
+from tracer.ops.ir.graph import toposort
+from tracer.ops.ir.node import Node, const_op, leaf_op, scalar_op
 
 from . import calls, interrupts, profile, timed
 from .blockwise import blocked

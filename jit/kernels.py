@@ -7,7 +7,7 @@ from __future__ import annotations
 import threading
 import time
 
-from tracer.ops.errors import CannotCompile
+from tracer.ops.ir.errors import CannotCompile
 
 from . import forks, profile, store
 from .stats import COUNTERS

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from tracer.ops.node import Node
+from tracer.ops.ir.node import Node
 
 from .buffers import Buffer, Pool
 from .interrupts import Paused

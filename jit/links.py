@@ -7,7 +7,7 @@ from collections.abc import Container, Sequence
 from functools import cache
 from typing import Any
 
-from tracer.ops.node import Node, leaf_op
+from tracer.ops.ir.node import Node, leaf_op
 
 from .access import Access, Affine, flatten, without_reshapes
 from .bands import Chain, Link, Stretch, chains

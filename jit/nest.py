@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import math
 
-from tracer.ops.node import Node, leaf_op
+from tracer.ops.ir.node import Node, leaf_op
 
 from .access import Access, Affine, flatten
 from .fuse import Kernel, Root, operands

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from tracer.ops import aval as avals
-from tracer.ops.aval import Aval, Shape
-from tracer.ops.node import Node
-from tracer.ops.op import OPS, Op
+from tracer.ops.ir import aval as avals
+from tracer.ops.ir.aval import Aval, Shape
+from tracer.ops.ir.node import Node
+from tracer.ops.ir.op import OPS, Op
 
 from .text import is_textual, settled
 
@@ -21,7 +21,7 @@ from .text import is_textual, settled
 class Nodes:
     """Makes nodes: equal ones are one. aval: gives the one `Aval` of a shape and a dtype.
 
-    >>> from tracer.ops.node import leaf
+    >>> from tracer.ops.ir.node import leaf
     >>> x = leaf(avals.aval((2, 3), np.dtype("float32")), 0)
     >>> nodes = Nodes()
     >>> nodes.reshape(nodes.keep(x), (6,)) is nodes.reshape(x, (6,))

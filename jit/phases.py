@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from tracer.ops.node import Node
+from tracer.ops.ir.node import Node
 
 #: Steps in one phase: memory of what dies in it is not used again before its end.
 MAX_STEPS = 256

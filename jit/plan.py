@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from tracer.ops.node import Node, leaf_op, scalar_op
+from tracer.ops.ir.node import Node, leaf_op, scalar_op
 
 from . import calls, driver, interrupts, poison, profile, settings, timed
 from .buffers import Buffer, allocate, pool_of

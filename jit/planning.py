@@ -10,9 +10,10 @@ import struct
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from tracer.ops.errors import CannotCompile
-from tracer.ops.node import Node, leaf_op, scalar_op, toposort
-from tracer.ops.op import LEAF
+from tracer.ops.ir.errors import CannotCompile
+from tracer.ops.ir.graph import toposort
+from tracer.ops.ir.node import Node, leaf_op, scalar_op
+from tracer.ops.ir.op import LEAF
 
 from . import blas, driver, gathers, interrupts
 from .access import without_reshapes

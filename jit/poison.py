@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tracer.ops.node import Node
+from tracer.ops.ir.node import Node
 
 from . import buffers
 from .buffers import Block, Pool, size_class

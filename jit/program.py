@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from tracer.ops.node import Node
+from tracer.ops.ir.node import Node
 
 from . import forks, interrupts, profile, settings
 from .buffers import Buffer

@@ -4,8 +4,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from tracer.ops.aval import Aval, aval
-from tracer.ops.node import Node
+from tracer.ops.ir.aval import Aval, aval
+from tracer.ops.ir.node import Node
 
 from .sizes import Size, Trail
 

@@ -1,8 +1,8 @@
 """Where the way in which a quotient is rounded may change, because its divisor is no exact number anyway."""
 from __future__ import annotations
 
-from tracer.ops.node import Node
-from tracer.ops.op import ELEMENTWISE, REDUCTION, VIEW
+from tracer.ops.ir.node import Node
+from tracer.ops.ir.op import ELEMENTWISE, REDUCTION, VIEW
 
 #: Ops whose results are rounded numbers for almost all operands, exact ones included.
 _INEXACT = frozenset(("sqrt", "exp"))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tracer.ops.node import Node, leaf_op
+from tracer.ops.ir.node import Node, leaf_op
 
 from .folds import FOLDED
 from .fuse import Kernel, Step, nearest

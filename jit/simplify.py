@@ -17,10 +17,11 @@ from typing import Any
 
 import numpy as np
 
-from tracer.ops.arithmetic import cast_op
-from tracer.ops.node import Node, const_op, const_value, leaf_op, toposort
-from tracer.ops.op import CALL, ELEMENTWISE, REDUCTION, VIEW, Op
-from tracer.ops.shapes import broadcast, reduced
+from tracer.ops.ir.graph import toposort
+from tracer.ops.ir.node import Node, const_op, const_value, leaf_op
+from tracer.ops.ir.op import CALL, ELEMENTWISE, REDUCTION, VIEW, Op
+from tracer.ops.ir.shapes import broadcast, reduced
+from tracer.ops.primitive.arithmetic import cast_op
 
 from .nodes import Nodes
 from .sizes import Size, applied

@@ -21,8 +21,8 @@ from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 
-from tracer.ops import errors
-from tracer.ops.errors import CannotCompile
+from tracer.ops.ir import errors
+from tracer.ops.ir.errors import CannotCompile
 
 from . import cache_folder, forks
 

@@ -13,10 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from tracer.ops.arithmetic import cast_op
-from tracer.ops.aval import Aval, Shape
-from tracer.ops.node import Node, const_op, leaf_op, toposort
-from tracer.ops.op import CALL, VIEW
+from tracer.ops.ir.aval import Aval, Shape
+from tracer.ops.ir.graph import toposort
+from tracer.ops.ir.node import Node, const_op, leaf_op
+from tracer.ops.ir.op import CALL, VIEW
+from tracer.ops.primitive.arithmetic import cast_op
 
 from .nodes import Nodes
 from .planning import Layout, Planning

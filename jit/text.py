@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from tracer.ops.aval import SHORT
-from tracer.ops.errors import CannotCompile
-from tracer.ops.node import Node, const_value
+from tracer.ops.ir.aval import SHORT
+from tracer.ops.ir.errors import CannotCompile
+from tracer.ops.ir.node import Node, const_value
 
 from .sizes import Size, applied
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from tracer.ops.node import Node, const_op, scalar_op, toposort
-from tracer.ops.op import LEAF, VIEW
+from tracer.ops.ir.graph import toposort
+from tracer.ops.ir.node import Node, const_op, scalar_op
+from tracer.ops.ir.op import LEAF, VIEW
 
 from .fuse import Kernel, Step
 from .gathers import source_of_gather

@@ -3,8 +3,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tracer.ops.node import Node, leaf_op
-from tracer.ops.op import VIEW
+from tracer.ops.ir.node import Node, leaf_op
+from tracer.ops.ir.op import VIEW
 
 from .access import Access, is_still
 from .fuse import STORE_COST, Kernel, Root, operands

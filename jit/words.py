@@ -20,7 +20,7 @@ from typing import Any
 import llvmlite.binding as llvm
 from llvmlite import ir
 
-from tracer.ops.errors import CannotCompile
+from tracer.ops.ir.errors import CannotCompile
 
 I64, F64 = ir.IntType(64), ir.DoubleType()
 _BIT, _VOID = ir.IntType(1), ir.VoidType()

@@ -1,6 +1,6 @@
-"""What an operation is: shapes, gradient, scalar expression or library call, sample inputs, public names.
+"""Operations: shapes, gradients, scalar expressions or library calls, sample inputs and public names.
 
-One file a family; a file that declares ops is loaded by being here.
+A file declares a family of ops; being here is enough for it to be loaded.
 """
 import importlib
 import pkgutil
@@ -8,5 +8,5 @@ import pkgutil
 
 def load() -> None:
     """Import every family, so that the tables of primitives and of public functions are full."""
-    for info in pkgutil.iter_modules(__path__, __name__ + "."):
+    for info in pkgutil.walk_packages(__path__, __name__ + "."):
         importlib.import_module(info.name)

@@ -89,7 +89,7 @@ def _seeded(request: pytest.FixtureRequest) -> None:
 def _room_for_graphs() -> None:
     """Each test counts its own programs: the bound on what is remembered of graphs is not met in its middle."""
     from tracer import caches
-    from tracer.ops import node
+    from tracer.ops.ir import node
 
     if node.table_size() > node.NODES_BOUND // 2:
         caches.forget()

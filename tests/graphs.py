@@ -11,10 +11,11 @@ from tracer.jit.buffers import from_array
 from tracer.jit.gradient import gradient
 from tracer.jit.plan import Plan
 from tracer.jit.program import WATCHERS, Program
-from tracer.ops.aval import aval
-from tracer.ops.errors import CannotCompile
-from tracer.ops.node import Node, items, leaf, make, toposort
-from tracer.ops.op import LEAF
+from tracer.ops.ir.aval import aval
+from tracer.ops.ir.errors import CannotCompile
+from tracer.ops.ir.graph import toposort
+from tracer.ops.ir.node import Node, items, leaf, make
+from tracer.ops.ir.op import LEAF
 
 
 @contextlib.contextmanager

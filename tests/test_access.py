@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from tracer.jit.access import Access, NotAffine, along, broadcast, flat, flatten, is_still, long_axes, through_view
-from tracer.ops.linear import broadcast_to, reshape, slice_, transpose
-from tracer.ops.node import Node
+from tracer.ops.ir.node import Node
+from tracer.ops.primitive.linear import broadcast_to, reshape, slice_, transpose
 
 pytestmark = pytest.mark.tierless
 

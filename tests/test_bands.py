@@ -10,13 +10,13 @@ from tracer.jit.bands import BAND_BYTES, Chain, Link, Total, chains, rows_of_ban
 from tracer.jit.buffers import from_array
 from tracer.jit.gradient import gradient
 from tracer.jit.plan import Plan
-from tracer.ops.arithmetic import add, mul, sub
-from tracer.ops.aval import aval
-from tracer.ops.elementary import relu, tanh
-from tracer.ops.linalg import product
-from tracer.ops.linear import broadcast_to, reduce_sum, reshape, slice_, transpose
-from tracer.ops.node import leaf
-from tracer.ops.normalizing import softmax_of
+from tracer.ops.ir.aval import aval
+from tracer.ops.ir.node import leaf
+from tracer.ops.npx.normalization import softmax_of
+from tracer.ops.primitive.arithmetic import add, mul, sub
+from tracer.ops.primitive.elementary import relu, tanh
+from tracer.ops.primitive.linear import broadcast_to, reduce_sum, reshape, slice_, transpose
+from tracer.ops.primitive.matmul import product
 
 ROWS = 40
 

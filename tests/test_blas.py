@@ -12,8 +12,8 @@ import pytest
 
 from tracer.jit import blas, driver
 from tracer.jit.plan import Plan
-from tracer.ops.arithmetic import sub
-from tracer.ops.linalg import product
+from tracer.ops.primitive.arithmetic import sub
+from tracer.ops.primitive.matmul import product
 
 _RNG = np.random.default_rng(5)
 _DTYPES = [np.float32, np.float64]

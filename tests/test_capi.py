@@ -20,7 +20,7 @@ from tracer.jit.capi.collector import track, untrack
 from tracer.jit.capi.foreign import caller
 from tracer.jit.capi.identity import identical
 from tracer.jit.capi.unit import compile_functions
-from tracer.ops.errors import CannotCompile
+from tracer.ops.ir.errors import CannotCompile
 
 pytestmark = pytest.mark.skipif(not layout.sound(), reason="objects are laid out otherwise here")
 
@@ -506,7 +506,7 @@ def test_recording_is_compiled_where_kernels_are(mode):
 
 def test_explain_says_why_recording_stays_in_python():
     """At 2efff1d's parent one statement outside of the subset made recording three times as slow, in silence."""
-    script = ("from tracer import explain, hot; from tracer.ops.errors import CannotCompile\n"
+    script = ("from tracer import explain, hot; from tracer.ops.ir.errors import CannotCompile\n"
               "def refuse(*_, **__): raise CannotCompile('flush: Try in line 7')\n"
               "hot.compile_functions = refuse; hot.compile_all(); print(explain())")
     done = subprocess.run([sys.executable, "-c", script], env={**os.environ, "TRACER_JIT": "auto"}, check=True,

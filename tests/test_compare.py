@@ -18,14 +18,14 @@ from tracer.jit.compare import Compared, Difference, apart
 from tracer.jit.interpreter import ExecutionError, Interpreter
 from tracer.jit.program import Program
 from tracer.jit.verify.plan import PlanError, check
-from tracer.ops.arithmetic import add, equal, mul, sub
-from tracer.ops.elementary import exp, tanh
-from tracer.ops.linalg import product
-from tracer.ops.linear import reduce_sum
-from tracer.ops.node import Node, make
-from tracer.ops.op import ELEMENTWISE, OPS, Op
-from tracer.ops.reductions import reduce_max
-from tracer.ops.rounding import floor
+from tracer.ops.ir.node import Node, make
+from tracer.ops.ir.op import ELEMENTWISE, OPS, Op
+from tracer.ops.primitive.arithmetic import add, equal, mul, sub
+from tracer.ops.primitive.elementary import exp, tanh
+from tracer.ops.primitive.linear import reduce_sum
+from tracer.ops.primitive.matmul import product
+from tracer.ops.primitive.reductions import reduce_max
+from tracer.ops.primitive.rounding import floor
 
 pytestmark = pytest.mark.tierless
 
@@ -39,7 +39,7 @@ def _plans_alone(monkeypatch):
 def op(name: str, expr: str, ref, dtype: str | None = None) -> Op:
     """An op of one operand, in no table, whose tiers may differ."""
     def infer(avals, attrs):
-        from tracer.ops.aval import aval
+        from tracer.ops.ir.aval import aval
 
         return avals[0] if dtype is None else aval(avals[0].shape, onp.dtype(dtype))
 
@@ -123,7 +123,7 @@ def test_a_wrong_plan_is_refused_before_it_runs(monkeypatch):
 
 
 def test_an_error_of_both_tiers_is_that_error():
-    from tracer.ops.indexing import gather
+    from tracer.ops.primitive.gather_scatter import gather
 
     x, index = onp.ones((3, 2)), onp.array([0, 3])
     a, i = graphs.leaves([x, index])

@@ -12,7 +12,7 @@ from tracer.jit import fuse, planning
 from tracer.jit.cuts import Marks, segments
 from tracer.jit.interpreter import Interpreter
 from tracer.jit.plan import Plan
-from tracer.ops.node import toposort
+from tracer.ops.ir.graph import toposort
 
 pytestmark = pytest.mark.tierless
 

@@ -10,9 +10,9 @@ import numpy as onp
 import pytest
 
 from tracer import MXNetError, autograd, nd, np, npx
-from tracer.ops.aval import aval
-from tracer.ops.families import call
-from tracer.ops.public import Function
+from tracer.ops.declare.families import call
+from tracer.ops.declare.public import Function
+from tracer.ops.ir.aval import aval
 
 ROOT = Path(__file__).resolve().parent.parent
 OURS = [str(ROOT / folder) for folder in ("tracer", "jit", "ops")]

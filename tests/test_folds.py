@@ -13,9 +13,9 @@ from tracer.jit.plan import Plan
 from tracer.jit.program import WATCHERS
 from tracer.jit.simplify import simplify
 from tracer.jit.timed import name_of
-from tracer.ops.arithmetic import sub
-from tracer.ops.linalg import product
-from tracer.ops.node import toposort
+from tracer.ops.ir.graph import toposort
+from tracer.ops.primitive.arithmetic import sub
+from tracer.ops.primitive.matmul import product
 
 _RNG = onp.random.default_rng(3)
 

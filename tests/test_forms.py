@@ -10,13 +10,13 @@ from tracer import autograd, np, npx
 from tracer.jit.elementary import NUMPY
 from tracer.jit.planning import steps_of
 from tracer.jit.simplify import simplify
-from tracer.ops.arithmetic import add, div, like, mul, neg, sub
-from tracer.ops.aval import aval
-from tracer.ops.elementary import absolute, erf, exp, square
-from tracer.ops.linear import reduce_sum, reshape, transpose
-from tracer.ops.node import leaf
-from tracer.ops.reductions import reduce_max, reduce_min
-from tracer.ops.special import gelu
+from tracer.ops.ir.aval import aval
+from tracer.ops.ir.node import leaf
+from tracer.ops.primitive.arithmetic import add, div, like, mul, neg, sub
+from tracer.ops.primitive.elementary import absolute, erf, exp, square
+from tracer.ops.primitive.linear import reduce_sum, reshape, transpose
+from tracer.ops.primitive.reductions import reduce_max, reduce_min
+from tracer.ops.primitive.special import gelu
 
 X = leaf(aval((7, 7), numpy.dtype("float32")), 0)
 NUMBERS = numpy.random.default_rng(1).normal(size=(7, 30)).astype("float32")

@@ -15,7 +15,7 @@ from fuzz.reference import autograd
 from fuzz.reference.values import WORLD, NoAnswer
 from fuzz.statements import attempt, computed, leaf
 
-from tracer.ops.public import FUNCTIONS
+from tracer.ops.declare.public import FUNCTIONS
 
 pytestmark = pytest.mark.tierless
 

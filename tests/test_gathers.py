@@ -11,13 +11,13 @@ from tracer.jit.buffers import allocate
 from tracer.jit.fuse import Kernel, Library
 from tracer.jit.plan import Plan
 from tracer.jit.simplify import simplify
-from tracer.ops.arithmetic import cast, equal, mul, where
-from tracer.ops.elementary import exp
-from tracer.ops.indexing import gather, scatter_add
-from tracer.ops.linalg import product
-from tracer.ops.linear import broadcast_to, reduce_sum, reshape, slice_, transpose
-from tracer.ops.node import Node, const
-from tracer.ops.reductions import reduce_max
+from tracer.ops.ir.node import Node, const
+from tracer.ops.primitive.arithmetic import cast, equal, mul, where
+from tracer.ops.primitive.elementary import exp
+from tracer.ops.primitive.gather_scatter import gather, scatter_add
+from tracer.ops.primitive.linear import broadcast_to, reduce_sum, reshape, slice_, transpose
+from tracer.ops.primitive.matmul import product
+from tracer.ops.primitive.reductions import reduce_max
 
 _RNG = np.random.default_rng(4)
 ROWS = (("i", 0), ("s", 0, 5, 1))

@@ -13,7 +13,7 @@ from tracer.jit import driver, program
 from tracer.jit.compiler import lower_function
 from tracer.jit.intrinsics import namespace_for
 from tracer.jit.plan import Plan
-from tracer.ops.reductions import reduce_prod
+from tracer.ops.primitive.reductions import reduce_prod
 
 LOOP = """
 def kernel(bind, args, lo, hi):

@@ -7,7 +7,7 @@ import numpy
 import pytest
 
 from tracer import autograd, nd, np
-from tracer.ops import node
+from tracer.ops.ir import node
 
 BIG = 10**30
 NUMBERS = [BIG, -BIG, 2**63, -2**63 - 1, 2**64 - 1]

@@ -9,13 +9,13 @@ import psutil
 import pytest
 
 import tracer.caches
-import tracer.ops.node
+import tracer.ops.ir.node
 import tracer.trace
 from tracer import autograd, np
 from tracer.jit import profile
 from tracer.jit.program import PATIENCE
 from tracer.jit.stats import BOUND, LOG
-from tracer.ops.node import table_size
+from tracer.ops.ir.node import table_size
 
 #: What a loop may add to the resident memory after its warm-up.
 ALLOWED = 6 << 20
@@ -226,7 +226,7 @@ def new_shapes(steps):
 
 @pytest.mark.parametrize("loop", [index_everywhere, new_shapes], ids=lambda loop: loop.__name__)
 def test_graphs_that_are_always_new_are_forgotten(loop, monkeypatch):
-    monkeypatch.setattr(tracer.ops.node, "NODES_BOUND", 2000)
+    monkeypatch.setattr(tracer.ops.ir.node, "NODES_BOUND", 2000)
 
     def and_forget(steps):
         loop(steps)
@@ -238,7 +238,7 @@ def test_graphs_that_are_always_new_are_forgotten(loop, monkeypatch):
 
 def test_forgetting_changes_no_result(monkeypatch):
     """At every flush, in the middle of recording and of a backward."""
-    monkeypatch.setattr(tracer.ops.node, "NODES_BOUND", 0)
+    monkeypatch.setattr(tracer.ops.ir.node, "NODES_BOUND", 0)
     x = np.array([0.5, 2.0])
     x.attach_grad()
     for _ in range(3):

@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 
 from tracer import ops
-from tracer.ops.aval import Aval, aval
-from tracer.ops.errors import MXNetError
-from tracer.ops.families import Op
-from tracer.ops.node import Node, make
-from tracer.ops.op import ELEMENTWISE, LEAF, OPS, REDUCTION, VIEW
-from tracer.ops.public import FUNCTIONS
+from tracer.ops.declare.families import Op
+from tracer.ops.declare.public import FUNCTIONS
+from tracer.ops.ir.aval import Aval, aval
+from tracer.ops.ir.errors import MXNetError
+from tracer.ops.ir.node import Node, make
+from tracer.ops.ir.op import ELEMENTWISE, LEAF, OPS, REDUCTION, VIEW
 
 ops.load()
 
@@ -380,7 +380,7 @@ def test_mixed_dtypes_are_refused(op):
 @pytest.mark.tierless
 @pytest.mark.parametrize("op", [o for o in WITH_SAMPLES if o.kind == REDUCTION], ids=repr)
 def test_an_axis_out_of_bounds_is_refused(op):
-    from tracer.ops.shapes import normalize_axes
+    from tracer.ops.ir.shapes import normalize_axes
 
     with pytest.raises(MXNetError, match="out of bounds"):
         normalize_axes((2,), 2)

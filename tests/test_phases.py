@@ -9,11 +9,11 @@ from tracer.jit import driver
 from tracer.jit.buffers import from_array
 from tracer.jit.phases import Work, phases
 from tracer.jit.plan import Plan
-from tracer.ops.arithmetic import add, mul, sub
-from tracer.ops.aval import aval
-from tracer.ops.linalg import product
-from tracer.ops.linear import reduce_sum
-from tracer.ops.node import leaf
+from tracer.ops.ir.aval import aval
+from tracer.ops.ir.node import leaf
+from tracer.ops.primitive.arithmetic import add, mul, sub
+from tracer.ops.primitive.linear import reduce_sum
+from tracer.ops.primitive.matmul import product
 
 A, B, C, D = (leaf(aval((2,), np.dtype("float32")), i) for i in range(4))
 

@@ -16,11 +16,11 @@ from tracer.jit.buffers import allocate, from_array, pool_of
 from tracer.jit.plan import Plan
 from tracer.jit.planning import ByNumPy, Check, Planning
 from tracer.jit.poison import GUARD, GuardedPool, GuardError
-from tracer.ops.arithmetic import add, mul
-from tracer.ops.aval import aval
-from tracer.ops.elementary import tanh
-from tracer.ops.linalg import product
-from tracer.ops.linear import reduce_sum
+from tracer.ops.ir.aval import aval
+from tracer.ops.primitive.arithmetic import add, mul
+from tracer.ops.primitive.elementary import tanh
+from tracer.ops.primitive.linear import reduce_sum
+from tracer.ops.primitive.matmul import product
 
 pytestmark = pytest.mark.tierless
 

@@ -12,14 +12,14 @@ from tracer import autograd, nd
 from tracer import np as mnp
 from tracer.jit.plan import Plan
 from tracer.jit.schedule import read_by
-from tracer.ops.arithmetic import mul
-from tracer.ops.elementary import exp
-from tracer.ops.indexing import gather, scatter_add
-from tracer.ops.linalg import product
-from tracer.ops.linear import broadcast_to, reduce_sum, reshape, slice_, transpose
-from tracer.ops.node import Node
-from tracer.ops.reductions import reduce_max
-from tracer.ops.scans import cumsum
+from tracer.ops.ir.node import Node
+from tracer.ops.primitive.arithmetic import mul
+from tracer.ops.primitive.elementary import exp
+from tracer.ops.primitive.gather_scatter import gather, scatter_add
+from tracer.ops.primitive.linear import broadcast_to, reduce_sum, reshape, slice_, transpose
+from tracer.ops.primitive.matmul import product
+from tracer.ops.primitive.reductions import reduce_max
+from tracer.ops.primitive.scans import cumsum
 
 _RNG = np.random.default_rng(11)
 INDEX = np.array([2, 0, 3, 0])

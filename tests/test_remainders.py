@@ -6,7 +6,7 @@ import graphs
 import numpy as np
 import pytest
 
-from tracer.ops.arithmetic import floor_divide, fmod, mod
+from tracer.ops.primitive.arithmetic import floor_divide, fmod, mod
 
 OPS = [floor_divide, mod, fmod]
 FLOATS = [0.0, -0.0, 1.0, -1.0, 3.0, -3.0, 0.1, -0.1, 2.5, 7.0, 1e-30, -1e30, 65000.0, 1e300, -5e-324, 2.0**-1022,

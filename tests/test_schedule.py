@@ -7,9 +7,9 @@ import numpy as np
 from tracer.jit.fuse import fuse
 from tracer.jit.plan import Plan
 from tracer.jit.schedule import made_by, read_by, schedule
-from tracer.ops.arithmetic import add, mul, sub
-from tracer.ops.linalg import product
-from tracer.ops.linear import reduce_sum
+from tracer.ops.primitive.arithmetic import add, mul, sub
+from tracer.ops.primitive.linear import reduce_sum
+from tracer.ops.primitive.matmul import product
 
 
 def array(*shape):

@@ -9,13 +9,14 @@ import pytest
 
 from tracer.jit.gradient import gradient
 from tracer.jit.simplify import simplify
-from tracer.ops.arithmetic import add, cast, div, mul, neg, sub, where
-from tracer.ops.constants import full
-from tracer.ops.elementary import exp
-from tracer.ops.linear import broadcast_to, reduce_sum, reshape, transpose
-from tracer.ops.nd_losses import own_gradient
-from tracer.ops.node import Node, const, format_graph
-from tracer.ops.reductions import reduce_max, reduce_min, reduce_prod
+from tracer.ops.ir.graph import format_graph
+from tracer.ops.ir.node import Node, const
+from tracer.ops.nd.losses import own_gradient
+from tracer.ops.primitive.arithmetic import add, cast, div, mul, neg, sub, where
+from tracer.ops.primitive.constants import full
+from tracer.ops.primitive.elementary import exp
+from tracer.ops.primitive.linear import broadcast_to, reduce_sum, reshape, transpose
+from tracer.ops.primitive.reductions import reduce_max, reduce_min, reduce_prod
 
 SPECIAL = np.array([0.0, -0.0, 1.0, -2.5, 1e30, np.nan, np.inf, -np.inf])
 

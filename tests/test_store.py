@@ -16,7 +16,7 @@ import llvmlite.binding as llvm
 import pytest
 
 from tracer.jit import kernels, objects, store
-from tracer.ops.errors import CannotCompile
+from tracer.ops.ir.errors import CannotCompile
 
 pytestmark = pytest.mark.tierless
 

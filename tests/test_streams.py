@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tracer import distributions, libm
-from tracer.ops.errors import MXNetError
+from tracer.ops.ir.errors import MXNetError
 from tracer.streams import Streams, size_of
 
 pytestmark = pytest.mark.tierless

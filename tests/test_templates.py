@@ -16,11 +16,12 @@ from tracer.jit.plan import Plan
 from tracer.jit.planning import Planning
 from tracer.jit.replay import replay
 from tracer.jit.sizes import Trail, applied, gcd, lcm
-from tracer.ops.arithmetic import cast
-from tracer.ops.aval import aval
-from tracer.ops.linear import broadcast_to
-from tracer.ops.node import Node, const, leaf, make, toposort
-from tracer.ops.op import OPS
+from tracer.ops.ir.aval import aval
+from tracer.ops.ir.graph import toposort
+from tracer.ops.ir.node import Node, const, leaf, make
+from tracer.ops.ir.op import OPS
+from tracer.ops.primitive.arithmetic import cast
+from tracer.ops.primitive.linear import broadcast_to
 
 pytestmark = pytest.mark.tierless
 

@@ -14,14 +14,14 @@ from tracer import np as mnp
 from tracer.jit.buffers import from_array
 from tracer.jit.plan import Plan
 from tracer.jit.program import ExecutionError, Program
-from tracer.ops.arithmetic import add, div, mul, sub
-from tracer.ops.elementary import exp
-from tracer.ops.errors import MXNetError
-from tracer.ops.indexing import gather, scatter_add
-from tracer.ops.linalg import product
-from tracer.ops.linear import broadcast_to, reduce_sum, reshape, slice_, spread, transpose
-from tracer.ops.node import Node
-from tracer.ops.reductions import reduce_max, reduce_min, reduce_prod
+from tracer.ops.ir.errors import MXNetError
+from tracer.ops.ir.node import Node
+from tracer.ops.primitive.arithmetic import add, div, mul, sub
+from tracer.ops.primitive.elementary import exp
+from tracer.ops.primitive.gather_scatter import gather, scatter_add
+from tracer.ops.primitive.linear import broadcast_to, reduce_sum, reshape, slice_, spread, transpose
+from tracer.ops.primitive.matmul import product
+from tracer.ops.primitive.reductions import reduce_max, reduce_min, reduce_prod
 
 _RNG = np.random.default_rng(10)
 REDUCTIONS = {reduce_sum: np.sum, reduce_prod: np.prod, reduce_max: np.max, reduce_min: np.min}

@@ -23,13 +23,13 @@ from tracer.jit.verify.accesses import of_kernel, of_product
 from tracer.jit.verify.forms import Form, Var, apart
 from tracer.jit.verify.memory import Memory
 from tracer.jit.verify.plan import PlanError, check, verify
-from tracer.ops.arithmetic import add, mul, sub
-from tracer.ops.aval import aval
-from tracer.ops.elementary import tanh
-from tracer.ops.indexing import gather, scatter_add
-from tracer.ops.linalg import product
-from tracer.ops.linear import broadcast_to, reduce_sum, reshape, transpose
-from tracer.ops.node import Node, leaf
+from tracer.ops.ir.aval import aval
+from tracer.ops.ir.node import Node, leaf
+from tracer.ops.primitive.arithmetic import add, mul, sub
+from tracer.ops.primitive.elementary import tanh
+from tracer.ops.primitive.gather_scatter import gather, scatter_add
+from tracer.ops.primitive.linear import broadcast_to, reduce_sum, reshape, transpose
+from tracer.ops.primitive.matmul import product
 
 pytestmark = pytest.mark.tierless
 

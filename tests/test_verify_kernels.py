@@ -14,13 +14,13 @@ from tracer.jit import fuse
 from tracer.jit.planning import Planning
 from tracer.jit.verify.kernels import Case, cases, chunkings, verify
 from tracer.jit.verify.machine import FUNCTIONS, Buffer, KernelError, Machine, Number, bits
-from tracer.ops.arithmetic import add, cast, div, mul, sub
-from tracer.ops.elementary import exp, log
-from tracer.ops.indexing import gather, scatter_add
-from tracer.ops.iota import counts
-from tracer.ops.linear import broadcast_to, reduce_sum, reshape, slice_, spread, transpose
-from tracer.ops.node import Node
-from tracer.ops.reductions import reduce_max, reduce_prod
+from tracer.ops.ir.node import Node
+from tracer.ops.primitive.arithmetic import add, cast, div, mul, sub
+from tracer.ops.primitive.elementary import exp, log
+from tracer.ops.primitive.gather_scatter import gather, scatter_add
+from tracer.ops.primitive.iota import counts
+from tracer.ops.primitive.linear import broadcast_to, reduce_sum, reshape, slice_, spread, transpose
+from tracer.ops.primitive.reductions import reduce_max, reduce_prod
 
 pytestmark = pytest.mark.tierless
 

@@ -9,7 +9,7 @@ import pytest
 from tracer.jit import objects
 from tracer.jit.native import as_float, as_word, smaller, store_atomic
 from tracer.jit.words import compile_words, emits
-from tracer.ops.errors import CannotCompile
+from tracer.ops.ir.errors import CannotCompile
 
 pytestmark = pytest.mark.tierless
 

@@ -9,7 +9,7 @@ from weakref import ref
 
 import numpy as np
 
-from tracer.ops.errors import MXNetError
+from tracer.ops.ir.errors import MXNetError
 
 from . import autograd
 from .context import Context, context_of, cpu, key_of

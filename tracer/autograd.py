@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Any
 
-from tracer.ops.errors import MXNetError
-from tracer.ops.node import Node, depend, leaf_op, mark, scalar_op, stop, substitute, toposort
+from tracer.ops.ir.errors import MXNetError
+from tracer.ops.ir.graph import substitute, toposort
+from tracer.ops.ir.node import Node, depend, leaf_op, mark, scalar_op, stop
 
 from .flush import compute, flush
 from .record import Handle, add_values, pending, wrap

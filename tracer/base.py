@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as _np
 
-from tracer.ops.errors import MXNetError
+from tracer.ops.ir.errors import MXNetError
 
 __all__ = ["MXNetError", "integer_types", "mx_real_t", "numeric_types", "py_str", "string_types"]
 

@@ -7,7 +7,7 @@ forgotten, and made again as it is needed. Kernels are keyed by their source and
 from __future__ import annotations
 
 from tracer.jit import debug, gradient, program
-from tracer.ops import node
+from tracer.ops.ir import node
 
 from . import memo, tape
 

@@ -12,8 +12,8 @@ import threading
 from typing import Any
 
 from tracer.jit import settings
-from tracer.ops.aval import Device as Key
-from tracer.ops.errors import MXNetError
+from tracer.ops.ir.aval import Device as Key
+from tracer.ops.ir.errors import MXNetError
 
 
 class _Scopes(threading.local):

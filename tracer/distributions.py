@@ -12,7 +12,7 @@ import numpy as np
 
 from tracer import engines, libm
 from tracer.engines import Engine
-from tracer.ops.errors import MXNetError
+from tracer.ops.ir.errors import MXNetError
 
 _F32 = np.dtype(np.float32)
 _F64 = np.dtype(np.float64)

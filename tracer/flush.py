@@ -19,9 +19,10 @@ from tracer.jit.interrupts import Paused
 from tracer.jit.plan import Plan
 from tracer.jit.program import RUN_LOCK, ExecutionError, Program, find_program, wait_to_run
 from tracer.jit.stats import COUNTERS, LOG
-from tracer.ops.aval import aval
-from tracer.ops.errors import MXNetError
-from tracer.ops.node import Node, table_full, toposort
+from tracer.ops.ir.aval import aval
+from tracer.ops.ir.errors import MXNetError
+from tracer.ops.ir.graph import toposort
+from tracer.ops.ir.node import Node, table_full
 
 from .source import format_line, place_of, user_line
 from .tape import KEPT, Kept, Segment, keeps

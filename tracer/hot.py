@@ -20,11 +20,11 @@ from tracer.jit.capi.unit import NotKept, as_method, compile_functions
 from tracer.jit.plan import Plan
 from tracer.jit.program import Program, find_program
 from tracer.jit.stats import COUNTERS, LOG, Counters, Sync, Syncs
-from tracer.ops import node
-from tracer.ops.aval import Aval
-from tracer.ops.errors import CannotCompile
-from tracer.ops.node import Node
-from tracer.ops.public import Function
+from tracer.ops.declare.public import Function
+from tracer.ops.ir import node
+from tracer.ops.ir.aval import Aval
+from tracer.ops.ir.errors import CannotCompile
+from tracer.ops.ir.node import Node
 
 from . import arrays, autograd, flush, memo, namespaces, record, source, stretch, tape, walk
 from .arrays import NDArray

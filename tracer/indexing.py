@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tracer.ops.aval import Aval
+from tracer.ops.ir.aval import Aval
 
 from .keys import Advanced, Basic, parse
 from .record import Handle, constant, invoke, wrap

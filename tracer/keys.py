@@ -19,7 +19,7 @@ class Basic(NamedTuple):
 
 
 class Advanced(NamedTuple):
-    """A key with index arrays: their places among slices and new axes (see ops/indexing.py), and the
+    """A key with index arrays: their places among slices and new axes (see ops/primitive/gather_scatter.py), and the
     arrays."""
 
     template: tuple[tuple, ...]

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from tracer import ops
-from tracer.ops.arithmetic import cast
-from tracer.ops.devices import place
-from tracer.ops.errors import MXNetError
-from tracer.ops.public import FUNCTIONS, REQUIRED, Function
+from tracer.ops.declare.public import FUNCTIONS, REQUIRED, Function
+from tracer.ops.ir.devices import place
+from tracer.ops.ir.errors import MXNetError
+from tracer.ops.primitive.arithmetic import cast
 
 from .record import Handle, invoke, pending
 from .tape import node_of

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from tracer.ops.errors import MXNetError
-from tracer.ops.promotion import default_float
-from tracer.ops.public import FUNCTIONS
+from tracer.ops.declare.public import FUNCTIONS
+from tracer.ops.ir.errors import MXNetError
+from tracer.ops.primitive.promotion import default_float
 
 from .arrays import NDArray
 from .context import Context

@@ -6,8 +6,8 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from tracer.ops.aval import Device, aval
-from tracer.ops.devices import place
+from tracer.ops.ir.aval import Device, aval
+from tracer.ops.ir.devices import place
 
 from .context import SCOPES, context_of, key_of
 from .record import Handle, operand_node, pending

@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tracer.jit import profile
-from tracer.ops.errors import MXNetError
+from tracer.ops.ir.errors import MXNetError
 
 from .profile_recorder import DEFAULTS, NO_SCOPE, RECORDER, SCOPE
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from tracer.ops.errors import MXNetError
+from tracer.ops.ir.errors import MXNetError
 
 from .placing import placed
 from .record import Handle, constant, wrap

@@ -10,14 +10,15 @@ from tracer.jit import settings
 from tracer.jit.buffers import from_array
 from tracer.jit.capi.collector import untrack
 from tracer.jit.costs import multiplies
-from tracer.ops.arithmetic import add
-from tracer.ops.aval import Aval, Device, aval
-from tracer.ops.devices import place, placed
-from tracer.ops.errors import MXNetError
-from tracer.ops.linear import broadcast_to
-from tracer.ops.node import Node, const, is_number, literal, mark, stop, toposort
-from tracer.ops.op import CALL
-from tracer.ops.public import REQUIRED, Function
+from tracer.ops.declare.public import REQUIRED, Function
+from tracer.ops.ir.aval import Aval, Device, aval
+from tracer.ops.ir.devices import place, placed
+from tracer.ops.ir.errors import MXNetError
+from tracer.ops.ir.graph import toposort
+from tracer.ops.ir.node import Node, const, is_number, literal, mark, stop
+from tracer.ops.ir.op import CALL
+from tracer.ops.primitive.arithmetic import add
+from tracer.ops.primitive.linear import broadcast_to
 
 from .flush import flush
 from .memo import MEMO, Call, repeats

@@ -14,7 +14,7 @@ import numpy as np
 
 from tracer import engines, libm
 from tracer.engines import Engine
-from tracer.ops.errors import MXNetError
+from tracer.ops.ir.errors import MXNetError
 
 _FLOAT = struct.Struct("<f")
 _F32 = np.dtype(np.float32)

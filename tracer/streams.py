@@ -21,7 +21,7 @@ import numpy as np
 
 from tracer import distributions, engines, libm, samplers
 from tracer.jit.forks import guarded
-from tracer.ops.errors import MXNetError
+from tracer.ops.ir.errors import MXNetError
 
 Shape = int | tuple[int, ...] | list[int]
 Param = float | np.ndarray

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from tracer.jit.buffers import Buffer
 from tracer.jit.program import find_program
-from tracer.ops.node import Node, leaf, leaf_op, scalar, scalar_op, substitute, toposort
+from tracer.ops.ir.graph import substitute, toposort
+from tracer.ops.ir.node import Node, leaf, leaf_op, scalar, scalar_op
 
 from .flush import sync
 from .tape import Pullback, Segment, run_backward

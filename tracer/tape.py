@@ -25,10 +25,11 @@ from tracer.jit.gradient import gradient
 from tracer.jit.interrupts import Paused
 from tracer.jit.program import RUN_LOCK, ExecutionError, Program, find_program, wait_to_run
 from tracer.jit.stats import COUNTERS
-from tracer.ops.arithmetic import add
-from tracer.ops.errors import MXNetError
-from tracer.ops.node import Node, leaf, leaf_op, mark, overwrite_op, stop, substitute, toposort
-from tracer.ops.op import CALL, REDUCTION
+from tracer.ops.ir.errors import MXNetError
+from tracer.ops.ir.graph import substitute, toposort
+from tracer.ops.ir.node import Node, leaf, leaf_op, mark, overwrite_op, stop
+from tracer.ops.ir.op import CALL, REDUCTION
+from tracer.ops.primitive.arithmetic import add
 
 from . import source
 from .trace import VARIABLE, Trace, Value, current, effects

@@ -8,8 +8,8 @@ from typing import Any
 from tracer.jit import forks
 from tracer.jit.buffers import Buffer
 from tracer.jit.stats import Line
-from tracer.ops.aval import Aval
-from tracer.ops.node import INT64_MAX, INT64_MIN, Node, large_integer, leaf, scalar
+from tracer.ops.ir.aval import Aval
+from tracer.ops.ir.node import INT64_MAX, INT64_MIN, Node, large_integer, leaf, scalar
 
 from .memo import START
 

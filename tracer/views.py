@@ -8,8 +8,8 @@ from __future__ import annotations
 import math
 
 from tracer import ops
-from tracer.ops.aval import Aval, aval
-from tracer.ops.public import FUNCTIONS, Function
+from tracer.ops.declare.public import FUNCTIONS, Function
+from tracer.ops.ir.aval import Aval, aval
 
 from .record import Handle, invoke, wrap
 from .trace import Value, current

@@ -6,7 +6,8 @@ from typing import Any
 
 from tracer.jit.capi.collector import untrack
 from tracer.jit.gradient import gradient
-from tracer.ops.node import Node, reach_of, toposort
+from tracer.ops.ir.graph import toposort
+from tracer.ops.ir.node import Node, reach_of
 
 from .stretch import pull, stretch_from
 from .tape import Call, Entry, Segment, node_of, opaque

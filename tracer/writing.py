@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from tracer.jit.buffers import Buffer
-from tracer.ops.errors import BroadcastError, MXNetError
-from tracer.ops.indexing import slice_key
-from tracer.ops.node import const_op, const_value, converted
+from tracer.ops.ir.errors import BroadcastError, MXNetError
+from tracer.ops.ir.node import const_op, const_value, converted
+from tracer.ops.primitive.gather_scatter import slice_key
 
 from .indexing import leading, leaf
 from .keys import Advanced, Basic, parse

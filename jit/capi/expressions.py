@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from llvmlite import ir
 
-from tracer.ops.errors import CannotCompile
+from tracer.ops.ir.errors import CannotCompile
 
 from . import layout
 from .emit import I1, I32, I64, NULL, OBJECTS, Emitter, Object

@@ -5,7 +5,7 @@ import ctypes
 from collections.abc import Callable
 from functools import cache
 
-from tracer.ops.errors import CannotCompile
+from tracer.ops.ir.errors import CannotCompile
 
 from .. import store
 from . import layout

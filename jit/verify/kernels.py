@@ -16,9 +16,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tracer.ops.aval import SHORT
-from tracer.ops.node import Node, leaf_op, scalar_op
-from tracer.ops.op import LEAF
+from tracer.ops.ir.aval import SHORT
+from tracer.ops.ir.node import Node, leaf_op, scalar_op
+from tracer.ops.ir.op import LEAF
 
 from ..fuse import Kernel
 from ..kernels import source_at

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from tracer.ops.node import Node, const_op, leaf_op, scalar_op
-from tracer.ops.op import VIEW
+from tracer.ops.ir.node import Node, const_op, leaf_op, scalar_op
+from tracer.ops.ir.op import VIEW
 
 from ..blas import GemmArgs
 from ..codegen import Generated

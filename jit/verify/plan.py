@@ -12,7 +12,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from tracer.ops.node import Node, leaf_op, scalar_op, toposort
+from tracer.ops.ir.graph import toposort
+from tracer.ops.ir.node import Node, leaf_op, scalar_op
 
 from .. import blas, driver
 from ..kernels import source_at

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tracer.ops.node import Node, const_op, const_value, leaf_op, scalar_op
-from tracer.ops.op import OPS, REDUCTION, VIEW
+from tracer.ops.ir.node import Node, const_op, const_value, leaf_op, scalar_op
+from tracer.ops.ir.op import OPS, REDUCTION, VIEW
 
 from .machine import Number, wrapped
 

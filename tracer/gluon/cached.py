@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tracer.jit.capi.collector import untrack
-from tracer.ops.node import Node
+from tracer.ops.ir.node import Node
 
 from ..flush import living
 from ..memo import MEMO

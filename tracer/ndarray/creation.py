@@ -10,7 +10,7 @@ import numpy as np
 from tracer.arrays import NDArray
 from tracer.flush import flush_all
 from tracer.namespaces import assign, refuse
-from tracer.ops.errors import MXNetError
+from tracer.ops.ir.errors import MXNetError
 from tracer.placing import placed
 from tracer.record import Handle, constant, invoke, wrap
 from tracer.views import Whole, internal

@@ -14,7 +14,7 @@ from typing import IO, Any
 import numpy as np
 
 from tracer.arrays import NDArray
-from tracer.ops.errors import MXNetError
+from tracer.ops.ir.errors import MXNetError
 from tracer.record import constant, wrap
 
 FILE_MAGIC = 0x112

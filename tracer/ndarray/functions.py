@@ -10,7 +10,7 @@ from tracer.arrays import NDArray
 from tracer.batch_norm import batch_norm as _batch_norm
 from tracer.indexing import found_by
 from tracer.namespaces import assign
-from tracer.ops.errors import MXNetError
+from tracer.ops.ir.errors import MXNetError
 from tracer.random_state import STREAMS
 from tracer.record import constant, invoke, wrap
 from tracer.rrelu import leaky_relu as _leaky_relu

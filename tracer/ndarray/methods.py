@@ -11,9 +11,9 @@ import numpy as np
 from tracer.arrays import NDArray
 from tracer.namespaces import in_place, refuse, wrapper
 from tracer.np_array import ndarray
-from tracer.ops.errors import MXNetError
-from tracer.ops.nd_movement import decode
-from tracer.ops.shapes import reshape_to
+from tracer.ops.ir.errors import MXNetError
+from tracer.ops.ir.shapes import reshape_to
+from tracer.ops.nd.movement import decode
 from tracer.record import Handle
 from tracer.views import Whole
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from tracer.arrays import NDArray
 from tracer.namespaces import assign
-from tracer.ops.errors import MXNetError
+from tracer.ops.ir.errors import MXNetError
 from tracer.record import invoke
 from tracer.views import internal
 

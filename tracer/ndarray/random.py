@@ -9,7 +9,7 @@ import numpy as np
 
 from tracer.arrays import NDArray
 from tracer.namespaces import engine, functions_of
-from tracer.ops.shapes import check_choice
+from tracer.ops.ir.shapes import check_choice
 from tracer.placing import located
 from tracer.random_state import STREAMS, deliver, parameter, shape_of
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from tracer.arrays import NDArray
 from tracer.namespaces import no_array, write
-from tracer.ops.public import Function
+from tracer.ops.declare.public import Function
 from tracer.record import Handle, invoke
 from tracer.views import internal
 

@@ -8,7 +8,7 @@ import numpy as _np
 from tracer.arrays import NDArray
 from tracer.context import SCOPES, Context
 from tracer.np_array import NP, ndarray
-from tracer.ops.promotion import default_float
+from tracer.ops.primitive.promotion import default_float
 from tracer.placing import placed
 from tracer.record import Handle, constant, wrap
 

@@ -9,8 +9,8 @@ from tracer.arrays import NDArray
 from tracer.indexing import found_by
 from tracer.namespaces import assign
 from tracer.np_array import NP, ndarray
-from tracer.ops.errors import MXNetError
-from tracer.ops.promotion import promote
+from tracer.ops.ir.errors import MXNetError
+from tracer.ops.primitive.promotion import promote
 from tracer.placing import located
 
 from .creation import array, made

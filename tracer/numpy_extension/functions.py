@@ -11,7 +11,7 @@ from tracer.indexing import found_by
 from tracer.namespaces import assign, engine, functions_of
 from tracer.np_array import ndarray
 from tracer.numpy.creation import made
-from tracer.ops.errors import MXNetError
+from tracer.ops.ir.errors import MXNetError
 from tracer.placing import located
 from tracer.random_state import STREAMS
 from tracer.record import constant, wrap

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as _np
 
 from tracer import memo
-from tracer.ops.promotion import default_float, set_default_float
+from tracer.ops.primitive.promotion import default_float, set_default_float
 
 __all__ = ["is_np_array", "is_np_default_dtype", "is_np_shape", "np_array", "np_default_dtype", "np_shape",
            "reset_np", "set_np", "set_np_default_dtype", "set_np_shape", "use_np", "use_np_array",

@@ -13,7 +13,7 @@ import zipfile
 import numpy as np
 
 from tracer.ndarray.files import elements
-from tracer.ops.errors import MXNetError
+from tracer.ops.ir.errors import MXNetError
 
 MAGIC = b"\x93NUMPY"
 

@@ -8,7 +8,7 @@ from typing import Any
 from tracer.jit.buffers import Buffer
 from tracer.jit.program import WATCHERS, Program
 from tracer.jit.stats import COUNTERS, LOG, Place
-from tracer.ops.node import Node
+from tracer.ops.ir.node import Node
 
 from .. import source
 from ..flush import flush

@@ -13,8 +13,8 @@ from tracer.jit.costs import cut
 from tracer.jit.fuse import Kernel, Library, Step
 from tracer.jit.kernels import key_of
 from tracer.jit.plan import Plan
-from tracer.ops.node import Node, const_op, leaf_op, scalar_op
-from tracer.ops.op import LEAF
+from tracer.ops.ir.node import Node, const_op, leaf_op, scalar_op
+from tracer.ops.ir.op import LEAF
 
 from .capture import Run
 

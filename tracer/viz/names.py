@@ -8,7 +8,8 @@ from types import FrameType, ModuleType
 from typing import Any
 
 from tracer.jit.buffers import Buffer
-from tracer.ops.node import Node, leaf_op, toposort
+from tracer.ops.ir.graph import toposort
+from tracer.ops.ir.node import Node, leaf_op
 
 from .. import source
 from ..record import Handle

@@ -1,0 +1,1 @@
+"""Declarations: families of ops, and the decorator that makes a function public."""

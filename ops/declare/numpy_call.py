@@ -1,0 +1,42 @@
+"""Elementwise functions that have no scalar expression for fused kernels: NumPy computes whole arrays."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..ir.aval import Aval, aval
+from ..ir.errors import MXNetError
+from ..ir.node import Node
+from ..ir.shapes import broadcast
+from .families import Samples, call
+
+
+def _quiet(f: Callable) -> Callable:
+    """NumPy's function without its warnings, in the dtype of its operands."""
+    def ref(*arrays: Any) -> Any:
+        with np.errstate(all="ignore"):
+            return np.asarray(f(*arrays)).astype(np.asarray(arrays[0]).dtype, copy=False)
+
+    return ref
+
+
+def unary_call(name: str, f: Callable, vjp: Callable[[Node, Node, Node], Node] | None = None, *,
+               samples: Samples) -> Callable[[Node], Node]:
+    """Declare f(x), elementwise, of x's dtype: vjp(g, x, y) -> cotangent. Returns its node maker."""
+    back = None if vjp is None else lambda g, node: (vjp(g, node.inputs[0], node),)
+    return call(name, lambda x: x, _quiet(f), back, samples=samples)
+
+
+def binary_call(name: str, f: Callable, vjp: Callable[..., tuple[Node, Node]] | None = None, *,
+                samples: Samples) -> Callable[[Node, Node], Node]:
+    """Declare f(x, y), broadcast, of their one dtype: vjp(g, x, y, out) -> cotangents. Returns its node
+    maker."""
+    def infer(x: Aval, y: Aval) -> Aval:
+        if x.dtype != y.dtype:
+            raise MXNetError(f"{name} wants operands of one dtype, got {x.dtype.name} and {y.dtype.name}")
+        return aval(broadcast(x.shape, y.shape), x.dtype)
+
+    back = None if vjp is None else lambda g, node: vjp(g, *node.inputs, node)
+    return call(name, infer, _quiet(f), back, samples=samples)

@@ -1,0 +1,95 @@
+"""Public functions: what a user calls, declared beside the primitives it is made of.
+
+A declaration is a Python function from nodes (and static arguments) to a node, or to a list of them, with the
+names under which users reach it. The namespaces `np`, `npx`, `nd` and the arrays' methods are generated from it.
+
+    @public("np.sum", "np.ndarray.sum")
+    def sum(a: Node, axis=None, dtype=None, keepdims=False) -> Node: ...
+
+Parameters annotated `Node` take arrays, `Operand` arrays or Python numbers, `Optional` arrays or None, `Nodes` a
+sequence of arrays (first parameter only; `star`: users pass them one by one); all others are static and part of
+the program. `out=`, and what else MXNet takes besides, is added by the namespaces.
+"""
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..ir.node import Node
+
+Operand = Node
+Optional = Node | None
+Nodes = Sequence[Node]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Function:
+    """A public function: its declaration, and where it is exposed.
+
+    names: such as "np.tanh", "nd.NDArray.tanh", "npx.relu", "np.linalg.norm".
+    arrays: names of the parameters that are arrays; variadic: whether the first is a sequence of them.
+    literals: the Python numbers that are part of the program when they stand for an operand (a power's 2).
+    keywords: what MXNet does with keywords that are not declared. "engine": it is an operator of MXNet's engine, for
+    which a name counts for nothing; "overlooking": so does any keyword, as it has no parameters; "ufunc": it takes
+    those of NumPy's ufuncs, at their defaults; "declared": it takes no others.
+    """
+
+    name: str
+    build: Callable[..., Any]
+    names: tuple[str, ...]
+    arrays: tuple[str, ...]
+    statics: tuple[str, ...]
+    variadic: bool
+    signature: inspect.Signature
+    literals: frozenset = frozenset()
+    star: bool = False
+    keywords: str = "declared"
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+#: Every public function, in order of declaration.
+FUNCTIONS: list[Function] = []
+
+
+class _Required:
+    """The default of a static parameter that has none, where MXNet's engine and not Python says so."""
+
+    def __repr__(self) -> str:
+        return "required"
+
+
+REQUIRED = _Required()
+
+
+def public(*names: str, literals: frozenset = frozenset(), star: bool = False,
+           keywords: str | None = None) -> Callable[[Callable], Callable]:
+    """Declare the decorated function of nodes under `names`. See the module's docstring.
+
+    keywords: as in `Function`; None: "engine" or "overlooking" in `nd` and `npx`, "ufunc" for functions of operands in
+    `np`.
+    """
+
+    def enter(build: Callable) -> Callable:
+        signature = inspect.signature(build)
+        kinds = {p.name: str(p.annotation).strip("'\"") for p in signature.parameters.values()}
+        arrays = tuple(k for k, v in kinds.items() if v in ("Node", "Operand", "Optional", "Nodes"))
+        statics = tuple(k for k in kinds if k not in arrays)
+        if tuple(kinds)[:len(arrays)] != arrays:
+            raise TypeError(f"{names[0]}: array parameters come first in a declaration")
+        variadic = bool(arrays) and kinds[arrays[0]] == "Nodes"
+        others = keywords or _keywords_of(names[0], kinds)
+        FUNCTIONS.append(Function(names[0], build, names, arrays, statics, variadic, signature, literals, star, others))
+        return build
+
+    return enter
+
+
+def _keywords_of(name: str, kinds: dict[str, str]) -> str:
+    if name.startswith(("nd.", "npx.")):
+        return "engine" if set(kinds.values()) - {"Node", "Operand", "Optional", "Nodes"} else "overlooking"
+    direct = name.startswith("np.") and name.count(".") == 1
+    return "ufunc" if direct and set(kinds.values()) == {"Operand"} else "declared"

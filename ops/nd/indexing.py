@@ -1,0 +1,139 @@
+"""The functions of `mx.nd` that choose elements by index arrays, sort, and work on sequences."""
+from __future__ import annotations
+
+import numpy as np
+
+from ..declare.public import Optional, public
+from ..ir.errors import MXNetError
+from ..ir.node import Node
+from ..ir.shapes import normalize_axis
+from ..npx import picking as p
+from ..primitive.arithmetic import add, cast, floor_divide, like, mod, mul
+from ..primitive.elementary import without_gradient
+from ..primitive.gather_scatter import put
+from ..primitive.linear import concatenate, reshape
+from ..primitive.promotion import INT64
+from ..primitive.scans import argsort, take_along
+
+
+@public("nd.take", "nd.NDArray.take")
+def take(a: Node, indices: Node, axis=0, mode="clip") -> Node:
+    """The elements at integer positions along `axis`; positions outside are clipped or wrapped."""
+    return p.take(a, indices, axis, mode)
+
+
+@public("nd.batch_take")
+def batch_take(a: Node, indices: Node) -> Node:
+    """The element of each row of a matrix that `indices` names."""
+    return p.pick(a, indices, 1)
+
+
+@public("nd.pick", "nd.NDArray.pick", "nd.choose_element_0index")
+def pick(data: Node, index: Node, axis=-1, keepdims=False, mode="clip") -> Node:
+    """The element at position `index` of each line along `axis` (None: of the flattened array)."""
+    out = p.pick(data, index, axis, mode, keepdims)
+    return out if out.ndim else reshape(out, (1,))
+
+
+@public("nd.one_hot", "nd.NDArray.one_hot")
+def one_hot(indices: Node, depth=None, on_value=1.0, off_value=0.0, dtype="float32") -> Node:
+    """A new last axis of `depth`: `on_value` at the position that `indices` names, `off_value` elsewhere."""
+    if depth is None:
+        raise MXNetError("Required parameter depth of int is not presented, in operator one_hot")
+    return p.one_hot(indices, depth, on_value, off_value, dtype)
+
+
+public("nd.gather_nd")(p.gather_nd)
+
+
+@public("nd.scatter_nd")
+def scatter_nd(data: Node, indices: Node, shape) -> Node:
+    """Zeros of `shape` with `data` written at the places whose coordinates are the columns of `indices`."""
+    return p.scatter_nd(data, indices, shape)
+
+
+@public("nd.Embedding")
+def embedding(data: Node, weight: Node, input_dim=None, output_dim=None, dtype="float32",
+              sparse_grad=False) -> Node:
+    """The rows of `weight` that `data` names; positions outside are clipped."""
+    return p.embedding(data, weight, input_dim, output_dim, dtype, sparse_grad)
+
+
+@public("nd.contrib.index_copy")
+def index_copy(old_tensor: Node, index_vector: Node, new_tensor: Node) -> Node:
+    """A copy of `old_tensor` with the rows that `index_vector` names replaced by those of `new_tensor`."""
+    template = (("i", 0), *(("s", 0, n, 1) for n in old_tensor.shape[1:]))
+    return put(old_tensor, new_tensor, (cast(index_vector, INT64),), template)
+
+
+@public("nd.ravel_multi_index")
+def ravel_multi_index(data: Node, shape) -> Node:
+    """The flat positions of the places whose coordinates are the columns of `data`."""
+    weights = [int(np.prod(shape[i + 1:], dtype=int)) for i in range(len(shape))]
+    rows = [reshape(row, data.shape[1:]) for row in p._rows(data)]
+    total = mul(rows[0], like(rows[0], weights[0]))
+    for row, weight in zip(rows[1:], weights[1:], strict=True):
+        total = add(total, mul(row, like(row, weight)))
+    return without_gradient(cast(total, data.dtype))
+
+
+@public("nd.unravel_index")
+def unravel_index(data: Node, shape) -> Node:
+    """The coordinates of flat positions, a row an axis; shape: a number for one axis."""
+    shape = shape if isinstance(shape, (tuple, list)) else (shape,)
+    rest = cast(data, INT64)
+    rows: list[Node] = []
+    for n in shape[::-1]:
+        rows.insert(0, reshape(mod(rest, like(rest, n)), (1, *data.shape)))
+        rest = floor_divide(rest, like(rest, n))
+    return without_gradient(cast(concatenate(rows, 0), data.dtype))
+
+
+# ---- sorting -------------------------------------------------------------------------------------
+
+def _line(data: Node, axis: int | None) -> tuple[Node, int]:
+    if axis is None:
+        return reshape(data, (data.size,)), 0
+    return data, normalize_axis(axis, data.ndim)
+
+
+@public("nd.sort", "nd.NDArray.sort")
+def sort(data: Node, axis=-1, is_ascend=True) -> Node:
+    """The elements in order along `axis` (None: of the flattened array)."""
+    data, at = _line(data, axis)
+    return take_along(data, argsort(data, at, not is_ascend), at)
+
+
+@public("nd.argsort", "nd.NDArray.argsort")
+def nd_argsort(data: Node, axis=-1, is_ascend=True, dtype="float32") -> Node:
+    """The positions of the elements in order along `axis` (None: of the flattened array)."""
+    data, at = _line(data, axis)
+    return cast(argsort(data, at, not is_ascend), dtype)
+
+
+@public("nd.topk", "nd.NDArray.topk")
+def topk(data: Node, axis=-1, k=1, ret_typ="indices", is_ascend=False, dtype="float32") -> Node | list[Node]:
+    """The `k` largest elements along `axis` (smallest: is_ascend): "value", "indices" (of `dtype`), "both",
+    "mask"."""
+    return p.topk(data, axis, k, ret_typ, is_ascend, dtype)
+
+
+# ---- sequences: time along `axis` (0 or 1), batch along the other --------------------------------
+
+@public("nd.SequenceMask")
+def sequence_mask(data: Node, sequence_length: Optional = None, use_sequence_length=False, value=0.0,
+                  axis=0) -> Node:
+    """`data` with the steps beyond each sequence's length replaced by `value`."""
+    return p.sequence_mask(data, sequence_length, use_sequence_length, value, axis)
+
+
+@public("nd.SequenceLast")
+def sequence_last(data: Node, sequence_length: Optional = None, use_sequence_length=False, axis=0) -> Node:
+    """The last step of each sequence."""
+    return p.sequence_last(data, sequence_length, use_sequence_length, axis)
+
+
+@public("nd.SequenceReverse")
+def sequence_reverse(data: Node, sequence_length: Optional = None, use_sequence_length=False, axis=0) -> Node:
+    """Each sequence backwards up to its length; the rest stays."""
+    return p.sequence_reverse(data, sequence_length, use_sequence_length, axis)

@@ -1,0 +1,190 @@
+"""The matrix products of `mx.nd`, and its `linalg` functions."""
+from __future__ import annotations
+
+import math
+
+from ..declare.public import Nodes, public
+from ..ir.errors import MXNetError
+from ..ir.node import Node
+from ..np.creation import tril, triu
+from ..np.factorizations import cholesky, det, eigh, inv, slogdet, solve
+from ..np.movement import diag, diagonal
+from ..primitive.arithmetic import add, less, like, mul, neg, where
+from ..primitive.elementary import absolute, log
+from ..primitive.factorizations import transposed
+from ..primitive.linear import broadcast_to, concatenate, part, reduce_sum, reshape
+from ..primitive.matmul import product
+from ..primitive.scans import argmax, take_along
+from .reductions import left
+
+
+def _same_dtype(a: Node, b: Node, name: str) -> None:
+    if a.dtype != b.dtype:
+        raise MXNetError(f"Incompatible attr in node at 1-th input of {name}: expected {a.dtype.name}, "
+                         f"got {b.dtype.name}")
+
+
+def _square(A: Node, name: str) -> Node:
+    if A.ndim < 2 or A.shape[-1] != A.shape[-2]:
+        raise MXNetError(f"No square matrix as input to {name}: {A.shape}")
+    return A
+
+
+@public("nd.dot", "nd.NDArray.dot")
+def dot(lhs: Node, rhs: Node, transpose_a=False, transpose_b=False, forward_stype=None) -> Node:
+    """The sum over the last axis of `lhs` (first: transpose_a) and the first axis of `rhs` (last:
+    transpose_b)."""
+    _same_dtype(lhs, rhs, "dot")
+    if lhs.ndim == 1 and rhs.ndim == 1:
+        if lhs.shape != rhs.shape:
+            raise MXNetError(f"dot shape error: {lhs.shape} X {rhs.shape}")
+        return reshape(reduce_sum(mul(lhs, rhs), (0,)), (1,))
+    rest_a = lhs.shape[1:] if transpose_a else lhs.shape[:-1]
+    rest_b = rhs.shape[:-1] if transpose_b else rhs.shape[1:]
+    k = lhs.shape[0 if transpose_a else -1]
+    if k != rhs.shape[-1 if transpose_b else 0]:
+        raise MXNetError(f"dot shape error: {lhs.shape} X {rhs.shape}")
+    m, n = math.prod(rest_a), math.prod(rest_b)
+    a = reshape(lhs, (k, m) if transpose_a else (m, k))
+    b = reshape(rhs, (n, k) if transpose_b else (k, n))
+    out = reshape(product(a, b, bool(transpose_a), bool(transpose_b)), rest_a + rest_b)
+    return out if out.ndim else reshape(out, (1,))
+
+
+@public("nd.batch_dot")
+def batch_dot(lhs: Node, rhs: Node, transpose_a=False, transpose_b=False, forward_stype=None) -> Node:
+    """The product of the matrices in the last two axes; the leading axes agree."""
+    _same_dtype(lhs, rhs, "batch_dot")
+    if lhs.ndim < 3 or lhs.shape[:-2] != rhs.shape[:-2]:
+        raise MXNetError(f"batch_dot shape error: {lhs.shape} X {rhs.shape}: the leading axes must agree")
+    return product(lhs, rhs, bool(transpose_a), bool(transpose_b))
+
+
+@public("nd.linalg_gemm2", "nd.linalg.gemm2")
+def gemm2(A: Node, B: Node, transpose_a=False, transpose_b=False, alpha=1.0, axis=-2) -> Node:
+    """alpha * op(A) op(B), of the matrices in the last two axes."""
+    _same_dtype(A, B, "linalg_gemm2")
+    if axis not in (-2, A.ndim - 2):
+        raise NotImplementedError("linalg_gemm2(axis != -2)")
+    out = product(A, B, bool(transpose_a), bool(transpose_b))
+    return out if alpha == 1 else mul(out, like(out, alpha))
+
+
+@public("nd.linalg_gemm", "nd.linalg.gemm")
+def gemm(A: Node, B: Node, C: Node, transpose_a=False, transpose_b=False, alpha=1.0, beta=1.0,
+         axis=-2) -> Node:
+    """alpha * op(A) op(B) + beta * C, of the matrices in the last two axes."""
+    out = gemm2(A, B, transpose_a, transpose_b, alpha, axis)
+    if out.shape != C.shape:
+        raise MXNetError(f"linalg_gemm: C has shape {C.shape}, the product {out.shape}")
+    return add(out, C if beta == 1 else mul(C, like(C, beta)))
+
+
+@public("nd.linalg_syrk", "nd.linalg.syrk")
+def syrk(A: Node, transpose=False, alpha=1.0) -> Node:
+    """alpha * A A^T, or alpha * A^T A."""
+    return gemm2(A, A, transpose, not transpose, alpha)
+
+
+@public("nd.linalg_sumlogdiag", "nd.linalg.sumlogdiag")
+def sumlogdiag(A: Node) -> Node:
+    """The sum of the logarithms of the diagonal of the matrices in the last two axes."""
+    line = diagonal(_square(A, "sumlogdiag"), 0, -2, -1)
+    return left(reduce_sum(log(line), (line.ndim - 1,)), line.shape, (line.ndim - 1,), False)
+
+
+@public("nd.linalg_extractdiag", "nd.linalg.extractdiag")
+def extractdiag(A: Node, offset=0) -> Node:
+    """The diagonal of the matrices in the last two axes."""
+    return diagonal(_square(A, "extractdiag"), offset, -2, -1)
+
+
+@public("nd.khatri_rao", star=True, keywords="engine")
+def khatri_rao(args: Nodes) -> Node:
+    """The column-wise Kronecker product of matrices with as many columns each."""
+    out = args[0]
+    for x in args[1:]:
+        if x.ndim != 2 or x.shape[1] != out.shape[1]:
+            raise MXNetError(f"khatri_rao: shapes {out.shape} and {x.shape} differ in columns")
+        wide = mul(reshape(out, (out.shape[0], 1, out.shape[1])), reshape(x, (1, *x.shape)))
+        out = reshape(wide, (out.shape[0] * x.shape[0], out.shape[1]))
+    return out
+
+
+# ---- factorizations ------------------------------------------------------------------------------
+
+def _triangle(A: Node, lower: bool, name: str) -> Node:
+    return tril(_square(A, name)) if lower else triu(_square(A, name))
+
+
+def potrf(A: Node, lower=True) -> Node:
+    """The Cholesky factor of symmetric positive definite matrices: L of L L^T, or (lower=False) U of U^T U.
+
+    Only that triangle of A is read. MXNetError, when read, for other matrices.
+    """
+    return cholesky(A) if lower else transposed(cholesky(transposed(A)))
+
+
+def potri(A: Node, lower=True) -> Node:
+    """The inverse of the matrix that `potrf` has factored into A, of which only that triangle is read."""
+    inverse = inv(_triangle(A, lower, "potri"))
+    return product(inverse, inverse, bool(lower), not lower)
+
+
+def trmm(A: Node, B: Node, transpose=False, rightside=False, lower=True, alpha=1.0) -> Node:
+    """alpha * op(A) B, or alpha * B op(A) (rightside), with A triangular."""
+    a = _triangle(A, lower, "trmm")
+    out = product(B, a, False, bool(transpose)) if rightside else product(a, B, bool(transpose), False)
+    return out if alpha == 1 else mul(out, like(out, alpha))
+
+
+def trsm(A: Node, B: Node, transpose=False, rightside=False, lower=True, alpha=1.0) -> Node:
+    """The X of op(A) X = alpha * B, or of X op(A) = alpha * B (rightside), with A triangular."""
+    a = _triangle(A, lower, "trsm")
+    b = B if alpha == 1 else mul(B, like(B, alpha))
+    if rightside:
+        return transposed(solve(a if transpose else transposed(a), transposed(b)))
+    return solve(transposed(a) if transpose else a, b)
+
+
+def nd_det(A: Node) -> Node:
+    """The determinants of the matrices in the last two axes."""
+    out = det(A)
+    return out if out.ndim else reshape(out, (1,))
+
+
+def nd_slogdet(A: Node) -> list[Node]:
+    """The signs and the logarithms of the determinants."""
+    return [x if x.ndim else reshape(x, (1,)) for x in slogdet(A)]
+
+
+def nd_inverse(A: Node) -> Node:
+    """The inverse matrices."""
+    return inv(A)
+
+
+def syevd(A: Node) -> list[Node]:
+    """The eigenvectors of symmetric matrices, as rows whose largest element is positive, and the eigenvalues in
+    ascending order."""
+    values, vectors = eigh(A)
+    rows = transposed(vectors)
+    largest = argmax(absolute(rows), rows.ndim - 1)
+    sign = take_along(rows, reshape(largest, (*largest.shape, 1)), rows.ndim - 1)
+    turned = broadcast_to(less(sign, like(sign, 0)), rows.shape)
+    return [where(turned, neg(rows), rows), values]
+
+
+def makediag(A: Node, offset=0) -> Node:
+    """The matrices with the vectors in the last axis as their diagonals."""
+    if A.ndim == 1:
+        return diag(A, offset)
+    flat = reshape(A, (math.prod(A.shape[:-1]), A.shape[-1]))
+    parts = [diag(reshape(part(flat, 0, i, 1), (flat.shape[1],)), offset) for i in range(flat.shape[0])]
+    n = parts[0].shape[0]
+    return reshape(concatenate(parts, 0), (*A.shape[:-1], n, n))
+
+
+for _name, _build in [("potrf", potrf), ("potri", potri), ("trmm", trmm), ("trsm", trsm), ("det", nd_det),
+                      ("slogdet", nd_slogdet), ("inverse", nd_inverse), ("syevd", syevd),
+                      ("makediag", makediag)]:
+    public(f"nd.linalg_{_name}", f"nd.linalg.{_name}")(_build)  # type: ignore[arg-type]

@@ -1,0 +1,187 @@
+"""The elementary functions of `mx.np` and `mx.npx`, elementwise."""
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from ..declare.public import Operand, public
+from ..ir.node import Node, is_number
+from ..primitive import arithmetic as a
+from ..primitive import elementary as u
+from ..primitive import rounding as r
+from ..primitive import special as s
+from ..primitive.arithmetic import cast, gcd, lcm, like, where
+from ..primitive.promotion import FLOAT64, floating, integral, np_inexact, np_pair, np_same, numeric
+from ..primitive.rounding import copysign, round_half_down, round_half_even, sign_of
+
+
+def _function(names: str, primitive: Callable[[Node], Node], prepare: Callable[[Node], Node] = np_inexact,
+              methods: str = "", module: str = "np") -> None:
+    def of_x(x: Operand) -> Node:
+        return primitive(prepare(x))
+
+    def of_data(data: Operand) -> Node:
+        return primitive(prepare(data))
+
+    build = of_data if module == "npx" else of_x
+    build.__doc__ = f"{names.split()[0]}, elementwise" + (
+        "; integers become float32, one-byte ones float16." if prepare is np_inexact else ".")
+    public(*(f"{module}.{n}" for n in names.split()), *(f"np.ndarray.{n}" for n in methods.split()))(build)
+
+
+for _name, _primitive in u.ELEMENTARY.items():
+    _names = f"{_name} {_name.replace('arc', 'a')}" if _name.startswith("arc") else _name
+    _function(_names, _primitive, methods=_names)
+_function("degrees rad2deg", lambda x: a.mul(x, like(x, 180 / math.pi)), methods="degrees")
+_function("radians deg2rad", lambda x: a.mul(x, like(x, math.pi / 180)), methods="radians")
+
+
+def _of_floats(primitive: Callable[[Node], Node]) -> Callable[[Node], Node]:
+    """A rounding: integers are round already, bools become float16."""
+    return lambda x: x if x.dtype.kind in "iu" else primitive(np_inexact(x))
+
+
+for _names, _primitive in [("floor", r.floor), ("ceil", r.ceil), ("rint", round_half_down), ("trunc",
+                                                                                             a.trunc),
+                           ("fix", a.trunc)]:
+    _function(_names, _of_floats(_primitive), lambda x: x, methods=_names)
+
+
+def _reciprocal(x: Node) -> Node:
+    if x.dtype.kind == "f":
+        return a.div(like(x, 1), x)
+    wide = cast(x, FLOAT64)
+    return cast(a.div(like(wide, 1), wide), x.dtype)
+
+
+_function("abs absolute fabs", u.absolute, numeric, methods="abs __abs__")
+_function("sign", lambda x: sign_of(x) if x.dtype.kind == "f" else u.sign(x), numeric, methods="sign")
+_function("square", u.square, numeric, methods="square")
+_function("reciprocal", _reciprocal, numeric, methods="reciprocal")
+
+
+def _isinf(x: Node) -> Node:
+    return a.equal(u.absolute(x), like(x, math.inf))
+
+
+def _never(x: Node, answer: bool) -> Node:
+    return a.equal(x, x) if answer else a.not_equal(x, x)
+
+
+def _test(name: str, of_floats: Callable[[Node], Node], of_integers: bool) -> None:
+    _function(name, lambda x: of_floats(x) if x.dtype.kind == "f" else _never(x, of_integers), lambda x: x)
+
+
+_test("isnan", a.isnan, False)
+_test("isinf", _isinf, False)
+_test("isfinite", lambda x: a.less(u.absolute(x), like(x, math.inf)), True)
+_test("isposinf", lambda x: a.equal(x, like(x, math.inf)), False)
+_test("isneginf", lambda x: a.equal(x, like(x, -math.inf)), False)
+
+
+@public("np.around", "np.round", "np.round_", "np.ndarray.round", "np.ndarray.__round__")
+def around(x: Operand, decimals=0, out=None) -> Node:
+    """The elements rounded to `decimals` places, halves to even; negative: to tens, hundreds and so on."""
+    decimals = decimals or 0
+    if numeric(x).dtype.kind != "f":
+        return x if decimals >= 0 else _to_tens(x, -decimals)
+    return _to_places(x, decimals)
+
+
+def _to_tens(x: Node, places: int) -> Node:
+    """`around` of integers to tens, hundreds and so on: towards 0, as MXNet has it."""
+    scale = 10 ** min(places, 20)
+    return a.sub(x, a.fmod(x, like(x, scale)) if scale <= np.iinfo(x.dtype).max else x)
+
+
+#: So many tens take any float64 but 0 beyond all others, or to 0.
+_ALL_TENS = 640
+
+
+@a.in_single
+def _to_places(x: Node, decimals: int) -> Node:
+    """`around` of floats. MXNet scales ten by ten, each product rounded: 10 ** decimals may find another half."""
+    there, back = (a.mul, a.div) if decimals > 0 else (a.div, a.mul)
+    steps = min(abs(decimals), _ALL_TENS)
+    for _ in range(steps):
+        x = there(x, like(x, 10))
+    x = round_half_even(x)
+    for _ in range(steps):
+        x = back(x, like(x, 10))
+    return x
+
+
+@public("np._nan_to_num")
+def nan_to_num(x: Operand, nan=0.0, posinf=None, neginf=None) -> Node:
+    """NaN replaced by `nan`, infinities by `posinf` and `neginf` (None: the largest and lowest number)."""
+    if x.dtype.kind != "f":
+        return x
+    limits = np.finfo(x.dtype)
+    high = float(limits.max) if posinf is None else posinf
+    low = float(limits.min) if neginf is None else neginf
+    x = where(a.isnan(x), like(x, nan), x)
+    x = where(a.equal(x, like(x, math.inf)), like(x, high), x)
+    return where(a.equal(x, like(x, -math.inf)), like(x, low), x)
+
+
+# ---- two operands --------------------------------------------------------------------------------
+
+def _pair_function(names: str, primitive: Callable[[Node, Node], Node],
+                   prepare: Callable[[Node], Node] = lambda x: x) -> None:
+    def build(x1: Operand, x2: Operand) -> Node:
+        if not is_number(x1) and not is_number(x2):
+            prepare(x1)
+        return primitive(*np_same(x1, x2))
+
+    build.__doc__ = f"{names.split()[0]}, elementwise and broadcast; arrays must be of one dtype."
+    public(*(f"np.{n}" for n in names.split()))(build)
+
+
+def _through_floats(primitive: Callable[[Node, Node], Node]) -> Callable[[Node, Node], Node]:
+    """Computed in floats; integers give integers, by truncation, as in MXNet."""
+    def build(x: Node, y: Node) -> Node:
+        if x.dtype.kind == "f":
+            return primitive(x, y)
+        return cast(primitive(cast(x, FLOAT64), cast(y, FLOAT64)), x.dtype)
+
+    return build
+
+
+def _ldexp(x: Node, n: Node) -> Node:
+    """x * 2 ** n. Of float16, 2 ** n is beyond it where the product is not."""
+    if x.dtype.itemsize == 2:
+        return cast(_ldexp(cast(x, FLOAT64), cast(n, FLOAT64)), x.dtype)
+    return a.mul(x, u.exp2(n))
+
+
+_pair_function("arctan2 atan2", _through_floats(u.arctan2), floating)
+_pair_function("hypot", _through_floats(u.hypot))
+_pair_function("copysign", _through_floats(copysign))
+_pair_function("logaddexp", _through_floats(s.logaddexp), floating)
+_pair_function("ldexp", _through_floats(_ldexp))
+_pair_function("lcm", lcm, integral)
+_pair_function("gcd", gcd, integral)
+
+
+@public("np.heaviside")
+def heaviside(x1: Operand, x2: Operand) -> Node:
+    """0 where x1 < 0, x2 where x1 == 0, 1 where x1 > 0."""
+    x, y = np_pair(x1, x2)
+    step = where(a.greater(x, like(x, 0)), like(x, 1), like(x, 0))
+    return where(a.isnan(x), x, where(a.equal(x, like(x, 0)), y, step))
+
+
+# ---- npx -----------------------------------------------------------------------------------------
+
+def _kept(primitive: Callable[[Node], Node]) -> Callable[[Node], Node]:
+    """MXNet's neural functions keep integers: the result is truncated."""
+    return lambda x: primitive(x) if x.dtype.kind == "f" else cast(primitive(cast(x, FLOAT64)), x.dtype)
+
+
+for _names, _primitive in [("sigmoid", u.sigmoid), ("erf", u.erf), ("erfinv", s.erfinv), ("gamma", s.gamma),
+                           ("gammaln", s.gammaln), ("digamma", s.digamma), ("softsign", s.softsign)]:
+    _function(_names, _kept(_primitive), numeric, methods="sigmoid" if _names == "sigmoid" else "",
+              module="npx")
+_function("relu", u.relu, numeric, methods="relu", module="npx")

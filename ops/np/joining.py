@@ -1,0 +1,148 @@
+"""The functions of `mx.np` that join arrays and take them apart."""
+from __future__ import annotations
+
+from ..declare.public import Nodes, public
+from ..ir.errors import MXNetError
+from ..ir.node import Node
+from ..ir.shapes import normalize_axis
+from ..primitive.linear import concatenate, part, reshape
+
+
+def _some(arrays: Nodes, name: str) -> None:
+    if not arrays:
+        raise MXNetError(f"{name}: need at least one array")
+
+
+@public("np.concatenate", "np.concat")
+def np_concatenate(seq: Nodes, axis=0, out=None) -> Node:
+    """The arrays one after the other along `axis` (None: flattened); MXNetError unless shapes and dtypes
+    agree.
+
+    >>> from tracer import np
+    >>> np.concatenate([np.array([1, 2]), np.array([3])])
+    array([1., 2., 3.])
+    """
+    _some(seq, "concatenate")
+    if axis is None:
+        return concatenate([reshape(x, (x.size,)) for x in seq], 0)
+    return concatenate(list(seq), normalize_axis(axis, seq[0].ndim))
+
+
+@public("np.stack")
+def stack(arrays: Nodes, axis=0, out=None) -> Node:
+    """Arrays of one shape along a new axis."""
+    _some(arrays, "stack")
+    index = normalize_axis(axis, arrays[0].ndim + 1)
+    for x in arrays:
+        if x.shape != arrays[0].shape:
+            raise MXNetError(f"all input arrays must have the same shape: {arrays[0].shape} and {x.shape}")
+    return concatenate([reshape(x, (*x.shape[:index], 1, *x.shape[index:])) for x in arrays], index)
+
+
+def at_least(x: Node, rank: int) -> Node:
+    """`x` with at least `rank` axes, by NumPy's atleast_ rules."""
+    if rank == 3 and x.ndim == 2:
+        return reshape(x, (*x.shape, 1))
+    if rank == 3 and x.ndim == 1:
+        return reshape(x, (1, x.shape[0], 1))
+    return reshape(x, (1,) * (rank - x.ndim) + x.shape) if x.ndim < rank else x
+
+
+@public("np.vstack", "np.row_stack")
+def vstack(arrays: Nodes, out=None) -> Node:
+    """The arrays on top of each other; vectors are rows."""
+    _some(arrays, "vstack")
+    return concatenate([at_least(x, 2) for x in arrays], 0)
+
+
+@public("np.hstack")
+def hstack(arrays: Nodes) -> Node:
+    """The arrays beside each other: along the second axis, vectors along the first."""
+    _some(arrays, "hstack")
+    flat = [at_least(x, 1) for x in arrays]
+    return concatenate(flat, 0 if flat[0].ndim == 1 else 1)
+
+
+@public("np.dstack")
+def dstack(arrays: Nodes) -> Node:
+    """The arrays behind each other, along the third axis."""
+    _some(arrays, "dstack")
+    return concatenate([at_least(x, 3) for x in arrays], 2)
+
+
+@public("np.column_stack")
+def column_stack(tup: Nodes) -> Node:
+    """Vectors as columns of a matrix; matrices beside each other."""
+    _some(tup, "column_stack")
+    return concatenate([reshape(x, (x.size, 1)) if x.ndim < 2 else x for x in tup], 1)
+
+
+@public("np.append")
+def append(arr: Node, values: Node, axis=None) -> Node:
+    """`values` after `arr` along `axis` (None: both flattened)."""
+    return np_concatenate([arr, values], axis)
+
+
+@public("np._atleast")
+def atleast(arrays: Nodes, rank) -> list[Node]:
+    """Each array with at least `rank` axes."""
+    return [at_least(x, rank) for x in arrays]
+
+
+# ---- taking apart --------------------------------------------------------------------------------
+
+def _cut(x: Node, axis: int, borders: list[int]) -> list[Node]:
+    n, out, start = x.shape[axis], [], 0
+    for border in [*borders, n]:
+        at = slice(border, None).indices(n)[0]  # a negative border counts from the end
+        out.append(part(x, axis, start if at > start else 0, max(at - start, 0)))
+        start = at
+    return out
+
+
+@public("np.split", "np.ndarray.split")
+def split(ary: Node, indices_or_sections, axis=0) -> list[Node]:
+    """The array cut along `axis` into equal parts (ValueError when it can't be), or at the given places."""
+    index = normalize_axis(axis, ary.ndim)
+    if isinstance(indices_or_sections, int):
+        if indices_or_sections <= 0 or ary.shape[index] % indices_or_sections:
+            raise ValueError("array split does not result in an equal division")
+        return array_split(ary, indices_or_sections, axis)
+    return _cut(ary, index, list(indices_or_sections))
+
+
+@public("np.array_split")
+def array_split(ary: Node, indices_or_sections, axis=0) -> list[Node]:
+    """The array cut along `axis` into parts as equal as can be, or at the given places."""
+    index = normalize_axis(axis, ary.ndim)
+    if isinstance(indices_or_sections, int):
+        if indices_or_sections <= 0:
+            raise ValueError("number sections must be larger than 0")
+        size, more = divmod(ary.shape[index], indices_or_sections)
+        borders = [i * size + min(i, more) for i in range(1, indices_or_sections)]
+        return _cut(ary, index, borders)
+    return _cut(ary, index, list(indices_or_sections))
+
+
+@public("np.hsplit")
+def hsplit(ary: Node, indices_or_sections) -> list[Node]:
+    """`split` along the second axis; of a vector, along its only one."""
+    if ary.ndim < 1:
+        raise ValueError("hsplit only works on arrays of 1 or more dimensions")
+    return split(ary, indices_or_sections, 0 if ary.ndim == 1 else 1)
+
+
+@public("np.vsplit")
+def vsplit(ary: Node, indices_or_sections) -> list[Node]:
+    """`split` along the first axis of at least two."""
+    if ary.ndim < 2:
+        raise ValueError("vsplit only works on arrays of 2 or more dimensions")
+    return split(ary, indices_or_sections, 0)
+
+
+@public("np.dsplit")
+def dsplit(ary: Node, indices_or_sections) -> list[Node]:
+    """`split` along the third axis."""
+    if ary.ndim < 3:
+        raise ValueError("dsplit only works on arrays of 3 or more dimensions")
+    return split(ary, indices_or_sections, 2)

@@ -1,0 +1,320 @@
+"""The functions of `mx.np` that re-index one array."""
+from __future__ import annotations
+
+import math
+import numbers
+
+from ..declare.public import Nodes, public
+from ..ir.aval import Shape
+from ..ir.errors import MXNetError
+from ..ir.node import Node
+from ..ir.shapes import broadcast, normalize_axes, normalize_axis, reshape_to
+from ..primitive.arithmetic import like, where
+from ..primitive.constants import band
+from ..primitive.linear import broadcast_to, concatenate, part, reduce_sum, reshape, transpose
+from ..primitive.scans import flip
+from .padding import _pad_constant
+
+
+@public("np._reshape")
+def np_reshape(a: Node, newshape, order) -> Node:
+    """`a` under another shape; one -1 is inferred. order "F": both shapes are read column by column."""
+    shape = (newshape,) if isinstance(newshape, int) else tuple(newshape)
+    if order in ("C", "K", None):
+        return reshape(a, reshape_to(a.shape, shape))
+    if order != "F":
+        raise NotImplementedError(f"reshape(order={order!r})")
+    shape = reshape_to(a.shape, shape)
+    backwards = reshape(transpose(a, tuple(range(a.ndim))[::-1]), shape[::-1])
+    return transpose(backwards, tuple(range(len(shape)))[::-1])
+
+
+@public("npx.reshape", "np.ndarray.npx_reshape")
+def npx_reshape(a: Node, newshape, reverse=False, order="C") -> Node:
+    """`a` under a shape with special codes.
+
+    -1: inferred; -2: copied; -3: an axis of size 1, left out; -4: all remaining axes; -5: the product of the
+    next
+    two; -6: the next axis split into the following two numbers. reverse: read from the right.
+    """
+    codes = [newshape] if isinstance(newshape, int) else list(newshape)
+    shape = _decode(a.shape[::-1], _reversed(codes))[::-1] if reverse else _decode(a.shape, codes)
+    return np_reshape(a, tuple(shape), order)
+
+
+def _reversed(codes: list[int]) -> list[int]:
+    """The codes from the right; a -6 stays before its two numbers."""
+    out: list[int] = []
+    i = 0
+    while i < len(codes):
+        n = 3 if codes[i] == -6 else 1
+        group = codes[i:i + n]
+        out[:0] = [group[0], *group[:0:-1]]
+        i += n
+    return out
+
+
+def _decode(shape: Shape, codes: list[int]) -> list[int]:
+    out: list[int] = []
+    at = i = 0
+
+    def take() -> int:
+        nonlocal at
+        if at >= len(shape):
+            raise MXNetError(f"npx.reshape: {tuple(codes)} names more axes than shape {shape} has")
+        at += 1
+        return shape[at - 1]
+
+    while i < len(codes):
+        code = codes[i]
+        i += 1
+        if code == -2:
+            out.append(take())
+        elif code == -3:
+            if take() != 1:
+                raise MXNetError(f"npx.reshape: -3 leaves out an axis of size {shape[at - 1]}, not 1")
+        elif code == -4:
+            out += shape[at:]
+            at = len(shape)
+        elif code == -5:
+            out.append(take() * take())
+        elif code == -6:
+            whole, pair = take(), codes[i:i + 2]
+            i += 2
+            out += reshape_to((whole,), pair)
+        elif code < -6:
+            raise MXNetError(f"npx.reshape: unknown code {code}")
+        else:
+            out.append(code)
+            at += 1
+    return out
+
+
+@public("np._transpose")
+def np_transpose(a: Node, axes) -> Node:
+    """`a` with its axes permuted; None: reversed."""
+    if axes is None:
+        return transpose(a, tuple(range(a.ndim))[::-1])
+    perm = tuple(normalize_axis(i, a.ndim) for i in axes)
+    if len(perm) != a.ndim:
+        raise MXNetError(f"axes {tuple(axes)} do not match the {a.ndim} axes of shape {a.shape}")
+    if len(set(perm)) != len(perm):
+        raise ValueError(f"Repeated axis in transpose: axes = {tuple(axes)}")
+    return transpose(a, perm)
+
+
+@public("np.swapaxes", "np.ndarray.swapaxes")
+def swapaxes(a: Node, axis1, axis2) -> Node:
+    """`a` with two axes exchanged."""
+    perm = list(range(a.ndim))
+    i, j = normalize_axis(axis1, a.ndim), normalize_axis(axis2, a.ndim)
+    perm[i], perm[j] = j, i
+    return transpose(a, tuple(perm))
+
+
+@public("np.moveaxis")
+def moveaxis(a: Node, source, destination) -> Node:
+    """`a` with the axes `source` put to the places `destination`."""
+    sources, places = ([normalize_axis(i, a.ndim) for i in ((x,) if isinstance(x, int) else x)]
+                       for x in (source, destination))
+    if len(sources) != len(places):
+        raise MXNetError("moveaxis: source and destination must have the same number of elements")
+    if len(set(sources)) < len(sources) or len(set(places)) < len(places):
+        raise MXNetError(f"moveaxis: repeated axis in {source} or {destination}")
+    perm = [i for i in range(a.ndim) if i not in sources]
+    for place, i in sorted(zip(places, sources, strict=True)):
+        perm.insert(place, i)
+    return transpose(a, tuple(perm))
+
+
+@public("np.rollaxis")
+def rollaxis(a: Node, axis, start=0) -> Node:
+    """`a` with one axis rolled back until it lies before `start`."""
+    index = normalize_axis(axis, a.ndim)
+    start = start + a.ndim if start < 0 else start
+    perm = [i for i in range(a.ndim) if i != index]
+    perm.insert(start - (start > index), index)
+    return transpose(a, tuple(perm))
+
+
+@public("np.expand_dims", "np.ndarray.expand_dims")
+def expand_dims(a: Node, axis) -> Node:
+    """`a` with a new axis of size 1 at `axis` (or at each of several)."""
+    axes = (axis,) if isinstance(axis, int) else tuple(axis)
+    rank = a.ndim + len(axes)
+    for i in axes:
+        if not -rank <= i < rank:
+            raise MXNetError(f"axis must be in the range [{-rank}, {rank - 1}] ({i} provided)")
+    new = {i % rank for i in axes}
+    rest = iter(a.shape)
+    return reshape(a, tuple(1 if i in new else next(rest) for i in range(rank)))
+
+
+@public("np.squeeze", "np.ndarray.squeeze")
+def squeeze(a: Node, axis=None) -> Node:
+    """`a` without its axes of size 1, or without those named; MXNetError when one of these is longer."""
+    if axis is None:
+        return reshape(a, tuple(d for d in a.shape if d != 1))
+    axes = normalize_axes(axis, a.ndim)
+    for i in axes:
+        if a.shape[i] != 1:
+            raise MXNetError("cannot select an axis to squeeze out which has "
+                             f"size={a.shape[i]} not equal to one")
+    return reshape(a, tuple(d for i, d in enumerate(a.shape) if i not in axes))
+
+
+@public("np.ravel", "np.ndarray.flatten", "np.ndarray.ravel")
+def ravel(x: Node, order="C") -> Node:
+    """`x` in one dimension."""
+    return np_reshape(x, -1 if x.size else (0,), order)
+
+
+@public("npx.batch_flatten")
+def batch_flatten(data: Node) -> Node:
+    """`data` in two dimensions: the first, and all others."""
+    return reshape(data, (data.shape[0], math.prod(data.shape[1:])))
+
+
+@public("np.broadcast_to", "np.ndarray.broadcast_to")
+def np_broadcast_to(array: Node, shape) -> Node:
+    """`array` broadcast to a shape."""
+    return broadcast_to(array, (shape,) if isinstance(shape, int) else tuple(shape))
+
+
+@public("np._broadcast_arrays")
+def broadcast_arrays(arrays: Nodes) -> list[Node]:
+    """The arrays, each broadcast to the shape that all have in common."""
+    shape = broadcast(*(a.shape for a in arrays))
+    return [broadcast_to(a, shape) for a in arrays]
+
+
+# ---- repetition ----------------------------------------------------------------------------------
+
+@public("np.repeat", "np.ndarray.repeat")
+def repeat(a: Node, repeats, axis=None) -> Node:
+    """Each element along `axis` (None: flattened) repeated; `repeats` is a number, or one for each."""
+    if axis is None:
+        a, axis = reshape(a, (a.size,)), 0
+    axis = normalize_axis(axis, a.ndim)
+    n, shape = a.shape[axis], a.shape
+    if isinstance(repeats, tuple):
+        if len(repeats) == 1:
+            repeats = repeats[0]
+        elif len(repeats) != n:
+            raise MXNetError(f"repeats has {len(repeats)} numbers for an axis of size {n}")
+    if isinstance(repeats, tuple):
+        return concatenate([broadcast_to(part(a, axis, i, 1), (*shape[:axis], r, *shape[axis + 1:]))
+                            for i, r in enumerate(repeats)], axis)
+    spread = broadcast_to(reshape(a, (*shape[:axis + 1], 1, *shape[axis + 1:])),
+                          (*shape[:axis + 1], repeats, *shape[axis + 1:]))
+    return reshape(spread, (*shape[:axis], n * repeats, *shape[axis + 1:]))
+
+
+@public("np.tile", "np.ndarray.tile")
+def tile(A: Node, reps) -> Node:
+    """`A` laid out `reps` times along each axis."""
+    times = (reps,) if isinstance(reps, int) else tuple(reps)
+    if not all(isinstance(t, numbers.Integral) for t in times):
+        raise MXNetError(f"tile: {reps!r} are no numbers of copies")
+    rank = max(A.ndim, len(times))
+    shape, times = (1,) * (rank - A.ndim) + A.shape, (1,) * (rank - len(times)) + times
+    thin = tuple(x for d in shape for x in (1, d))
+    wide = tuple(x for d, t in zip(shape, times, strict=True) for x in (t, d))
+    return reshape(broadcast_to(reshape(A, thin), wide), tuple(d * t for d, t in zip(shape, times,
+                                                                                     strict=True)))
+
+
+# ---- reversal and rotation -----------------------------------------------------------------------
+
+@public("np.flip", "np.ndarray.flip")
+def np_flip(m: Node, axis=None) -> Node:
+    """`m` backwards along `axis` (None: along all)."""
+    for i in normalize_axes(axis, m.ndim):
+        m = flip(m, i)
+    return m
+
+
+@public("np.flipud")
+def flipud(m: Node) -> Node:
+    """`m` backwards along its first axis."""
+    return flip(m, normalize_axis(0, m.ndim))
+
+
+@public("np.fliplr")
+def fliplr(m: Node) -> Node:
+    """`m` backwards along its second axis."""
+    return flip(m, normalize_axis(1, m.ndim))
+
+
+@public("np.roll")
+def roll(a: Node, shift, axis=None) -> Node:
+    """The elements moved by `shift` places along `axis` (None: flattened), those that fall off put in
+    again."""
+    if axis is None:
+        return reshape(roll(reshape(a, (a.size,)), shift, 0), a.shape)
+    axes = (axis,) if isinstance(axis, int) else axis
+    shifts = (shift,) * len(axes) if isinstance(shift, int) else shift
+    for by, each in zip(shifts, axes, strict=True):
+        i = normalize_axis(each, a.ndim)
+        n = a.shape[i]
+        if n and by % n:
+            a = concatenate([part(a, i, n - by % n, by % n), part(a, i, 0, n - by % n)], i)
+    return a
+
+
+@public("np.rot90")
+def rot90(m: Node, k=1, axes=(0, 1)) -> Node:
+    """`m` rotated `k` times by 90 degrees in the plane of two axes."""
+    i, j = (normalize_axis(x, m.ndim) for x in axes)
+    if i == j:
+        raise MXNetError("rot90: the axes must be different")
+    k %= 4
+    if k == 2:
+        return flip(flip(m, i), j)
+    if k == 1:
+        return swapaxes(flip(m, j), i, j)
+    return flip(swapaxes(m, i, j), j) if k == 3 else m
+
+
+# ---- diagonals -----------------------------------------------------------------------------------
+
+@public("np.diagonal", "np.ndarray.diagonal")
+def diagonal(a: Node, offset=0, axis1=0, axis2=1) -> Node:
+    """The diagonal of the matrices in two axes; it becomes the last axis."""
+    i, j = normalize_axis(axis1, a.ndim), normalize_axis(axis2, a.ndim)
+    if i == j:
+        raise MXNetError("diagonal: the axes must be different")
+    rest = tuple(k for k in range(a.ndim) if k not in (i, j))
+    a = transpose(a, (*rest, i, j))
+    rows, columns = a.shape[-2:]
+    count = max(0, min(rows, columns - offset) if offset >= 0 else min(rows + offset, columns))
+    flat = reshape(a, (*a.shape[:-2], rows * columns))
+    start = offset if offset >= 0 else -offset * columns
+    return part(flat, flat.ndim - 1, start if count else 0, count, columns + 1)
+
+
+@public("np.diag", "np.ndarray.diag")
+def diag(v: Node, k=0) -> Node:
+    """A vector's diagonal matrix, or a matrix's diagonal; the k-th of them."""
+    if v.ndim == 2:
+        return diagonal(v, k)
+    if v.ndim != 1:
+        raise MXNetError(f"diag wants one or two dimensions, got shape {v.shape}")
+    n = v.size + abs(k)
+    # The element of row i (of column j, below the main diagonal) fills its row or column; the band picks.
+    long = _pad_constant(v, 0, 0, abs(k), 0, 0)
+    grid = broadcast_to(reshape(long, (n, 1) if k >= 0 else (1, n)), (n, n))
+    return where(band((n, n), k, k), grid, like(grid, 0))
+
+
+@public("np.diagflat")
+def diagflat(v: Node, k=0) -> Node:
+    """The matrix with the flattened elements on its k-th diagonal."""
+    return diag(reshape(v, (v.size,)), k)
+
+
+@public("np.trace", "np.ndarray.trace")
+def trace(a: Node, offset=0, axis1=0, axis2=1) -> Node:
+    """The sum of the diagonal of the matrices in two axes."""
+    found = diagonal(a, offset, axis1, axis2)
+    return reduce_sum(found, (found.ndim - 1,))

@@ -1,0 +1,1 @@
+"""Neural-network functions of `mx.npx`, with the primitives that only they use."""

@@ -1,0 +1,206 @@
+"""Softmax and its kin, and the normalizations: compositions of reductions and elementwise ops, which fuse."""
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ..declare.public import Optional, public
+from ..ir.errors import MXNetError
+from ..ir.node import Node, stop
+from ..ir.shapes import normalize_axis
+from ..np.reductions import mean_of, variance
+from ..primitive.arithmetic import add, cast, div, equal, greater_equal, in_single, like, maximum, mul, sub, where
+from ..primitive.elementary import exp, log, sqrt, square
+from ..primitive.iota import counts
+from ..primitive.linear import reduce_sum, reshape, spread
+from ..primitive.promotion import BOOL, floating
+from ..primitive.reductions import reduce_max
+
+
+def _shifted(x: Node, axis: int, kept: Node | None) -> tuple[Node, Node]:
+    """x less its maximum along `axis` (over the kept places), and the exponentials of that (0 elsewhere)."""
+    if kept is not None:
+        x = where(kept, x, like(x, float(np.finfo(x.dtype).min)))
+    top = stop(reduce_max(x, (axis,)))
+    x = sub(x, spread(top, (axis,), x))
+    e = exp(x)
+    return x, e if kept is None else where(kept, e, like(e, 0))
+
+
+def _over(x: Node, temperature: float | None) -> Node:
+    return x if temperature in (None, 1.0) else div(x, like(x, temperature))
+
+
+@in_single
+def softmax_of(x: Node, axis: int, kept: Node | None = None, temperature: float | None = None) -> Node:
+    """exp(x / temperature), over its sum along `axis`, stable; over the places in `kept` only, 0 elsewhere."""
+    if x.size == 0:
+        return x
+    x = _over(x, temperature)
+    _, e = _shifted(x, axis, kept)
+    total = reduce_sum(e, (axis,))
+    if kept is not None:  # a line of which nothing is kept is all zeros
+        total = where(equal(total, like(total, 0)), like(total, 1), total)
+    return div(e, spread(total, (axis,), x))
+
+
+@in_single
+def log_softmax_of(x: Node, axis: int, kept: Node | None = None, temperature: float | None = None) -> Node:
+    """The logarithm of `softmax_of`, stable; -inf at places not in `kept`."""
+    if x.size == 0:
+        return x
+    x = _over(x, temperature)
+    shifted, e = _shifted(x, axis, kept)
+    out = sub(shifted, spread(log(reduce_sum(e, (axis,))), (axis,), x))
+    return out if kept is None else where(kept, out, like(out, -math.inf))
+
+
+def _within_length(x: Node, length: Node | None, axis: int) -> Node:
+    """Whether a place along `axis` is below its line's length."""
+    column = tuple(1 if i == axis else d for i, d in enumerate(x.shape))
+    if length is None or math.prod(column) != length.size:
+        raise MXNetError(f"softmax: length of shape {length and length.shape} for data of shape {x.shape}")
+    below = sub(reshape(cast(length, "int64"), column), counts(x.shape[axis], x.ndim, axis))
+    return greater_equal(below, like(below, 1))
+
+
+@public("npx.softmax", "np.ndarray.softmax")
+def softmax(data: Node, length: Optional = None, axis=-1, temperature=None, use_length=False,
+            dtype=None) -> Node:
+    """exp(x / temperature), normalized to the sum 1 along `axis`; stable. Floats only (MXNetError).
+
+    use_length: only the first `length` places of each line count, the others are 0.
+
+    >>> from tracer import np, npx
+    >>> npx.softmax(np.array([1000, 1000]))
+    array([0.5, 0.5])
+    """
+    if dtype is not None:
+        data = cast(data, dtype)
+    axis = normalize_axis(axis, data.ndim)
+    kept = _within_length(data, length, axis) if use_length else None
+    return softmax_of(floating(data), axis, kept, temperature)
+
+
+@public("npx._log_softmax")
+def log_softmax(data: Node, length: Optional, axis, temperature, use_length, dtype) -> Node:
+    """The logarithm of `softmax`, stable."""
+    if dtype is not None:
+        data = cast(data, dtype)
+    axis = normalize_axis(axis, data.ndim)
+    kept = _within_length(data, length, axis) if use_length else None
+    return log_softmax_of(floating(data), axis, kept, temperature)
+
+
+def _as_mask(mask: Node) -> Node:
+    return mask if mask.dtype == BOOL else cast(mask, BOOL)
+
+
+@public("npx.masked_softmax")
+def masked_softmax(data: Node, mask: Node, axis=-1, temperature=1.0, normalize=True) -> Node:
+    """`softmax` over the places where `mask` (broadcast) holds; 0 elsewhere."""
+    return softmax_of(floating(data), normalize_axis(axis, data.ndim), _as_mask(mask), temperature)
+
+
+@public("npx.masked_log_softmax")
+def masked_log_softmax(data: Node, mask: Node, axis=-1, temperature=1.0, normalize=True) -> Node:
+    """`log_softmax` over the places where `mask` (broadcast) holds; -inf elsewhere."""
+    return log_softmax_of(floating(data), normalize_axis(axis, data.ndim), _as_mask(mask), temperature)
+
+
+# ---- normalizations ------------------------------------------------------------------------------
+
+def _centered(x: Node, axes: tuple[int, ...], eps: float) -> tuple[Node, Node, Node]:
+    """x less its mean over its standard deviation, and these two, with the axes kept."""
+    mean = mean_of(x, axes, True)
+    deviation = sqrt(add(variance(x, axes, 0, True), like(x, eps)))
+    return div(sub(x, mean), deviation), mean, deviation
+
+
+@public("npx.layer_norm")
+@in_single
+def layer_norm(data: Node, gamma: Node, beta: Node, axis=-1, eps=1e-5,
+               output_mean_var=False) -> Node | list[Node]:
+    """`data` along `axis` with mean 0 and variance 1, times `gamma` plus `beta` (of the axis's length)."""
+    axis = normalize_axis(-1 if axis is None else axis, data.ndim)
+    if gamma.shape != (data.shape[axis],) or beta.shape != gamma.shape:
+        raise MXNetError(f"layer_norm: gamma {gamma.shape} and beta {beta.shape} "
+                         f"for axis {axis} of {data.shape}")
+    column = tuple(d if i == axis else 1 for i, d in enumerate(data.shape))
+    normal, mean, deviation = _centered(floating(data), (axis,), 1e-5 if eps is None else eps)
+    out = add(mul(normal, reshape(gamma, column)), reshape(beta, column))
+    return [out, mean, deviation] if output_mean_var else out
+
+
+@public("npx._batch_norm")
+@in_single
+def batch_norm(data: Node, gamma: Node, beta: Node, running_mean: Node, running_var: Node, eps, axis, fix_gamma,
+               batch) -> list[Node]:
+    """`data` normalized over all axes but `axis`, times `gamma` (1: fix_gamma) plus `beta`; the mean, the
+    variance, and 1 / sqrt(variance + eps). `batch`: whether mean and variance are the data's, or those given.
+    """
+    axis = normalize_axis(axis, data.ndim)
+    for x in (gamma, beta, running_mean, running_var):
+        if x.shape != (data.shape[axis],):
+            raise MXNetError(f"Shape inconsistent, Provided = {x.shape}, inferred shape={(data.shape[axis],)}")
+        if x.dtype != gamma.dtype or x.dtype != data.dtype and data.dtype.name != "float16":
+            raise MXNetError(f"This layer requires uniform type. Expected {data.dtype.name!r} v.s. given "
+                             f"{x.dtype.name!r}")
+    x = cast(floating(data), gamma.dtype)
+    column = tuple(d if i == axis else 1 for i, d in enumerate(data.shape))
+    axes = tuple(i for i in range(data.ndim) if i != axis)
+    if batch:
+        mean, var = mean_of(x, axes, False), variance(x, axes, 0, False)
+    else:
+        mean, var = stop(running_mean), stop(running_var)
+    if fix_gamma:  # its gradient is zeros
+        gamma = where(equal(gamma, gamma), like(gamma, 1), like(gamma, 1))
+    inverse = div(like(var, 1), sqrt(add(var, like(var, eps))))
+    out = mul(sub(x, reshape(mean, column)), reshape(mul(inverse, gamma), column))
+    return [cast(add(out, reshape(beta, column)), data.dtype), mean, var, inverse]
+
+
+@public("npx._running")
+@in_single
+def running(old: Node, new: Node, momentum) -> Node:
+    """The running mean `old` of a statistic after `new`: momentum * old + (1 - momentum) * new."""
+    return add(mul(old, like(old, momentum)), mul(new, like(new, 1 - momentum)))
+
+
+@public("npx.group_norm")
+@in_single
+def group_norm(data: Node, gamma: Node, beta: Node, num_groups=1, eps=1e-3, output_mean_var=False) -> Node:
+    """`data` (batch, channels, …) normalized over groups of channels, times `gamma` plus `beta` of each
+    channel."""
+    if output_mean_var:
+        raise NotImplementedError("group_norm(output_mean_var=True)")
+    batch, channels, *rest = floating(data).shape
+    if num_groups < 1 or channels % num_groups:
+        raise MXNetError(f"group_norm: {channels} channels in {num_groups} groups")
+    grouped = reshape(data, (batch, num_groups, channels // num_groups, *rest))
+    normal, _, _ = _centered(grouped, tuple(range(2, grouped.ndim)), eps)
+    column = (1, channels) + (1,) * len(rest)
+    return add(mul(reshape(normal, data.shape), reshape(gamma, column)), reshape(beta, column))
+
+
+@public("npx.instance_norm")
+@in_single
+def instance_norm(data: Node, gamma: Node, beta: Node, eps=1e-3) -> Node:
+    """`data` (batch, channels, …) normalized over each channel of each example, times `gamma` plus `beta`."""
+    column = (1, floating(data).shape[1]) + (1,) * (data.ndim - 2)
+    normal, _, _ = _centered(data, tuple(range(2, data.ndim)), eps)
+    return add(mul(normal, reshape(gamma, column)), reshape(beta, column))
+
+
+@public("npx.l2_normalization")
+@in_single
+def l2_normalization(data: Node, eps=1e-10, mode="instance") -> Node:
+    """`data` over the root of its sum of squares: of each example, "channel" (axis 1) or "spatial" (axes
+    from 2)."""
+    axes = {"instance": tuple(range(1, data.ndim)), "channel": (1,),
+            "spatial": tuple(range(2, data.ndim))}.get(mode)
+    if axes is None:
+        raise MXNetError(f"l2_normalization: mode {mode!r} is none of 'instance', 'channel', 'spatial'")
+    total = add(reduce_sum(square(floating(data)), axes), like(data, eps))
+    return div(data, spread(sqrt(maximum(total, like(total, 0))), axes, data))

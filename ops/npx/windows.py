@@ -1,0 +1,161 @@
+"""Windows that slide over the spatial axes of (batch, channels, …): their geometry, and im2col with its adjoint."""
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.lib.stride_tricks import as_strided
+
+from ..declare.families import call
+from ..declare.public import public
+from ..ir.aval import Aval, Shape, aval
+from ..ir.errors import MXNetError
+from ..ir.node import Node
+from ..primitive.promotion import floating
+
+Sizes = tuple[int, ...]
+
+
+def per_axis(value: Any, rank: int, default: int, name: str) -> Sizes:
+    """A number an axis, from one for all, a sequence, or None (or an empty one) for `default`. MXNetError."""
+    if isinstance(value, (int, np.integer)):
+        return (int(value),) * rank
+    sizes = tuple(int(v) for v in value or ())
+    if sizes and len(sizes) != rank:
+        raise MXNetError(f"{name}={value} for {rank} spatial axes")
+    return sizes or (default,) * rank
+
+
+def check_rank(data: Node, kernel: Any, what: str) -> int:
+    """The number of spatial axes, which the kernel must have too. MXNetError."""
+    rank = data.ndim - 2
+    if isinstance(kernel, (int, np.integer)):
+        kernel = (kernel,)
+    if not 1 <= rank <= 3 or not kernel or len(kernel) != rank and len(kernel) != 1:
+        wanted = len(kernel) + 2 if kernel else 0
+        raise MXNetError(f"Input data should be {wanted}D, it is {data.ndim}D: {what} with kernel={kernel}")
+    return rank
+
+
+def positions(size: Sequence[int], kernel: Sizes, stride: Sizes, dilate: Sizes, pad: Sizes) -> Sizes:
+    """How many windows fit along each axis. MXNetError when one does not fit at all."""
+    found = []
+    for n, k, s, d, p in zip(size, kernel, stride, dilate, pad, strict=True):
+        reach = d * (k - 1) + 1
+        if reach > n + 2 * p:
+            raise MXNetError(f"kernel size {reach} exceeds input ({n} padded to {n + 2 * p})")
+        if s < 1 or d < 1 or k < 1:
+            raise MXNetError(f"kernel {k}, stride {s} and dilate {d} must be positive")
+        found.append((n + 2 * p - reach) // s + 1)
+    return tuple(found)
+
+
+def padded(x: np.ndarray, pad: Sizes, need: Sizes, value: float = 0) -> np.ndarray:
+    """`x` with `pad` more before each spatial axis, and as many after it as make its length `need` at least."""
+    widths = [(p, max(0, n - p - d)) for p, n, d in zip(pad, need, x.shape[2:], strict=True)]
+    if not any(map(any, widths)):
+        return x
+    return np.pad(x, [(0, 0), (0, 0), *widths], constant_values=value)
+
+
+def extent(out: Sizes, kernel: Sizes, stride: Sizes, dilate: Sizes) -> Sizes:
+    """The length of a padded axis that `out` windows cover."""
+    return tuple((o - 1) * s + d * (k - 1) + 1 for o, k, s, d in zip(out, kernel, stride, dilate, strict=True))
+
+
+def shifts(out: Sizes, kernel: Sizes, stride: Sizes, dilate: Sizes) -> Iterator[tuple[Sizes, tuple[Any, ...]]]:
+    """For each place in the window, where the elements that stand there lie in the padded array."""
+    for place in itertools.product(*map(range, kernel)):
+        yield place, (..., *(slice(d * i, d * i + s * (o - 1) + 1, s)
+                             for i, o, s, d in zip(place, out, stride, dilate, strict=True)))
+
+
+# ---- im2col and its adjoint ----------------------------------------------------------------------
+
+def columns(x: np.ndarray, kernel: Sizes, stride: Sizes, dilate: Sizes, pad: Sizes) -> np.ndarray:
+    """The windows of (batch, channels, *size) as (batch, channels, window, position), a copy."""
+    out = positions(x.shape[2:], kernel, stride, dilate, pad)
+    x = padded(x, pad, tuple(n + 2 * p for n, p in zip(x.shape[2:], pad)))
+    inner = [b * d for b, d in zip(x.strides[2:], dilate)] + [b * s for b, s in zip(x.strides[2:], stride)]
+    windows = as_strided(x, (*x.shape[:2], *kernel, *out), (*x.strides[:2], *inner), writeable=False)
+    return windows.reshape(*x.shape[:2], math.prod(kernel), math.prod(out))
+
+
+def folded(cols: np.ndarray, size: Sizes, kernel: Sizes, stride: Sizes, dilate: Sizes, pad: Sizes) -> np.ndarray:
+    """The adjoint of `columns`: each element added to where it came from in (batch, channels, *size)."""
+    out = positions(size, kernel, stride, dilate, pad)
+    whole = np.zeros((*cols.shape[:2], *(n + 2 * p for n, p in zip(size, pad))), cols.dtype)
+    cols = cols.reshape(*cols.shape[:2], *kernel, *out)
+    for place, where in shifts(out, kernel, stride, dilate):
+        source: tuple[Any, ...] = (slice(None), slice(None), *place)
+        whole[where] += cols[source]
+    inner: tuple[Any, ...] = (..., *(slice(p, p + n) for n, p in zip(size, pad)))
+    return whole[inner]
+
+
+def _unfold_infer(x: Aval, kernel: Sizes, stride: Sizes, dilate: Sizes, pad: Sizes) -> Aval:
+    out = positions(x.shape[2:], kernel, stride, dilate, pad)
+    return aval((x.shape[0], x.shape[1] * math.prod(kernel), math.prod(out)), x.dtype)
+
+
+def _unfold_ref(x: Any, *geometry: Any) -> Any:
+    cols = columns(np.asarray(x), *geometry)
+    return cols.reshape(cols.shape[0], cols.shape[1] * cols.shape[2], cols.shape[3])
+
+
+def _fold_infer(cols: Aval, size: Sizes, kernel: Sizes, stride: Sizes, dilate: Sizes, pad: Sizes) -> Aval:
+    window, out = math.prod(kernel), positions(size, kernel, stride, dilate, pad)
+    if len(cols.shape) != 3 or cols.shape[1] % window or cols.shape[2] != math.prod(out):
+        raise MXNetError(f"col2im: columns of shape {cols.shape} for {window} places in {math.prod(out)} windows")
+    return aval((cols.shape[0], cols.shape[1] // window, *size), cols.dtype)
+
+
+def _fold_ref(cols: Any, size: Sizes, kernel: Sizes, *geometry: Any) -> Any:
+    batch, channels, count = cols.shape
+    window = math.prod(kernel)
+    return folded(np.asarray(cols).reshape(batch, channels // window, window, count), size, kernel, *geometry)
+
+
+GEOMETRIES: list[tuple[Shape, tuple[Sizes, ...]]] = [
+    ((2, 3, 7), ((3,), (2,), (1,), (1,))),
+    ((2, 2, 5, 6), ((3, 2), (2, 1), (1, 2), (1, 0))),
+    ((1, 2, 3, 4, 3), ((2, 2, 1), (1, 2, 2), (1, 1, 1), (0, 1, 0)))]
+
+
+def _unfold_samples() -> Iterable[tuple[list[np.ndarray], tuple]]:
+    rng = np.random.RandomState(30)
+    for shape, geometry in GEOMETRIES:
+        yield [rng.randn(*shape)], geometry
+
+
+def _fold_samples() -> Iterable[tuple[list[np.ndarray], tuple]]:
+    rng = np.random.RandomState(31)
+    for shape, geometry in GEOMETRIES:
+        out = positions(shape[2:], *geometry)
+        yield [rng.randn(shape[0], shape[1] * math.prod(geometry[0]), math.prod(out))], (shape[2:], *geometry)
+
+
+_unfold = call("im2col", _unfold_infer, _unfold_ref,
+               lambda g, node: (_fold(g, attrs=(node.inputs[0].shape[2:], *node.attrs)),), samples=_unfold_samples)
+_fold: Callable[..., Node] = call(
+    "col2im", _fold_infer, _fold_ref, lambda g, node: (_unfold(g, attrs=node.attrs[1:]),), samples=_fold_samples)
+
+
+@public("nd.im2col")
+def im2col(data: Node, kernel, stride=(), dilate=(), pad=()) -> Node:
+    """The windows of (batch, channels, …) as columns: (batch, channels * window, positions)."""
+    rank = check_rank(data, kernel, "im2col")
+    return _unfold(floating(data), attrs=(per_axis(kernel, rank, 1, "kernel"), per_axis(stride, rank, 1, "stride"),
+                                          per_axis(dilate, rank, 1, "dilate"), per_axis(pad, rank, 0, "pad")))
+
+
+@public("nd.col2im")
+def col2im(data: Node, output_size, kernel, stride=(), dilate=(), pad=()) -> Node:
+    """The adjoint of `im2col`: columns added up where their windows overlap, in an array of `output_size`."""
+    rank = len(output_size)
+    return _fold(floating(data), attrs=(per_axis(output_size, rank, 1, "output_size"),
+                                        per_axis(kernel, rank, 1, "kernel"), per_axis(stride, rank, 1, "stride"),
+                                        per_axis(dilate, rank, 1, "dilate"), per_axis(pad, rank, 0, "pad")))

@@ -1,0 +1,1 @@
+"""Primitives: the record of every op (inference, gradient, NumPy meaning, scalar expression, samples)."""

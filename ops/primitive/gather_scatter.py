@@ -1,0 +1,176 @@
+"""Reading and writing parts of arrays: slices placed and updated, gathers, and scatters."""
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from ..declare.families import call
+from ..ir.aval import Aval, Shape, aval
+from ..ir.node import Node
+from .arithmetic import in_single, like
+from .linear import Spec, broadcast_to, slice_, slice_key, unbroadcast
+
+# ---- slices --------------------------------------------------------------------------------------
+
+def _update_ref(x: Any, value: Any, spec: Spec) -> Any:
+    out = np.array(x)
+    out[slice_key(spec)] = value
+    return out
+
+
+def _update_vjp(g: Node, node: Node) -> tuple[Node, Node]:
+    x, value = node.inputs
+    (spec,) = node.attrs
+    region = slice_(g, spec)
+    zero = broadcast_to(like(g, 0), region.shape)
+    return update(g, zero, spec), unbroadcast(region, value.shape)
+
+
+def _update_samples() -> Iterable[tuple[list[np.ndarray], tuple]]:
+    rng = np.random.RandomState(5)
+    yield [rng.randn(5, 4), rng.randn(2, 4)], (((1, 2, 2), (0, 4, 1)),)
+    yield [rng.randn(5, 4), rng.randn(4)], (((0, 5, 1), (0, 4, 1)),)
+
+
+_update = call("update", lambda x, value, spec: x, _update_ref, _update_vjp, samples=_update_samples)
+
+
+def update(x: Node, value: Node, spec: Spec) -> Node:
+    """`x` with the slice `spec` replaced by `value` (of `x`'s dtype, broadcast)."""
+    return _update(x, value, attrs=(spec,))
+
+
+# ---- advanced indexing: a template of slices and placeholders for index arrays -------------------
+# template: an entry an axis of the input: ("s", start, count, step) or ("i", k) for the k-th index array or
+# ("n",) for a new axis.
+
+Template = tuple[tuple, ...]
+
+
+def _key(indices: tuple[Any, ...], template: Template) -> tuple:
+    out: list[Any] = []
+    for entry in template:
+        if entry[0] == "i":
+            out.append(np.asarray(indices[entry[1]]).astype(np.intp, copy=False))
+        elif entry[0] == "n":
+            out.append(None)
+        else:
+            out.append(slice_key((entry[1:],))[0])
+    return tuple(out)
+
+
+def _gather_infer(x: Aval, *rest: Any) -> Aval:
+    *indices, template, _ = rest
+    probe = np.broadcast_to(np.zeros((), bool), x.shape)
+    zeros = tuple(np.broadcast_to(np.zeros((), np.intp), i.shape) for i in indices)
+    if 0 in x.shape:
+        probe = np.broadcast_to(np.zeros((), bool), tuple(max(d, 1) for d in x.shape))
+    return aval(probe[_key(zeros, template)].shape, x.dtype)
+
+
+def _gather_ref(x: Any, *rest: Any) -> Any:
+    *indices, template, _ = rest
+    return x[_key(tuple(indices), template)]
+
+
+def _scatter_ref(g: Any, *rest: Any) -> Any:
+    *indices, template, shape, _ = rest
+    out = np.zeros(shape, g.dtype)
+    np.add.at(out, _key(tuple(indices), template), g)
+    return out
+
+
+def _index_samples(scatter: bool) -> Any:
+    def samples() -> Iterable[tuple[list[np.ndarray], tuple]]:
+        rng = np.random.RandomState(6)
+        rows, cols = np.array([0, 2, 2]), np.array([1, 0, 3])
+        for index, template in [([rows], (("i", 0), ("s", 0, 4, 1))), ([rows, cols], (("i", 0), ("i", 1)))]:
+            x = rng.randn(3, 4)
+            if scatter:
+                yield [_gather_ref(x, *index, template, False), *index], (template, (3, 4), False)
+            else:
+                yield [x, *index], (template, False)
+                yield [x, *index], (template, True)
+
+    return samples
+
+
+def _gather_vjp(g: Node, node: Node) -> tuple[Node | None, ...]:
+    x, *indices = node.inputs
+    template, inside = node.attrs
+    return scatter_add(g, tuple(indices), template, x.shape, inside), *(None for _ in indices)
+
+
+def _scatter_vjp(g: Node, node: Node) -> tuple[Node | None, ...]:
+    _, *indices = node.inputs
+    template, _, inside = node.attrs
+    return gather(g, tuple(indices), template, inside), *(None for _ in indices)
+
+
+_gather = call("gather", _gather_infer, _gather_ref, _gather_vjp, samples=_index_samples(False), step="gather")
+_scatter_add = call("scatter_add", lambda g, *rest: aval(rest[-2], g.dtype), _scatter_ref, _scatter_vjp,
+                    samples=_index_samples(True), step="scatter")
+
+
+def gather(x: Node, indices: tuple[Node, ...], template: Template, inside: bool = False) -> Node:
+    """`x[key]` with integer index arrays in `template`'s places; NumPy's advanced indexing.
+
+    inside: whether the indices are known to be positions of their axes, none negative: clipped, or wrapped around.
+    """
+    return _gather(x, *indices, attrs=(template, inside))
+
+
+def scatter_add(g: Node, indices: tuple[Node, ...], template: Template, shape: Shape, inside: bool = False) -> Node:
+    """Zeros of `shape` with `g` added at the gathered places: the adjoint of `gather`."""
+    return in_single(lambda wide: _scatter_add(wide, *indices, attrs=(template, shape, inside)))(g)
+
+
+def _put_ref(x: Any, value: Any, *rest: Any) -> Any:
+    *indices, template = rest
+    out = np.array(x)
+    out[_key(tuple(indices), template)] = value
+    return out
+
+
+def _put_vjp(g: Node, node: Node) -> tuple[Node | None, ...]:
+    x, value, *indices = node.inputs
+    (template,) = node.attrs
+    region = gather(g, tuple(indices), template)
+    kept = put(g, like(g, 0), tuple(indices), template)
+    return kept, unbroadcast(region, value.shape), *(None for _ in indices)
+
+
+def _put_samples() -> Iterable[tuple[list[np.ndarray], tuple]]:
+    rng = np.random.RandomState(7)
+    yield [rng.randn(3, 4), rng.randn(2, 4), np.array([0, 2])], ((("i", 0), ("s", 0, 4, 1)),)
+
+
+_put = call("put", lambda x, value, *rest: x, _put_ref, _put_vjp, samples=_put_samples)
+
+
+def put(x: Node, value: Node, indices: tuple[Node, ...], template: Template) -> Node:
+    """`x` with `value` (of `x`'s dtype, broadcast) written at the gathered places."""
+    return _put(x, value, *indices, attrs=(template,))
+
+
+def _mask_ref(x: Any, mask: Any, value: Any) -> Any:
+    out = np.array(x)
+    out[np.asarray(mask, bool)] = value
+    return out
+
+
+def _mask_samples() -> Iterable[tuple[list[np.ndarray], tuple]]:
+    rng = np.random.RandomState(8)
+    for mask in (np.arange(12).reshape(3, 4) % 3 == 0, np.array([True, False, True]), np.zeros((3, 4), bool)):
+        x = rng.randn(3, 4)
+        yield [x, mask, rng.randn(*x[mask].shape)], ()
+
+
+_put_mask = call("put_mask", lambda x, mask, value: x, _mask_ref, samples=_mask_samples)
+
+
+def put_mask(x: Node, mask: Node, value: Node) -> Node:
+    """`x` with consecutive elements of `value` written where the bool `mask` (of leading axes) holds."""
+    return _put_mask(x, mask, value)

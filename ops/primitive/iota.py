@@ -1,0 +1,46 @@
+"""Counts along an axis: an op without operands, which fuses into what uses it."""
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..ir.aval import Aval, Shape, aval
+from ..ir.node import Node, make
+from ..ir.op import ELEMENTWISE, Op, declare
+
+
+def _iota_infer(avals: Sequence[Aval], attrs: tuple) -> Aval:
+    shape, axis, dtype = attrs
+    return aval(shape, np.dtype(dtype))
+
+
+def _iota_ref(arrays: Sequence[Any], attrs: tuple) -> Any:
+    shape, axis, dtype = attrs
+    column = [1] * len(shape)
+    column[axis] = shape[axis]
+    return np.broadcast_to(np.arange(shape[axis], dtype=dtype).reshape(column), shape)
+
+
+def _iota_samples() -> Iterable[tuple[list[np.ndarray], tuple]]:
+    for shape, axis, dtype in [((5,), 0, "int64"), ((3, 4), 1, "float32"), ((3, 4), 0, "int32"), ((0,), 0,
+                                                                                                  "int64")]:
+        yield [], (shape, axis, dtype)
+
+
+#: Of no input: attrs are the shape, the axis along which it counts, and the dtype. {iota} is the index there.
+iota_op = declare(Op("iota", ELEMENTWISE, _iota_infer, _iota_ref, vjp=lambda node, g: (), expr="{T}({iota})",
+                     samples=_iota_samples, same=False, smooth=False))
+
+
+def iota(shape: Shape, axis: int, dtype: np.dtype | str) -> Node:
+    """0, 1, 2 … along `axis` of an array of `shape`, the same along all others."""
+    return make(iota_op, (), (shape, axis, np.dtype(dtype).name))
+
+
+def counts(n: int, ndim: int, axis: int, dtype: np.dtype | str = "int64") -> Node:
+    """0 … n-1 along `axis` of an otherwise size-1 array of `ndim` dimensions: broadcasts against one."""
+    shape = [1] * ndim
+    shape[axis] = n
+    return iota(tuple(shape), axis, dtype)

@@ -1,0 +1,237 @@
+"""Linear ops and their adjoints: reshape, transpose, broadcast and sum, slice and place, concatenate and part."""
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..declare.families import call, reduction, view
+from ..ir.aval import Aval, Shape, aval
+from ..ir.errors import MXNetError
+from ..ir.node import Node, const
+from ..ir.shapes import broadcast, reduced, sum_axes
+from .arithmetic import equal, like, where
+from .iota import counts
+
+#: (start, count, step) along each axis
+Spec = tuple[tuple[int, int, int], ...]
+
+
+def _samples(*cases: tuple[Shape, tuple]) -> Any:
+    def samples() -> Iterable[tuple[list[np.ndarray], tuple]]:
+        rng = np.random.RandomState(2)
+        for shape, attrs in cases:
+            yield [rng.randn(*shape)], attrs
+
+    return samples
+
+
+def _reshape_infer(avals: Sequence[Aval], attrs: tuple) -> Aval:
+    (x,), (shape,) = avals, attrs
+    if math.prod(shape) != x.size:
+        raise ValueError(f"cannot reshape array of size {x.size} into shape {shape}")
+    return aval(shape, x.dtype)
+
+
+_reshape = view("reshape", _reshape_infer, lambda x, shape: np.reshape(x, shape),
+                lambda g, x, shape: reshape(g, x.shape),
+                _samples(((3, 4), ((2, 6),)), ((), ((1, 1),)), ((0, 2), ((2, 0),)), ((2, 3, 4), ((6, 4),))))
+
+
+def reshape(x: Node, shape: Shape) -> Node:
+    """`x` in row-major order under another shape of the same size."""
+    if x.shape == shape:
+        return x
+    return _reshape(x, shape)
+
+
+def _transpose_infer(avals: Sequence[Aval], attrs: tuple) -> Aval:
+    (x,), (perm,) = avals, attrs
+    if sorted(perm) != list(range(x.ndim)):
+        raise MXNetError(f"axes {perm} are no permutation of the {x.ndim} axes of shape {x.shape}")
+    return aval(tuple(x.shape[p] for p in perm), x.dtype)
+
+
+_transpose = view("transpose", _transpose_infer, lambda x, perm: np.transpose(x, perm),
+                  lambda g, x, perm: transpose(g, tuple(np.argsort(perm).tolist())),
+                  _samples(((3, 4), ((1, 0),)), ((2, 3, 4), ((2, 0, 1),)), ((2, 3, 4), ((0, 2, 1),))))
+
+
+def transpose(x: Node, perm: tuple[int, ...]) -> Node:
+    """`x` with its axes permuted."""
+    if perm == tuple(range(x.ndim)):
+        return x
+    return _transpose(x, perm)
+
+
+def _broadcast_infer(avals: Sequence[Aval], attrs: tuple) -> Aval:
+    (x,), (shape,) = avals, attrs
+    if broadcast(x.shape, shape) != shape:
+        raise MXNetError(f"cannot broadcast an array of shape {x.shape} to shape {shape}")
+    return aval(shape, x.dtype)
+
+
+def _broadcast_vjp(g: Node, x: Node, shape: Shape) -> Node:
+    return unbroadcast(g, x.shape)
+
+
+_broadcast = view("broadcast_to", _broadcast_infer, lambda x, shape: np.broadcast_to(x, shape), _broadcast_vjp,
+                  _samples(((3, 1), ((3, 4),)), ((), ((2, 3),)), ((4,), ((2, 3, 4),)), ((1,), ((0,),))))
+
+
+def broadcast_to(x: Node, shape: Shape) -> Node:
+    """`x` repeated along new or size-1 axes, by NumPy's rule."""
+    if x.shape == shape:
+        return x
+    return _broadcast(x, shape)
+
+
+# ---- sums ----------------------------------------------------------------------------------------
+
+def spread(x: Node, axes: tuple[int, ...], to: Node) -> Node:
+    """`x`, of `to`'s shape without `axes`, broadcast back over them."""
+    return broadcast_to(reshape(x, reduced(to.shape, axes, keepdims=True)), to.shape)
+
+
+def totalled(f: Any, wider: dict[str, str]) -> Any:
+    """The meaning of NumPy's sum or product in the dtype of its operand, rounded once, at the end.
+
+    wider: for the dtypes that are added up or multiplied in a wider one, that.
+    """
+    def ref(x: Any, axes: tuple) -> Any:
+        x = np.asarray(x)
+        with np.errstate(over="ignore"):
+            found = f(x, axis=axes, dtype=wider.get(x.dtype.name, x.dtype))
+            return found.astype(x.dtype, copy=False)
+
+    return ref
+
+
+#: MXNet adds up what float32 loses of a sum; NumPy loses a hundredth of a million equal numbers where the axis is not
+#: the last.
+reduce_sum = reduction("reduce_sum", totalled(np.sum, {"float16": "float32", "float32": "float64"}),
+                       lambda g, x, axes, y: spread(g, axes, x), lambda dtype: 0)
+
+
+def unbroadcast(g: Node, shape: Shape) -> Node:
+    """A cotangent of a broadcast value, summed to the `shape` of the operand that was broadcast."""
+    if g.shape == shape:
+        return g
+    axes = sum_axes(g.shape, shape)
+    return reshape(reduce_sum(g, axes) if axes else g, shape)
+
+
+# ---- slices --------------------------------------------------------------------------------------
+
+def _slice_infer(avals: Sequence[Aval], attrs: tuple) -> Aval:
+    for (start, count, step), n in zip(attrs[0], avals[0].shape, strict=True):
+        if count and not (0 <= start < n and 0 <= start + (count - 1) * step < n):
+            raise MXNetError(f"slice {attrs[0]} leaves an array of shape {avals[0].shape}")
+    return aval(tuple(n for _, n, _ in attrs[0]), avals[0].dtype)
+
+
+def slice_key(spec: tuple) -> tuple[slice, ...]:
+    """NumPy's key for a slice given as (start, count, step) an axis."""
+    out = []
+    for start, count, step in spec:
+        stop = start + count * step
+        out.append(slice(start, None if stop < 0 else stop, step))
+    return tuple(out)
+
+
+def _slice_vjp(g: Node, x: Node, spec: tuple) -> Node:
+    return place(g, x.shape, spec)
+
+
+_slice = view("slice", _slice_infer, lambda x, spec: x[slice_key(spec)], _slice_vjp,
+              _samples(((5, 4), (((1, 2, 2), (0, 4, 1)),)), ((6,), (((5, 3, -2),),)),
+                       ((3, 4), (((2, 1, 1), (1, 2, 1)),)), ((3,), (((0, 0, 1),),))))
+
+
+def slice_(x: Node, spec: tuple[tuple[int, int, int], ...]) -> Node:
+    """`x[start : : step]` of `count` elements along each axis; spec: (start, count, step) an axis."""
+    if all(start == 0 and step == 1 and count == n for (start, count, step), n in zip(spec, x.shape, strict=True)):
+        return x
+    return _slice(x, spec)
+
+
+def _place_ref(g: Any, shape: Shape, spec: Spec) -> Any:
+    out = np.zeros(shape, g.dtype)
+    out[slice_key(spec)] = g
+    return out
+
+
+def _place_samples() -> Iterable[tuple[list[np.ndarray], tuple]]:
+    rng = np.random.RandomState(4)
+    yield [rng.randn(2, 4)], ((5, 4), ((1, 2, 2), (0, 4, 1)))
+    yield [rng.randn(3)], ((6,), ((5, 3, -2),))
+
+
+_place = call("place", lambda g, shape, spec: aval(shape, g.dtype), _place_ref,
+              lambda g, node: (slice_(g, node.attrs[1]),), samples=_place_samples)
+
+
+def place(g: Node, shape: Shape, spec: Spec) -> Node:
+    """Zeros of `shape` with `g` at the slice `spec`: the adjoint of reading that slice."""
+    single = [axis for axis, ((start, count, step), n) in enumerate(zip(spec, shape, strict=True))
+              if (start, count, step) != (0, n, 1)]
+    if any(spec[axis][1] != 1 for axis in single):
+        return _place(g, attrs=(shape, spec))
+    out = g  # whole axes and single positions: a mask, which fuses
+    for axis in single:
+        here = equal(counts(shape[axis], len(shape), axis), const(spec[axis][0], "int64"))
+        out = where(here, out, like(g, 0))
+    return broadcast_to(out, shape)
+
+
+# ---- concatenation -------------------------------------------------------------------------------
+
+def _concatenate_infer(*args: Any) -> Aval:
+    *avals, axis = args
+    first = avals[0]
+    for a in avals[1:]:
+        if a.dtype != first.dtype:
+            raise MXNetError("Non-uniform data type in Concat, "
+                             f"expected {first.dtype.name}, got {a.dtype.name}")
+        if a.ndim != first.ndim or any(i != axis and d != e
+                                       for i, (d, e) in enumerate(zip(a.shape, first.shape, strict=True))):
+            raise MXNetError(f"Incompatible input shape: expected {first.shape} but for axis {axis}, "
+                             f"got {a.shape}")
+    shape = list(first.shape)
+    shape[axis] = sum(a.shape[axis] for a in avals)
+    return aval(tuple(shape), first.dtype)
+
+
+def _concatenate_samples() -> Iterable[tuple[list[np.ndarray], tuple]]:
+    rng = np.random.RandomState(10)
+    yield [rng.randn(2, 3), rng.randn(4, 3), rng.randn(0, 3)], (0,)
+    yield [rng.randn(2, 3), rng.randn(4, 3), rng.randn(1, 3)], (0,)
+    yield [rng.randn(2, 3), rng.randn(2, 1)], (1,)
+    yield [rng.randn(2, 2, 3), rng.randn(2, 1, 3)], (1,)
+
+
+def _concatenate_vjp(g: Node, node: Node) -> list[Node]:
+    (axis,) = node.attrs
+    parts, start = [], 0
+    for x in node.inputs:
+        parts.append(part(g, axis, start, x.shape[axis]))
+        start += x.shape[axis]
+    return parts
+
+
+_concatenate = call("concatenate", _concatenate_infer, lambda *a: np.concatenate(a[:-1], axis=a[-1]), _concatenate_vjp,
+                    samples=_concatenate_samples)
+
+
+def concatenate(parts: Sequence[Node], axis: int) -> Node:
+    """Arrays of one dtype one after the other along a (non-negative) axis."""
+    if len(parts) == 1:
+        return parts[0]
+    return _concatenate(*parts, attrs=(axis,))
+
+
+def part(x: Node, axis: int, start: int, count: int, step: int = 1) -> Node:
+    """`count` elements of `x` along one axis from `start`."""
+    return slice_(x, tuple((start, count, step) if i == axis else (0, n, 1) for i, n in enumerate(x.shape)))

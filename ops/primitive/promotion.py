@@ -1,0 +1,132 @@
+"""Which dtype an operation computes in: the two flavours' rules, and Python scalars beside arrays."""
+from __future__ import annotations
+
+import numpy as np
+
+from ..ir.errors import MXNetError
+from ..ir.node import Node, is_large_integer, is_number
+from .arithmetic import cast
+
+FLOAT16 = np.dtype("float16")
+FLOAT32 = np.dtype("float32")
+FLOAT64 = np.dtype("float64")
+INT64 = np.dtype("int64")
+BOOL = np.dtype(bool)
+
+
+def promote(a: np.dtype, b: np.dtype) -> np.dtype:
+    """MXNet 2's promotion of two array dtypes: a float wins over any integer, else as NumPy.
+
+    >>> promote(np.dtype("int64"), np.dtype("float16"))
+    dtype('float16')
+    """
+    if a == b:
+        return a
+    if a.kind == "f" and b.kind != "f":
+        return a
+    if b.kind == "f" and a.kind != "f":
+        return b
+    return np.promote_types(a, b)
+
+
+def np_pair(x: Node, y: Node) -> tuple[Node, Node]:
+    """Both operands in the dtype that `mx.np` computes in: a float number beside integers makes float64."""
+    if is_number(x) or is_number(y):
+        weak, array = (x, y) if is_number(x) else (y, x)
+        dtype = array.dtype
+        if dtype.kind != "f" and weak.dtype.kind == "f" and not is_large_integer(weak):
+            dtype = FLOAT64
+        elif dtype.kind == "b":
+            dtype = INT64
+        return cast(x, dtype), cast(y, dtype)
+    dtype = promote(x.dtype, y.dtype)
+    return cast(x, dtype), cast(y, dtype)
+
+
+def np_compared(x: Node, y: Node) -> tuple[Node, Node]:
+    """Both operands of a comparison in one dtype: a number beside bools is taken as a bool, as in MXNet."""
+    if is_number(x) and y.dtype.kind == "b":
+        return cast(x, BOOL), y
+    if is_number(y) and x.dtype.kind == "b":
+        return x, cast(y, BOOL)
+    return np_pair(x, y)
+
+
+def np_same(x: Node, y: Node) -> tuple[Node, Node]:
+    """Both operands of a function that takes arrays of one dtype only; MXNetError for two."""
+    if not is_number(x) and not is_number(y) and x.dtype != y.dtype:
+        raise MXNetError(f"Incompatible attr: expected {x.dtype.name}, got {y.dtype.name}: "
+                         "this function does not promote; use astype")
+    return np_pair(x, y)
+
+
+def beside(x: Node, array: Node) -> Node:
+    """`x` in the dtype of `array`: a number is cast, an array must have it already."""
+    if is_number(x):
+        return cast(x, array.dtype)
+    if x.dtype != array.dtype:
+        raise MXNetError(f"Incompatible attr: expected {array.dtype.name}, got {x.dtype.name}: "
+                         "this function does not promote; use astype")
+    return x
+
+
+def nd_pair(x: Node, y: Node) -> tuple[Node, Node]:
+    """Both operands in the array's dtype; MXNetError for arrays of different dtypes, as in `mx.nd`."""
+    if is_number(x):
+        return cast(x, y.dtype), y
+    if is_number(y):
+        return x, cast(y, x.dtype)
+    if x.dtype != y.dtype:
+        raise MXNetError(f"operands have different dtypes, {x.dtype.name} and {y.dtype.name}: "
+                         "mx.nd does not promote; use astype")
+    return x, y
+
+
+class _Default:
+    """The dtype of floats that nobody named; float64 under `npx.set_np(dtype=True)`."""
+
+    dtype = FLOAT32
+
+
+def default_float() -> np.dtype:
+    """The dtype of floats that nobody named."""
+    return _Default.dtype
+
+
+def set_default_float(dtype: np.dtype) -> None:
+    """Change it. Who memoizes what was built must forget it."""
+    _Default.dtype = dtype
+
+
+def inexact(x: Node) -> Node:
+    """`x` as a float: integers and bools become MXNet's default, float32."""
+    return x if x.dtype.kind == "f" else cast(x, _Default.dtype)
+
+
+def np_inexact(x: Node) -> Node:
+    """`x` as the float that `mx.np`'s elementary functions compute in: one-byte integers and bools are
+    float16."""
+    if x.dtype.kind == "f":
+        return x
+    return cast(x, FLOAT16 if x.dtype.itemsize == 1 else _Default.dtype)
+
+
+def numeric(x: Node) -> Node:
+    """`x`, which must not be bool: MXNetError."""
+    if x.dtype.kind == "b":
+        raise MXNetError("this operation does not support bool; use astype")
+    return x
+
+
+def integral(x: Node) -> Node:
+    """`x`, which must be of integers or bools: MXNetError."""
+    if x.dtype.kind == "f":
+        raise MXNetError(f"this operation only supports integer types or bool, got {x.dtype.name}")
+    return x
+
+
+def floating(x: Node) -> Node:
+    """`x`, which must be of floats: MXNetError."""
+    if x.dtype.kind != "f":
+        raise MXNetError(f"This operation only support floating point types, not {x.dtype.name}")
+    return x

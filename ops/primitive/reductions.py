@@ -1,0 +1,157 @@
+"""Reductions over axes. The primitives drop the reduced axes; keepdims is a reshape."""
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..declare.families import reduction
+from ..ir.aval import Aval, Shape
+from ..ir.errors import MXNetError
+from ..ir.node import Node, make, stop
+from ..ir.op import ELEMENTWISE, Op, declare
+from ..ir.shapes import reduced
+from .arithmetic import add, cast, div, equal, in_single, less, like, logical_and, logical_not, logical_or, mul, where
+from .elementary import absolute, sign, sqrt, square
+from .linear import broadcast_to, concatenate, part, reduce_sum, reshape, spread, totalled, transpose
+
+
+def _extreme_vjp(g: Node, x: Node, axes: tuple, y: Node) -> Node:
+    # MXNet gives the whole cotangent to every element that attains the extreme.
+    return where(equal(x, spread(y, axes, x)), spread(g, axes, x), like(g, 0))
+
+
+def _lowest(dtype: np.dtype) -> Any:
+    return -np.inf if dtype.kind == "f" else False if dtype.kind == "b" else np.iinfo(dtype).min
+
+
+def _highest(dtype: np.dtype) -> Any:
+    return np.inf if dtype.kind == "f" else True if dtype.kind == "b" else np.iinfo(dtype).max
+
+
+def _ref(f: Any, start: Any) -> Any:
+    def ref(x: Any, axes: tuple) -> Any:
+        x = np.asarray(x)
+        return f(x, axis=axes, initial=start(x.dtype))
+
+    return ref
+
+
+reduce_max = reduction("reduce_max", _ref(np.max, _lowest), _extreme_vjp, _lowest)
+reduce_min = reduction("reduce_min", _ref(np.min, _highest), _extreme_vjp, _highest)
+
+
+def kept(x: Node, shape: Shape, axes: tuple, keepdims: bool) -> Node:
+    return reshape(x, reduced(shape, axes, keepdims=True)) if keepdims else x
+
+
+@in_single
+def euclidean(x: Node, axes: tuple[int, ...]) -> Node:
+    """The 2-norm over `axes`, scaled by the largest element as MXNet's is: no square overflows or vanishes."""
+    if not all(x.shape[a] for a in axes):
+        return reduce_sum(x, axes)  # of nothing: 0
+    if x.dtype.kind != "f":
+        return cast(euclidean(cast(x, np.dtype("float64")), axes), x.dtype)
+    largest = stop(reduce_max(absolute(x), axes))
+    odd = logical_or(equal(largest, like(largest, 0)), equal(largest, like(largest, np.inf)))
+    scale = where(odd, like(largest, 1), largest)
+    return mul(scale, sqrt(reduce_sum(square(div(x, spread(scale, axes, x))), axes)))
+
+
+# ---- products: a derivative that divides by no element, so that zeros leave it finite --------------
+
+def _prod_vjp(g: Node, x: Node, axes: tuple, y: Node) -> Node:
+    return mul(spread(g, axes, x), product_of_others(x, axes)) if axes else g
+
+
+reduce_prod = reduction("reduce_prod", totalled(np.prod, {"float16": "float32"}), _prod_vjp, lambda dtype: 1, low=0.5,
+                        high=1.5)
+
+
+@in_single
+def product_of_others(x: Node, axes: tuple[int, ...]) -> Node:
+    """For each element of `x` the product of all others over `axes`."""
+    if x.dtype.kind != "f":
+        return _by_quotients(x, axes)
+    return make(_others_op, (stop(_by_quotients(x, axes)), x), (axes,))
+
+
+def _by_quotients(x: Node, axes: tuple[int, ...]) -> Node:
+    """The same in two passes over `x`: the products with and without the odd elements, then a quotient each.
+
+    Odd are zeros, infinities and NaN, by which there is no dividing. Where one alone is odd, the others' product is
+    that of the regular elements; where several are, it is theirs and the odd ones', of which one more or less matters
+    for the sign only.
+    """
+    if x.dtype == np.float32:  # the product of all may leave the range, where that of the others does not
+        return cast(_by_quotients(cast(x, "float64"), axes), x.dtype)
+    one, zero = like(x, 1), like(x, 0)
+    regular = logical_not(equal(x, zero))
+    if x.dtype.kind == "f":
+        regular = logical_and(regular, less(absolute(x), like(x, math.inf)))
+    divisor = where(regular, x, broadcast_to(one, x.shape))
+    product = spread(reduce_prod(divisor, axes), axes, x)
+    odd = spread(reduce_prod(where(regular, broadcast_to(one, x.shape), x), axes), axes, x)
+    count = spread(reduce_sum(where(regular, zero, broadcast_to(one, x.shape)), axes), axes, x)
+    alone = where(equal(count, one), broadcast_to(one, x.shape), mul(odd, sign(x)))
+    return mul(div(product, divisor), where(regular, odd, alone))
+
+
+# ---- the derivative of that ----------------------------------------------------------------------
+
+def _others_vjp(node: Node, g: Node) -> Sequence[Node | None]:
+    return None, _slope(node.inputs[1], g, node.attrs[0])
+
+
+def _others_samples() -> Iterable[tuple[list[np.ndarray], tuple]]:
+    rng = np.random.RandomState(2)
+    for shape, axes in [((3, 4), (0, 1)), ((3, 4), (0,)), ((2, 3, 4), (0, 2)), ((5,), (0,)), ((2, 1, 3), (1,))]:
+        x = rng.uniform(0.5, 1.5, shape)
+        yield [np.prod(x, axis=axes, keepdims=True) / x, x], (axes,)
+
+
+def _others_infer(avals: Sequence[Aval], attrs: tuple) -> Aval:
+    value, x = avals
+    if value is not x:
+        raise MXNetError(f"{value.dtype.name} products {value.shape} of {x.dtype.name} factors {x.shape}")
+    return value
+
+
+#: Inputs: the products of the others, and of what, for the derivative. attrs: the axes.
+_others_op = declare(Op("product_of_others", ELEMENTWISE, _others_infer, lambda arrays, attrs: arrays[0], _others_vjp,
+                        expr="{0}", cost=0, samples=_others_samples, smooth=False))
+
+
+def _slope(x: Node, g: Node, axes: tuple[int, ...]) -> Node:
+    """The derivative by `x` of the sum of g * product_of_others(x): of the product's own derivative in direction g.
+
+    Made of products alone, pair by pair, so that all further derivatives are right where `x` is zero.
+    """
+    rest = tuple([a for a in range(x.ndim) if a not in axes])
+    order = rest + axes
+    shape = tuple([x.shape[a] for a in order])
+    line = (*shape[:len(rest)], math.prod(shape[len(rest):]))
+    found, _ = _pull(*[reshape(transpose(n, order), line) for n in (x, g)])
+    return transpose(reshape(found, shape), tuple([order.index(a) for a in range(x.ndim)]))
+
+
+def _pull(x: Node, dx: Node) -> tuple[Node, Node]:
+    """The derivatives, by `x` and by `dx`, of the change of the product over the last axis where `x` changes by `dx`.
+
+    The pairs' products, and their changes, are a shorter line with the same product.
+    """
+    axis = x.ndim - 1
+    n = x.shape[axis]
+    if n <= 1:
+        return broadcast_to(like(x, 0), x.shape), broadcast_to(like(x, 1), x.shape)
+    half, odd = n // 2, n % 2
+    (a, b, last), (da, db, dlast) = [
+        [part(v, axis, start, size) for start, size in ((0, half), (half, half), (2 * half, odd))] for v in (x, dx)]
+    by_product, by_change = _pull(concatenate([mul(a, b), last], axis),
+                                  concatenate([add(mul(a, db), mul(da, b)), dlast], axis))
+    p, d = part(by_product, axis, 0, half), part(by_change, axis, 0, half)
+    tails = [part(v, axis, half, odd) for v in (by_product, by_change)]
+    return (concatenate([add(mul(p, b), mul(d, db)), add(mul(p, a), mul(d, da)), tails[0]], axis),
+            concatenate([mul(d, b), mul(d, a), tails[1]], axis))

@@ -154,7 +154,7 @@ class GemmArgs(NamedTuple):
 def gemm_step(dtype: Any) -> int:
     """The address of the native step for float32 or float64 (one function for both); TypeError for others."""
     _itemsize(dtype)
-    return find_native("multiply")
+    return find_native(f"{__package__}.products", "multiply")
 
 
 @lru_cache(maxsize=1)
@@ -162,7 +162,7 @@ def _tiles() -> int:
     """The address of the products in registers, where there are enough of these; 0 elsewhere."""
     import llvmlite.binding as llvm
 
-    return find_native("columns") if llvm.get_host_cpu_features().get("avx512f") else 0
+    return find_native(f"{__package__}.tiles", "columns") if llvm.get_host_cpu_features().get("avx512f") else 0
 
 
 def _itemsize(dtype: Any) -> int:

@@ -39,7 +39,8 @@ from .gathers import places
 from .names import SCOPES, known
 from .nest import Nest, kept_position
 from .rounding import is_inexact
-from .text import accumulate, is_textual, literal, register, short, total_dtype
+from .scalars import is_textual
+from .text import accumulate, literal, register, short, total_dtype
 from .turns import Turns
 
 #: A number in an expression that is not cast to {T}, which would widen what it meets.

@@ -36,7 +36,7 @@ import numpy as np
 
 from tracer.jit import forks, interrupts, pool
 from tracer.jit.capi.foreign import caller
-from tracer.jit.halting import FREE, HALTED, new_watch
+from tracer.jit.halting import FREE, HALTED, LOOPS, new_watch
 from tracer.jit.natives import find_native
 
 _ROW = 4  # words of a table's row: function, arguments, extent, chunk
@@ -143,10 +143,10 @@ class Table:
         self._rows = np.array([len(rows), *[word for row in rows for word in row]], np.int64)
         address = self._rows.ctypes.data
         if any(0 < chunk < extent for _, _, extent, chunk in rows):
-            self._chunked = partial(caller(4), find_native("run_chunked"), address)
+            self._chunked = partial(caller(4), find_native(LOOPS, "run_chunked"), address)
             self.run = self._run
         else:
-            serial: Any = partial(caller(2), find_native("run_table"), address)
+            serial: Any = partial(caller(2), find_native(LOOPS, "run_table"), address)
             serial.owner = self._rows, owned  # `run` may outlive the table
             self.run = serial
 
@@ -193,7 +193,7 @@ class Table:
         rest, owned = rows[row + 1:], self._owned
         if calls:
             owned = [*owned, np.array(calls, np.int64)]
-            rest = [(find_native("run_calls"), owned[-1].ctypes.data, len(calls), 1), *rest]
+            rest = [(find_native(LOOPS, "run_calls"), owned[-1].ctypes.data, len(calls), 1), *rest]
         table = Table.__new__(Table)
         table._lay(rest, owned)
         return table._pause(bind)
@@ -227,7 +227,7 @@ def _laid(item: Item, places: Iterator[int], lists: list[np.ndarray]) -> tuple[S
         calls = [call for _, call in sorted(placed, key=itemgetter(0))]
         chunk = -(-len(calls) // _PIECES)
     lists.append(np.array(calls, np.int64))
-    return Step(find_native("run_calls"), (), len(calls), chunk), lists[-1].ctypes.data
+    return Step(find_native(LOOPS, "run_calls"), (), len(calls), chunk), lists[-1].ctypes.data
 
 
 def _calls(step: Step, at: int) -> list[tuple[int, int, int, int]]:

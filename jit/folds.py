@@ -17,7 +17,7 @@ from tracer.ops.ir.node import Node, const_op, leaf_op, scalar_op
 from tracer.ops.ir.op import LEAF
 
 from .nodes import Nodes
-from .text import number_of
+from .scalars import number_of
 
 FOLDED = "matmul_onto"
 

@@ -19,6 +19,9 @@ from tracer.jit.natives import find_native
 # row's chunks those that were not begun, unless the pool was running them, which notes them beside its shares.
 HALTED, ROW, FIRST, END, ASKED, TIME, _FRACTION, ASK, CLOCK, FORKING, INTERRUPTED, SIGNAL, _WORDS = range(13)
 
+#: The module of the functions that a table runs, which is imported when one has to be compiled.
+LOOPS = f"{__package__}.loops"
+
 #: Between two questions, in time stamps, of which processors count 1 to 5 in a nanosecond.
 CYCLES = 1 << 28
 
@@ -45,7 +48,8 @@ FREE: list[Watch] = []
 def new_watch() -> Watch:
     """A watch for one run at a time."""
     words = (ctypes.c_int64 * _WORDS)()
-    words[ASK], words[CLOCK], words[FORKING] = find_native("ask"), _address(_clock), ctypes.addressof(forks.asked)
+    words[ASK], words[CLOCK] = find_native(LOOPS, "ask"), _address(_clock)
+    words[FORKING] = ctypes.addressof(forks.asked)
     words[INTERRUPTED], words[SIGNAL] = _address(_interrupted), _address(ctypes.pythonapi.PyErr_SetInterrupt)
     return Watch(words, ctypes.addressof(words))
 

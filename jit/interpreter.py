@@ -9,10 +9,12 @@ import numpy as np
 from tracer.ops.ir.errors import MXNetError
 from tracer.ops.ir.graph import toposort
 from tracer.ops.ir.node import Node, const_op, leaf_op, scalar_op
+from tracer.ops.ir.op import VIEW
 
-from . import calls, interrupts, profile, timed
+from . import calls, interrupts, profile
 from .blockwise import blocked
 from .buffers import Buffer, from_array
+from .profile import nbytes
 
 
 class ExecutionError(Exception):
@@ -61,7 +63,7 @@ class Interpreter:
             env[i] = leaves[index].view(of)
         for i, index, dtype in self.scalars:
             env[i] = dtype.type(scalars[index])
-        steps = timed.steps_of(self) if profile.on else self.steps
+        steps = self._timed() if profile.on else self.steps
         with np.errstate(all="ignore"):
             for (i, node, ref, sources), drops in zip(steps, self.drops, strict=True):
                 if interrupts.noted:
@@ -77,3 +79,16 @@ class Interpreter:
                 for s in drops:
                     env[s] = None
         return [from_array(env[i]) for i, _ in self.outputs]
+
+    def _timed(self) -> list[tuple]:
+        """The steps, each measured; made at the first request."""
+        if self.timed_steps is None:
+            self.timed_steps = [(i, node, profile.timed("numpy", f"NumPy {node.op.name} {node.aval!r}", ref,
+                                                        *_traffic(node)), sources)
+                                for i, node, ref, sources in self.steps]
+        return self.timed_steps
+
+
+def _traffic(node: Node) -> tuple[int, int]:
+    """Bytes that NumPy reads and writes for one op: none for what only relabels memory."""
+    return (0, 0) if node.op.kind == VIEW else (nbytes(node.inputs), nbytes([node]))

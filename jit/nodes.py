@@ -15,7 +15,7 @@ from tracer.ops.ir.aval import Aval, Shape
 from tracer.ops.ir.node import Node
 from tracer.ops.ir.op import OPS, Op
 
-from .text import is_textual, settled
+from .scalars import is_textual, settled
 
 
 class Nodes:

@@ -14,7 +14,7 @@ import numpy as np
 
 from tracer.ops.ir.node import Node, leaf_op, scalar_op
 
-from . import calls, driver, interrupts, poison, profile, settings, timed
+from . import calls, driver, interrupts, poison, profile, settings
 from .buffers import Buffer, allocate, pool_of
 from .interpreter import ExecutionError
 from .interrupts import Paused
@@ -22,6 +22,7 @@ from .launch import Launch, filler, launcher
 from .liveness import arrange
 from .planning import ByNumPy, Check, Planning, Run, Source
 from .templates import layout_of
+from .timed import name_of, traffic
 
 #: Bytes of arena up to which a plan keeps it between runs.
 SMALL_ARENA = 1 << 12
@@ -183,7 +184,20 @@ class Plan:
                     self.arena = arena
         if donated:
             donated.clear()
-        return self._finish(timed.runs_of(self) if profile.on else self.runs, arena, buffers, leaves, scalars)
+        return self._finish(self._timed() if profile.on else self.runs, arena, buffers, leaves, scalars)
+
+    def _timed(self) -> list[Callable[[], None]]:
+        """What `runs` does, a measured call for each step; made at the first request."""
+        if self.timed_runs is None:
+            self.timed_runs = []
+            for i, (step, (work, reads, writes)) in enumerate(zip(self.steps, self.rows, strict=True)):
+                made, native = self.by_step.get(i), isinstance(work, list)
+                kind = "numpy" if not native else "library" if made is None else "kernel"
+                name = name_of(step, native, made.source if made else None)
+                run = self.runner(tuple(work) if native else work)
+                self.timed_runs.append(profile.timed(kind, name, run, *traffic(step, reads, writes)))
+                self.timed_runs += [self.runner(check) for check in self.checks_of(i)]
+        return self.timed_runs
 
     def _finish(self, runs: list[Callable[[], Any]], arena: Buffer | None, buffers: list[Buffer],
                 leaves: Sequence[Buffer], scalars: Sequence[float | int]) -> list[Buffer]:

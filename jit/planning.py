@@ -15,7 +15,7 @@ from tracer.ops.ir.graph import toposort
 from tracer.ops.ir.node import Node, leaf_op, scalar_op
 from tracer.ops.ir.op import LEAF
 
-from . import blas, driver, gathers, interrupts
+from . import blas, driver, gather, gathers, interrupts
 from .access import without_reshapes
 from .codegen import Generated, Made, generate
 from .costs import CHUNK_COST, MAX_CHUNKS, cut, is_product, product_cost, sizes_of
@@ -27,10 +27,11 @@ from .links import chains_of, written_over
 from .liveness import arrange
 from .nodes import Nodes
 from .phases import Work, phases
+from .scalars import number_of
 from .schedule import made_by, schedule
 from .simplify import needed, simplify
 from .sizes import Size, applied
-from .text import combining, filling, number_of, short
+from .text import combining, filling, short
 
 #: Cost from which independent steps become one phase. A step alone is cut from half of it on: many parts cost more.
 PHASE_COST = 4 * CHUNK_COST
@@ -235,16 +236,16 @@ class Planning:
         for index, n in zip(indices, sizes, strict=True):
             args += [uses.read(index), n]
         if rows is None:
-            address = find_kernel(gathers.source_of(node))
+            address = find_kernel(gather.source_of(node))
             count = indices[0].size
             chunk = -(-count // MAX_CHUNKS) if node.size >= CHUNK_COST else 0
             return [driver.Step(address, args, count, chunk)]
-        zero = driver.Step(find_kernel(gathers.zeroing(short(node.dtype))), [result], node.size,
+        zero = driver.Step(find_kernel(gather.zeroing(short(node.dtype))), [result], node.size,
                            CHUNK_COST if node.size > CHUNK_COST else 0)
         args += [rows.start, rows.step, *(number for loop in rows.steps for number in loop)]
         wanted = min(2 * node.inputs[0].size // CHUNK_COST, MAX_CHUNKS)
-        chunk = -(-width // (wanted * gathers.COLUMNS)) * gathers.COLUMNS if wanted > 1 else 0
-        return [zero, driver.Step(find_kernel(gathers.source_of(node, rows)), args, width, chunk)]
+        chunk = -(-width // (wanted * gather.COLUMNS)) * gather.COLUMNS if wanted > 1 else 0
+        return [zero, driver.Step(find_kernel(gather.source_of(node, rows)), args, width, chunk)]
 
     def _gemm(self, node: Node, at: int, uses: _Uses) -> driver.Step:
         a, b = (without_reshapes(x, self.stored) for x in node.inputs[:2])

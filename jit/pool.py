@@ -24,6 +24,7 @@ from typing import Any
 
 import numpy as np
 
+from tracer.jit.halting import LOOPS
 from tracer.jit.natives import find_native
 
 # Words of the state: what is written by different threads lies in different cache lines.
@@ -40,7 +41,7 @@ _NAP_MICROSECONDS = 20
 
 @lru_cache(maxsize=1)
 def _worker() -> Any:
-    return ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)(find_native("serve"))
+    return ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)(find_native(LOOPS, "serve"))
 
 
 def _nap() -> tuple[int, int]:
@@ -61,7 +62,7 @@ class Pool:
         self._state = self._memory[skip:]
         self._state[_THREADS] = threads
         self._state[[_NAP, _NAP_ARGUMENT]] = _nap()
-        self._state[_TAKE] = find_native("take_chunks")
+        self._state[_TAKE] = find_native(LOOPS, "take_chunks")
         self.address = self._state.ctypes.data
         self._active = ctypes.c_int64.from_address(self.address + 8 * _ACTIVE)  # written at each run
         self._asleep: set[int] = set()

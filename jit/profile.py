@@ -6,10 +6,12 @@ kernel), goes to the `LISTENERS`. Times are in nanoseconds of `time.perf_counter
 """
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 from time import perf_counter_ns as now
 from typing import Any, NamedTuple
+
+from tracer.ops.ir.node import Node, scalar_op
 
 from .stats import NOWHERE, Place, make_room
 
@@ -114,3 +116,9 @@ def watched(run: Callable[..., Any], cause: str, place: Place) -> Callable[..., 
             event("sync", cause, start, now(), file=place[0], line=place[1])
 
     return whole
+
+
+def nbytes(values: Iterable[Any]) -> int:
+    """Bytes of the distinct arrays among `values`: numbers and a kernel's own partial results count for none."""
+    arrays = {v for v in values if isinstance(v, Node) and v.op is not scalar_op}
+    return sum(a.nbytes for v in arrays for a in (v.aval if isinstance(v.aval, tuple) else (v.aval,)))

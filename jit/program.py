@@ -14,9 +14,9 @@ from tracer.ops.ir.node import Node
 
 from . import forks, interrupts, profile, settings
 from .buffers import Buffer
-from .debug import show
 from .interpreter import ExecutionError, Interpreter
 from .plan import Plan
+from .show import show
 from .stats import COUNTERS
 
 __all__ = ["RUN_LOCK", "ExecutionError", "Program", "find_program", "wait_to_run"]

@@ -24,8 +24,8 @@ from tracer.ops.ir.shapes import broadcast, reduced
 from tracer.ops.primitive.arithmetic import cast_op
 
 from .nodes import Nodes
+from .scalars import is_textual, number_of
 from .sizes import Size, applied
-from .text import is_textual, number_of
 
 #: Up to here each integer is a float16: sums of more equal float16 numbers are not written as products.
 EXACT_HALF = 2048

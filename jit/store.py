@@ -21,7 +21,8 @@ from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 
-from tracer.ops.ir import errors
+import tracer.jit
+import tracer.ops
 from tracer.ops.ir.errors import CannotCompile
 
 from . import cache_folder, forks
@@ -30,7 +31,7 @@ _FORMAT = 2
 _LOCK = forks.guarded(threading.RLock(), forks.COMPILING)
 
 #: The folders of the packages whose files shape code: that of the passes and compilers, and that of the operations.
-_PACKAGES = tuple(Path(file).parent for file in (__file__, errors.__file__))
+_PACKAGES = tuple(Path(package.__path__[0]) for package in (tracer.jit, tracer.ops))
 
 #: Numba's settings that do not shape code; all others are taken to.
 _SHAPELESS = frozenset(("NUMBA_CACHE_DIR", "NUMBA_NUM_THREADS"))

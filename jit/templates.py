@@ -22,8 +22,8 @@ from tracer.ops.primitive.arithmetic import cast_op
 from .nodes import Nodes
 from .planning import Layout, Planning
 from .replay import replay
+from .scalars import is_textual, number_of
 from .sizes import Trail, Untold
-from .text import is_textual, number_of
 
 #: Structures that are remembered, and templates of one structure.
 MAX_STRUCTURES, MAX_TEMPLATES = 512, 16

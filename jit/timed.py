@@ -1,8 +1,8 @@
-"""The steps of a plan, and of the interpreter, each made to measure itself (profile.py): names and bytes of steps."""
+"""Names of a plan's steps, and the bytes that they move, for those who measure them (profile.py)."""
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from typing import Any
 
 from tracer.ops.ir.graph import toposort
 from tracer.ops.ir.node import Node, const_op, scalar_op
@@ -11,49 +11,11 @@ from tracer.ops.ir.op import LEAF, VIEW
 from .fuse import Kernel, Step
 from .gathers import source_of_gather
 from .kernels import key_of
-from .profile import timed
-
-if TYPE_CHECKING:
-    from .interpreter import Interpreter
-    from .plan import Plan
+from .profile import nbytes
 
 #: Ops that a kernel's name spells out, and digits of its hash.
 NAMED_OPS = 6
 NAMED_DIGITS = 8
-
-
-def runs_of(plan: Plan) -> list[Callable[[], None]]:
-    """What `plan.runs` does, a call for each step; made at the first request."""
-    if plan.timed_runs is None:
-        plan.timed_runs = _runs_of(plan)
-    return plan.timed_runs
-
-
-def _runs_of(plan: Plan) -> list[Callable[[], None]]:
-    runs: list[Callable[[], None]] = []
-    for i, (step, (work, reads, writes)) in enumerate(zip(plan.steps, plan.rows, strict=True)):
-        made = plan.by_step.get(i)
-        native = isinstance(work, list)
-        run = plan.runner(tuple(work) if native else work)
-        kind = "numpy" if not native else "library" if made is None else "kernel"
-        name = name_of(step, native, made.source if made else None)
-        runs.append(timed(kind, name, run, *_traffic(step, reads, writes)))
-        runs += [plan.runner(check) for check in plan.checks_of(i)]
-    return runs
-
-
-def steps_of(interpreter: Interpreter) -> list[tuple]:
-    """What `interpreter.steps` does, each step measured; made at the first request."""
-    if interpreter.timed_steps is None:
-        interpreter.timed_steps = [
-            (i, node, timed("numpy", f"NumPy {node.op.name} {node.aval!r}", ref, *_touched(node)), sources)
-            for i, node, ref, sources in interpreter.steps]
-    return interpreter.timed_steps
-
-
-def _touched(node: Node) -> tuple[int, int]:
-    """Bytes that NumPy reads and writes for one op: none for what only relabels memory."""
-    return (0, 0) if node.op.kind == VIEW else (_nbytes(node.inputs), _nbytes([node]))
 
 
 def name_of(step: Step, native: bool, source: str | None) -> str:
@@ -89,9 +51,9 @@ def _inside(kernel: Kernel) -> list[Node]:
             and not (n.op.name == "cast" and n.inputs[0].op in (scalar_op, const_op))]
 
 
-def _traffic(step: Step, reads: Iterable[Any], writes: Iterable[Any]) -> tuple[int, int]:
+def traffic(step: Step, reads: Iterable[Any], writes: Iterable[Any]) -> tuple[int, int]:
     """Bytes of the distinct values that a step reads and writes; of a gather's source, the rows that it reads."""
-    read, written = _nbytes(reads), _nbytes(writes)
+    read, written = nbytes(reads), nbytes(writes)
     if not isinstance(step, Kernel):
         found = [(step.node, step.node.inputs[0])] if step.node.op.step == "gather" else []
     else:
@@ -99,9 +61,3 @@ def _traffic(step: Step, reads: Iterable[Any], writes: Iterable[Any]) -> tuple[i
     for node, source in found:
         read += min(node.aval.nbytes, source.aval.nbytes) - source.aval.nbytes
     return read, written
-
-
-def _nbytes(values: Iterable[Any]) -> int:
-    """Bytes of the distinct arrays among `values`: numbers and a kernel's own partial results count for none."""
-    arrays = {v for v in values if isinstance(v, Node) and v.op is not scalar_op}
-    return sum(a.nbytes for v in arrays for a in (v.aval if isinstance(v.aval, tuple) else (v.aval,)))

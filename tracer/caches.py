@@ -6,7 +6,7 @@ forgotten, and made again as it is needed. Kernels are keyed by their source and
 """
 from __future__ import annotations
 
-from tracer.jit import debug, gradient, program
+from tracer.jit import gradient, misses, program
 from tracer.ops.ir import node
 
 from . import memo, tape
@@ -25,5 +25,5 @@ def forget() -> None:
     tape.forget()
     program.forget()
     gradient.forget()
-    debug.forget()
+    misses.forget()
     node.forget()

@@ -14,8 +14,8 @@ import numpy as np
 from tracer.jit import forks, interrupts, profile, settings
 from tracer.jit.buffers import Buffer, allocate, from_array
 from tracer.jit.capi.collector import track
-from tracer.jit.debug import why_new
 from tracer.jit.interrupts import Paused
+from tracer.jit.misses import why_new
 from tracer.jit.plan import Plan
 from tracer.jit.program import RUN_LOCK, ExecutionError, Program, find_program, wait_to_run
 from tracer.jit.stats import COUNTERS, LOG

@@ -82,7 +82,7 @@ MUTANTS = [
            "Kernels compiled under other settings of Numba are taken for these.",
            "never tests/test_store.py::test_the_name_of_an_entry_tells_numba_s_settings_apart"),
     Mutant("key-of-some-files", "jit/store.py",
-           "for file in (__file__, errors.__file__))", "for file in (__file__,))",
+           "for package in (tracer.jit, tracer.ops))", "for package in (tracer.jit,))",
            "Kernels from before a change in ops/ are taken for today's.",
            "never tests/test_store.py::test_the_name_of_an_entry_changes_with_each_file_that_what_compiles_imports"),
     Mutant("structure-without-dtype", "jit/templates.py",

@@ -1,0 +1,35 @@
+"""Misses of the program cache: why a program was new."""
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tracer.ops.ir.aval import Aval
+from tracer.ops.ir.graph import toposort
+from tracer.ops.ir.node import Node, leaf_op
+
+#: Programs of one structure that a new one is compared with: the latest.
+RECENT = 8
+
+#: structure (the ops in order) -> the leaves of the programs known to have it
+_KNOWN: dict[tuple, list[list[Aval]]] = {}
+
+
+def why_new(outputs: Sequence[Node]) -> str:
+    """Why no known program served: against the nearest one, by structure, then by its inputs. Remembers this one."""
+    order = toposort(outputs)
+    structure = tuple([n.op for n in order])
+    leaves = [n.aval for n in order if n.op is leaf_op]
+    known = _KNOWN.setdefault(structure, [])
+    reason = "new structure"
+    if known:
+        nearest = min(known, key=lambda other: sum(a is not b for a, b in zip(other, leaves, strict=True)))
+        changed = [(i, a, b) for i, (a, b) in enumerate(zip(leaves, nearest, strict=True)) if a is not b]
+        reason = "; ".join(f"input {i} is {a!r}, was {b!r}" for i, a, b in changed[:3]) or "other static arguments"
+    known.append(leaves)
+    del known[:-RECENT]
+    return reason
+
+
+def forget() -> None:
+    """Drop the known structures."""
+    _KNOWN.clear()

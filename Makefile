@@ -15,7 +15,7 @@ PYTHON ?= $(shell for p in $(CANDIDATES); do $$p -c '$(FITS)' 2>/dev/null && { c
 demo: $(VENV)/demo.stamp
 	$(PY) -m tracer --report examples/digits_from_scratch.py
 
-# Both tiers: NumPy runs every program, then Numba compiles every program, in poisoned memory (jit/poison.py).
+# Both tiers: NumPy runs every program, then Numba compiles every program, in poisoned memory (jit/plan/poison.py).
 test: $(VENV)/dev.stamp
 	TRACER_JIT=never $(VENV)/bin/pytest -q -n $(JOBS) --dist loadgroup $(ARGS)
 	TRACER_POISON=1 TRACER_JIT=always $(VENV)/bin/pytest -q -n $(JOBS) --dist loadgroup -m "not tierless" $(ARGS)

@@ -12,12 +12,14 @@ from typing import Any
 
 from tracer.ops.ir.node import Node
 
-from . import forks, interrupts, profile, settings
-from .buffers import Buffer
-from .interpreter import ExecutionError, Interpreter
-from .plan import Plan
-from .show import show
-from .stats import COUNTERS
+from . import settings
+from .plan.plan import Plan
+from .plan.show import show
+from .process import forks, interrupts
+from .report import timing
+from .report.counters import COUNTERS
+from .runtime.buffers import Buffer
+from .runtime.interpreter import ExecutionError, Interpreter
 
 __all__ = ["RUN_LOCK", "ExecutionError", "Program", "find_program", "wait_to_run"]
 
@@ -94,9 +96,9 @@ class Program:
             if self._large < LARGE:
                 return None
         interrupts.install()  # the main thread may not have been the one that imported tracer
-        start = profile.now()
+        start = timing.now()
         self._plan = _maker()(self.outputs)
-        profile.event("plan", f"plan of {self._plan.layout.steps} steps", start, profile.now())
+        timing.event("plan", f"plan of {self._plan.layout.steps} steps", start, timing.now())
         self.unlogged = list(self._plan.layout.fallbacks)
         self.donations = self._plan.donations
         show(self._plan)
@@ -107,7 +109,7 @@ def _maker() -> type[Plan]:
     """The class of a new plan."""
     if settings.mode != "compare":
         return Plan
-    from .compare import Compared
+    from .verify.tiers import Compared
 
     return Compared
 

@@ -33,7 +33,7 @@ def pytest_configure(config: pytest.Config) -> None:
         if config.option.fuzz_seed is None:  # pytest-xdist hands the options to its workers
             config.option.fuzz_seed = commit_seed()
 
-    from tracer.jit.plan import CHECKS
+    from tracer.jit.plan.plan import CHECKS
     from tracer.jit.verify import kernels, plan
 
     CHECKS += [plan.check, kernels.check]  # every plan that a test makes is verified, and its small kernels

@@ -9,7 +9,17 @@ import graphs
 import numpy as np
 import pytest
 
-from tracer.jit.access import Access, NotAffine, along, broadcast, flat, flatten, is_still, long_axes, through_view
+from tracer.jit.graph.index_map import (
+    Access,
+    NotAffine,
+    along,
+    broadcast,
+    flat,
+    flatten,
+    is_still,
+    long_axes,
+    through_view,
+)
 from tracer.ops.ir.node import Node
 from tracer.ops.primitive.linear import broadcast_to, reshape, slice_, transpose
 

@@ -6,7 +6,7 @@ import pytest
 
 from tracer import np
 from tracer.jit import settings
-from tracer.jit.buffers import allocate
+from tracer.jit.runtime.buffers import allocate
 
 pytestmark = pytest.mark.tierless  # each test says which tier it is about
 

@@ -5,11 +5,15 @@ import graphs
 import numpy as np
 import pytest
 
-from tracer.jit import blas, driver, links, planning, profile, sizes, templates
-from tracer.jit.bands import BAND_BYTES, Chain, Link, Total, chains, rows_of_band
-from tracer.jit.buffers import from_array
-from tracer.jit.gradient import gradient
-from tracer.jit.plan import Plan
+from tracer.jit.graph import symbolic_size
+from tracer.jit.graph.gradient import gradient
+from tracer.jit.plan import band_links, planner, shape_templates
+from tracer.jit.plan.plan import Plan
+from tracer.jit.plan.row_bands import BAND_BYTES, Chain, Link, Total, chains, rows_of_band
+from tracer.jit.report import timing
+from tracer.jit.runtime import driver
+from tracer.jit.runtime.buffers import from_array
+from tracer.jit.steps.gemm import openblas
 from tracer.ops.ir.aval import aval
 from tracer.ops.ir.node import leaf
 from tracer.ops.npx.normalization import softmax_of
@@ -89,11 +93,11 @@ def test_chunks_are_no_more_than_partial_results_allow():
 def test_a_long_chain_is_planned_in_a_time_that_grows_with_its_square_at_most(whole, monkeypatch):
     """By a template, whose arithmetic is counted: at 35d83be it grew with the third power, 50 s for 225 products."""
     computed = []
-    made = sizes._made
-    monkeypatch.setattr(sizes, "_made", lambda *args: computed.append(0) or made(*args))
+    made = symbolic_size._made
+    monkeypatch.setattr(symbolic_size, "_made", lambda *args: computed.append(0) or made(*args))
 
     def operations(count):
-        rows, columns = sizes.Trail([ROWS, 64]).first
+        rows, columns = symbolic_size.Trail([ROWS, 64]).first
         stretch = (rows * columns, rows) if whole else (columns, 1)
         steps = [Link(100.0, rows, 1, 4 if i else 10, 1000, {f"p{i - 1}": stretch}, {f"p{i}": columns},
                       rows * columns * 4, product=True) for i in range(count)]
@@ -141,11 +145,11 @@ def f32(*shape, at):
 ])
 def test_how_kernels_read_a_product(build, expected):
     p = product(f32(300, 64, at=0), f32(64, 200, at=1), False, False)
-    steps, made = planning.steps_of([build(p)])
-    stored = {n for s in steps for n in links.made_by(s)}
+    steps, made = planner.steps_of([build(p)])
+    stored = {n for s in steps for n in band_links.made_by(s)}
     reads = {}
     for step, code in zip(steps[1:], made[1:]):
-        link = links.link_of_kernel(step, code, stored)
+        link = band_links.link_of_kernel(step, code, stored)
         if p in link.reads:
             reads = dict(link.reads)
     stretch = reads[p]
@@ -158,7 +162,7 @@ def test_how_kernels_read_a_product(build, expected):
 @pytest.mark.parametrize("offset, expected", [(0, (8, 1)), (2, (8, 1)), (3, None), (-1, None)])
 def test_a_stretch_ends_before_the_next_one(offset, expected):
     """Rows of 6 read at 8 elements' distance: from 3 on, the last is the next row's first."""
-    assert links.stretch_of((offset, (8, 1)), (4, 6), 6) == expected
+    assert band_links.stretch_of((offset, (8, 1)), (4, 6), 6) == expected
 
 
 def network(rows, width=96):
@@ -244,11 +248,11 @@ def test_results_are_equal_for_any_number_of_threads_and_when_timed(build, size)
         for threads in (1, 2, 3, 17):
             driver.set_threads(threads)
             for timed in (False, False, True):
-                profile.switch("test", timed)
+                timing.switch("test", timed)
                 buffers = program.run([from_array(a) for a in arrays], [], None)
                 results.append([b.view(n.aval).copy() for b, n in zip(buffers, outputs)])
     finally:
-        profile.switch("test", False)
+        timing.switch("test", False)
         driver.set_threads(before)
     for made in results:
         for a, first in zip(made, results[0]):
@@ -282,7 +286,7 @@ def test_a_product_of_no_other_use_gives_its_memory_to_the_result():
 
 
 def test_other_sizes_are_chained_anew():
-    templates.forget()
+    shape_templates.forget()
     used = []
     for rows in (400, 410, 777, 20, 1500):
         outputs, arrays = long(rows)
@@ -299,9 +303,9 @@ def test_a_chain_in_a_table_and_in_a_group():
     a, b, c = (rng.standard_normal(s) for s in ((25, 8), (8, 6), (6, 4)))
     p, q, s = np.zeros((25, 6)), np.zeros((25, 4)), np.zeros((25, 6))
     bind = np.array([x.ctypes.data for x in (a, b, c, p, q, s)], np.int64)
-    first = blas.gemm("float64", 0, 1, 3, 25, 6, 8)._replace(chunk=7)
-    second = blas.gemm("float64", 3, 2, 4, 25, 4, 6)._replace(chunk=7)
-    beside = blas.gemm("float64", 0, 1, 5, 25, 6, 8)
+    first = openblas.gemm("float64", 0, 1, 3, 25, 6, 8)._replace(chunk=7)
+    second = openblas.gemm("float64", 3, 2, 4, 25, 4, 6)._replace(chunk=7)
+    beside = openblas.gemm("float64", 0, 1, 5, 25, 6, 8)
     chain = driver.Chain([first, second])
     for rows in ([chain], [driver.Group([beside, chain])]):
         q[:] = 0

@@ -10,8 +10,9 @@ import graphs
 import numpy as np
 import pytest
 
-from tracer.jit import blas, driver
-from tracer.jit.plan import Plan
+from tracer.jit.plan.plan import Plan
+from tracer.jit.runtime import driver
+from tracer.jit.steps.gemm import openblas
 from tracer.ops.primitive.arithmetic import sub
 from tracer.ops.primitive.matmul import product
 
@@ -32,7 +33,7 @@ def _close(got, expected, k):
 def _run(step, *arrays, scalars=()):
     bind = np.array([x.ctypes.data for x in arrays], np.int64)
     bind = np.concatenate([bind, np.array(scalars, np.float64).view(np.int64)])
-    driver.Table(blas.parts_of(step)).run(bind.ctypes.data)
+    driver.Table(openblas.parts_of(step)).run(bind.ctypes.data)
 
 
 def _check(dtype, m, n, k, ta, tb, alpha, beta, chunk=None):
@@ -45,7 +46,7 @@ def _check(dtype, m, n, k, ta, tb, alpha, beta, chunk=None):
     before = c.copy()
     if beta == 0:
         c[:, :n] = np.nan
-    step = blas.gemm(
+    step = openblas.gemm(
         *(dtype, 0, 1, 2, m, n, k),
         ta=ta,
         tb=tb,
@@ -85,7 +86,7 @@ def test_any_cut_of_rows_or_columns(dtype, m, n, chunk):
     "m, n, k", [(300, 200, 170), (32, 784, 256), (784, 256, 32), (1500, 1, 900), (1, 1500, 900)]
 )
 def test_sizes_that_are_cut(dtype, m, n, k):
-    assert blas.gemm_range(m, n, k)[1] > 0
+    assert openblas.gemm_range(m, n, k)[1] > 0
     for ta, tb in itertools.product([False, True], repeat=2):
         _check(dtype, m, n, k, ta, tb, 1.0, 0.0)
 
@@ -95,7 +96,7 @@ def test_factors_from_bind(dtype):
     """The update W -= lr * x.T @ d, folded into one accumulating product."""
     x, d, w = _draw(dtype, 8, 5), _draw(dtype, 8, 3), _draw(dtype, 5, 3)
     expected = 0.5 * w - 0.1 * x.T.astype(np.float64) @ d
-    step = blas.gemm(dtype, 0, 1, 2, 5, 3, 8, ta=True, alpha=-1.0, alpha_index=3, beta=1.0, beta_index=4)
+    step = openblas.gemm(dtype, 0, 1, 2, 5, 3, 8, ta=True, alpha=-1.0, alpha_index=3, beta=1.0, beta_index=4)
     _run(step, x, d, w, scalars=[0.1, 0.5])
     _close(w, expected, 8)
 
@@ -105,7 +106,7 @@ def test_factors_from_bind(dtype):
 def test_a_factor_that_happens_to_be_zero(dtype, m, n):
     """It is none of the product, and all of NaN; the other factor counts once."""
     x, d, w = _draw(dtype, m, 8), _draw(dtype, 8, n), _draw(dtype, m, n)
-    step = blas.gemm(dtype, 0, 1, 2, m, n, 8, alpha_index=3, beta=1.0, beta_index=4)
+    step = openblas.gemm(dtype, 0, 1, 2, m, n, 8, alpha_index=3, beta=1.0, beta_index=4)
     product = x.astype(np.float64) @ d
     for alpha, beta in [(0.0, 0.5), (-0.0, -3.0), (0.5, 0.0), (0.0, 0.0)]:
         c = w.copy()
@@ -122,7 +123,7 @@ def test_a_factor_that_happens_to_be_zero(dtype, m, n):
 def test_nan_and_infinity_pass_through(dtype):
     a, b, c = np.ones((4, 3), dtype), np.ones((3, 4), dtype), np.zeros((4, 4), dtype)
     a[1, 2], b[0, 3] = np.nan, np.inf
-    _run(blas.gemm(dtype, 0, 1, 2, 4, 4, 3), a, b, c)
+    _run(openblas.gemm(dtype, 0, 1, 2, 4, 4, 3), a, b, c)
     np.testing.assert_array_equal(c, a @ b)
 
 
@@ -135,7 +136,7 @@ def test_batches_with_offsets_and_repeated_operands(chunk):
         _draw("f4", heads, e, d),
         np.full((outer, heads, t, e), np.nan, "f4"),
     )
-    step = blas.gemm(
+    step = openblas.gemm(
         *("f4", 0, 1, 2, t, e, d),
         tb=True,
         lda=heads * d,
@@ -154,7 +155,7 @@ def test_batches_with_offsets_and_repeated_operands(chunk):
 @pytest.mark.parametrize("sizes", list(itertools.product([1, 3, 40, 700], repeat=3)))
 @pytest.mark.parametrize("batch", [1, 2, 9, 64])
 def test_range_covers_all_rows_in_few_parts(sizes, batch):
-    extent, chunk = blas.gemm_range(*sizes, batch)
+    extent, chunk = openblas.gemm_range(*sizes, batch)
     assert extent == batch * max(sizes[:2])
     assert chunk == 0 or 2 <= -(-extent // chunk) <= max(batch, 32)
     assert chunk == 0 or batch < 8 or chunk % max(sizes[:2]) == 0
@@ -169,10 +170,10 @@ def test_what_blas_cannot_express_is_refused():
         {"ldc": 2**31},
     ]:
         with pytest.raises(ValueError):
-            blas.gemm_args("f4", 0, 1, 2, 3, 3, 3, **bad)
+            openblas.gemm_args("f4", 0, 1, 2, 3, 3, 3, **bad)
     for dtype in ("f2", "i4", "c8"):
         with pytest.raises(TypeError, match="float32 and float64"):
-            blas.gemm_step(dtype)
+            openblas.gemm_step(dtype)
 
 
 def test_four_threads_at_once():
@@ -186,7 +187,7 @@ def test_four_threads_at_once():
             a, b = rng.normal(size=(m, k)).astype("f4"), rng.normal(size=(k, n)).astype("f4")
             c, expected = np.empty((m, n), "f4"), a.astype("f8") @ b
             bind = np.array([x.ctypes.data for x in (a, b, c)], np.int64)
-            table = driver.Table([blas.gemm("f4", 0, 1, 2, m, n, k)._replace(chunk=0)])
+            table = driver.Table([openblas.gemm("f4", 0, 1, 2, m, n, k)._replace(chunk=0)])
             for _ in range(150):
                 c.fill(np.nan)
                 table.run(bind.ctypes.data)
@@ -206,12 +207,12 @@ def test_four_threads_at_once():
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_works_after_a_fork():
     a = _draw("f4", 300, 300)
-    expected = blas.matmul(a, a)
+    expected = openblas.matmul(a, a)
     child = os.fork()
     if child == 0:
-        os._exit(0 if np.array_equal(blas.matmul(a, a), expected) else 1)
+        os._exit(0 if np.array_equal(openblas.matmul(a, a), expected) else 1)
     assert os.waitpid(child, 0)[1] == 0
-    np.testing.assert_array_equal(blas.matmul(a, a), expected)
+    np.testing.assert_array_equal(openblas.matmul(a, a), expected)
 
 
 @pytest.mark.parametrize("dtype", _DTYPES)
@@ -233,11 +234,11 @@ def test_works_after_a_fork():
 )
 def test_matmul_is_numpys(dtype, left, right):
     a, b = _draw(dtype, *left), _draw(dtype, *right)
-    got, expected = blas.matmul(a, b), np.matmul(a.astype("f8"), b.astype("f8"))
+    got, expected = openblas.matmul(a, b), np.matmul(a.astype("f8"), b.astype("f8"))
     assert (got.shape, got.dtype) == (expected.shape, dtype)
     _close(got, expected, left[-1])
     out = np.full(expected.shape, np.nan, dtype)
-    assert blas.matmul(a, b, out) is out
+    assert openblas.matmul(a, b, out) is out
     _close(out, expected, left[-1])
 
 
@@ -249,14 +250,14 @@ def test_matmul_of_views(view):
     x = base[view]
     kept = base.copy()
     for a, b in [(x, x.T), (x.T, x), (x, np.asfortranarray(x.T)), (np.broadcast_to(x[:1], x.shape), x.T)]:
-        _close(blas.matmul(a, b), a.astype("f8") @ b.astype("f8"), 12)
+        _close(openblas.matmul(a, b), a.astype("f8") @ b.astype("f8"), 12)
     np.testing.assert_array_equal(base, kept)
 
 
 def test_transposed_views_are_not_copied(monkeypatch):
     monkeypatch.setattr(np, "ascontiguousarray", None)
     a, b = _draw("f4", 2, 3, 8, 5), _draw("f4", 2, 8, 3, 6)
-    got = blas.matmul(a.swapaxes(-1, -2), b.transpose(0, 2, 1, 3))
+    got = openblas.matmul(a.swapaxes(-1, -2), b.transpose(0, 2, 1, 3))
     _close(got, np.einsum("bhki,bkhj->bhij", a.astype("f8"), b), 8)
 
 
@@ -264,54 +265,54 @@ def test_matmul_into_awkward_outputs():
     a = _draw("f4", 6, 6)
     expected = a.astype("f8") @ a
     out = np.zeros((6, 12), "f4")
-    _close(blas.matmul(a, a, out[:, ::2]), expected, 6)
+    _close(openblas.matmul(a, a, out[:, ::2]), expected, 6)
     assert (out[:, 1::2] == 0).all()
-    _close(blas.matmul(a, a, a), expected, 6)
+    _close(openblas.matmul(a, a, a), expected, 6)
 
 
 def test_matmul_errors():
     x = np.ones((2, 3), np.float32)
     with pytest.raises(ValueError, match="do not fit"):
-        blas.matmul(x, x)
+        openblas.matmul(x, x)
     with pytest.raises(ValueError, match="out has shape"):
-        blas.matmul(x, x.T, np.empty((3, 3), np.float32))
+        openblas.matmul(x, x.T, np.empty((3, 3), np.float32))
     with pytest.raises(ValueError, match="at least one dimension"):
-        blas.matmul(x[0, 0].reshape(()), x)
+        openblas.matmul(x[0, 0].reshape(()), x)
     with pytest.raises(TypeError, match="equal dtypes"):
-        blas.matmul(x, x.T.astype("f8"))
+        openblas.matmul(x, x.T.astype("f8"))
     with pytest.raises(TypeError, match="float32 and float64"):
-        blas.matmul(x.astype("i4"), x.T.astype("i4"))
+        openblas.matmul(x.astype("i4"), x.T.astype("i4"))
 
 
 def test_core_type_follows_the_features():
     wide = dict.fromkeys(["avx2", "avx512f", "avx512bw", "avx512dq", "avx512vl"], True)
-    assert blas.core_type(wide) == "SKYLAKEX"
-    assert blas.core_type({**wide, "sse4a": True}) == "HASWELL"
-    assert blas.core_type({**wide, "sse4a": True, "avx512vp2intersect": True}) == "SKYLAKEX"
-    assert blas.core_type({**wide, "avx512vl": False}) is None
-    assert blas.core_type({"neon": True}) is None
+    assert openblas.core_type(wide) == "SKYLAKEX"
+    assert openblas.core_type({**wide, "sse4a": True}) == "HASWELL"
+    assert openblas.core_type({**wide, "sse4a": True, "avx512vp2intersect": True}) == "SKYLAKEX"
+    assert openblas.core_type({**wide, "avx512vl": False}) is None
+    assert openblas.core_type({"neon": True}) is None
 
 
 def test_environment_is_restored(monkeypatch):
     monkeypatch.setenv("OPENBLAS_NUM_THREADS", "7")
     monkeypatch.delenv("OPENBLAS_CORETYPE", raising=False)
     before = dict(os.environ)
-    blas._open(blas._library_path())
+    openblas._open(openblas._library_path())
     assert dict(os.environ) == before
     with pytest.raises(ImportError, match="reinstall the package scipy-openblas32"):
-        blas._open(blas._library_path().with_name("missing.so"))
+        openblas._open(openblas._library_path().with_name("missing.so"))
     assert dict(os.environ) == before
 
 
 def test_missing_package_says_what_to_install(monkeypatch):
-    monkeypatch.setattr(blas.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(openblas.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ImportError, match="pip install scipy-openblas32"):
-        blas._library_path()
+        openblas._library_path()
 
 
 def test_import_loads_nothing_and_a_fresh_load_has_the_wanted_kernels():
     script = """
-from tracer.jit import blas
+from tracer.jit.steps.gemm import openblas as blas
 import sys, llvmlite.binding as llvm
 loaded = lambda: "libscipy_openblas.so" in open("/proc/self/maps").read()
 assert not loaded() and "scipy_openblas32" not in sys.modules
@@ -332,7 +333,7 @@ print("good")
 FIELDS = """
 from collections import namedtuple
 import numpy as np
-from tracer.jit import blas
+from tracer.jit.steps.gemm import openblas as blas
 fields = [*blas.GemmArgs._fields]
 fields.insert({place}, "new")
 defaults = dict.fromkeys(fields, 0)
@@ -365,22 +366,22 @@ def test_the_native_loop_reads_arguments_by_name(place):
     (40, 33, 7, 3), (33, 40, 7, 3), (40, 1, 100, 2), (1, 40, 100, 2), (9, 9, 1, 1)])
 def test_long_products_are_made_in_parts(monkeypatch, dtype, m, n, k, parts, ta, tb):
     """The inner dimension is divided, the last part may be shorter."""
-    monkeypatch.setattr(blas, "LONGEST", 990)
-    step = blas.gemm(dtype, 0, 1, 2, m, n, k)._replace(chunk=5)
-    assert len(blas.parts_of(step)) == parts
+    monkeypatch.setattr(openblas, "LONGEST", 990)
+    step = openblas.gemm(dtype, 0, 1, 2, m, n, k)._replace(chunk=5)
+    assert len(openblas.parts_of(step)) == parts
     for alpha, beta in [(1.0, 0.0), (0.5, 2.0)]:
         _check(dtype, m, n, k, ta, tb, alpha, beta, chunk=5)
 
 
 def test_a_chunk_of_a_batch_of_long_products_is_a_part_of_one(monkeypatch):
-    assert blas.gemm_range(4096, 512, 512, 8) == (8 * 4096, 4096)
-    monkeypatch.setattr(blas, "LONGEST", 1 << 29)
-    assert blas.gemm_range(4096, 512, 512, 8) == (8 * 4096, 1024)
+    assert openblas.gemm_range(4096, 512, 512, 8) == (8 * 4096, 4096)
+    monkeypatch.setattr(openblas, "LONGEST", 1 << 29)
+    assert openblas.gemm_range(4096, 512, 512, 8) == (8 * 4096, 1024)
 
 
 @pytest.mark.parametrize("m, n", [(200, 150), (150, 200)])
 def test_long_products_in_a_program(monkeypatch, m, n):
-    monkeypatch.setattr(blas, "LONGEST", 400_000)
+    monkeypatch.setattr(openblas, "LONGEST", 400_000)
     w, x, d = _draw(np.float32, m, n), _draw(np.float32, 100, m), _draw(np.float32, 100, n)
     a, b, c = graphs.leaves([w, x, d])
     outputs = [sub(a, product(b, c, True)), product(b, c, True)]

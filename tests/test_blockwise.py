@@ -8,7 +8,7 @@ import numpy as onp
 import pytest
 
 from tracer import np
-from tracer.jit import blockwise
+from tracer.jit.runtime import blockwise
 
 pytestmark = pytest.mark.tierless
 

@@ -18,7 +18,8 @@ import llvmlite.binding as llvm
 import pytest
 
 import tracer
-from tracer.jit import cache_folder, interrupts, store
+from tracer.jit.native import cache_folder, disk_cache
+from tracer.jit.process import interrupts
 
 pytestmark = pytest.mark.tierless
 
@@ -43,7 +44,7 @@ def entry(number: int) -> bytes:
 
 def find() -> bool:
     """Ask for the function `seven`; whether it came from the cache."""
-    return store.find("seven", ".obj", lambda: returning(7))[1]
+    return disk_cache.find("seven", ".obj", lambda: returning(7))[1]
 
 
 @pytest.fixture
@@ -227,7 +228,7 @@ def test_a_folder_may_vanish_at_any_time(folder):
         shutil.rmtree(folder)
         return returning(7)
 
-    assert not store.find("seven", ".obj", compile_)[1]
+    assert not disk_cache.find("seven", ".obj", compile_)[1]
     shutil.rmtree(folder, ignore_errors=True)
     assert not find() and find()
 
@@ -235,7 +236,7 @@ def test_a_folder_may_vanish_at_any_time(folder):
 HOLDER = """
 import sys, time
 sys.path.insert(0, {tests!r})
-from tracer.jit import store
+from tracer.jit.native import disk_cache as store
 import test_cache_folder
 code = test_cache_folder.returning(7)
 def compile_():
@@ -305,7 +306,7 @@ def test_a_process_that_hangs_is_not_waited_for_after_ctrl_c(folder, monkeypatch
 TRAINING = """
 import numpy as onp
 from tracer import autograd, np, npx
-from tracer.jit.stats import COUNTERS
+from tracer.jit.report.counters import COUNTERS
 rng = onp.random.RandomState(0)
 x, y, w = np.array(rng.rand(64, 50)), np.array(rng.randint(0, 10, 64)), np.array(rng.rand(50, 10))
 w.attach_grad()

@@ -15,11 +15,11 @@ from typing import Any
 import pytest
 
 from tracer import autograd, np
-from tracer.jit.capi import layout
-from tracer.jit.capi.collector import track, untrack
-from tracer.jit.capi.foreign import caller
-from tracer.jit.capi.identity import identical
-from tracer.jit.capi.unit import compile_functions
+from tracer.jit.cpython import layout
+from tracer.jit.cpython.collector import track, untrack
+from tracer.jit.cpython.foreign import caller
+from tracer.jit.cpython.identity import identical
+from tracer.jit.cpython.unit import compile_functions
 from tracer.ops.ir.errors import CannotCompile
 
 pytestmark = pytest.mark.skipif(not layout.sound(), reason="objects are laid out otherwise here")
@@ -479,7 +479,7 @@ def test_what_is_outside_of_the_subset_is_refused_by_name():
 
 
 def test_the_second_time_nothing_is_compiled(compiled, monkeypatch):
-    from tracer.jit.capi import unit
+    from tracer.jit.cpython import unit
 
     monkeypatch.setattr(unit.Unit, "compile", lambda self, symbol: pytest.fail("compiled again"))
     functions = [*FUNCTIONS, *METHODS.values()]

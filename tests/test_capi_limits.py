@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from tracer.jit.capi import layout
+from tracer.jit.cpython import layout
 
 pytestmark = [pytest.mark.tierless, pytest.mark.skipif(not layout.sound(), reason="objects are laid out otherwise")]
 
@@ -25,7 +25,7 @@ def run(tmp_path, source: str) -> str:
 
 STARRED = """
 import gc
-from tracer.jit.capi.unit import compile_functions
+from tracer.jit.cpython.unit import compile_functions
 
 def key(first, rest):
     return (first, *rest)
@@ -58,7 +58,7 @@ def test_a_starred_tuple_s_list_may_change_while_the_tuple_is_allocated(tmp_path
 
 
 ZIPPED = """
-from tracer.jit.capi.unit import compile_functions
+from tracer.jit.cpython.unit import compile_functions
 
 def pairs(xs, ys, found):
     i = 0
@@ -88,7 +88,7 @@ def test_a_list_of_a_zip_may_change_when_the_other_s_item_is_dropped(tmp_path):
 
 
 RECURSIVE = """
-from tracer.jit.capi.unit import compile_functions
+from tracer.jit.cpython.unit import compile_functions
 
 def even(items):
     return True if not items else odd(items[0])

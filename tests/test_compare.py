@@ -12,12 +12,13 @@ import pytest
 from tracer import autograd, np
 from tracer.base import MXNetError
 from tracer.caches import forget
-from tracer.jit import plan, settings, templates
-from tracer.jit.buffers import from_array
-from tracer.jit.compare import Compared, Difference, apart
-from tracer.jit.interpreter import ExecutionError, Interpreter
+from tracer.jit import settings
+from tracer.jit.plan import plan, shape_templates
 from tracer.jit.program import Program
+from tracer.jit.runtime.buffers import from_array
+from tracer.jit.runtime.interpreter import ExecutionError, Interpreter
 from tracer.jit.verify.plan import PlanError, check
+from tracer.jit.verify.tiers import Compared, Difference, apart
 from tracer.ops.ir.node import Node, make
 from tracer.ops.ir.op import ELEMENTWISE, OPS, Op
 from tracer.ops.primitive.arithmetic import add, equal, mul, sub
@@ -146,10 +147,10 @@ def comparing():
     """The mode, and nothing remembered of graphs before and after."""
     with graphs.jit_mode("compare"):
         forget()
-        templates.forget()
+        shape_templates.forget()
         yield
     forget()
-    templates.forget()
+    shape_templates.forget()
 
 
 def test_updates_in_place_are_compared_with_what_was_there(comparing):

@@ -8,10 +8,11 @@ import numpy as onp
 import pytest
 
 from tracer import autograd, np, npx
-from tracer.jit import fuse, planning
-from tracer.jit.cuts import Marks, segments
-from tracer.jit.interpreter import Interpreter
-from tracer.jit.plan import Plan
+from tracer.jit.fusion import fuse
+from tracer.jit.fusion.cut_points import Marks, segments
+from tracer.jit.plan import planner
+from tracer.jit.plan.plan import Plan
+from tracer.jit.runtime.interpreter import Interpreter
 from tracer.ops.ir.graph import toposort
 
 pytestmark = pytest.mark.tierless
@@ -89,12 +90,12 @@ def _sources(build):
 
 
 def _uncompiled(outputs):
-    before = planning.find_kernel
-    planning.find_kernel = lambda source: 0
+    before = planner.find_kernel
+    planner.find_kernel = lambda source: 0
     try:
-        return planning.Planning(outputs)
+        return planner.Planning(outputs)
     finally:
-        planning.find_kernel = before
+        planner.find_kernel = before
 
 
 @pytest.mark.parametrize("build, short, long, most", [

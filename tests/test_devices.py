@@ -9,7 +9,7 @@ import pytest
 
 import tracer as mx
 from tracer import MXNetError, autograd, nd, np, npx
-from tracer.jit.stats import COUNTERS
+from tracer.jit.report.counters import COUNTERS
 
 HERE, THERE = mx.cpu(0), mx.cpu(1)
 MOVES = {"as_in_context": lambda x, c: x.as_in_context(c), "as_in_ctx": lambda x, c: x.as_in_ctx(c),

@@ -16,10 +16,12 @@ from functools import partial
 import numpy as np
 import pytest
 
-from tracer.jit import driver, forks, halting, interrupts, loops, native, objects, pool
-from tracer.jit.driver import Step, Table
-from tracer.jit.native import add_atomic, as_float, as_word, load_atomic, spin_hint, store_atomic
-from tracer.jit.words import compile_words
+from tracer.jit.native import linker, word_intrinsics
+from tracer.jit.native.word_compiler import compile_words
+from tracer.jit.native.word_intrinsics import add_atomic, as_float, as_word, load_atomic, spin_hint, store_atomic
+from tracer.jit.process import forks, interrupts
+from tracer.jit.runtime import driver, halting, native_loops, thread_pool
+from tracer.jit.runtime.driver import Step, Table
 
 
 class _Native:
@@ -27,7 +29,7 @@ class _Native:
 
     def __init__(self, function):
         name = function.__name__
-        self.address = objects.link(name, compile_words(function, name))
+        self.address = linker.link(name, compile_words(function, name))
 
 
 @_Native
@@ -311,7 +313,7 @@ def test_workers_sleep_and_are_woken():
 
 
 def test_impossible_ranges_are_refused():
-    for extent, chunk in [(-1, 0), (1, -1), (pool.MAX_CHUNKS + 1, 1)]:
+    for extent, chunk in [(-1, 0), (1, -1), (thread_pool.MAX_CHUNKS + 1, 1)]:
         with pytest.raises(ValueError, match="must not be negative, nor the chunks too many"):
             Table([Step(_log_call.address, [], extent, chunk)])
 
@@ -319,7 +321,7 @@ def test_impossible_ranges_are_refused():
 _SCRIPT = """
 import warnings
 warnings.simplefilter("error")
-from tracer.jit import driver, pool
+from tracer.jit.runtime import driver, thread_pool as pool
 driver.Table([]).run(0)
 kept = pool.Pool(2)  # ended at exit
 print("ran")
@@ -457,11 +459,11 @@ def test_a_run_is_left_and_taken_up(threads, cuts, noting):
 @pytest.mark.parametrize("machine", ["x86_64", "another"])
 def test_the_time_is_looked_at_before_anything_is_asked(machine, monkeypatch):
     """By the processor's time stamps, or by a clock: who wants to fork is heard about a tenth of a second later."""
-    monkeypatch.setattr(native.platform, "machine", lambda: machine)
+    monkeypatch.setattr(word_intrinsics.platform, "machine", lambda: machine)
     if machine == "x86_64" and platform.machine() not in (machine, "AMD64"):
         pytest.skip("another processor's instruction")
     ask = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64)(
-        objects.link(f"ask_{machine}", compile_words(loops.ask, f"ask_{machine}")))
+        linker.link(f"ask_{machine}", compile_words(native_loops.ask, f"ask_{machine}")))
     words, address = halting.new_watch()
     start = time.perf_counter()
     ask(address, 0)

@@ -11,8 +11,8 @@ import pytest
 import scipy.special
 from numba import carray, cfunc, njit, types
 
-from tracer.jit.elementary import FUNCTIONS, NUMPY
-from tracer.jit.elementary.intrinsics import INTRINSICS
+from tracer.jit.native.elementary import FUNCTIONS, NUMPY
+from tracer.jit.native.elementary.intrinsics import INTRINSICS
 
 pytestmark = pytest.mark.tierless
 

@@ -7,12 +7,13 @@ import pytest
 
 import tracer
 from tracer import autograd, np
-from tracer.jit import driver, settings
-from tracer.jit.folds import FOLDED, fold_products
-from tracer.jit.plan import Plan
+from tracer.jit import settings
+from tracer.jit.graph.fold_matmul import FOLDED, fold_products
+from tracer.jit.graph.simplify import simplify
+from tracer.jit.plan.plan import Plan
+from tracer.jit.plan.step_timing import name_of
 from tracer.jit.program import WATCHERS
-from tracer.jit.simplify import simplify
-from tracer.jit.timed import name_of
+from tracer.jit.runtime import driver
 from tracer.ops.ir.graph import toposort
 from tracer.ops.primitive.arithmetic import sub
 from tracer.ops.primitive.matmul import product

@@ -7,9 +7,9 @@ import scipy.special
 from test_elementary import compiled
 
 from tracer import autograd, np, npx
-from tracer.jit.elementary import NUMPY
-from tracer.jit.planning import steps_of
-from tracer.jit.simplify import simplify
+from tracer.jit.graph.simplify import simplify
+from tracer.jit.native.elementary import NUMPY
+from tracer.jit.plan.planner import steps_of
 from tracer.ops.ir.aval import aval
 from tracer.ops.ir.node import leaf
 from tracer.ops.primitive.arithmetic import add, div, like, mul, neg, sub

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 import tracer
-from tracer.jit import driver, settings
-from tracer.jit.buffers import allocate
-from tracer.jit.fuse import Kernel, Library
-from tracer.jit.plan import Plan
-from tracer.jit.simplify import simplify
+from tracer.jit import settings
+from tracer.jit.fusion.fuse import Kernel, Library
+from tracer.jit.graph.simplify import simplify
+from tracer.jit.plan.plan import Plan
+from tracer.jit.runtime import driver
+from tracer.jit.runtime.buffers import allocate
 from tracer.ops.ir.node import Node, const
 from tracer.ops.primitive.arithmetic import cast, equal, mul, where
 from tracer.ops.primitive.elementary import exp

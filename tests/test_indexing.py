@@ -7,7 +7,7 @@ import numpy
 import pytest
 
 from tracer import MXNetError, autograd, nd, np
-from tracer.jit.stats import COUNTERS
+from tracer.jit.report.counters import COUNTERS
 
 SHAPE = (4, 3, 5)
 

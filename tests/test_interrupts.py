@@ -16,7 +16,9 @@ import numpy as onp
 import pytest
 
 from tracer import MXNetError, autograd, flush, gluon, np, npx
-from tracer.jit import buffers, interrupts, program
+from tracer.jit import program
+from tracer.jit.process import interrupts
+from tracer.jit.runtime import buffers
 
 RNG = onp.random.RandomState(11)
 
@@ -198,7 +200,7 @@ def work():
 patiently(work)
 patiently(lambda: time.sleep(0.05))
 numbers = (np.cos(x) - np.log(x)).asnumpy().tolist()
-from tracer.jit.stats import COUNTERS
+from tracer.jit.report.counters import COUNTERS
 print(COUNTERS.kernels_compiled > 0, raised > 0, numbers)
 """
     environment = {**os.environ, "TRACER_CACHE": str(tmp_path), "TRACER_JIT": "always"}

@@ -9,10 +9,11 @@ import numpy
 import pytest
 
 from tracer import np
-from tracer.jit import driver, program
-from tracer.jit.compiler import lower_function
-from tracer.jit.intrinsics import namespace_for
-from tracer.jit.plan import Plan
+from tracer.jit import program
+from tracer.jit.native.intrinsics import namespace_for
+from tracer.jit.native.numba_compiler import lower_function
+from tracer.jit.plan.plan import Plan
+from tracer.jit.runtime import driver
 from tracer.ops.primitive.reductions import reduce_prod
 
 LOOP = """

@@ -2,7 +2,7 @@
 import numpy
 import pytest
 
-from tracer.jit.liveness import ALIGN, arrange
+from tracer.jit.plan.memory import ALIGN, arrange
 
 pytestmark = pytest.mark.tierless
 

@@ -12,9 +12,9 @@ import tracer.caches
 import tracer.ops.ir.node
 import tracer.trace
 from tracer import autograd, np
-from tracer.jit import profile
 from tracer.jit.program import PATIENCE
-from tracer.jit.stats import BOUND, LOG
+from tracer.jit.report import timing
+from tracer.jit.report.counters import BOUND, LOG
 from tracer.ops.ir.node import table_size
 
 #: What a loop may add to the resident memory after its warm-up.
@@ -276,13 +276,13 @@ def test_memory_is_flat_over_many_cells():
 def test_times_of_many_cells_are_folded():
     """Lines whose steps took least give their times to an entry without a place; the sums stay."""
     x = np.array([1.0, 3.0, 2.0])
-    profile.switch("cells", True)
+    timing.switch("cells", True)
     try:
         for i in range(2 * BOUND):
             exec(compile("(x * 2).sum().item()", f"<cell {i}>", "exec"), {"x": x})
     finally:
-        profile.switch("cells", False)
-        total, size = sum(entry.runs for entry in profile.ENTRIES.values()), len(profile.ENTRIES)
-        profile.ENTRIES.clear()
+        timing.switch("cells", False)
+        total, size = sum(entry.runs for entry in timing.ENTRIES.values()), len(timing.ENTRIES)
+        timing.ENTRIES.clear()
     assert size <= BOUND + 8
     assert total >= 2 * BOUND

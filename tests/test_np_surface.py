@@ -176,7 +176,7 @@ def test_numpy_functions_give_mx_arrays():
 
 
 def test_numpy_serves_what_is_missing_and_is_counted():
-    from tracer.jit.stats import LOG
+    from tracer.jit.report.counters import LOG
 
     before = sum(LOG.fallbacks.values())
     same(np.polyfit(np.array([1.0, 2.0]), np.array([1.0, 2.0]), 1), [1, 0])

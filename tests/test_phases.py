@@ -5,10 +5,10 @@ import graphs
 import numpy as np
 import pytest
 
-from tracer.jit import driver
-from tracer.jit.buffers import from_array
-from tracer.jit.phases import Work, phases
-from tracer.jit.plan import Plan
+from tracer.jit.plan.parallel_groups import Work, phases
+from tracer.jit.plan.plan import Plan
+from tracer.jit.runtime import driver
+from tracer.jit.runtime.buffers import from_array
 from tracer.ops.ir.aval import aval
 from tracer.ops.ir.node import leaf
 from tracer.ops.primitive.arithmetic import add, mul, sub

@@ -10,12 +10,14 @@ import graphs
 import numpy as np
 import pytest
 
-from tracer.jit import buffers, poison, settings
-from tracer.jit import plan as plans
-from tracer.jit.buffers import allocate, from_array, pool_of
-from tracer.jit.plan import Plan
-from tracer.jit.planning import ByNumPy, Check, Planning
-from tracer.jit.poison import GUARD, GuardedPool, GuardError
+from tracer.jit import settings
+from tracer.jit.plan import plan as plans
+from tracer.jit.plan import poison
+from tracer.jit.plan.plan import Plan
+from tracer.jit.plan.planner import ByNumPy, Check, Planning
+from tracer.jit.plan.poison import GUARD, GuardedPool, GuardError
+from tracer.jit.runtime import buffers
+from tracer.jit.runtime.buffers import allocate, from_array, pool_of
 from tracer.ops.ir.aval import aval
 from tracer.ops.primitive.arithmetic import add, mul
 from tracer.ops.primitive.elementary import tanh
@@ -135,7 +137,7 @@ def test_programs_give_the_same_under_poison(poisoned):
 
 
 def test_what_the_setting_is_by_default_and_from_the_environment():
-    code = ("from tracer.jit import buffers, settings\nfrom tracer.jit.buffers import allocate\n"
+    code = ("from tracer.jit import settings\nfrom tracer.jit.runtime.buffers import allocate\n"
             "print(settings.poison, type(allocate(8).pool).__name__)")
     run = partial(subprocess.run, [sys.executable, "-c", code], capture_output=True, text=True, check=True)
     environment = {k: v for k, v in os.environ.items() if k != "TRACER_POISON"}

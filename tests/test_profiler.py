@@ -14,15 +14,15 @@ from graphs import jit_mode
 import tracer
 from tracer import autograd, nd, np, npx, profiler
 from tracer.base import MXNetError
-from tracer.jit import profile
+from tracer.jit.report import timing
 
 
 @pytest.fixture
 def measured():
     """Steps are measured, into an empty list."""
-    profile.ENTRIES.clear()
+    timing.ENTRIES.clear()
     tracer.time_kernels()
-    yield profile.ENTRIES
+    yield timing.ENTRIES
     tracer.time_kernels(False)
 
 
@@ -60,10 +60,10 @@ def network() -> list[onp.ndarray]:
 
 def test_results_are_the_same_bit_for_bit_while_steps_are_measured():
     plain = network()
-    assert not profile.on
+    assert not timing.on
     tracer.time_kernels()
     try:
-        assert profile.on
+        assert timing.on
         timed = network()
     finally:
         tracer.time_kernels(False)
@@ -263,17 +263,17 @@ def test_a_scripts_own_marks(recorded):
 
 def test_nothing_is_recorded_while_it_pauses_or_after_the_last_dump(recorded):
     profiler.pause()
-    assert not profile.on
+    assert not timing.on
     np.ones(3).asnumpy()
     profiler.Domain("d").new_marker("unseen").mark()
     profiler.resume()
-    assert profile.on
+    assert timing.on
     with profiler.scope("part"):
         np.zeros(3).asnumpy()
     events = recorded()
     (run,) = slices(events, "sync")
     assert run["args"]["scope"] == "part:" and not any(e["name"] == "unseen" for e in events)
-    assert not profile.on and not profile.LISTENERS
+    assert not timing.on and not timing.LISTENERS
 
 
 @pytest.mark.tierless
@@ -330,7 +330,7 @@ def test_threads_have_their_own_rows(recorded):
 def test_errors_are_mxnets(call, error):
     with pytest.raises(error):
         call()
-    assert not profile.on
+    assert not timing.on
 
 
 @pytest.mark.tierless
@@ -369,7 +369,7 @@ def test_a_forked_child_leaves_the_trace_to_its_parent(recorded):
     np.ones(2).asnumpy()
     child = os.fork()
     if child == 0:
-        os._exit(0 if not profile.on and np.ones(3).sum().item() == 3 and not profiler.RECORDER.events else 1)
+        os._exit(0 if not timing.on and np.ones(3).sum().item() == 3 and not profiler.RECORDER.events else 1)
     assert os.waitpid(child, 0)[1] == 0
     assert {e["pid"] for e in recorded()} == {os.getpid()}
 

@@ -10,8 +10,8 @@ import pytest
 
 from tracer import autograd, nd
 from tracer import np as mnp
-from tracer.jit.plan import Plan
-from tracer.jit.schedule import read_by
+from tracer.jit.plan.plan import Plan
+from tracer.jit.plan.schedule import read_by
 from tracer.ops.ir.node import Node
 from tracer.ops.primitive.arithmetic import mul
 from tracer.ops.primitive.elementary import exp

@@ -4,9 +4,9 @@ from __future__ import annotations
 import graphs
 import numpy as np
 
-from tracer.jit.fuse import fuse
-from tracer.jit.plan import Plan
-from tracer.jit.schedule import made_by, read_by, schedule
+from tracer.jit.fusion.fuse import fuse
+from tracer.jit.plan.plan import Plan
+from tracer.jit.plan.schedule import made_by, read_by, schedule
 from tracer.ops.primitive.arithmetic import add, mul, sub
 from tracer.ops.primitive.linear import reduce_sum
 from tracer.ops.primitive.matmul import product

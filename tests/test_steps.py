@@ -4,7 +4,7 @@ import pytest
 
 from tracer import autograd, gluon, nd, np, npx
 from tracer.jit import settings
-from tracer.jit.stats import COUNTERS
+from tracer.jit.report.counters import COUNTERS
 
 RANDOM = numpy.random.RandomState(0)
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import llvmlite.binding as llvm
 import pytest
 
-from tracer.jit import kernels, objects, store
+from tracer.jit.native import disk_cache, kernel_cache, linker
 from tracer.ops.ir.errors import CannotCompile
 
 pytestmark = pytest.mark.tierless
@@ -26,7 +26,7 @@ TRAINING = """
 import sys
 import numpy as onp
 from tracer import autograd, np, npx
-from tracer.jit.stats import COUNTERS
+from tracer.jit.report.counters import COUNTERS
 assert "numba" not in sys.modules and "llvmlite" not in sys.modules
 rng = onp.random.RandomState(0)
 x, y, w = np.array(rng.rand(64, 50)), np.array(rng.randint(0, 10, 64)), np.array(rng.rand(50, 10))
@@ -84,18 +84,18 @@ def folder(tmp_path, monkeypatch):
 
 
 def test_an_entry_is_used_again(folder):
-    first, loaded = store.find("seven", ".obj", compiled_as(native("seven")), "its text")
+    first, loaded = disk_cache.find("seven", ".obj", compiled_as(native("seven")), "its text")
     assert not loaded and (folder / "seven.py").read_text() == "its text"
-    second, loaded = store.find("seven", ".obj", never)
+    second, loaded = disk_cache.find("seven", ".obj", never)
     assert loaded and first and second and first != second
 
 
 def test_code_that_calls_the_unknown_is_refused_and_not_stored(folder):
     code = native("caller", "tracer_has_no_such_function")
     with pytest.raises(RuntimeError):
-        objects.link("caller", code)
+        linker.link("caller", code)
     with pytest.raises(CannotCompile):
-        store.find("caller", ".obj", compiled_as(code))
+        disk_cache.find("caller", ".obj", compiled_as(code))
     assert not list(folder.glob("[!.]*"))
 
 
@@ -106,10 +106,10 @@ def test_a_kernel_that_the_linker_refuses_is_compiled_once(folder, monkeypatch):
         made.append(name)
         return native(name, "tracer_has_no_such_function")
 
-    monkeypatch.setattr(kernels, "_compile", compile_)
+    monkeypatch.setattr(kernel_cache, "_compile", compile_)
     for _ in range(2):
         with pytest.raises(CannotCompile):
-            kernels.find_kernel("def kernel(bind, args, lo, hi):\n    calls_the_unknown()\n")
+            kernel_cache.find_kernel("def kernel(bind, args, lo, hi):\n    calls_the_unknown()\n")
     assert len(made) == 1
 
 
@@ -140,36 +140,36 @@ for name in "tanh", "log1p", "expm1", "sinh", "arcsinh":
 @pytest.mark.parametrize("code", [b"no object code", native("another")], ids=["of another system", "of another name"])
 def test_entries_that_do_not_link_are_compiled_afresh(folder, code):
     (folder / "seven.obj").write_bytes(hashlib.sha256(code).digest() + code)
-    address, loaded = store.find("seven", ".obj", compiled_as(native("seven")))
+    address, loaded = disk_cache.find("seven", ".obj", compiled_as(native("seven")))
     assert address and not loaded
-    assert store.find("seven", ".obj", never)[1]
+    assert disk_cache.find("seven", ".obj", never)[1]
 
 
 def test_code_that_its_digest_does_not_fit_is_compiled_afresh(folder):
     code = native("seven")
     (folder / "seven.obj").write_bytes(hashlib.sha256(code).digest() + native("seven", returned=8))
-    address, loaded = store.find("seven", ".obj", compiled_as(code))
+    address, loaded = disk_cache.find("seven", ".obj", compiled_as(code))
     assert not loaded and ctypes.CFUNCTYPE(ctypes.c_int64)(address)() == 7
 
 
 @pytest.mark.parametrize("setting", ["NUMBA_OPT", "NUMBA_CPU_NAME", "NUMBA_ENABLE_AVX"])
 def test_the_name_of_an_entry_tells_numba_s_settings_apart(setting, monkeypatch):
-    before = store.host.__wrapped__()
+    before = disk_cache.host.__wrapped__()
     monkeypatch.setenv(setting, "1")
-    assert store.host.__wrapped__() != before
+    assert disk_cache.host.__wrapped__() != before
 
 
 def test_the_name_of_an_entry_tells_numba_s_settings_in_a_file_apart(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    before = store.host.__wrapped__()
+    before = disk_cache.host.__wrapped__()
     (tmp_path / ".numba_config.yaml").write_text("cpu_name: nehalem")
-    assert store.host.__wrapped__() != before
+    assert disk_cache.host.__wrapped__() != before
 
 
 def test_the_number_of_threads_shapes_no_code(monkeypatch):
-    before = store.host.__wrapped__()
+    before = disk_cache.host.__wrapped__()
     monkeypatch.setenv("NUMBA_NUM_THREADS", "1")
-    assert store.host.__wrapped__() == before
+    assert disk_cache.host.__wrapped__() == before
 
 
 def modules_of(file: Path, top: Path) -> set[Path]:
@@ -191,7 +191,7 @@ TOUCHING = """
 import sys
 from pathlib import Path
 import tracer
-from tracer.jit import store
+from tracer.jit.native import disk_cache as store
 assert Path(tracer.__file__).is_relative_to(sys.argv[1])
 for name in sys.argv[2:]:
     path, before = Path(name), store.key("a kernel")
@@ -210,14 +210,15 @@ def test_the_name_of_an_entry_changes_with_each_file_that_what_compiles_imports(
     top = tmp_path / "tracer"
     for folder, place in (("tracer", top), ("jit", top / "jit"), ("ops", top / "ops")):
         shutil.copytree(ROOT / folder, place, ignore=shutil.ignore_patterns("__pycache__"))
-    compiling = re.compile(r"^\s*(import|from) (llvmlite|numba)|^from .*\bstore\b", re.MULTILINE)
+    compiling = re.compile(r"^\s*(import|from) (llvmlite|numba)|^from .*\bdisk_cache\b", re.MULTILINE)
     found, stack = set(), [file for file in (top / "jit").rglob("*.py") if compiling.search(file.read_text())]
     while stack:
         file = stack.pop()
         if file not in found:
             found.add(file)
             stack += modules_of(file, top)
-    assert {"remainders.py", "kernels.py", "words.py", "lowering.py", "errors.py"} <= {file.name for file in found}
+    assert {file.name for file in found} >= {"remainders.py", "kernel_cache.py", "word_compiler.py", "lowering.py",
+                                             "errors.py"}
     done = subprocess.run([sys.executable, "-c", TOUCHING, str(tmp_path), *map(str, sorted(found))], text=True,
                           cwd=tmp_path, capture_output=True, check=False,
                           env={**os.environ, "PYTHONPATH": str(tmp_path)})
@@ -225,9 +226,9 @@ def test_the_name_of_an_entry_changes_with_each_file_that_what_compiles_imports(
 
 
 def test_entries_of_a_package_without_files_are_never_found(tmp_path):
-    assert store.sources([tmp_path]) != store.sources([tmp_path])
+    assert disk_cache.sources([tmp_path]) != disk_cache.sources([tmp_path])
     (tmp_path / "compiled.pyc").touch()
-    assert store.sources([tmp_path]) == store.sources([tmp_path])
+    assert disk_cache.sources([tmp_path]) == disk_cache.sources([tmp_path])
 
 
 def test_garbage_is_collected_before_and_after_compiling_but_not_meanwhile(folder):
@@ -239,14 +240,14 @@ def test_garbage_is_collected_before_and_after_compiling_but_not_meanwhile(folde
 
     gc.freeze()
     try:
-        store.find("collected", ".obj", compile_)
+        disk_cache.find("collected", ".obj", compile_)
         assert gc.get_freeze_count()
     finally:
         gc.unfreeze()
     assert gc.isenabled()
     gc.disable()
     try:
-        store.find("collected", ".bin", compile_)
+        disk_cache.find("collected", ".bin", compile_)
         assert not gc.isenabled()
     finally:
         gc.enable()

@@ -2,7 +2,7 @@
 import pytest
 
 from tracer import autograd, np
-from tracer.jit.stats import COUNTERS
+from tracer.jit.report.counters import COUNTERS
 
 
 def turns(x, factors):

@@ -11,11 +11,11 @@ import random_programs
 
 from tracer import autograd, nd, np, npx
 from tracer.base import MXNetError
-from tracer.jit import templates
-from tracer.jit.plan import Plan
-from tracer.jit.planning import Planning
-from tracer.jit.replay import replay
-from tracer.jit.sizes import Trail, applied, gcd, lcm
+from tracer.jit.graph.symbolic_size import Trail, applied, gcd, lcm
+from tracer.jit.plan import shape_templates
+from tracer.jit.plan.plan import Plan
+from tracer.jit.plan.planner import Planning
+from tracer.jit.plan.residual import replay
 from tracer.ops.ir.aval import aval
 from tracer.ops.ir.graph import toposort
 from tracer.ops.ir.node import Node, const, leaf, make
@@ -38,14 +38,14 @@ def _plain(what):
 
 def _check(build, sizes):
     """Compare over all `sizes`; returns how many graphs were served by a template made for others."""
-    templates.forget()
+    shape_templates.forget()
     served = 0
     for one in sizes:
         for outputs in graphs.programs(lambda one=one: build(*one)):
-            before = {id(t) for known in templates._SEEN.values() for t in known}
-            found, planning = templates.layout_of(outputs)
-            assert None not in templates._SEEN.values()
-            after = {id(t) for known in templates._SEEN.values() for t in known}
+            before = {id(t) for known in shape_templates._SEEN.values() for t in known}
+            found, planning = shape_templates.layout_of(outputs)
+            assert None not in shape_templates._SEEN.values()
+            after = {id(t) for known in shape_templates._SEEN.values() for t in known}
             for f, p, name in zip(found, Planning(outputs).layout, found._fields, strict=True):
                 assert _plain(f) == _plain(p), (one, name)
             served += before == after and planning is None
@@ -236,7 +236,7 @@ def test_random_programs(seed):
     (_by_numpy, [(6, 4), (7, 5), (9, 8), (90, 11)]),
 ], ids=["norm", "mlp", "cell", "embedded", "gates", "numpy"])
 def test_values_for_other_sizes(build, sizes):
-    templates.forget()
+    shape_templates.forget()
     for size in sizes:
         results = []
         for mode in ("always", "never"):
@@ -244,12 +244,12 @@ def test_values_for_other_sizes(build, sizes):
                 results.append(build(*size))
         for a, b in zip(*results) if isinstance(results[0], tuple) else [results]:
             onp.testing.assert_allclose(a, b, rtol=2e-4, atol=1e-4)
-    assert any(templates._SEEN.values())
+    assert any(shape_templates._SEEN.values())
 
 
 def test_errors_for_other_sizes():
     """What fails names the node of its own program: where that was recorded, and its own sizes."""
-    templates.forget()
+    shape_templates.forget()
     with graphs.jit_mode("always"):
         for n in (4, 5, 6, 7):
             x, index = _array(n, 3), np.array([0, n - 1], dtype="int32") + 1
@@ -265,7 +265,7 @@ def test_errors_for_other_sizes():
 
 
 def test_what_a_plan_knows_besides():
-    templates.forget()
+    shape_templates.forget()
     for outputs in [graphs.recorded(lambda n=n: _mlp(n))[0] for n in (32, 40, 48)]:
         plan = Plan(outputs)
         assert len(plan.steps) == len(plan.rows) == plan.layout.steps
@@ -308,7 +308,7 @@ def test_a_count_is_no_size():
     holds = trail.holds()
     assert holds([5, 5, 4]) and not holds([5, 6, 4]) and not holds([5, 5, 5]) and len(trail.decided) == 2
     x = leaf(aval((4, 4), onp.dtype("float32")), 0)
-    keys = {templates.structure(toposort([n]), [n])[0]
+    keys = {shape_templates.structure(toposort([n]), [n])[0]
             for n in [Node(OPS["matmul"], (x, x), attrs, x.aval)
                       for attrs in ((None, 2), (2, 2), (3, 2), (2, None), (1, 2), (0, 2))]}
     assert len(keys) == 5
@@ -328,7 +328,7 @@ def test_what_the_least_size_decides_is_noted():
 
 
 def test_other_dtypes_have_layouts_of_their_own():
-    templates.forget()
+    shape_templates.forget()
     with graphs.jit_mode("always"):
         for dtype in ("float32", "float64", "int32", "float16"):
             for n in (5, 6, 9):
@@ -350,7 +350,7 @@ def test_other_results_of_one_graph_have_layouts_of_their_own():
         for got, node in zip(graphs.run(outputs, [a], "always"), outputs, strict=True):
             onp.testing.assert_array_equal(got, made[node])
 
-    templates.forget()
+    shape_templates.forget()
     for n in (5, 6, 9):
         for chosen in [(0, 2), (1, 2), (2, 1), (2, 0), (2,), (0, 1, 2), (2, 1, 0)]:
             agree(n, *chosen)
@@ -385,7 +385,7 @@ ELEMENTWISE_OPS = [op for op in OPS.values() if op.kind == "elementwise" and op.
 @pytest.mark.parametrize("op", ELEMENTWISE_OPS, ids=repr)
 def test_what_is_computed_of_numbers(op, dtype):
     """An op of numbers that a template has as sizes: a fresh plan computes the same, be it a number or a truth."""
-    templates.forget()
+    shape_templates.forget()
     arrays, attrs = next(iter(op.samples()))
     for given in [(7, 9, 11), (8, 8, 3), (21, 20, 19), (5, 6, 7)]:
         operands = [broadcast_to(const(n, dtype), (2,)) for n in given[:len(arrays)]]
@@ -395,6 +395,6 @@ def test_what_is_computed_of_numbers(op, dtype):
         except (TypeError, MXNetError):
             pytest.skip("takes no such values")
         outputs.append(cast(outputs[0], "bool"))
-        found, _ = templates.layout_of(outputs)
+        found, _ = shape_templates.layout_of(outputs)
         for f, p, name in zip(found, Planning(outputs).layout, found._fields, strict=True):
             assert _plain(f) == _plain(p), (given, name)

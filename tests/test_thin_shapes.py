@@ -11,9 +11,9 @@ import pytest
 
 from tracer import autograd, nd, npx
 from tracer import np as mnp
-from tracer.jit.buffers import from_array
-from tracer.jit.plan import Plan
+from tracer.jit.plan.plan import Plan
 from tracer.jit.program import ExecutionError, Program
+from tracer.jit.runtime.buffers import from_array
 from tracer.ops.ir.errors import MXNetError
 from tracer.ops.ir.node import Node
 from tracer.ops.primitive.arithmetic import add, div, mul, sub

@@ -21,7 +21,7 @@ from workers import train_a_little
 
 import tracer
 from tracer import MXNetError, autograd, nd, np, npx
-from tracer.jit import buffers
+from tracer.jit.runtime import buffers
 
 N = 8
 
@@ -385,7 +385,7 @@ def test_forks_take_the_lock_of_logging_last():
     script = """
 import os
 import tracer
-from tracer.jit import forks
+from tracer.jit.process import forks
 class Lock:
     def acquire(self, timeout):
         import logging
@@ -427,7 +427,7 @@ def test_workers_of_multiprocessing(method):
 
 SCRIPT = """
 from tracer import np
-from tracer.jit.stats import COUNTERS
+from tracer.jit.report.counters import COUNTERS
 x = np.array([[0.5, 1.0], [2.0, 3.0]])
 print(((np.exp(x) * x).sum(axis=0) + 1).asnumpy().tolist(), np.tanh(x).asnumpy().tolist())
 print(COUNTERS.kernels_compiled, COUNTERS.kernels_loaded)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from test_blas import _check, _draw, _run
 
-from tracer.jit import blas
+from tracer.jit.steps.gemm import openblas
 
 
 @pytest.mark.parametrize(("ta", "tb"), [(False, False), (True, False), (False, True), (True, True)])
@@ -31,7 +31,7 @@ def test_sums_that_are_cut(k, ta, tb):
 def test_any_cut_of_rows_gives_the_same_bits(chunk, tb):
     a, b = _draw(np.float32, 90, 70), _draw(np.float32, *((64, 70) if tb else (70, 64)))
     whole, cut = np.empty((90, 64), np.float32), np.empty((90, 64), np.float32)
-    step = blas.gemm(np.float32, 0, 1, 2, 90, 64, 70, tb=tb)
+    step = openblas.gemm(np.float32, 0, 1, 2, 90, 64, 70, tb=tb)
     _run(step._replace(chunk=0), a, b, whole)
     _run(step._replace(chunk=chunk), a, b, cut)
     np.testing.assert_array_equal(whole, cut)
@@ -43,7 +43,7 @@ def test_nan_and_infinity_pass_through(n, tb):
     a, b = _draw(np.float32, 40, 20), _draw(np.float32, 20, n)
     a[3, 5], b[7, n - 2] = np.nan, np.inf
     out = np.full((40, n), np.nan, np.float32)
-    _run(blas.gemm(np.float32, 0, 1, 2, 40, n, 20, tb=tb), a, np.ascontiguousarray(b.T) if tb else b, out)
+    _run(openblas.gemm(np.float32, 0, 1, 2, 40, n, 20, tb=tb), a, np.ascontiguousarray(b.T) if tb else b, out)
     expected = a.astype(np.float64) @ b.astype(np.float64)
     np.testing.assert_array_equal(np.isnan(out), np.isnan(expected))
     np.testing.assert_array_equal(np.isinf(out), np.isinf(expected))

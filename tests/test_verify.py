@@ -12,13 +12,14 @@ import graphs
 import numpy as np
 import pytest
 
-from tracer.jit import driver, settings
-from tracer.jit import plan as plans
-from tracer.jit.buffers import from_array
-from tracer.jit.kernels import source_at
-from tracer.jit.liveness import ALIGN, arrange
-from tracer.jit.plan import CHECKS, Plan
-from tracer.jit.planning import ByNumPy, Check, Planning
+from tracer.jit import settings
+from tracer.jit.native.kernel_cache import source_at
+from tracer.jit.plan import plan as plans
+from tracer.jit.plan.memory import ALIGN, arrange
+from tracer.jit.plan.plan import CHECKS, Plan
+from tracer.jit.plan.planner import ByNumPy, Check, Planning
+from tracer.jit.runtime import driver
+from tracer.jit.runtime.buffers import from_array
 from tracer.jit.verify.accesses import of_kernel, of_product
 from tracer.jit.verify.forms import Form, Var, apart
 from tracer.jit.verify.memory import Memory

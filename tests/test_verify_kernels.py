@@ -10,8 +10,8 @@ import graphs
 import numpy as np
 import pytest
 
-from tracer.jit import fuse
-from tracer.jit.planning import Planning
+from tracer.jit.fusion import fuse
+from tracer.jit.plan.planner import Planning
 from tracer.jit.verify.kernels import Case, cases, chunkings, verify
 from tracer.jit.verify.machine import FUNCTIONS, Buffer, KernelError, Machine, Number, bits
 from tracer.ops.ir.node import Node
@@ -216,6 +216,6 @@ def test_the_machine_against_the_mathematics():
 
 
 def test_the_machine_knows_all_names():
-    from tracer.jit.intrinsics import NAMES
+    from tracer.jit.native.intrinsics import NAMES
 
     assert NAMES.keys() - FUNCTIONS.keys() == {"INF", "NAN", "min"}  # which Python and the machine have

@@ -13,7 +13,7 @@ import pytest
 import tracer
 from tracer import autograd, np, npx, viz
 from tracer.jit import settings
-from tracer.jit.fuse import Kernel
+from tracer.jit.fusion.fuse import Kernel
 from tracer.viz import model, svg
 from tracer.viz.layout import Edge, arrange, layers
 
@@ -273,7 +273,7 @@ def test_text_fits_its_box():
 
 
 def test_a_large_program_is_drawn_in_reasonable_time(monkeypatch):
-    monkeypatch.setattr("tracer.jit.plan.CHECKS", [])  # verifying its plan is not drawing it
+    monkeypatch.setattr("tracer.jit.plan.plan.CHECKS", [])  # verifying its plan is not drawing it
     w = np.full((8, 8), 0.1)
 
     def function(x):

@@ -6,9 +6,9 @@ from types import FunctionType
 import numpy as np
 import pytest
 
-from tracer.jit import objects
-from tracer.jit.native import as_float, as_word, smaller, store_atomic
-from tracer.jit.words import compile_words, emits
+from tracer.jit.native import linker
+from tracer.jit.native.word_compiler import compile_words, emits
+from tracer.jit.native.word_intrinsics import as_float, as_word, smaller, store_atomic
 from tracer.ops.ir.errors import CannotCompile
 
 pytestmark = pytest.mark.tierless
@@ -68,7 +68,7 @@ def by_machine(function, out, *words):
     """Run it compiled."""
     name = f"words_{function.__name__}"
     kind = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 3)
-    kind(objects.link(name, compile_words(function, name)))(out.ctypes.data, *words)
+    kind(linker.link(name, compile_words(function, name)))(out.ctypes.data, *words)
 
 
 WORDS = [(x, y) for x in (1, 2, 7, 27, 40) for y in (-3, 1, 6, 7, 8, 60)]

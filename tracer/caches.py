@@ -6,7 +6,9 @@ forgotten, and made again as it is needed. Kernels are keyed by their source and
 """
 from __future__ import annotations
 
-from tracer.jit import gradient, misses, program
+from tracer.jit import program
+from tracer.jit.graph import gradient
+from tracer.jit.report import misses
 from tracer.ops.ir import node
 
 from . import memo, tape

@@ -82,7 +82,7 @@ class Context:
 
     def empty_cache(self) -> None:
         """Give the memory kept for reuse back to the system."""
-        from tracer.jit.buffers import trim
+        from tracer.jit.runtime.buffers import trim
 
         trim()
 

@@ -5,8 +5,9 @@ import os
 from collections import Counter
 from typing import Any
 
-from tracer.jit import kernels, profile
-from tracer.jit.stats import COUNTERS, LOG, Counters, Place
+from tracer.jit.native import kernel_cache
+from tracer.jit.report import timing
+from tracer.jit.report.counters import COUNTERS, LOG, Counters, Place
 
 from .source import place_of
 
@@ -45,7 +46,7 @@ def time_kernels(on: bool = True) -> None:
     True
     >>> time_kernels(False)
     """
-    profile.switch(time_kernels, on)
+    timing.switch(time_kernels, on)
 
 
 def kernel_source(name: str) -> str:
@@ -57,12 +58,12 @@ def kernel_source(name: str) -> str:
     Traceback (most recent call last):
     KeyError: "0 of the ... kernels of this process have names that begin with 'k_none'"
     """
-    return kernels.source_of(name)
+    return kernel_cache.source_of(name)
 
 
 def _times(limit: int = 10) -> list[str]:
     """The steps that took longest, one line each."""
-    entries = sorted(profile.ENTRIES.values(), key=lambda e: e.total, reverse=True)
+    entries = sorted(timing.ENTRIES.values(), key=lambda e: e.total, reverse=True)
     if not entries:
         return []
     shown = entries[:limit]

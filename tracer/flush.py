@@ -11,14 +11,16 @@ from weakref import ref
 
 import numpy as np
 
-from tracer.jit import forks, interrupts, profile, settings
-from tracer.jit.buffers import Buffer, allocate, from_array
-from tracer.jit.capi.collector import track
-from tracer.jit.interrupts import Paused
-from tracer.jit.misses import why_new
-from tracer.jit.plan import Plan
+from tracer.jit import settings
+from tracer.jit.cpython.collector import track
+from tracer.jit.plan.plan import Plan
+from tracer.jit.process import forks, interrupts
+from tracer.jit.process.interrupts import Paused
 from tracer.jit.program import RUN_LOCK, ExecutionError, Program, find_program, wait_to_run
-from tracer.jit.stats import COUNTERS, LOG
+from tracer.jit.report import timing
+from tracer.jit.report.counters import COUNTERS, LOG
+from tracer.jit.report.misses import why_new
+from tracer.jit.runtime.buffers import Buffer, allocate, from_array
 from tracer.ops.ir.aval import aval
 from tracer.ops.ir.errors import MXNetError
 from tracer.ops.ir.graph import toposort
@@ -188,8 +190,8 @@ def _run(trace: Trace, alive: list[Value], cause: str, ends: bool = True) -> Non
     donated = None if kept or not ends else _donated(program, trace)
     leaves: list[Any] = [v.buffer for v in trace.leaves]
     try:
-        if profile.on:
-            buffers = profile.watched(program.run, cause, place_of(line))(leaves, trace.scalars, donated)
+        if timing.on:
+            buffers = timing.watched(program.run, cause, place_of(line))(leaves, trace.scalars, donated)
         else:
             buffers = program.run(leaves, trace.scalars, donated)
         if program.unlogged:

@@ -3,7 +3,7 @@
 Compiling takes seconds, of which a script that runs for a moment would gain nothing: what an earlier process has left
 on disk is taken after some thousand values, and made after a million (`flush.find_living`).
 
-The functions below are ordinary Python, and stay so where they cannot be compiled (jit/capi) and when TRACER_JIT is
+The functions below are ordinary Python, and stay so where they cannot be compiled (jit/cpython) and when TRACER_JIT is
 "never". Their compiled forms do the same, two to four times as fast.
 """
 from __future__ import annotations
@@ -14,12 +14,12 @@ from inspect import isfunction
 from time import perf_counter
 from typing import Any
 
-from tracer.jit import gradient
-from tracer.jit.buffers import Buffer, Pool
-from tracer.jit.capi.unit import NotKept, as_method, compile_functions
-from tracer.jit.plan import Plan
+from tracer.jit.cpython.unit import NotKept, as_method, compile_functions
+from tracer.jit.graph import gradient
+from tracer.jit.plan.plan import Plan
 from tracer.jit.program import Program, find_program
-from tracer.jit.stats import COUNTERS, LOG, Counters, Sync, Syncs
+from tracer.jit.report.counters import COUNTERS, LOG, Counters, Sync, Syncs
+from tracer.jit.runtime.buffers import Buffer, Pool
 from tracer.ops.declare.public import Function
 from tracer.ops.ir import node
 from tracer.ops.ir.aval import Aval

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tracer.jit.capi.identity import identical
+from tracer.jit.cpython.identity import identical
 
 
 class Call:

@@ -1,4 +1,4 @@
-"""What the profiler records while it runs: the slices that jit/profile.py reports, memory, and a script's own marks."""
+"""The recorder of the profiler: slices that jit/report/timing.py reports, memory, and a script's own marks."""
 from __future__ import annotations
 
 import atexit
@@ -8,8 +8,9 @@ import threading
 import warnings
 from typing import Any
 
-from tracer.jit import forks, profile
-from tracer.jit.buffers import used_bytes
+from tracer.jit.process import forks
+from tracer.jit.report import timing
+from tracer.jit.runtime.buffers import used_bytes
 
 from .profile_output import Totals, TraceFile
 
@@ -48,7 +49,7 @@ class Recorder:
         """From now on write to a new file, by the settings' name."""
         self.threads: set[int] = set()  # those that the file knows by name
         self.file = TraceFile(self.config["filename"])
-        self.written = profile.now()
+        self.written = timing.now()
 
     @property
     def active(self) -> bool:
@@ -57,9 +58,9 @@ class Recorder:
 
     def switch(self) -> None:
         """Listen, or don't, as the state says."""
-        if self.active != (self.listen in profile.LISTENERS):
-            (profile.LISTENERS.append if self.active else profile.LISTENERS.remove)(self.listen)
-        profile.switch(self, self.active)
+        if self.active != (self.listen in timing.LISTENERS):
+            (timing.LISTENERS.append if self.active else timing.LISTENERS.remove)(self.listen)
+        timing.switch(self, self.active)
 
     def add(self, phase: str, name: str, category: str, at: int, **fields: Any) -> None:
         """Record an event at a time of `profile.now`'s, on this thread."""
@@ -78,7 +79,7 @@ class Recorder:
             with self.lock:
                 self.totals.add(section, category, name, value)
 
-    def listen(self, part: profile.Slice) -> None:
+    def listen(self, part: timing.Slice) -> None:
         """Record a slice; after a program's run also the memory in use."""
         config, args, name = self.config, part.args, part.name
         if config["profile_all"] or config["profile_symbolic"] or config["profile_imperative"]:
@@ -102,7 +103,7 @@ class Recorder:
 
     def write_in_time(self) -> None:
         """Write the events so far, under continuous_dump, if that is due."""
-        if self.config["continuous_dump"] and profile.now() - self.written > self.config["dump_period"] * 1e9:
+        if self.config["continuous_dump"] and timing.now() - self.written > self.config["dump_period"] * 1e9:
             self.try_to_write()
 
     def try_to_write(self) -> None:
@@ -118,7 +119,7 @@ class Recorder:
         with self.lock:
             self.file.append(self.events)
             self.events = []
-            self.written = profile.now()
+            self.written = timing.now()
 
     def finish(self) -> None:
         """At the end of the process: write what has not been."""

@@ -20,7 +20,7 @@ import warnings
 from collections.abc import Iterator
 from typing import Any
 
-from tracer.jit import profile
+from tracer.jit.report import timing
 from tracer.ops.ir.errors import MXNetError
 
 from .profile_recorder import DEFAULTS, NO_SCOPE, RECORDER, SCOPE
@@ -229,13 +229,13 @@ class _Duration:
 
     def start(self) -> None:
         """Begin."""
-        self._start = profile.now()
+        self._start = timing.now()
 
     def stop(self) -> None:
         """End. Does nothing if it has not been started."""
         begin, self._start = self._start, None
         if begin is not None and RECORDER.active:
-            end, number = profile.now(), next(_ids)
+            end, number = timing.now(), next(_ids)
             # An async pair: parts of a script's own may overlap.
             RECORDER.add("b", self.name, self._category, begin, id=number)
             RECORDER.add("e", self.name, self._category, end, id=number)
@@ -287,7 +287,7 @@ class Counter:
         """Set it to a number, without its fraction."""
         self.value = int(value)
         if RECORDER.active:
-            RECORDER.add("C", self.name, self._category, profile.now(), args={self.name: self.value})
+            RECORDER.add("C", self.name, self._category, timing.now(), args={self.name: self.value})
             RECORDER.total("Counter", self._category, self.name, self.value)
 
     def increment(self, delta: int = 1) -> None:
@@ -323,5 +323,5 @@ class Marker:
             raise MXNetError(f"Invalid Input: '{scope}', valid values are: {', '.join(map(repr, _MARKER_SCOPES))}")
         if RECORDER.active:
             category = f"{self.domain.name},instant_marker"
-            RECORDER.add("i", self.name, category, profile.now(), s=_MARKER_SCOPES[scope])
+            RECORDER.add("i", self.name, category, timing.now(), s=_MARKER_SCOPES[scope])
             RECORDER.total("Time", category, self.name, 0)

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from tracer.jit import settings
-from tracer.jit.buffers import from_array
-from tracer.jit.capi.collector import untrack
-from tracer.jit.costs import multiplies
+from tracer.jit.cpython.collector import untrack
+from tracer.jit.plan.costs import multiplies
+from tracer.jit.runtime.buffers import from_array
 from tracer.ops.declare.public import REQUIRED, Function
 from tracer.ops.ir.aval import Aval, Device, aval
 from tracer.ops.ir.devices import place, placed

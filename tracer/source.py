@@ -5,7 +5,7 @@ import os
 import sys
 from types import CodeType, FrameType
 
-from tracer.jit.stats import NOWHERE, Line, Place
+from tracer.jit.report.counters import NOWHERE, Line, Place
 
 
 class _Ours(dict[str | None, bool]):

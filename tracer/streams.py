@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from tracer import distributions, engines, libm, samplers
-from tracer.jit.forks import guarded
+from tracer.jit.process.forks import guarded
 from tracer.ops.ir.errors import MXNetError
 
 Shape = int | tuple[int, ...] | list[int]

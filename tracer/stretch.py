@@ -7,8 +7,8 @@ met before.
 """
 from __future__ import annotations
 
-from tracer.jit.buffers import Buffer
 from tracer.jit.program import find_program
+from tracer.jit.runtime.buffers import Buffer
 from tracer.ops.ir.graph import substitute, toposort
 from tracer.ops.ir.node import Node, leaf, leaf_op, scalar, scalar_op
 

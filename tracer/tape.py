@@ -19,12 +19,13 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple
 
-from tracer.jit import forks, interrupts, profile
-from tracer.jit.buffers import Buffer
-from tracer.jit.gradient import gradient
-from tracer.jit.interrupts import Paused
+from tracer.jit.graph.gradient import gradient
+from tracer.jit.process import forks, interrupts
+from tracer.jit.process.interrupts import Paused
 from tracer.jit.program import RUN_LOCK, ExecutionError, Program, find_program, wait_to_run
-from tracer.jit.stats import COUNTERS
+from tracer.jit.report import timing
+from tracer.jit.report.counters import COUNTERS
+from tracer.jit.runtime.buffers import Buffer
 from tracer.ops.ir.errors import MXNetError
 from tracer.ops.ir.graph import substitute, toposort
 from tracer.ops.ir.node import Node, leaf, leaf_op, mark, overwrite_op, stop
@@ -179,8 +180,8 @@ def run_backward(program: Program, leaves: list[Buffer], numbers: list[float | i
         interrupts.deliver()
     try:
         try:
-            if profile.on:
-                buffers = profile.watched(program.run, "backward", source.where())(leaves, numbers, None)
+            if timing.on:
+                buffers = timing.watched(program.run, "backward", source.where())(leaves, numbers, None)
             else:
                 buffers = program.run(leaves, numbers, None)
         except BaseException as failure:

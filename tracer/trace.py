@@ -5,9 +5,9 @@ import itertools
 import threading
 from typing import Any
 
-from tracer.jit import forks
-from tracer.jit.buffers import Buffer
-from tracer.jit.stats import Line
+from tracer.jit.process import forks
+from tracer.jit.report.counters import Line
+from tracer.jit.runtime.buffers import Buffer
 from tracer.ops.ir.aval import Aval
 from tracer.ops.ir.node import INT64_MAX, INT64_MIN, Node, large_integer, leaf, scalar
 

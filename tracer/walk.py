@@ -4,8 +4,8 @@ from __future__ import annotations
 from operator import attrgetter
 from typing import Any
 
-from tracer.jit.capi.collector import untrack
-from tracer.jit.gradient import gradient
+from tracer.jit.cpython.collector import untrack
+from tracer.jit.graph.gradient import gradient
 from tracer.ops.ir.graph import toposort
 from tracer.ops.ir.node import Node, reach_of
 

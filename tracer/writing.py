@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tracer.jit.buffers import Buffer
+from tracer.jit.runtime.buffers import Buffer
 from tracer.ops.ir.errors import BroadcastError, MXNetError
 from tracer.ops.ir.node import const_op, const_value, converted
 from tracer.ops.primitive.gather_scatter import slice_key

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from ..blas import GemmArgs
+from ..steps.gemm.openblas import GemmArgs
 from .forms import Form, Var
 
 _SIZES = {"b1": 1, **{f"{kind}{bits}": bits // 8 for kind in "iuf" for bits in (8, 16, 32, 64)}}

@@ -20,10 +20,10 @@ from tracer.ops.ir.aval import SHORT
 from tracer.ops.ir.node import Node, leaf_op, scalar_op
 from tracer.ops.ir.op import LEAF
 
-from ..fuse import Kernel
-from ..kernels import source_at
-from ..plan import Plan
-from ..planning import Planning
+from ..fusion.fuse import Kernel
+from ..native.kernel_cache import source_at
+from ..plan.plan import Plan
+from ..plan.planner import Planning
 from .machine import Buffer, KernelError, Machine, Number, bits
 from .reference import Found, Reference
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import elementary
+from ..native import elementary
 
 #: Addresses of a buffer's elements begin in the middle of a range of so many, so that negative offsets lie in it, too.
 SPAN = 1 << 40

@@ -15,10 +15,10 @@ import numpy as np
 from tracer.ops.ir.node import Node, const_op, leaf_op, scalar_op
 from tracer.ops.ir.op import VIEW
 
-from ..blas import GemmArgs
-from ..codegen import Generated
-from ..fuse import Kernel
-from ..planning import Planning
+from ..codegen.kernel_source import Generated
+from ..fusion.fuse import Kernel
+from ..plan.planner import Planning
+from ..steps.gemm.openblas import GemmArgs
 from .accesses import chunks_of
 
 Tag = Node | tuple

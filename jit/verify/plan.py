@@ -15,10 +15,11 @@ from typing import Any, NamedTuple
 from tracer.ops.ir.graph import toposort
 from tracer.ops.ir.node import Node, leaf_op, scalar_op
 
-from .. import blas, driver
-from ..kernels import source_at
-from ..plan import Plan
-from ..planning import ByNumPy, Check, Layout, Planning, Source
+from ..native.kernel_cache import source_at
+from ..plan.plan import Plan
+from ..plan.planner import ByNumPy, Check, Layout, Planning, Source
+from ..runtime import driver
+from ..steps.gemm import openblas
 from .accesses import Access, Effects, Unreadable, chunks_of, of_kernel, of_product
 from .forms import Form
 from .meanings import Meaning, Meaningless, Tag, check_rows, meanings_of, tag_of
@@ -60,7 +61,7 @@ class _Row(NamedTuple):
         try:
             if source is not None:
                 return of_kernel(source, args, extent, size, chunk)
-            if fn == blas.gemm_step(self.meaning.node.dtype):
+            if fn == openblas.gemm_step(self.meaning.node.dtype):
                 return of_product(args, extent, size, chunk)
         except Unreadable as why:
             raise PlanError(self, -1, self.meaning.node, f"cannot be read: {why}") from why

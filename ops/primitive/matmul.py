@@ -73,8 +73,8 @@ def _onto_samples() -> Iterable[tuple[list[np.ndarray], tuple]]:
 
 
 # (a, b, c, *numbers) with attributes (ta, tb, alpha, beta, alpha_at, beta_at): alpha * op(a) @ op(b) + beta * c, for
-# floats; each factor also times the number at its place, if that is not -1. A pass (jit/folds.py) makes these, from
-# what has been differentiated already.
+# floats; each factor also times the number at its place, if that is not -1. A pass (jit/graph/fold_matmul.py) makes
+# these, from what has been differentiated already.
 call("matmul_onto", _onto_infer, _onto_ref, samples=_onto_samples, step="gemm")
 
 

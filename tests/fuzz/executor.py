@@ -129,7 +129,7 @@ def _prepare(recorder: str) -> None:
     import resource
 
     from tracer import flush, hot
-    from tracer.jit.plan import CHECKS
+    from tracer.jit.plan.plan import CHECKS
     from tracer.jit.verify import kernels, plan
 
     CHECKS += [plan.check, kernels.check]

@@ -143,8 +143,8 @@ def catcher(status: int, output: str) -> str:
 def check_imports(copy: Path) -> None:
     """RuntimeError when tests on the copy would import the packages from elsewhere."""
     found = subprocess.run([sys.executable, "-c",
-                            "import tracer, tracer.jit.plan, tracer.ops.ir.node, tracer.viz;"
-                            "print(tracer.__file__, tracer.jit.plan.__file__, tracer.ops.ir.node.__file__)"],
+                            "import tracer, tracer.jit.plan.plan, tracer.ops.ir.node, tracer.viz;"
+                            "print(tracer.__file__, tracer.jit.plan.plan.__file__, tracer.ops.ir.node.__file__)"],
                            cwd=copy / "tests", env=environment_of(copy), capture_output=True, text=True, check=True)
     if not all(path.startswith(str(copy)) for path in found.stdout.split()):
         raise RuntimeError(f"tests would run on {found.stdout}, not on {copy}")

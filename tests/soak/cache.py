@@ -75,7 +75,7 @@ def work(number: int) -> None:
     """Train with tracer, and print the losses and what was compiled and loaded."""
     from tracer import autograd
     from tracer import np as mx
-    from tracer.jit.stats import COUNTERS
+    from tracer.jit.report.counters import COUNTERS
 
     values, targets, weights = data(number)
     x, y, ws = mx.array(values), mx.array(targets), [mx.array(w) for w in weights]

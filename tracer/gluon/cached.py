@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from tracer.jit.capi.collector import untrack
+from tracer.jit.cpython.collector import untrack
 from tracer.ops.ir.node import Node
 
 from ..flush import living

@@ -15,7 +15,7 @@ import numpy as _np
 
 from tracer import source
 from tracer.arrays import NDArray
-from tracer.jit.stats import LOG
+from tracer.jit.report.counters import LOG
 from tracer.np_array import ndarray
 from tracer.placing import located, placed
 from tracer.record import constant, wrap

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tracer.jit.buffers import Buffer
 from tracer.jit.program import WATCHERS, Program
-from tracer.jit.stats import COUNTERS, LOG, Place
+from tracer.jit.report.counters import COUNTERS, LOG, Place
+from tracer.jit.runtime.buffers import Buffer
 from tracer.ops.ir.node import Node
 
 from .. import source

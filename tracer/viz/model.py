@@ -8,11 +8,11 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from tracer.jit.codegen import Generated
-from tracer.jit.costs import cut
-from tracer.jit.fuse import Kernel, Library, Step
-from tracer.jit.kernels import key_of
-from tracer.jit.plan import Plan
+from tracer.jit.codegen.kernel_source import Generated
+from tracer.jit.fusion.fuse import Kernel, Library, Step
+from tracer.jit.native.kernel_cache import key_of
+from tracer.jit.plan.costs import cut
+from tracer.jit.plan.plan import Plan
 from tracer.ops.ir.node import Node, const_op, leaf_op, scalar_op
 from tracer.ops.ir.op import LEAF
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import FrameType, ModuleType
 from typing import Any
 
-from tracer.jit.buffers import Buffer
+from tracer.jit.runtime.buffers import Buffer
 from tracer.ops.ir.graph import toposort
 from tracer.ops.ir.node import Node, leaf_op
 

@@ -1,0 +1,82 @@
+"""The loop nest of a kernel: which dimensions of its domain are one loop, and which loops are rows."""
+from __future__ import annotations
+
+import math
+
+from tracer.ops.ir.node import Node, leaf_op
+
+from ..fusion.fuse import Kernel, Root, operands
+from ..fusion.gather_map import places
+from ..graph.index_map import Access, Affine, flatten
+
+
+class Nest:
+    """Loops of a kernel, outermost first, each over a group of dimensions that all operands step through alike.
+
+    flat: it is one loop, cut into blocks. sizes: of the groups; fine: the dimension of each whose coefficient is the
+    group's; rows, inner: the groups in front of the split, and the others; row_dims, inner_dims: their dimensions.
+    """
+
+    def __init__(self, kernel: Kernel, stored: set[Node]) -> None:
+        split, domain = kernel.split, kernel.domain
+        positions = _positions(kernel, stored)
+        groups: list[list[int]] = []
+        for d, size in enumerate(domain):
+            if groups and d != split:
+                last = groups[-1][-1]
+                if all(p[1][last] == p[1][d] * size for p in positions):
+                    groups[-1].append(d)
+                    continue
+            groups.append([d])
+        self.flat = split is None and len(groups) <= 1
+        if split is None:
+            split_at = 0 if self.flat else len(groups) - 1
+        else:
+            split_at = sum(1 for g in groups if g[0] < split)
+        self.sizes = [math.prod(domain[d] for d in g) for g in groups]
+        self.fine: list[int | None] = [g[-1] for g in groups]
+        self.rows = list(range(split_at))
+        self.inner = list(range(split_at, len(groups)))
+        self.row_dims = [d for i in self.rows for d in groups[i]]
+        self.inner_dims = [d for i in self.inner for d in groups[i]]
+        if not groups:
+            self.flat, self.sizes, self.fine, self.inner = True, [1], [None], [0]
+
+
+def _positions(kernel: Kernel, stored: set[Node]) -> list[Affine]:
+    """Where the kernel reads and writes memory, and what its counters count."""
+    rank = len(kernel.domain)
+    found: list[Affine] = []
+    seen: set[tuple[Node, Access]] = set()
+
+    def visit(node: Node, access: Access, top: Node | None) -> None:
+        if (node, access) in seen:
+            return
+        seen.add((node, access))
+        if (node in stored and node is not top) or node.op is leaf_op:
+            found.append(flatten(access, node.shape, rank))
+            return
+        if node.op.name == "iota":
+            found.append(access[node.attrs[1]])
+            return
+        if node.op.step == "gather":
+            found.append(places(node, access, rank).start)
+        for x, where in operands(node, access, kernel.domain, stored):
+            visit(x, where, None)
+
+    for root in kernel.roots:
+        if root.kind in ("map", "row"):
+            found.append(flatten(root.access, root.node.shape, rank))
+            visit(root.node, root.access, root.node)
+        else:
+            visit(root.operand, root.access, None)
+            if root.kind != "all":
+                found.append(kept_position(root, rank))
+    return found
+
+
+def kept_position(root: Root, rank: int) -> Affine:
+    """The position in a reduction's result, over the whole domain (still along the reduced dimensions)."""
+    axes = set(root.node.attrs[0])
+    kept = tuple(a for i, a in enumerate(root.access) if i not in axes)
+    return flatten(kept, root.node.shape, rank)

@@ -1,0 +1,84 @@
+"""Functions of functions that have a form of their own: cheaper, or better, than the one after the other."""
+from __future__ import annotations
+
+from tracer.ops.ir.node import Node, const_op, const_value
+from tracer.ops.ir.op import LEAF, VIEW
+
+from ..fusion.fuse import Kernel
+
+
+def is_never_positive(x: Node) -> bool:
+    """Whether all elements of `x` are known to be zero, below, or NaN: as what softmax and a bell curve raise e to."""
+    if _root_of_minus(x) is not None:
+        return True
+    if x.op.name == "negative":
+        return x.inputs[0].op.name in ("absolute", "exp")
+    return x.op.name == "subtract" and _is_maximum_of(x.inputs[1], x.inputs[0])
+
+
+def _root_of_minus(n: Node) -> Node | None:
+    """x, if `n` is -(x * x)."""
+    if n.op.name == "negative":
+        n = n.inputs[0]
+        if n.op.name == "square" or (n.op.name == "multiply" and n.inputs[0] is n.inputs[1]):
+            return n.inputs[0]
+    elif n.op.name == "multiply":
+        for x, y in (n.inputs, n.inputs[::-1]):
+            if x.op.name == "negative" and x.inputs[0] is y:
+                return y
+    return None
+
+
+def _is_maximum_of(m: Node, x: Node) -> bool:
+    """Whether `m` has the maxima of `x` along some axes, where broadcasting takes each to what it is the maximum of."""
+    shape = (1,) * (x.ndim - m.ndim) + m.shape
+    while m.op.name == "reshape":
+        m = m.inputs[0]
+    return m.op.name == "reduce_max" and m.inputs[0] is x \
+        and shape == tuple([1 if i in m.attrs[0] else d for i, d in enumerate(x.shape)])
+
+
+class Forms:
+    """The forms that depend on what else a kernel computes."""
+
+    def __init__(self, kernel: Kernel, stored: set[Node]) -> None:
+        self._stored = stored
+        self._users: dict[Node, int] = {}  # of each erf in the kernel
+        self._bells: dict[Node, Node] = {}  # x -> exp(-x * x), where the kernel has that
+        seen: set[Node] = set()
+        stack: list[Node] = []
+        for root in kernel.roots:
+            stack += root.node.inputs if root.kind in ("map", "row") else [root.operand]
+            self._enter(root.node)
+        while stack:
+            n = stack.pop()
+            if n in seen or n in stored or n.op.kind == LEAF:
+                continue
+            seen.add(n)
+            self._enter(n)
+            stack += n.inputs
+
+    def _enter(self, n: Node) -> None:
+        for x in n.inputs:
+            if x.op.name == "erf":
+                self._users[x] = self._users.get(x, 0) + 1
+        if n.op.name == "exp":
+            root = _root_of_minus(n.inputs[0])
+            if root is not None:
+                self._bells[root] = n
+
+    def one_plus_erf(self, n: Node) -> tuple[Node, Node | None] | None:
+        """If `n` is 1 + erf(x) and the kernel needs that erf for nothing else: (the erf, exp(-x * x) if it has it)."""
+        if n.op.name != "add" or n.dtype.kind != "f" or n.dtype.itemsize == 2:  # a float16's erf is rounded
+            return None
+        one, y = n.inputs
+        if y.op.name != "erf":
+            one, y = y, one
+        if y.op.name != "erf" or y in self._stored or self._users.get(y) != 1 or y.aval is not n.aval:
+            return None
+        while one.op.kind == VIEW:
+            one = one.inputs[0]
+        if one.op is not const_op or const_value(one) != 1:
+            return None
+        bell = self._bells.get(y.inputs[0])
+        return y, bell if bell is not None and bell.shape == y.shape else None

@@ -1,0 +1,1 @@
+"""Fusion: from a graph to kernels and calls."""

@@ -1,0 +1,462 @@
+"""Fusion: which values are kept in memory, and which loops compute them together.
+
+A *root* is a value that memory must hold: an output, a reduction's result, an operand of a library call, or
+something that would be dearer to compute twice than to store. Everything else is computed where it is used. Roots
+over the same iteration domain share a kernel when they read the same things and none waits for another's loop.
+
+A domain is split into rows and an inner part. A reduction over the inner part ("inner") is finished within a row,
+so that later loops over the same row may use it (softmax is one kernel); one over the rows ("outer"), or over
+everything ("all"), leaves a partial result for each chunk of rows, combined afterwards.
+"""
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from tracer.ops.ir.aval import Shape
+from tracer.ops.ir.graph import toposort
+from tracer.ops.ir.node import Node, leaf_op, scalar_op
+from tracer.ops.ir.op import ELEMENTWISE, LEAF, REDUCTION, VIEW
+
+from ..graph.index_map import (
+    Access,
+    NotAffine,
+    along,
+    broadcast,
+    flat,
+    flatten,
+    long_axes,
+    through_view,
+    unflatten,
+    without_reshapes,
+)
+from .cut_points import Bounds, Marks, segments, takes
+from .gather_map import is_inlined as reads_through
+from .gather_map import places, rows_in, source_of_gather
+
+#: Operations in one kernel: more make LLVM slow before they make the loop fast.
+MAX_KERNEL_OPS = 100
+#: Results of one kernel: each takes a scope of aliasing (intrinsics.SCOPES), as does what is kept between its loops.
+MAX_ROOTS = 24
+#: Kernels that a value may try to join: the latest that read something in common.
+CANDIDATES = 32
+#: How often the grouping is done again because values turn out dearer to compute twice than to store.
+SHARING_ROUNDS = 6
+#: Cost (Op.cost, summed) from which a value that several kernels use is stored rather than computed again.
+STORE_COST = 8
+#: Operations from memory from which the same holds for what more than two kernels use, however cheap each is: else
+#: a state that is carried along a loop would be computed from the beginning in each kernel.
+STORE_OPS = 24
+
+
+@dataclass(eq=False)
+class Root:
+    """A value that a kernel leaves in memory.
+
+    kind: "map" (an element a point), "row" (one a row), "inner", "outer", "all" (reductions).
+    access: of the value itself for a map or row, of the reduced operand for a reduction.
+    """
+
+    node: Node
+    kind: str
+    access: Access
+    ops: int = 0  # operations from what is in memory, in its kernel
+
+    @property
+    def operand(self) -> Node:
+        """What is evaluated at each point: the value itself, or what it reduces."""
+        return self.node.inputs[0] if self.kind in ("inner", "outer", "all") else self.node
+
+
+@dataclass(eq=False)
+class Kernel:
+    """A loop nest: its domain (sizes in loop order, none 1), how many leading dimensions are rows, and its roots."""
+
+    domain: Shape
+    split: int | None
+    permuted: bool
+    roots: list[Root] = field(default_factory=list)
+    reads: set[Node] = field(default_factory=set)
+    ops: int = 0
+    _made: dict[Node, Root] = field(default_factory=dict)
+
+    def take(self, root: Root, reads: set[Node]) -> None:
+        """Let the kernel compute `root` as well, which reads `reads`."""
+        self.reads |= {m for m in reads if m not in self._made}
+        self.roots.append(root)
+        self._made[root.node] = root
+        self.ops += root.ops
+
+    def made(self, node: Node) -> Root | None:
+        """The root of this kernel that is `node`, if any."""
+        return self._made.get(node)
+
+    def holds(self, root: Root, access: Access) -> bool:
+        """Whether the kernel, while in a row, has the value of a root at the point that `access` reads."""
+        if root.kind in ("all", "outer"):
+            return False
+        rank, shape = len(self.domain), root.node.shape
+        own = root.access
+        if root.kind == "inner":
+            assert self.split is not None
+            own = row_access(shape, self.domain, self.split)
+        return flatten(own, shape, rank) == flatten(access, shape, rank)
+
+
+@dataclass(eq=False)
+class Library:
+    """A value that a library call or NumPy makes."""
+
+    node: Node
+
+
+Step = Kernel | Library
+
+
+def row_access(shape: Shape, domain: Shape, split: int) -> Access:
+    """The map of an array of `shape` with an element for each row."""
+    rows = tuple((0, tuple(int(i == j) for j in range(len(domain)))) for i in range(split))
+    position = flatten(rows, domain[:split], len(domain))
+    return unflatten(position, shape, domain)
+
+
+def is_inlined(node: Node) -> bool:
+    """Whether a kernel can compute the node's elements where they are used."""
+    return node.op.kind == VIEW or (node.op.kind == ELEMENTWISE and node.op.expr is not None) \
+        or node.op is scalar_op or node.op.name in ("const", "iota") or reads_through(node)
+
+
+def fuse(outputs: Sequence[Node]) -> list[Step]:
+    """The steps that compute `outputs`, in order."""
+    order = toposort(outputs)
+    marks = Marks(order)
+    stored = _needed(order, outputs)
+    rounds = 0
+    while True:
+        cuts = _cuts(marks, stored)
+        steps, more = _group(marks, stored | cuts)
+        if not more and rounds < SHARING_ROUNDS:
+            more = _shared(steps, stored | cuts)
+            rounds += 1
+        if not more:
+            return steps
+        stored |= more
+
+
+class _Store(Exception):
+    def __init__(self, node: Node) -> None:
+        self.node = node
+
+
+def _needed(order: Sequence[Node], outputs: Sequence[Node]) -> set[Node]:
+    """The values that must be stored whatever the grouping."""
+    stored = {n for n in outputs if n.op.kind != LEAF and not _is_nothing(n)}
+    for n in order:
+        if n.op.kind == REDUCTION:
+            stored.add(n)
+        elif reads_through(n) and n.size:
+            source, _ = source_of_gather(n)
+            if source.op.kind != LEAF:
+                stored.add(source)
+        elif not (n.op.kind == LEAF or is_inlined(n)):
+            stored.add(n)
+            for x in n.inputs:
+                if _is_nothing(x):
+                    continue
+                base = x
+                while base.op.kind == VIEW:
+                    base = base.inputs[0]
+                if base.op.kind != LEAF:
+                    stored.add(base)
+                if n.op.step is not None:
+                    rows = n.op.step == "scatter" and x is n.inputs[0]
+                    plain = rows_in(n, stored).base if rows else without_reshapes(x, stored)
+                    if plain.op is scalar_op and plain is not x:
+                        stored.add(x)  # the word of a number holds it, as a factor of a product is read: no address
+                    elif plain.op.kind != LEAF:
+                        stored.add(plain)
+    return stored
+
+
+def _is_nothing(n: Node) -> bool:
+    """Whether a kernel could compute the node, but it has no elements: there is nothing to compute or to read."""
+    return is_inlined(n) and not n.size
+
+
+def _cuts(marks: Marks, stored: set[Node]) -> set[Node]:
+    """More values to store, so that no value takes more operations than a kernel should have."""
+    bounds = Bounds(marks, stored, MAX_KERNEL_OPS)
+    for n in marks.order:
+        if n.op.kind == REDUCTION or is_inlined(n):
+            bounds.enter(n)
+        else:
+            bounds.drop(n)
+    return bounds.cuts
+
+
+# ---- grouping ------------------------------------------------------------------------------------
+
+def _group(marks: Marks, stored: set[Node]) -> tuple[list[Step], set[Node]]:
+    """Steps for the values `stored`; and what else must be stored: then the steps are not complete."""
+    whole = _Grouping(stored)
+    for n in marks.order:
+        if n in stored:
+            whole.add(n)
+    if whole.more:
+        return [], whole.more
+    steps: list[Step] = []
+    more: set[Node] = set()
+    for step in whole.steps:
+        if isinstance(step, Library) or (len(step.roots) <= MAX_ROOTS and _fits(step, stored)):
+            steps.append(step)
+            continue
+        nodes = [r.node for r in step.roots]
+        numbers = [marks.numbers[n] for n in nodes]
+        for count in segments([r.ops for r in step.roots], numbers, MAX_KERNEL_OPS, MAX_ROOTS):
+            part = _Grouping(stored)
+            for n in nodes[:count]:
+                part.add(n)
+            steps += part.steps
+            more |= part.more
+            del nodes[:count]
+    return steps, more
+
+
+class _Grouping:
+    """Steps for stored values, each joining the latest kernel that it can share a loop with, however large."""
+
+    def __init__(self, stored: set[Node]) -> None:
+        self.stored = stored
+        self.steps: list[Step] = []
+        self.more: set[Node] = set()  # values that turn out to need storing
+        self._made_at: dict[Node, int] = {}
+        self._touched: dict[Node, list[int]] = {}  # the steps that read or make a value
+
+    def add(self, n: Node) -> None:
+        """Enter the stored value `n`; what it is computed from has been entered."""
+        if not (is_inlined(n) or n.op.kind == REDUCTION):
+            self._made_at[n] = len(self.steps)
+            self.steps.append(Library(n))
+            return
+        near = nearest(n, self.stored)
+        start = max((self._made_at.get(m, 0) for m in near), default=0)
+        for i in self._candidates(n, near, start):
+            kernel = self.steps[i]
+            if isinstance(kernel, Kernel) and _join(kernel, n, i, self.stored, self._made_at):
+                self._enter(n, near, i)
+                return
+        kernel = kernel_for(n)
+        root = kernel.roots.pop()
+        try:
+            reads, root.ops = _expand(kernel, root, self.stored)
+        except _Store as missing:
+            self.more.add(missing.node)
+            return
+        kernel.take(root, reads)
+        self._enter(n, near, len(self.steps))
+        self.steps.append(kernel)
+
+    def _enter(self, n: Node, near: Sequence[Node], at: int) -> None:
+        self._made_at[n] = at
+        for x in (n, *near):
+            touched = self._touched.setdefault(x, [])
+            if not touched or touched[-1] != at:
+                touched.append(at)
+
+    def _candidates(self, n: Node, near: Sequence[Node], start: int) -> Sequence[int]:
+        """Steps from `start` on that read what `n` reads, the latest first, and not more than a few."""
+        if n.size <= 1:
+            return range(len(self.steps) - 1, max(start, len(self.steps) - CANDIDATES) - 1, -1)
+        found: set[int] = set()
+        for x in near:
+            for i in reversed(self._touched.get(x, ())[-CANDIDATES:]):
+                if i >= start:
+                    found.add(i)
+        return sorted(found, reverse=True)[:CANDIDATES]
+
+
+def nearest(n: Node, stored: set[Node]) -> list[Node]:
+    """The values in memory, leaves and stored ones, that `n` is computed from directly."""
+    found, seen, stack = [], {n}, list(n.inputs)
+    while stack:
+        x = stack.pop()
+        if x in seen:
+            continue
+        seen.add(x)
+        if x in stored or x.op is leaf_op:
+            found.append(x)
+        else:
+            stack.extend(x.inputs)
+    return found
+
+
+def kernel_for(n: Node) -> Kernel:
+    """A kernel of its own for a root."""
+    if n.op.kind != REDUCTION:
+        dims = long_axes(n.shape)
+        return Kernel(tuple(n.shape[i] for i in dims), None, False, [Root(n, "map", along(dims, n.ndim))])
+    x = n.inputs[0]
+    dims = long_axes(x.shape)
+    axes = [i for i in dims if i in n.attrs[0]]
+    kept = [i for i in dims if i not in axes]
+    split, permuted, kind = None, False, "all"
+    if kept and (not axes or dims[-1] in axes):
+        dims, split, kind = kept + axes, len(kept), "inner"
+        permuted = dims != sorted(dims)
+    elif kept:
+        before, after = ([i for i in kept if (i > axes[-1]) == later] for later in (False, True))
+        dims, split, kind = before + axes + after, len(before) + len(axes), "outer"
+        permuted = bool(before)  # rows that are kept come first: such a kernel holds this one reduction
+    return Kernel(tuple(x.shape[i] for i in dims), split, permuted, [Root(n, kind, along(dims, x.ndim))])
+
+
+def _join(kernel: Kernel, n: Node, index: int, stored: set[Node], made_at: dict[Node, int]) -> bool:
+    """Let the kernel compute the root `n` as well, if domains agree and it reads nothing made later."""
+    if kernel.permuted:
+        return False
+    root = _root_in(kernel, n)
+    if root is None:
+        return False
+    split = kernel.split
+    if root.kind in ("inner", "outer"):
+        wanted = kernel_for(n).split
+        if split is not None and split != wanted:
+            return False
+        kernel.split = wanted
+    try:
+        reads, root.ops = _expand(kernel, root, stored)
+    except (NotAffine, _Store, _Late):
+        kernel.split = split
+        return False
+    related = False
+    for m in reads:
+        inside = kernel.made(m) is not None
+        if not inside and made_at.get(m, -1) >= index:
+            kernel.split = split
+            return False
+        related = related or inside or m in kernel.reads
+    if not related and n.size > 1:
+        kernel.split = split
+        return False
+    kernel.take(root, reads)
+    return True
+
+
+def _root_in(kernel: Kernel, n: Node) -> Root | None:
+    alone = kernel_for(n)
+    if alone.domain == kernel.domain and not alone.permuted:
+        return alone.roots[0]
+    if n.op.kind != REDUCTION and kernel.split is not None and any(r.kind == "inner" for r in kernel.roots) \
+            and n.size == math.prod(kernel.domain[:kernel.split]):
+        try:
+            return Root(n, "row", row_access(n.shape, kernel.domain, kernel.split))
+        except NotAffine:
+            return None
+    return None
+
+
+class _Late(Exception):
+    """A value is needed that the kernel has only when its loops are done."""
+
+
+def _fits(kernel: Kernel, stored: set[Node]) -> bool:
+    """Whether a kernel has no more operations than it should, counting once what several roots need."""
+    if kernel.ops > MAX_KERNEL_OPS:
+        seen: set[tuple[Node, Access]] = set()
+        kernel.ops = sum([_expand(kernel, root, stored, seen)[1] for root in kernel.roots])
+    return kernel.ops <= MAX_KERNEL_OPS
+
+
+def _expand(kernel: Kernel, root: Root, stored: set[Node],
+            past: set[tuple[Node, Access]] | None = None) -> tuple[set[Node], int]:
+    """The values in memory that computing `root` in `kernel` reads, and its operations besides those of the `past`."""
+    reads: set[Node] = set()
+    count = 0
+
+    def visit(node: Node, access: Access) -> None:
+        nonlocal count
+        if (node, access) in seen:
+            return
+        seen.add((node, access))
+        if node is not top and node in stored:
+            reads.add(node)
+            other = kernel.made(node)
+            if other is not None and not kernel.holds(other, access):
+                raise _Late
+            if other is not None and root.kind == "row" and other.kind == "map":
+                raise _Late
+            return
+        if node.op is leaf_op:
+            reads.add(node)
+            return
+        if reads_through(node):
+            source, _ = source_of_gather(node)
+            reads.add(source)
+            if kernel.made(source) is not None:
+                raise _Late
+        count += node.op.kind not in (VIEW, LEAF)
+        for x, where in operands(node, access, kernel.domain, stored):
+            visit(x, where)
+
+    seen = set() if past is None else past
+    top = root.node if root.kind in ("map", "row") else None
+    visit(root.operand, root.access)
+    return reads, count
+
+
+def operands(node: Node, access: Access, domain: Shape, stored: set[Node]) -> list[tuple[Node, Access]]:
+    """The inputs of an inlined node, each with the map by which `node` at `access` reads it."""
+    rank = len(domain)
+    if node.op.step == "gather":
+        return [(index, where) for index, where, _ in places(node, access, rank).steps]
+    if node.op.kind != VIEW:
+        shape = node.aval.shape
+        return [(x, access if x.aval.shape == shape else broadcast(access, shape, x.aval.shape, rank))
+                for x in node.inputs]
+    try:
+        return [(node.inputs[0], through_view(node, access, domain))]
+    except NotAffine:
+        base = without_reshapes(node.inputs[0], stored)
+        if base.op.kind == LEAF or base in stored:
+            return [(base, flat(access, node.shape, rank))]
+        raise _Store(base) from None
+
+
+# ---- what is dearer to compute twice than to store -----------------------------------------------
+
+def _shared(steps: Sequence[Step], stored: set[Node]) -> set[Node]:
+    """Values inlined in several kernels that are dear: by themselves, or by what they are computed from."""
+    users: dict[Node, set[int]] = {}
+    for i, step in enumerate(steps):
+        if isinstance(step, Kernel):
+            for root in step.roots:
+                for n in _inside(root, stored):
+                    users.setdefault(n, set()).add(i)
+    extra, long, covered = set(), [], set()
+    for n, kernels in users.items():
+        if len(kernels) == 1:
+            continue
+        covered.update([x for x in n.inputs if users.get(x) == kernels])
+        if (n.op.kind == ELEMENTWISE or n.op.step == "gather") and n.size > 1 and n not in stored:
+            if n.op.cost >= STORE_COST:
+                extra.add(n)
+            elif len(kernels) > 2 and takes(n, STORE_OPS, stored):
+                long.append(n)
+    return extra or {n for n in long if n not in covered}
+
+
+def _inside(root: Root, stored: set[Node]) -> list[Node]:
+    top = root.operand
+    if top in stored and root.kind not in ("map", "row"):
+        return []
+    found, seen, stack = [], {top}, [top]
+    while stack:
+        n = stack.pop()
+        found.append(n)
+        for x in n.inputs:
+            if x not in seen and x not in stored and x.op.kind != LEAF:
+                seen.add(x)
+                stack.append(x)
+    return found
+

@@ -1,0 +1,38 @@
+"""Scalars of a graph: the numbers of its constants, and which of them are part of a kernel's text."""
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from tracer.ops.ir.node import Node, const_value
+
+from .symbolic_size import Size, applied
+
+#: Constants that stand in the text of a kernel; others are arguments, so that they do not make it another kernel.
+TEXTUAL = frozenset((0, 1, 2, -1, -2, 0.5, -0.5))
+
+
+def number_of(node: Node) -> Any:
+    """The number that a `const` node stands for, which may remember how it came about."""
+    value = node.attrs[0]
+    return value if isinstance(value, Size) else const_value(node)
+
+
+def is_textual(node: Node) -> bool:
+    """Whether the constant `node` stands in the text of a kernel that uses it, where the code may profit."""
+    kind = node.dtype.kind
+    return kind == "b" or kind == "u" or bool(applied(_is_special, number_of(node)))
+
+
+def settled(number: Any, dtype: np.dtype) -> Any:
+    """A constant's number, without its origin where it stands in the text of a kernel: it is the same constant then as
+    one that has no origin."""
+    if isinstance(number, Size) and applied(_is_special, number):
+        return repr(dtype.type(float(number) if dtype.kind == "f" else int(number)).item())
+    return number
+
+
+def _is_special(value: float | int) -> bool:
+    return value in TEXTUAL or not math.isfinite(value)

@@ -1,0 +1,322 @@
+"""Algebra on graphs: a pass from outputs to equal outputs that are cheaper to run.
+
+Nothing here changes a result beyond rounding, NaN, infinities and signed zeros included: `x * 0` and `x + 0` stay
+where x is a float. (A sum of zeros may be of either sign, as NumPy's: that of [-0.0] is -0.0, of two of them 0.0.)
+No rule looks at the value of a number that a kernel would take as an argument, as a mean's divisor: graphs for two
+batch sizes come out alike.
+
+What has no elements comes out as copies of a number, as does a reduction of nothing: no kernel has an empty domain. But
+what failed on the way to it still fails, so that calls which may are computed all the same (`needed`).
+"""
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from tracer.ops.ir.graph import toposort
+from tracer.ops.ir.node import Node, const_op, const_value, leaf_op
+from tracer.ops.ir.op import CALL, ELEMENTWISE, REDUCTION, VIEW, Op
+from tracer.ops.ir.shapes import broadcast, reduced
+from tracer.ops.primitive.arithmetic import cast_op
+
+from .builder import Nodes
+from .scalars import is_textual, number_of
+from .symbolic_size import Size, applied
+
+#: Up to here each integer is a float16: sums of more equal float16 numbers are not written as products.
+EXACT_HALF = 2048
+
+
+def simplify(outputs: Sequence[Node], nodes: Nodes | None = None) -> list[Node]:
+    """`outputs` rewritten, of new `nodes`; the results have the same avals, in the same order."""
+    nodes = Nodes() if nodes is None else nodes
+    done: dict[Node, Node] = {}
+    for n in toposort(outputs):
+        inputs = tuple([done[i] for i in n.inputs])
+        done[n] = _rewrite(nodes.keep(n) if inputs == n.inputs else nodes.make(n.op, inputs, n.attrs, n.aval), nodes)
+        if inputs and not isinstance(n.aval, tuple) and not (inputs[0] if n.op.kind == REDUCTION else n).size:
+            nodes.forgone += inputs
+    return [done[o] for o in outputs]
+
+
+def needed(nodes: Nodes, outputs: Sequence[Node]) -> list[Node]:
+    """The calls that may fail and that `outputs`, simplified, need for what has no elements, and so do not compute."""
+    if not nodes.forgone:
+        return []
+    kept = set(toposort(outputs))
+    return [n for n in toposort(nodes.forgone) if n.op.kind == CALL and n.op.step != "gemm"
+            and not isinstance(n.aval, tuple) and n not in kept]
+
+
+def _number(x: Node) -> float | int | bool | None:
+    """The number that all elements of `x`, which is simplified, are known to be, if rules may look at it."""
+    if x.op.name == "broadcast_to":
+        x = x.inputs[0]
+    return const_value(x) if x.op is const_op and is_textual(x) else None
+
+
+def _rewrite(n: Node, nodes: Nodes) -> Node:
+    """`n`, whose inputs are simplified, by all rules that apply."""
+    while True:
+        rule = _RULES.get(n.op.name)
+        found = n if rule is None else rule(n, nodes)
+        if found is n:
+            rule = _operand if n.op.expr == "{0}" else _KINDS.get(n.op.kind)
+            found = n if rule is None or not n.inputs else rule(n, nodes)
+        if found is n:
+            return n
+        n = found
+
+
+# ---- by kind -------------------------------------------------------------------------------------
+
+def _elementwise(n: Node, nodes: Nodes) -> Node:
+    """Numbers are computed here, and what is broadcast is computed before that, once for all its copies.
+
+    Elementwise ops broadcast by themselves: where that gives the shape, no explicit broadcast is left.
+    """
+    if not n.size:
+        return _copies(0, n, nodes)
+    for x in n.inputs:
+        if x.op is const_op or x.op.name == "broadcast_to":
+            break
+    else:
+        return n
+    slim = tuple([x.inputs[0] if x.op.name == "broadcast_to" else x for x in n.inputs])
+    if all([x.op is const_op for x in slim]):
+        return nodes.broadcast_to(nodes.const(_folded(n, slim), n.dtype), n.shape)
+    if slim == n.inputs:
+        return n
+    of = nodes.aval(broadcast(*[x.shape for x in slim]), n.dtype)
+    return nodes.broadcast_to(_rewrite(nodes.make(n.op, slim, n.attrs, of), nodes), n.shape)
+
+
+def _copies(value: float | int | bool, n: Node, nodes: Nodes) -> Node:
+    """A value like `n` whose elements, if any, are all this number."""
+    return nodes.broadcast_to(nodes.const(repr(n.dtype.type(value).item()), n.dtype), n.shape)
+
+
+def _folded(n: Node, slim: Sequence[Node]) -> Any:
+    """The number, or its text, that `n` is where its operands are the numbers `slim`."""
+    names = tuple([x.attrs[1] for x in slim])
+    values = [number_of(x) for x in slim]
+    if not any([isinstance(v, Size) for v in values]):
+        return _computed(n.op, n.attrs, n.dtype, names, tuple([x.attrs[0] for x in slim]))
+
+    def again(*values: float | int) -> float | int:
+        text = _computed(n.op, n.attrs, n.dtype, names, tuple([repr(v) for v in values]))
+        return const_op.ref([], (text, n.dtype.name)).item()
+
+    return applied(again, *values)
+
+
+@lru_cache(maxsize=4096)
+def _computed(op: Op, attrs: tuple, dtype: np.dtype, names: tuple[str, ...], texts: tuple[str, ...]) -> str:
+    """The text of what `op` makes of numbers, given by their texts and dtypes."""
+    with np.errstate(all="ignore"):
+        value = op.ref([const_op.ref([], of) for of in zip(texts, names)], attrs)
+        return repr(dtype.type(np.asarray(value).item()).item())
+
+
+def _reduction(n: Node, nodes: Nodes) -> Node:
+    """Of copies, one: a sum over copies is a product with their number, a maximum that of one."""
+    x, axes = n.inputs[0], n.attrs[0]
+    if not x.size:
+        return _copies(n.op.identity(n.dtype), n, nodes)
+    if all([x.shape[a] == 1 for a in axes]):
+        return nodes.reshape(x, n.shape)
+    if x.op.name != "broadcast_to":
+        return n
+    x, whole = x.inputs[0], x.shape
+    lead = len(whole) - x.ndim
+    own = tuple([a - lead for a in axes if a >= lead and x.shape[a - lead] == whole[a]])
+    copies = math.prod([whole[a] for a in axes if a - lead not in own])
+    summed = n.op.name == "reduce_sum" and n.dtype.kind != "b"
+    rounds = n.dtype == np.float16 and (own != () or copies > EXACT_HALF)  # the partial sum, or the number of copies
+    if copies > 1 and (n.op.name == "reduce_prod" or summed and rounds):
+        return n
+    one = x
+    if own:
+        one = _rewrite(nodes.make(n.op, (x,), (own,), nodes.aval(reduced(x.shape, own), n.dtype)), nodes)
+    one = _rewrite(nodes.reshape(one, tuple([d for a, d in enumerate(x.shape, lead) if a not in axes])), nodes)
+    if copies > 1 and summed:
+        count = nodes.const(_count(copies, n.dtype), n.dtype)
+        one = _rewrite(nodes.named("multiply", one, count, of=one.aval), nodes)
+    return nodes.broadcast_to(one, n.shape)
+
+
+def _count(copies: Any, dtype: np.dtype) -> Any:
+    """A number of copies, or its text; integers wrap around as their sums do."""
+    count = applied(lambda copies: np.array(copies).astype(dtype).item(), copies)
+    return count if isinstance(count, Size) else repr(count)
+
+
+def _view(n: Node, nodes: Nodes) -> Node:
+    """Any view of copies of one element is such copies."""
+    x = n.inputs[0]
+    if not n.size and (n.op.name != "broadcast_to" or x.op is not const_op):
+        return _copies(0, n, nodes)
+    if x.op is const_op:
+        return nodes.broadcast_to(x, n.shape)
+    if x.op.name == "broadcast_to" and x.inputs[0].ndim == 0:
+        return nodes.broadcast_to(x.inputs[0], n.shape)
+    return n
+
+
+# ---- by name -------------------------------------------------------------------------------------
+
+def _add(n: Node, nodes: Nodes) -> Node:
+    x, y = n.inputs
+    for one, other in ((x, y), (y, x)):
+        if _is_zero(one, -1):
+            return nodes.broadcast_to(other, n.shape)
+        if one.op.name == "negative":
+            return nodes.named("subtract", other, one.inputs[0], of=n.aval)
+    return n
+
+
+def _subtract(n: Node, nodes: Nodes) -> Node:
+    x, y = n.inputs
+    if _is_zero(y, 1):
+        return nodes.broadcast_to(x, n.shape)
+    return nodes.named("add", x, y.inputs[0], of=n.aval) if y.op.name == "negative" else n
+
+
+def _is_zero(x: Node, sign: int) -> bool:
+    """Whether `x` is the zero of that sign, or an integer's."""
+    value = _number(x)
+    return value is not None and value == 0 and (x.dtype.kind != "f" or math.copysign(1, value) == sign)
+
+
+def _multiply(n: Node, nodes: Nodes) -> Node:
+    x, y = n.inputs
+    for one, other in ((x, y), (y, x)):
+        value = _number(one)
+        if value is None:
+            continue
+        if value == 1:
+            return nodes.broadcast_to(other, n.shape)
+        if value == 0 and n.dtype.kind != "f":
+            return nodes.broadcast_to(one, n.shape)
+        if value == -1:
+            return nodes.broadcast_to(_minus(other, nodes), n.shape)
+    return _both_negative(n, nodes)
+
+
+def _divide(n: Node, nodes: Nodes) -> Node:
+    value = _number(n.inputs[1])
+    if value == 1:
+        return nodes.broadcast_to(n.inputs[0], n.shape)
+    if value == -1:
+        return nodes.broadcast_to(_minus(n.inputs[0], nodes), n.shape)
+    return _both_negative(n, nodes) if n.dtype.kind == "f" else n
+
+
+def _minus(x: Node, nodes: Nodes) -> Node:
+    return _rewrite(nodes.named("negative", x, of=x.aval), nodes)
+
+
+def _both_negative(n: Node, nodes: Nodes) -> Node:
+    x, y = n.inputs
+    both = x.op.name == y.op.name == "negative"
+    return nodes.make(n.op, (x.inputs[0], y.inputs[0]), (), n.aval) if both else n
+
+
+def _negative(n: Node, nodes: Nodes) -> Node:
+    return n.inputs[0].inputs[0] if n.inputs[0].op.name == "negative" else n
+
+
+def _where(n: Node, nodes: Nodes) -> Node:
+    condition, x, y = n.inputs
+    chosen = _number(condition)
+    if chosen is not None:
+        return nodes.broadcast_to(x if chosen else y, n.shape)
+    return nodes.broadcast_to(x, n.shape) if x is y else n
+
+
+def _reshape(n: Node, nodes: Nodes) -> Node:
+    x = n.inputs[0]
+    return nodes.reshape(x.inputs[0], n.shape) if x.op.name == "reshape" else n
+
+
+def _transpose(n: Node, nodes: Nodes) -> Node:
+    x, perm = n.inputs[0], n.attrs[0]
+    if x.op.name == "transpose":
+        x, perm = x.inputs[0], tuple([x.attrs[0][p] for p in perm])
+        return x if perm == tuple(range(x.ndim)) else nodes.make(n.op, (x,), (perm,), n.aval)
+    moved = [p for p in perm if x.shape[p] != 1]
+    return nodes.reshape(x, n.shape) if moved == sorted(moved) else n
+
+
+def _broadcast_to(n: Node, nodes: Nodes) -> Node:
+    x = n.inputs[0]
+    if x.op.name == "broadcast_to":
+        return nodes.broadcast_to(x.inputs[0], n.shape)
+    if x.op.name == "reshape":  # a broadcast has leading axes of size 1 by itself
+        inner = x.inputs[0]
+        if x.shape == (1,) * (x.ndim - inner.ndim) + inner.shape:
+            return nodes.broadcast_to(inner, n.shape)
+    return n
+
+
+def _cast(n: Node, nodes: Nodes) -> Node:
+    x = n.inputs[0]
+    if x.dtype == n.dtype:
+        return x
+    if x.op is not cast_op or not _holds(x.dtype, x.inputs[0].dtype, n.dtype):
+        return n
+    x = x.inputs[0]
+    return x if x.dtype == n.dtype else nodes.make(cast_op, (x,), n.attrs, n.aval)
+
+
+def _holds(wide: np.dtype, dtype: np.dtype, then: np.dtype) -> bool:
+    """Whether numbers of `dtype` go over `wide` to `then` as they would directly."""
+    if not np.can_cast(dtype, wide) or (wide.kind == "f" and dtype.kind in "iu" and dtype.itemsize == 8):
+        return False  # not all are numbers of `wide`
+    return then == dtype or not (wide.kind == "f" and then.kind in "iu")  # what is out of range is no number there
+
+
+def _fold_transposes(n: Node, nodes: Nodes) -> Node:
+    a, b = n.inputs
+    ta, tb = n.attrs
+
+    def swapped(x: Node) -> bool:
+        if x.op.name != "transpose":
+            return False
+        perm = x.attrs[0]
+        return perm == (*range(x.ndim - 2), x.ndim - 1, x.ndim - 2)
+
+    if swapped(a):
+        a, ta = a.inputs[0], not ta
+    if swapped(b):
+        b, tb = b.inputs[0], not tb
+    return n if (a, b) == n.inputs else nodes.make(n.op, (a, b), (ta, tb), n.aval)
+
+
+def _leaf(n: Node, nodes: Nodes) -> Node:
+    """A leaf without its device, which is nothing to a kernel."""
+    of, index = n.attrs
+    if of.device is None:
+        return n
+    of = nodes.aval(of.shape, of.dtype)
+    return nodes.make(n.op, (), (of, index), of)
+
+
+def _operand(n: Node, nodes: Nodes) -> Node:
+    """What matters to derivatives only is its operand."""
+    return n.inputs[0]
+
+
+Rule = Callable[[Node, Nodes], Node]
+
+#: By the name of the op; then by its kind.
+_RULES: dict[str, Rule] = {
+    leaf_op.name: _leaf,
+    cast_op.name: _cast, "add": _add, "subtract": _subtract, "multiply": _multiply, "divide": _divide,
+    "negative": _negative, "where": _where, "reshape": _reshape, "transpose": _transpose, "broadcast_to": _broadcast_to,
+    "matmul": _fold_transposes}
+_KINDS: dict[str, Rule] = {ELEMENTWISE: _elementwise, REDUCTION: _reduction, VIEW: _view}

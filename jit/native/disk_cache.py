@@ -1,0 +1,144 @@
+"""Native functions on disk: from a name to an address, compiled only when no earlier process has done it.
+
+An entry is the object code after its digest; what is damaged, foreign or unwritable is compiled afresh
+(`cache_folder.py`). A function's name carries a hash of its source and of all else that shapes its code, never a time.
+When several processes need a function at once, one compiles it and the others wait for its entry. LLVM's linker is
+the only way to an address: it refuses code that calls what this process does not have, before any of it can run.
+
+Numba's own disk cache is not used: its symbol names carry a per-process counter, by which one function's file can
+resolve to another one's helper (numba issue 10486), and loading from it takes most of Numba. Here all of a function is
+one object, linked by itself.
+"""
+from __future__ import annotations
+
+import gc
+import hashlib
+import importlib.util
+import os
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+
+import tracer.jit
+import tracer.ops
+from tracer.ops.ir.errors import CannotCompile
+
+from ..process import forks
+from . import cache_folder
+
+_FORMAT = 2
+_LOCK = forks.guarded(threading.RLock(), forks.COMPILING)
+
+#: The folders of the packages whose files shape code: that of the passes and compilers, and that of the operations.
+_PACKAGES = tuple(Path(package.__path__[0]) for package in (tracer.jit, tracer.ops))
+
+#: Numba's settings that do not shape code; all others are taken to.
+_SHAPELESS = frozenset(("NUMBA_CACHE_DIR", "NUMBA_NUM_THREADS"))
+
+
+@lru_cache(maxsize=1)
+def host() -> str:
+    """A text of all that shapes every function's code: the processor, LLVM, Numba, its settings, our own files."""
+    import llvmlite
+    import llvmlite.binding as llvm
+
+    features = ",".join(sorted(k for k, v in llvm.get_host_cpu_features().items() if v))
+    settings = [f"{k}={v}" for k, v in sorted(os.environ.items()) if k.startswith("NUMBA_") and k not in _SHAPELESS]
+    settings.append(_digest([".numba_config.yaml"]))  # where Numba looks for more of them
+    return "|".join([str(_FORMAT), _numba(), llvmlite.__version__, llvm.get_process_triple(),
+                     llvm.get_host_cpu_name(), features, sources(_PACKAGES), *settings])
+
+
+def key(text: str) -> str:
+    """A digest of `text` and of everything else that shapes the code compiled from it."""
+    return hashlib.sha256(f"{host()}|{text}".encode()).hexdigest()[:24]
+
+
+def _numba() -> str:
+    """A digest that tells versions of Numba apart, without importing it: that takes longer than loading kernels."""
+    spec = importlib.util.find_spec("numba")
+    return _digest([str(Path(spec.origin).with_name("_version.py"))]) if spec and spec.origin else ""
+
+
+def sources(folders: Iterable[Path]) -> str:
+    """A digest of all files of packages, whichever of them compiles what: a list would miss a file one day.
+
+    Compiled files stand in for sources, where a package comes without them. Where there are no files at all (a package
+    in an archive), the digest is another one in each process.
+    """
+    paths = [os.path.join(here, name) for folder in folders for here, _, names in os.walk(folder)
+             if not here.endswith("__pycache__") for name in names if name.endswith((".py", ".pyc"))]
+    return _digest(sorted(paths)) if paths else os.urandom(16).hex()
+
+
+def _digest(paths: Iterable[str]) -> str:
+    found = hashlib.sha256()
+    for path in paths:
+        try:
+            with open(path, "rb") as file:
+                found.update(hashlib.sha256(file.read()).digest())
+        except OSError:
+            found.update(b"?")
+    return found.hexdigest()
+
+
+def find(name: str, ending: str, compile_: Callable[[], bytes], text: str = "") -> tuple[int, bool]:
+    """The address of the function `name`, and whether it came from disk. `text` is stored beside it, to be read.
+
+    `compile_` makes its object code, with `name` as its symbol; what it raises passes through. CannotCompile if the
+    linker refuses what it made.
+    """
+    with _LOCK:
+        address = load(name, ending)
+        if address is not None:
+            return address, True
+        with cache_folder.locked(f"{name}{ending}"):
+            address = load(name, ending)
+            if address is not None:
+                return address, True
+            with _uncollected():
+                code = compile_()
+            from . import linker
+
+            try:
+                address = linker.link(name, code)
+            except RuntimeError as error:
+                raise CannotCompile("machine code that calls what this process does not have") from error
+            if text:
+                cache_folder.write(f"{name}.py", text.encode())
+            cache_folder.write(f"{name}{ending}", hashlib.sha256(code).digest() + code)
+            return address, False
+
+
+def load(name: str, ending: str) -> int | None:
+    """The address of the function `name`, if it is on disk."""
+    stored = cache_folder.read(f"{name}{ending}")
+    if stored is None or hashlib.sha256(stored[32:]).digest() != stored[:32]:
+        return None
+    with _LOCK:
+        from . import linker  # not before: no other thread imports while one forks
+
+        try:
+            return linker.link(name, stored[32:])
+        except RuntimeError:
+            return None  # of another system, though the name says otherwise
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Without collections of garbage: Numba's import and compiling make many objects, of which most live on.
+
+    What was made counts as old afterwards, as if it had been looked through: that took 0.1 s in the first program.
+    """
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting and not gc.get_freeze_count():
+            gc.freeze()
+            gc.unfreeze()
+        if collecting:
+            gc.enable()

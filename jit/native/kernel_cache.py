@@ -1,0 +1,95 @@
+"""The kernel cache: source text -> native code, in memory and on disk.
+
+On disk a kernel is `k_<hash>.py`, its readable source, and `k_<hash>.bin`, the object code (`store.py`).
+"""
+from __future__ import annotations
+
+import threading
+import time
+
+from tracer.ops.ir.errors import CannotCompile
+
+from ..process import forks
+from ..report import timing
+from ..report.counters import COUNTERS
+from . import disk_cache
+
+_LOADED: dict[str, int] = {}
+_SOURCES: dict[int, str] = {}  # by address
+#: source -> why it has no native code: compiling it again would end the same way.
+_REFUSED: dict[str, str] = {}
+_LOCK = forks.guarded(threading.RLock(), forks.COMPILING)
+
+
+def key_of(source: str) -> str:
+    """The name of a kernel: a digest of its source and of everything else that shapes its code."""
+    return disk_cache.key(source)
+
+
+def find_kernel(source: str) -> int:
+    """The address of the native function of `source`, whose function is named `kernel`; or CannotCompile."""
+    address = _LOADED.get(source)
+    if address is not None:
+        COUNTERS.kernel_hits += 1
+        return address
+    with _LOCK:
+        address = _LOADED.get(source)
+        if address is None:
+            address = _LOADED[source] = _find_once(source)
+            _SOURCES[address] = source
+    return address
+
+
+def _find_once(source: str) -> int:
+    if source in _REFUSED:
+        raise CannotCompile(_REFUSED[source])
+    try:
+        return _find(source)
+    except CannotCompile as why:
+        _REFUSED[source] = why.reason
+        raise
+
+
+def source_at(address: int) -> str | None:
+    """The source of the kernel whose code is at an address; None where none of this process is."""
+    return _SOURCES.get(address)
+
+
+def source_of(name: str) -> str:
+    """The source of the kernel `k_<hash>` of this process, by its name or the beginning of it.
+
+    KeyError when no kernel's name begins so, or when several do.
+    """
+    named = {f"k_{key_of(source)}": source for source in tuple(_LOADED)}
+    found = [known for known in named if known.startswith(name)]
+    if len(found) != 1 or not name.startswith("k_"):
+        raise KeyError(f"{len(found)} of the {len(named)} kernels of this process have names that begin with {name!r}")
+    return _named(found[0], named[found[0]])
+
+
+def _named(name: str, source: str) -> str:
+    return source.replace("def kernel(", f"def {name}(", 1)
+
+
+def _find(source: str) -> int:
+    start = time.perf_counter()
+    name = f"k_{key_of(source)}"
+    text = _named(name, source)
+    address, loaded = disk_cache.find(name, ".bin", lambda: _compile(name, text), text)
+    if loaded:
+        COUNTERS.kernels_loaded += 1
+        COUNTERS.load_seconds += time.perf_counter() - start
+    else:
+        COUNTERS.kernels_compiled += 1
+        COUNTERS.compile_seconds += time.perf_counter() - start
+    timing.event("load" if loaded else "compile", name, int(start * 1e9), timing.now())
+    return address
+
+
+def _compile(name: str, text: str) -> bytes:
+    from .intrinsics import namespace_for
+    from .numba_compiler import lower_function
+
+    space = namespace_for(text) | {"__name__": name}
+    exec(compile(text, f"<{name}>", "exec"), space)
+    return lower_function(space[name], name, "ppii", {"contract"}).compile()

@@ -1,0 +1,117 @@
+"""Words of memory, atomics and calls through an address, for the functions that `words.py` compiles.
+
+Nothing here bakes an address into the code, so that it can be cached on disk and used by another process.
+"""
+
+import platform
+from typing import Any
+
+from llvmlite import ir
+
+from .word_compiler import F64, I64, emits, word_at
+
+_POINTER = I64.as_pointer()
+_STEP = ir.FunctionType(ir.VoidType(), [_POINTER, _POINTER, I64, I64])
+_SHARER = ir.FunctionType(ir.VoidType(), [I64, I64])
+_QUESTION = ir.FunctionType(ir.IntType(32), [])
+_NAP = ir.FunctionType(ir.VoidType(), [ir.IntType(32)])
+_ARM = ("llvm.aarch64.hint", [ir.Constant(ir.IntType(32), 1)])
+_SPIN_HINTS: dict[str, tuple[str, list[ir.Constant]]] = {
+    "x86_64": ("llvm.x86.sse2.pause", []),
+    "AMD64": ("llvm.x86.sse2.pause", []),
+    "aarch64": _ARM,
+    "arm64": _ARM,
+}
+
+
+@emits
+def call_step(b: Any, fn: Any, bind: Any, args: Any, lo: Any, hi: Any) -> None:
+    """Call the step whose address is `fn`."""
+    pointers = [b.inttoptr(v, _POINTER) for v in (bind, args)]
+    b.call(b.inttoptr(fn, _STEP.as_pointer()), [*pointers, lo, hi])
+
+
+@emits
+def call_sharer(b: Any, fn: Any, state: Any, me: Any) -> None:
+    """Call ``void fn(int64_t state, int64_t me)`` at address `fn`."""
+    b.call(b.inttoptr(fn, _SHARER.as_pointer()), [state, me])
+
+
+@emits
+def call_question(b: Any, fn: Any) -> Any:
+    """Call the C function ``int fn(void)`` at address `fn`; returns what it gives."""
+    return b.sext(b.call(b.inttoptr(fn, _QUESTION.as_pointer()), []), I64)
+
+
+@emits
+def call_nap(b: Any, fn: Any, argument: Any) -> None:
+    """Call the C function ``void fn(int)`` at address `fn`."""
+    b.call(b.inttoptr(fn, _NAP.as_pointer()), [b.trunc(argument, ir.IntType(32))])
+
+
+@emits
+def copy_bytes(b: Any, to: Any, source: Any, count: Any) -> None:
+    """Copy `count` bytes between addresses."""
+    pointer, flag = ir.IntType(8).as_pointer(), ir.IntType(1)
+    kind = ir.FunctionType(ir.VoidType(), [pointer, pointer, I64, flag])
+    copy = b.module.declare_intrinsic("llvm.memcpy", [pointer, pointer, I64], kind)
+    b.call(copy, [b.inttoptr(to, pointer), b.inttoptr(source, pointer), count, flag(0)])
+
+
+@emits
+def spin_hint(b: Any) -> None:
+    """Tell the processor that this is a waiting loop."""
+    if platform.machine() in _SPIN_HINTS:
+        name, arguments = _SPIN_HINTS[platform.machine()]
+        kind = ir.FunctionType(ir.VoidType(), [a.type for a in arguments])
+        b.call(b.module.declare_intrinsic(name, fnty=kind), arguments)
+
+
+@emits
+def cycles(b: Any) -> Any:
+    """The processor's time stamp; 0 where it has none for programs."""
+    if platform.machine() not in ("x86_64", "AMD64"):
+        return I64(0)
+    return b.call(b.module.declare_intrinsic("llvm.readcyclecounter", fnty=ir.FunctionType(I64, [])), [])
+
+
+@emits
+def load_atomic(b: Any, address: Any, index: Any) -> Any:
+    """The word ``((int64_t *)address)[index]``, as another thread last published it (acquire)."""
+    return b.load_atomic(word_at(b, address, index), "acquire", 8)
+
+
+@emits
+def store_atomic(b: Any, address: Any, index: Any, value: Any) -> None:
+    """Publish the word, and all that was written before it (release)."""
+    b.store_atomic(value, word_at(b, address, index), "release", 8)
+
+
+@emits
+def add_atomic(b: Any, address: Any, index: Any, value: Any) -> Any:
+    """Add to the word; returns what it was."""
+    return b.atomic_rmw("add", word_at(b, address, index), value, "acq_rel")
+
+
+@emits
+def swap_atomic(b: Any, address: Any, index: Any, expected: Any, value: Any) -> Any:
+    """Replace the word by `value` if it is `expected`; returns what it was."""
+    return b.extract_value(b.cmpxchg(word_at(b, address, index), expected, value, "acq_rel", "acquire"), 0)
+
+
+@emits
+def smaller(b: Any, x: Any, y: Any) -> Any:
+    """The smaller one of two words."""
+    return b.select(b.icmp_signed("<=", x, y), x, y)
+
+
+@emits
+def as_float(b: Any, word: Any) -> Any:
+    """The float64 with the bits of a word."""
+    return b.bitcast(word, F64)
+
+
+@emits
+def as_word(b: Any, number: Any) -> Any:
+    """The word with the bits of a float64."""
+    return b.bitcast(number, I64)

@@ -1,0 +1,1 @@
+"""Plans: from a graph to a table that one native call runs."""

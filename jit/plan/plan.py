@@ -1,0 +1,242 @@
+"""Plans: a layout (planning.py) as a table that one native call runs, with memory for the values between steps.
+
+A plan's `bind` array holds, word by word, what differs between runs: addresses of leaves and outputs, and numbers;
+then the addresses of values between steps, which live in one arena, places reused as values die.
+"""
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from tracer.ops.ir.node import Node, leaf_op, scalar_op
+
+from .. import settings
+from ..process import calls, interrupts
+from ..process.interrupts import Paused
+from ..report import timing
+from ..runtime import driver
+from ..runtime.buffers import Buffer, allocate, pool_of
+from ..runtime.interpreter import ExecutionError
+from ..runtime.launch import Launch, filler, launcher
+from . import poison
+from .memory import arrange
+from .planner import ByNumPy, Check, Planning, Run, Source
+from .shape_templates import layout_of
+from .step_timing import name_of, traffic
+
+#: Bytes of arena up to which a plan keeps it between runs.
+SMALL_ARENA = 1 << 12
+
+if settings.poison:
+    poison.install()
+
+#: Called with each plan that has been made: tests, and TRACER_JIT=compare, enter the verifier here.
+CHECKS: list[Callable[[Plan], None]] = []
+
+
+class Plan:
+    """The executable form of a graph: `run` maps leaves and numbers to output buffers.
+
+    What has been worked out on the way (steps, graph, rows and the like, see `Planning`) is a plan's, too: worked out
+    anew at the first request, where a template has given the layout.
+    """
+
+    def __init__(self, outputs: Sequence[Node]) -> None:
+        self._outputs = tuple(outputs)
+        self.layout, self._planning = layout_of(self._outputs)
+        layout = self.layout
+        self.bind = np.zeros(layout.words + 1, np.int64)
+        self.address = self.bind.ctypes.data
+        self.objects: dict[Node, Any] = {}
+        between = dict(layout.between)
+        places, self.arena_bytes = arrange(layout.touched, poison.padded(between) if settings.poison else between)
+        self.arena_at = -1
+        self.arena: Buffer | None = None
+        self.places = np.array(list(places), np.int64)
+        self.starts = np.array(list(places.values()), np.int64)
+        self.fill = filler(layout.inputs)
+        self.pools = [pool_of(n) for n in layout.nbytes]
+        self.direct = [a for a, _ in layout.results] == list(range(len(layout.nbytes)))
+        self.donations = layout.donations
+        self.timed_runs: list[Callable[[], None]] | None = None  # as `runs`, each step by itself
+        self.tables: list[driver.Table] = []  # the native loop reads their memory
+        self.runs = poison.runs_of(self) if settings.poison else [self.runner(run) for run in layout.runs]
+        self.launch = self._launcher()
+        for check in CHECKS:
+            check(self)
+
+    @property
+    def planning(self) -> Planning:
+        """How the layout has come about."""
+        if self._planning is None:
+            self._planning = Planning(self._outputs)
+        return self._planning
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return getattr(self.planning, name)
+
+    def runner(self, run: Run) -> Callable[[], None]:
+        """The call that does a part of a run."""
+        if isinstance(run, ByNumPy):
+            return self._by_numpy(run)
+        if isinstance(run, Check):
+            return self._check(run)
+        table = driver.Table(run)
+        self.tables.append(table)
+        return partial(table.run, self.address)
+
+    def _launcher(self) -> Launch | None:
+        """The short way to run, for a program that is one native call and needs little memory of its own."""
+        if not self.direct or len(self.runs) != 1 or not self.tables or self.arena_bytes > SMALL_ARENA:
+            return None
+        if self.arena_bytes:
+            self.arena = allocate(self.arena_bytes)
+            self._move_arena(self.arena)
+        return launcher(self.layout.inputs, self.pools, self.bind, self.runs[0])
+
+    def _move_arena(self, arena: Buffer) -> None:
+        self.bind[self.places] = self.starts + arena.addr
+        self.arena_at = arena.addr
+
+    # ---- what NumPy does -------------------------------------------------------------------------
+
+    def _reader(self, source: Source) -> Callable[[], Any]:
+        """Reads a value as a NumPy array."""
+        node, word, of = source.node, source.word, source.node.aval
+        if node.op is scalar_op:
+            kind = np.int64 if of.dtype.kind == "i" else np.float64
+            return lambda: self.bind[word:word + 1].view(kind)[0]
+        if word >= 0:
+            if isinstance(of, tuple):
+                return lambda: self.objects[node]
+            return lambda: _array_at(int(self.bind[word]), of)
+        if not node.inputs:
+            value = node.op.ref([], node.attrs)
+            return lambda: value
+        sources, op, attrs = [self._reader(s) for s in source.sources], node.op, node.attrs
+        return lambda: op.ref([s() for s in sources], attrs)
+
+    def _by_numpy(self, run: ByNumPy) -> Callable[[], None]:
+        found = [(v.node, v.word, [self._reader(s) for s in v.sources], calls.may_be_long(v.node)) for v in run.values]
+
+        def call(first: int = 0, begun: calls.Call | None = None) -> None:
+            for at, (node, word, sources, long) in enumerate(found[first:], first):
+                try:
+                    interrupts.check()
+                    if long and begun is None:
+                        begun = calls.begin(node, [s() for s in sources])
+                    if begun is not None:
+                        begun.wait()
+                except Paused as left:
+                    left.go_on = partial(call, at, begun)
+                    raise
+                try:
+                    result = begun.result() if begun else calls.computed(node, [s() for s in sources])
+                except Exception as cause:
+                    raise ExecutionError(node, cause) from cause
+                begun = None
+                if isinstance(node.aval, tuple):
+                    self.objects[node] = result
+                else:
+                    _array_at(int(self.bind[word]), node.aval)[...] = result
+
+        return call
+
+    def _check(self, check: Check) -> Callable[[], None]:
+        """Raises what a native step has noted, in NumPy's own words: by doing the step again."""
+        word, node = check.word, check.value.node
+        sources = [self._reader(s) for s in check.value.sources]
+
+        def call() -> None:
+            if self.bind[word]:
+                self.bind[word] = 0
+                try:
+                    node.op.ref([s() for s in sources], node.attrs)
+                except IndexError as cause:
+                    raise ExecutionError(node, cause) from cause
+
+        return call
+
+    # ---- running ---------------------------------------------------------------------------------
+
+    def run(self, leaves: Sequence[Buffer], scalars: Sequence[float | int],
+            donated: dict[int, Buffer] | None) -> list[Buffer]:
+        """Compute the outputs; `donated` gives some of them the memory to use, and is empty once that is written to."""
+        if self.launch is not None and not donated and not timing.on:
+            try:
+                return self.launch(leaves, scalars)
+            except Paused as left:
+                self._leave(left, [], 0, self.arena, left.outputs, leaves, scalars)
+                raise left
+        if donated:
+            buffers = [donated.get(i) or pool.take() for i, pool in enumerate(self.pools)]
+        else:
+            buffers = [pool.take() for pool in self.pools]
+        self.fill(self.bind, leaves, scalars, buffers)
+        arena = None
+        if self.arena_bytes:
+            arena = self.arena or allocate(self.arena_bytes)
+            if arena.addr != self.arena_at:
+                self._move_arena(arena)
+                if self.arena_bytes <= SMALL_ARENA:
+                    self.arena = arena
+        if donated:
+            donated.clear()
+        return self._finish(self._timed() if timing.on else self.runs, arena, buffers, leaves, scalars)
+
+    def _timed(self) -> list[Callable[[], None]]:
+        """What `runs` does, a measured call for each step; made at the first request."""
+        if self.timed_runs is None:
+            self.timed_runs = []
+            for i, (step, (work, reads, writes)) in enumerate(zip(self.steps, self.rows, strict=True)):
+                made, native = self.by_step.get(i), isinstance(work, list)
+                kind = "numpy" if not native else "library" if made is None else "kernel"
+                name = name_of(step, native, made.source if made else None)
+                run = self.runner(tuple(work) if native else work)
+                self.timed_runs.append(timing.timed(kind, name, run, *traffic(step, reads, writes)))
+                self.timed_runs += [self.runner(check) for check in self.checks_of(i)]
+        return self.timed_runs
+
+    def _finish(self, runs: list[Callable[[], Any]], arena: Buffer | None, buffers: list[Buffer],
+                leaves: Sequence[Buffer], scalars: Sequence[float | int]) -> list[Buffer]:
+        """The outputs, once these parts of a run are done."""
+        try:
+            for at, run in enumerate(runs):  # noqa: B007  (below it says where)
+                run()
+        except BaseException as left:
+            self._leave(left, runs, at, arena, buffers, leaves, scalars)
+            raise left
+        if self.direct:
+            return buffers
+        return [_copy(leaves, node, scalars) if node is not None else buffers[i] for i, node in self.layout.results]
+
+    def _leave(self, left: BaseException, runs: list[Callable[[], Any]], at: int, *rest: Any) -> None:
+        """Keep a run's memory for calls that are under way, and make going on with `runs[at]` go on with all.
+
+        Until then nobody else may use this plan.
+        """
+        calls.keep(rest)
+        if isinstance(left, Paused):
+            assert left.go_on is not None
+            left.go_on = partial(self._finish, [left.go_on, *runs[at + 1:]], *rest)
+
+
+def _copy(leaves: Sequence[Buffer], node: Node, scalars: Any) -> Buffer:
+    if node.op is leaf_op:
+        return leaves[node.attrs[1]]  # values are immutable: a leaf that is an output shares its buffer
+    out = allocate(8)
+    out.view(node.aval)[...] = scalars[node.attrs[1]]
+    return out
+
+
+def _array_at(address: int, of: Any) -> np.ndarray:
+    if of.size == 0:
+        return np.empty(of.shape, of.dtype)
+    raw = (ctypes.c_char * of.nbytes).from_address(address)
+    return np.ndarray(of.shape, of.dtype, raw)

@@ -1,0 +1,82 @@
+"""The order of a program's steps: a new value of a large array is made as soon as it can be.
+
+`fuse` leaves the steps as the outputs were asked for: all gradients, then all updates, when the first gradient has
+left the cache. Here a step that replaces an array of the user's (`w -= lr * g` replaces w) follows what it waits for.
+It also waits for the other readers of the old array, where it may: only then can it be written in place.
+"""
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tracer.ops.ir.node import Node, leaf_op
+
+from ..fusion.fuse import Kernel, Step, nearest
+from ..graph.fold_matmul import FOLDED
+
+#: Bytes of a replaced array from which its place in the order matters: smaller ones stay in the cache.
+LARGE = 1 << 18
+
+
+def schedule(steps: Sequence[Step]) -> list[int]:
+    """The numbers of the steps in the order to run them; the results are the same, bit for bit."""
+    replaced = [_replaced(s) for s in steps]
+    if not any(replaced):
+        return list(range(len(steps)))
+    stored = {n for s in steps for n in made_by(s)}
+    reads = [read_by(s, stored) for s in steps]
+    maker = {n: i for i, s in enumerate(steps) for n in made_by(s)}
+    readers: dict[Node, list[int]] = {}
+    for i, read in enumerate(reads):
+        for n in read:
+            readers.setdefault(n, []).append(i)
+    waits: dict[int, set[int]] = {}
+    waiting: dict[int, list[int]] = {}  # step -> the replacing steps that wait for it
+    for i, leaves in enumerate(replaced):
+        if leaves:
+            waits[i] = {maker[n] for n in reads[i] if n in maker}
+            waits[i].update(r for leaf in leaves for r in readers[leaf])
+            waits[i].discard(i)
+            for other in waits[i]:
+                waiting.setdefault(other, []).append(i)
+    last = [not any(n in readers for n in made_by(s)) for s in steps]
+    order: list[int] = []
+    done = [False] * len(steps)
+
+    def run(i: int) -> None:
+        stack = [i]
+        while stack:
+            at = stack.pop()
+            if done[at]:
+                continue
+            done[at] = True
+            order.append(at)
+            for other in reversed(waiting.get(at, ())):
+                waits[other].discard(at)
+                if not waits[other]:
+                    stack.append(other)
+
+    for i in range(len(steps)):
+        if not waits.get(i) or not last[i]:
+            run(i)
+    for i in range(len(steps)):  # what waits for one another
+        run(i)
+    return order
+
+
+def made_by(step: Step) -> list[Node]:
+    """The values that a step leaves in memory."""
+    return [r.node for r in step.roots] if isinstance(step, Kernel) else [step.node]
+
+
+def read_by(step: Step, stored: set[Node]) -> list[Node]:
+    """The values in memory that a step reads: leaves, and what other steps have made."""
+    return list(step.reads) if isinstance(step, Kernel) else nearest(step.node, stored)
+
+
+def _replaced(step: Step) -> list[Node]:
+    """Large leaves that the step reads and may write a result of the same form over."""
+    if not isinstance(step, Kernel):
+        node = step.node
+        return [node.inputs[2]] if node.op.name == FOLDED and node.inputs[2].op is leaf_op else []
+    forms = {r.node.aval for r in step.roots if r.kind == "map" and r.node.aval.nbytes >= LARGE}
+    return [n for n in step.reads if n.op is leaf_op and n.aval in forms] if forms else []

@@ -1,0 +1,1 @@
+"""Counters, times and reasons, for explain() and for the profiler."""

@@ -1,0 +1,241 @@
+"""Runs a compiled program: a table of native steps, in order, on one thread or on several.
+
+A *step* is a native function ``void step(int64_t *bind, int64_t *args, int64_t lo, int64_t hi)``: `bind`
+holds the addresses of the run-time buffers (and float64 scalars by their bits), `args` the step's own
+constants, and [lo, hi) is the part of the step's range to do. The interface:
+
+- ``Step(fn, args, extent, chunk)``: `fn` the function's address, `args` a sequence of ints, `extent` the
+length
+  of the range. ``chunk == 0`` means one call with (0, extent). ``chunk > 0`` means one call for each
+  [i*chunk, min((i+1)*chunk, extent)), possibly on several threads at once. The cut never depends on the
+  number of threads, so a step may keep partial results in slot ``lo // chunk`` for the step after it to
+  combine. An extent of 0 is still one call, with (0, 0).
+- ``Group(steps)``: steps that do not need one another, as one: their chunks are all run in one go. It stands in a
+  table as a step does.
+- ``Chain(steps)``: steps of which each needs of the ones before it only the same chunk: all do chunk i in one go.
+  It stands in a table, or in a group, as a step does.
+- ``Table(steps)``: lays the steps out in memory, once a program. ``table.run(bind_address)`` runs them:
+  `bind_address` is ``bind.ctypes.data`` of an int64 array; keep that array, and what its addresses point to,
+  alive meanwhile. A run that is interrupted stops between two chunks, within a tenth of a second and what a chunk
+  takes, and raises `interrupts.Paused`, whose `go_on()` does the rest.
+- ``set_threads(n)``, ``get_threads()``: threads used for chunked steps; at first one for each processor that
+  this process may use. A forked child has one until it asks for more.
+
+Every run leaves the interpreter lock. Several Python threads may run tables at once: one of them has the pool
+(thread_pool.py), the others run on their own thread alone. The native loop is in native_loops.py.
+"""
+
+import os
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from operator import itemgetter
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tracer.jit.cpython.foreign import caller
+from tracer.jit.native.runtime_functions import find_native
+from tracer.jit.process import forks, interrupts
+from tracer.jit.runtime import thread_pool
+from tracer.jit.runtime.halting import FREE, HALTED, LOOPS, new_watch
+
+_ROW = 4  # words of a table's row: function, arguments, extent, chunk
+
+
+class Step(NamedTuple):
+    """One row of a program: a native function's address, its static arguments, its range, how it is cut."""
+
+    fn: int
+    args: Sequence[int]
+    extent: int
+    chunk: int = 0
+
+
+class Chain(NamedTuple):
+    """Steps cut into equally many chunks: who takes a chunk of the first does the same one of the others."""
+
+    steps: Sequence[Step]
+
+
+class Group(NamedTuple):
+    """Steps and chains in no order: none reads or writes what another one writes."""
+
+    steps: Sequence["Item"]
+
+
+Item = Step | Chain | Group
+
+
+#: Pieces into which a group's chunks are divided at most: what is taken at once when there are very many.
+_PIECES = 128
+
+
+_take_watch, _give_watch = FREE.pop, FREE.append
+_lock = forks.guarded(threading.Lock())  # whoever holds it has the pool
+_pool: thread_pool.Pool | None = None
+_threads = 0
+
+
+def set_threads(n: int | None = None) -> int:
+    """Use `n` threads for chunked steps (None: as many as this process may use); returns their number.
+
+    ValueError if n < 1.
+
+    >>> get_threads() == set_threads(get_threads())
+    True
+    """
+    global _threads, _pool
+    if n is None:
+        n = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if n < 1:
+        raise ValueError(f"the number of threads must be at least 1, not {n}")
+    with _lock:
+        if _pool is not None and n != _threads:
+            _pool.close()
+            _pool = None
+        _threads = n
+    return n
+
+
+def get_threads() -> int:
+    """The number of threads that run a chunked step."""
+    return _threads
+
+
+def _in_child() -> None:
+    """After a fork: the pool's threads are not there."""
+    global _threads, _pool
+    if _pool is not None:
+        _pool.abandon()
+    _threads, _pool = 1, None
+
+
+class Table:
+    """The steps of one program, laid out for the native loop; `run(bind_address)` runs them all in order.
+
+    >>> Table([]).run(0)
+    """
+
+    __slots__ = ("_rows", "_owned", "_chunked", "run")
+
+    run: Callable[[int], None]
+    _chunked: Callable[[int, int, int], None]
+
+    def __init__(self, steps: Sequence[Item]) -> None:
+        args: list[int] = []
+        starts: list[int] = []
+        for step in _single(steps):
+            _, own, extent, chunk = step
+            if extent < 0 or chunk < 0 or extent > chunk * thread_pool.MAX_CHUNKS > 0:
+                raise ValueError(f"extent and chunk must not be negative, nor the chunks too many: {step}")
+            starts.append(len(args))
+            args += own
+        words = np.array(args, np.int64)
+        at = words.ctypes.data
+        places = iter([at + 8 * start for start in starts])
+        owned = [words]
+        laid = [_laid(item, places, owned) for item in steps]
+        self._lay([(step.fn, at, step.extent, step.chunk) for step, at in laid], owned)
+
+    def _lay(self, rows: Sequence[tuple[int, int, int, int]], owned: list[np.ndarray]) -> None:
+        """The rows, whose addresses point into `owned`."""
+        self._owned = owned
+        self._rows = np.array([len(rows), *[word for row in rows for word in row]], np.int64)
+        address = self._rows.ctypes.data
+        if any(0 < chunk < extent for _, _, extent, chunk in rows):
+            self._chunked = partial(caller(4), find_native(LOOPS, "run_chunked"), address)
+            self.run = self._run
+        else:
+            serial: Any = partial(caller(2), find_native(LOOPS, "run_table"), address)
+            serial.owner = self._rows, owned  # `run` may outlive the table
+            self.run = serial
+
+    def _run(self, bind: int) -> None:
+        global _pool
+        if interrupts.noted and interrupts.wanted():
+            raise self._pause(bind)
+        try:
+            watch = _take_watch()
+        except IndexError:
+            watch = new_watch()
+        words, at = watch
+        lock, ranges = _lock, None
+        if _threads == 1 or not lock.acquire(False):
+            self._chunked(0, at, bind)
+            halted = words[HALTED]
+        else:
+            try:
+                if _pool is None:
+                    _pool = thread_pool.Pool(_threads)
+                _pool.wake()
+                self._chunked(_pool.address, at, bind)
+                halted = words[HALTED]
+                if halted:
+                    ranges = _pool.left()
+            finally:
+                lock.release()
+        if halted:
+            raise self._left(words, ranges, bind)
+        _give_watch(watch)
+
+    def _left(self, watch: Sequence[int], ranges: list[tuple[int, int]] | None, bind: int) -> interrupts.Paused:
+        """The exception of a run that has been left: its `go_on()` runs the table of what has not been begun."""
+        _, row, first, end, *_ = watch
+        _, *words = self._rows.tolist()
+        rows = list(zip(*[iter(words)] * _ROW, strict=True))
+        fn, args, extent, chunk = rows[row]
+        if not 0 < chunk < extent:
+            ranges = []
+        elif ranges is None:
+            ranges = [(first, end)]
+        undone = [i * chunk for first, end in ranges for i in range(first, end)]
+        calls = [(fn, args, lo, min(lo + chunk, extent)) for lo in undone]
+        rest, owned = rows[row + 1:], self._owned
+        if calls:
+            owned = [*owned, np.array(calls, np.int64)]
+            rest = [(find_native(LOOPS, "run_calls"), owned[-1].ctypes.data, len(calls), 1), *rest]
+        table = Table.__new__(Table)
+        table._lay(rest, owned)
+        return table._pause(bind)
+
+    def _pause(self, bind: int) -> interrupts.Paused:
+        """The exception of a run that has been left, which to go on runs this table."""
+        left = interrupts.pause()
+        left.go_on = partial(self.run, bind)
+        return left
+
+
+def _single(items: Iterable[Item]) -> Iterator[Step]:
+    """The steps themselves, in order."""
+    for item in items:
+        if isinstance(item, Step):
+            yield item
+        else:
+            yield from _single(item.steps)
+
+
+def _laid(item: Item, places: Iterator[int], lists: list[np.ndarray]) -> tuple[Step, int]:
+    """A step and the address of its arguments; those of a group or a chain are a list of calls, kept in `lists`."""
+    if isinstance(item, Step):
+        return item, next(places)
+    parts = [_calls(*_laid(step, places, lists)) for step in item.steps]
+    if isinstance(item, Chain):
+        calls, chunk = [call for band in zip(*parts, strict=True) for call in band], len(parts)
+    else:
+        # Each thread begins with the share of each step that it has when the step is alone: its cache may hold that.
+        placed = [((i + 0.5) / len(part), call) for part in parts for i, call in enumerate(part)]
+        calls = [call for _, call in sorted(placed, key=itemgetter(0))]
+        chunk = -(-len(calls) // _PIECES)
+    lists.append(np.array(calls, np.int64))
+    return Step(find_native(LOOPS, "run_calls"), (), len(calls), chunk), lists[-1].ctypes.data
+
+
+def _calls(step: Step, at: int) -> list[tuple[int, int, int, int]]:
+    """A step as calls, one for each of its chunks."""
+    size = step.chunk or step.extent or 1
+    return [(step.fn, at, lo, min(lo + size, step.extent)) for lo in range(0, max(step.extent, 1), size)]
+
+
+set_threads()
+forks.in_child(_in_child)

@@ -1,0 +1,201 @@
+"""The native loops of `driver.py` and `pool.py`, as Python functions for `words.py` to compile."""
+
+from typing import Any
+
+from ..native.word_intrinsics import (
+    add_atomic,
+    call_nap,
+    call_question,
+    call_sharer,
+    call_step,
+    cycles,
+    load_atomic,
+    smaller,
+    spin_hint,
+    store_atomic,
+    swap_atomic,
+)
+from .driver import _ROW
+from .halting import (
+    ASK,
+    ASKED,
+    CLOCK,
+    CYCLES,
+    END,
+    EVERY,
+    FIRST,
+    FORKING,
+    HALTED,
+    INTERRUPTED,
+    ROW,
+    SECOND,
+    SIGNAL,
+    TIME,
+)
+from .thread_pool import (
+    _ACTIVE,
+    _ARGS,
+    _BIND,
+    _CHUNK,
+    _DONE,
+    _END,
+    _EPOCH,
+    _EXTENT,
+    _FN,
+    _LEFT,
+    _LEFT_END,
+    _NAP,
+    _NAP_ARGUMENT,
+    _NEXT,
+    _PATIENCE,
+    _SHARE,
+    _SHARES,
+    _STOP,
+    _TAKE,
+    _THREADS,
+    _WATCH,
+)
+
+
+def take_chunks(state: Any, me: int) -> None:
+    """Take and run chunks, one's own share first, until none is left. The caller, 0, looks whether to halt."""
+    threads = state[_THREADS]
+    for turn in range(threads):
+        share = _SHARES + _SHARE * ((me + turn) % threads)
+        seen = load_atomic(state, share)
+        while seen >> 32 < seen & _END:
+            now = swap_atomic(state, share, seen, seen + _NEXT)
+            if now == seen:
+                extent, chunk = state[_EXTENT], state[_CHUNK]
+                lo = (seen >> 32) * chunk
+                call_step(state[_FN], state[_BIND], state[_ARGS], lo, smaller(lo + chunk, extent))
+                add_atomic(state, _DONE, 1)
+                if me == 0:
+                    watch = state[_WATCH]
+                    call_sharer(watch[ASK], watch, 0)
+                    if watch[HALTED]:
+                        for t in range(threads):
+                            share_of = _SHARES + _SHARE * t
+                            left = load_atomic(state, share_of)
+                            end = left & _END
+                            was = swap_atomic(state, share_of, left, end * _NEXT + end)
+                            while was != left:
+                                left = was
+                                was = swap_atomic(state, share_of, left, end * _NEXT + end)
+                            store_atomic(state, share_of + _LEFT, left >> 32)
+                            store_atomic(state, share_of + _LEFT_END, end)
+                now = load_atomic(state, share)
+            seen = now
+
+
+def run_table(table: Any, bind: int) -> None:
+    """All steps of `table`, none of which is cut."""
+    for i in range(table[0]):
+        row = table + 8 + 8 * _ROW * i
+        call_step(row[0], bind, row[1], 0, row[2])
+
+
+def run_chunked(table: Any, state: Any, watch: Any, bind: int) -> None:
+    """All steps of `table`, the chunked ones with the pool's threads, or all on this one if `state` is 0.
+
+    Left before its end when `watch` says so.
+    """
+    store_atomic(watch, ASKED, cycles())
+    if state:
+        store_atomic(state, _WATCH, watch)
+    i, rows = 0, table[0]
+    while i < rows:
+        row = table + 8 + 8 * _ROW * i
+        fn, args = row[0], row[1]
+        extent, chunk = row[2], row[3]
+        if chunk <= 0 or extent <= chunk:
+            call_step(fn, bind, args, 0, extent)
+            call_sharer(watch[ASK], watch, 0)
+        elif state:
+            # One chunked step, with the workers' help: this thread goes on when all of it is done.
+            threads, chunks = state[_THREADS], (extent + chunk - 1) // chunk
+            store_atomic(state, _FN, fn)
+            store_atomic(state, _BIND, bind)
+            store_atomic(state, _ARGS, args)
+            store_atomic(state, _EXTENT, extent)
+            store_atomic(state, _CHUNK, chunk)
+            store_atomic(state, _DONE, 0)
+            for t in range(threads):
+                first, end = t * chunks // threads, (t + 1) * chunks // threads
+                store_atomic(state, _SHARES + _SHARE * t, first * _NEXT + end)
+            add_atomic(state, _EPOCH, 1)
+            call_sharer(state[_TAKE], state, 0)
+            if watch[HALTED]:
+                for t in range(threads):
+                    line = _SHARES + _SHARE * t
+                    chunks -= state[line + _LEFT_END] - state[line + _LEFT]
+            spins = 0
+            while load_atomic(state, _DONE) < chunks:
+                spins += 1
+                if spins < _PATIENCE:
+                    spin_hint()
+                else:
+                    call_nap(state[_NAP], state[_NAP_ARGUMENT])
+        else:
+            chunks = (extent + chunk - 1) // chunk
+            done = 0
+            while done < chunks:
+                lo = done * chunk
+                call_step(fn, bind, args, lo, smaller(lo + chunk, extent))
+                done += 1
+                call_sharer(watch[ASK], watch, 0)
+                if watch[HALTED]:
+                    store_atomic(watch, FIRST, done)
+                    store_atomic(watch, END, chunks)
+                    break
+        if watch[HALTED]:
+            store_atomic(watch, ROW, i)
+            break
+        i += 1
+    if state:
+        store_atomic(state, _ACTIVE, 0)  # from here on the workers may go to sleep, until `Pool.wake`
+
+
+def ask(watch: Any, unused: int) -> None:
+    """Look whether to halt, if that was not done for a while, by a clock that may be set back.
+
+    An interrupt that was looked for is one no longer: it is signalled again, for Python's handler.
+    """
+    now, every = cycles(), CYCLES
+    if now == 0:
+        call_sharer(watch[CLOCK], watch + 8 * TIME, 0)
+        now, every = watch[TIME] * SECOND + watch[TIME + 1], EVERY
+    passed = now - watch[ASKED]
+    if watch[ASKED] == 0:
+        store_atomic(watch, ASKED, now)
+    elif passed < 0 or passed > every:
+        if load_atomic(watch[FORKING], 0) > 0:
+            store_atomic(watch, HALTED, 1)
+        elif call_question(watch[INTERRUPTED]) > 0:
+            call_sharer(watch[SIGNAL], 0, 0)
+            store_atomic(watch, HALTED, 1)
+        store_atomic(watch, ASKED, 0)  # the answer may have taken long
+
+
+def run_calls(bind: int, calls: Any, lo: int, hi: int) -> None:
+    """The step of a group: the calls lo...hi of a list, each of a function with its arguments and range."""
+    for i in range(lo, hi):
+        call = calls + 8 * _ROW * i
+        call_step(call[0], bind, call[1], call[2], call[3])
+
+
+def serve(state: Any, me: int) -> None:
+    """A worker: take part in what there is, until there has been nothing to do for a while."""
+    spins = 0
+    while spins < _PATIENCE and not load_atomic(state, _STOP):
+        epoch = load_atomic(state, _EPOCH)
+        call_sharer(state[_TAKE], state, me)
+        spins = 0
+        while load_atomic(state, _EPOCH) == epoch and not load_atomic(state, _STOP):
+            spins += 1
+            if spins < _PATIENCE:
+                spin_hint()
+            elif load_atomic(state, _ACTIVE):
+                call_nap(state[_NAP], state[_NAP_ARGUMENT])
+            else:
+                break

@@ -1,0 +1,1 @@
+"""Native steps that are no fused kernels: matrix products, gathers and scatters."""

@@ -1,0 +1,145 @@
+"""The native step of a matrix product, as a Python function for `words.py` to compile: see `blas.GemmArgs`."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from llvmlite import ir
+
+from ...native.word_compiler import I64, emits
+from ...native.word_intrinsics import as_float, as_word, copy_bytes, smaller
+from .openblas import GemmArgs
+from .tiles import DEPTH, LANES, LONGEST, REUSED, WIDTH
+
+#: Where each argument stands among a step's: `args[AT.m]` is the word that `gemm_args` calls m.
+AT = GemmArgs(*range(len(GemmArgs._fields)))
+_LEAST = 2.0**-126  # of float32's normal numbers
+_ROW_MAJOR, _PLAIN, _TRANSPOSED = 101, 111, 112  # values of the CBLAS enumerations
+
+
+def _call(b: Any, kinds: str, fn: Any, size: Any, values: Sequence[Any]) -> None:
+    """Call the function at `fn`; `kinds`: i int32, f scalar (float if `size` is 4), p pointer."""
+
+    def emit(real: ir.Type) -> None:
+        of = {"i": ir.IntType(32), "f": real, "p": I64.as_pointer()}
+        convert = {"i": b.trunc, "f": b.fptrunc, "p": b.inttoptr}
+        args = [v if v.type == of[kind] else convert[kind](v, of[kind]) for kind, v in zip(kinds, values, strict=True)]
+        function = ir.FunctionType(ir.VoidType(), [of[kind] for kind in kinds])
+        b.call(b.inttoptr(fn, function.as_pointer()), args)
+
+    with b.if_else(b.icmp_signed("==", size, I64(4))) as (single, double):
+        with single:
+            emit(ir.FloatType())
+        with double:
+            emit(ir.DoubleType())
+
+
+@emits
+def _call_gemm(b: Any, fn: Any, size: Any, *values: Any) -> None:
+    """order, ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc."""
+    _call(b, "iiiiiifpipifpi", fn, size, values)
+
+
+@emits
+def _call_gemv(b: Any, fn: Any, size: Any, *values: Any) -> None:
+    """order, ta, m, n, alpha, a, lda, x, incx, beta, y, incy."""
+    _call(b, "iiiifpipifpi", fn, size, values)
+
+
+@emits
+def _call_tiles(b: Any, fn: Any, *values: Any) -> None:
+    """`tiles.columns`, at an address."""
+    b.call(b.inttoptr(fn, ir.FunctionType(ir.VoidType(), [I64] * len(values)).as_pointer()), values)
+
+
+def multiply(bind: Any, args: Any, lo: int, hi: int) -> None:
+    """The step: rows (or columns) lo...hi, counted through all products of the batch."""
+    m, n, k = args[AT.m], args[AT.n], args[AT.k]
+    if m == 0 or n == 0:
+        return
+    ta, tb, size = args[AT.ta], args[AT.tb], args[AT.itemsize]
+    lda, ldb, ldc = args[AT.lda], args[AT.ldb], args[AT.ldc]
+    inner = args[AT.inner]
+    alpha = as_float(args[AT.alpha])
+    beta = as_float(args[AT.beta])
+    if args[AT.alpha_index] >= 0:
+        alpha *= as_float(bind[args[AT.alpha_index]])
+    if args[AT.beta_index] >= 0:
+        beta *= as_float(bind[args[AT.beta_index]])
+    # BLAS does not look at what has a factor of 0. These factors may happen to be 0, and NaNs still count: so take
+    # the least instead, and for the product its opposite afterwards.
+    turns = 1
+    zero = _LEAST if size == 4 else 0.0
+    if args[AT.alpha_index] >= 0 and -zero <= alpha and alpha <= zero:
+        alpha = _LEAST
+        turns = 2
+    if args[AT.beta_index] >= 0 and -zero <= beta and beta <= zero:
+        beta = _LEAST
+    elsewhere = 0
+    if args[AT.source] >= 0:
+        elsewhere = bind[args[AT.source]] - bind[args[AT.c]]
+    side = n if args[AT.columns] else m
+    while lo < hi:
+        i = lo // side
+        first = lo - i * side
+        count = smaller(side - first, hi - lo)
+        a = bind[args[AT.a]] + args[AT.a_offset]
+        a += size * (i // inner * args[AT.a_outer] + i % inner * args[AT.a_inner])
+        b = bind[args[AT.b]] + args[AT.b_offset]
+        b += size * (i // inner * args[AT.b_outer] + i % inner * args[AT.b_inner])
+        c = bind[args[AT.c]] + args[AT.c_offset]
+        c += size * (i // inner * args[AT.c_outer] + i % inner * args[AT.c_inner])
+        if args[AT.columns]:
+            n = count
+            b += size * first * (ldb if tb else 1)
+            c += size * first
+        else:
+            m = count
+            a += size * first * (1 if ta else lda)
+            c += size * first * ldc
+        if elsewhere != 0:
+            for row in range(m):
+                copy_bytes(c + size * row * ldc, c + size * row * ldc + elsewhere, size * n)
+        for turn in range(turns):
+            factor = alpha if turn == 0 else -alpha
+            keep = beta if turn == 0 else 1.0
+            if n == 1 and k > 0:
+                rows = k if ta else m
+                cols = m if ta else k
+                trans = _TRANSPOSED if ta else _PLAIN
+                step = 1 if tb else ldb
+                _call_gemv(args[AT.gemv], size, _ROW_MAJOR, trans, rows, cols, factor, a, lda, b, step, keep, c, ldc)
+            elif m == 1 and k > 0:
+                rows = n if tb else k
+                cols = k if tb else n
+                trans = _PLAIN if tb else _TRANSPOSED
+                step = lda if ta else 1
+                _call_gemv(args[AT.gemv], size, _ROW_MAJOR, trans, rows, cols, factor, b, ldb, a, step, keep, c, 1)
+            else:
+                done = 0
+                whole = n - n % WIDTH
+                lanes = (n + LANES - 1) // LANES * LANES
+                if n <= LANES or 16 * n >= 15 * lanes:
+                    whole = n  # few of the lanes of a narrow tile would be idle
+                if args[AT.tiles] != 0 and 0 < k and k <= LONGEST and 16 * whole >= 15 * n:
+                    row = 4 if ta else 4 * lda
+                    step = 4 * lda if ta else 4
+                    down = 4 if tb else 4 * ldb
+                    across = 4 * ldb if tb else 4
+                    way = 2 if tb else 0 if m < REUSED else 1
+                    while done < whole:
+                        width = WIDTH if done + WIDTH <= whole else smaller(whole - done, LANES)
+                        at = 0
+                        while at < k:
+                            depth = smaller(k - at, DEPTH)
+                            kept = keep if at == 0 else 1.0
+                            _call_tiles(args[AT.tiles], a + at * step, row, step, b + done * across + at * down, down,
+                                        across, c + 4 * done, 4 * ldc, m, depth, way, width, as_word(factor),
+                                        as_word(kept))
+                            at += depth
+                        done += width
+                if done < n:
+                    trans_a = _TRANSPOSED if ta else _PLAIN
+                    trans_b = _TRANSPOSED if tb else _PLAIN
+                    _call_gemm(args[AT.gemm], size, _ROW_MAJOR, trans_a, trans_b, m, n - done, k, factor, a, lda,
+                               b + size * done * (ldb if tb else 1), ldb, keep, c + size * done, ldc)
+        lo += count

@@ -1,0 +1,388 @@
+"""Matrix products through a private OpenBLAS (`scipy-openblas32`), as steps of a compiled program.
+
+``gemm(...)`` gives the step ``C[i] = alpha * op(A[i]) @ op(B[i]) + beta * C[i]`` for the table of
+`tracer.jit.runtime.driver`; ``gemm_step``, ``gemm_args`` and ``gemm_range`` are its parts. ``matmul`` is the same for
+NumPy arrays.
+
+OpenBLAS itself is kept on one thread: the driver calls it for parts of a product from several threads, which
+its buffers' lock makes safe. Products are cut by rows or, where C is wider than high, by columns: a part
+packs all of the operand that is not cut, so the longer side is cut, and into few parts.
+"""
+
+import ctypes
+import importlib.util
+import math
+import os
+import struct
+import sys
+import threading
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tracer.jit.native.runtime_functions import find_native
+from tracer.jit.process import forks
+from tracer.jit.runtime.driver import Step, Table
+
+_SUFFIX = {"win32": ".dll", "darwin": ".dylib"}.get(sys.platform, ".so")
+_loading = forks.guarded(threading.Lock())
+
+
+class Blas(NamedTuple):
+    """The private library: `functions` maps (name, itemsize) to an address, `core` names its kernels."""
+
+    library: ctypes.CDLL
+    functions: dict[tuple[str, int], int]
+    core: str
+
+
+def core_type(features: dict[str, bool]) -> str | None:
+    """The OPENBLAS_CORETYPE for a processor with these features (llvmlite's names); None: OpenBLAS's choice.
+
+    AVX-512 kernels where the processor is wide enough for them. AMD's Zen 4 (sse4a, no vp2intersect) splits
+    each 512-bit instruction in two: there AVX2's kernels measured up to 13 % faster in float32, and equal in
+    float64.
+
+    >>> core_type({"avx2": True}) is None
+    True
+    """
+    if not all(features.get(name) for name in ("avx512f", "avx512bw", "avx512dq", "avx512vl")):
+        return None
+    return "HASWELL" if features.get("sse4a") and not features.get("avx512vp2intersect") else "SKYLAKEX"
+
+
+def _library_path() -> Path:
+    """The shared library, found without importing its package: that would load it with other settings."""
+    spec = importlib.util.find_spec("scipy_openblas32")
+    for folder in spec.submodule_search_locations or [] if spec else []:
+        for path in sorted(Path(folder, "lib").glob(f"*scipy_openblas*{_SUFFIX}")):
+            return path
+    raise ImportError(
+        "matrix products need OpenBLAS from the package scipy-openblas32: pip install scipy-openblas32"
+    )
+
+
+def _open(path: Path) -> ctypes.CDLL:
+    """Load the library with its settings in the environment, which is put back even on failure."""
+    import llvmlite.binding as llvm
+
+    wanted = {"OPENBLAS_NUM_THREADS": "1", "OPENBLAS_CORETYPE": core_type(dict(llvm.get_host_cpu_features()))}
+    if os.environ.get("OPENBLAS_CORETYPE"):
+        del wanted["OPENBLAS_CORETYPE"]  # the user's word counts more than ours
+    before = {name: os.environ.get(name) for name in wanted}
+    try:
+        os.environ.update({name: value for name, value in wanted.items() if value is not None})
+        return ctypes.CDLL(str(path), mode=getattr(os, "RTLD_LOCAL", 0))
+    except OSError as error:
+        raise ImportError(
+            f"{path} cannot be loaded ({error}); reinstall the package scipy-openblas32"
+        ) from error
+    finally:
+        for name, value in before.items():
+            if value is not None:
+                os.environ[name] = value
+            else:
+                os.environ.pop(name, None)
+
+
+@lru_cache(maxsize=1)
+def _load() -> Blas:
+    library = _open(_library_path())
+    functions = {}
+    try:
+        for letter, itemsize in (("s", 4), ("d", 8)):
+            for name in ("gemm", "gemv"):
+                symbol = getattr(library, f"scipy_cblas_{letter}{name}")
+                functions[name, itemsize] = ctypes.cast(symbol, ctypes.c_void_p).value or 0
+        library.scipy_openblas_set_num_threads(1)
+        library.scipy_openblas_get_corename.restype = ctypes.c_char_p
+        core = library.scipy_openblas_get_corename().decode()
+    except AttributeError as error:
+        raise ImportError(f"{error}; tracer needs another version of the package scipy-openblas32") from error
+    return Blas(library, functions, core)
+
+
+def load() -> Blas:
+    """The private OpenBLAS, loaded on first use. ImportError, saying what to install, if it is not there."""
+    with _loading:
+        return _load()
+
+
+class GemmArgs(NamedTuple):
+    """The static arguments of a product's step.
+
+    Matrices are row-major; sizes, leading dimensions and strides count elements, offsets count bytes; `ta`: A
+    is stored as k x m, `tb`: B is stored as n x k.
+    """
+
+    gemm: int  # addresses of the two library functions
+    gemv: int
+    tiles: int  # address of `tiles.columns`, or 0 where it is not to be used
+    itemsize: int  # 4 or 8
+    a: int  # words of bind that hold the addresses of A, B, C
+    b: int
+    c: int
+    a_offset: int
+    b_offset: int
+    c_offset: int
+    m: int
+    n: int
+    k: int
+    ta: int
+    tb: int
+    lda: int
+    ldb: int
+    ldc: int
+    inner: int  # length of the second batch dimension: product i is at (i // inner, i % inner)
+    a_outer: int  # strides of the two batch dimensions; 0 where the operand is the same for all
+    a_inner: int
+    b_outer: int
+    b_inner: int
+    c_outer: int
+    c_inner: int
+    columns: int  # 1: the range counts columns of C, 0: rows
+    alpha: int  # bits of a float64
+    alpha_index: int  # word of bind with a float64 that multiplies alpha, or -1
+    beta: int
+    beta_index: int
+    source: int  # word of bind with the address of what C is before, if that is elsewhere: it is copied
+
+
+def gemm_step(dtype: Any) -> int:
+    """The address of the native step for float32 or float64 (one function for both); TypeError for others."""
+    _itemsize(dtype)
+    return find_native(f"{__package__}.native", "multiply")
+
+
+@lru_cache(maxsize=1)
+def _tiles() -> int:
+    """The address of the products in registers, where there are enough of these; 0 elsewhere."""
+    import llvmlite.binding as llvm
+
+    return find_native(f"{__package__}.tiles", "columns") if llvm.get_host_cpu_features().get("avx512f") else 0
+
+
+def _itemsize(dtype: Any) -> int:
+    dtype = np.dtype(dtype)
+    if dtype not in (np.float32, np.float64):
+        raise TypeError(f"matrix products are for float32 and float64, not {dtype}")
+    return dtype.itemsize
+
+
+# Measured on 2 cores: from 2 million operations on, two threads beat one; beyond 4 parts, those of less than
+# 32 million or of fewer than 128 rows lose more to packing the other operand again than they win.
+_PART, _BIG_PART, _PART_SIDE = 1 << 20, 1 << 25, 128
+
+#: Operations of a chunk, at most, which take some tenths of a second: a run can be left between two (halting.py).
+LONGEST = 1 << 34
+
+
+def gemm_range(m: int, n: int, k: int, batch: int = 1) -> tuple[int, int]:
+    """(extent, chunk) of a product's step: chunk 0 means that one thread does better alone.
+
+    The extent counts rows of C, or columns if n > m, through the whole batch. The cut depends on the sizes
+    alone, so that results do not depend on the number of threads.
+
+    >>> gemm_range(32, 10, 256), gemm_range(32, 784, 256), gemm_range(128, 128, 64, batch=64)
+    ((32, 0), (784, 196), (8192, 128))
+    >>> gemm_range(1024, 1024, 1024)
+    (1024, 128)
+    """
+    side = max(m, n)
+    product = 2 * m * max(n, 16) * k  # no tile is narrower than a vector
+    if batch * product < 2 * _PART:
+        return batch * side, 0
+    if batch >= 8:
+        chunk = side * min(-(-_PART // product), -(-batch // 2))
+        while 2 * m * n * k * chunk > LONGEST * side and chunk >= 2 * _PART_SIDE:
+            chunk = -(-chunk // 2)
+        return batch * side, chunk
+    parts = 4 if batch * product >= 4 * _PART else 2
+    while batch * product >= 2 * parts * _BIG_PART and batch * side >= 2 * parts * _PART_SIDE:
+        parts *= 2
+    return batch * side, -(-batch * side // parts)
+
+
+def gemm_args(
+    dtype: Any,
+    a: int,
+    b: int,
+    c: int,
+    m: int,
+    n: int,
+    k: int,
+    *,
+    ta: bool = False,
+    tb: bool = False,
+    lda: int | None = None,
+    ldb: int | None = None,
+    ldc: int | None = None,
+    a_offset: int = 0,
+    b_offset: int = 0,
+    c_offset: int = 0,
+    batch: Sequence[int] = (),
+    a_strides: Sequence[int] = (),
+    b_strides: Sequence[int] = (),
+    c_strides: Sequence[int] = (),
+    alpha: float = 1.0,
+    alpha_index: int = -1,
+    beta: float = 0.0,
+    beta_index: int = -1,
+    source: int = -1,
+) -> list[int]:
+    """The `args` of a product's step.
+
+    `a`, `b`, `c` are indices into bind; op(A) is m x k, op(B) k x n, C m x n, all row-major; with `ta` (`tb`)
+    the stored A is k x m (B is n x k). Leading dimensions and the strides over `batch` (at most two
+    dimensions) count elements, offsets bytes; a stride of 0 repeats an operand. The factor of the product is
+    `alpha`, times the float64 bits in ``bind[alpha_index]`` if that index is not -1; `beta` likewise. With
+    beta 0, C is never read; with alpha 0, A and B are not, so that their NaNs do not show; but with a factor
+    from bind that is 0, they do. The C that is read is the one at ``bind[source]``, laid out alike, if that is
+    given. ValueError for what BLAS cannot express.
+    """
+    widths = [m if ta else k, k if tb else n, n]
+    given = [lda, ldb, ldc]
+    leading = [max(1, width) if ld is None else ld for ld, width in zip(given, widths, strict=True)]
+    if min(m, n, k) < 0 or any(ld < max(1, width) for ld, width in zip(leading, widths, strict=True)):
+        raise ValueError(f"no matrix product of sizes {(m, n, k)} with leading dimensions {leading}")
+    if max(m, n, k, *leading) >= 2**31:
+        raise ValueError(f"a matrix product of sizes {(m, n, k)} exceeds OpenBLAS's 32-bit integers")
+    if len(batch) > 2 or not len(batch) == len(a_strides) == len(b_strides) == len(c_strides):
+        raise ValueError(
+            f"a batch has at most 2 dimensions, each with a stride for A, B and C, not {tuple(batch)}"
+        )
+    if any(size > 1 and stride == 0 for size, stride in zip(batch, c_strides, strict=True)):
+        raise ValueError("the products of a batch cannot share one C")
+    itemsize, functions = _itemsize(dtype), load().functions
+    pad = [0] * (2 - len(batch))
+    strides = [s for of in (a_strides, b_strides, c_strides) for s in [*pad, *of]]
+    alpha_bits, beta_bits = struct.unpack("2q", struct.pack("2d", alpha, beta))
+    inner = batch[-1] if batch and batch[-1] else 1
+    (lda, ldb, ldc), (a_outer, a_inner, b_outer, b_inner, c_outer, c_inner) = leading, strides
+    return list(GemmArgs(
+        gemm=functions["gemm", itemsize], gemv=functions["gemv", itemsize], tiles=_tiles() if itemsize == 4 else 0,
+        itemsize=itemsize, a=a, b=b, c=c, a_offset=a_offset, b_offset=b_offset, c_offset=c_offset, m=m, n=n, k=k,
+        ta=int(ta), tb=int(tb), lda=lda, ldb=ldb, ldc=ldc, inner=inner, a_outer=a_outer, a_inner=a_inner,
+        b_outer=b_outer, b_inner=b_inner, c_outer=c_outer, c_inner=c_inner, columns=int(n > m), alpha=alpha_bits,
+        alpha_index=alpha_index, beta=beta_bits, beta_index=beta_index, source=source))
+
+
+def gemm(dtype: Any, a: int, b: int, c: int, m: int, n: int, k: int, **options: Any) -> Step:
+    """The whole step of a product, for a `driver.Table`; parameters are those of `gemm_args`."""
+    args = gemm_args(dtype, a, b, c, m, n, k, **options)
+    return Step(gemm_step(dtype), args, *gemm_range(m, n, k, math.prod(options.get("batch", ()))))
+
+
+def parts_of(step: Step) -> list[Step]:
+    """The step of a product as several, each the sum over a part of the inner dimension, if a chunk takes long.
+
+    Those after the first one add to what is there.
+    """
+    of = GemmArgs._make(step.args)
+    row = 2 * step.chunk * (of.m if of.columns else of.n)
+    if row * of.k <= LONGEST:
+        return [step]
+    width, one = max(LONGEST // row, 1), struct.unpack("q", struct.pack("d", 1.0))[0]
+    parts = []
+    for first in range(0, of.k, width):
+        at = of.itemsize * first
+        part = of._replace(k=min(width, of.k - first), a_offset=of.a_offset + at * (of.lda if of.ta else 1),
+                           b_offset=of.b_offset + at * (1 if of.tb else of.ldb))
+        if first:
+            part = part._replace(beta=one, beta_index=-1, source=-1)
+        parts.append(step._replace(args=list(part)))
+    return parts
+
+
+def _operand(x: np.ndarray) -> tuple[np.ndarray, bool, int]:
+    """(x or a copy, whether its matrices are stored transposed, leading dimension)."""
+    size = x.itemsize
+    (rows, cols), (down, along) = x.shape[-2:], x.strides[-2:]
+    for transposed, (r, c, ld, step) in enumerate([(rows, cols, down, along), (cols, rows, along, down)]):
+        if (c <= 1 or step == size) and (r <= 1 or (ld >= size * max(c, 1) and ld % size == 0)):
+            return x, bool(transposed), ld // size if r > 1 else max(c, 1)
+    return _operand(np.ascontiguousarray(x))
+
+
+def _merged(sizes: Sequence[int], strides: Sequence[Sequence[int]]) -> list[tuple[int, tuple[int, ...]]]:
+    """Batch dimensions as (size, strides), without those of size 1, neighbours joined where that is exact."""
+    dims: list[tuple[int, tuple[int, ...]]] = []
+    for size, *steps in zip(sizes, *strides, strict=True):
+        if size == 1:
+            continue
+        if dims and all(outer == size * inner for outer, inner in zip(dims[-1][1], steps, strict=True)):
+            dims[-1] = dims[-1][0] * size, tuple(steps)
+        else:
+            dims.append((size, tuple(steps)))
+    return dims
+
+
+def _multiply(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> None:
+    """c[...] = a @ b, where all three have the same batch shape and c's matrices are row-major."""
+    (a, ta, lda), (b, tb, ldb), (c, _, ldc) = _operand(a), _operand(b), _operand(c)
+    operands, size = (a, b, c), c.itemsize
+    dims = _merged(c.shape[:-2], [[s // size for s in x.strides[:-2]] for x in operands])
+    if len(dims) > 2:
+        for i in np.ndindex(c.shape[:1]):
+            _multiply(a[i], b[i], c[i])
+        return
+    strides = [[steps[j] for _, steps in dims] for j in range(3)]
+    options = dict(zip(("a_strides", "b_strides", "c_strides"), strides, strict=True))
+    (m, k), n = a.shape[-2:], b.shape[-1]
+    step = gemm(
+        c.dtype,
+        0,
+        1,
+        2,
+        m,
+        n,
+        k,
+        ta=ta,
+        tb=tb,
+        lda=lda,
+        ldb=ldb,
+        ldc=ldc,
+        batch=[d for d, _ in dims],
+        **options,
+    )
+    bind = np.array([x.ctypes.data for x in operands], np.int64)
+    Table(parts_of(step)).run(bind.ctypes.data)
+
+
+def matmul(a: np.ndarray, b: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    """``numpy.matmul(a, b, out)`` for two float32 or two float64 arrays; transposed views are not copied.
+
+    TypeError for other dtypes, ValueError for shapes that do not fit.
+
+    >>> matmul(np.ones((2, 3, 4)), np.ones((5, 4)).T).shape
+    (2, 3, 5)
+    """
+    if a.dtype != b.dtype or (out is not None and out.dtype != a.dtype):
+        raise TypeError(f"a matrix product needs equal dtypes, not {a.dtype} and {b.dtype}")
+    _itemsize(a.dtype)
+    if not a.ndim or not b.ndim:
+        raise ValueError("a matrix product needs arrays of at least one dimension")
+    left, right = a[None] if a.ndim == 1 else a, b[:, None] if b.ndim == 1 else b
+    if left.shape[-1] != right.shape[-2]:
+        raise ValueError(f"shapes {a.shape} and {b.shape} do not fit for a matrix product")
+    batch = np.broadcast_shapes(left.shape[:-2], right.shape[:-2])
+    m, n = left.shape[-2], right.shape[-1]
+    shape = batch + (m,) * (a.ndim > 1) + (n,) * (b.ndim > 1)
+    if out is not None and out.shape != shape:
+        raise ValueError(f"out has shape {out.shape}, the product has {shape}")
+    result = np.empty((*batch, m, n), a.dtype)
+    if out is not None and out.flags.c_contiguous and not any(np.may_share_memory(out, x) for x in (a, b)):
+        result = out.reshape(result.shape)
+    if not left.size or not right.size:
+        result.fill(0)
+    else:
+        left, right = (np.broadcast_to(x, batch + x.shape[-2:]) for x in (left, right))
+        _multiply(left, right, result)
+    if out is None:
+        return result.reshape(shape) if shape else result.reshape(())[()]
+    if not np.may_share_memory(out, result):
+        out[...] = result.reshape(shape)
+    return out

@@ -58,11 +58,11 @@ _place: Place = NOWHERE
 def switch(who: Hashable, wanted: bool) -> None:
     """Timing is on while anybody wants it.
 
-    >>> from tracer.jit import profile
-    >>> profile.switch("me", True)
-    >>> profile.on
+    >>> from tracer.jit.report import timing
+    >>> timing.switch("me", True)
+    >>> timing.on
     True
-    >>> profile.switch("me", False)
+    >>> timing.switch("me", False)
     """
     global on
     (_wanted.add if wanted else _wanted.discard)(who)

@@ -30,6 +30,7 @@ def toposort(outputs: Iterable[Node], stop_at: frozenset[Node] | set[Node] = fro
 def format_graph(outputs: Sequence[Node], lines: dict[Node, str] | None = None) -> str:
     """The graph as text, a node a line: `%3: f32[8,4] = tanh %2    # train.py:31`.
 
+    >>> import numpy as np
     >>> from tracer.ops.ir.aval import aval
     >>> from tracer.ops.ir.node import leaf, stop
     >>> x = leaf(aval((2,), np.dtype("float32")), 0)

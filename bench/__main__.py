@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from bench import plot, report, workloads
+from bench import limits, plot, report, workloads
 from bench.campaign import Plan, run_case, survey
 from bench.engines import ENGINES
 from bench.machine import ROOT, cores, describe, environment
@@ -77,7 +77,7 @@ def _plan(options: argparse.Namespace) -> Plan:
     return plan
 
 
-def _limits(plan: Plan) -> dict[str, Any]:
+def _probes(plan: Plan) -> dict[str, Any]:
     cache = ROOT / "build" / "bench-cache"
     done = subprocess.run([sys.executable, "-m", "bench.limits", str(plan.threads)], cwd=ROOT, check=True,
                           stdout=subprocess.PIPE, env=environment(plan.threads, cache))
@@ -93,22 +93,23 @@ def main(argv: list[str] | None = None) -> int:
     plan = _plan(options)
     progress = Progress(len(cases) * len(plan.engines))
     progress.show("limits", "copying, multiplying")
-    limits = _limits(plan)
+    probes = _probes(plan)
     progress.show("engines", "importing")
     found = survey(plan)
     run: dict[str, Any] = {
         "schema": report.SCHEMA, "when": time.strftime("%Y-%m-%d %H:%M"), "machine": describe(),
-        "threads": plan.threads, "quick": options.quick, "limits": limits,
+        "threads": plan.threads, "quick": options.quick, "limits": probes,
         "engines": {name: found[name] for name in plan.engines},
         "missing": {name: facts for name, facts in found.items() if "missing" in facts}, "cases": [],
     }
     options.out.mkdir(parents=True, exist_ok=True)
     progress = Progress(len(cases) * len(plan.engines))
     for workload, case in cases:
-        row = run_case(workload, case, plan, limits, progress)
+        row = run_case(workload, case, plan, progress)
         row["best_peer"] = report.best_peer(row)
         row["ratio"] = report.ratio(row, row["best_peer"])
         run["cases"].append(row)
+        limits.mark(run)
         (options.out / "results.json").write_text(json.dumps(run, indent=1))
     progress.close()
     text = report.render(run)

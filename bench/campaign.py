@@ -21,7 +21,6 @@ import numpy as np
 
 from bench import check, workloads
 from bench.engines import ENGINES
-from bench.limits import limit
 from bench.machine import ROOT, environment
 from bench.pipe import Pipe, Timeout
 from bench.progress import Progress
@@ -180,8 +179,7 @@ class Entrant:
         self.facts["status"], self.facts["reason"] = failure.args
 
 
-def run_case(workload: str, case: str, plan: Plan, limits: dict[str, Any],
-             progress: Progress) -> dict[str, Any]:
+def run_case(workload: str, case: str, plan: Plan, progress: Progress) -> dict[str, Any]:
     """One row of the tables: every engine's facts for one case."""
     module = workloads.load(workload)
     data = workloads.inputs(module, case)
@@ -203,7 +201,6 @@ def run_case(workload: str, case: str, plan: Plan, limits: dict[str, Any],
     return {"name": case, "workload": workload, "title": (module.__doc__ or "").strip().splitlines()[0],
             "parameters": module.CASES[case], "tolerance": module.TOLERANCE,
             "by_hand": case in getattr(module, "BY_HAND", ()), "bytes": nbytes, "flops": flops,
-            "limit_us": 1e6 * limit(limits, nbytes, flops),
             "results": {entrant.engine: entrant.facts for entrant in entrants}}
 
 

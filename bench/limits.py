@@ -1,9 +1,9 @@
 """What this machine can do at best: copy bandwidth by working set, and the rate of a matrix product.
 
-`python -m bench.limits THREADS` measures both and prints them as JSON. A workload's *physical limit* is the
-larger of two times: its inputs and results moved once at the copy bandwidth of a working set of that size,
-and its matrix products at the matrix-product rate. It is a bound from below that no real program quite
-reaches (element-wise functions cost time too), the same one for every engine.
+`python -m bench.limits THREADS` measures both and prints them as JSON. A workload's *limit* is the larger of two
+times: its inputs and results moved once at the copy bandwidth of a working set of that size, and its matrix
+products at the matrix-product rate. It is the same for every engine. Where an engine of the run was faster than
+these probes, its rate takes their place: nobody is faster than the limit.
 """
 from __future__ import annotations
 
@@ -34,6 +34,23 @@ def limit(limits: dict[str, Any], nbytes: float, flops: float) -> float:
             rate = slow * (fast / slow) ** share
             break
     return max(nbytes / rate, flops / limits["matmul"])
+
+
+def mark(run: dict[str, Any]) -> None:
+    """Give the rows of a run their limits, by the best rates that the probes or an engine reached."""
+    def reached(row: dict[str, Any]) -> list[tuple[float, str]]:
+        """The least seconds of each engine, and who it is where."""
+        return [(1e-6 * facts["least_us"], f"{engine}, {row['name']}") for engine, facts in row["results"].items()
+                if facts["status"] == "ok"]
+
+    limits, rows = run["limits"], run["cases"]
+    rate, whose = max([(limits["matmul"], "product probe"),
+                       *((row["flops"] / seconds, who) for row in rows for seconds, who in reached(row))])
+    limits["best_matmul"] = {"rate": rate, "of": whose}
+    for row in rows:
+        moving = min([(limit(limits, row["bytes"], 0), "copy probe"), *reached(row)])
+        seconds, row["limit_of"] = max(moving, (row["flops"] / rate, whose))
+        row["limit_us"] = 1e6 * seconds
 
 
 def _copy(threads: int) -> list[list[float]]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
-SCHEMA = 1
+SCHEMA = 2
 _OURS, _HYBRID, _BEFORE = "tracer", "tracer-hybrid", "tracer-before"
 
 
@@ -89,9 +89,10 @@ def _speed(run: dict[str, Any]) -> str:
         rows.append([row["name"], *times.values(), peer or "–",
                      _optional(ratio(row, peer), "{:.2f}"), _optional(ratio(row, peer, _HYBRID), "{:.2f}"),
                      _optional(ratio(row, "mxnet"), "{:.2f}"),
-                     number(row["limit_us"]),
+                     number(row["limit_us"]), row["limit_of"],
                      f"{row['limit_us'] / ours['median_us']:.1%}" if ours.get("status") == "ok" else "–"])
-    return table(["µs a call", *engines, "best peer", "ratio", "hybridized", "over MXNet", "limit", "of limit"], rows)
+    heads = ["best peer", "ratio", "hybridized", "over MXNet", "limit", "at the rate of", "of limit"]
+    return table(["µs a call", *engines, *heads], rows)
 
 
 def _changes(run: dict[str, Any]) -> str:
@@ -176,14 +177,15 @@ def _failures(run: dict[str, Any]) -> list[str]:
 
 def _head(run: dict[str, Any]) -> str:
     machine, limits = run["machine"], run["limits"]
+    best = limits["best_matmul"]
     copies = ", ".join(f"{_size(size)} {rate / 1e9:.0f}" for size, rate in limits["copy"])
     versions = ", ".join(f"{engine} {facts['version']}" for engine, facts in run["engines"].items())
     return "\n\n".join([
         f"# tracer and its peers, {run['when']}",
         f"{machine['processor']}, {run['threads']} of {machine['cores']} processors, {machine['system']}, "
         f"Python {machine['python']}. {versions}.",
-        f"Limits measured in this run: a matrix product {limits['matmul'] / 1e9:.0f} GFLOP/s; copying, GB/s "
-        f"read and written by working set: {copies}.",
+        f"Limits measured in this run: matrix products {best['rate'] / 1e9:.0f} GFLOP/s ({best['of']}; the probe "
+        f"{limits['matmul'] / 1e9:.0f}); the probe's copying, GB/s read and written by working set: {copies}.",
     ])
 
 
@@ -194,9 +196,10 @@ def _size(size: float) -> str:
 _NOTES = """\
 Medians of whole calls, results there, ± half the distance between the quartiles; ratio: the best peer's
 median over tracer's, imperative and hybridized (forwards in hybridized blocks, updates by MXNet's fused operators).
-The limit is the time to move inputs and results once at the copy bandwidth of that
-working set, or to do the matrix products at the rate above, whichever is longer. Results were compared with
-float64 NumPy's first. NumPy (in brackets) is no peer where its gradients were derived by hand."""
+The limit is the time to move inputs and results once at the copy bandwidth of that working set, or to do the
+matrix products at the rate above, whichever is longer. An engine that was faster than the copy probe is the limit.
+Results were compared with float64 NumPy's first. NumPy (in brackets) is no peer where its gradients were derived by
+hand."""
 
 
 def render(run: dict[str, Any]) -> str:

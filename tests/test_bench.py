@@ -143,11 +143,12 @@ def _row(**medians: float | None) -> dict:
     results: dict = {}
     for engine, us in medians.items():
         results[engine] = {
-            "status": "ok", "median_us": us, "low_us": us * 0.9, "high_us": us * 1.1, "first_cold_ms": 1.5,
+            "status": "ok", "median_us": us, "low_us": us * 0.9, "high_us": us * 1.1, "least_us": us * 0.8,
+            "first_cold_ms": 1.5,
             "calls_cold_ms": [1.5] * 5, "peak_mb": 200.0, "rss_mb": 150.0, "dispatch_us": 3.0,
         } if us else {"status": "failed", "reason": "ValueError: no"}
-    return {"name": "case", "workload": "w", "parameters": {"ops": 10}, "by_hand": True, "limit_us": 5.0,
-            "results": results}
+    return {"name": "case", "workload": "w", "parameters": {"ops": 10}, "by_hand": True, "bytes": 1e4,
+            "flops": 0.0, "results": results}
 
 
 def test_tables():
@@ -155,10 +156,11 @@ def test_tables():
     found = {"when": "now", "machine": {"processor": "P", "cores": 2, "system": "S", "python": "3"}, "threads": 2,
              "limits": LIMITS, "engines": {name: {"version": "1"} for name in row["results"]},
              "missing": {"pytensor": {"missing": "ImportError: it"}}, "cases": [row]}
+    limits.mark(found)
     lines = report.render(found).splitlines()
     cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines if line.startswith("| case ")]
     assert cells[0][:6] == ["case", "10.0 ±10%", "5.00 ±10%", "(1.00 ±10%)", "25.0 ±10%", "failed"]
-    assert cells[0][6:] == ["torch", "2.50", "5.00", "–", "5.00", "50.0%"]
+    assert cells[0][6:] == ["torch", "2.50", "5.00", "–", "0.800", "numpy, case", "8.0%"]
     assert cells[1][:3] == ["case", "1.50", "1.50"]
     assert cells[2][1] == "200 (+50)"
     assert cells[3][1] == "0.300 / 745 / 1.00"
@@ -194,6 +196,20 @@ def test_the_limit_is_the_slower_of_moving_and_multiplying():
     assert limits.limit(LIMITS, 1e10, 0) == pytest.approx(10)
     assert limits.limit(LIMITS, 1e6, 0) == pytest.approx(1e6 / 10 ** 9.5)
     assert limits.limit(LIMITS, 1e4, 1e11) == pytest.approx(1)
+
+
+def test_nobody_is_faster_than_the_limit():
+    products, copies = _row(tracer=10.0, torch=25.0, jax=None), _row(tracer=10.0, torch=0.5)
+    products.update(name="products", flops=3.2e6)
+    found = {"limits": dict(LIMITS), "cases": [products, copies, {**products, "flops": 1.0, "results": {}}]}
+    limits.mark(found)
+    assert found["limits"]["best_matmul"] == {"rate": pytest.approx(4e11), "of": "tracer, products"}
+    assert [(row["limit_us"], row["limit_of"]) for row in found["cases"]] == [
+        (pytest.approx(8), "tracer, products"), (pytest.approx(0.4), "torch, case"), (pytest.approx(1), "copy probe")]
+    found["limits"]["matmul"] = 1e12
+    limits.mark(found)
+    assert found["limits"]["best_matmul"] == {"rate": 1e12, "of": "product probe"}
+    assert products["limit_us"] == pytest.approx(3.2) and products["limit_of"] == "product probe"
 
 
 def test_messages_survive_the_pipe():

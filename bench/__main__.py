@@ -6,14 +6,16 @@ import json
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from bench import limits, plot, report, workloads
+from bench import plot, workloads
 from bench.campaign import Plan, run_case, survey
 from bench.engines import ENGINES
 from bench.machine import ROOT, cores, describe, environment
 from bench.progress import Progress
+from bench.results import Results
 
 
 def _options(argv: list[str] | None) -> argparse.Namespace:
@@ -91,35 +93,26 @@ def main(argv: list[str] | None = None) -> int:
     if not cases:
         sys.exit(f"python -m bench: nothing is called {options.only}")
     plan = _plan(options)
-    progress = Progress(len(cases) * len(plan.engines))
-    progress.show("limits", "copying, multiplying")
-    probes = _probes(plan)
-    progress.show("engines", "importing")
-    found = survey(plan)
-    run: dict[str, Any] = {
-        "schema": report.SCHEMA, "when": time.strftime("%Y-%m-%d %H:%M"), "machine": describe(),
-        "threads": plan.threads, "quick": options.quick, "limits": probes,
-        "engines": {name: found[name] for name in plan.engines},
-        "missing": {name: facts for name, facts in found.items() if "missing" in facts}, "cases": [],
-    }
-    options.out.mkdir(parents=True, exist_ok=True)
-    progress = Progress(len(cases) * len(plan.engines))
-    for workload, case in cases:
-        row = run_case(workload, case, plan, progress)
-        row["best_peer"] = report.best_peer(row)
-        row["ratio"] = report.ratio(row, row["best_peer"])
-        run["cases"].append(row)
-        limits.mark(run)
-        (options.out / "results.json").write_text(json.dumps(run, indent=1))
-    progress.close()
-    text = report.render(run)
-    (options.out / "results.md").write_text(text)
-    print(text)
+    results = Results(options.out, {
+        "when": time.strftime("%Y-%m-%d %H:%M"), "machine": describe(), "threads": plan.threads,
+        "quick": options.quick,
+        "planned": {"cases": [case for _, case in cases], "engines": list(plan.engines), "rounds": plan.rounds},
+    })
+    run = results.run
+    with results.recording(), closing(Progress(len(cases) * len(plan.engines))) as progress:
+        progress.show("limits", "copying, multiplying")
+        run["limits"] = _probes(plan)
+        progress.show("engines", "importing")
+        found = survey(plan)
+        run["engines"] = {name: found[name] for name in plan.engines}
+        run["missing"] = {name: facts for name, facts in found.items() if "missing" in facts}
+        progress.begin(len(cases) * len(plan.engines))
+        for workload, case in cases:
+            run_case(workload, case, plan, results, progress)
     try:
         plot.draw(run, options.out / "results.png")
     except ImportError:
         print("No picture: matplotlib is not installed.")
-    print(f"Written to {options.out}.")
     ours = [row["results"][name]["status"] for row in run["cases"] for name in ("tracer", "tracer-hybrid")
             if name in row["results"]]
     return int(any(status != "ok" for status in ours))

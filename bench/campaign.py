@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import quantiles
 from typing import Any
@@ -24,6 +24,7 @@ from bench.engines import ENGINES
 from bench.machine import ROOT, environment
 from bench.pipe import Pipe, Timeout
 from bench.progress import Progress
+from bench.results import Results
 
 _CALLS = 5  # of a first batch, by which every tier of every engine has compiled
 _KEEP = [1, 3, _CALLS]  # the calls whose results are checked
@@ -122,7 +123,8 @@ class Entrant:
         self.process: Process
         self.samples: list[float] = []
         self.results: list[np.ndarray] = []
-        self.facts: dict[str, Any] = {"status": "ok"}
+        self.racing = True
+        self.facts: dict[str, Any] = {"status": "unfinished", "reason": "not timed yet"}
 
     def _start(self) -> tuple[dict[str, Any], list[np.ndarray]]:
         self.process = Process(self.engine, self._plan, self._cache)
@@ -161,6 +163,10 @@ class Entrant:
         """Be timed for a while."""
         head, _ = self.process.ask("time", seconds=self._plan.seconds, number=self._number)
         self.samples += head["samples"]
+        low, middle, high = quantiles(self.samples, n=4)
+        self.facts.update(status="ok", median_us=1e6 * middle, low_us=1e6 * low, high_us=1e6 * high,
+                          least_us=1e6 * min(self.samples), samples=len(self.samples))
+        self.facts.pop("reason", None)
 
     def finish(self, reference: Sequence[np.ndarray], tolerance: float) -> None:
         """Memory, the time to hand over a step, and for tracer the check again, with everything compiled."""
@@ -170,57 +176,61 @@ class Entrant:
         if self.engine == "tracer":
             _, self.results = self.process.ask("first", calls=_CALLS, keep=_KEEP)
             self._verify(reference, tolerance)
-        low, middle, high = quantiles(self.samples, n=4)
-        self.facts.update(median_us=1e6 * middle, low_us=1e6 * low, high_us=1e6 * high,
-                          least_us=1e6 * min(self.samples), samples=len(self.samples))
 
     def fail(self, failure: Failed) -> None:
         """Out of the race; what was learnt stays."""
+        self.racing = False
         self.facts["status"], self.facts["reason"] = failure.args
 
 
-def run_case(workload: str, case: str, plan: Plan, progress: Progress) -> dict[str, Any]:
-    """One row of the tables: every engine's facts for one case."""
+def run_case(workload: str, case: str, plan: Plan, results: Results, progress: Progress) -> None:
+    """Add one row to the results: every engine's facts for one case."""
     module = workloads.load(workload)
     data = workloads.inputs(module, case)
     reference = _reference(module, data)
     moved = [*workloads.arrays(vars(data)), *reference[:len(reference) // len(_KEEP)]]
-    nbytes = sum(a.size * min(a.itemsize, 4) for a in moved)
-    flops = module.flops(**module.CASES[case]) if hasattr(module, "flops") else 0.0
     folder = Path(tempfile.mkdtemp(prefix="tracer-bench-"))
     entrants = [Entrant(engine, workload, case, plan, folder / engine) for engine in plan.engines
                 if ENGINES[engine].offers(module)]
+    row: dict[str, Any] = {
+        "name": case, "workload": workload, "title": (module.__doc__ or "").strip().splitlines()[0],
+        "parameters": module.CASES[case], "tolerance": module.TOLERANCE,
+        "by_hand": case in getattr(module, "BY_HAND", ()), "bytes": sum(a.size * min(a.itemsize, 4) for a in moved),
+        "flops": module.flops(**module.CASES[case]) if hasattr(module, "flops") else 0.0,
+        "rounds": 0, "complete": False, "results": {entrant.engine: entrant.facts for entrant in entrants}}
+    results.run["cases"].append(row)
     try:
-        _race(entrants, case, plan, reference, module.TOLERANCE, progress)
+        _race(entrants, row, plan.rounds, reference, results.save, progress)
     finally:
         for entrant in entrants:
             if hasattr(entrant, "process"):
                 entrant.process.close()
         shutil.rmtree(folder, ignore_errors=True)
     _compare(entrants)
-    return {"name": case, "workload": workload, "title": (module.__doc__ or "").strip().splitlines()[0],
-            "parameters": module.CASES[case], "tolerance": module.TOLERANCE,
-            "by_hand": case in getattr(module, "BY_HAND", ()), "bytes": nbytes, "flops": flops,
-            "results": {entrant.engine: entrant.facts for entrant in entrants}}
+    row["complete"] = True
+    results.save()
+    progress.advance(len(plan.engines))
 
 
-def _race(entrants: list[Entrant], case: str, plan: Plan, reference: list[np.ndarray], tolerance: float,
-          progress: Progress) -> None:
-    def each(doing: str, act: Any) -> None:
+def _race(entrants: list[Entrant], row: dict[str, Any], rounds: int, reference: list[np.ndarray],
+          save: Callable[[], object], progress: Progress) -> None:
+    def each(doing: str, act: Callable[[Entrant], None]) -> None:
         for entrant in entrants:
-            if entrant.facts["status"] == "ok":
-                progress.show(case, f"{entrant.engine}: {doing}")
+            if entrant.racing:
+                progress.show(row["name"], f"{entrant.engine}: {doing}")
                 try:
                     act(entrant)
                 except Failed as failure:
                     entrant.fail(failure)
 
-    each("first calls", lambda entrant: entrant.first(reference, tolerance))
+    each("first calls", lambda entrant: entrant.first(reference, row["tolerance"]))
+    save()
     each("warming up", lambda entrant: entrant.warm())
-    for number in range(plan.rounds):
-        each(f"round {number + 1} of {plan.rounds}", lambda entrant: entrant.turn())
-    each("memory", lambda entrant: entrant.finish(reference, tolerance))
-    progress.advance(len(plan.engines))
+    while row["rounds"] < rounds:
+        each(f"round {row['rounds'] + 1} of {rounds}", lambda entrant: entrant.turn())
+        row["rounds"] += 1
+        save()
+    each("memory", lambda entrant: entrant.finish(reference, row["tolerance"]))
 
 
 def _reference(module: Any, data: Any) -> list[np.ndarray]:

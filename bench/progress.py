@@ -11,10 +11,14 @@ class Progress:
     """`total` units of work; a bar on a terminal, a line a case elsewhere."""
 
     def __init__(self, total: int, out: TextIO | None = None) -> None:
-        self._total, self._done, self._start = total, 0, time.monotonic()
+        self.begin(total)
         self._out = sys.stderr if out is None else out
         self._live = self._out.isatty()
         self._said = ""
+
+    def begin(self, total: int) -> None:
+        """Start the clock, with `total` units to come."""
+        self._total, self._done, self._start = total, 0, time.monotonic()
 
     def show(self, case: str, doing: str) -> None:
         """What is being done now."""

@@ -131,6 +131,8 @@ def _memory(run: dict[str, Any]) -> str:
     engines = list(run["engines"])
 
     def form(facts: dict[str, Any]) -> str:
+        if "peak_mb" not in facts:
+            return "unfinished"
         return f"{facts['peak_mb']:.0f} (+{max(0.0, facts['peak_mb'] - facts['rss_mb']):.0f})"
 
     rows = [[row["name"], *[_cell(row, engine, form) for engine in engines]] for row in run["cases"]]
@@ -142,6 +144,8 @@ def _ops(run: dict[str, Any]) -> str:
     engines = list(run["engines"])
 
     def form(facts: dict[str, Any], ops: int) -> str:
+        if "dispatch_us" not in facts:
+            return "unfinished"
         first = facts["calls_cold_ms"]
         once = 1e3 * sum(first) - len(first) * facts["median_us"]
         parts = (facts["dispatch_us"], max(0.0, once), facts["median_us"])
@@ -167,6 +171,19 @@ def _mean(run: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def _unfinished(run: dict[str, Any]) -> str:
+    """The rounds, cases and engines still to come, unless the campaign is complete."""
+    if run["state"] == "complete":
+        return ""
+    planned, rows = run["planned"], run["cases"]
+    begun, asked = {row["name"] for row in rows}, {*run["engines"], *run["missing"]}
+    rest = {"cases not begun": [name for name in planned["cases"] if name not in begun],
+            "engines not asked": [name for name in planned["engines"] if name not in asked]}
+    lines = [f"- {row['name']}: {row['rounds']} of {planned['rounds']} rounds" for row in rows if not row["complete"]]
+    lines += [f"- {which}: {', '.join(names)}" for which, names in rest.items() if names]
+    return "\n".join([f"**This campaign is not complete: {run['state']}.**", "", *lines])
+
+
 def _failures(run: dict[str, Any]) -> list[str]:
     lines = [f"- {engine} took no part: {facts['missing']}" for engine, facts in run["missing"].items()]
     for row in run["cases"]:
@@ -176,17 +193,23 @@ def _failures(run: dict[str, Any]) -> list[str]:
 
 
 def _head(run: dict[str, Any]) -> str:
-    machine, limits = run["machine"], run["limits"]
-    best = limits["best_matmul"]
-    copies = ", ".join(f"{_size(size)} {rate / 1e9:.0f}" for size, rate in limits["copy"])
+    machine = run["machine"]
     versions = ", ".join(f"{engine} {facts['version']}" for engine, facts in run["engines"].items())
     return "\n\n".join([
         f"# tracer and its peers, {run['when']}",
         f"{machine['processor']}, {run['threads']} of {machine['cores']} processors, {machine['system']}, "
         f"Python {machine['python']}. {versions}.",
-        f"Limits measured in this run: matrix products {best['rate'] / 1e9:.0f} GFLOP/s ({best['of']}; the probe "
-        f"{limits['matmul'] / 1e9:.0f}); the probe's copying, GB/s read and written by working set: {copies}.",
     ])
+
+
+def _limits(run: dict[str, Any]) -> str:
+    limits = run["limits"]
+    if not limits:
+        return ""
+    best = limits["best_matmul"]
+    copies = ", ".join(f"{_size(size)} {rate / 1e9:.0f}" for size, rate in limits["copy"])
+    return (f"Limits measured in this run: matrix products {best['rate'] / 1e9:.0f} GFLOP/s ({best['of']}; the probe "
+            f"{limits['matmul'] / 1e9:.0f}); the probe's copying, GB/s read and written by working set: {copies}.")
 
 
 def _size(size: float) -> str:
@@ -204,6 +227,6 @@ hand."""
 
 def render(run: dict[str, Any]) -> str:
     """The whole report, Markdown that reads well on a terminal."""
-    parts = [_head(run), _speed(run), _mean(run), _NOTES, _changes(run), _starts(run), _memory(run), _ops(run),
-             "\n".join(_failures(run))]
+    parts = [_head(run), _unfinished(run), _limits(run), _speed(run), _mean(run), _NOTES, _changes(run), _starts(run),
+             _memory(run), _ops(run), "\n".join(_failures(run))]
     return "\n\n".join(part for part in parts if part) + "\n"

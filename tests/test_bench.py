@@ -6,8 +6,10 @@ import importlib
 import importlib.util
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 import types
 from pathlib import Path
 
@@ -51,10 +53,12 @@ def run(tmp_path_factory) -> tuple[dict, str, Path]:
 
 def test_a_run_times_what_is_right(run):
     found, _, _ = run
+    assert found["state"] == "complete"
     assert found["schema"] == report.SCHEMA and found["quick"] and found["threads"] == machine.cores()
     assert list(found["engines"]) == ["tracer", "numpy"] and not found["missing"]
     assert [row["name"] for row in found["cases"]] == ["chain-2^10", "tiny"]
     for row in found["cases"]:
+        assert row["complete"] and row["rounds"] == 2
         assert row["limit_us"] > 0 and row["bytes"] > 0 and row["by_hand"] and row["best_peer"] is None
         for facts in row["results"].values():
             assert facts["status"] == "ok" and facts["error"] <= row["tolerance"]
@@ -82,7 +86,7 @@ def test_limits_are_measured(run):
 def test_the_tables_are_printed_and_written(run):
     found, printed, out = run
     text = (out / "results.md").read_text()
-    assert text in printed and text == report.render(found)
+    assert text in printed and text == report.render(found) and "not complete" not in text
     assert "| tiny " in text and "GFLOP/s" in text
 
 
@@ -117,10 +121,10 @@ def test_who_is_wrong_gets_no_turn(monkeypatch):
     entrant = _racer(monkeypatch, [numpy.float32([1, 2.1])])
     for forbidden in ("warm", "turn", "finish"):
         monkeypatch.setattr(entrant, forbidden, lambda *_: pytest.fail("was timed"))
-    plan = campaign.Plan(["numpy"], {}, 1, rounds=2)
+    row = {"name": "tiny", "tolerance": 1e-4, "rounds": 0}
     with open(os.devnull, "w") as nowhere:
         bar = progress.Progress(1, nowhere)
-        campaign._race([entrant], "tiny", plan, [numpy.array([1.0, 2.0])], 1e-4, bar)
+        campaign._race([entrant], row, 2, [numpy.array([1.0, 2.0])], lambda: None, bar)
     assert entrant.facts["status"] == "wrong" and "median_us" not in entrant.facts
 
 
@@ -148,13 +152,14 @@ def _row(**medians: float | None) -> dict:
             "calls_cold_ms": [1.5] * 5, "peak_mb": 200.0, "rss_mb": 150.0, "dispatch_us": 3.0,
         } if us else {"status": "failed", "reason": "ValueError: no"}
     return {"name": "case", "workload": "w", "parameters": {"ops": 10}, "by_hand": True, "bytes": 1e4,
-            "flops": 0.0, "results": results}
+            "flops": 0.0, "rounds": 2, "complete": True, "results": results}
 
 
 def test_tables():
     row = _row(**{"tracer": 10.0, "tracer-hybrid": 5.0, "numpy": 1.0, "torch": 25.0, "jax": None})
-    found = {"when": "now", "machine": {"processor": "P", "cores": 2, "system": "S", "python": "3"}, "threads": 2,
-             "limits": LIMITS, "engines": {name: {"version": "1"} for name in row["results"]},
+    found = {"state": "complete", "when": "now", "threads": 2,
+             "machine": {"processor": "P", "cores": 2, "system": "S", "python": "3"},
+             "limits": dict(LIMITS), "engines": {name: {"version": "1"} for name in row["results"]},
              "missing": {"pytensor": {"missing": "ImportError: it"}}, "cases": [row]}
     limits.mark(found)
     lines = report.render(found).splitlines()
@@ -168,6 +173,70 @@ def test_tables():
     assert "- case, jax: failed: ValueError: no" in lines
     assert any("ahead of its best peer in 1 of 1 cases; geometric mean 2.50" in line for line in lines)
     assert any("tracer-hybrid is ahead of its best peer in 1 of 1 cases; geometric mean 5.00" in line for line in lines)
+
+
+def test_what_an_ended_campaign_lacks_is_said():
+    cut, later = _row(tracer=10.0), {**_row(numpy=None), "name": "later", "rounds": 0}
+    cut["complete"] = later["complete"] = False
+    del cut["results"]["tracer"]["peak_mb"], cut["results"]["tracer"]["dispatch_us"]
+    later["results"]["numpy"] = {"status": "unfinished", "reason": "not timed yet"}
+    found = {"state": "ended by SIGTERM", "when": "now", "threads": 2, "limits": dict(LIMITS),
+             "machine": {"processor": "P", "cores": 2, "system": "S", "python": "3"},
+             "planned": {"cases": ["case", "later", "never"], "engines": ["tracer", "jax"], "rounds": 7},
+             "engines": {"tracer": {"version": "1"}}, "missing": {}, "cases": [cut, later]}
+    limits.mark(found)
+    lines = report.render(found).splitlines()
+    at = lines.index("**This campaign is not complete: ended by SIGTERM.**")
+    assert lines[at + 2:at + 6] == ["- case: 2 of 7 rounds", "- later: 0 of 7 rounds", "- cases not begun: never",
+                                    "- engines not asked: jax"]
+    assert "- later, numpy: unfinished: not timed yet" in lines
+    assert len([line for line in lines if line.startswith("| case ") and "unfinished" in line]) == 2
+
+
+def _campaign(out: Path, change: str) -> subprocess.Popen:
+    """A campaign of NumPy's that takes an hour and measures no limits; `change` is a line run before it."""
+    code = f"""import bench.__main__ as main, sys
+main._probes = lambda plan: {LIMITS!r}
+{change}
+options = "--quick --rounds 99999 --peers numpy --only tiny,chain-2^10 --out"
+sys.exit(main.main([*options.split(), {str(out)!r}]))
+"""
+    return subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                            text=True)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_a_campaign_that_is_ended_keeps_its_rounds(tmp_path, number):
+    process = _campaign(tmp_path, "")
+    found, end = {}, time.monotonic() + 60
+    while time.monotonic() < end and not any(row["rounds"] > 2 for row in found.get("cases", [])):
+        time.sleep(0.05)
+        if (tmp_path / "results.json").exists():
+            found = json.loads((tmp_path / "results.json").read_text())
+    workers = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    process.send_signal(number)
+    printed, _ = process.communicate(timeout=60)
+    assert process.returncode == (-number if number == signal.SIGKILL else 128 + number)
+    found, text = json.loads((tmp_path / "results.json").read_text()), (tmp_path / "results.md").read_text()
+    state = "still running, or killed" if number == signal.SIGKILL else f"ended by {number.name}"
+    (row,) = found["cases"]
+    assert found["state"] == state and row["name"] == "chain-2^10" and not row["complete"]
+    assert row["results"]["numpy"]["status"] == "ok" and row["results"]["numpy"]["samples"] >= 2 * row["rounds"] > 4
+    assert f"**This campaign is not complete: {state}.**" in text and "- cases not begun: tiny" in text
+    assert f"- chain-2^10: {row['rounds']} of 99999 rounds" in text and "| chain-2^10 | (" in text
+    assert (text in printed) == (number != signal.SIGKILL)
+    assert workers
+    while any(Path("/proc", worker, "exe").exists() for worker in workers):
+        assert time.monotonic() < end + 60, "its workers live on"
+        time.sleep(0.05)
+
+
+def test_a_campaign_that_breaks_says_by_what(tmp_path):
+    process = _campaign(tmp_path, "main.workloads.load('chain').inputs = None")
+    printed, _ = process.communicate(timeout=60)
+    found = json.loads((tmp_path / "results.json").read_text())
+    assert process.returncode == 1 and found["state"].startswith("ended by TypeError: ") and not found["cases"]
+    assert list(found["engines"]) == ["numpy"] and "- cases not begun: chain-2^10, tiny" in printed
 
 
 def test_an_earlier_commit_is_no_peer_and_gets_a_table_of_its_own():

@@ -10,10 +10,10 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from bench import plot, workloads
+from bench import plot, report, workloads
 from bench.campaign import Plan, run_case, survey
 from bench.engines import ENGINES
-from bench.machine import ROOT, cores, describe, environment
+from bench.machine import ROOT, cores, describe, environment, settings
 from bench.progress import Progress
 from bench.results import Results
 
@@ -93,9 +93,11 @@ def main(argv: list[str] | None = None) -> int:
     if not cases:
         sys.exit(f"python -m bench: nothing is called {options.only}")
     plan = _plan(options)
+    given = settings(environment(plan.threads, Path()))
+    print(f"Environment of every engine: {report.assignments(given)}.", flush=True)
     results = Results(options.out, {
         "when": time.strftime("%Y-%m-%d %H:%M"), "machine": describe(), "threads": plan.threads,
-        "quick": options.quick,
+        "environment": given, "quick": options.quick,
         "planned": {"cases": [case for _, case in cases], "engines": list(plan.engines), "rounds": plan.rounds},
     })
     run = results.run

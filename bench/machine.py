@@ -3,9 +3,22 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+
+
+#: settings that name a folder for compiled code
+_CACHES = {
+    "PYTENSOR_FLAGS": "compiledir={}/pytensor", "NUMBA_CACHE_DIR": "{}/numba", "TORCHINDUCTOR_CACHE_DIR": "{}/inductor",
+    "JAX_COMPILATION_CACHE_DIR": "{}/jax", "TRACER_CACHE": "{}/tracer",
+}
+#: how the names of variables begin that numerical libraries and allocators read
+_READ = (
+    "BLIS_", "GOMP_", "GOTO_", "JAX_", "KMP_", "LD_PRELOAD", "MALLOC_", "MKL_", "MXNET_", "NPY_", "NUMBA_", "NUMEXPR_",
+    "OMP_", "OPENBLAS_", "PYTENSOR_", "PYTORCH_", "TORCH", "TRACER_", "VECLIB_", "XLA_",
+)
 
 
 def cores() -> int:
@@ -21,19 +34,23 @@ def environment(threads: int, cache: Path, root: Path = ROOT) -> dict[str, str]:
     """
     count = str(threads)
     pools = ("OMP", "MKL", "OPENBLAS", "NUMBA", "NUMEXPR", "VECLIB", "BLIS")
-    flags = f"compiledir={cache / 'pytensor'}"
     return {
         **os.environ,
         **{f"{name}_NUM_THREADS": count for name in pools},
         "MXNET_OMP_MAX_THREADS": count,
         "PYTHONPATH": os.pathsep.join(filter(None, [str(root), os.environ.get("PYTHONPATH", "")])),
-        "PYTENSOR_FLAGS": flags,
-        "NUMBA_CACHE_DIR": str(cache / "numba"),
-        "TORCHINDUCTOR_CACHE_DIR": str(cache / "inductor"),
-        "JAX_COMPILATION_CACHE_DIR": str(cache / "jax"),
         "JAX_PLATFORMS": "cpu",
-        "TRACER_CACHE": str(cache / "tracer"),
+        **{name: form.format(cache) for name, form in _CACHES.items()},
     }
+
+
+def settings(variables: Mapping[str, str]) -> dict[str, str]:
+    """The variables that numerical libraries read, without the cache folders: each engine is given the same.
+
+    >>> settings({"OMP_NUM_THREADS": "2", "OPENBLAS_CORETYPE": "HASWELL", "HOME": "/", "TRACER_CACHE": "/tmp/x"})
+    {'OMP_NUM_THREADS': '2', 'OPENBLAS_CORETYPE': 'HASWELL'}
+    """
+    return {name: variables[name] for name in sorted(variables) if name.startswith(_READ) and name not in _CACHES}
 
 
 def _processor() -> str:

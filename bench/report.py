@@ -199,7 +199,27 @@ def _head(run: dict[str, Any]) -> str:
         f"# tracer and its peers, {run['when']}",
         f"{machine['processor']}, {run['threads']} of {machine['cores']} processors, {machine['system']}, "
         f"Python {machine['python']}. {versions}.",
+        f"Environment of every engine: {assignments(run['environment'])}.",
+        *_others(run),
     ])
+
+
+def assignments(variables: dict[str, str]) -> str:
+    """Environment variables as a shell has them."""
+    return " ".join(f"{name}={value}" for name, value in variables.items())
+
+
+def _others(run: dict[str, Any]) -> list[str]:
+    """The engines that found another environment or other processors than the campaign gave them."""
+    given = {**run["environment"], "processors": run["threads"]}
+    lines = []
+    for engine, facts in run["engines"].items():
+        if "environment" in facts:  # an earlier commit's worker does not say
+            found = {**facts["environment"], "processors": facts["processors"]}
+            other = [f"{name}={found.get(name, '')}" for name in sorted({*given, *found})
+                     if found.get(name) != given.get(name)]
+            lines += [f"**{engine} ran with {' '.join(other)} instead.**"] if other else []
+    return lines
 
 
 def _limits(run: dict[str, Any]) -> str:
@@ -208,8 +228,8 @@ def _limits(run: dict[str, Any]) -> str:
         return ""
     best = limits["best_matmul"]
     copies = ", ".join(f"{_size(size)} {rate / 1e9:.0f}" for size, rate in limits["copy"])
-    return (f"Limits measured in this run: matrix products {best['rate'] / 1e9:.0f} GFLOP/s ({best['of']}; the probe "
-            f"{limits['matmul'] / 1e9:.0f}); the probe's copying, GB/s read and written by working set: {copies}.")
+    return (f"Limits measured in this run: matrix products {best['rate'] / 1e9:.0f} GFLOP/s ({best['of']}); the copy "
+            f"probe, GB/s read and written by working set: {copies}.")
 
 
 def _size(size: float) -> str:

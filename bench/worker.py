@@ -2,7 +2,7 @@
 
 It reads a command from its standard input and writes one answer for each to its standard output (`pipe.py`):
 
-- load: import the engine. Answers version, seconds.
+- load: import the engine. Answers version, seconds, and the environment and processors that it was given.
 - prepare(workload, case): make the inputs. Answers rss, the process's size then.
 - first(calls, keep): build the step and call it; the seconds of each call (the first with the build), the
   results after those calls listed in `keep`, the counters. Asked again, it starts afresh from the inputs,
@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bench.engines import ENGINES
+from bench.machine import cores, settings
 from bench.pipe import Pipe
 from bench.workloads import inputs
 
@@ -68,9 +69,10 @@ class Worker:
         self.step: Step
 
     def load(self) -> dict[str, Any]:
+        given = {"environment": settings(os.environ), "processors": cores()}
         start = time.perf_counter()
         version = self.engine.load(self.threads)
-        return {"version": version, "seconds": time.perf_counter() - start}
+        return {"version": version, "seconds": time.perf_counter() - start, **given}
 
     def prepare(self, workload: str, case: str) -> dict[str, Any]:
         self.workload = importlib.import_module("bench.workloads." + workload)

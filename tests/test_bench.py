@@ -45,7 +45,8 @@ def run(tmp_path_factory) -> tuple[dict, str, Path]:
     out = tmp_path_factory.mktemp("bench")
     command = [sys.executable, "-m", "bench", "--quick", "--only", "tiny,chain-2^10", "--peers", "tracer,numpy",
                "--out", str(out)]
-    done = subprocess.run(command, cwd=ROOT, env={**os.environ, "TRACER_JIT": "auto"}, capture_output=True, text=True,
+    given = {**os.environ, "TRACER_JIT": "auto", "OPENBLAS_VERBOSE": "0", "OMP_NUM_THREADS": "7"}
+    done = subprocess.run(command, cwd=ROOT, env=given, capture_output=True, text=True,
                           timeout=280)
     assert done.returncode == 0, done.stderr[-3000:]
     return json.loads((out / "results.json").read_text()), done.stdout, out
@@ -56,6 +57,8 @@ def test_a_run_times_what_is_right(run):
     assert found["state"] == "complete"
     assert found["schema"] == report.SCHEMA and found["quick"] and found["threads"] == machine.cores()
     assert list(found["engines"]) == ["tracer", "numpy"] and not found["missing"]
+    for facts in found["engines"].values():
+        assert facts["environment"] == found["environment"] and facts["processors"] == found["threads"]
     assert [row["name"] for row in found["cases"]] == ["chain-2^10", "tiny"]
     for row in found["cases"]:
         assert row["complete"] and row["rounds"] == 2
@@ -88,6 +91,25 @@ def test_the_tables_are_printed_and_written(run):
     text = (out / "results.md").read_text()
     assert text in printed and text == report.render(found) and "not complete" not in text
     assert "| tiny " in text and "GFLOP/s" in text
+
+
+def test_the_environment_is_printed_first_and_written(run):
+    found, printed, _ = run
+    count = str(machine.cores())
+    assert found["environment"].items() >= {
+        "OMP_NUM_THREADS": count, "OPENBLAS_NUM_THREADS": count, "MKL_NUM_THREADS": count, "TRACER_JIT": "auto",
+        "OPENBLAS_VERBOSE": "0"}.items()
+    line = f"Environment of every engine: {report.assignments(found['environment'])}."
+    assert printed.startswith(line) and printed.count(line) == 2 and f"OMP_NUM_THREADS={count} " in line
+
+
+def test_another_environment_is_reported():
+    ours = {"OMP_NUM_THREADS": "2", "OPENBLAS_CORETYPE": "HASWELL"}
+    found = {"environment": ours, "threads": 2, "engines": {
+        "tracer": {"environment": ours, "processors": 2}, "tracer-before": {},
+        "mxnet": {"environment": {"OMP_NUM_THREADS": "1", "KMP_BLOCKTIME": "0"}, "processors": 1}}}
+    assert report._others(found) == [
+        "**mxnet ran with KMP_BLOCKTIME=0 OMP_NUM_THREADS=1 OPENBLAS_CORETYPE= processors=1 instead.**"]
 
 
 def test_the_picture(run):
@@ -157,7 +179,7 @@ def _row(**medians: float | None) -> dict:
 
 def test_tables():
     row = _row(**{"tracer": 10.0, "tracer-hybrid": 5.0, "numpy": 1.0, "torch": 25.0, "jax": None})
-    found = {"state": "complete", "when": "now", "threads": 2,
+    found = {"state": "complete", "when": "now", "threads": 2, "environment": {},
              "machine": {"processor": "P", "cores": 2, "system": "S", "python": "3"},
              "limits": dict(LIMITS), "engines": {name: {"version": "1"} for name in row["results"]},
              "missing": {"pytensor": {"missing": "ImportError: it"}}, "cases": [row]}
@@ -180,7 +202,7 @@ def test_what_an_ended_campaign_lacks_is_said():
     cut["complete"] = later["complete"] = False
     del cut["results"]["tracer"]["peak_mb"], cut["results"]["tracer"]["dispatch_us"]
     later["results"]["numpy"] = {"status": "unfinished", "reason": "not timed yet"}
-    found = {"state": "ended by SIGTERM", "when": "now", "threads": 2, "limits": dict(LIMITS),
+    found = {"state": "ended by SIGTERM", "when": "now", "threads": 2, "limits": dict(LIMITS), "environment": {},
              "machine": {"processor": "P", "cores": 2, "system": "S", "python": "3"},
              "planned": {"cases": ["case", "later", "never"], "engines": ["tracer", "jax"], "rounds": 7},
              "engines": {"tracer": {"version": "1"}}, "missing": {}, "cases": [cut, later]}
@@ -201,8 +223,8 @@ main._probes = lambda plan: {LIMITS!r}
 options = "--quick --rounds 99999 --peers numpy --only tiny,chain-2^10 --out"
 sys.exit(main.main([*options.split(), {str(out)!r}]))
 """
-    return subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-                            text=True)
+    return subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, env={**os.environ, "TMPDIR": str(out)},
+                            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
@@ -329,8 +351,8 @@ def test_a_workload_says_what_it_is(workload):
 
 def test_what_workers_run_is_python_3_8():
     """Real MXNet 1.9.1 has no newer one."""
-    worker = [ROOT / "bench" / f"{name}.py" for name in ("__init__", "engines", "networks", "pipe", "worker")]
-    for file in [*worker, *(ROOT / "bench" / "workloads").glob("*.py")]:
+    names = "__init__", "engines", "machine", "networks", "pipe", "worker"
+    for file in [*(ROOT / "bench" / f"{name}.py" for name in names), *(ROOT / "bench" / "workloads").glob("*.py")]:
         ast.parse(file.read_text(), feature_version=(3, 8))
 
 

@@ -5,6 +5,9 @@ A file declares a family of ops; being here is enough for it to be loaded.
 import importlib
 import pkgutil
 
+if __name__ != "tracer.ops":
+    raise ImportError("ops is a layer of tracer: import tracer.ops", name=__name__)
+
 
 def load() -> None:
     """Import every family, so that the tables of primitives and of public functions are full."""

@@ -1,6 +1,6 @@
 """The examples in docstrings and in README.md, run.
 
-Not by pytest's own collection: it would import jit/x.py as jit.x, a second copy of tracer.jit.x.
+Not by pytest's own collection: it would import jit/x.py as jit.x, which jit/__init__.py refuses.
 """
 from __future__ import annotations
 

@@ -1,6 +1,14 @@
 """MXNet scripts, unmodified, traced, fused and compiled by Numba."""
 from importlib import import_module
+from os.path import dirname, realpath
 from typing import Any
+
+# In a checkout the layers ops/ and jit/ lie beside this folder, not in it. The folder above is searched for these two
+# only: it also holds tests/, bench/ and, as tracer.tracer, a second copy of this package.
+__path__.append(dirname(realpath(__path__[0])))
+import_module(f"{__name__}.ops")
+import_module(f"{__name__}.jit")
+__path__.pop()
 
 from . import autograd, base, context, device, engine, gluon, libinfo, np_array, random, runtime, util
 from . import ndarray as nd

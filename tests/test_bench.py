@@ -2,38 +2,23 @@
 from __future__ import annotations
 
 import ast
-import importlib
-import importlib.util
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
-import types
 from pathlib import Path
 
 import numpy
 import pytest
 
+from bench import campaign, check, limits, machine, pipe, progress, report, workloads
+
 pytestmark = [pytest.mark.tierless, pytest.mark.xdist_group("bench")]
 
 ROOT = Path(__file__).resolve().parents[1]
 
-
-def _load(name: str) -> types.ModuleType:
-    """A module of bench/, without the root on the path, where `jit` and `ops` would be found too."""
-    if "bench" not in sys.modules:
-        spec = importlib.util.spec_from_file_location("bench", ROOT / "bench" / "__init__.py")
-        assert spec is not None and spec.loader is not None
-        sys.modules["bench"] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(sys.modules["bench"])
-    return importlib.import_module(name)
-
-
-campaign, check, engines, limits, machine, pipe, progress, report, workloads = (
-    _load("bench." + name) for name in
-    ("campaign", "check", "engines", "limits", "machine", "pipe", "progress", "report", "workloads"))
 
 CASES = [(name, case) for name in workloads.names() for case in workloads.load(name).CASES]
 LIMITS = {"copy": [[1e4, 1e10], [1e8, 1e9]], "matmul": 1e11}
@@ -114,7 +99,7 @@ def test_another_environment_is_reported():
 
 def test_the_picture(run):
     pytest.importorskip("matplotlib")
-    plot = _load("bench.plot")
+    from bench import plot
     plot.draw(run[0], run[2] / "again.png")
     assert (run[2] / "again.png").read_bytes().startswith(b"\x89PNG")
 

@@ -79,7 +79,7 @@ class Executor:
 
     def _start(self) -> subprocess.Popen:
         self.history.clear()
-        environment = os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[1])}
+        environment = os.environ | {"PYTHONPATH": os.pathsep.join(map(str, Path(__file__).resolve().parents[1:3]))}
         environment.pop("TRACER_JIT", None)
         environment["TRACER_POISON"] = str(int(self.recorder == "python"))
         self._process = subprocess.Popen([sys.executable, "-m", "fuzz.executor", self.recorder], stdin=subprocess.PIPE,

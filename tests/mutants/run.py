@@ -51,33 +51,19 @@ class Outcome(NamedTuple):
     trouble: str = ""
 
 
-#: Lets Python find the packages in a copy: those of an editable install are where its finder's mapping says.
-MAPPED = """
-import os, sys
-for finder in sys.meta_path:
-    mapping = getattr(sys.modules.get(getattr(finder, "__module__", "")), "MAPPING", {})
-    if "tracer" in mapping:
-        root = os.path.dirname(mapping["tracer"])
-        mapping.update({name: os.path.join(%r, os.path.relpath(path, root)) for name, path in mapping.items()})
-"""
-
-
 @contextmanager
 def copy_of_tree() -> Iterator[Path]:
     """A copy of the tree, gone at the end."""
     with tempfile.TemporaryDirectory(prefix="mutant-") as folder:
         copy = Path(folder) / "tree"
         shutil.copytree(ROOT, copy, ignore=LEFT_OUT)
-        (copy.parent / "site").mkdir()
-        (copy.parent / "site" / "sitecustomize.py").write_text(MAPPED % str(copy))
         yield copy
 
 
 def environment_of(copy: Path) -> dict[str, str]:
     """The environment of processes that work on a copy."""
     plain = {k: v for k, v in os.environ.items() if not k.startswith(("TRACER_", "PYTEST_"))}
-    return plain | {"PYTHONPATH": os.pathsep.join([str(copy.parent / "site"), str(copy / "tests")]),
-                    "TMPDIR": str(copy.parent)}
+    return plain | {"PYTHONPATH": os.pathsep.join([str(copy), str(copy / "tests")]), "TMPDIR": str(copy.parent)}
 
 
 def commands(copy: Path, arguments: str) -> list[str]:

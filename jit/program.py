@@ -2,22 +2,25 @@
 
 The policy between the tiers, under `settings.mode` "auto": a program is interpreted the first two times that it
 runs, unless it handles more than a million elements; from then on it is native. "always" and "never" force a tier;
-"compare" runs both (compare.py).
+"compare" runs both (compare.py). Where the installed Numba cannot compile, every new program is interpreted.
 """
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from tracer.ops.ir.errors import CannotCompile
 from tracer.ops.ir.node import Node
 
 from . import settings
+from .native.kernel_cache import KNOWN
 from .plan.plan import Plan
 from .plan.show import show
 from .process import forks, interrupts
 from .report import timing
-from .report.counters import COUNTERS
+from .report.counters import COUNTERS, LOG
 from .runtime.buffers import Buffer
 from .runtime.interpreter import ExecutionError, Interpreter
 
@@ -86,7 +89,7 @@ class Program:
     def _choose(self) -> Plan | None:
         """The tier of this run: a plan, made now if it is time, or None for the interpreter."""
         self.runs += 1
-        if settings.mode == "never":
+        if settings.mode == "never" or LOG.no_native:
             return None
         if settings.mode == "auto" and self.runs <= PATIENCE:
             if self._large < 0:
@@ -97,7 +100,11 @@ class Program:
                 return None
         interrupts.install()  # the main thread may not have been the one that imported tracer
         start = timing.now()
-        self._plan = _maker()(self.outputs)
+        try:
+            self._plan = _maker()(self.outputs)
+        except CannotCompile as why:
+            _give_up(why.reason)
+            return None
         timing.event("plan", f"plan of {self._plan.layout.steps} steps", start, timing.now())
         self.unlogged = list(self._plan.layout.fallbacks)
         self.donations = self._plan.donations
@@ -112,6 +119,14 @@ def _maker() -> type[Plan]:
     from .verify.tiers import Compared
 
     return Compared
+
+
+def _give_up(reason: str) -> None:
+    """Leave every new program to the interpreter from now on, and say so."""
+    found = " and ".join([f"{name} {getattr(sys.modules.get(name), '__version__', '(not loaded)')}"
+                          for name in ("numba", "llvmlite")])
+    LOG.no_native = f"{found} cannot compile ({reason}); known to work: numba {KNOWN[0]} to {KNOWN[1]}"
+    print(f"tracer: NumPy runs new programs, as {LOG.no_native}", file=sys.stderr)
 
 
 def wait_to_run() -> bool:

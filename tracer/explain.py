@@ -91,6 +91,8 @@ def explain() -> str:
         f"in {c.load_seconds:.2f} s, {c.kernel_hits} reused" + (
             "; nothing had to be compiled" if c.native and not c.kernels_compiled else ""),
     ]
+    if LOG.no_native:
+        lines.append(f"native code: none for new programs, NumPy runs them: {LOG.no_native}")
     if c.hot_seconds:
         lines.append(f"recording: by machine code, after enough of it; made or loaded in {c.hot_seconds:.2f} s")
     if LOG.uncompiled:

@@ -215,11 +215,7 @@ def compile_functions(functions: Sequence[Any], *, methods: dict[tuple[type, str
         if found is None:
             raise NotKept("no earlier process has compiled it")
         return unit.load(found)
-    try:
-        address, _ = disk_cache.find(symbol, ".obj", lambda: unit.compile(symbol))
-    except RuntimeError as error:
-        raise CannotCompile(f"LLVM: {error}") from error
-    return unit.load(address)
+    return unit.load(disk_cache.find(symbol, ".obj", lambda: unit.compile(symbol))[0])
 
 
 class NotKept(CannotCompile):

@@ -23,7 +23,7 @@ from pathlib import Path
 
 import tracer.jit
 import tracer.ops
-from tracer.ops.ir.errors import CannotCompile
+from tracer.ops.ir.errors import CannotCompile, NoCompiler
 
 from ..process import forks
 from . import cache_folder
@@ -87,8 +87,8 @@ def _digest(paths: Iterable[str]) -> str:
 def find(name: str, ending: str, compile_: Callable[[], bytes], text: str = "") -> tuple[int, bool]:
     """The address of the function `name`, and whether it came from disk. `text` is stored beside it, to be read.
 
-    `compile_` makes its object code, with `name` as its symbol; what it raises passes through. CannotCompile if the
-    linker refuses what it made.
+    `compile_` makes its object code, with `name` as its symbol. CannotCompile passes through, and is raised if the
+    linker refuses what it made; NoCompiler for errors that no compiler should raise.
     """
     with _LOCK:
         address = load(name, ending)
@@ -98,8 +98,13 @@ def find(name: str, ending: str, compile_: Callable[[], bytes], text: str = "") 
             address = load(name, ending)
             if address is not None:
                 return address, True
-            with _uncollected():
-                code = compile_()
+            try:
+                with _uncollected():
+                    code = compile_()
+            except (CannotCompile, MemoryError, RecursionError):
+                raise
+            except Exception as error:
+                raise NoCompiler(f"{type(error).__name__}: {error}".splitlines()[0]) from error
             from . import linker
 
             try:

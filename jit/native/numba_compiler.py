@@ -1,5 +1,8 @@
 """A function of scalars and loops -> object code, by Numba with only what such functions need.
 
+No other file uses names that Numba or llvmlite do not document (tests/test_numba_versions.py). Where these have
+changed, `disk_cache.find` makes NoCompiler of the error, and the interpreter runs every program.
+
 Numba's usual set-up loads the typing of all of NumPy, which takes longer than compiling a kernel: here the typing knows
 Python's operators, `range` and our intrinsics, and the pipeline has no passes for closures, arrays or reference counts.
 Type inference and lowering are Numba's own. LLVM's passes run once over each function: Numba runs them before and after
@@ -15,6 +18,7 @@ from typing import Any, NamedTuple
 
 import llvmlite.binding as llvm
 from llvmlite import ir
+from llvmlite.ir.instructions import FastMathFlags
 from numba import types
 from numba.core import codegen, compiler, cpu, funcdesc, imputils, typing
 from numba.core.compiler_lock import global_compiler_lock
@@ -81,6 +85,16 @@ class _Typing(typing.BaseContext):
             self._chosen = _operators()
         self.install_registry(self._chosen)
         self.install_registry(_OURS)
+
+
+class ClosedFlags(FastMathFlags):
+    """The fast-math flags of a call, closed to Numba, which adds its own to every call that returns a float."""
+
+    def __init__(self, *flags: str) -> None:
+        self.update(flags)
+
+    def add(self, name: Any) -> None:
+        pass
 
 
 class _Library(codegen.CodeLibrary):

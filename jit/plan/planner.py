@@ -10,7 +10,7 @@ import struct
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from tracer.ops.ir.errors import CannotCompile
+from tracer.ops.ir.errors import CannotCompile, NoCompiler
 from tracer.ops.ir.graph import toposort
 from tracer.ops.ir.node import Node, leaf_op, scalar_op
 from tracer.ops.ir.op import LEAF
@@ -168,6 +168,8 @@ class Planning:
             return self._interpreted(kernel, made, uses)
         try:
             address = find_kernel(made.source)
+        except NoCompiler:
+            raise
         except CannotCompile as why:
             return self._interpreted(kernel, why, uses)
         self.kernels.append(made)

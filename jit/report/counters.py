@@ -120,13 +120,14 @@ class Fallbacks(collections.Counter):
 @dataclass
 class Log:
     """Why things happened: sync points by cause and line, fallbacks to NumPy, why programs were new, why files of the
-    cache, by path, were not used, and why recording stays in Python."""
+    cache, by path, were not used, why recording stays in Python, and why the interpreter runs every new program."""
 
     syncs: Syncs = field(default_factory=Syncs)
     fallbacks: Fallbacks = field(default_factory=Fallbacks)
     misses: collections.deque = field(default_factory=lambda: collections.deque(maxlen=200))
     refused: dict[str, str] = field(default_factory=dict)
     uncompiled: str = ""
+    no_native: str = ""
 
 
 COUNTERS = Counters()

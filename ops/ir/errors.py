@@ -16,3 +16,7 @@ class CannotCompile(Exception):
         super().__init__(reason)
         self.reason = reason
         self.node = node
+
+
+class NoCompiler(CannotCompile):
+    """The installed Numba or LLVM fails at what every program needs: the interpreter takes all of them."""

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 from llvmlite.binding import get_host_cpu_features, llvm_version_info
-from llvmlite.ir.instructions import FastMathFlags
+
+from ..numba_compiler import ClosedFlags
 
 F32, F64 = ir.FloatType(), ir.DoubleType()
 I32, I64 = ir.IntType(32), ir.IntType(64)
@@ -23,16 +24,6 @@ _SHIELD = ("afn",)
 @lru_cache(maxsize=1)
 def _has_ldexp() -> bool:
     return llvm_version_info[0] >= 22 and bool(get_host_cpu_features().get("avx512vl"))
-
-
-class _ClosedFlags(FastMathFlags):
-    """The fast-math flags of a call, closed to Numba's attempt to add some (see `_SHIELD`)."""
-
-    def __init__(self, *flags: str) -> None:
-        self.update(flags)
-
-    def add(self, name: Any) -> None:
-        pass
 
 
 class Lane:
@@ -148,7 +139,7 @@ class LlvmMachine:
         signature = ir.FunctionType(type_, [type_] * len(args))
         function = self.builder.module.declare_intrinsic(f"llvm.{name}", [type_], signature)
         call = self.builder.call(function, [self.raw(a, type_) for a in args])
-        call.fastmath = _ClosedFlags(*flags)
+        call.fastmath = ClosedFlags(*flags)
         return Lane(self, call)
 
     def bits(self, x: Lane) -> int:
@@ -170,7 +161,7 @@ class LlvmMachine:
         signature = ir.FunctionType(F32, [F32, I32])
         function = self.builder.module.declare_intrinsic("llvm.ldexp", [F32, I32], signature)
         call = self.builder.call(function, [x.value, n.value])
-        call.fastmath = _ClosedFlags()
+        call.fastmath = ClosedFlags()
         return Lane(self, call)
 
     def rint(self, x: Lane) -> Lane:

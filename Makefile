@@ -1,4 +1,5 @@
-# make demo | test | fuzz | mutants | soak | lint | bench     Everything happens in .venv, which the first of them makes.
+# make demo | test | fuzz | mutants | soak | matrix | lint | bench
+# Everything happens in .venv, which the first of them makes.
 SHELL := /bin/bash
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -10,7 +11,7 @@ CANDIDATES := python3 python3.12 python3.11 python3.13 python3.10 python
 FITS := import sys, venv, ensurepip; sys.exit(not (3, 10) <= sys.version_info[:2] < (3, 14))
 PYTHON ?= $(shell for p in $(CANDIDATES); do $$p -c '$(FITS)' 2>/dev/null && { command -v $$p; break; }; done)
 
-.PHONY: demo test fuzz mutants lint bench clean soak
+.PHONY: demo test fuzz mutants lint bench clean soak matrix
 
 demo: $(VENV)/demo.stamp
 	$(PY) -m tracer --report examples/digits_from_scratch.py
@@ -31,6 +32,10 @@ soak: $(VENV)/dev.stamp
 # Small faults in copies of the tree, each of which the tests must catch: all, or those whose names or files begin so.
 mutants: $(VENV)/dev.stamp
 	PYTHONPATH=tests $(PY) -m mutants.run $(ARGS)
+
+# Python 3.10 to 3.13, each with the oldest and the newest NumPy and Numba, in build/matrix: minutes for each pair.
+matrix: $(VENV)/bin/python
+	nice $(PY) tests/matrix.py $(ARGS)
 
 lint: $(VENV)/dev.stamp
 	$(VENV)/bin/ruff check .

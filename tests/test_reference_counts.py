@@ -13,11 +13,19 @@ from tracer.jit import program
 pytestmark = pytest.mark.tierless
 
 
-@pytest.mark.parametrize("more", [0, 1, 5])
+@pytest.mark.parametrize("more", [-1, 0, 1, 5])
 def test_counts_are_measured(monkeypatch, more):
     """A Python whose getrefcount gives more, or less, than 3.11's."""
     monkeypatch.setattr(flush, "getrefcount", lambda x: sys.getrefcount(x) + more)
     assert flush._calibrate() == (4 + more, (4 + more, 4 + more))
+
+
+def test_a_pending_value_is_living_while_somebody_holds_it():
+    held, dead = flush._sample(), flush._sample()
+    held.buffer = dead.buffer = None
+    pending = [dead, held]
+    del dead
+    assert flush.living(pending) == [held]
 
 
 def test_counts_that_tell_nothing_forbid_to_donate(monkeypatch):

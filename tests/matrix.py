@@ -20,7 +20,7 @@ TESTS = ("test_capi", "test_driver", "test_tiles", "test_reference_counts", "tes
 SMOKE = """
 import llvmlite, numba, numpy
 from tracer import autograd, hot, np, npx
-from tracer.jit.stats import COUNTERS, LOG
+from tracer.jit.report.counters import COUNTERS, LOG
 x, w = np.random.uniform(size=(8, 5)), np.zeros((5, 3))
 w.attach_grad()
 for _ in range(5):

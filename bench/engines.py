@@ -145,7 +145,7 @@ class Tracer(MXNet):
         return version("mxtracer")
 
     def settle(self) -> None:
-        import_module("tracer.hot").compile_all()
+        _first_of("tracer.native_recording", "tracer.hot").compile_all()
 
     def counters(self) -> dict[str, float]:
         return self._mx.counters().as_dict()

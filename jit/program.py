@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from tracer.ops.ir.errors import CannotCompile
-from tracer.ops.ir.node import Node
+from tracer.ops.ir.node import FORGETTERS, Node
 
 from . import settings
 from .native.kernel_cache import KNOWN
@@ -143,6 +143,9 @@ _PROGRAMS: dict[tuple[Node, ...], Program] = {}
 def forget() -> None:
     """Drop all programs. Kernels stay."""
     _PROGRAMS.clear()
+
+
+FORGETTERS.append(forget)
 
 
 def find_program(outputs: tuple[Node, ...]) -> Program:

@@ -92,11 +92,10 @@ def _seeded(request: pytest.FixtureRequest) -> None:
 @pytest.fixture(autouse=True)
 def _room_for_graphs() -> None:
     """Each test counts its own programs: the bound on what is remembered of graphs is not met in its middle."""
-    from tracer import caches
     from tracer.ops.ir import node
 
     if node.table_size() > node.NODES_BOUND // 2:
-        caches.forget()
+        node.forget_all()
 
 
 @pytest.fixture

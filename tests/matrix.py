@@ -19,7 +19,7 @@ FIRST_NUMPY = {"3.12": "1.26.0", "3.13": "2.1.0"}
 TESTS = ("test_capi", "test_driver", "test_tiles", "test_reference_counts", "test_kernels")
 SMOKE = """
 import llvmlite, numba, numpy
-from tracer import autograd, hot, np, npx
+from tracer import autograd, native_recording, np, npx
 from tracer.jit.report.counters import COUNTERS, LOG
 x, w = np.random.uniform(size=(8, 5)), np.zeros((5, 3))
 w.attach_grad()
@@ -30,7 +30,7 @@ for _ in range(5):
     w -= w.grad
     last = float(loss)
 assert abs(last - 1.0986) > 0.01 and COUNTERS.native and not LOG.fallbacks and not LOG.no_native, LOG
-hot.compile_all()
+native_recording.compile_all()
 assert not LOG.uncompiled, LOG.uncompiled
 print(f"numba {numba.__version__}, llvmlite {llvmlite.__version__}, numpy {numpy.__version__}")
 """

@@ -443,7 +443,7 @@ def test_arguments_are_taken_by_name(compiled):
 def test_what_users_call_takes_keywords_once_it_is_compiled(jit_mode):
     if jit_mode == "never":
         pytest.skip("recording stays Python's")
-    from tracer.hot import compile_all
+    from tracer.native_recording import compile_all
 
     compile_all()
     x = np.array([1.0, 2.0])
@@ -506,9 +506,10 @@ def test_recording_is_compiled_where_kernels_are(mode):
 
 def test_explain_says_why_recording_stays_in_python():
     """At 2efff1d's parent one statement outside of the subset made recording three times as slow, in silence."""
-    script = ("from tracer import explain, hot; from tracer.ops.ir.errors import CannotCompile\n"
+    script = ("from tracer import explain, native_recording; from tracer.ops.ir.errors import CannotCompile\n"
+              "from tracer.jit.cpython import unit\n"
               "def refuse(*_, **__): raise CannotCompile('flush: Try in line 7')\n"
-              "hot.compile_functions = refuse; hot.compile_all(); print(explain())")
+              "unit.compile_functions = refuse; native_recording.compile_all(); print(explain())")
     done = subprocess.run([sys.executable, "-c", script], env={**os.environ, "TRACER_JIT": "auto"}, check=True,
                           stdout=subprocess.PIPE, text=True)
     assert "recording: by Python, as it cannot be made machine code: flush: Try in line 7" in done.stdout
@@ -517,7 +518,7 @@ def test_explain_says_why_recording_stays_in_python():
 def test_recording_is_loaded_soon_and_compiled_late(tmp_path):
     script = """
 import sys
-from tracer import flush, hot, np, record
+from tracer import native_recording, np, record
 x = np.ones(2)
 def go(values):
     for _ in range(values // 100 + 1):
@@ -527,12 +528,12 @@ def go(values):
     return type(record.invoke).__name__
 go(1)
 if sys.argv[1] == "new":
-    print(go(flush.LOADED))
-    flush._recorded += flush.COMPILED
-print(go(flush.LOADED), hot.compile_all(), (x * x + x).asnumpy().tolist())
-counted = flush._recorded
+    print(go(native_recording.LOADED))
+    native_recording._recorded += native_recording.COMPILED
+print(go(native_recording.LOADED), native_recording.compile_all(), (x * x + x).asnumpy().tolist())
+counted = native_recording._recorded
 go(100)
-assert flush._recorded == counted, "the compiled flush still counts what is recorded"
+assert native_recording._recorded == counted, "the compiled flush still counts what is recorded"
 """
     environment = {**os.environ, "TRACER_JIT": "auto", "TRACER_CACHE": str(tmp_path)}
     said = [subprocess.run([sys.executable, "-c", script, which], env=environment, capture_output=True, text=True,

@@ -11,7 +11,6 @@ import pytest
 
 from tracer import autograd, np
 from tracer.base import MXNetError
-from tracer.caches import forget
 from tracer.jit import settings
 from tracer.jit.plan import plan, shape_templates
 from tracer.jit.program import Program
@@ -19,7 +18,7 @@ from tracer.jit.runtime.buffers import from_array
 from tracer.jit.runtime.interpreter import ExecutionError, Interpreter
 from tracer.jit.verify.plan import PlanError, check
 from tracer.jit.verify.tiers import Compared, Difference, apart
-from tracer.ops.ir.node import Node, make
+from tracer.ops.ir.node import Node, forget_all, make
 from tracer.ops.ir.op import ELEMENTWISE, OPS, Op
 from tracer.ops.primitive.arithmetic import add, equal, mul, sub
 from tracer.ops.primitive.elementary import exp, tanh
@@ -146,10 +145,10 @@ def test_an_error_of_numpy_alone():
 def comparing():
     """The mode, and nothing remembered of graphs before and after."""
     with graphs.jit_mode("compare"):
-        forget()
+        forget_all()
         shape_templates.forget()
         yield
-    forget()
+    forget_all()
     shape_templates.forget()
 
 

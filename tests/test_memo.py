@@ -5,8 +5,8 @@ import numpy as onp
 import pytest
 
 from tracer import np, npx, util
-from tracer.caches import forget
 from tracer.memo import START, Call, repeats
+from tracer.ops.ir.node import forget_all
 
 
 def _names(count: int) -> list[str]:
@@ -55,7 +55,7 @@ def test_equal_static_arguments_in_turn_give_what_each_gives_alone(statics):
     def shapes():
         return [np.sum(x, axis=0, keepdims=k).shape for k in statics]
 
-    forget()
+    forget_all()
     assert shapes() == shapes() == [(1, 3) if k else (3,) for k in statics]
 
 
@@ -88,6 +88,6 @@ def test_forgetting_in_the_middle_of_a_trace():
     for i in range(4):
         y = np.tanh(x) * 2
         if i == 2:
-            forget()
+            forget_all()
         z = y + x
         onp.testing.assert_allclose(z.asnumpy(), onp.tanh(1.) * 2 + 1, rtol=1e-6)

@@ -8,7 +8,6 @@ import numpy as onp
 import psutil
 import pytest
 
-import tracer.caches
 import tracer.ops.ir.node
 import tracer.trace
 from tracer import autograd, np
@@ -231,7 +230,7 @@ def test_graphs_that_are_always_new_are_forgotten(loop, monkeypatch):
     def and_forget(steps):
         loop(steps)
         assert table_size() < 2100
-        tracer.caches.forget()
+        tracer.ops.ir.node.forget_all()
 
     assert_flat(and_forget, 1_000, 4.0)
 

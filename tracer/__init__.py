@@ -10,7 +10,20 @@ import_module(f"{__name__}.ops")
 import_module(f"{__name__}.jit")
 __path__.pop()
 
-from . import autograd, base, context, device, engine, gluon, libinfo, np_array, random, runtime, util
+from . import (
+    autograd,
+    base,
+    context,
+    device,
+    engine,
+    gluon,
+    libinfo,
+    native_recording,
+    np_array,
+    random,
+    runtime,
+    util,
+)
 from . import ndarray as nd
 from . import numpy as np
 from . import numpy_extension as npx
@@ -38,6 +51,8 @@ __all__ = [
     "np_shape", "npx", "num_gpus", "random", "runtime", "set_np_shape", "time_kernels", "use_np", "use_np_array",
     "use_np_shape", "util",
 ]
+
+native_recording.begin()
 
 # What `hybrid_forward(F, ...)` reaches through F when arrays are np's.
 vars(nd).update(np=np, npx=npx)

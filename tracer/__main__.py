@@ -127,9 +127,7 @@ def _run(options: argparse.Namespace, rest: list[str]) -> None:
 
 def _draw(options: argparse.Namespace, rest: list[str]) -> None:
     """Run the program, then draw what it ran, whatever its end."""
-    from tracer import viz
-
-    path, taking = os.path.abspath(options.draw), viz.capture()
+    path, taking = os.path.abspath(options.draw), tracer.viz.capture()
     try:
         with taking:
             _run(options, rest)

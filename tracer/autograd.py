@@ -9,9 +9,10 @@ from tracer.ops.ir.errors import MXNetError
 from tracer.ops.ir.graph import substitute, toposort
 from tracer.ops.ir.node import Node, depend, leaf_op, mark, scalar_op, stop
 
+from .custom_function import Call, entered
 from .flush import compute, flush
 from .record import Handle, add_values, pending, wrap
-from .tape import NOT_IN_GRAPH, Call, Derivative, Segment, consume, entered, lineages_of, node_of, noted
+from .tape import NOT_IN_GRAPH, Derivative, Segment, consume, lineages_of, node_of, noted
 from .trace import VARIABLE, Value, current, effects
 from .walk import Walk
 

@@ -12,6 +12,7 @@ import threading
 from typing import Any
 
 from tracer.jit import settings
+from tracer.jit.runtime.buffers import trim
 from tracer.ops.ir.aval import Device as Key
 from tracer.ops.ir.errors import MXNetError
 
@@ -82,8 +83,6 @@ class Context:
 
     def empty_cache(self) -> None:
         """Give the memory kept for reuse back to the system."""
-        from tracer.jit.runtime.buffers import trim
-
         trim()
 
 

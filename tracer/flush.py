@@ -11,7 +11,6 @@ from weakref import ref
 
 import numpy as np
 
-from tracer.jit import settings
 from tracer.jit.cpython.collector import track
 from tracer.jit.plan.plan import Plan
 from tracer.jit.process import forks, interrupts
@@ -24,14 +23,11 @@ from tracer.jit.runtime.buffers import Buffer, allocate, from_array
 from tracer.ops.ir.aval import aval
 from tracer.ops.ir.errors import MXNetError
 from tracer.ops.ir.graph import toposort
-from tracer.ops.ir.node import Node, table_full
+from tracer.ops.ir.node import Node, forget_all, table_full
 
 from .source import format_line, place_of, user_line
 from .tape import KEPT, Kept, Segment, keeps
 from .trace import Trace, Value, current
-
-#: Values that a process has recorded by the time that its hot functions are taken from disk, and compiled (hot.py).
-LOADED, COMPILED = 1 << 12, 1 << 20
 
 SYNCS = LOG.syncs
 
@@ -110,7 +106,7 @@ def flush(cause: str) -> None:
         if alive:
             _run(trace, alive, cause)
         if table_full():
-            _forget()
+            forget_all()
     finally:
         # A dead value refers to its trace: without this the two would keep each other, and all leaves.
         trace.pending.clear()
@@ -131,32 +127,13 @@ def _finish_left() -> None:
             _compute_left(value)
 
 
-def _forget() -> None:
-    from .caches import forget
-
-    forget()
-
-
 def living(pending: list[Value]) -> list[Value]:
     """Those of the pending values that have an owner besides this list and its caller's."""
     return [v for v in pending if getrefcount(v) > _UNOWNED and v.buffer is None]
 
 
-def _find_first(pending: list[Value]) -> list[Value]:
-    """`living`, until so much has been recorded that machine code for what records pays."""
-    global _recorded, _enough
-    _recorded += len(pending)
-    always = settings.mode == "always"
-    if always or settings.mode == "auto" and _recorded >= _enough:
-        from .hot import compile_all
-
-        if not compile_all(always or _enough == COMPILED):
-            _enough = COMPILED
-    return living(pending)
-
-
-find_living = _find_first
-_recorded, _enough = 0, LOADED
+#: Finds the values to compute: `living`, or what counts them first (native_recording.py).
+find_living = living
 
 
 def _run(trace: Trace, alive: list[Value], cause: str, ends: bool = True) -> None:
@@ -380,3 +357,5 @@ def _explain(failure: ExecutionError, trace: Trace) -> MXNetError:
     error.__cause__ = failure.cause
     return error
 
+
+Trace.compute_foreign = staticmethod(compute)

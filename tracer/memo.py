@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from tracer.jit.cpython.identity import identical
+from tracer.ops.ir.node import FORGETTERS
 
 
 class Call:
@@ -54,3 +55,6 @@ def forget() -> None:
         if type(call) is Call:
             call.next = None
     MEMO.clear()
+
+
+FORGETTERS.append(forget)

@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -110,26 +109,6 @@ class ndarray(NDArray):
             raise TypeError("only integer scalar arrays can be converted to a scalar index")
         return int(self._read("index"))
 
-    def __array_namespace__(self, api_version: str | None = None) -> types.ModuleType:
-        """The module of the array API standard: `mx.np`. ValueError for another version than "2021.10"."""
-        from . import numpy as mx_np
-
-        if api_version not in (None, "2021.10"):
-            raise ValueError(f"Unrecognized array API version: {api_version!r}")
-        return mx_np
-
-    def log_softmax(self, axis: int = -1, temperature: float | None = None, **kwargs: Any) -> ndarray:
-        """The logarithm of the softmax along `axis`."""
-        from . import numpy_extension
-
-        return numpy_extension.log_softmax(self, axis=axis, temperature=temperature, **kwargs)
-
-    def nonzero(self) -> tuple[ndarray, ...]:
-        """The indices of the elements that are not zero, an int64 array an axis."""
-        from . import numpy as mx_np
-
-        return mx_np.nonzero(self)
-
     def fill(self, value: Any) -> None:
         """Set all elements to `value`."""
         self[...] = value
@@ -137,32 +116,6 @@ class ndarray(NDArray):
     def slice_axis(self, axis: int, begin: int, end: int | None) -> ndarray:
         """The elements from `begin` to `end` along an axis."""
         return self[(slice(None),) * (axis % self.ndim) + (slice(begin, end),)]
-
-    # ---- NumPy's own functions on these arrays ---------------------------------------------------
-
-    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        from .numpy import fallback
-
-        ours = getattr(NP, ufunc.__name__,
-                       None) if method == "__call__" and not set(kwargs) - {"out"} else None
-        if ours is None or any(isinstance(x, (list, tuple)) for x in inputs):
-            return fallback.call(ufunc.__name__, getattr(ufunc, method), inputs, kwargs)
-        result = ours(*inputs)
-        for out in kwargs.get("out", ()):
-            out[...] = result if isinstance(out, NDArray) else result.asnumpy()
-            return out
-        return result
-
-    def __array_function__(self, func: Callable, kinds: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
-        from . import numpy as mx_np
-        from .numpy import fallback
-
-        space = {"numpy": mx_np, "numpy.linalg": mx_np.linalg}.get(func.__module__)
-        ours = vars(space).get(func.__name__) if space is not None else None
-        if ours is None:
-            return fallback.call(func.__name__, func, args, kwargs)
-        return ours(*args, **kwargs)
-
 
 def _as_np_ndarray(self: NDArray) -> ndarray:
     """The same elements as an `mx.np.ndarray`."""

@@ -12,7 +12,6 @@ from tracer.jit.runtime.buffers import Buffer
 from tracer.ops.ir.graph import substitute, toposort
 from tracer.ops.ir.node import Node, leaf, leaf_op, scalar, scalar_op
 
-from .flush import sync
 from .tape import Pullback, Segment, run_backward
 from .trace import Value
 
@@ -40,7 +39,7 @@ def stretch_from(segment: Segment, cotangents: dict[int, list[Value]]) -> list[S
 
 
 def pull(segments: list[Segment], cotangents: dict[int, list[Value]]) -> list[tuple[Value, Value]]:
-    """The cotangent of the last segment's target, from that of the first one's head."""
+    """The cotangent of the last segment's target, from that of the first one's head, which is computed."""
     (slot, (cotangent,)), = cotangents.items()
     first = segments[0]
     key = "stretch", slot, len(first.leaves), len(first.scalars)
@@ -54,7 +53,7 @@ def pull(segments: list[Segment], cotangents: dict[int, list[Value]]) -> list[tu
         leaves += [v and v.buffer for v in s.leaves]  # type: ignore[misc]
         leaves += s.saved
         numbers += s.scalars
-    leaves.append(sync(cotangent, "backward over a cut"))
+    leaves.append(cotangent.buffer)  # type: ignore[arg-type]
     buffer, = run_backward(pullback.program, leaves, numbers)
     target = s.targets[0]
     return [(target, Value(target.aval, None, None, None, None, buffer))]

@@ -17,7 +17,7 @@ import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from tracer.jit.graph.gradient import gradient
 from tracer.jit.process import forks, interrupts
@@ -28,7 +28,7 @@ from tracer.jit.report.counters import COUNTERS
 from tracer.jit.runtime.buffers import Buffer
 from tracer.ops.ir.errors import MXNetError
 from tracer.ops.ir.graph import substitute, toposort
-from tracer.ops.ir.node import Node, leaf, leaf_op, mark, overwrite_op, stop
+from tracer.ops.ir.node import FORGETTERS, Node, leaf, leaf_op, overwrite_op
 from tracer.ops.ir.op import CALL, REDUCTION
 from tracer.ops.primitive.arithmetic import add
 
@@ -75,6 +75,9 @@ def forget() -> None:
     KEPT.clear()
 
 
+FORGETTERS.append(forget)
+
+
 def keeps(key: tuple[tuple[Node, ...], tuple[bool, ...], tuple[Node, ...]]) -> Kept | None:
     """What must be kept of a trace that is new to KEPT; None when no backward can reach it any more."""
     outputs, recorded, all_targets = key
@@ -99,6 +102,22 @@ def _decide(outputs: tuple[Node, ...], recorded: tuple[bool, ...], targets: froz
                 tuple(held.index(n) for n in known), frozenset(n.attrs[1] for n in order if n.op is leaf_op))
 
 
+class Entry(Protocol):
+    """A step of the tape: takes the cotangents of its outputs to those of its inputs.
+
+    order: its place on the tape; lineages: those of its outputs.
+    """
+
+    order: int
+    lineages: list[Any]
+
+    def release(self) -> None:
+        """Let go of all arrays: no backward will come by."""
+
+    def pull(self, cotangents: dict[int, list[Value]], create_graph: bool) -> list[tuple[Value, Value]]:
+        """The cotangents of the inputs; create_graph: they will be differentiated in turn."""
+
+
 class Segment:
     """An ended trace, seen from its backward."""
 
@@ -121,8 +140,8 @@ class Segment:
         """Let go of all arrays: the lineages of all outputs have been consumed."""
         self.leaves, self.scalars, self.targets, self.saved = [], [], [], []
 
-    def pull(self, cotangents: dict[int, list[Value]]) -> list[tuple[Value, Value]]:
-        """The cotangents of the segment's targets, from those of its outputs: one cached program."""
+    def pull(self, cotangents: dict[int, list[Value]], create_graph: bool) -> list[tuple[Value, Value]]:
+        """The cotangents of the segment's targets, from the computed ones of its outputs: one cached program."""
         given: list[Value] = []
         slots = sorted(cotangents) if len(cotangents) > 1 else cotangents
         for slot in slots:
@@ -138,7 +157,7 @@ class Segment:
         inputs: list[Any] = [v and v.buffer for v in self.leaves]
         inputs += self.saved
         for v in given:
-            inputs.append(v.buffer or _synced(v))
+            inputs.append(v.buffer)
         buffers = run_backward(pullback.program, inputs, self.scalars)
         targets = self.targets
         if passing:
@@ -220,12 +239,6 @@ def _rest_of(failure: BaseException, program: Program, leaves: list[Buffer],
     raise failure
 
 
-def _synced(value: Value) -> Buffer:
-    from .flush import sync
-
-    return sync(value, "backward over a cut")
-
-
 def _way_station(value: Value) -> Value:
     """What takes the gradient of a retained result: its walk goes on elsewhere."""
     station = Value(value.aval, None, None, None, None)
@@ -233,70 +246,6 @@ def _way_station(value: Value) -> Value:
     return station
 
 
-class Call:
-    """One application of a user's `autograd.Function`; `run` is its backward, from handles to handles."""
-
-    __slots__ = ("order", "inputs", "avals", "run", "lineages", "__weakref__")
-
-    def __init__(self, inputs: list[Value], avals: list[Any],
-                 run: Callable[[list[Value]], list[Value | None]]) -> None:
-        self.order = next(_order)
-        self.inputs = inputs
-        self.avals = avals
-        self.run = run
-        self.lineages = [[None, *[v.recorded or VARIABLE for v in inputs if v.recorded or v.variable is not None]]]
-
-    def release(self) -> None:
-        """Let go of all arrays: the lineage of the outputs has been consumed."""
-        self.inputs = []
-        self.run = lambda cotangents: []
-
-    def pull(self, cotangents: dict[int, list[Value]]) -> list[tuple[Value, Value]]:
-        """The cotangents of the inputs, by the user's own backward; missing ones of the outputs are zeros."""
-        from .record import add_values, zeros_value
-
-        given = [add_values(cotangents[i]) if i in cotangents else zeros_value(a)
-                 for i, a in enumerate(self.avals)]
-        return [(v, g) for v, g in zip(self.inputs, self.run(given), strict=True) if g is not None]
-
-
-class Opaque:
-    """A gradient that a user's own backward computed, under create_graph: what it did was not recorded."""
-
-    __slots__ = ("order", "lineages", "__weakref__")
-
-    def __init__(self) -> None:
-        self.order = next(_order)
-        self.lineages: list[list[Any]] = [[None, VARIABLE]]
-
-    def release(self) -> None:
-        """There is nothing to let go of."""
-
-    def pull(self, cotangents: dict[int, list[Value]]) -> list[tuple[Value, Value]]:
-        """Always MXNetError, as in MXNet."""
-        raise MXNetError("the backward of an autograd.Function is non-differentiable: operations inside it "
-                         "are not recorded, so that create_graph has no second derivative through it")
-
-
-def opaque(values: list[Value]) -> list[Value]:
-    """`values` as results of this trace by which nothing can be differentiated."""
-    entry = Opaque()
-    return [entered(v, entry, i) for i, v in enumerate(values)]
-
-
-def entered(value: Value, entry: Call | Opaque, slot: int) -> Value:
-    """A pending value of the same elements, from which a walk goes on to `entry` and not through its node."""
-    trace = current().trace
-    node = mark(stop(node_of(value)), trace.marks)
-    trace.marks += 1
-    made = Value(value.aval, node, trace, entry.lineages[0], value.line)
-    trace.pending.append(made)
-    made.entry, made.slot = entry, slot
-    trace.targets[node] = made
-    return made
-
-
-Entry = Segment | Call | Opaque
 
 
 def written_over(value: Value) -> Value:

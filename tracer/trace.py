@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import itertools
 import threading
+from collections.abc import Callable
 from typing import Any
 
 from tracer.jit.process import forks
@@ -64,6 +65,8 @@ class Trace:
 
     __slots__ = ("retained", "leaves", "nodes", "scalars", "pending", "last", "targets", "updated", "bytes", "marks",
                  "limit", "recording", "training")
+    #: Computes a value that is pending in another thread's trace; flush.py sets it.
+    compute_foreign: Callable[[Value], Any]
     bound = 4096  # pending values at which a trace is run although nobody has read anything
 
     def __init__(self, recording: bool = False, training: bool = False) -> None:
@@ -86,7 +89,7 @@ class Trace:
         node = self.nodes.get(value)
         if node is None:
             if value.buffer is None:
-                _compute(value)  # pending in another thread's trace
+                Trace.compute_foreign(value)
             node = leaf(value.aval, len(self.leaves))
             self.leaves.append(value)
             self.bytes += value.aval.nbytes
@@ -115,12 +118,6 @@ class Trace:
         copy.leaves, copy.scalars, copy.pending = self.leaves.copy(), self.scalars.copy(), self.pending.copy()
         copy.targets, copy.retained = self.targets.copy(), self.retained.copy()
         return copy
-
-
-def _compute(value: Value) -> None:
-    from .flush import compute
-
-    compute(value)
 
 
 #: The run-time scalars by index.

@@ -5,6 +5,7 @@ import os
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from . import ndarray, numpy
 from .context import gpu_memory_info, num_gpus
 from .numpy_extension.mode import (
     is_np_array,
@@ -52,6 +53,4 @@ def setenv(name: str, value: str | None) -> None:
 
 def default_array(source_array: Any, ctx: Any = None, dtype: Any = None, device: Any = None) -> Any:
     """An array of the flavour that the np mode asks for: `np.array` in it, else `nd.array`."""
-    from . import ndarray, numpy
-
     return (numpy if is_np_array() else ndarray).array(source_array, dtype=dtype)

@@ -9,8 +9,10 @@ from tracer.jit.graph.gradient import gradient
 from tracer.ops.ir.graph import toposort
 from tracer.ops.ir.node import Node, reach_of
 
+from .flush import sync
+from .record import ones_value
 from .stretch import pull, stretch_from
-from .tape import Call, Entry, Segment, node_of, opaque
+from .tape import Entry, Segment, node_of
 from .trace import Trace, Value, current
 
 _order_of = attrgetter("order")
@@ -37,18 +39,19 @@ class Walk:
             entry = _latest(self.waiting)
             given = self.waiting.pop(entry)
             if type(entry) is Segment:
+                for values in given.values():
+                    for v in values:
+                        if v.buffer is None:
+                            sync(v, "backward over a cut")
                 stretch = None if self.waiting else stretch_from(entry, given)
                 self.visited += stretch or (entry,)
-                pairs = pull(stretch, given) if stretch else entry.pull(given)
+                pairs = pull(stretch, given) if stretch else entry.pull(given, self.create_graph)
                 for value, cotangent in pairs:  # all computed
                     self._arrive(value, cotangent)
                 continue
             self.visited.append(entry)
-            pairs = entry.pull(given)
-            grads = [g for _, g in pairs]
-            if self.create_graph and isinstance(entry, Call):
-                grads = opaque(grads)
-            self._hand([v for v, _ in pairs], grads)  # type: ignore[arg-type]
+            pairs = entry.pull(given, self.create_graph)
+            self._hand([v for v, _ in pairs], [g for _, g in pairs])
 
     def _hand(self, values: list[Value], cotangents: list[Value | None]) -> None:
         trace = current().trace
@@ -80,7 +83,7 @@ class Walk:
 
     def _arrive(self, value: Value, g: Value | None) -> None:
         if g is None:
-            g = _ones(value)
+            g = ones_value(value.aval)
         if value.retained is not None and not isinstance(value.entry, Segment):
             self.gradients.setdefault(value.retained, []).append(g)
         if value.variable is not None:
@@ -91,12 +94,6 @@ class Walk:
 
 def _latest(waiting: dict[Entry, Any]) -> Entry:
     return max(waiting, key=_order_of) if len(waiting) > 1 else next(iter(waiting))
-
-
-def _ones(value: Value) -> Value:
-    from .record import ones_value
-
-    return ones_value(value.aval)
 
 
 def targets_of(nodes: tuple[Node, ...], trace: Trace) -> tuple[Node, ...]:

@@ -18,34 +18,14 @@ def caller(count: int) -> Callable[..., None]:
     if layout.sound():
         try:
             symbol = f"call{count}_{disk_cache.key('foreign')}"
-            return builtin("call", disk_cache.find(symbol, ".obj", lambda: _compile(symbol, count))[0], None, __name__)
+            return builtin("call", disk_cache.find(symbol, ".obj", lambda: _code(symbol, count))[0], None, __name__)
         except CannotCompile:
             pass
     function_at = cache(ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * count))
     return lambda address, *words: function_at(address)(*words)
 
 
-def _compile(symbol: str, count: int) -> bytes:
-    from llvmlite import ir
+def _code(symbol: str, count: int) -> bytes:
+    from .foreign_caller import caller_code  # not before a caller is to be compiled: it needs LLVM
 
-    from .emit import I64, NULL, OBJECT, OBJECTS, Emitter
-    from .unit import object_code
-
-    module = ir.Module(symbol)
-    function = ir.Function(module, ir.FunctionType(OBJECT, [OBJECT, OBJECTS, I64]), symbol)
-    e = Emitter(module, function)
-    b = e.builder
-    nothing, arguments, given = function.args
-    with b.if_then(b.icmp_signed("!=", given, I64(1 + count)), likely=False):
-        e.call("PyErr_BadArgument")
-        b.branch(e.way_out())
-    address, *words = [e.call("PyLong_AsVoidPtr", b.load(b.gep(arguments, [I64(i)]))) for i in range(1 + count)]
-    e.guard(b.icmp_unsigned("==", e.call("PyErr_Occurred"), NULL))
-    kind = ir.FunctionType(ir.VoidType(), [OBJECT] * count)
-    state = e.call("PyEval_SaveThread")
-    b.call(b.bitcast(address, kind.as_pointer()), words)
-    e.call("PyEval_RestoreThread", state)
-    e.incref(nothing)
-    b.ret(nothing)
-    e.finish()
-    return object_code(str(module))
+    return caller_code(symbol, count)

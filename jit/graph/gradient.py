@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from tracer.ops.ir.devices import place
 from tracer.ops.ir.graph import toposort
-from tracer.ops.ir.node import Node, item_op, leaf_op, mark_op, stop_op
+from tracer.ops.ir.node import FORGETTERS, Node, item_op, leaf_op, mark_op, stop_op
 from tracer.ops.ir.op import ELEMENTWISE
 from tracer.ops.primitive.arithmetic import add, cast, like
 from tracer.ops.primitive.linear import broadcast_to, unbroadcast
@@ -34,6 +34,9 @@ def gradient(heads: tuple[Node, ...], cotangents: tuple[Node | None, ...],
 def forget() -> None:
     """Drop all memoized derivatives."""
     _MEMO.clear()
+
+
+FORGETTERS.append(forget)
 
 
 def _reached(heads: Sequence[Node]) -> set[Node]:

@@ -105,10 +105,8 @@ def find(name: str, ending: str, compile_: Callable[[], bytes], text: str = "") 
                 raise
             except Exception as error:
                 raise NoCompiler(f"{type(error).__name__}: {error}".splitlines()[0]) from error
-            from . import linker
-
             try:
-                address = linker.link(name, code)
+                address = _link(name, code)
             except RuntimeError as error:
                 raise CannotCompile("machine code that calls what this process does not have") from error
             if text:
@@ -123,12 +121,16 @@ def load(name: str, ending: str) -> int | None:
     if stored is None or hashlib.sha256(stored[32:]).digest() != stored[:32]:
         return None
     with _LOCK:
-        from . import linker  # not before: no other thread imports while one forks
-
         try:
-            return linker.link(name, stored[32:])
+            return _link(name, stored[32:])
         except RuntimeError:
             return None  # of another system, though the name says otherwise
+
+
+def _link(name: str, code: bytes) -> int:
+    from . import linker  # under the lock only: no other thread imports while one forks
+
+    return linker.link(name, code)
 
 
 @contextmanager

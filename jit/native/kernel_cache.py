@@ -1,15 +1,11 @@
 """The kernel cache: source text -> native code, in memory and on disk.
 
-On disk a kernel is `k_<hash>.py`, its readable source, and `k_<hash>.bin`, the object code (`store.py`).
+On disk a kernel is `k_<hash>.py`, its readable source, and `k_<hash>.bin`, the object code (`disk_cache.py`).
 """
 from __future__ import annotations
 
-import ctypes
 import threading
 import time
-from functools import cache
-
-import numpy as np
 
 from tracer.ops.ir.errors import CannotCompile, NoCompiler
 
@@ -20,17 +16,6 @@ from . import disk_cache
 
 #: The first and the last version of Numba with which `make matrix` passes. Another one is tried out before it is used.
 KNOWN = "0.62", "0.68"
-
-_TRIAL = """
-def kernel(bind, args, lo, hi):
-    p, q = bind[args[0]], bind[args[1]]
-    c = f32(0.0)
-    for i in range(lo, hi):
-        v = ld_f32_0(p, i)
-        c = fadd_reassoc(c, v)
-        st_f32_1(q, i, exp(v) / f32(min(i, 2)) + f32(i // lo))
-    st_f32_1(q, hi, c)
-"""
 
 _LOADED: dict[str, int] = {}
 _SOURCES: dict[int, str] = {}  # by address
@@ -107,37 +92,6 @@ def _find(source: str) -> int:
 
 
 def _compile(name: str, text: str) -> bytes:
-    _try_out()
-    return _compile_text(name, text)
+    from .kernel_compiler import compile_kernel  # not before a kernel is to be compiled: it needs Numba
 
-
-def _compile_text(name: str, text: str) -> bytes:
-    from .intrinsics import namespace_for
-    from .numba_compiler import lower_function
-
-    space = namespace_for(text) | {"__name__": name}
-    exec(compile(text, f"<{name}>", "exec"), space)
-    return lower_function(space[name], name, "ppii", {"contract"}).compile()
-
-
-@cache
-def _try_out() -> None:
-    """Run a kernel that is compiled by a Numba outside of KNOWN. NoCompiler where its numbers are wrong."""
-    import numba
-
-    first, last, version = [[int(x) for x in text.split(".")[:2]] for text in (*KNOWN, numba.__version__)]
-    if first <= version <= last:
-        return
-    name = f"trial_{key_of(_TRIAL)}"
-    try:
-        address, _ = disk_cache.find(name, ".bin", lambda: _compile_text(name, _named(name, _TRIAL)))
-    except CannotCompile as why:
-        raise NoCompiler(why.reason) from why
-    given, found = np.linspace(-1, 1, 9, dtype=np.float32), np.zeros(10, np.float32)
-    words = np.array([1, 2, given.ctypes.data, found.ctypes.data], np.int64)
-    step = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)(address)
-    step(words[1:].ctypes.data, words.ctypes.data, 0, 9)
-    with np.errstate(divide="ignore"):
-        expected = [*np.exp(given) / np.minimum(range(9), 2), given.sum()]
-    if not np.allclose(found, expected, 1e-5, 1e-5):
-        raise NoCompiler(f"a trial gave {found.tolist()}")
+    return compile_kernel(name, text, KNOWN)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from tracer.ops.ir.aval import Aval
 from tracer.ops.ir.graph import toposort
-from tracer.ops.ir.node import Node, leaf_op
+from tracer.ops.ir.node import FORGETTERS, Node, leaf_op
 
 #: Programs of one structure that a new one is compared with: the latest.
 RECENT = 8
@@ -33,3 +33,6 @@ def why_new(outputs: Sequence[Node]) -> str:
 def forget() -> None:
     """Drop the known structures."""
     _KNOWN.clear()
+
+
+FORGETTERS.append(forget)

@@ -5,7 +5,7 @@ Nodes know no arrays. A leaf is (aval, index of first use in its trace); a run-t
 """
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -81,8 +81,23 @@ def table_full() -> bool:
     return len(_TABLE) > NODES_BOUND
 
 
-def forget() -> None:
-    """Empty the table. Only between traces: a live trace's nodes would lose their identity."""
+#: Functions that empty the caches keyed by nodes: each cache's module adds its own.
+FORGETTERS: list[Callable[[], None]] = []
+
+
+def forget_all() -> None:
+    """Empty the table and all caches keyed by nodes. Kernels, which are keyed by their source, stay.
+
+    What is recorded and not yet run, in any thread, keeps its own nodes.
+
+    >>> from tracer import np
+    >>> x = np.ones(3) + 1
+    >>> forget_all()
+    >>> (x * x).sum().item()
+    12.0
+    """
+    for forget in FORGETTERS:
+        forget()
     _TABLE.clear()
     _LATEST.clear()
 

@@ -128,7 +128,7 @@ def _prepare(recorder: str) -> None:
     """Recording is compiled from the start, or never; each plan is verified, and its small kernels."""
     import resource
 
-    from tracer import flush, hot
+    from tracer import flush, native_recording
     from tracer.jit.plan.plan import CHECKS
     from tracer.jit.verify import kernels, plan
 
@@ -136,19 +136,20 @@ def _prepare(recorder: str) -> None:
 
     resource.setrlimit(resource.RLIMIT_AS, (8 << 30, resource.getrlimit(resource.RLIMIT_AS)[1]))
     if recorder == "compiled":
-        hot.compile_all()
+        native_recording.compile_all()
     else:
         flush.find_living = flush.living
 
 def _once(code: CodeType, run: Run) -> tuple[Any, ...]:
     import numpy
 
-    from tracer import autograd, caches, nd, np, npx
+    from tracer import autograd, nd, np, npx
     from tracer.jit import program, settings
+    from tracer.ops.ir import node
 
     settings.mode, program.PATIENCE = run.mode, run.patience
     if run.forget:
-        caches.forget()
+        node.forget_all()
     space: dict[str, Any] = {"np": np, "npx": npx, "nd": nd, "autograd": autograd, "onp": numpy}
     try:
         exec(code, space)

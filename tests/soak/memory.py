@@ -20,7 +20,7 @@ import numpy as onp
 import psutil
 
 from tracer import autograd, nd, np
-from tracer.caches import forget
+from tracer.ops.ir.node import forget_all
 
 #: What all steps after the warm-up may add: bytes, and Python's blocks.
 BYTES, BLOCKS = 8 << 20, 4000
@@ -88,7 +88,7 @@ class Work:
 
 def measure() -> tuple[int, int]:
     """Resident bytes, and the blocks that Python has allocated, without the graphs that are known up to a bound."""
-    forget()
+    forget_all()
     gc.collect()
     return psutil.Process().memory_info().rss, sys.getallocatedblocks()
 

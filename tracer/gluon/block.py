@@ -4,6 +4,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from .. import ndarray
 from . import cached
 
 
@@ -90,8 +91,6 @@ class HybridBlock(Block):
 
     def forward(self, *args: Any) -> Any:
         """The block's value: to be defined by subclasses, unless they define `hybrid_forward`."""
-        from .. import ndarray
-
         return self.hybrid_forward(ndarray, *args)
 
     def __call__(self, *args: Any) -> Any:

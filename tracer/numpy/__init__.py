@@ -11,6 +11,7 @@ from tracer.np_array import NP as _NP
 from tracer.np_array import ndarray as ndarray
 
 from . import fallback as _fallback
+from . import protocol as _protocol
 
 globals().update({_name: _f for _name, _f in vars(_NP).items() if not _name.startswith("_")})
 
@@ -51,4 +52,5 @@ def __getattr__(name: str) -> Any:
 
 #: What MXNet has in a module of its own, `mxnet.numpy.multiarray`.
 multiarray = sys.modules[__name__]
+_protocol.install(multiarray)
 sys.modules[f"{__name__}.multiarray"] = multiarray

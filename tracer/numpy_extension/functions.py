@@ -30,6 +30,15 @@ def log_softmax(data: ndarray, axis: int = -1, length: Any = None, temperature: 
     return _NPX["_log_softmax"](data, length, axis, temperature, bool(use_length), dtype, out=out)
 
 
+def _log_softmax_method(self: ndarray, axis: int = -1, temperature: float | None = None, **kwargs: Any) -> ndarray:
+    """The logarithm of the softmax along `axis`."""
+    return log_softmax(self, axis=axis, temperature=temperature, **kwargs)
+
+
+_log_softmax_method.__name__ = "log_softmax"
+ndarray.log_softmax = _log_softmax_method  # type: ignore[attr-defined]
+
+
 def dropout(data: ndarray, p: float = 0.5, mode: str = "training", axes: Any = None, cudnn_off: bool = False,
             **kwargs: Any) -> ndarray:
     """Zero each element with probability `p` and scale the others by 1 / (1 - p).

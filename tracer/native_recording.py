@@ -1,7 +1,7 @@
 """What recording costs is Python's own work: once a process has recorded enough, machine code does it.
 
 Compiling takes seconds, of which a script that runs for a moment would gain nothing: what an earlier process has left
-on disk is taken after some thousand values, and made after a million (`flush.find_living`).
+on disk is taken after some thousand values, and made after a million.
 
 The functions below are ordinary Python, and stay so where they cannot be compiled (jit/cpython) and when TRACER_JIT is
 "never". Their compiled forms do the same, two to four times as fast.
@@ -14,7 +14,7 @@ from inspect import isfunction
 from time import perf_counter
 from typing import Any
 
-from tracer.jit.cpython.unit import NotKept, as_method, compile_functions
+from tracer.jit import settings
 from tracer.jit.graph import gradient
 from tracer.jit.plan.plan import Plan
 from tracer.jit.program import Program, find_program
@@ -75,14 +75,16 @@ def compile_all(anew: bool = True) -> bool:
     """
     if not isfunction(record.invoke):
         return True
+    from tracer.jit.cpython import unit  # the first to need LLVM
+
     start, before = perf_counter(), flush.find_living
     flush.find_living = flush.living  # compiled code will know global names as they are now
     special = [getattr(cls, name) for cls, name in _SPECIAL]
     functions = list(dict.fromkeys([*_FUNCTIONS, *_METHODS.values(), *special]))
     try:
-        made = compile_functions(functions, methods=_METHODS, slotted=_SLOTTED, per_thread=(current,),
-                                 operators=_OPERATORS, anew=anew)
-    except NotKept:
+        made = unit.compile_functions(functions, methods=_METHODS, slotted=_SLOTTED, per_thread=(current,),
+                                      operators=_OPERATORS, anew=anew)
+    except unit.NotKept:
         flush.find_living = before
         return False
     except CannotCompile as reason:
@@ -97,5 +99,26 @@ def compile_all(anew: bool = True) -> bool:
                 space[name] = compiled[value]
     for cls, name in [*_METHODS, *_SPECIAL]:
         if name != "__init__" and name in vars(cls):
-            setattr(cls, name, as_method(compiled[vars(cls)[name]]))
+            setattr(cls, name, unit.as_method(compiled[vars(cls)[name]]))
     return True
+
+
+#: Values that a process has recorded by the time that its hot functions are taken from disk, and compiled.
+LOADED, COMPILED = 1 << 12, 1 << 20
+_recorded, _enough = 0, LOADED
+
+
+def _count(pending: list[Value]) -> list[Value]:
+    """`flush.living`, until so much has been recorded that machine code for what records pays."""
+    global _recorded, _enough
+    _recorded += len(pending)
+    always = settings.mode == "always"
+    if always or settings.mode == "auto" and _recorded >= _enough:
+        if not compile_all(always or _enough == COMPILED):
+            _enough = COMPILED
+    return flush.living(pending)
+
+
+def begin() -> None:
+    """Count what this process records, from its first flush on."""
+    flush.find_living = _count

@@ -1,0 +1,61 @@
+"""The compiler of kernels: source text -> object code, by Numba; a Numba that is not known is tried out first."""
+from __future__ import annotations
+
+import ctypes
+from functools import cache
+
+import numba
+import numpy as np
+
+from tracer.ops.ir.errors import CannotCompile, NoCompiler
+
+from . import disk_cache
+from .intrinsics import namespace_for
+from .numba_compiler import lower_function
+
+_TRIAL = """
+def kernel(bind, args, lo, hi):
+    p, q = bind[args[0]], bind[args[1]]
+    c = f32(0.0)
+    for i in range(lo, hi):
+        v = ld_f32_0(p, i)
+        c = fadd_reassoc(c, v)
+        st_f32_1(q, i, exp(v) / f32(min(i, 2)) + f32(i // lo))
+    st_f32_1(q, hi, c)
+"""
+
+
+def compile_kernel(name: str, text: str, known: tuple[str, str]) -> bytes:
+    """The object code of a kernel named `name`.
+
+    known: the first and the last version of Numba that are not tried out. NoCompiler where another one is wrong.
+    """
+    _try_out(known)
+    return _compile_text(name, text)
+
+
+def _compile_text(name: str, text: str) -> bytes:
+    space = namespace_for(text) | {"__name__": name}
+    exec(compile(text, f"<{name}>", "exec"), space)
+    return lower_function(space[name], name, "ppii", {"contract"}).compile()
+
+
+@cache
+def _try_out(known: tuple[str, str]) -> None:
+    """Run a kernel compiled by a Numba of another version than the known. NoCompiler where its numbers are wrong."""
+    first, last, version = [[int(x) for x in text.split(".")[:2]] for text in (*known, numba.__version__)]
+    if first <= version <= last:
+        return
+    name = f"trial_{disk_cache.key(_TRIAL)}"
+    try:
+        address, _ = disk_cache.find(name, ".bin", lambda: _compile_text(name, _TRIAL.replace("kernel", name)))
+    except CannotCompile as why:
+        raise NoCompiler(why.reason) from why
+    given, found = np.linspace(-1, 1, 9, dtype=np.float32), np.zeros(10, np.float32)
+    words = np.array([1, 2, given.ctypes.data, found.ctypes.data], np.int64)
+    step = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)(address)
+    step(words[1:].ctypes.data, words.ctypes.data, 0, 9)
+    with np.errstate(divide="ignore"):
+        expected = [*np.exp(given) / np.minimum(range(9), 2), given.sum()]
+    if not np.allclose(found, expected, 1e-5, 1e-5):
+        raise NoCompiler(f"a trial gave {found.tolist()}")

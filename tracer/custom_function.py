@@ -1,0 +1,75 @@
+"""Entries of the tape for a user's `autograd.Function`, whose backward is Python.
+
+A `Call` is one application. An `Opaque` stands for what such a backward computed under create_graph, which cannot be
+differentiated again.
+"""
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from tracer.ops.ir.errors import MXNetError
+from tracer.ops.ir.node import mark, stop
+
+from .record import add_values, zeros_value
+from .tape import _order, node_of
+from .trace import VARIABLE, Value, current
+
+
+class Call:
+    """One application of a user's `autograd.Function`; `run` is its backward, from handles to handles."""
+
+    __slots__ = ("order", "inputs", "avals", "run", "lineages", "__weakref__")
+
+    def __init__(self, inputs: list[Value], avals: list[Any],
+                 run: Callable[[list[Value]], list[Value | None]]) -> None:
+        self.order = next(_order)
+        self.inputs = inputs
+        self.avals = avals
+        self.run = run
+        self.lineages = [[None, *[v.recorded or VARIABLE for v in inputs if v.recorded or v.variable is not None]]]
+
+    def release(self) -> None:
+        """Let go of all arrays: the lineage of the outputs has been consumed."""
+        self.inputs = []
+        self.run = lambda cotangents: []
+
+    def pull(self, cotangents: dict[int, list[Value]], create_graph: bool) -> list[tuple[Value, Value]]:
+        """The cotangents of the inputs, by the user's own backward; missing ones of the outputs are zeros."""
+        given = [add_values(cotangents[i]) if i in cotangents else zeros_value(a)
+                 for i, a in enumerate(self.avals)]
+        found = [(v, g) for v, g in zip(self.inputs, self.run(given), strict=True) if g is not None]
+        if create_graph:
+            entry = Opaque()
+            found = [(v, entered(g, entry, i)) for i, (v, g) in enumerate(found)]
+        return found
+
+
+class Opaque:
+    """A gradient that a user's own backward computed, under create_graph: what it did was not recorded."""
+
+    __slots__ = ("order", "lineages", "__weakref__")
+
+    def __init__(self) -> None:
+        self.order = next(_order)
+        self.lineages: list[list[Any]] = [[None, VARIABLE]]
+
+    def release(self) -> None:
+        """There is nothing to let go of."""
+
+    def pull(self, cotangents: dict[int, list[Value]], create_graph: bool) -> list[tuple[Value, Value]]:
+        """Always MXNetError, as in MXNet."""
+        raise MXNetError("the backward of an autograd.Function is non-differentiable: operations inside it "
+                         "are not recorded, so that create_graph has no second derivative through it")
+
+
+def entered(value: Value, entry: Call | Opaque, slot: int) -> Value:
+    """A pending value of the same elements, from which a walk goes on to `entry` and not through its node."""
+    trace = current().trace
+    node = mark(stop(node_of(value)), trace.marks)
+    trace.marks += 1
+    made = Value(value.aval, node, trace, entry.lineages[0], value.line)
+    trace.pending.append(made)
+    made.entry, made.slot = entry, slot
+    trace.targets[node] = made
+    return made

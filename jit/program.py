@@ -16,8 +16,8 @@ from tracer.ops.ir.node import FORGETTERS, Node
 
 from . import settings
 from .native.kernel_cache import KNOWN
+from .plan.describe import show
 from .plan.plan import Plan
-from .plan.show import show
 from .process import forks, interrupts
 from .report import timing
 from .report.counters import COUNTERS, LOG

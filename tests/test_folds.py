@@ -10,8 +10,8 @@ from tracer import autograd, np
 from tracer.jit import settings
 from tracer.jit.graph.fold_matmul import FOLDED, fold_products
 from tracer.jit.graph.simplify import simplify
+from tracer.jit.plan.describe import name_of
 from tracer.jit.plan.plan import Plan
-from tracer.jit.plan.step_timing import name_of
 from tracer.jit.program import WATCHERS
 from tracer.jit.runtime import driver
 from tracer.ops.ir.graph import toposort

@@ -7,7 +7,7 @@ import pytest
 
 import tracer
 from tracer.jit import settings
-from tracer.jit.fusion.fuse import Kernel, Library
+from tracer.jit.fusion.kernel import Kernel, Library
 from tracer.jit.graph.simplify import simplify
 from tracer.jit.plan.plan import Plan
 from tracer.jit.runtime import driver

@@ -13,8 +13,9 @@ import pytest
 from tracer.jit import settings
 from tracer.jit.plan import plan as plans
 from tracer.jit.plan import poison
+from tracer.jit.plan.layout import ByNumPy, Check
 from tracer.jit.plan.plan import Plan
-from tracer.jit.plan.planner import ByNumPy, Check, Planning
+from tracer.jit.plan.planner import Planning
 from tracer.jit.plan.poison import GUARD, GuardedPool, GuardError
 from tracer.jit.runtime import buffers
 from tracer.jit.runtime.buffers import allocate, from_array, pool_of

@@ -15,9 +15,10 @@ import pytest
 from tracer.jit import settings
 from tracer.jit.native.kernel_cache import source_at
 from tracer.jit.plan import plan as plans
+from tracer.jit.plan.layout import ByNumPy, Check
 from tracer.jit.plan.memory import ALIGN, arrange
 from tracer.jit.plan.plan import CHECKS, Plan
-from tracer.jit.plan.planner import ByNumPy, Check, Planning
+from tracer.jit.plan.planner import Planning
 from tracer.jit.runtime import driver
 from tracer.jit.runtime.buffers import from_array
 from tracer.jit.verify.accesses import of_kernel, of_product

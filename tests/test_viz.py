@@ -13,7 +13,7 @@ import pytest
 import tracer
 from tracer import autograd, np, npx, viz
 from tracer.jit import settings
-from tracer.jit.fusion.fuse import Kernel
+from tracer.jit.fusion.kernel import Kernel
 from tracer.viz import model, svg
 from tracer.viz.layout import Edge, arrange, layers
 

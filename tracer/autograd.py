@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from types import TracebackType
 from typing import Any
 
 from tracer.ops.ir.errors import MXNetError
@@ -10,85 +9,24 @@ from tracer.ops.ir.graph import substitute, toposort
 from tracer.ops.ir.node import Node, depend, leaf_op, mark, scalar_op, stop
 
 from .custom_function import Call, entered
-from .flush import compute, flush
+from .flush import compute
 from .record import Handle, add_values, pending, wrap
+from .scopes import (
+    is_recording,
+    is_training,
+    pause,
+    predict_mode,
+    record,
+    set_recording,
+    set_training,
+    train_mode,
+)
 from .tape import NOT_IN_GRAPH, Derivative, Segment, consume, lineages_of, node_of, noted
 from .trace import VARIABLE, Value, current, effects
 from .walk import Walk
 
 __all__ = ["Function", "backward", "grad", "is_recording", "is_training", "mark_variables", "pause",
            "predict_mode", "record", "set_recording", "set_training", "train_mode"]
-
-
-# ---- scopes --------------------------------------------------------------------------------------
-
-def is_recording() -> bool:
-    """Whether this thread is inside `record()`."""
-    return current().trace.recording
-
-
-def is_training() -> bool:
-    """Whether this thread is in training mode."""
-    return current().trace.training
-
-
-def set_recording(is_recording: bool) -> bool:
-    """Set this thread's recording flag; returns what it was."""
-    before, current().trace.recording = current().trace.recording, bool(is_recording)
-    return before
-
-
-def set_training(train_mode: bool) -> bool:
-    """Set this thread's training flag; returns what it was."""
-    before, current().trace.training = current().trace.training, bool(train_mode)
-    return before
-
-
-class _Scope:
-    """Sets the two flags on entry (None: leaves one alone) and puts back what it found; may be re-entered."""
-
-    __slots__ = ("_recording", "_training", "_before")
-
-    def __init__(self, recording: bool | None, training: bool | None) -> None:
-        self._recording = recording
-        self._training = training
-        self._before: list[tuple[bool, bool]] = []
-
-    def __enter__(self) -> None:
-        trace = current().trace
-        if self._recording and not trace.recording and trace.updated:
-            flush("record")
-            trace = current().trace
-        self._before.append((trace.recording, trace.training))
-        if self._recording is not None:
-            trace.recording = self._recording
-        if self._training is not None:
-            trace.training = self._training
-
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None,
-                 traceback: TracebackType | None) -> None:
-        trace = current().trace
-        trace.recording, trace.training = self._before.pop()
-
-
-def record(train_mode: bool = True) -> _Scope:
-    """A scope in which operations are recorded for `backward()`."""
-    return _Scope(True, train_mode)
-
-
-def pause(train_mode: bool = False) -> _Scope:
-    """A scope inside `record()` in which operations are not recorded."""
-    return _Scope(False, train_mode)
-
-
-def train_mode() -> _Scope:
-    """A scope in training mode, whether or not recording."""
-    return _Scope(None, True)
-
-
-def predict_mode() -> _Scope:
-    """A scope in prediction mode, whether or not recording."""
-    return _Scope(None, False)
 
 
 # ---- variables -----------------------------------------------------------------------------------

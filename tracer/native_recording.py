@@ -32,6 +32,7 @@ from .gluon import cached
 from .memo import Call
 from .ndarray import updates
 from .numpy import ndarray
+from .scopes import Scope
 from .tape import Segment
 from .trace import Current, Trace, Value, current
 from .walk import Walk
@@ -55,10 +56,10 @@ _METHODS: dict[tuple[type, str], Any] = {(cls, name): getattr(cls, name) for cls
     (NDArray, "_check_writable"), (ndarray, "_check_writable"))}
 #: Methods that Python calls by itself.
 _SPECIAL: tuple[tuple[type, str], ...] = (
-    (Buffer, "__del__"), (autograd._Scope, "__enter__"), (autograd._Scope, "__exit__"), (NDArray, "__setitem__"),
+    (Buffer, "__del__"), (Scope, "__enter__"), (Scope, "__exit__"), (NDArray, "__setitem__"),
     (NDArray, "__bool__"))
 _SLOTTED = (Value, Call, Function, Aval, Current, Trace, Node, ndarray, NDArray, Segment, Sync, Syncs, Counters,
-            Program, Buffer, Pool, Walk, autograd._Scope, autograd.Variable)
+            Program, Buffer, Pool, Walk, Scope, autograd.Variable)
 _FORMS = ("add", "sub", "mul", "truediv")
 _PLAIN = {f"__{side}{form}__" for form in (*_FORMS, "matmul") for side in ("", "r")}
 _OPERATORS: dict[tuple[type, str], tuple[Any, tuple]] = {

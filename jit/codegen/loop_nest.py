@@ -5,8 +5,9 @@ import math
 
 from tracer.ops.ir.node import Node, leaf_op
 
-from ..fusion.fuse import Kernel, Root, operands
+from ..fusion.fuse import operands
 from ..fusion.gather_map import places
+from ..fusion.kernel import Kernel, Root
 from ..graph.index_map import Access, Affine, flatten
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 from tracer.ops.ir.node import Node, const_op, const_value
 from tracer.ops.ir.op import LEAF, VIEW
 
-from ..fusion.fuse import Kernel
+from ..fusion.kernel import Kernel
 
 
 def is_never_positive(x: Node) -> bool:

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from tracer.ops.ir.node import Node, leaf_op
 from tracer.ops.ir.op import VIEW
 
-from ..fusion.fuse import STORE_COST, Kernel, Root, operands
+from ..fusion.fuse import STORE_COST, operands
+from ..fusion.kernel import Kernel, Root
 from ..graph.index_map import Access, is_still
 
 #: A value at a place of the kernel's domain.

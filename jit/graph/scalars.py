@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import math
+import struct
 from typing import Any
 
 import numpy as np
@@ -36,3 +37,8 @@ def settled(number: Any, dtype: np.dtype) -> Any:
 
 def _is_special(value: float | int) -> bool:
     return value in TEXTUAL or not math.isfinite(value)
+
+
+def bits_of(number: float) -> int:
+    """A float64 as an integer of the same bits."""
+    return struct.unpack("q", struct.pack("d", number))[0]

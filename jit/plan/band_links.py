@@ -9,10 +9,12 @@ from typing import Any
 
 from tracer.ops.ir.node import Node, leaf_op
 
-from ..codegen.kernel_source import BLOCK, Generated, Made
+from ..codegen.expressions import BLOCK
+from ..codegen.generated import Generated, Made
 from ..codegen.loop_nest import Nest
-from ..fusion.fuse import Kernel, Library, Root, Step, kernel_for, operands, row_access
+from ..fusion.fuse import kernel_for, operands
 from ..fusion.gather_map import source_of_gather
+from ..fusion.kernel import Kernel, Library, Root, Step, row_access
 from ..graph.index_map import Access, Affine, flatten, without_reshapes
 from ..graph.symbolic_size import gcd, lcm
 from ..steps.gemm.openblas import gemm_range

@@ -8,7 +8,7 @@ import numpy as np
 from tracer.ops.ir.node import Node, scalar_op
 from tracer.ops.ir.op import LEAF
 
-from ..codegen.kernel_source import Generated
+from ..codegen.generated import Generated
 from ..graph.index_map import without_reshapes
 from ..graph.symbolic_size import applied
 

@@ -23,10 +23,11 @@ from ..runtime.buffers import Buffer, allocate, pool_of
 from ..runtime.interpreter import ExecutionError
 from ..runtime.launch import Launch, filler, launcher
 from . import poison
+from .describe import name_of, traffic
+from .layout import ByNumPy, Check, Run, Source
 from .memory import arrange
-from .planner import ByNumPy, Check, Planning, Run, Source
+from .planner import Planning
 from .shape_templates import layout_of
-from .step_timing import name_of, traffic
 
 #: Bytes of arena up to which a plan keeps it between runs.
 SMALL_ARENA = 1 << 12

@@ -6,33 +6,35 @@ that is worked out here may be worked out with sizes that remember (sizes.py): t
 """
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from tracer.ops.ir.errors import CannotCompile, NoCompiler
 from tracer.ops.ir.graph import toposort
 from tracer.ops.ir.node import Node, leaf_op, scalar_op
 from tracer.ops.ir.op import LEAF
 
-from ..codegen.kernel_source import Generated, Made, generate
+from ..codegen.generated import Generated, Made
+from ..codegen.kernel_source import try_generate
 from ..codegen.scalar_text import combining, filling, short
 from ..fusion import gather_map
-from ..fusion.fuse import Kernel, Step, fuse
+from ..fusion.fuse import fuse
+from ..fusion.kernel import Kernel, Step
 from ..graph.builder import Nodes
 from ..graph.fold_matmul import fold_products, homes
 from ..graph.index_map import without_reshapes
-from ..graph.scalars import number_of
+from ..graph.scalars import bits_of, number_of
 from ..graph.simplify import needed, simplify
 from ..graph.symbolic_size import Size, applied
 from ..native.kernel_cache import find_kernel
 from ..process import interrupts
 from ..runtime import driver
-from ..runtime.launch import Words, words_of
+from ..runtime.launch import words_of
 from ..steps import gather
 from ..steps.gemm import openblas
 from .band_links import chains_of, written_over
 from .costs import CHUNK_COST, MAX_CHUNKS, cut, is_product, product_cost, sizes_of
+from .layout import ByNumPy, Check, Layout, Run, Source
 from .memory import arrange
 from .parallel_groups import Work, phases
 from .schedule import made_by, schedule
@@ -41,52 +43,6 @@ from .schedule import made_by, schedule
 PHASE_COST = 4 * CHUNK_COST
 #: Elements of a long row of partial results that are combined at a time.
 COMBINED = 2048
-
-
-class Source(NamedTuple):
-    """How NumPy reads a value: at a word of bind, or (-1) by computing it from `sources`."""
-
-    node: Node
-    word: int
-    sources: tuple[Source, ...] = ()
-
-
-class ByNumPy(NamedTuple):
-    """Values that NumPy computes: each with the word of bind for its address, and its operands."""
-
-    values: tuple[Source, ...]
-
-
-class Check(NamedTuple):
-    """Asks whether a native step has noted a failure in a word of bind: then the step is done again by NumPy."""
-
-    word: int
-    value: Source
-
-
-Run = tuple[driver.Item, ...] | ByNumPy | Check
-
-
-class Layout(NamedTuple):
-    """What a plan needs to run.
-
-    words: of bind; between: those with the address of a value between steps, and its bytes; touched: by phase, such
-    words of what is read and of what is written; inputs: what a run writes into bind; nbytes: of the outputs that are
-    computed; results: for each output its number among these, and the node of one that is an input itself; donations:
-    by number of an output, the leaves whose memory it may be written over; runs: what to do, in order; fallbacks: what
-    NumPy does, and why; steps: how many there are.
-    """
-
-    words: int
-    between: tuple[tuple[int, int], ...]
-    touched: tuple[tuple[tuple[int, ...], tuple[int, ...]], ...]
-    inputs: Words
-    nbytes: tuple[int, ...]
-    results: tuple[tuple[int, Node | None], ...]
-    donations: tuple[tuple[int, tuple[int, ...]], ...]
-    runs: tuple[Run, ...]
-    fallbacks: tuple[tuple[Node, str], ...]
-    steps: int
 
 
 class Planning:
@@ -205,7 +161,7 @@ class Planning:
         kind, value = what
         if kind == "number":
             number = number_of(value)
-            return applied(_bits if value.dtype.kind == "f" else int, number)
+            return applied(bits_of if value.dtype.kind == "f" else int, number)
         return parts[value] if kind == "part" else uses.read(value)
 
     def _library(self, node: Node, at: int, uses: _Uses) -> list[driver.Step] | ByNumPy:
@@ -269,7 +225,7 @@ class Planning:
                          batch=(batch,), a_strides=(m * k,), b_strides=(k * n,), c_strides=(m * n,), **options)
         if not factors:
             return step
-        bits = {"alpha": applied(_bits, alpha), "beta": applied(_bits, beta)}
+        bits = {"alpha": applied(bits_of, alpha), "beta": applied(bits_of, beta)}
         return step._replace(args=list(openblas.GemmArgs._make(step.args)._replace(**bits)))
 
     # ---- what NumPy does -------------------------------------------------------------------------
@@ -435,16 +391,4 @@ def steps_of(outputs: Sequence[Node]) -> tuple[list[Step], list[Made]]:
     """The steps that compute `outputs`, and for each the generated kernel (None for a library call)."""
     steps = fuse(outputs)
     stored = {n for s in steps for n in made_by(s)}
-    return steps, [_generated(s, stored) if isinstance(s, Kernel) else None for s in steps]
-
-
-def _generated(kernel: Kernel, stored: set[Node]) -> Made:
-    try:
-        return generate(kernel, stored)
-    except CannotCompile as why:
-        return why
-
-
-def _bits(number: float) -> int:
-    """A float64 as an integer of the same bits."""
-    return struct.unpack("q", struct.pack("d", number))[0]
+    return steps, [try_generate(s, stored) if isinstance(s, Kernel) else None for s in steps]

@@ -18,7 +18,7 @@ from tracer.ops.ir.node import Node
 
 from ..runtime import buffers
 from ..runtime.buffers import Block, Pool, size_class
-from .planner import ByNumPy, Check
+from .layout import ByNumPy, Check
 
 if TYPE_CHECKING:
     from .plan import Plan

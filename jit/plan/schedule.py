@@ -10,7 +10,8 @@ from collections.abc import Sequence
 
 from tracer.ops.ir.node import Node, leaf_op
 
-from ..fusion.fuse import Kernel, Step, nearest
+from ..fusion.fuse import nearest
+from ..fusion.kernel import Kernel, Step
 from ..graph.fold_matmul import FOLDED
 
 #: Bytes of a replaced array from which its place in the order matters: smaller ones stay in the cache.

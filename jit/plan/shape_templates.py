@@ -22,7 +22,8 @@ from tracer.ops.primitive.arithmetic import cast_op
 from ..graph.builder import Nodes
 from ..graph.scalars import is_textual, number_of
 from ..graph.symbolic_size import Trail, Untold
-from .planner import Layout, Planning
+from .layout import Layout
+from .planner import Planning
 from .residual import replay
 
 #: Structures that are remembered, and templates of one structure.

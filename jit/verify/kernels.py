@@ -20,7 +20,7 @@ from tracer.ops.ir.aval import SHORT
 from tracer.ops.ir.node import Node, leaf_op, scalar_op
 from tracer.ops.ir.op import LEAF
 
-from ..fusion.fuse import Kernel
+from ..fusion.kernel import Kernel
 from ..native.kernel_cache import source_at
 from ..plan.plan import Plan
 from ..plan.planner import Planning

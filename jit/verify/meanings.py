@@ -15,8 +15,8 @@ import numpy as np
 from tracer.ops.ir.node import Node, const_op, leaf_op, scalar_op
 from tracer.ops.ir.op import VIEW
 
-from ..codegen.kernel_source import Generated
-from ..fusion.fuse import Kernel
+from ..codegen.generated import Generated
+from ..fusion.kernel import Kernel
 from ..plan.planner import Planning
 from ..steps.gemm.openblas import GemmArgs
 from .accesses import chunks_of

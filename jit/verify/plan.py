@@ -16,8 +16,9 @@ from tracer.ops.ir.graph import toposort
 from tracer.ops.ir.node import Node, leaf_op, scalar_op
 
 from ..native.kernel_cache import source_at
+from ..plan.layout import ByNumPy, Check, Layout, Source
 from ..plan.plan import Plan
-from ..plan.planner import ByNumPy, Check, Layout, Planning, Source
+from ..plan.planner import Planning
 from ..runtime import driver
 from ..steps.gemm import openblas
 from .accesses import Access, Effects, Unreadable, chunks_of, of_kernel, of_product

@@ -8,8 +8,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from tracer.jit.codegen.kernel_source import Generated
-from tracer.jit.fusion.fuse import Kernel, Library, Step
+from tracer.jit.codegen.generated import Generated
+from tracer.jit.fusion.kernel import Kernel, Library, Step
 from tracer.jit.native.kernel_cache import key_of
 from tracer.jit.plan.costs import cut
 from tracer.jit.plan.plan import Plan

@@ -1,17 +1,22 @@
-"""Names of a plan's steps, and the bytes that they move, for those who measure them (profile.py)."""
+"""Descriptions of plans: names of steps, the bytes that they move, and the text that `TRACER_DEBUG` prints."""
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tracer.ops.ir.graph import toposort
+from tracer.ops.ir.graph import format_graph, toposort
 from tracer.ops.ir.node import Node, const_op, scalar_op
 from tracer.ops.ir.op import LEAF, VIEW
 
-from ..fusion.fuse import Kernel, Step
+from .. import settings
 from ..fusion.gather_map import source_of_gather
+from ..fusion.kernel import Kernel, Step
 from ..native.kernel_cache import key_of
 from ..report.timing import nbytes
+
+if TYPE_CHECKING:
+    from .plan import Plan
 
 #: Ops that a kernel's name spells out, and digits of its hash.
 NAMED_OPS = 6
@@ -61,3 +66,25 @@ def traffic(step: Step, reads: Iterable[Any], writes: Iterable[Any]) -> tuple[in
     for node, source in found:
         read += min(node.aval.nbytes, source.aval.nbytes) - source.aval.nbytes
     return read, written
+
+
+def show(plan: Plan) -> None:
+    """Print a new plan to stderr, in the detail that `settings.debug` asks for."""
+    level = settings.debug
+    if level < 1:
+        return
+    kernels = [s for s in plan.steps if isinstance(s, Kernel)]
+    text = [f"tracer: program of {len(toposort(plan.graph))} nodes: {len(kernels)} kernels, "
+            f"{len(plan.steps) - len(kernels)} library calls, {plan.arena_bytes} bytes between steps"]
+    if level >= 2:
+        text.append(format_graph(plan.graph))
+    if level >= 3:
+        for step in plan.steps:
+            if isinstance(step, Kernel):
+                roots = ", ".join(f"{r.kind} {r.node.op.name} {r.node.aval!r}" for r in step.roots)
+                text.append(f"kernel over {list(step.domain)}: {roots}")
+            else:
+                text.append(f"library {step.node.op.name} {step.node.aval!r}")
+    if level >= 4:
+        text += [made.source for made in plan.kernels]
+    print("\n".join(text), file=sys.stderr)

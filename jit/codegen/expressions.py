@@ -1,0 +1,342 @@
+"""Expressions of a kernel's source: from nodes read through index maps to lines and names."""
+from __future__ import annotations
+
+import math
+import re
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from tracer.ops.ir.errors import CannotCompile
+from tracer.ops.ir.node import Node, const_op, const_value, leaf_op, scalar_op
+from tracer.ops.ir.op import VIEW
+
+from ..fusion.fuse import operands
+from ..fusion.gather_map import places
+from ..fusion.kernel import Kernel
+from ..graph.index_map import Access, Affine, flatten, is_still
+from ..graph.scalars import is_textual
+from ..native.callables import SCOPES, known
+from .generated import Part
+from .loop_nest import Nest
+from .peephole import Forms, is_never_positive
+from .reciprocal import is_inexact
+from .row_passes import Turns
+from .scalar_text import literal, register, short
+
+#: Elements in a block of a flat loop: what is summed in one precision before it enters a wider total.
+BLOCK = 4096
+
+#: A number in an expression that is not cast to {T}, which would widen what it meets.
+_BARE_NUMBER = re.compile(r"(?<![\w{(.])\d")
+
+
+@cache
+def _reading(template: str) -> tuple[list[str], bool]:
+    """The functions that an expression calls, and whether it has a bare number."""
+    return re.findall(r"\b([A-Za-z_]\w*)\(", template), _BARE_NUMBER.search(template) is not None
+
+
+class Expressions:
+    """Texts of the values that a kernel computes at a point, with its arguments, pointers and positions."""
+
+    def __init__(self, kernel: Kernel, stored: set[Node]) -> None:
+        self.kernel = kernel
+        self.stored = stored
+        self.rank = len(kernel.domain)
+        self.args: list[Any] = ["chunk"]
+        self.places: dict[Any, int] = {"chunk": 0}
+        self.top: list[str] = []
+        self.names: dict[Any, str] = {}
+        self.count = 0
+        self.scope = 0
+        self.cost = 0.0
+        self.parts: list[Part] = []
+        self.align = 1
+        self.read_at: dict[Node, set[Affine]] = {}
+        self.nest = Nest(kernel, stored)
+        self.forms = Forms(kernel, stored)
+        self.turns = Turns(kernel, stored, self.nest.inner_dims)
+        self.passes = self.turns.roots()
+        self.block = min(BLOCK, self.nest.sizes[0]) if self.nest.flat else 0
+        self.row: list[str] = []  # lines of the row, before its loop
+        self.top_memo: dict = {}
+        self.row_memo: dict = {}
+        self.stashed = self.turns.kept(self.passes, SCOPES - 1 - len(kernel.roots))
+        self.stashes: dict[tuple[Node, Access], tuple[str, str]] = {}
+
+    # ---- text ------------------------------------------------------------------------------------
+
+    def arg(self, what: Any) -> str:
+        """The text of a run-time argument; equal named ones share a place, numbers do not."""
+        named = isinstance(what, (str, tuple))
+        if named and what in self.places:
+            return f"args[{self.places[what]}]"
+        if named:
+            self.places[what] = len(self.args)
+        self.args.append(what)
+        return f"args[{len(self.args) - 1}]"
+
+    def size(self, group: int) -> str:
+        key = ("size", group)
+        if key not in self.names:
+            self.names[key] = self.fresh("d")
+            self.top.append(f"{self.names[key]} = {self.arg(self.nest.sizes[group])}")
+        return self.names[key]
+
+    def fresh(self, letter: str) -> str:
+        self.count += 1
+        return f"{letter}{self.count}"
+
+    def pointer(self, what: Any, note: str = "") -> str:
+        key = ("pointer", what)
+        if key not in self.names:
+            self.names[key] = self.fresh("p")
+            self.top.append(f"{self.names[key]} = bind[{self.arg(what)}]{note}")
+        return self.names[key]
+
+    def next_scope(self) -> int:
+        self.scope += 1
+        if self.scope >= SCOPES:
+            raise CannotCompile(f"a kernel that writes more than {SCOPES - 1} arrays")
+        return self.scope
+
+    def coef(self, position: Affine, group: int) -> int:
+        fine = self.nest.fine[group]
+        return position[1][fine] if fine is not None else 0
+
+    def row_base(self, what: Any, position: Affine, itemsize: int) -> str:
+        """The address of a row's first element, computed at row level."""
+        key = ("base", what, position)
+        if key not in self.names:
+            terms = []
+            if position[0]:
+                terms.append(self.arg(position[0]))
+            if self.nest.flat:
+                if self.coef(position, 0):
+                    terms.append(f"r * {self.arg(self.coef(position, 0) * self.block)}")
+            else:
+                terms += self._row_terms(position)
+            pointer = self.pointer(what)
+            if not terms:
+                return pointer
+            self.names[key] = self.fresh("a")
+            self.row.append(f"{self.names[key]} = {pointer} + {itemsize} * ({' + '.join(terms)})")
+        return self.names[key]
+
+    def _row_terms(self, position: Affine) -> list[str]:
+        return [f"i{g} * {self.arg(self.coef(position, g))}" for g in self.nest.rows if self.coef(position, g)]
+
+    def inner_index(self, position: Affine) -> str:
+        terms = []
+        for g in self.nest.inner:
+            c = self.coef(position, g)
+            if c == 1 and g == self.nest.inner[-1]:
+                terms.append(f"j{g}")
+            elif c:
+                key = ("stride", position, g)
+                if key not in self.names:
+                    self.names[key] = self.fresh("s")
+                    self.top.append(f"{self.names[key]} = {self.arg(c)}")
+                terms.append(f"j{g} * {self.names[key]}")
+        return " + ".join(terms) or "0"
+
+    # ---- values ----------------------------------------------------------------------------------
+
+    def value(self, node: Node, access: Access, body: list[str], memo: dict) -> str:
+        """The name of `node`'s element at `access`; its statements go to `body`, or further out if they can."""
+        if node.op is const_op:
+            return self.constant(node)
+        if node.op is scalar_op:
+            return self.number(node)
+        if is_still(access, self.nest.inner_dims):
+            body, memo = self._outside(node, access)
+        key = (node, access)
+        if key in memo:
+            return memo[key]
+        made = self.kernel.made(node)
+        if made is not None:
+            if made.kind == "inner":
+                return self.row_memo[node, "done"]
+            access = made.access
+            key = (node, access)
+            if key in memo:
+                return memo[key]
+        elif node in self.stored or node.op is leaf_op:
+            memo[key] = self.read(node, access, body)
+            return memo[key]
+        if key in self.stashes and body is not self.row and body is not self.top:
+            load, index = self.stashes[key]
+            memo[key] = self.fresh("v")
+            body.append(f"{memo[key]} = {load}, {index})")
+            return memo[key]
+        if node.op.kind == VIEW:
+            (source, where), = operands(node, access, self.kernel.domain, self.stored)
+            memo[key] = self.value(source, where, body, memo)
+            return memo[key]
+        if node.op.name == "iota":
+            text = self.iota(node, access)
+        elif node.op.step == "gather":
+            text = self.gathered(node, access, body, memo)
+        else:
+            text = self._text(node, access, body, memo)
+            self.cost += node.op.cost
+        name = self.fresh("v")
+        body.append(f"{name} = {text}  # {node.op.name}")
+        memo[key] = name
+        if key in self.stashed and body is not self.row and body is not self.top:
+            body.append(self._stash(key, name))
+        return name
+
+    def _text(self, node: Node, access: Access, body: list[str], memo: dict) -> str:
+        """The expression of an inlined elementwise node, in the form that its operands have."""
+        inputs = operands(node, access, self.kernel.domain, self.stored)
+        form = self.forms.one_plus_erf(node)
+        if form is not None:
+            erf, bell = form
+            where = next(where for x, where in inputs if x is erf)
+            (x, at), = operands(erf, where, self.kernel.domain, self.stored)
+            self.cost += erf.op.cost
+            name = self.value(x, at, body, memo)
+            return f"one_plus_erf({name})" if bell is None else \
+                f"one_plus_erf_by({name}, {self.value(bell, where, body, memo)})"
+        names = [self.value(x, where, body, memo) for x, where in inputs]
+        if node.op.name == "exp" and is_never_positive(node.inputs[0]):
+            return f"exp_below_zero({names[0]})"
+        if node.op.name == "divide" and body is not self.row and body is not self.top:
+            return self._quotient(node, inputs[1][1], names)
+        return self.expression(node, names)
+
+    def _outside(self, node: Node, access: Access) -> tuple[list[str], dict]:
+        """The body, and its memo, that computes a value which is the same for a whole row: the row's, or the top."""
+        still = is_still(access, self.nest.row_dims) and not self.turns.of(node, access)
+        return (self.top, self.top_memo) if still else (self.row, self.row_memo)
+
+    def _quotient(self, node: Node, access: Access, names: list[str]) -> str:
+        """The text of a quotient whose divisor is read at `access`: a product where that is as good."""
+        divisor = node.inputs[1]
+        if any(x.dtype != node.dtype for x in node.inputs) or node.dtype.kind != "f" or node.dtype.itemsize == 2 \
+                or not is_still(access, self.nest.inner_dims) or not is_inexact(divisor):
+            return self.expression(node, names)
+        body, memo = self._outside(divisor, access)
+        key = ("reciprocal", divisor, access)
+        if key not in memo:
+            memo[key] = self.fresh("v")
+            body.append(f"{memo[key]} = {literal(1.0, node.dtype)} / {names[1]}  # divide")
+        return f"{names[0]} * {memo[key]}"
+
+    def _stash(self, key: tuple[Node, Access], name: str) -> str:
+        """Keep a value of this loop over the row for the next one: the statement that stores it."""
+        dtype = register(key[0].dtype)
+        count = math.prod(self.nest.sizes[g] for g in self.nest.inner)
+        self.parts.append(Part(count, dtype))
+        pointer, part = self.pointer(("part", len(self.parts) - 1)), self.fresh("q")
+        self.top.append(f"{part} = {pointer} + {dtype.itemsize} * (lo // {self.arg('chunk')}) * {self.arg(count)}")
+        index = f"j{self.nest.inner[0]}"
+        for g in self.nest.inner[1:]:
+            index = f"({index}) * {self.size(g)} + j{g}"
+        scope = self.next_scope()
+        self.stashes[key] = (f"ld_{short(dtype)}_{scope}({part}", index)
+        return f"st_{short(dtype)}_{scope}({part}, {index}, {name})"
+
+    def expression(self, node: Node, inputs: list[str]) -> str:
+        template = node.op.expr
+        if template is None:
+            raise CannotCompile(f"{node.op.name} has no scalar expression", node)
+        whole = any(x.dtype.kind != "f" for x in node.inputs)
+        called, bare_number = _reading(template)
+        for name in called:
+            if not known(name, whole):
+                raise CannotCompile(f"{node.op.name} calls {name}" + " on integers" * whole, node)
+        dtype = node.dtype
+        is_cast = node.op.name == "cast"
+        if dtype.kind == "b" and is_cast:
+            return f"{inputs[0]} != 0" if node.inputs[0].dtype.kind != "b" else inputs[0]
+        if is_cast and dtype == np.float64 and node.inputs[0].dtype.kind == "f":
+            return f"widened({inputs[0]})"
+        text = template.replace("{T}", short(dtype))
+        for i, name in enumerate(inputs):
+            text = text.replace(f"{{{i}}}", name)
+        if is_cast or dtype.kind == "f" and dtype.itemsize > 2 and node.op.same and not bare_number:
+            return text  # already of this type, and a cast costs compile time
+        if dtype.kind != "b":
+            return f"{short(dtype)}({text})"
+        return text if not node.op.same else f"({text}) != 0"
+
+    def constant(self, node: Node) -> str:
+        """A number of the program: in the text when the code may profit, else an argument (as a mean's 1/n)."""
+        dtype = node.dtype
+        if is_textual(node):
+            return literal(const_value(node), register(dtype))
+        key = ("number", node)
+        if key not in self.names:
+            self.names[key] = self.fresh("v")
+            text = self.arg(key)
+            if dtype.kind == "f":
+                text = f"word_as_f64({text})"
+            self.top.append(f"{self.names[key]} = {short(dtype)}({text})")
+        return self.names[key]
+
+    def number(self, node: Node) -> str:
+        key = ("number", node)
+        if key not in self.names:
+            self.names[key] = self.fresh("v")
+            word = f"bind[{self.arg(('word', node))}]"
+            self.top.append(f"{self.names[key]} = {word if node.dtype.kind == 'i' else f'word_as_f64({word})'}")
+        return self.names[key]
+
+    def read(self, node: Node, access: Access, body: list[str]) -> str:
+        position = flatten(access, node.shape, self.rank)
+        self.read_at.setdefault(node, set()).add(position)
+        name = self.fresh("v")
+        kind = short(node.dtype)
+        if body is self.top:
+            at = self.arg(position[0]) if position[0] else "0"
+            body.append(f"{name} = ld_{kind}_0({self.pointer(('word', node))}, {at})")
+            return name
+        base = self.row_base(("word", node), position, node.dtype.itemsize)
+        index = "0" if body is self.row else self.inner_index(position)
+        body.append(f"{name} = ld_{kind}_0({base}, {index})")
+        return name
+
+    def gathered(self, node: Node, access: Access, body: list[str], memo: dict) -> str:
+        """The element of a gather: its address without what the inner loop moves is computed where its indices are."""
+        base, start, steps = places(node, access, self.rank)
+        itemsize = base.dtype.itemsize
+        self.read_at.setdefault(base, set()).add((-1, ()))  # not where any result is written
+        if body is self.top:
+            at, index = self.pointer(("word", base)), self.arg(start[0])
+        else:
+            at = self.row_base(("word", base), start, itemsize)
+            index = "0" if body is self.row else self.inner_index(start)
+        if body is not self.top and all(is_still(where, self.nest.inner_dims) for _, where, _ in steps):
+            body, memo = self.row, self.row_memo
+        terms = [f"i64({self.value(x, where, body, memo)}) * {self.arg(step)}" for x, where, step in steps]
+        name = self.fresh("g")
+        body.append(f"{name} = {at} + {itemsize} * ({' + '.join(terms)})")
+        self.cost += len(steps)
+        return f"ld_{short(base.dtype)}_0({name}, {index})"
+
+    def iota(self, node: Node, access: Access) -> str:
+        position = access[node.attrs[1]]
+        terms = [self.arg(position[0])] if position[0] else []
+        if self.nest.flat:
+            if self.coef(position, 0):
+                terms.append(f"r * {self.arg(self.coef(position, 0) * self.block)}")
+        else:
+            terms += self._row_terms(position)
+        index = self.inner_index(position)
+        if index != "0":
+            terms.append(index)
+        return f"{short(node.dtype)}({' + '.join(terms) or '0'})"
+
+    def _in_place(self) -> list[tuple[Node, Node]]:
+        """(result, operand) pairs such that each point reads the operand just where it writes the result."""
+        pairs = []
+        for root in self.kernel.roots:
+            if root.kind == "map":
+                position = flatten(root.access, root.node.shape, self.rank)
+                pairs += [(root.node, n) for n, places in self.read_at.items()
+                          if places == {position} and n.aval is root.node.aval]
+        return pairs

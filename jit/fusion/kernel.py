@@ -1,0 +1,88 @@
+"""Steps of a program: fused kernels with what they compute, and library calls."""
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from tracer.ops.ir.aval import Shape
+from tracer.ops.ir.node import Node, scalar_op
+from tracer.ops.ir.op import ELEMENTWISE, VIEW
+
+from ..graph.index_map import Access, flatten, unflatten
+from .gather_map import is_inlined as reads_through
+
+
+@dataclass(eq=False)
+class Root:
+    """A value that a kernel leaves in memory.
+
+    kind: "map" (an element a point), "row" (one a row), "inner", "outer", "all" (reductions).
+    access: of the value itself for a map or row, of the reduced operand for a reduction.
+    """
+
+    node: Node
+    kind: str
+    access: Access
+    ops: int = 0  # operations from what is in memory, in its kernel
+
+    @property
+    def operand(self) -> Node:
+        """What is evaluated at each point: the value itself, or what it reduces."""
+        return self.node.inputs[0] if self.kind in ("inner", "outer", "all") else self.node
+
+
+@dataclass(eq=False)
+class Kernel:
+    """A loop nest: its domain (sizes in loop order, none 1), how many leading dimensions are rows, and its roots."""
+
+    domain: Shape
+    split: int | None
+    permuted: bool
+    roots: list[Root] = field(default_factory=list)
+    reads: set[Node] = field(default_factory=set)
+    ops: int = 0
+    _made: dict[Node, Root] = field(default_factory=dict)
+
+    def take(self, root: Root, reads: set[Node]) -> None:
+        """Let the kernel compute `root` as well, which reads `reads`."""
+        self.reads |= {m for m in reads if m not in self._made}
+        self.roots.append(root)
+        self._made[root.node] = root
+        self.ops += root.ops
+
+    def made(self, node: Node) -> Root | None:
+        """The root of this kernel that is `node`, if any."""
+        return self._made.get(node)
+
+    def holds(self, root: Root, access: Access) -> bool:
+        """Whether the kernel, while in a row, has the value of a root at the point that `access` reads."""
+        if root.kind in ("all", "outer"):
+            return False
+        rank, shape = len(self.domain), root.node.shape
+        own = root.access
+        if root.kind == "inner":
+            assert self.split is not None
+            own = row_access(shape, self.domain, self.split)
+        return flatten(own, shape, rank) == flatten(access, shape, rank)
+
+
+@dataclass(eq=False)
+class Library:
+    """A value that a library call or NumPy makes."""
+
+    node: Node
+
+
+Step = Kernel | Library
+
+
+def row_access(shape: Shape, domain: Shape, split: int) -> Access:
+    """The map of an array of `shape` with an element for each row."""
+    rows = tuple((0, tuple(int(i == j) for j in range(len(domain)))) for i in range(split))
+    position = flatten(rows, domain[:split], len(domain))
+    return unflatten(position, shape, domain)
+
+
+def is_inlined(node: Node) -> bool:
+    """Whether a kernel can compute the node's elements where they are used."""
+    return node.op.kind == VIEW or (node.op.kind == ELEMENTWISE and node.op.expr is not None) \
+        or node.op is scalar_op or node.op.name in ("const", "iota") or reads_through(node)

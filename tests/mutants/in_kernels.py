@@ -81,7 +81,7 @@ MUTANTS = [
            "A result is written over an operand that other points read as well.",
            "never tests/test_donation.py::test_a_dead_array_is_read_to_the_end"),
     Mutant("read-in-the-next-loop", "jit/codegen/kernel_source.py",
-           "        if len(self.passes) == 1:\n            made.in_place", "        if turns:\n            made.in_place",
+           "        if len(self.passes) == 1:\n            made.in_place", "        if self.passes:\n            made.in_place",
            "A result is written over an operand that the next loop over the row reads again.",
            "never tests/test_donation.py::test_a_dead_array_is_read_to_the_end"),
     Mutant("gathered-and-written-over", "jit/codegen/expressions.py",

@@ -8,8 +8,9 @@ import numpy as onp
 import pytest
 from flavours import same, variable
 
-from tracer import autograd, nd, np, npx, tape
+from tracer import autograd, nd, np, npx
 from tracer.base import MXNetError
+from tracer.core import segment
 
 
 def test_control_flow_on_values(F):
@@ -147,13 +148,13 @@ def test_a_comparison_keeps_its_history(use):
 
 def test_a_comparison_saves_nothing():
     """No gradient passes it: what it is computed from is of no use to a backward."""
-    tape.forget()
+    segment.forget()
     x = variable(np, [0.5, -1, 2])
     with autograd.record():
         y = x * 2
         small = np.abs(y).sum() < 100
         assert small
-    kept, = tape.KEPT.values()
+    kept, = segment.KEPT.values()
     assert len(kept.heads) == 2 and kept.saved == ()
 
 

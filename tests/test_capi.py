@@ -497,8 +497,8 @@ def test_the_layout_that_is_read_is_the_one_there_is():
 @pytest.mark.parametrize("mode", ["never", "always"])
 def test_recording_is_compiled_where_kernels_are(mode):
     """In a process of its own: here, tests that ask for other tiers may have had it compiled."""
-    script = ("from tracer import np, record; x = np.ones((2,)); (x * 2 + x).wait_to_read(); "
-              "print(type(record.invoke).__name__)")
+    script = ("from tracer import np; from tracer.core import invoke; x = np.ones((2,)); (x * 2 + x).wait_to_read(); "
+              "print(type(invoke.invoke).__name__)")
     done = subprocess.run([sys.executable, "-c", script], env={**os.environ, "TRACER_JIT": mode}, check=True,
                           stdout=subprocess.PIPE, text=True)
     assert done.stdout.split() == ["builtin_function_or_method" if mode == "always" else "function"]
@@ -518,14 +518,15 @@ def test_explain_says_why_recording_stays_in_python():
 def test_recording_is_loaded_soon_and_compiled_late(tmp_path):
     script = """
 import sys
-from tracer import native_recording, np, record
+from tracer import native_recording, np
+from tracer.core import invoke
 x = np.ones(2)
 def go(values):
     for _ in range(values // 100 + 1):
         for _ in range(100):
             y = x + x
         y.wait_to_read()
-    return type(record.invoke).__name__
+    return type(invoke.invoke).__name__
 go(1)
 if sys.argv[1] == "new":
     print(go(native_recording.LOADED))

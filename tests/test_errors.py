@@ -154,7 +154,7 @@ def fails(x):
     """Record an op whose computation raises for negative numbers."""
     import inspect
 
-    from tracer.record import invoke
+    from tracer.core.invoke import invoke
 
     return invoke(Function("test.fails", _build, (), ("x",), (), False, inspect.signature(_build)),
                   type(x), (x,), ())
@@ -228,8 +228,8 @@ def test_failure_in_a_gradient_over_a_cut():
 
     backward = call("test_errors.checked", lambda a: a, lambda a: a * 2, lambda g, node: (_node(g),))
 
-    from tracer.record import pending
-    from tracer.tape import node_of
+    from tracer.core.invoke import pending
+    from tracer.core.segment import node_of
 
     x = np.array([1.0, 2.0])
     x.attach_grad()

@@ -15,7 +15,8 @@ import graphs
 import numpy as onp
 import pytest
 
-from tracer import MXNetError, autograd, flush, gluon, np, npx
+from tracer import MXNetError, autograd, gluon, np, npx
+from tracer.core import flush
 from tracer.jit import program
 from tracer.jit.process import interrupts
 from tracer.jit.runtime import buffers

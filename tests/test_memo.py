@@ -5,7 +5,7 @@ import numpy as onp
 import pytest
 
 from tracer import np, npx, util
-from tracer.memo import START, Call, repeats
+from tracer.core.call_cache import START, Call, repeats
 from tracer.ops.ir.node import forget_all
 
 

@@ -8,8 +8,8 @@ import numpy as onp
 import psutil
 import pytest
 
+import tracer.core.trace
 import tracer.ops.ir.node
-import tracer.trace
 from tracer import autograd, np
 from tracer.jit.program import PATIENCE
 from tracer.jit.report import timing
@@ -40,7 +40,7 @@ def assert_flat(loop, steps: int, blocks_a_step: float = 0.5) -> None:
 @pytest.fixture
 def small_bound(monkeypatch):
     """Loops that never read run every 32 operations, so that a short test sees many runs."""
-    monkeypatch.setattr(tracer.trace.Trace, "bound", 32)
+    monkeypatch.setattr(tracer.core.trace.Trace, "bound", 32)
 
 
 def train(steps, read=False):

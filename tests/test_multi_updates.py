@@ -6,9 +6,9 @@ import pytest
 
 from tracer import nd
 from tracer.base import MXNetError
+from tracer.core.trace import current
 from tracer.jit import settings
 from tracer.jit.report.counters import COUNTERS
-from tracer.trace import current
 
 SHAPES = [(3, 4), (7,), (1, 1), (200, 300), (5, 1)]
 

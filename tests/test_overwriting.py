@@ -10,7 +10,7 @@ import weakref
 import pytest
 
 from tracer import autograd
-from tracer.trace import Trace
+from tracer.core.trace import Trace
 
 
 @pytest.mark.parametrize("reads", [False, True])

@@ -7,7 +7,8 @@ import graphs
 import numpy as onp
 import pytest
 
-from tracer import flush, np
+from tracer import np
+from tracer.core import flush
 from tracer.jit import program
 
 pytestmark = pytest.mark.tierless

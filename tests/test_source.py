@@ -6,14 +6,14 @@ import pkgutil
 import pytest
 
 import tracer
-from tracer import source
+from tracer.core import user_lines
 
 pytestmark = pytest.mark.tierless
 
 
 def line_below(package: str | None) -> str:
     """The name of the function that `user_line` finds when a function of `package` asks."""
-    space = {"__package__": package, "ask": source.user_line, "frame": source.user_frame}
+    space = {"__package__": package, "ask": user_lines.user_line, "frame": user_lines.user_frame}
     exec("def in_the_package():\n    return ask(), frame(0)", space)
     line, frame = space["in_the_package"]()
     assert frame.f_code is line[0]

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tracer import distributions, libm
 from tracer.ops.ir.errors import MXNetError
-from tracer.streams import Streams, size_of
+from tracer.rng import distributions, libm
+from tracer.rng.streams import Streams, size_of
 
 pytestmark = pytest.mark.tierless
 

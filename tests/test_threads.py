@@ -174,7 +174,7 @@ def test_backward_in_another_thread():
 
 def test_numbers_recorded_by_several_threads_keep_their_places(monkeypatch):
     """At 35d83be two threads could enter one place twice: from then on each number was read as the one before it."""
-    from tracer import trace
+    from tracer.core import trace
 
     def slow(kind, index, make=trace.scalar):
         time.sleep(0.0005)

@@ -10,20 +10,7 @@ import_module(f"{__name__}.ops")
 import_module(f"{__name__}.jit")
 __path__.pop()
 
-from . import (
-    autograd,
-    base,
-    context,
-    device,
-    engine,
-    gluon,
-    libinfo,
-    native_recording,
-    np_array,
-    random,
-    runtime,
-    util,
-)
+from . import autograd, base, context, device, engine, gluon, libinfo, native_recording, random, runtime, util
 from . import ndarray as nd
 from . import numpy as np
 from . import numpy_extension as npx
@@ -39,10 +26,10 @@ from .context import (
     gpu_memory_info,
     num_gpus,
 )
-from .explain import counters, explain, kernel_source, time_kernels
 from .install import install_as_mxnet
 from .libinfo import __version__
-from .util import is_np_array, is_np_shape, np_shape, set_np_shape, use_np, use_np_array, use_np_shape
+from .report.explain import counters, explain, kernel_source, time_kernels
+from .util import is_np_array, is_np_shape, np_array, np_shape, set_np_shape, use_np, use_np_array, use_np_shape
 
 __all__ = [
     "__version__", "autograd", "base", "Context", "context", "counters", "cpu", "cpu_pinned", "current_context",

@@ -8,10 +8,9 @@ from tracer.ops.ir.errors import MXNetError
 from tracer.ops.ir.graph import substitute, toposort
 from tracer.ops.ir.node import Node, depend, leaf_op, mark, scalar_op, stop
 
-from .custom_function import Call, entered
-from .flush import compute
-from .record import Handle, add_values, pending, wrap
-from .scopes import (
+from .autodiff.backward import Walk
+from .autodiff.custom_function import Call, entered
+from .autodiff.scopes import (
     is_recording,
     is_training,
     pause,
@@ -21,9 +20,10 @@ from .scopes import (
     set_training,
     train_mode,
 )
-from .tape import NOT_IN_GRAPH, Derivative, Segment, consume, lineages_of, node_of, noted
-from .trace import VARIABLE, Value, current, effects
-from .walk import Walk
+from .core.flush import compute
+from .core.invoke import Handle, add_values, pending, wrap
+from .core.segment import NOT_IN_GRAPH, Derivative, Segment, consume, lineages_of, node_of, noted
+from .core.trace import VARIABLE, Value, current, effects
 
 __all__ = ["Function", "backward", "grad", "is_recording", "is_training", "mark_variables", "pause",
            "predict_mode", "record", "set_recording", "set_training", "train_mode"]

@@ -26,27 +26,30 @@ from tracer.ops.ir.aval import Aval
 from tracer.ops.ir.errors import CannotCompile
 from tracer.ops.ir.node import Node
 
-from . import arrays, autograd, flush, memo, namespaces, record, source, stretch, tape, walk
-from .arrays import NDArray
+from . import autograd
+from .array import nd_array
+from .array.nd_array import NDArray
+from .autodiff import backward, segment_runs
+from .autodiff.backward import Walk
+from .autodiff.scopes import Scope
+from .core import call_cache, flush, invoke, segment, surface, user_lines
+from .core.call_cache import Call
+from .core.segment import Segment
+from .core.trace import Current, Trace, Value, current
 from .gluon import cached
-from .memo import Call
 from .ndarray import updates
 from .numpy import ndarray
-from .scopes import Scope
-from .tape import Segment
-from .trace import Current, Trace, Value, current
-from .walk import Walk
 
 _FUNCTIONS = (
-    record.invoke, memo.repeats, record.look_up, record.combine, record.finish, record.taped, record.add_values,
-    namespaces.update, namespaces.write,
-    updates.step, arrays._another, arrays._named, arrays._bind_views, arrays._gather_views, tape.node_of,
-    source.user_line, flush.living, flush.flush_all,
+    invoke.invoke, call_cache.repeats, invoke.look_up, invoke.combine, invoke.finish, invoke.taped, invoke.add_values,
+    surface.update, surface.write,
+    updates.step, nd_array._another, nd_array._named, nd_array._bind_views, nd_array._gather_views, segment.node_of,
+    user_lines.user_line, flush.living, flush.flush_all,
     flush.sync, flush.compute, flush.flush, flush._run, flush._settle, flush._donated, find_program, autograd.backward,
     autograd._heads, autograd._value_of, autograd._differentiable, autograd._walk,
-    tape.lineages_of, tape.consume, tape.run_backward, walk.targets_of, gradient.gradient,
-    stretch.stretch_from, stretch.pull, cached.call, cached._flatten, cached._nest, record.operand_node, record.stopped,
-    record.wrap, node.leaf, node.reach_of)
+    segment.lineages_of, segment.consume, segment.run_backward, backward.targets_of, gradient.gradient,
+    segment_runs.stretch_from, segment_runs.pull, cached.call, cached._flatten, cached._nest,
+    invoke.operand_node, invoke.stopped, invoke.wrap, node.leaf, node.reach_of)
 _METHODS: dict[tuple[type, str], Any] = {(cls, name): getattr(cls, name) for cls, name in (
     (Value, "__init__"), (Trace, "__init__"), (Trace, "number"), (Trace, "enter"), (Segment, "__init__"),
     (Segment, "pull"), (Syncs, "note"), (Program, "run"), (Plan, "run"), (Plan, "_finish"), (Buffer, "__init__"),
@@ -63,9 +66,9 @@ _SLOTTED = (Value, Call, Function, Aval, Current, Trace, Node, ndarray, NDArray,
 _FORMS = ("add", "sub", "mul", "truediv")
 _PLAIN = {f"__{side}{form}__" for form in (*_FORMS, "matmul") for side in ("", "r")}
 _OPERATORS: dict[tuple[type, str], tuple[Any, tuple]] = {
-    (cls, name): (record.combine, (function, cls)) for (cls, name), function in namespaces.METHODS.items()
+    (cls, name): (invoke.combine, (function, cls)) for (cls, name), function in surface.METHODS.items()
     if name in _PLAIN} | {
-    (cls, f"__i{form}__"): (namespaces.update, (getattr(operator, form),))
+    (cls, f"__i{form}__"): (surface.update, (getattr(operator, form),))
     for cls in (NDArray, ndarray) for form in _FORMS}
 
 
@@ -74,7 +77,7 @@ def compile_all(anew: bool = True) -> bool:
 
     anew: compile them, which takes seconds, if no earlier process has left them on disk. False if that is to be done.
     """
-    if not isfunction(record.invoke):
+    if not isfunction(invoke.invoke):
         return True
     from tracer.jit.cpython import unit  # the first to need LLVM
 
@@ -94,7 +97,7 @@ def compile_all(anew: bool = True) -> bool:
     COUNTERS.hot_seconds = perf_counter() - start
     compiled = dict(zip(functions, made))
     spaces = [vars(m) for name, m in sys.modules.items() if name.partition(".")[0] == "tracer"]
-    for space in [*spaces, namespaces.SPACE]:
+    for space in [*spaces, surface.SPACE]:
         for name, value in [*space.items()]:
             if type(value) is type(compile_all) and value in compiled:
                 space[name] = compiled[value]

@@ -23,7 +23,7 @@ from typing import Any
 from tracer.jit.report import timing
 from tracer.ops.ir.errors import MXNetError
 
-from .profile_recorder import DEFAULTS, NO_SCOPE, RECORDER, SCOPE
+from .report.profile_recorder import DEFAULTS, NO_SCOPE, RECORDER, SCOPE
 
 __all__ = [
     "Counter", "Domain", "Event", "Frame", "Marker", "Task", "dump", "dump_profile", "dumps", "pause",

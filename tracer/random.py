@@ -14,7 +14,7 @@ from .ndarray.random import (
     shuffle,
     uniform,
 )
-from .random_state import seed
+from .rng.state import seed
 
 __all__ = ["binomial", "categorical", "exponential", "gamma", "generalized_negative_binomial", "multinomial",
            "negative_binomial", "normal", "poisson", "randint", "randn", "seed", "shuffle", "uniform"]

@@ -12,7 +12,7 @@ import tracer as mx  # noqa: F401
 
 from . import autograd
 from . import ndarray as nd
-from .arrays import NDArray
+from .array.nd_array import NDArray
 from .context import current_context, num_gpus, set_default_context
 from .util import use_np as use_np
 from .util import use_np_default_dtype as use_np_default_dtype

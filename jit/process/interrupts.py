@@ -7,7 +7,7 @@ is left alone) looks at whose code was interrupted, as trio's does. In the user'
 library's that tracer called, it notes the interrupt, and has it signalled again when that call returns.
 
 What takes long asks `wanted` or calls `check` at places where it can be left. A program's run that is left so raises
-`Paused`, which knows how to go on: the values wait for whoever needs them (tracer/flush.py).
+`Paused`, which knows how to go on: the values wait for whoever needs them (tracer/core/flush.py).
 """
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Functions that `x[key]` and `x[key] = value` record, for the arrays of np and of nd.
 
-tracer/indexing.py and tracer/writing.py make the static arguments from the key.
+tracer/array/getitem.py and tracer/array/setitem.py make the static arguments from the key.
 """
 from __future__ import annotations
 

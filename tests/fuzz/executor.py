@@ -128,7 +128,8 @@ def _prepare(recorder: str) -> None:
     """Recording is compiled from the start, or never; each plan is verified, and its small kernels."""
     import resource
 
-    from tracer import flush, native_recording
+    from tracer import native_recording
+    from tracer.core import flush
     from tracer.jit.plan.plan import CHECKS
     from tracer.jit.verify import kernels, plan
 

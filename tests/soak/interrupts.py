@@ -151,7 +151,7 @@ class Draws:
 
     def __init__(self, seed: int) -> None:
         from tracer import np
-        from tracer.streams import Streams
+        from tracer.rng.streams import Streams
 
         self.np = np
         np.random.seed(seed)
@@ -253,7 +253,7 @@ def worker(mode: str, compiled: bool, interrupts: int, seed: int) -> None:
     rng = random.Random(seed)
     sender, sent, raised = Sender(rng), Counter[str](), Counter[str]()
     if not compiled:
-        from tracer import flush
+        from tracer.core import flush
 
         flush.find_living = flush.living
     works: dict[str, Any] = {}

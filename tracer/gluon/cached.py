@@ -14,10 +14,10 @@ from typing import Any
 from tracer.jit.cpython.collector import untrack
 from tracer.ops.ir.node import Node
 
-from ..flush import living
-from ..memo import MEMO
-from ..record import Handle, operand_node, stopped, wrap
-from ..trace import VARIABLE, Trace, Value, current, effects
+from ..core.call_cache import MEMO
+from ..core.flush import living
+from ..core.invoke import Handle, operand_node, stopped, wrap
+from ..core.trace import VARIABLE, Trace, Value, current, effects
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,8 +4,8 @@ import sys
 import types
 from typing import Any
 
-from tracer.arrays import NDArray
-from tracer.namespaces import engine, fill
+from tracer.array.nd_array import NDArray
+from tracer.core.surface import engine, fill
 
 from . import functions, methods, multi_updates, random, updates
 from .creation import (

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from tracer.arrays import NDArray
-from tracer.flush import flush_all
-from tracer.namespaces import assign, refuse
+from tracer.array.nd_array import NDArray
+from tracer.array.placing import placed
+from tracer.array.views import Whole, internal
+from tracer.core.flush import flush_all
+from tracer.core.invoke import Handle, constant, invoke, wrap
+from tracer.core.surface import assign, refuse
 from tracer.ops.ir.errors import MXNetError
-from tracer.placing import placed
-from tracer.record import Handle, constant, invoke, wrap
-from tracer.views import Whole, internal
 
 _FULL, _ARANGE = internal("np._full"), internal("np._arange")
 _LINSPACE, _EYE = internal("np._linspace"), internal("np._eye")

@@ -13,9 +13,9 @@ from typing import IO, Any
 
 import numpy as np
 
-from tracer.arrays import NDArray
+from tracer.array.nd_array import NDArray
+from tracer.core.invoke import constant, wrap
 from tracer.ops.ir.errors import MXNetError
-from tracer.record import constant, wrap
 
 FILE_MAGIC = 0x112
 #: Versions of an array: 1 has 64-bit dimensions, 2 storage too, 3 (written under set_np) 0-d and empty

@@ -6,16 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from tracer.arrays import NDArray
-from tracer.batch_norm import batch_norm as _batch_norm
-from tracer.indexing import found_by
-from tracer.namespaces import assign
+from tracer.array.getitem import found_by
+from tracer.array.nd_array import NDArray
+from tracer.array.views import internal
+from tracer.core.invoke import constant, invoke, wrap
+from tracer.core.surface import assign
+from tracer.core.trace import current
 from tracer.ops.ir.errors import MXNetError
-from tracer.random_state import STREAMS
-from tracer.record import constant, invoke, wrap
-from tracer.rrelu import leaky_relu as _leaky_relu
-from tracer.trace import current
-from tracer.views import internal
+from tracer.rng.state import STREAMS
+from tracer.stateful.batch_norm import batch_norm as _batch_norm
+from tracer.stateful.rrelu import leaky_relu as _leaky_relu
 
 __all__ = ["BatchNorm", "Dropout", "LeakyReLU", "histogram", "onehot_encode"]
 

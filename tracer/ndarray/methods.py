@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from tracer.arrays import NDArray
-from tracer.namespaces import in_place, refuse, wrapper
-from tracer.np_array import ndarray
+from tracer.array.nd_array import NDArray
+from tracer.array.np_array import ndarray
+from tracer.array.views import Whole
+from tracer.core.invoke import Handle
+from tracer.core.surface import in_place, refuse, wrapper
 from tracer.ops.ir.errors import MXNetError
 from tracer.ops.ir.shapes import reshape_to
 from tracer.ops.nd.movement import decode
-from tracer.record import Handle
-from tracer.views import Whole
 
 OPERATORS = ("add", "sub", "mul", "truediv", "mod", "pow")
 COMPARISONS = ("eq", "ne", "lt", "le", "gt", "ge")

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from tracer.arrays import NDArray
-from tracer.namespaces import assign
+from tracer.array.nd_array import NDArray
+from tracer.array.views import internal
+from tracer.core.invoke import invoke
+from tracer.core.surface import assign
 from tracer.ops.ir.errors import MXNetError
-from tracer.record import invoke
-from tracer.views import internal
 
 from .updates import step
 

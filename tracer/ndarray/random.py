@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from tracer.arrays import NDArray
-from tracer.namespaces import engine, functions_of
+from tracer.array.nd_array import NDArray
+from tracer.array.placing import located
+from tracer.core.surface import engine, functions_of
 from tracer.ops.ir.shapes import check_choice
-from tracer.placing import located
-from tracer.random_state import STREAMS, deliver, parameter, shape_of
+from tracer.rng.state import STREAMS, deliver, parameter, shape_of
 
 __all__ = ["bernoulli", "binomial", "categorical", "exponential", "exponential_like", "gamma", "gamma_like",
            "generalized_negative_binomial", "generalized_negative_binomial_like", "multinomial",

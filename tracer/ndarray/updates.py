@@ -3,11 +3,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from tracer.arrays import NDArray
-from tracer.namespaces import no_array, write
+from tracer.array.nd_array import NDArray
+from tracer.array.views import internal
+from tracer.core.invoke import Handle, invoke
+from tracer.core.surface import no_array, write
 from tracer.ops.declare.public import Function
-from tracer.record import Handle, invoke
-from tracer.views import internal
 
 __all__ = ["adam_update", "ftrl_update", "nag_mom_update", "rmsprop_update", "rmspropalex_update",
            "sgd_mom_update", "sgd_update", "signsgd_update", "signum_update"]

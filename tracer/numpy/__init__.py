@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as _numpy
 
-from tracer.np_array import NP as _NP
-from tracer.np_array import ndarray as ndarray
+from tracer.array.np_array import NP as _NP
+from tracer.array.np_array import ndarray as ndarray
 
 from . import fallback as _fallback
 from . import protocol as _protocol

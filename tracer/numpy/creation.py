@@ -5,12 +5,12 @@ from typing import Any
 
 import numpy as _np
 
-from tracer.arrays import NDArray
+from tracer.array.nd_array import NDArray
+from tracer.array.np_array import NP, ndarray
+from tracer.array.placing import placed
 from tracer.context import SCOPES, Context
-from tracer.np_array import NP, ndarray
+from tracer.core.invoke import Handle, constant, wrap
 from tracer.ops.primitive.promotion import default_float
-from tracer.placing import placed
-from tracer.record import Handle, constant, wrap
 
 __all__ = ["arange", "array", "asanyarray", "asarray", "ascontiguousarray", "blackman", "copy", "empty",
            "eye", "from_dlpack", "full", "hamming", "hanning", "identity", "indices", "linspace", "logspace",

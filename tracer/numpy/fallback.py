@@ -13,13 +13,13 @@ from typing import Any
 
 import numpy as _np
 
-from tracer import source
-from tracer.arrays import NDArray
+from tracer.array.nd_array import NDArray
+from tracer.array.np_array import ndarray
+from tracer.array.placing import located, placed
+from tracer.core import user_lines
+from tracer.core.invoke import constant, wrap
+from tracer.core.trace import current
 from tracer.jit.report.counters import LOG
-from tracer.np_array import ndarray
-from tracer.placing import located, placed
-from tracer.record import constant, wrap
-from tracer.trace import current
 
 AUTOGRAD = ("Falling back to NumPy operator {} with autograd active is not supported. "
             "Please consider moving the operator to the outside of the autograd scope.")
@@ -76,7 +76,7 @@ def call(name: str, function: Callable[..., Any], args: tuple, kwargs: dict[str,
             value = kwargs.pop(old)
             if value is not None:
                 kwargs[new] = value
-    LOG.fallbacks.note(name, source.where())
+    LOG.fallbacks.note(name, user_lines.where())
     answer = _answer(*args, _function=function, **kwargs)
     if out is None:
         return answer

@@ -5,13 +5,13 @@ from typing import Any
 
 import numpy as _np
 
-from tracer.arrays import NDArray
-from tracer.indexing import found_by
-from tracer.namespaces import assign
-from tracer.np_array import NP, ndarray
+from tracer.array.getitem import found_by
+from tracer.array.nd_array import NDArray
+from tracer.array.np_array import NP, ndarray
+from tracer.array.placing import located
+from tracer.core.surface import assign
 from tracer.ops.ir.errors import MXNetError
 from tracer.ops.primitive.promotion import promote
-from tracer.placing import located
 
 from .creation import array, made
 

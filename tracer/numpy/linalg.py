@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as _np
 
-from tracer.namespaces import assign, fill
-from tracer.np_array import NP, ndarray
+from tracer.array.np_array import NP, ndarray
+from tracer.core.surface import assign, fill
 
 from . import fallback as _fallback
 

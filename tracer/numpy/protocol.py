@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from tracer.arrays import NDArray
-from tracer.np_array import NP, ndarray
+from tracer.array.nd_array import NDArray
+from tracer.array.np_array import NP, ndarray
 
 from . import fallback
 

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as _np
 
-from tracer.np_array import NP, ndarray
+from tracer.array.np_array import NP, ndarray
+from tracer.array.placing import located
 from tracer.ops.ir.errors import MXNetError
 from tracer.ops.ir.shapes import check_choice
 from tracer.ops.primitive.promotion import default_float
-from tracer.placing import located
-from tracer.random_state import STREAMS, deliver, has_gradient, parameter, seed, shape_of
+from tracer.rng.state import STREAMS, deliver, has_gradient, parameter, seed, shape_of
 
 from .creation import array, made
 

@@ -1,9 +1,9 @@
 """`mx.npx`: what deep learning adds to `mx.np`."""
 import sys
 
+from tracer.array.np_array import ndarray
 from tracer.context import Context, cpu, cpu_pinned, current_context, gpu, num_gpus
-from tracer.namespaces import fill
-from tracer.np_array import ndarray
+from tracer.core.surface import fill
 
 fill(sys.modules[__name__], "npx", ndarray)
 

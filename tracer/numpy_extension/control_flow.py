@@ -4,7 +4,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tracer.np_array import NP, ndarray
+from tracer.array.np_array import NP, ndarray
 
 __all__ = ["cond", "foreach", "while_loop"]
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as _np
 
+from tracer.array.np_array import ndarray
 from tracer.ndarray import files
-from tracer.np_array import ndarray
 from tracer.numpy.creation import made
 
 from . import npy

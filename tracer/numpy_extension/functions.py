@@ -5,18 +5,18 @@ from typing import Any
 
 import numpy as _np
 
-from tracer.batch_norm import batch_norm as _batch_norm
-from tracer.flush import flush_all
-from tracer.indexing import found_by
-from tracer.namespaces import assign, engine, functions_of
-from tracer.np_array import ndarray
+from tracer.array.getitem import found_by
+from tracer.array.np_array import ndarray
+from tracer.array.placing import located
+from tracer.core.flush import flush_all
+from tracer.core.invoke import constant, wrap
+from tracer.core.surface import assign, engine, functions_of
+from tracer.core.trace import current
 from tracer.numpy.creation import made
 from tracer.ops.ir.errors import MXNetError
-from tracer.placing import located
-from tracer.random_state import STREAMS
-from tracer.record import constant, wrap
-from tracer.rrelu import leaky_relu as _leaky_relu
-from tracer.trace import current
+from tracer.rng.state import STREAMS
+from tracer.stateful.batch_norm import batch_norm as _batch_norm
+from tracer.stateful.rrelu import leaky_relu as _leaky_relu
 
 __all__ = ["batch_norm", "constraint_check", "dropout", "from_dlpack", "from_numpy", "leaky_relu",
            "log_softmax", "nonzero", "shape_array", "to_dlpack_for_read", "to_dlpack_for_write", "waitall"]

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as _np
 
-from tracer import memo
+from tracer.core import call_cache
 from tracer.ops.primitive.promotion import default_float, set_default_float
 
 __all__ = ["is_np_array", "is_np_default_dtype", "is_np_shape", "np_array", "np_default_dtype", "np_shape",
@@ -45,7 +45,7 @@ def set_np_default_dtype(is_np_default_dtype: bool = True) -> bool:
     before = default_float() == _np.float64
     if before != bool(is_np_default_dtype):
         set_default_float(_np.dtype("float64" if is_np_default_dtype else "float32"))
-        memo.forget()  # what was built holds the old defaults
+        call_cache.forget()  # what was built holds the old defaults
     return before
 
 

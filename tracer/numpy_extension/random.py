@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as _np
 
-from tracer.namespaces import engine
-from tracer.np_array import NP, ndarray
+from tracer.array.np_array import NP, ndarray
+from tracer.array.placing import located
+from tracer.core.surface import engine
 from tracer.numpy import random as _random
-from tracer.placing import located
-from tracer.random_state import STREAMS, deliver, parameter, seed, shape_of
+from tracer.rng.state import STREAMS, deliver, parameter, seed, shape_of
 
 __all__ = ["bernoulli", "categorical", "normal_n", "seed", "uniform_n"]
 

@@ -10,8 +10,8 @@ from tracer.jit.report.counters import COUNTERS, LOG, Place
 from tracer.jit.runtime.buffers import Buffer
 from tracer.ops.ir.node import Node
 
-from .. import source
-from ..flush import flush
+from ..core import user_lines
+from ..core.flush import flush
 from .names import names_of
 
 
@@ -68,7 +68,7 @@ class Recorder:
         self._settle()
         last = LOG.syncs.last
         cause, line = (last.cause, last.line) if LOG.syncs.total > self.syncs else ("backward over a cut", None)
-        place = source.where() if line is None else source.place_of(line)
+        place = user_lines.where() if line is None else user_lines.place_of(line)
         self.syncs, self.native = LOG.syncs.total, COUNTERS.native
         self.last = self.runs.get(program)
         if self.last is not None:

@@ -11,9 +11,9 @@ from tracer.jit.runtime.buffers import Buffer
 from tracer.ops.ir.graph import toposort
 from tracer.ops.ir.node import Node, leaf_op
 
-from .. import source
-from ..record import Handle
-from ..trace import Trace
+from ..core import user_lines
+from ..core.invoke import Handle
+from ..core.trace import Trace
 
 #: Frames that are searched, from the innermost of the user's, and elements of one container.
 FRAMES, ELEMENTS = 6, 64
@@ -38,7 +38,7 @@ def names_of(outputs: Sequence[Node], leaves: Sequence[Buffer], extra: Mapping[s
                 names.setdefault(value.node, name)
         elif id(value.buffer) in buffers:
             names.setdefault(buffers[id(value.buffer)], name)
-    lines = {v.node: source.format_line(v.line) for t in traces.values() for v in t.pending
+    lines = {v.node: user_lines.format_line(v.line) for t in traces.values() for v in t.pending
              if v.node is not None and v.line is not None}
     return names, lines
 
@@ -55,13 +55,13 @@ def _handles(extra: Mapping[str, Any]) -> Iterator[tuple[str, Handle]]:
 def _all(extra: Mapping[str, Any]) -> Iterator[tuple[str, Handle]]:
     for name, x in extra.items():
         yield from _in(name, x)
-    frame = source.user_frame(3)
+    frame = user_lines.user_frame(3)
     for _ in range(FRAMES):
         if frame is None:
             break
         yield from _in_frame(frame)
         frame = frame.f_back
-        while frame is not None and source.OURS[frame.f_globals.get("__package__")]:
+        while frame is not None and user_lines.OURS[frame.f_globals.get("__package__")]:
             frame = frame.f_back
 
 

@@ -10,9 +10,9 @@ from tracer.ops.declare.public import FUNCTIONS
 from tracer.ops.ir.errors import MXNetError
 from tracer.ops.primitive.promotion import default_float
 
-from .arrays import NDArray
-from .context import Context
-from .namespaces import add_methods, functions_of, in_place
+from ..context import Context
+from ..core.surface import add_methods, functions_of, in_place
+from .nd_array import NDArray
 from .printing import format_np, format_str
 from .views import Whole
 

@@ -11,11 +11,11 @@ from tracer.ops.ir.errors import BroadcastError, MXNetError
 from tracer.ops.ir.node import const_op, const_value, converted
 from tracer.ops.primitive.gather_scatter import slice_key
 
-from .indexing import leading, leaf
-from .keys import Advanced, Basic, parse
-from .record import Handle, constant, wrap
-from .tape import written_over
-from .trace import Value, current
+from ..core.invoke import Handle, constant, wrap
+from ..core.segment import written_over
+from ..core.trace import Value, current
+from .getitem import leading, leaf
+from .index_keys import Advanced, Basic, parse
 from .views import WRITE, Slice, internal, live, run
 
 PUT, MASK, OVER = internal("index.write_put"), internal("index.write_mask"), internal("index.overwrite")

@@ -12,8 +12,8 @@ from tracer.jit.runtime.buffers import Buffer
 from tracer.ops.ir.graph import substitute, toposort
 from tracer.ops.ir.node import Node, leaf, leaf_op, scalar, scalar_op
 
-from .tape import Pullback, Segment, run_backward
-from .trace import Value
+from ..core.segment import Pullback, Segment, run_backward
+from ..core.trace import Value
 
 LENGTH = 4
 

@@ -1,6 +1,6 @@
 """The parallel generators' rejection samplers, value after value, rounded where MXNet's variables are.
 
-Used by `tracer.streams` only. A value costs some microseconds: where its words begin depends on every value
+Used by `tracer.rng.streams` only. A value costs some microseconds: where its words begin depends on every value
 before it.
 """
 from __future__ import annotations
@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from tracer import engines, libm
-from tracer.engines import Engine
 from tracer.ops.ir.errors import MXNetError
+from tracer.rng import libm, mt19937
+from tracer.rng.mt19937 import Engine
 
 _FLOAT = struct.Struct("<f")
 _F32 = np.dtype(np.float32)
@@ -46,7 +46,7 @@ class Feed:
         """A float32, or with `double` a float64, in [0, 1)."""
         if self._next == len(self._values):
             self._words = self._engine.take(self._about * (1 + self._double))
-            self._values = engines.canonical(self._words, self._double).tolist()
+            self._values = mt19937.canonical(self._words, self._double).tolist()
             self._next = 0
         self._next += 1
         return self._values[self._next - 1]
@@ -239,7 +239,7 @@ def sample(name: str, split: tuple[list[Engine], list[int]], params: list[np.nda
            dtype: np.dtype) -> np.ndarray:
     """`each` values for every position of the flat parameter arrays, in a flat array."""
     if name == "exponential":
-        u = engines.uniform(*split, dtype != _F32).astype(_F64)
+        u = mt19937.uniform(*split, dtype != _F32).astype(_F64)
         return -libm.log(1.0 - u) / np.repeat(params[0].astype(_F64), each)
     draw, about = _SAMPLERS[name]
     double = name == "gamma" and dtype == _F64

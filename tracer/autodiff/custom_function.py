@@ -11,9 +11,9 @@ from typing import Any
 from tracer.ops.ir.errors import MXNetError
 from tracer.ops.ir.node import mark, stop
 
-from .record import add_values, zeros_value
-from .tape import _order, node_of
-from .trace import VARIABLE, Value, current
+from ..core.invoke import add_values, zeros_value
+from ..core.segment import _order, node_of
+from ..core.trace import VARIABLE, Value, current
 
 
 class Call:

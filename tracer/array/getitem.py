@@ -9,8 +9,8 @@ import numpy as np
 
 from tracer.ops.ir.aval import Aval
 
-from .keys import Advanced, Basic, parse
-from .record import Handle, constant, invoke, wrap
+from ..core.invoke import Handle, constant, invoke, wrap
+from .index_keys import Advanced, Basic, parse
 from .views import READ, Slice, internal, live, slice_offset
 
 GATHER, FOUND = internal("index.read_gather"), internal("index.found")

@@ -9,7 +9,7 @@ from tracer.jit.native import kernel_cache
 from tracer.jit.report import timing
 from tracer.jit.report.counters import COUNTERS, LOG, Counters, Place
 
-from .source import place_of
+from ..core.user_lines import place_of
 
 
 def counters() -> Counters:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.random import MT19937
 from numpy.random.bit_generator import ISeedSequence
 
-from tracer import libm
+from tracer.rng import libm
 
 _BELOW_ONE_32 = np.float32(1 - 2.0**-24)
 _BELOW_ONE_64 = 1 - 2.0**-53

@@ -20,11 +20,11 @@ from tracer.ops.ir.op import CALL
 from tracer.ops.primitive.arithmetic import add
 from tracer.ops.primitive.linear import broadcast_to
 
+from .call_cache import MEMO, Call, repeats
 from .flush import flush
-from .memo import MEMO, Call, repeats
-from .source import user_line
-from .tape import node_of
+from .segment import node_of
 from .trace import VARIABLE, Trace, Value, current
+from .user_lines import user_line
 
 _new = object.__new__
 

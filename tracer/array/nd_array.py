@@ -11,17 +11,17 @@ import numpy as np
 
 from tracer.ops.ir.errors import MXNetError
 
-from . import autograd
-from .context import Context, context_of, cpu, key_of
-from .flush import sync
-from .indexing import getitem
+from .. import autograd
+from ..context import Context, context_of, cpu, key_of
+from ..core.flush import sync
+from ..core.invoke import Handle, constant, wrap, zeros_value
+from ..core.segment import node_of
+from ..core.trace import Value, current, effects
+from .getitem import getitem
 from .placing import moved, placed
 from .printing import format_nd
-from .record import Handle, constant, wrap, zeros_value
-from .tape import node_of
-from .trace import Value, current, effects
+from .setitem import INPLACE, overwritten, setitem
 from .views import Slice, Whole
-from .writing import INPLACE, overwritten, setitem
 
 
 class NDArray(Handle):

@@ -3,11 +3,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import autograd
-from .record import Handle, invoke, ones_value, pending, wrap
-from .tape import Noted, node_of
-from .trace import current
-from .views import internal
+from .. import autograd
+from ..array.views import internal
+from ..core.invoke import Handle, invoke, ones_value, pending, wrap
+from ..core.segment import Noted, node_of
+from ..core.trace import current
 
 
 def batch_norm(cls: type, data: Any, gamma: Any, beta: Any, running_mean: Any, running_var: Any, eps: float,

@@ -9,9 +9,9 @@ from typing import Any
 from tracer.ops.ir.aval import Device, aval
 from tracer.ops.ir.devices import place
 
-from .context import SCOPES, context_of, key_of
-from .record import Handle, operand_node, pending
-from .trace import VARIABLE, Value, current
+from ..context import SCOPES, context_of, key_of
+from ..core.invoke import Handle, operand_node, pending
+from ..core.trace import VARIABLE, Value, current
 from .views import live
 
 

@@ -11,8 +11,8 @@ from tracer import ops
 from tracer.ops.declare.public import FUNCTIONS, Function
 from tracer.ops.ir.aval import Aval, aval
 
-from .record import Handle, invoke, wrap
-from .trace import Value, current
+from ..core.invoke import Handle, invoke, wrap
+from ..core.trace import Value, current
 
 ops.load()
 _BY_NAME = {f.name: f for f in FUNCTIONS}

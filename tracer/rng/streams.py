@@ -19,13 +19,13 @@ from typing import Any
 
 import numpy as np
 
-from tracer import distributions, engines, libm, samplers
 from tracer.jit.process.forks import guarded
 from tracer.ops.ir.errors import MXNetError
+from tracer.rng import distributions, libm, mt19937, samplers
 
 Shape = int | tuple[int, ...] | list[int]
 Param = float | np.ndarray
-Draw = Callable[[Sequence[engines.Engine], Sequence[int], bool], np.ndarray]
+Draw = Callable[[Sequence[mt19937.Engine], Sequence[int], bool], np.ndarray]
 
 _MAGIC = 127
 _F32 = np.dtype(np.float32)
@@ -49,8 +49,8 @@ class Streams:
 
     def __init__(self, seed: int = 0) -> None:
         self._lock = guarded(threading.RLock())
-        self._single = engines.Engine(seed * _MAGIC)
-        self._par = engines.ParEngines(seed * _MAGIC)
+        self._single = mt19937.Engine(seed * _MAGIC)
+        self._par = mt19937.ParEngines(seed * _MAGIC)
 
     def seed(self, seed: int, device_only: bool = False) -> None:
         """`mx.random.seed(seed)`; with `device_only`, `mx.random.seed(seed, ctx=mx.cpu())`.
@@ -66,7 +66,7 @@ class Streams:
     def _noise(self, n: int) -> np.ndarray:
         """`n` float32 uniforms in [0, 1)."""
         with self._lock:
-            return engines.uniform((self._single,), (n,), False)
+            return mt19937.uniform((self._single,), (n,), False)
 
     def single_uniform(self, low: Param, high: Param, shape: Shape, dtype: Any = _F32) -> np.ndarray:
         """`np.random.uniform`: [low, high), float32 numbers whatever the `dtype`; low > high is allowed.
@@ -89,7 +89,7 @@ class Streams:
         _check(scale, "scale < 0", strict=False)
         distributions.kind_of(loc, scale)
         with self._lock:
-            z = engines.normal_single(self._single, size_of(shape))
+            z = mt19937.normal_single(self._single, size_of(shape))
         if isinstance(loc, np.ndarray) or isinstance(scale, np.ndarray):
             return distributions.affine(loc, scale, z.reshape(shape), dtype)
         if loc != 0 or scale != 1:
@@ -221,12 +221,12 @@ class Streams:
         """
         double = np.dtype(dtype) != _F32  # float16 too is computed in float64
         if isinstance(low, np.ndarray) or isinstance(high, np.ndarray):
-            return self._per_element(engines.uniform, double, (low, high), shape, dtype, True)
+            return self._per_element(mt19937.uniform, double, (low, high), shape, dtype, True)
         first, last = np.float32(low), np.float32(high)
         if not first <= last:
             raise MXNetError("low must be less or equal to high in uniform distribution")
         with self._lock:
-            u = engines.uniform(*self._par.split(size_of(shape)), double)
+            u = mt19937.uniform(*self._par.split(size_of(shape)), double)
         if first != 0 or last != 1:
             u *= last - first
             u += first
@@ -236,11 +236,11 @@ class Streams:
         """`nd.random.normal`, `randn`: scale <= 0 raises MXNetError (array parameters are not checked)."""
         double = np.dtype(dtype) != _F32
         if isinstance(loc, np.ndarray) or isinstance(scale, np.ndarray):
-            return self._per_element(engines.normal_par, double, (loc, scale), shape, dtype)
+            return self._per_element(mt19937.normal_par, double, (loc, scale), shape, dtype)
         if not scale > 0:
             raise MXNetError("scale parameter in gaussian has to be positive")
         with self._lock:
-            z = engines.normal_par(*self._par.split(size_of(shape)), double)
+            z = mt19937.normal_par(*self._par.split(size_of(shape)), double)
         if loc != 0 or scale != 1:
             z *= np.float32(scale)
             z += np.float32(loc)
@@ -269,7 +269,7 @@ class Streams:
         if low >= high:
             raise MXNetError("low must be less or equal to high in uniform distribution")
         with self._lock:
-            raw = engines.words(*self._par.split(size_of(shape)), 2)
+            raw = mt19937.words(*self._par.split(size_of(shape)), 2)
         wide = raw[0::2] << np.uint64(31)
         wide += raw[1::2]
         return _shaped(distributions.remainder(wide.view(np.int64), high - low) + low, shape, dtype)
@@ -315,7 +315,7 @@ class Streams:
             raise MXNetError(f"value {p} for Parameter p exceed bound [0,1]")
         keep = np.float32(1) - np.float32(p)
         with self._lock:
-            u = engines.uniform(*self._par.split(size_of(shape)), np.dtype(dtype) != _F32)
+            u = mt19937.uniform(*self._par.split(size_of(shape)), np.dtype(dtype) != _F32)
         u = u.astype(_F32, copy=False)
         with np.errstate(divide="ignore", invalid="ignore"):
             mask = (u < keep if strict else u <= keep) * (np.float32(1) / keep)

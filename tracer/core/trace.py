@@ -12,7 +12,7 @@ from tracer.jit.runtime.buffers import Buffer
 from tracer.ops.ir.aval import Aval
 from tracer.ops.ir.node import INT64_MAX, INT64_MIN, Node, large_integer, leaf, scalar
 
-from .memo import START
+from .call_cache import START
 
 #: The lineage of a variable. See tape.py.
 VARIABLE = ("variable",)

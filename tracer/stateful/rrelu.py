@@ -3,10 +3,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from .random_state import STREAMS
-from .record import constant, invoke, wrap
-from .trace import current
-from .views import internal
+from ..array.views import internal
+from ..core.invoke import constant, invoke, wrap
+from ..core.trace import current
+from ..rng.state import STREAMS
 
 
 def leaky_relu(cls: type, data: Any, gamma: Any, act_type: str, slope: float, lower_bound: float,

@@ -7,10 +7,10 @@ import numpy as np
 
 from tracer.ops.ir.errors import MXNetError
 
-from .placing import placed
-from .record import Handle, constant, wrap
+from ..array.placing import placed
+from ..core.invoke import Handle, constant, wrap
+from ..core.trace import current
 from .streams import Streams
-from .trace import current
 
 #: Seed 0, as in a fresh process of MXNet. Draws are made when an op is called, in the program's order.
 STREAMS = Streams(0)

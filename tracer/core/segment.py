@@ -32,7 +32,7 @@ from tracer.ops.ir.node import FORGETTERS, Node, leaf, leaf_op, overwrite_op
 from tracer.ops.ir.op import CALL, REDUCTION
 from tracer.ops.primitive.arithmetic import add
 
-from . import source
+from . import user_lines
 from .trace import VARIABLE, Trace, Value, current, effects
 
 _order = itertools.count()
@@ -200,7 +200,7 @@ def run_backward(program: Program, leaves: list[Buffer], numbers: list[float | i
     try:
         try:
             if timing.on:
-                buffers = timing.watched(program.run, "backward", source.where())(leaves, numbers, None)
+                buffers = timing.watched(program.run, "backward", user_lines.where())(leaves, numbers, None)
             else:
                 buffers = program.run(leaves, numbers, None)
         except BaseException as failure:

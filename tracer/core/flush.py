@@ -25,9 +25,9 @@ from tracer.ops.ir.errors import MXNetError
 from tracer.ops.ir.graph import toposort
 from tracer.ops.ir.node import Node, forget_all, table_full
 
-from .source import format_line, place_of, user_line
-from .tape import KEPT, Kept, Segment, keeps
+from .segment import KEPT, Kept, Segment, keeps
 from .trace import Trace, Value, current
+from .user_lines import format_line, place_of, user_line
 
 SYNCS = LOG.syncs
 

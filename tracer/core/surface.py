@@ -16,8 +16,8 @@ from tracer.ops.ir.devices import place
 from tracer.ops.ir.errors import MXNetError
 from tracer.ops.primitive.arithmetic import cast
 
-from .record import Handle, invoke, pending
-from .tape import node_of
+from .invoke import Handle, invoke, pending
+from .segment import node_of
 from .trace import Value, current
 
 ops.load()

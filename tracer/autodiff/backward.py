@@ -9,11 +9,11 @@ from tracer.jit.graph.gradient import gradient
 from tracer.ops.ir.graph import toposort
 from tracer.ops.ir.node import Node, reach_of
 
-from .flush import sync
-from .record import ones_value
-from .stretch import pull, stretch_from
-from .tape import Entry, Segment, node_of
-from .trace import Trace, Value, current
+from ..core.flush import sync
+from ..core.invoke import ones_value
+from ..core.segment import Entry, Segment, node_of
+from ..core.trace import Trace, Value, current
+from .segment_runs import pull, stretch_from
 
 _order_of = attrgetter("order")
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .record import Handle
+from ..core.invoke import Handle
 
 
 class Basic(NamedTuple):

@@ -3,8 +3,8 @@ from __future__ import annotations
 
 from types import TracebackType
 
-from .flush import flush
-from .trace import current
+from ..core.flush import flush
+from ..core.trace import current
 
 
 def is_recording() -> bool:

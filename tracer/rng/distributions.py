@@ -1,4 +1,4 @@
-"""How MXNet turns the words of its engines into numbers of each distribution; used by `tracer.streams` only.
+"""How MXNet turns the words of its engines into numbers of each distribution; used by `tracer.rng.streams` only.
 
 All arithmetic is in the types and order MXNet's kernels use, because the last bit depends on it.
 """
@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from tracer import engines, libm
-from tracer.engines import Engine
 from tracer.ops.ir.errors import MXNetError
+from tracer.rng import libm, mt19937
+from tracer.rng.mt19937 import Engine
 
 _F32 = np.dtype(np.float32)
 _F64 = np.dtype(np.float64)
@@ -135,8 +135,8 @@ def gamma_single(engine: Engine, a: Param, scale: Param, shape: Any) -> np.ndarr
     inverse = (1.0 / alpha).astype(_F32)
     out = np.full(size, -1.0)
     while (missing := np.flatnonzero(out < 0)).size:
-        u = engines.uniform((engine,), (2 * size,), True)
-        n = engines.normal_single(engine, 2 * size, True)[0::2][missing]
+        u = mt19937.uniform((engine,), (2 * size,), True)
+        n = mt19937.normal_single(engine, 2 * size, True)[0::2][missing]
         u, boost = u[0::2][missing], u[1::2][missing]
         v = 1 + c[missing] * n
         v = v * v * v
@@ -162,7 +162,7 @@ def multinomial_single(engine: Engine, n: int, p: np.ndarray, shape: Any, unused
     draws = math.prod(shape)
     out = np.zeros(draws * len(p), np.int64)
     if out.size:
-        u = engines.uniform((engine,), (draws * n + unused,), True)[:draws * n].astype(p.dtype)
+        u = mt19937.uniform((engine,), (draws * n + unused,), True)[:draws * n].astype(p.dtype)
         found = np.minimum(np.searchsorted(running, u, side="right"), len(p) - 1)
         found += np.repeat(np.arange(draws) * len(p), n)
         out += np.bincount(found, minlength=out.size)
@@ -179,14 +179,14 @@ def choice(engine: Engine, n: int, count: int, replace: bool, p: np.ndarray | No
     """`count` of the indices below `n`."""
     if p is not None:
         if replace:
-            u = engines.uniform((engine,), (count,), False)
+            u = mt19937.uniform((engine,), (count,), False)
             total = np.float32(0)
             sums = np.empty(n, _F32)
             for i, weight in enumerate(p):
                 total = np.float32(total + weight)
                 sums[i] = total
             return np.searchsorted(sums, u).astype(np.int64)
-        u = engines.uniform((engine,), (n,), False)
+        u = mt19937.uniform((engine,), (n,), False)
         keys = libm.logf(p.astype(_F32)) - libm.logf(-libm.logf(u))
         return np.argsort(-keys, kind="stable")[:count]
     if replace:
@@ -205,7 +205,7 @@ def choice(engine: Engine, n: int, count: int, replace: bool, p: np.ndarray | No
 def shuffle_rows(engine: Engine, n: int) -> np.ndarray:
     """Fisher and Yates from the last row down."""
     order = list(range(n))
-    places = engines.below(engine, np.arange(n - 1, 0, -1)).tolist()
+    places = mt19937.below(engine, np.arange(n - 1, 0, -1)).tolist()
     for i, j in zip(range(n - 1, 0, -1), places, strict=True):
         order[i], order[j] = order[j], order[i]
     return np.array(order, np.intp)
@@ -214,7 +214,7 @@ def shuffle_rows(engine: Engine, n: int) -> np.ndarray:
 def shuffle_flat(engine: Engine, n: int) -> np.ndarray:
     """Fisher and Yates from the second element up."""
     order = list(range(n))
-    places = engines.below(engine, np.arange(1, n)).tolist()
+    places = mt19937.below(engine, np.arange(1, n)).tolist()
     for i, j in enumerate(places, 1):
         order[i], order[j] = order[j], order[i]
     return np.array(order, np.intp)

@@ -1,0 +1,1 @@
+"""Arrays: handles of both flavours, views, indexing, writing and printing."""

@@ -1,0 +1,1 @@
+"""Reports: explain() and the profiler's output."""

@@ -1,0 +1,1 @@
+"""Random numbers as MXNet's: generators, distributions, and the streams that devices draw from."""

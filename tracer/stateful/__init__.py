@@ -1,0 +1,1 @@
+"""Layers that write or draw, once for nd and npx."""

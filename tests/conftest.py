@@ -13,11 +13,6 @@ import numpy
 import pytest
 from fuzz.seeds import commit_seed
 
-#: Files of which the native tier runs one test in so many: each test compiles kernels that only it needs.
-NATIVE_SAMPLE = {"test_semantics": 16, "test_np_surface": 8, "test_nd_surface": 8, "test_indexing": 12,
-                 "test_autograd": 4, "test_autograd_grad": 4, "test_autograd_cuts": 4, "test_scopes": 4,
-                 "test_printing": 16, "test_test_utils": 4}
-
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--sweep", action="store_true", help="run all of the tests marked sweep, not a sample")
@@ -52,14 +47,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Of each test function marked `sweep` keep `sample` parameter sets, the same ones for the same seed.
 
     Under TRACER_JIT=always it keeps `native` of them, where the mark says so: each may compile many kernels.
-    Of the files in NATIVE_SAMPLE, which ask what values are and not how they are compiled, the native tier runs a part.
+    Of files marked `native_sample(n)`, which ask what values are and not how they are compiled, it runs one test in n.
     """
     if config.getoption("--sweep"):
         return
     if os.environ.get("TRACER_JIT") == "always":
         seed = config.getoption("--sweep-seed")
         left_out = {item for item in items if (zlib.crc32(item.nodeid.encode()) + seed)
-                    % NATIVE_SAMPLE.get(item.path.stem, 1)}
+                    % _one_in(item)}
         config.hook.pytest_deselected(items=list(left_out))
         items[:] = [item for item in items if item not in left_out]
     sweeps: dict[str, list[pytest.Item]] = {}
@@ -79,6 +74,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if dropped:
         config.hook.pytest_deselected(items=[item for item in items if item in dropped])
         items[:] = [item for item in items if item not in dropped]
+
+
+def _one_in(item: pytest.Item) -> int:
+    marker = item.get_closest_marker("native_sample")
+    return marker.args[0] if marker else 1
 
 
 @pytest.fixture(autouse=True)

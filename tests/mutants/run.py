@@ -186,7 +186,7 @@ def caught(mutant: Mutant, whole: bool = True, checked: bool = True) -> Outcome:
                 print(f"{mutant.name}: {by} catches it with {sum(map(bool, again))} of {len(SEEDS)} seeds", flush=True)
                 by = ""
         if not by and whole:
-            for command in commands(copy, "-x --ignore=tests/test_mutants.py"):  # it would see another text
+            for command in commands(copy, "-x --ignore=tests/system/test_mutants.py"):  # it would see another text
                 by = catcher(*run_tests(copy, command))
                 if by:
                     break

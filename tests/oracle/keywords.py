@@ -4,7 +4,7 @@
 
 1.9.1 answers for nd, 2.0.0b1 for np and npx. Each function is called with the first of `ARGUMENTS` that it takes, then
 once more with one keyword: each of its own at its default, and those of `COMMON`, which some functions only pass on.
-tests/test_keywords.py asks tracer with `outcomes`.
+tests/tracer/mxnet/test_keywords.py asks tracer with `outcomes`.
 """
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
     python tests/oracle/nd_files.py MX191/bin/python
     MX191/bin/python tests/oracle/nd_files.py --read FILE     prints what real MXNet reads from a file, as JSON
 
-`contents` says what is in them; tests/test_nd_surface.py reads the stored ones.
+`contents` says what is in them; tests/tracer/mxnet/test_nd_surface.py reads the stored ones.
 """
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
     python tests/oracle/printing.py MX191/bin/python MX20/bin/python
 
-1.9.1 answers for nd, 2.0.0b1 for np. `cases` makes the arrays, for both and for tests/test_printing.py.
+1.9.1 answers for nd, 2.0.0b1 for np. `cases` makes the arrays, for both and for tests/tracer/array/test_printing.py.
 """
 from __future__ import annotations
 

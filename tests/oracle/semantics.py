@@ -3,7 +3,7 @@
     python tests/oracle/semantics.py MX191/bin/python MX20/bin/python
 
 The two interpreters have MXNet 1.9.1, which answers for nd, and 2.0.0b1, which answers for np. `evaluate`
-gives a case's answer as plain data; tests/test_semantics.py asks tracer with it.
+gives a case's answer as plain data; tests/tracer/mxnet/test_semantics.py asks tracer with it.
 """
 from __future__ import annotations
 

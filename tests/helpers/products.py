@@ -1,0 +1,52 @@
+"""Matrix products by one native step, in padded matrices."""
+from __future__ import annotations
+
+import numpy as np
+
+from tracer.jit.runtime import driver
+from tracer.jit.steps.gemm import openblas
+
+_RNG = np.random.default_rng(5)
+
+
+def draw(dtype, *shape):
+    return _RNG.normal(size=shape).astype(dtype)
+
+
+def close(got, expected, k):
+    """Equal up to the rounding of a sum of `k` products."""
+    eps = np.finfo(got.dtype).eps
+    np.testing.assert_allclose(got, expected, rtol=0, atol=eps * 8 * (k + 1))
+
+
+def run(step, *arrays, scalars=()):
+    bind = np.array([x.ctypes.data for x in arrays], np.int64)
+    bind = np.concatenate([bind, np.array(scalars, np.float64).view(np.int64)])
+    driver.Table(openblas.parts_of(step)).run(bind.ctypes.data)
+
+
+def check(dtype, m, n, k, ta, tb, alpha, beta, chunk=None):
+    """One product in padded matrices: the result, and nothing written beside it."""
+    a, b = (
+        draw(dtype, k if ta else m, (m if ta else k) + 3),
+        draw(dtype, n if tb else k, (k if tb else n) + 2),
+    )
+    c = draw(dtype, m, n + 1)
+    before = c.copy()
+    if beta == 0:
+        c[:, :n] = np.nan
+    step = openblas.gemm(
+        *(dtype, 0, 1, 2, m, n, k),
+        ta=ta,
+        tb=tb,
+        lda=a.shape[1],
+        ldb=b.shape[1],
+        ldc=n + 1,
+        alpha=alpha,
+        beta=beta,
+    )
+    run(step if chunk is None else step._replace(chunk=chunk), a, b, c)
+    left, right = a[:, :-3].astype(np.float64), b[:, :-2].astype(np.float64)
+    expected = alpha * (left.T if ta else left) @ (right.T if tb else right) + beta * before[:, :n]
+    close(c[:, :n], expected, k)
+    assert (c[:, n] == before[:, n]).all()

@@ -1,0 +1,26 @@
+"""A short sample of what `make soak` does for hours."""
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+from places import TESTS
+
+SOAK = TESTS / "soak"
+
+pytestmark = pytest.mark.tierless
+
+
+@pytest.mark.parametrize("command", [
+    ["memory.py", "--steps", "20000"],
+    pytest.param(["forks.py", "--forks", "15"], marks=pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")),
+    ["interrupts.py", "--interrupts", "120"],
+], ids=lambda command: command[0])
+def test_sample(command, request):
+    seed = str(request.config.getoption("--sweep-seed") or int.from_bytes(os.urandom(2), "big"))
+    done = subprocess.run([sys.executable, str(SOAK / command[0]), *command[1:], "--seed", seed], text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=280, check=False)
+    print(done.stdout)
+    assert done.returncode == 0

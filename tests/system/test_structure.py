@@ -1,0 +1,110 @@
+"""The house: imports between files form no circle, and the deferred ones are known."""
+from __future__ import annotations
+
+import ast
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from places import ROOT
+
+pytestmark = pytest.mark.tierless
+
+#: Imports within functions, each with its reason: no other one is made, and at most six.
+DEFERRED = {
+    "tracer.jit.cpython.foreign -> tracer.jit.cpython.foreign_caller": "LLVM, which a warm process goes without",
+    "tracer.jit.native.disk_cache -> tracer.jit.native.linker": "LLVM, and no import while another thread forks",
+    "tracer.jit.native.kernel_cache -> tracer.jit.native.kernel_compiler": "Numba, which a warm process goes without",
+    "tracer.jit.native.runtime_functions -> tracer.jit.native.word_compiler": "LLVM's emitter, needed once a machine",
+    "tracer.jit.program -> tracer.jit.verify.tiers": "the verifiers, under TRACER_JIT=compare only",
+    "tracer.native_recording -> tracer.jit.cpython.unit": "LLVM's emitter, for processes that record much",
+}
+
+
+def module_name(file: Path) -> str:
+    """The name a file of the checkout is imported by: jit/ and ops/ lie inside tracer there."""
+    parts = file.relative_to(ROOT).with_suffix("").parts
+    parts = parts if parts[0] == "tracer" else ("tracer", *parts)
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+FILES = {module_name(file): file for folder in ("tracer", "jit", "ops") for file in (ROOT / folder).rglob("*.py")}
+
+
+def imports(name: str) -> Iterator[tuple[str, bool]]:
+    """The project's modules that a module imports, and whether it does so within a function.
+
+    Imports for type checkers alone do not count.
+    """
+    file = FILES[name]
+    package = name.split(".") if file.name == "__init__.py" else name.split(".")[:-1]
+
+    def visit(node: ast.AST, deferred: bool) -> Iterator[tuple[str, bool]]:
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.dump(child.test):
+                continue
+            if isinstance(child, ast.ImportFrom):
+                stem = package[:len(package) - child.level + 1] if child.level else []
+                base = ".".join([*stem, *([child.module] if child.module else [])])
+                for alias in child.names:
+                    full = f"{base}.{alias.name}"
+                    yield full if full in FILES else base, deferred
+            elif isinstance(child, ast.Import):
+                yield from ((alias.name, deferred) for alias in child.names)
+            else:
+                yield from visit(child, deferred or isinstance(child, (ast.FunctionDef, ast.Lambda)))
+
+    for target, deferred in visit(ast.parse(file.read_text()), False):
+        if target in FILES and target != name:
+            yield target, deferred
+
+
+def circles() -> list[list[str]]:
+    """The sets of modules that reach each other by imports, deferred ones included.
+
+    A package's own file is left out: it names the modules that it consists of.
+    """
+    reach = {name: {target for target, _ in imports(name)} for name in FILES}
+    reach = {name: {t for t in targets if FILES[t].name != "__init__.py"}
+             for name, targets in reach.items() if FILES[name].name != "__init__.py"}
+    closed = {name: set(targets) for name, targets in reach.items()}
+    for middle in closed:
+        for name in closed:
+            if middle in closed[name]:
+                closed[name] |= closed[middle]
+    found = {tuple(sorted(other for other in closed[name] if name in closed[other]))
+             for name in closed if name in closed[name]}
+    return [list(circle) for circle in sorted(found)]
+
+
+def test_no_circle_of_imports():
+    assert circles() == []
+
+
+def test_deferred_imports_are_known():
+    found = {f"{name} -> {target}" for name in FILES for target, deferred in imports(name) if deferred}
+    assert found == set(DEFERRED) and len(found) <= 6
+
+
+def test_a_circle_is_found(monkeypatch):
+    """Of two files that import each other, one within a function."""
+    monkeypatch.setitem(FILES, "tracer.one", FILES["tracer.base"])
+    real = imports
+
+    def with_circle(name):
+        if name == "tracer.one":
+            return iter([("tracer.util", True)])
+        return iter([*real(name), ("tracer.one", False)]) if name == "tracer.util" else real(name)
+
+    monkeypatch.setitem(globals(), "imports", with_circle)
+    assert any({"tracer.one", "tracer.util"} <= set(circle) for circle in circles())
+
+
+def test_folders_are_small_and_files_short():
+    """Namespaces that mirror MXNet's are as large as these; a long file says why in its docstring."""
+    files = {name: file.read_text().count("\n") for name, file in FILES.items()}
+    assert {name: lines for name, lines in files.items() if lines > 400} == {}
+    sizes = Counter(file.parent for file in FILES.values())
+    mirrors = {ROOT / "tracer", *(ROOT / "tracer" / name for name in ("numpy", "numpy_extension", "ndarray", "gluon"))}
+    assert {str(folder): n for folder, n in sizes.items() if n > 14 and folder not in mirrors} == {}

@@ -1,6 +1,6 @@
 """A function of scalars and loops -> object code, by Numba with only what such functions need.
 
-No other file uses names that Numba or llvmlite do not document (tests/test_numba_versions.py). Where these have
+No other file uses names that Numba or llvmlite do not document (test_numba_versions.py). Where these have
 changed, `disk_cache.find` makes NoCompiler of the error, and the interpreter runs every program.
 
 Numba's usual set-up loads the typing of all of NumPy, which takes longer than compiling a kernel: here the typing knows

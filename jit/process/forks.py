@@ -5,7 +5,7 @@ it guards would stay half done: a table being run, a stream of random numbers be
 before a fork the forking thread takes every lock itself, which waits for what is under way, and lets go of them in both
 processes afterwards. What takes longer than a lock's patience is not waited for; the child then finds that lock free.
 
-Each lock of the package is made known here (tests/test_threads.py looks for others), and so is what a child has to
+Each lock of the package is made known here (test_threads.py looks for others), and so is what a child has to
 set up anew.
 """
 from __future__ import annotations

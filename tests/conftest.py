@@ -24,8 +24,9 @@ def pytest_configure(config: pytest.Config) -> None:
     # One folder for the session: pytest-xdist's workers and the processes that tests start inherit it. These import
     # this checkout's tracer, too, in whatever folder they are started and whatever is installed.
     if not hasattr(config, "workerinput"):
-        root = str(Path(__file__).resolve().parent.parent)
-        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
+        tests = Path(__file__).resolve().parent
+        found = [str(tests.parent), str(tests / "helpers"), os.environ.get("PYTHONPATH")]
+        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, found))
         folder = tempfile.mkdtemp(prefix="tracer-test-cache-")
         config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
         os.environ["TRACER_CACHE"] = folder

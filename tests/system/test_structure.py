@@ -4,6 +4,7 @@ from __future__ import annotations
 import ast
 from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -32,7 +33,8 @@ def module_name(file: Path) -> str:
 FILES = {module_name(file): file for folder in ("tracer", "jit", "ops") for file in (ROOT / folder).rglob("*.py")}
 
 
-def imports(name: str) -> Iterator[tuple[str, bool]]:
+@cache
+def imports(name: str) -> tuple[tuple[str, bool], ...]:
     """The project's modules that a module imports, and whether it does so within a function.
 
     Imports for type checkers alone do not count.
@@ -55,9 +57,8 @@ def imports(name: str) -> Iterator[tuple[str, bool]]:
             else:
                 yield from visit(child, deferred or isinstance(child, (ast.FunctionDef, ast.Lambda)))
 
-    for target, deferred in visit(ast.parse(file.read_text()), False):
-        if target in FILES and target != name:
-            yield target, deferred
+    return tuple((target, deferred) for target, deferred in visit(ast.parse(file.read_text()), False)
+                 if target in FILES and target != name)
 
 
 def circles() -> list[list[str]]:
@@ -68,14 +69,18 @@ def circles() -> list[list[str]]:
     reach = {name: {target for target, _ in imports(name)} for name in FILES}
     reach = {name: {t for t in targets if FILES[t].name != "__init__.py"}
              for name, targets in reach.items() if FILES[name].name != "__init__.py"}
-    closed = {name: set(targets) for name, targets in reach.items()}
-    for middle in closed:
-        for name in closed:
-            if middle in closed[name]:
-                closed[name] |= closed[middle]
-    found = {tuple(sorted(other for other in closed[name] if name in closed[other]))
-             for name in closed if name in closed[name]}
-    return [list(circle) for circle in sorted(found)]
+    closed: dict[str, set[str]] = {}
+    for name in reach:
+        found, stack = set(), [*reach[name]]
+        while stack:
+            target = stack.pop()
+            if target not in found:
+                found.add(target)
+                stack += reach[target]
+        closed[name] = found
+    found_circles = {tuple(sorted(other for other in closed[name] if name in closed[other]))
+                     for name in closed if name in closed[name]}
+    return [list(circle) for circle in sorted(found_circles)]
 
 
 def test_no_circle_of_imports():
@@ -94,8 +99,8 @@ def test_a_circle_is_found(monkeypatch):
 
     def with_circle(name):
         if name == "tracer.one":
-            return iter([("tracer.util", True)])
-        return iter([*real(name), ("tracer.one", False)]) if name == "tracer.util" else real(name)
+            return (("tracer.util", True),)
+        return (*real(name), ("tracer.one", False)) if name == "tracer.util" else real(name)
 
     monkeypatch.setitem(globals(), "imports", with_circle)
     assert any({"tracer.one", "tracer.util"} <= set(circle) for circle in circles())

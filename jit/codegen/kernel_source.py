@@ -35,6 +35,10 @@ from .generated import Generated, Made, Part
 from .loop_nest import kept_position
 from .scalar_text import accumulate, literal, register, short, total_dtype
 
+#: Elements from which a sum is made in float64: along a row, whose one loop has many sums side by side, and elsewhere.
+LONG_ROW = 8192
+LONG_COLUMN = 256
+
 
 class Emitter(Expressions):
     """The source of one kernel: its rows, in each of them one loop after the other, and what comes of them."""
@@ -67,7 +71,7 @@ class Emitter(Expressions):
             self._write(root, value, stores if root.kind == "map" else after)
             return
         dtype = register(node.dtype)
-        narrow = dtype if dtype.kind == "f" else total_dtype(node)
+        narrow = dtype if dtype.kind == "f" and not self._is_long(root) else total_dtype(node)
         value = self.value(root.operand, root.access, body, memo)
         identity = node.op.identity(narrow)
         if root.kind == "outer":
@@ -75,7 +79,7 @@ class Emitter(Expressions):
             return
         acc = self.fresh("c")
         before.append(f"{acc} = {literal(identity, narrow)}")
-        wide = value if root.operand.dtype == narrow or dtype.kind == "f" else f"{short(narrow)}({value})"
+        wide = value if register(root.operand.dtype) == narrow else f"{short(narrow)}({value})"
         body.append(f"{acc} = {accumulate(node, acc, wide, narrow)}  # {node.op.name}")
         if root.kind == "inner":
             result = self.fresh("v")
@@ -91,6 +95,15 @@ class Emitter(Expressions):
         self.parts.append(Part(1, wide_dtype, root))
         pointer = self.pointer(("part", len(self.parts) - 1))
         finish.append(f"st_{short(wide_dtype)}_{self.next_scope()}({pointer}, lo // {self.arg('chunk')}, {total})")
+
+    def _is_long(self, root: Root) -> bool:
+        """Whether so many float32s are added up one after the other that it costs digits: MXNet's sums lose none."""
+        if root.node.op.name != "reduce_sum" or root.node.dtype != np.float32 or self.nest.flat:
+            return False
+        if root.kind == "outer":
+            return bool(root.operand.size > LONG_COLUMN * root.node.size > 0)
+        inner = [self.nest.sizes[g] for g in self.nest.inner]
+        return bool(math.prod(inner) > (LONG_ROW if len(inner) == 1 else LONG_COLUMN))
 
     def _write(self, root: Root, value: str, body: list[str]) -> None:
         node = root.node
@@ -117,7 +130,7 @@ class Emitter(Expressions):
                             f"* {self.arg(node.size)}")
             start.append(f"for {j} in range({self.arg(node.size)}):")
             start.append(f"    st_{kind}_{scope}({part}, {j}, {literal(identity, narrow)})")
-        wide = value if root.operand.dtype == narrow or narrow.kind == "f" else f"{kind}({value})"
+        wide = value if register(root.operand.dtype) == narrow else f"{kind}({value})"
         total = accumulate(node, f"ld_{kind}_{scope}({part}, {index})", wide, narrow)
         body.append(f"st_{kind}_{scope}({part}, {index}, {total})  # {node.op.name}")
 

@@ -154,3 +154,15 @@ def source_for(function, x):
     (plan,) = plans_of(function, x)
     (made,) = plan.kernels
     return made.source
+
+
+@pytest.mark.parametrize("shape, axis", [
+    ((1000, 3), (0,)), ((3, 20_000), (1,)), ((40_000, 2), (0,)), ((4, 1000, 5), (1,)), ((300, 4, 5), (0, 2)),
+    ((2, 9000, 3), (1, 2))])
+def test_long_sums_of_float32_lose_no_digits(shape, axis):
+    """A column of equal numbers loses the most; real MXNet 1.9.1 adds up what is lost."""
+    x = numpy.full(shape, 0.1, "float32")
+    with graphs.jit_mode("always"):
+        found, twice = (np.array(values).sum(axis=axis).asnumpy() for values in (x, x * 2))
+    numpy.testing.assert_allclose(found, x.sum(axis=axis, dtype="float64"), rtol=6e-8)
+    numpy.testing.assert_array_equal(twice, found * 2)

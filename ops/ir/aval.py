@@ -56,9 +56,10 @@ def aval(shape: Shape, dtype: np.dtype, device: Device = None) -> Aval:
     key = shape, dtype, device
     found = _INTERNED.get(key)
     if found is None:
-        if not dtype.isnative:
-            return aval(shape, dtype.newbyteorder("="), device)
         if dtype.name not in SHORT:
             raise MXNetError(f"Invalid Input: '{dtype.name}', valid values are: {', '.join(SHORT)}")
+        plain = np.dtype(dtype.name)
+        if dtype is not plain:  # of another byte order, or with the machine's own in its repr
+            return aval(shape, plain, device)
         found = _INTERNED.setdefault(key, Aval(shape, dtype, device))
     return found

@@ -45,3 +45,9 @@ def test_in_range_of_the_other_integers(dtype, mode):
     with graphs.jit_mode(mode):
         found = np.array(numbers, dtype="float64").astype(dtype).asnumpy()
     assert found.tolist() == [int(x) for x in numbers]
+
+
+def test_a_dtype_with_a_byte_order_written_out_is_the_plain_one():
+    """A file's dtype is shown like any other's: the first array of a shape and dtype gives its aval."""
+    written = onp.array([1, 2, 3], onp.dtype("<f4").newbyteorder("<")).reshape(1, 3, 1, 1, 1)
+    assert repr(np.array(written, dtype=written.dtype).dtype) == "dtype('float32')"

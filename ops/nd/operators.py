@@ -19,7 +19,7 @@ from ..primitive.arithmetic import cast, where
 from ..primitive.constants import full
 from ..primitive.elementary import hypot
 from ..primitive.linear import reshape
-from ..primitive.promotion import BOOL, INT64, nd_pair
+from ..primitive.promotion import BOOL, INT64, nd_pair, numeric
 
 Binary = Callable[[Node, Node], Node]
 
@@ -110,7 +110,7 @@ def power(base: Operand, exp: Operand) -> Node:
 @public("nd.negative")
 def negative(data: Operand) -> Node:
     """-x, elementwise; MXNetError for bools."""
-    return a.neg(data)
+    return a.neg(numeric(data))
 
 
 @public("nd.NDArray.__neg__")

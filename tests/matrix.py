@@ -54,7 +54,7 @@ def lower_bounds(version: str) -> list[str]:
 
 
 def outcome(version: str, end: str) -> str:
-    """What became of one pair: "passed" with the versions, or what failed."""
+    """The outcome of one pair: "passed" with the versions, or what failed."""
     python = interpreter(version)
     if python is None:
         return f"NOT RUN: there is no Python {version} here"

@@ -26,7 +26,7 @@ class Root:
 
     @property
     def operand(self) -> Node:
-        """What is evaluated at each point: the value itself, or what it reduces."""
+        """The node evaluated at each point: the value itself, or the one it reduces."""
         return self.node.inputs[0] if self.kind in ("inner", "outer", "all") else self.node
 
 

@@ -34,7 +34,7 @@ Run = tuple[driver.Item, ...] | ByNumPy | Check
 
 
 class Layout(NamedTuple):
-    """What a plan needs to run.
+    """A plan's numbers, and the few nodes it needs to run.
 
     words: of bind; between: those with the address of a value between steps, and its bytes; touched: by phase, such
     words of what is read and of what is written; inputs: what a run writes into bind; nbytes: of the outputs that are

@@ -192,7 +192,7 @@ class Plan:
         return self._finish(self._timed() if timing.on else self.runs, arena, buffers, leaves, scalars)
 
     def _timed(self) -> list[Callable[[], None]]:
-        """What `runs` does, a measured call for each step; made at the first request."""
+        """The calls of `runs`, a measured one for each step; made at the first request."""
         if self.timed_runs is None:
             self.timed_runs = []
             for i, (step, (work, reads, writes)) in enumerate(zip(self.steps, self.rows, strict=True)):

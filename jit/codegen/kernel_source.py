@@ -170,14 +170,9 @@ class Emitter(Expressions):
                          self.parts, self.align)
 
 
-def generate(kernel: Kernel, stored: set[Node]) -> Generated:
-    """The source of `kernel`, given all values that are kept in memory; CannotCompile if it has no native form."""
-    return Emitter(kernel, stored).generate()
-
-
 def try_generate(kernel: Kernel, stored: set[Node]) -> Made:
-    """The source of `kernel`, or the reason why it has no native form."""
+    """The source of `kernel`, given all values that are kept in memory, or the reason why it has no native form."""
     try:
-        return generate(kernel, stored)
+        return Emitter(kernel, stored).generate()
     except CannotCompile as why:
         return why

@@ -29,8 +29,6 @@ def _arange(start, stop, step, dtype) -> Node:
         raise MXNetError("arange: step must not be zero")
     n = max(0, int(np.ceil((stop - start) / step)))
     dtype = np.dtype(dtype)
-    if dtype.kind == "b":
-        raise MXNetError("arange does not support bool")
     count = iota((n,), 0, dtype)
     if step != 1:
         count = mul(count, const(step, dtype))

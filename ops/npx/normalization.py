@@ -34,10 +34,13 @@ def _over(x: Node, temperature: float | None) -> Node:
 
 @in_single
 def softmax_of(x: Node, axis: int, kept: Node | None = None, temperature: float | None = None) -> Node:
-    """exp(x / temperature), over its sum along `axis`, stable; over the places in `kept` only, 0 elsewhere."""
+    """exp(x / temperature), over its sum along `axis`, stable; over the places in `kept` only, 0 elsewhere.
+
+    Floats only: MXNetError.
+    """
     if x.size == 0:
-        return x
-    x = _over(x, temperature)
+        return floating(x)
+    x = _over(floating(x), temperature)
     _, e = _shifted(x, axis, kept)
     total = reduce_sum(e, (axis,))
     if kept is not None:  # a line of which nothing is kept is all zeros
@@ -47,10 +50,10 @@ def softmax_of(x: Node, axis: int, kept: Node | None = None, temperature: float 
 
 @in_single
 def log_softmax_of(x: Node, axis: int, kept: Node | None = None, temperature: float | None = None) -> Node:
-    """The logarithm of `softmax_of`, stable; -inf at places not in `kept`."""
+    """The logarithm of `softmax_of`, stable; -inf at places not in `kept`. Floats only: MXNetError."""
     if x.size == 0:
-        return x
-    x = _over(x, temperature)
+        return floating(x)
+    x = _over(floating(x), temperature)
     shifted, e = _shifted(x, axis, kept)
     out = sub(shifted, spread(log(reduce_sum(e, (axis,))), (axis,), x))
     return out if kept is None else where(kept, out, like(out, -math.inf))
@@ -80,7 +83,7 @@ def softmax(data: Node, length: Optional = None, axis=-1, temperature=None, use_
         data = cast(data, dtype)
     axis = normalize_axis(axis, data.ndim)
     kept = _within_length(data, length, axis) if use_length else None
-    return softmax_of(floating(data), axis, kept, temperature)
+    return softmax_of(data, axis, kept, temperature)
 
 
 @public("npx._log_softmax")
@@ -90,7 +93,7 @@ def log_softmax(data: Node, length: Optional, axis, temperature, use_length, dty
         data = cast(data, dtype)
     axis = normalize_axis(axis, data.ndim)
     kept = _within_length(data, length, axis) if use_length else None
-    return log_softmax_of(floating(data), axis, kept, temperature)
+    return log_softmax_of(data, axis, kept, temperature)
 
 
 def _as_mask(mask: Node) -> Node:
@@ -100,13 +103,13 @@ def _as_mask(mask: Node) -> Node:
 @public("npx.masked_softmax")
 def masked_softmax(data: Node, mask: Node, axis=-1, temperature=1.0, normalize=True) -> Node:
     """`softmax` over the places where `mask` (broadcast) holds; 0 elsewhere."""
-    return softmax_of(floating(data), normalize_axis(axis, data.ndim), _as_mask(mask), temperature)
+    return softmax_of(data, normalize_axis(axis, data.ndim), _as_mask(mask), temperature)
 
 
 @public("npx.masked_log_softmax")
 def masked_log_softmax(data: Node, mask: Node, axis=-1, temperature=1.0, normalize=True) -> Node:
     """`log_softmax` over the places where `mask` (broadcast) holds; -inf elsewhere."""
-    return log_softmax_of(floating(data), normalize_axis(axis, data.ndim), _as_mask(mask), temperature)
+    return log_softmax_of(data, normalize_axis(axis, data.ndim), _as_mask(mask), temperature)
 
 
 # ---- normalizations ------------------------------------------------------------------------------

@@ -7,12 +7,15 @@ from typing import Any
 import numpy as np
 
 from ..ir.aval import Aval, Shape, aval
+from ..ir.errors import MXNetError
 from ..ir.node import Node, make
 from ..ir.op import ELEMENTWISE, Op, declare
 
 
 def _iota_infer(avals: Sequence[Aval], attrs: tuple) -> Aval:
     shape, axis, dtype = attrs
+    if dtype == "bool":
+        raise MXNetError("This operation does not support bool type")
     return aval(shape, np.dtype(dtype))
 
 

@@ -31,6 +31,8 @@ def assign(out: Any, result: Any) -> Any:
         return out
     if not isinstance(out, Handle):
         raise no_array(out)
+    if isinstance(result, (list, tuple)):
+        raise ValueError(f"out must hold {len(result)} arrays, one for each result; got one array")
     write(out, result)
     return out
 

@@ -27,6 +27,11 @@ def _array(x: Any) -> ndarray:
     return x if isinstance(x, ndarray) else array(x)
 
 
+def _plain(x: Any) -> Any:
+    """`x`, as NumPy's array where it is one of ours: NumPy hands a call back to us otherwise."""
+    return x._read("numpy") if isinstance(x, NDArray) else x
+
+
 # ---- movement --------------------------------------------------------------------------------
 
 def reshape(a: ndarray, newshape: Any, order: str = "C", reverse: bool = False) -> ndarray:
@@ -116,7 +121,7 @@ def average(a: ndarray, axis: Any = None, weights: Any = None, returned: bool = 
 def quantile(a: ndarray, q: Any, axis: Any = None, out: ndarray | None = None, overwrite_input: Any = None,
              interpolation: str = "linear", keepdims: bool = False) -> ndarray:
     """The quantile `q` (in [0, 1]; several along a new first axis) over `axis` (None: all)."""
-    q = _np.asarray(q._read("numpy") if isinstance(q, NDArray) else q, float)
+    q = _np.asarray(_plain(q), float)
     return NP._quantile(a, tuple(q.tolist()) if q.ndim else q.item(), axis, interpolation, bool(keepdims),
                         out=out)
 
@@ -124,7 +129,7 @@ def quantile(a: ndarray, q: Any, axis: Any = None, out: ndarray | None = None, o
 def percentile(a: ndarray, q: Any, axis: Any = None, out: ndarray | None = None, overwrite_input: Any = None,
                interpolation: str = "linear", keepdims: bool = False) -> ndarray:
     """The percentile `q` (in [0, 100]; several along a new first axis) over `axis` (None: all)."""
-    q = _np.asarray(q._read("numpy") if isinstance(q, NDArray) else q, float) / 100
+    q = _np.asarray(_plain(q), float) / 100
     return quantile(a, q, axis, out, overwrite_input, interpolation, keepdims)
 
 
@@ -163,12 +168,12 @@ def array_equiv(a1: Any, a2: Any) -> bool:
 @located
 def isclose(a: Any, b: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> ndarray:
     """Whether the elements are equal within a tolerance: |a - b| <= atol + rtol * |b|."""
-    return made(_np.isclose(_array(a)._read("numpy"), _array(b)._read("numpy"), rtol, atol, equal_nan))
+    return made(_np.isclose(_plain(a), _plain(b), _plain(rtol), _plain(atol), equal_nan))
 
 
 def allclose(a: Any, b: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> bool:
     """Whether all elements are equal within a tolerance."""
-    return bool(_np.allclose(_array(a)._read("numpy"), _array(b)._read("numpy"), rtol, atol, equal_nan))
+    return bool(_np.allclose(_plain(a), _plain(b), _plain(rtol), _plain(atol), equal_nan))
 
 
 def count_nonzero(a: ndarray, axis: Any = None, keepdims: bool = False) -> Any:

@@ -38,6 +38,8 @@ from .scalar_text import accumulate, literal, register, short, total_dtype
 #: Elements from which a sum is made in float64: along a row, whose one loop has many sums side by side, and elsewhere.
 LONG_ROW = 8192
 LONG_COLUMN = 256
+#: Columns, times operands, from which so many chunks or more share a column (plan/costs.py): each adds up few rows.
+WIDE, CHUNKS = 512, 8
 
 
 class Emitter(Expressions):
@@ -101,7 +103,10 @@ class Emitter(Expressions):
         if root.node.op.name != "reduce_sum" or root.node.dtype != np.float32 or self.nest.flat:
             return False
         if root.kind == "outer":
-            return bool(root.operand.size > LONG_COLUMN * root.node.size > 0)
+            size, position = root.node.size, kept_position(root, self.rank)
+            shared = any(self.coef(position, g) for g in self.nest.rows)
+            cut = CHUNKS if not shared and size * (len(self.kernel.reads) + 1) >= WIDE else 1
+            return bool(root.operand.size > LONG_COLUMN * cut * size > 0)
         inner = [self.nest.sizes[g] for g in self.nest.inner]
         return bool(math.prod(inner) > (LONG_ROW if len(inner) == 1 else LONG_COLUMN))
 

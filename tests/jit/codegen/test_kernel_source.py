@@ -158,7 +158,7 @@ def source_for(function, x):
 
 @pytest.mark.parametrize("shape, axis", [
     ((1000, 3), (0,)), ((3, 20_000), (1,)), ((40_000, 2), (0,)), ((4, 1000, 5), (1,)), ((300, 4, 5), (0, 2)),
-    ((2, 9000, 3), (1, 2))])
+    ((2, 9000, 3), (1, 2)), ((5000, 600), (0,)), ((300, 2, 300), (1,)), ((3, 300, 300), (1,)), ((4096, 600), (0,))])
 def test_long_sums_of_float32_lose_no_digits(shape, axis):
     """A column of equal numbers loses the most; real MXNet 1.9.1 adds up what is lost."""
     x = numpy.full(shape, 0.1, "float32")
@@ -166,3 +166,13 @@ def test_long_sums_of_float32_lose_no_digits(shape, axis):
         found, twice = (np.array(values).sum(axis=axis).asnumpy() for values in (x, x * 2))
     numpy.testing.assert_allclose(found, x.sum(axis=axis, dtype="float64"), rtol=6e-8)
     numpy.testing.assert_array_equal(twice, found * 2)
+
+
+@pytest.mark.parametrize("rows", [512, 1024, 2048])
+def test_a_wide_sum_of_columns_that_is_cut_into_short_chunks_stays_float32(rows):
+    """Float64 halves its speed; each chunk adds up at most 256 rows, which lose few digits."""
+    x = numpy.full((rows, 600), 0.1, "float32")
+    assert "f64" not in source_for(lambda a: a.sum(axis=0), np.array(x))
+    with graphs.jit_mode("always"):
+        found = np.array(x).sum(axis=0).asnumpy()
+    numpy.testing.assert_allclose(found, x.sum(axis=0, dtype="float64"), rtol=2e-6)

@@ -184,6 +184,7 @@ class Long:
         self.np = np
         turned = onp.linalg.qr(onp.random.RandomState(seed).randn(self.n, self.n))[0]
         self.a, self.back, self.w = np.array(turned), np.array(turned.T), np.ones((self.n, self.n))
+        self.other = self.w
         self.w.wait_to_read()
 
     def step(self) -> None:

@@ -52,6 +52,7 @@ def folder(tmp_path, monkeypatch):
     where = tmp_path / "cache"
     where.mkdir(mode=0o700)
     monkeypatch.setenv("TRACER_CACHE", str(where))
+    monkeypatch.setattr(cache_folder, "_patient", True)  # an earlier test may have waited in vain for its process
     return where
 
 

@@ -37,14 +37,12 @@ from .core.call_cache import Call
 from .core.segment import Segment
 from .core.trace import Current, Trace, Value, current
 from .gluon import cached
-from .ndarray import updates
 from .numpy import ndarray
 
 _FUNCTIONS = (
     invoke.invoke, call_cache.repeats, invoke.look_up, invoke.combine, invoke.finish, invoke.taped, invoke.add_values,
-    surface.update, surface.write,
-    updates.step, nd_array._another, nd_array._named, nd_array._bind_views, nd_array._gather_views, segment.node_of,
-    user_lines.user_line, flush.living, flush.flush_all,
+    surface.update, surface.write, surface.step, nd_array._another, nd_array._named, nd_array._bind_views,
+    nd_array._gather_views, segment.node_of, user_lines.user_line, flush.living, flush.flush_all,
     flush.sync, flush.compute, flush.flush, flush._run, flush._settle, flush._donated, find_program, autograd.backward,
     autograd._heads, autograd._value_of, autograd._differentiable, autograd._walk,
     segment.lineages_of, segment.consume, segment.run_backward, backward.targets_of, gradient.gradient,

@@ -7,14 +7,21 @@ names under which users reach it. The namespaces `np`, `npx`, `nd` and the array
     def sum(a: Node, axis=None, dtype=None, keepdims=False) -> Node: ...
 
 Parameters annotated `Node` take arrays, `Operand` arrays or Python numbers, `Optional` arrays or None, `Nodes` a
-sequence of arrays (first parameter only; `star`: users pass them one by one); all others are static and part of
-the program. `out=`, and what else MXNet takes besides, is added by the namespaces.
+sequence of arrays (first parameter only; `star`: users pass them one by one). `Number` takes a number that is an input
+of the program, and `Numbers` one for each of `num_weights` arrays. All others are static and part of the program.
+`out=`, and what else MXNet takes besides, is added by the namespaces.
+
+    @public("nd.sgd_mom_update", writes=("mom",))
+    def sgd_mom(weight: Node, grad: Node, mom: Node, lr: Number, momentum: Number = 0.0) -> list[Node]: ...
+
+This function also updates an operand in place: its second result is the new `mom`.
 """
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import wraps
 from typing import Any
 
 from ..ir.node import Node
@@ -22,6 +29,10 @@ from ..ir.node import Node
 Operand = Node
 Optional = Node | None
 Nodes = Sequence[Node]
+Number = Any
+Numbers = Any
+#: The annotations of parameters that are operands.
+OPERANDS = frozenset(("Node", "Operand", "Optional", "Nodes", "Number", "Numbers"))
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -34,6 +45,8 @@ class Function:
     keywords: what MXNet does with keywords that are not declared. "engine": it is an operator of MXNet's engine, for
     which a name counts for nothing; "overlooking": so does any keyword, as it has no parameters; "ufunc": it takes
     those of NumPy's ufuncs, at their defaults; "declared": it takes no others.
+    writes: the operands that the results after the first are written to; None for a function that gives all of them.
+    Of a `star` function the places are within each array's group of operands, whose last one they include.
     """
 
     name: str
@@ -46,6 +59,7 @@ class Function:
     literals: frozenset = frozenset()
     star: bool = False
     keywords: str = "declared"
+    writes: tuple[int, ...] | None = None
 
     def __repr__(self) -> str:
         return self.name
@@ -65,8 +79,8 @@ class _Required:
 REQUIRED = _Required()
 
 
-def public(*names: str, literals: frozenset = frozenset(), star: bool = False,
-           keywords: str | None = None) -> Callable[[Callable], Callable]:
+def public(*names: str, literals: frozenset = frozenset(), star: bool = False, keywords: str | None = None,
+           writes: Sequence[str | int] | None = None) -> Callable[[Callable], Callable]:
     """Declare the decorated function of nodes under `names`. See the module's docstring.
 
     keywords: as in `Function`; None: "engine" or "overlooking" in `nd` and `npx`, "ufunc" for functions of operands in
@@ -76,16 +90,33 @@ def public(*names: str, literals: frozenset = frozenset(), star: bool = False,
     def enter(build: Callable) -> Callable:
         signature = inspect.signature(build)
         kinds = {p.name: str(p.annotation).strip("'\"") for p in signature.parameters.values()}
-        arrays = tuple(k for k, v in kinds.items() if v in ("Node", "Operand", "Optional", "Nodes"))
+        arrays = tuple(k for k, v in kinds.items() if v in OPERANDS)
         statics = tuple(k for k in kinds if k not in arrays)
-        if tuple(kinds)[:len(arrays)] != arrays:
-            raise TypeError(f"{names[0]}: array parameters come first in a declaration")
         variadic = bool(arrays) and kinds[arrays[0]] == "Nodes"
-        others = keywords or _keywords_of(names[0], kinds)
-        FUNCTIONS.append(Function(names[0], build, names, arrays, statics, variadic, signature, literals, star, others))
+        places = None if writes is None else tuple(arrays.index(w) if isinstance(w, str) else w for w in writes)
+        FUNCTIONS.append(Function(names[0], _arranged(build, kinds, arrays, variadic), names, arrays, statics, variadic,
+                                  signature, literals, star, keywords or _keywords_of(names[0], kinds), places))
         return build
 
     return enter
+
+
+def _arranged(build: Callable, kinds: dict[str, str], arrays: tuple[str, ...], variadic: bool) -> Callable:
+    """`build` called with all operands first, a variadic function's as one list; then the static arguments."""
+    order = (*arrays, *[k for k in kinds if k not in arrays])
+    more = len(arrays) - 1 if variadic else 0
+    if order == tuple(kinds) and not more:
+        return build
+
+    @wraps(build)
+    def arranged(*given: Any) -> Any:
+        if more:
+            nodes, *statics = given
+            given = (nodes[:-more], *nodes[-more:], *statics)
+        named = dict(zip(order, given, strict=True))
+        return build(*[named[k] for k in kinds])
+
+    return arranged
 
 
 def _keywords_of(name: str, kinds: dict[str, str]) -> str:

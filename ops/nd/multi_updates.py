@@ -1,14 +1,12 @@
-"""More of `mx.nd`'s optimizer steps: of many arrays at once, on float32 copies of float16 weights, LAMB, FTML, AdamW.
-
-tracer/ndarray/multi_updates.py gives them their signatures and writes the states back.
-"""
+"""More of `mx.nd`'s optimizer steps: of many arrays, on float32 copies of float16 weights, LAMB, FTML, AdamW."""
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
-from ..declare.public import Nodes, Operand, public
+from ..declare.public import Nodes, Number, Numbers, public
 from ..ir.errors import MXNetError
 from ..ir.node import Node
 from ..primitive.arithmetic import (
@@ -27,58 +25,85 @@ from ..primitive.arithmetic import (
     sub,
     where,
 )
-from ..primitive.elementary import absolute, sqrt, square
+from ..primitive.elementary import absolute, power, sqrt, square
 from ..primitive.linear import concatenate, part, reduce_sum, reshape
 from ..primitive.reductions import reduce_min
-from .updates import clipped, decayed, mixed, nag_mom, number, scaled, sgd, sgd_mom
+from .updates import clipped, decayed, mixed, nag_mom, number, scaled, sgd, sgd_mom, update
 
-FLOAT32 = np.dtype("float32")
+FLOAT32, FLOAT64 = np.dtype("float32"), np.dtype("float64")
 
 
 def _element(x: Node, i: int) -> Node:
     return reshape(part(x, 0, i, 1), ())
 
 
-def _each(given: tuple[Node, ...] | list[Node], count: int) -> list[Node]:
-    """A factor for each of `count` arrays, from an array of them, from one number for all, or from one each."""
-    if len(given) == 1 and given[0].ndim == 1:
-        return [_element(given[0], i) for i in range(count)]
-    return [given[0]] * count if len(given) == 1 else list(given)
+def _each(given: Node, count: int) -> list[Node]:
+    """A factor for each of `count` arrays, from an array of them or from one number for all."""
+    if given.ndim == 1 and given.size != count:
+        raise MXNetError(f"{given.size} learning rates or weight decays for {count} arrays")
+    return [_element(given, i) for i in range(count)] if given.ndim == 1 else [given] * count
 
 
-@public("nd._multi_sgd")
-def multi_sgd(operands: Nodes, count, moments, copies, rates, clip_gradient) -> list[Node]:
-    """The new weights, momenta, and float32 copies of `count` arrays.
-
-    operands: weight, gradient, (momentum), (float32 copy) of each; the gradients' factor and the momentum's; then the
-    learning rates, of which there are `rates`, and the weight decays. One serves for all; a 1-d array holds one each.
-    """
-    width = 2 + moments + copies
-    arrays, (rescale, momentum, *factors) = operands[:count * width], operands[count * width:]
-    lrs, wds = _each(factors[:rates], count), _each(factors[rates:], count)
-    found: list[list[Node]] = [[], [], []]
-    for i, (lr, wd) in enumerate(zip(lrs, wds)):
-        weight, grad, *states = arrays[i * width:(i + 1) * width]
-        if grad.shape != weight.shape or any(s.shape != weight.shape for s in states):
-            raise MXNetError(f"array {i}: a gradient {grad.aval!r}, states {states!r} for a weight {weight.aval!r}")
-        if copies:
-            grad, source = cast(grad, FLOAT32), states[-1]
-        else:
-            source = weight
-        if moments:
-            new, mom = sgd_mom(source, grad, states[0], lr, momentum, wd, rescale, clip_gradient)
-            found[1].append(mom)
-        else:
-            new, = sgd(source, grad, lr, wd, rescale, clip_gradient)
-        if copies:
-            found[2].append(new)
-        found[0].append(cast(new, weight.dtype))
-    return [x for part_ in found for x in part_]
+@update("nd.mp_sgd_update", "weight32")
+def mp_sgd(weight: Node, grad: Node, weight32: Node, lr: Number, wd: Number = 0.0, rescale_grad: Number = 1.0,
+           clip_gradient=-1.0, lazy_update=True) -> list[Node]:
+    """sgd_update on a float32 copy of the weight."""
+    new, = sgd(weight32, cast(grad, FLOAT32), lr, wd, rescale_grad, clip_gradient)
+    return [cast(new, weight.dtype), new]
 
 
-@public("nd._mp_nag_mom_update")
-def mp_nag_mom(weight: Node, grad: Node, mom: Node, weight32: Node, lr: Operand, momentum: Operand, wd: Operand,
-               rescale_grad: Operand, clip_gradient) -> list[Node]:
+@update("nd.mp_sgd_mom_update", "mom", "weight32")
+def mp_sgd_mom(weight: Node, grad: Node, mom: Node, weight32: Node, lr: Number, momentum: Number = 0.0,
+               wd: Number = 0.0, rescale_grad: Number = 1.0, clip_gradient=-1.0, lazy_update=True) -> list[Node]:
+    """sgd_mom_update on a float32 copy of the weight."""
+    new, mom = sgd_mom(weight32, cast(grad, FLOAT32), mom, lr, momentum, wd, rescale_grad, clip_gradient)
+    return [cast(new, weight.dtype), mom, new]
+
+
+def _of_many(name: str, step: Callable[..., list[Node]], states: int) -> None:
+    """Declare the step of many arrays, with rates and decays as numbers, and (preloaded) as the last two arrays."""
+    width, moments = 2 + states, "mom" in name
+
+    def steps(data: Nodes, lrs: Numbers = None, wds: Numbers = None, momentum: Number = 0.0,
+              rescale_grad: Number = 1.0, clip_gradient=-1.0, num_weights=1) -> list[Node]:
+        if num_weights < 1 or len(data) != num_weights * width:
+            raise MXNetError(f"Operator {name} expects {num_weights * width} inputs, but got {len(data)} instead.")
+        numbers = ([lr, *([momentum] if moments else ()), wd, rescale_grad, clip_gradient]
+                   for lr, wd in zip(_each(lrs, num_weights), _each(wds, num_weights)))
+        made = [step(*data[i * width:(i + 1) * width], *given) for i, given in enumerate(numbers)]
+        return [new for kind in zip(*made) for new in kind]
+
+    def plain(data: Nodes, lrs: Numbers = None, wds: Numbers = None, rescale_grad: Number = 1.0, clip_gradient=-1.0,
+              num_weights=1) -> list[Node]:
+        return steps(data, lrs, wds, None, rescale_grad, clip_gradient, num_weights)
+
+    def preloaded(data: Nodes, momentum: Number = 0.0, rescale_grad: Number = 1.0, clip_gradient=-1.0,
+                  num_weights=1) -> list[Node]:
+        if len(data) < 2:
+            raise MXNetError(f"Operator preloaded_{name} expects arrays of learning rates and of weight decays")
+        *arrays, lrs, wds = data
+        return steps(arrays, lrs, wds, momentum, rescale_grad, clip_gradient, num_weights)
+
+    def preloaded_plain(data: Nodes, rescale_grad: Number = 1.0, clip_gradient=-1.0, num_weights=1) -> list[Node]:
+        return preloaded(data, None, rescale_grad, clip_gradient, num_weights)
+
+    layout = "weight, gradient" + ", momentum" * moments + ", float32 copy" * ("mp" in name)
+    for kind, build, rates in (("", steps if moments else plain, "lrs and wds: a number for each"),
+                               ("preloaded_", preloaded if moments else preloaded_plain,
+                                "the last two arrays hold the learning rates and weight decays")):
+        build.__doc__ = f"SGD's step for `num_weights` arrays. data: {layout} of each; {rates}."
+        public(f"nd.{kind}{name}", star=True, writes=range(2, width))(build)
+
+
+_of_many("multi_sgd_update", sgd, 0)
+_of_many("multi_sgd_mom_update", sgd_mom, 1)
+_of_many("multi_mp_sgd_update", mp_sgd, 1)
+_of_many("multi_mp_sgd_mom_update", mp_sgd_mom, 2)
+
+
+@update("nd.mp_nag_mom_update", "mom", "weight32")
+def mp_nag_mom(weight: Node, grad: Node, mom: Node, weight32: Node, lr: Number, momentum: Number = 0.0,
+               wd: Number = 0.0, rescale_grad: Number = 1.0, clip_gradient=-1.0) -> list[Node]:
     """nag_mom on the float32 copy. As in MXNet 1.9.1, the momentum that is kept has decay from the new weight."""
     grad = cast(grad, FLOAT32)
     new, _ = nag_mom(weight32, grad, mom, lr, momentum, wd, rescale_grad, clip_gradient)
@@ -86,30 +111,38 @@ def mp_nag_mom(weight: Node, grad: Node, mom: Node, weight32: Node, lr: Operand,
     return [cast(new, weight.dtype), kept, new]
 
 
-@public("nd._lamb_update_phase1")
-def lamb_phase1(weight: Node, grad: Node, mean: Node, var: Node, beta1: Operand, beta2: Operand, epsilon: Operand,
-                correction1: Operand, correction2: Operand, wd: Operand, rescale_grad: Operand,
-                clip_gradient) -> list[Node]:
+def _correction(beta: Node, t: Node, wanted: bool = True) -> Node:
+    """1 - beta ** t, by which a running mean over t steps is divided: in float64 of beta in float32, as in MXNet."""
+    base = cast(cast(beta, FLOAT32), FLOAT64)
+    one = like(base, 1)
+    return sub(one, power(base, cast(t, FLOAT64))) if wanted else one
+
+
+@update("nd.lamb_update_phase1", "mean", "var")
+def lamb_phase1(weight: Node, grad: Node, mean: Node, var: Node, beta1: Number = 0.9, beta2: Number = 0.999,
+                epsilon: Number = 1e-6, t: Number = None, bias_correction=True, wd: Number = None,
+                rescale_grad: Number = 1.0, clip_gradient=-1.0) -> list[Node]:
     """mean / (sqrt(var) + epsilon) + wd * weight, with running means that are divided by their corrections."""
     g = scaled(weight, grad, rescale_grad, clip_gradient)
     mean = mixed(mean, g, number(beta1, weight))
     var = mixed(var, square(g), number(beta2, weight))
-    step = div(div(mean, number(correction1, weight)),
-               add(sqrt(div(var, number(correction2, weight))), number(epsilon, weight)))
+    step = div(div(mean, number(_correction(beta1, t, bias_correction), weight)),
+               add(sqrt(div(var, number(_correction(beta2, t, bias_correction), weight))), number(epsilon, weight)))
     return [add(step, mul(weight, number(wd, weight))), mean, var]
 
 
-@public("nd._mp_lamb_update_phase1")
-def mp_lamb_phase1(weight: Node, grad: Node, mean: Node, var: Node, weight32: Node, beta1: Operand, beta2: Operand,
-                   epsilon: Operand, correction1: Operand, correction2: Operand, wd: Operand, rescale_grad: Operand,
-                   clip_gradient) -> list[Node]:
+@update("nd.mp_lamb_update_phase1", "mean", "var")
+def mp_lamb_phase1(weight: Node, grad: Node, mean: Node, var: Node, weight32: Node, beta1: Number = 0.9,
+                   beta2: Number = 0.999, epsilon: Number = 1e-6, t: Number = None, bias_correction=True,
+                   wd: Number = None, rescale_grad: Number = 1.0, clip_gradient=-1.0) -> list[Node]:
     """The same from the float32 copy."""
-    return lamb_phase1(weight32, cast(grad, FLOAT32), mean, var, beta1, beta2, epsilon, correction1, correction2, wd,
+    return lamb_phase1(weight32, cast(grad, FLOAT32), mean, var, beta1, beta2, epsilon, t, bias_correction, wd,
                        rescale_grad, clip_gradient)
 
 
-@public("nd._lamb_update_phase2")
-def lamb_phase2(weight: Node, g: Node, r1: Node, r2: Node, lr: Operand, lower_bound, upper_bound) -> list[Node]:
+@update("nd.lamb_update_phase2")
+def lamb_phase2(weight: Node, g: Node, r1: Number, r2: Number, lr: Number, lower_bound=-1.0,
+                upper_bound=-1.0) -> list[Node]:
     """weight - lr * r1 / r2 * g, with r1 kept in its bounds; the quotient counts as 1 where one of the two is 0."""
     r1, r2 = (reshape(cast(r, weight.dtype), ()) for r in (r1, r2))
     if lower_bound >= 0:
@@ -121,31 +154,32 @@ def lamb_phase2(weight: Node, g: Node, r1: Node, r2: Node, lr: Operand, lower_bo
     return [sub(weight, mul(g, mul(number(lr, weight), ratio)))]
 
 
-@public("nd._mp_lamb_update_phase2")
-def mp_lamb_phase2(weight: Node, g: Node, r1: Node, r2: Node, weight32: Node, lr: Operand, lower_bound,
-                   upper_bound) -> list[Node]:
+@update("nd.mp_lamb_update_phase2")
+def mp_lamb_phase2(weight: Node, g: Node, r1: Number, r2: Number, weight32: Node, lr: Number, lower_bound=-1.0,
+                   upper_bound=-1.0) -> list[Node]:
     """The same from the float32 copy, which MXNet leaves as it is."""
     new, = lamb_phase2(weight32, g, r1, r2, lr, lower_bound, upper_bound)
     return [cast(new, weight.dtype)]
 
 
-@public("nd._ftml_update")
-def ftml(weight: Node, grad: Node, d: Node, v: Node, z: Node, lr: Operand, beta1: Operand, beta2: Operand,
-         epsilon: Operand, correction1: Operand, correction2: Operand, wd: Operand, rescale_grad: Operand,
-         clip_grad) -> list[Node]:
+@update("nd.ftml_update", "d", "v", "z")
+def ftml(weight: Node, grad: Node, d: Node, v: Node, z: Node, lr: Number, beta1: Number = 0.6, beta2: Number = 0.999,
+         epsilon: Number = 1e-8, t: Number = None, wd: Number = 0.0, rescale_grad: Number = 1.0,
+         clip_grad=-1.0) -> list[Node]:
     """Follow the moving leader."""
     g = decayed(weight, grad, wd, rescale_grad, clip_grad)
     keep = number(beta1, weight)
     v = mixed(v, square(g), number(beta2, weight))
-    root = add(sqrt(div(v, number(correction2, weight))), number(epsilon, weight))
-    new = mul(root, div(number(correction1, weight), number(lr, weight)))
+    root = add(sqrt(div(v, number(_correction(beta2, t), weight))), number(epsilon, weight))
+    new = mul(root, div(number(_correction(beta1, t), weight), number(lr, weight)))
     z = sub(mixed(z, g, keep), mul(sub(new, mul(d, keep)), weight))
     return [neg(div(z, new)), new, v, z]
 
 
-@public("nd._adamw_update")
-def adamw(weight: Node, grad: Node, mean: Node, var: Node, rescale_grad: Operand, lr: Operand, eta: Operand,
-          beta1: Operand, beta2: Operand, epsilon: Operand, wd: Operand, clip_gradient) -> list[Node]:
+@update("nd.contrib.adamw_update", "mean", "var")
+def adamw(weight: Node, grad: Node, mean: Node, var: Node, rescale_grad: Number, lr: Number, eta: Number,
+          beta1: Number = 0.9, beta2: Number = 0.999, epsilon: Number = 1e-8, wd: Number = 0.0,
+          clip_gradient=-1.0) -> list[Node]:
     """weight - eta * (lr * mean / (sqrt(var) + epsilon) + wd * weight); nothing moves when the factor of the gradient
     is 0 or not finite."""
     factor = reshape(cast(rescale_grad, weight.dtype), ())
@@ -159,9 +193,10 @@ def adamw(weight: Node, grad: Node, mean: Node, var: Node, rescale_grad: Operand
     return [where(usable, a, b) for a, b in ((new, weight), (new_mean, mean), (new_var, var))]
 
 
-@public("nd._mp_adamw_update")
-def mp_adamw(weight: Node, grad: Node, mean: Node, var: Node, weight32: Node, rescale_grad: Operand, lr: Operand,
-             eta: Operand, beta1: Operand, beta2: Operand, epsilon: Operand, wd: Operand, clip_gradient) -> list[Node]:
+@update("nd.contrib.mp_adamw_update", "mean", "var", "weight32")
+def mp_adamw(weight: Node, grad: Node, mean: Node, var: Node, weight32: Node, rescale_grad: Number, lr: Number,
+             eta: Number, beta1: Number = 0.9, beta2: Number = 0.999, epsilon: Number = 1e-8, wd: Number = 0.0,
+             clip_gradient=-1.0) -> list[Node]:
     """The same on the float32 copy."""
     new, mean, var = adamw(weight32, cast(grad, FLOAT32), mean, var, rescale_grad, lr, eta, beta1, beta2, epsilon, wd,
                            clip_gradient)
@@ -193,8 +228,8 @@ def multi_sum_sq(data: Nodes, num_arrays=None) -> Node:
 
 
 @public("nd.multi_lars")
-def multi_lars(lrs: Node, weights_sum_sq: Node, grads_sum_sq: Node, wds: Node, eta: Operand, eps: Operand,
-               rescale_grad: Operand = 1.0) -> Node:  # type: ignore[assignment]
+def multi_lars(lrs: Node, weights_sum_sq: Node, grads_sum_sq: Node, wds: Node, eta: Number, eps: Number,
+               rescale_grad: Number = 1.0) -> Node:
     """The rates of layer-wise scaling: lr * eta * |w| / (rescale_grad * |g| + wd * |w| + eps), lr where a norm is 0."""
     w, g = sqrt(weights_sum_sq), sqrt(grads_sum_sq)
     below = add(add(mul(g, number(rescale_grad, g)), mul(wds, w)), number(eps, g))

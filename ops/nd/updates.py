@@ -1,13 +1,17 @@
-"""The optimizers' steps as functions of `mx.nd`: each gives the new weight, then the new states.
+"""The optimizers' steps as functions of `mx.nd`: each gives the new weight and writes the new states back.
 
-tracer/ndarray/updates.py writes the states back, as MXNet does. All numbers but the clipping bound are run-time
-inputs: a schedule of learning rates makes no new program.
+All numbers but the clipping bound are run-time inputs: a schedule of learning rates makes no new program.
 """
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
+from functools import wraps
+
 import numpy as np
 
-from ..declare.public import Operand, public
+from ..declare.public import Number, public
+from ..ir.errors import MXNetError
 from ..ir.node import Node
 from ..primitive.arithmetic import add, cast, div, greater, like, maximum, minimum, mul, neg, sub, where
 from ..primitive.elementary import absolute, sqrt, square
@@ -46,26 +50,47 @@ def mixed(old: Node, new: Node, keep: Node) -> Node:
     return add(mul(old, keep), mul(new, _rest(keep)))
 
 
-@public("nd._sgd_update")
-def sgd(weight: Node, grad: Node, lr: Operand, wd: Operand, rescale_grad: Operand,
-        clip_gradient) -> list[Node]:
+def update(name: str, *writes: str) -> Callable[[Callable], Callable]:
+    """Declare an optimizer's step, which gives the new weight and then what is written to the operands `writes`.
+
+    Its arrays (parameters annotated `Node`) must be of one shape, or else it raises MXNetError.
+    """
+    def enter(build: Callable) -> Callable:
+        arrays = [i for i, p in enumerate(inspect.signature(build).parameters.values()) if p.annotation == "Node"]
+
+        @public(name, writes=writes)
+        @wraps(build)
+        def checked(*given: Node | bool | float | None) -> list[Node]:
+            shapes = [given[i].shape for i in arrays]  # type: ignore[union-attr]
+            if shapes.count(shapes[0]) < len(shapes):
+                raise MXNetError(f"arrays of one shape wanted, got {', '.join(map(str, shapes))}")
+            return build(*given)
+
+        return checked
+
+    return enter
+
+
+@update("nd.sgd_update")
+def sgd(weight: Node, grad: Node, lr: Number, wd: Number = 0.0, rescale_grad: Number = 1.0, clip_gradient=-1.0,
+        lazy_update=True) -> list[Node]:
     """weight - lr * (gradient + wd * weight)."""
     g = add(scaled(weight, grad, rescale_grad, clip_gradient), mul(weight, number(wd, weight)))
     return [sub(weight, mul(g, number(lr, weight)))]
 
 
-@public("nd._sgd_mom_update")
-def sgd_mom(weight: Node, grad: Node, mom: Node, lr: Operand, momentum: Operand, wd: Operand,
-            rescale_grad: Operand, clip_gradient) -> list[Node]:
+@update("nd.sgd_mom_update", "mom")
+def sgd_mom(weight: Node, grad: Node, mom: Node, lr: Number, momentum: Number = 0.0, wd: Number = 0.0,
+            rescale_grad: Number = 1.0, clip_gradient=-1.0, lazy_update=True) -> list[Node]:
     """mom = momentum * mom - lr * (gradient + wd * weight); weight + mom."""
     g = add(scaled(weight, grad, rescale_grad, clip_gradient), mul(weight, number(wd, weight)))
     mom = sub(mul(mom, number(momentum, weight)), mul(g, number(lr, weight)))
     return [add(weight, mom), mom]
 
 
-@public("nd._nag_mom_update")
-def nag_mom(weight: Node, grad: Node, mom: Node, lr: Operand, momentum: Operand, wd: Operand,
-            rescale_grad: Operand, clip_gradient) -> list[Node]:
+@update("nd.nag_mom_update", "mom")
+def nag_mom(weight: Node, grad: Node, mom: Node, lr: Number, momentum: Number = 0.0, wd: Number = 0.0,
+            rescale_grad: Number = 1.0, clip_gradient=-1.0) -> list[Node]:
     """Nesterov's momentum: as sgd_mom, with one more step of the momentum ahead."""
     g = add(scaled(weight, grad, rescale_grad, clip_gradient), mul(weight, number(wd, weight)))
     step, momentum = mul(g, number(lr, weight)), number(momentum, weight)
@@ -73,9 +98,10 @@ def nag_mom(weight: Node, grad: Node, mom: Node, lr: Operand, momentum: Operand,
     return [add(weight, sub(mul(mom, momentum), step)), mom]
 
 
-@public("nd._adam_update")
-def adam(weight: Node, grad: Node, mean: Node, var: Node, lr: Operand, beta1: Operand, beta2: Operand,
-         epsilon: Operand, wd: Operand, rescale_grad: Operand, clip_gradient) -> list[Node]:
+@update("nd.adam_update", "mean", "var")
+def adam(weight: Node, grad: Node, mean: Node, var: Node, lr: Number, beta1: Number = 0.9, beta2: Number = 0.999,
+         epsilon: Number = 1e-8, wd: Number = 0.0, rescale_grad: Number = 1.0, clip_gradient=-1.0,
+         lazy_update=True) -> list[Node]:
     """weight - lr * mean / (sqrt(var) + epsilon), with running means of the gradient and of its square."""
     g = decayed(weight, grad, wd, rescale_grad, clip_gradient)
     mean = mixed(mean, g, number(beta1, weight))
@@ -84,9 +110,9 @@ def adam(weight: Node, grad: Node, mean: Node, var: Node, lr: Operand, beta1: Op
     return [sub(weight, step), mean, var]
 
 
-@public("nd._rmsprop_update")
-def rmsprop(weight: Node, grad: Node, n: Node, lr: Operand, gamma1: Operand, epsilon: Operand, wd: Operand,
-            rescale_grad: Operand, clip_gradient, clip_weights) -> list[Node]:
+@update("nd.rmsprop_update", "n")
+def rmsprop(weight: Node, grad: Node, n: Node, lr: Number, gamma1: Number = 0.95, epsilon: Number = 1e-8,
+            wd: Number = 0.0, rescale_grad: Number = 1.0, clip_gradient=-1.0, clip_weights=-1.0) -> list[Node]:
     """weight - lr * gradient / sqrt(n + epsilon), with n a running mean of its square."""
     g = decayed(weight, grad, wd, rescale_grad, clip_gradient)
     n = mixed(n, square(g), number(gamma1, weight))
@@ -94,10 +120,10 @@ def rmsprop(weight: Node, grad: Node, n: Node, lr: Operand, gamma1: Operand, eps
     return [clipped(sub(weight, step), clip_weights), n]
 
 
-@public("nd._rmspropalex_update")
-def rmspropalex(weight: Node, grad: Node, n: Node, g: Node, delta: Node, lr: Operand, gamma1: Operand,
-                gamma2: Operand, epsilon: Operand, wd: Operand, rescale_grad: Operand, clip_gradient,
-                clip_weights) -> list[Node]:
+@update("nd.rmspropalex_update", "n", "g", "delta")
+def rmspropalex(weight: Node, grad: Node, n: Node, g: Node, delta: Node, lr: Number, gamma1: Number = 0.95,
+                gamma2: Number = 0.9, epsilon: Number = 1e-8, wd: Number = 0.0, rescale_grad: Number = 1.0,
+                clip_gradient=-1.0, clip_weights=-1.0) -> list[Node]:
     """rmsprop with a running mean g of the gradient, centred, and a momentum delta."""
     gradient = decayed(weight, grad, wd, rescale_grad, clip_gradient)
     keep = number(gamma1, weight)
@@ -107,9 +133,9 @@ def rmspropalex(weight: Node, grad: Node, n: Node, g: Node, delta: Node, lr: Ope
     return [clipped(add(weight, delta), clip_weights), n, g, delta]
 
 
-@public("nd._ftrl_update")
-def ftrl(weight: Node, grad: Node, z: Node, n: Node, lr: Operand, lamda1: Operand, beta: Operand, wd: Operand,
-         rescale_grad: Operand, clip_gradient) -> list[Node]:
+@update("nd.ftrl_update", "z", "n")
+def ftrl(weight: Node, grad: Node, z: Node, n: Node, lr: Number, lamda1: Number = 0.01, beta: Number = 1.0,
+         wd: Number = 0.0, rescale_grad: Number = 1.0, clip_gradient=-1.0) -> list[Node]:
     """Follow the regularized leader."""
     g = scaled(weight, grad, rescale_grad, clip_gradient)
     lr, lamda1 = number(lr, weight), number(lamda1, weight)
@@ -120,19 +146,18 @@ def ftrl(weight: Node, grad: Node, z: Node, n: Node, lr: Operand, lamda1: Operan
     return [where(greater(absolute(z), lamda1), moved, like(weight, 0)), z, total]
 
 
-@public("nd._signsgd_update")
-def signsgd(weight: Node, grad: Node, lr: Operand, wd: Operand, rescale_grad: Operand,
-            clip_gradient) -> list[Node]:
+@update("nd.signsgd_update")
+def signsgd(weight: Node, grad: Node, lr: Number, wd: Number = 0.0, rescale_grad: Number = 1.0,
+            clip_gradient=-1.0) -> list[Node]:
     """(1 - lr * wd) * weight - lr * sign(gradient)."""
     lr = number(lr, weight)
     kept = mul(weight, _rest(mul(lr, number(wd, weight))))
     return [sub(kept, mul(sign_of(grad), lr))]
 
 
-@public("nd._signum_update")
-def signum(weight: Node, grad: Node, mom: Node, lr: Operand, momentum: Operand, wd: Operand,
-           rescale_grad: Operand,
-           wd_lh: Operand, clip_gradient) -> list[Node]:
+@update("nd.signum_update", "mom")
+def signum(weight: Node, grad: Node, mom: Node, lr: Number, momentum: Number = 0.0, wd: Number = 0.0,
+           rescale_grad: Number = 1.0, clip_gradient=-1.0, wd_lh: Number = 0.0) -> list[Node]:
     """(1 - lr * wd_lh) * weight + lr * sign(mom), with mom a running mean of the gradient's opposite."""
     g = add(scaled(weight, grad, rescale_grad, clip_gradient), mul(weight, number(wd, weight)))
     mom = mixed(mom, neg(g), number(momentum, weight))

@@ -3,13 +3,12 @@ from __future__ import annotations
 
 import ast
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from places import ROOT
+from places import ROOT, copy_package
 
 # Folder, and the prefixes of "tracer..." that its files may import.
 ALLOWED = {"ops": ("tracer.ops",), "jit": ("tracer.jit", "tracer.ops")}
@@ -70,11 +69,7 @@ def test_layer_imports_only_downwards(folder):
 
 @pytest.fixture
 def tree(tmp_path):
-    """The three folders as they are imported: jit/ and ops/ inside tracer/."""
-    ignore = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(ROOT / "tracer", tmp_path / "tracer", ignore=ignore)
-    for folder in ("jit", "ops"):
-        shutil.copytree(ROOT / folder, tmp_path / "tracer" / folder, ignore=ignore)
+    copy_package(tmp_path)
     return tmp_path
 
 

@@ -58,6 +58,56 @@ def _fitted(out: Any, value: Value) -> Value:
     return pending(place(cast(node_of(value), of.dtype), of.device), value.recorded and current().trace.recording)
 
 
+# ---- updates: functions that write to their operands ----------------------------------------------
+
+def step(function: Function, cls: type, operands: tuple, statics: tuple, out: Any) -> Any:
+    """Record an update: the first result, in `out` if there is one; the others are written to their operands."""
+    made = invoke(function, cls, operands, statics)
+    if out is not None:
+        if not isinstance(out, Handle) or out._value.aval is not made[0]._value.aval:
+            _check_fits(out, made[0])
+        write(out, made[0])
+    for i, at in enumerate(function.writes):  # type: ignore[arg-type]
+        write(operands[at], made[i + 1])
+    return made[0] if out is None else out
+
+
+def step_many(function: Function, cls: type, operands: tuple, statics: tuple, out: Any) -> Any:
+    """Record an update of many arrays, each with a group of operands: their first results, the new states written."""
+    made, states = invoke(function, cls, operands, statics), function.writes or ()
+    count = len(made) // (1 + len(states))
+    if out is not None:
+        outs = [out] if isinstance(out, Handle) else out
+        if len(outs) != count:
+            raise MXNetError(f"Operator {function.name} expects {count} outputs, but got {len(outs)} instead.")
+        for given, new in zip(outs, made):
+            _check_fits(given, new)
+        for given, new in zip(outs, made):
+            write(given, new)
+    for k, at in enumerate(states, 1):
+        for i in range(count):
+            write(operands[i * (states[-1] + 1) + at], made[k * count + i])
+    return made[:count] if out is None else out
+
+
+def _check_fits(out: Any, result: Any) -> None:
+    if not isinstance(out, Handle):
+        raise no_array(out)
+    wanted, got = result._value.aval, out._value.aval
+    if (wanted.shape, wanted.dtype) != (got.shape, got.dtype):
+        raise MXNetError(f"Incompatible attr in node at 0-th output: expected {wanted!r}, got {got!r}")
+
+
+def _numbers(name: str, what: str, values: Any, count: int) -> Any:
+    """A number for each of `count` arrays, as an operand: one number if all are equal."""
+    if values is None:
+        raise MXNetError(f"Required parameter {what} of tuple of <float> is not presented, in operator {name}")
+    found = [float(v) for v in (values if isinstance(values, (list, tuple)) else (values,))]
+    if len(found) != count:
+        raise MXNetError(f"{name}: {count} {what} wanted, got {len(found)}")
+    return found[0] if found.count(found[0]) == count else np.array(found)
+
+
 def _gather(arrays: tuple) -> tuple:
     """The arrays given one by one, or as one list."""
     if len(arrays) == 1 and isinstance(arrays[0], (list, tuple)):
@@ -142,10 +192,11 @@ def wrapper(function: Function, name: str, cls: type, method: bool, check: Calla
 
     In the text parameters are called p0, p1, ...; they get their names, and the function its own, afterwards.
     """
-    local = {p: f"p{i}" for i, p in enumerate(function.signature.parameters)}
+    kinds = function.signature.parameters
+    local = {p: f"p{i}" for i, p in enumerate(kinds)}
     parts, defaults, by_keyword = [], [], {}
     starred = False
-    for i, p in enumerate(function.signature.parameters.values()):
+    for i, p in enumerate(kinds.values()):
         if p.kind is p.KEYWORD_ONLY and not starred:
             parts.append("*")
             starred = True
@@ -169,14 +220,19 @@ def wrapper(function: Function, name: str, cls: type, method: bool, check: Calla
     anything = _takes_anything(function, method)
     if anything:
         parts.append("**_unknown")
-    names = [local[a] for a in function.arrays]
+    names = [f"_numbers(_name, {a!r}, {local[a]}, {local['num_weights']})" if kinds[a].annotation == "Numbers"
+             else local[a] for a in function.arrays]
     # `out` is no part of a program: what it stands for would be kept with it.
     statics = "(" + "".join(f"{'None' if s == 'out' else local[s]}, " for s in function.statics) + ")"
     arrays = f"_gather({names[0]})" if function.star else \
         f"tuple({names[0]})" if function.variadic else "(" + "".join(f"{a}, " for a in names) + ")"
+    if function.variadic and len(names) > 1:
+        arrays = f"(*{arrays}, {', '.join(names[1:])})"
     call = f"_invoke(_function, _cls, {arrays}, {statics})"
     body = f"    return {call}\n"
-    if out is not None:
+    if function.writes is not None:
+        body = f"    return {'_step_many' if function.star else '_step'}(_function, _cls, {arrays}, {statics}, {out})\n"
+    elif out is not None:
         body = f"    if {out} is not None:\n        return _assign({out}, {call})\n{body}"
     if anything and function.keywords == "engine":
         body = f"    if _unknown:\n        _refuse(_name, _unknown)\n{body}"
@@ -204,7 +260,8 @@ def wrapper(function: Function, name: str, cls: type, method: bool, check: Calla
 
 #: What the generated functions refer to, shared by all: their builtins.
 SPACE: dict[str, Any] = {
-    **vars(builtins), "_invoke": invoke, "_assign": assign, "_gather": _gather, "_refuse": refuse,
+    **vars(builtins), "_invoke": invoke, "_assign": assign, "_step": step, "_step_many": step_many,
+    "_gather": _gather, "_numbers": _numbers, "_refuse": refuse,
     "_unsupported": _unsupported, "_NUMBERS": frozenset((float, int, bool))}
 
 

@@ -5,9 +5,9 @@ import types
 from typing import Any
 
 from tracer.array.nd_array import NDArray
-from tracer.core.surface import engine, fill
+from tracer.core.surface import fill
 
-from . import functions, methods, multi_updates, random, updates
+from . import functions, methods, random
 from .creation import (
     arange,
     array,
@@ -25,15 +25,11 @@ from .creation import (
     zeros,
 )
 from .files import load, load_frombuffer, save
-from .functions import BatchNorm, Dropout, LeakyReLU, histogram, onehot_encode
-from .multi_updates import *  # noqa: F403
-from .updates import *  # noqa: F403
+from .functions import *  # noqa: F403
 
-__all__ = ["BatchNorm", "Dropout", "LeakyReLU", "NDArray", "arange", "array", "concatenate", "contrib", "empty", "eye",
-           "from_dlpack", "from_numpy", "full", "functions", "histogram", "linalg", "linspace", "load",
-           "load_frombuffer", "methods", "multi_updates", "onehot_encode", "ones", "op", "random", "save", "sparse",
-           "to_dlpack_for_read", "to_dlpack_for_write", "updates", "waitall", "zeros", *updates.__all__,
-           *multi_updates.__all__]
+__all__ = ["NDArray", "arange", "array", "concatenate", "contrib", "empty", "eye", "from_dlpack", "from_numpy", "full",
+           "functions", "linalg", "linspace", "load", "load_frombuffer", "methods", "ones", "op", "random", "save",
+           "sparse", "to_dlpack_for_read", "to_dlpack_for_write", "waitall", "zeros", *functions.__all__]
 
 fill(sys.modules[__name__], "nd", NDArray)
 
@@ -49,12 +45,8 @@ def _namespace(name: str, prefix: str) -> types.ModuleType:
 op = _namespace("op", "nd")
 linalg = _namespace("linalg", "nd.linalg")
 contrib = _namespace("contrib", "nd.contrib")
-for _f in (engine(functions.boolean_mask), functions.foreach, functions.while_loop, functions.cond,
-           multi_updates.adamw_update, multi_updates.mp_adamw_update):
+for _f in (functions.boolean_mask, functions.foreach, functions.while_loop, functions.cond):
     setattr(contrib, _f.__name__, _f)
-for _f in (BatchNorm, Dropout, LeakyReLU, multi_updates.all_finite, multi_updates.multi_all_finite,
-           multi_updates.reset_arrays):
-    globals()[_f.__name__] = engine(_f)
 globals().update(random.OPERATORS)
 uniform, normal, shuffle = random.OPERATORS["random_uniform"], random.OPERATORS["random_normal"], random.shuffle
 

@@ -10,16 +10,18 @@ from tracer.array.getitem import found_by
 from tracer.array.nd_array import NDArray
 from tracer.array.views import internal
 from tracer.core.invoke import constant, invoke, wrap
-from tracer.core.surface import assign
+from tracer.core.surface import assign, engine
 from tracer.core.trace import current
 from tracer.ops.ir.errors import MXNetError
 from tracer.rng.state import STREAMS
 from tracer.stateful.batch_norm import batch_norm as _batch_norm
 from tracer.stateful.rrelu import leaky_relu as _leaky_relu
 
-__all__ = ["BatchNorm", "Dropout", "LeakyReLU", "histogram", "onehot_encode"]
+__all__ = ["BatchNorm", "Dropout", "LeakyReLU", "all_finite", "histogram", "multi_all_finite", "onehot_encode",
+           "reset_arrays"]
 
 
+@engine
 def Dropout(data: NDArray, p: float = 0.5, mode: str = "training", axes: Sequence[int] = (),
             cudnn_off: bool = False, out: NDArray | None = None) -> NDArray:
     """Each element zeroed with probability `p`, the others scaled by 1 / (1 - p); in training, or mode
@@ -42,6 +44,7 @@ def Dropout(data: NDArray, p: float = 0.5, mode: str = "training", axes: Sequenc
     return out
 
 
+@engine
 def BatchNorm(data: NDArray, gamma: NDArray, beta: NDArray, moving_mean: NDArray, moving_var: NDArray,
               eps: float = 1e-3, momentum: float = 0.9, fix_gamma: bool = True, use_global_stats: bool = False,
               output_mean_var: bool = False, axis: int = 1, cudnn_off: bool = False, min_calib_range: Any = None,
@@ -55,6 +58,7 @@ def BatchNorm(data: NDArray, gamma: NDArray, beta: NDArray, moving_mean: NDArray
     return made if out is None else assign(out, made)
 
 
+@engine
 def LeakyReLU(data: NDArray, gamma: NDArray | None = None, act_type: str = "leaky", slope: float = 0.25,
               lower_bound: float = 0.125, upper_bound: float = 0.334, out: NDArray | None = None,
               name: str | None = None) -> NDArray:
@@ -64,6 +68,7 @@ def LeakyReLU(data: NDArray, gamma: NDArray | None = None, act_type: str = "leak
     return made if out is None else assign(out, made)
 
 
+@engine
 def boolean_mask(data: NDArray, index: NDArray, axis: int = 0, out: NDArray | None = None) -> NDArray:
     """The parts of `data` along `axis` where `index` is not 0. Reads `index`: the shape depends on it."""
     if index.ndim != 1 or index.shape[0] != data.shape[axis]:
@@ -86,6 +91,37 @@ def histogram(a: NDArray, bins: Any = 10, range: Any = None) -> list[NDArray]:
         range = (float(range[0]), float(range[1]))
     counts, found = np.histogram(a._read("shape"), edges, range)
     return [wrap(NDArray, constant(counts.astype(np.int64))), wrap(NDArray, constant(found.astype(a.dtype)))]
+
+
+# ---- what optimizers ask of arrays ---------------------------------------------------------------
+
+@engine
+def all_finite(data: NDArray, init_output: bool = True, out: NDArray | None = None) -> NDArray:
+    """Whether all elements are finite, as 1.0 or 0.0; without init_output, `out` stays 0 where it is."""
+    return multi_all_finite(data, num_arrays=1, init_output=init_output, out=out)
+
+
+@engine
+def multi_all_finite(*data: NDArray, num_arrays: int = 1, init_output: bool = True,
+                     out: NDArray | None = None) -> NDArray:
+    """all_finite of several arrays together."""
+    _counted("multi_all_finite", data, num_arrays)
+    onto = not init_output and out is not None
+    made = invoke(internal("nd._all_finite"), NDArray, (*data, out) if onto else data, (onto,))
+    return made if out is None else assign(out, made)
+
+
+@engine
+def reset_arrays(*data: NDArray, num_arrays: int | None = None) -> None:
+    """Fill the arrays with zeros."""
+    _counted("reset_arrays", data, num_arrays)
+    for array in data:
+        array[:] = 0
+
+
+def _counted(name: str, data: Sequence[NDArray], wanted: int | None) -> None:
+    if len(data) != wanted:
+        raise MXNetError(f"Operator {name} expects {wanted} inputs, but got {len(data)} instead.")
 
 
 # ---- control flow: as these are imperative arrays, Python's own --------------------------------------------

@@ -43,9 +43,7 @@ INTERNAL = {
     "index.read_slice": "getitem", "index.read_gather": "gather", "index.found": "mask"}
 #: What statements other than expressions reach.
 BY_STATEMENTS = frozenset((
-    "index.write_slice", "index.write_put", "index.write_mask", "npx._running",
-    "nd._sgd_update", "nd._sgd_mom_update", "nd._nag_mom_update",
-    "nd._adam_update", "nd._rmsprop_update", "nd._ftrl_update", "nd._signsgd_update"))
+    "index.write_slice", "index.write_put", "index.write_mask", "npx._running", *(f"nd.{name}" for name in STEPS)))
 
 _MANY = "a step of many arrays or of float16 weights: test_multi_updates.py has MXNet's answers"
 _UNIQUE = "unique only up to signs: test_ops.py checks products of the factors"
@@ -57,7 +55,8 @@ EXCLUDED = {
     "nd.linalg.syevd": _UNIQUE, "np._array_equal": "gives a Python bool",
     "npx._sloped": "draws slopes", "npx._masked": "draws a mask",
     "nd._all_finite": "tells of NaN, which programs do not have",
-    "nd.multi_lars": _MANY, "nd._multi_sgd": _MANY, "nd._mp_nag_mom_update": _MANY, "nd._lamb_update_phase1": _MANY,
-    "nd._mp_lamb_update_phase1": _MANY, "nd._lamb_update_phase2": _MANY, "nd._mp_lamb_update_phase2": _MANY,
-    "nd._ftml_update": _MANY, "nd._adamw_update": _MANY, "nd._mp_adamw_update": _MANY,
-    "nd._rmspropalex_update": _MANY, "nd._signum_update": _MANY}
+    **{f"nd.{name}": _MANY for name in (
+        "multi_lars", "lamb_update_phase1", "mp_lamb_update_phase1", "lamb_update_phase2", "mp_lamb_update_phase2",
+        *(f"{kind}{name}_update" for kind in ("multi_", "multi_mp_", "preloaded_multi_", "preloaded_multi_mp_", "mp_")
+          for name in ("sgd", "sgd_mom")), "mp_nag_mom_update", "ftml_update", "rmspropalex_update", "signum_update",
+        "contrib.adamw_update", "contrib.mp_adamw_update")}}

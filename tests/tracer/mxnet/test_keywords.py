@@ -17,7 +17,7 @@ import keywords
 STORED = json.loads((keywords.DATA / "keywords.json").read_text())
 #: Where Python refuses the argument (TypeError), not MXNet's engine: to ask for all others (`**`) takes a tenth of a
 #: call's time.
-CHEAP = ("nd.NDArray.", "_update", "npx.", "np.alltrue", "np.product", "np.round_", "np.sometrue")
+CHEAP = ("nd.NDArray.", "npx.", "np.alltrue", "np.product", "np.round_", "np.sometrue")
 #: Taken although MXNet refuses it, to no harm: what it means is done, or it means nothing.
 TAKEN = {"out", "name", "lhs_axes", "rhs_axes"}
 LENIENT = {

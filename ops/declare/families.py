@@ -11,6 +11,7 @@ from ..ir.errors import MXNetError
 from ..ir.node import Node, make
 from ..ir.op import CALL, ELEMENTWISE, REDUCTION, VIEW, Op, declare
 from ..ir.shapes import broadcast, reduced
+from .public import named
 
 BOOL = np.dtype(bool)
 
@@ -84,11 +85,15 @@ def elementwise(name: str, expr: str, ref: Callable, vjp: Callable | None = None
 
 
 def unary(name: str, expr: str, ref: Callable, vjp: Callable | None = None, *, samples: Samples | None = None,
-          cost: int = 1, boolean: bool = False, smooth: bool = True) -> Callable[[Node], Node]:
-    """Declare a one-operand elementwise primitive: vjp(g, x, y) -> cotangent. Returns its node maker."""
+          cost: int = 1, boolean: bool = False, smooth: bool = True,
+          names: Iterable[Callable[[Callable], object]] = ()) -> Callable[[Node], Node]:
+    """Declare a one-operand elementwise primitive: vjp(g, x, y) -> cotangent. Returns its node maker.
+
+    names: under which it is public, as in ops/primitive/promotion.py.
+    """
     back = None if vjp is None else lambda g, x, y: (vjp(g, x, y),)
     op = elementwise(name, expr, ref, back, arity=1, samples=samples, cost=cost, boolean=boolean, smooth=smooth)
-    return lambda x: make(op, (x,))
+    return named(lambda x: make(op, (x,)), names)
 
 
 def binary(name: str, expr: str, ref: Callable, vjp: Callable | None = None, *, samples: Samples | None = None,

@@ -1,7 +1,7 @@
 """Elementwise functions that have no scalar expression for fused kernels: NumPy computes whole arrays."""
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -11,9 +11,10 @@ from ..ir.errors import MXNetError
 from ..ir.node import Node
 from ..ir.shapes import broadcast
 from .families import Samples, call
+from .public import named
 
 
-def _quiet(f: Callable) -> Callable:
+def quiet(f: Callable) -> Callable:
     """NumPy's function without its warnings, in the dtype of its operands."""
     def ref(*arrays: Any) -> Any:
         with np.errstate(all="ignore"):
@@ -23,10 +24,13 @@ def _quiet(f: Callable) -> Callable:
 
 
 def unary_call(name: str, f: Callable, vjp: Callable[[Node, Node, Node], Node] | None = None, *,
-               samples: Samples) -> Callable[[Node], Node]:
-    """Declare f(x), elementwise, of x's dtype: vjp(g, x, y) -> cotangent. Returns its node maker."""
+               samples: Samples, names: Iterable[Callable[[Callable], object]] = ()) -> Callable[[Node], Node]:
+    """Declare f(x), elementwise, of x's dtype: vjp(g, x, y) -> cotangent. Returns its node maker.
+
+    names: as in `families.unary`.
+    """
     back = None if vjp is None else lambda g, node: (vjp(g, node.inputs[0], node),)
-    return call(name, lambda x: x, _quiet(f), back, samples=samples)
+    return named(call(name, lambda x: x, quiet(f), back, samples=samples), names)
 
 
 def binary_call(name: str, f: Callable, vjp: Callable[..., tuple[Node, Node]] | None = None, *,
@@ -39,4 +43,4 @@ def binary_call(name: str, f: Callable, vjp: Callable[..., tuple[Node, Node]] | 
         return aval(broadcast(x.shape, y.shape), x.dtype)
 
     back = None if vjp is None else lambda g, node: vjp(g, *node.inputs, node)
-    return call(name, infer, _quiet(f), back, samples=samples)
+    return call(name, infer, quiet(f), back, samples=samples)

@@ -19,7 +19,7 @@ This function also updates an operand in place: its second result is the new `mo
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any
@@ -99,6 +99,13 @@ def public(*names: str, literals: frozenset = frozenset(), star: bool = False, k
         return build
 
     return enter
+
+
+def named(build: Callable, names: Iterable[Callable[[Callable], object]]) -> Any:
+    """`build`, made public under names that know how (ops/primitive/promotion.py)."""
+    for declare in names:
+        declare(build)
+    return build
 
 
 def _arranged(build: Callable, kinds: dict[str, str], arrays: tuple[str, ...], variadic: bool) -> Callable:

@@ -1,4 +1,4 @@
-"""The elementary functions of `mx.np` and `mx.npx`, elementwise."""
+"""The elementwise functions of `mx.np` that are more than an op under its public names, and those of two operands."""
 from __future__ import annotations
 
 import math
@@ -6,60 +6,16 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ..declare.public import Operand, public
+from ..declare.public import Operand, named, public
 from ..ir.node import Node, is_number
 from ..primitive import arithmetic as a
 from ..primitive import elementary as u
-from ..primitive import rounding as r
 from ..primitive import special as s
 from ..primitive.arithmetic import cast, gcd, lcm, like, where
-from ..primitive.promotion import FLOAT64, floating, integral, np_inexact, np_pair, np_same, numeric
-from ..primitive.rounding import copysign, round_half_down, round_half_even, sign_of
+from ..primitive.promotion import FLOAT64, as_is, floating, in_np, integral, np_pair, np_same, numbers, numeric
+from ..primitive.rounding import copysign, round_half_even, sign_of
 
-
-def _function(names: str, primitive: Callable[[Node], Node], prepare: Callable[[Node], Node] = np_inexact,
-              methods: str = "", module: str = "np") -> None:
-    def of_x(x: Operand) -> Node:
-        return primitive(prepare(x))
-
-    def of_data(data: Operand) -> Node:
-        return primitive(prepare(data))
-
-    build = of_data if module == "npx" else of_x
-    build.__doc__ = f"{names.split()[0]}, elementwise" + (
-        "; integers become float32, one-byte ones float16." if prepare is np_inexact else ".")
-    public(*(f"{module}.{n}" for n in names.split()), *(f"np.ndarray.{n}" for n in methods.split()))(build)
-
-
-for _name, _primitive in u.ELEMENTARY.items():
-    _names = f"{_name} {_name.replace('arc', 'a')}" if _name.startswith("arc") else _name
-    _function(_names, _primitive, methods=_names)
-_function("degrees rad2deg", lambda x: a.mul(x, like(x, 180 / math.pi)), methods="degrees")
-_function("radians deg2rad", lambda x: a.mul(x, like(x, math.pi / 180)), methods="radians")
-
-
-def _of_floats(primitive: Callable[[Node], Node]) -> Callable[[Node], Node]:
-    """A rounding: integers are round already, bools become float16."""
-    return lambda x: x if x.dtype.kind in "iu" else primitive(np_inexact(x))
-
-
-for _names, _primitive in [("floor", r.floor), ("ceil", r.ceil), ("rint", round_half_down), ("trunc",
-                                                                                             a.trunc),
-                           ("fix", a.trunc)]:
-    _function(_names, _of_floats(_primitive), lambda x: x, methods=_names)
-
-
-def _reciprocal(x: Node) -> Node:
-    if x.dtype.kind == "f":
-        return a.div(like(x, 1), x)
-    wide = cast(x, FLOAT64)
-    return cast(a.div(like(wide, 1), wide), x.dtype)
-
-
-_function("abs absolute fabs", u.absolute, numeric, methods="abs __abs__")
-_function("sign", lambda x: sign_of(x) if x.dtype.kind == "f" else u.sign(x), numeric, methods="sign")
-_function("square", u.square, numeric, methods="square")
-_function("reciprocal", _reciprocal, numeric, methods="reciprocal")
+named(lambda x: sign_of(x) if x.dtype.kind == "f" else u.sign(x), in_np("sign", numbers))
 
 
 def _isinf(x: Node) -> Node:
@@ -71,7 +27,7 @@ def _never(x: Node, answer: bool) -> Node:
 
 
 def _test(name: str, of_floats: Callable[[Node], Node], of_integers: bool) -> None:
-    _function(name, lambda x: of_floats(x) if x.dtype.kind == "f" else _never(x, of_integers), lambda x: x)
+    named(lambda x: of_floats(x) if x.dtype.kind == "f" else _never(x, of_integers), in_np(name, as_is, ""))
 
 
 _test("isnan", a.isnan, False)
@@ -171,17 +127,3 @@ def heaviside(x1: Operand, x2: Operand) -> Node:
     x, y = np_pair(x1, x2)
     step = where(a.greater(x, like(x, 0)), like(x, 1), like(x, 0))
     return where(a.isnan(x), x, where(a.equal(x, like(x, 0)), y, step))
-
-
-# ---- npx -----------------------------------------------------------------------------------------
-
-def _kept(primitive: Callable[[Node], Node]) -> Callable[[Node], Node]:
-    """MXNet's neural functions keep integers: the result is truncated."""
-    return lambda x: primitive(x) if x.dtype.kind == "f" else cast(primitive(cast(x, FLOAT64)), x.dtype)
-
-
-for _names, _primitive in [("sigmoid", u.sigmoid), ("erf", u.erf), ("erfinv", s.erfinv), ("gamma", s.gamma),
-                           ("gammaln", s.gammaln), ("digamma", s.digamma), ("softsign", s.softsign)]:
-    _function(_names, _kept(_primitive), numeric, methods="sigmoid" if _names == "sigmoid" else "",
-              module="npx")
-_function("relu", u.relu, numeric, methods="relu", module="npx")

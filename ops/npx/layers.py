@@ -9,7 +9,7 @@ from ..ir.node import Node, depend, stop, straight
 from ..ir.shapes import normalize_axis
 from ..np.linalg import norm, vector_norm
 from ..primitive.arithmetic import add, cast, greater, in_single, like, logical_not, mul, neg, sub, where
-from ..primitive.elementary import absolute, relu, sigmoid, square, tanh, without_gradient
+from ..primitive.elementary import absolute, relu, sigmoid, square, tanh
 from ..primitive.iota import iota
 from ..primitive.linear import broadcast_to, reshape, slice_
 from ..primitive.matmul import product
@@ -209,12 +209,6 @@ def add_n(args: Nodes) -> Node:
 def npx_cast(data: Node, dtype) -> Node:
     """The elements converted to `dtype`."""
     return cast(data, dtype)
-
-
-@public("npx.stop_gradient")
-def stop_gradient(data: Node) -> Node:
-    """The same elements, whose gradient is 0."""
-    return without_gradient(data)
 
 
 @public("npx.round_ste")

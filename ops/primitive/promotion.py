@@ -1,8 +1,13 @@
-"""Which dtype an operation computes in: the two flavours' rules, and Python scalars beside arrays."""
+"""Which dtype an operation computes in: the two flavours' rules, Python scalars beside arrays, and the public names of
+elementwise functions with their rules: `names=in_np("tanh") + in_nd("tanh")`, functions and methods."""
 from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
+from ..declare.public import Operand, public
 from ..ir.errors import MXNetError
 from ..ir.node import Node, is_large_integer, is_number
 from .arithmetic import cast
@@ -130,3 +135,62 @@ def floating(x: Node) -> Node:
     if x.dtype.kind != "f":
         raise MXNetError(f"This operation only support floating point types, not {x.dtype.name}")
     return x
+
+
+# ---- public names of elementwise functions --------------------------------------------------------
+
+Unary = Callable[[Node], Node]
+Names = list[Callable[[Unary], object]]
+
+
+class Rule(NamedTuple):
+    """A function of floats made one of all dtypes, and the sentence about that in the public function's docstring."""
+
+    doc: str
+    apply: Callable[[Unary, Node], Node]
+
+
+def _through(f: Unary, x: Node, wide: np.dtype) -> Node:
+    return f(x) if x.dtype.kind == "f" else cast(f(cast(x, wide)), x.dtype)
+
+
+as_is = Rule("", lambda f, x: f(x))
+numbers = Rule("MXNetError for bools.", lambda f, x: f(numeric(x)))
+as_floats = Rule("Integers become float32, one-byte ones float16.", lambda f, x: f(np_inexact(x)))
+through_float = Rule("Integers are computed in float32, and truncated.", lambda f, x: _through(f, x, FLOAT32))
+through_double = Rule("Integers are computed in float64, and truncated.", lambda f, x: _through(f, x, FLOAT64))
+kept = Rule("Integers are computed in float64, and truncated; MXNetError for bools.",
+            lambda f, x: _through(f, numeric(x), FLOAT64))
+np_round = Rule("Integers are left alone; bools become float16.",
+                lambda f, x: x if x.dtype.kind in "iu" else f(np_inexact(x)))
+nd_round = Rule("Integers are left alone.", lambda f, x: f(x) if x.dtype.kind == "f" else x)
+
+
+def in_np(names: str, rule: Rule = as_floats, methods: str | None = None) -> Names:
+    """Functions of `mx.np`, and methods of its arrays (None: of all these names)."""
+    return _names("np", "np.ndarray", names, rule, names if methods is None else methods)
+
+
+def in_npx(names: str, rule: Rule = kept, methods: str = "") -> Names:
+    """Functions of `mx.npx`, and methods of `mx.np`'s arrays."""
+    return _names("npx", "np.ndarray", names, rule, methods)
+
+
+def in_nd(names: str, rule: Rule = through_float, methods: str | None = None) -> Names:
+    """Functions of `mx.nd`, and methods of its arrays (None: of all these names)."""
+    return _names("nd", "nd.NDArray", names, rule, names if methods is None else methods)
+
+
+def _names(space: str, cls: str, names: str, rule: Rule, methods: str) -> Names:
+    def declare(primitive: Unary) -> object:
+        def of_x(x: Operand) -> Node:
+            return rule.apply(primitive, x)
+
+        def of_data(data: Operand) -> Node:
+            return rule.apply(primitive, data)
+
+        build = of_x if space == "np" else of_data
+        build.__doc__ = f"{names.split()[0]}, elementwise. {rule.doc}".rstrip()
+        return public(*(f"{space}.{n}" for n in names.split()), *(f"{cls}.{n}" for n in methods.split()))(build)
+
+    return [declare]

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..declare.public import named
 from ..ir.node import Node, depend
 from .arithmetic import (
     cast,
@@ -18,8 +19,10 @@ from .arithmetic import (
     neg,
     rounding,
     sub,
+    trunc,
     where,
 )
+from .promotion import as_is, in_nd, in_np, nd_round, np_round
 
 ceil = rounding("ceil", np.ceil)
 _rint = rounding("rint", np.rint)
@@ -44,10 +47,18 @@ def round_half_away(x: Node) -> Node:
     return where(nearer_low, low, high)
 
 
+for _names, _rounding in (("floor", floor), ("ceil", ceil), ("trunc fix", trunc), ("rint", round_half_down)):
+    named(_rounding, in_np(_names, np_round) + in_nd(_names, nd_round))
+named(round_half_away, in_nd("round", nd_round))
+
+
 def sign_of(x: Node) -> Node:
     """-1, 0 or 1; 0 for NaN, as in MXNet."""
     zero = like(x, 0)
     return sub(cast(greater(x, zero), x.dtype), cast(less(x, zero), x.dtype))
+
+
+named(sign_of, in_nd("sign", as_is))
 
 
 def copysign(x: Node, y: Node) -> Node:

@@ -10,9 +10,11 @@ from numpy.polynomial import Polynomial
 
 from ..declare.families import call, interval, unary
 from ..declare.numpy_call import binary_call, unary_call
+from ..declare.public import named
 from ..ir.node import Node
 from .arithmetic import add, div, greater, in_single, like, mul, sub, where
 from .elementary import absolute, erf, exp, expm1, sigmoid, square, tanh
+from .promotion import in_nd, in_npx, through_double
 
 
 def _logaddexp_vjp(g: Node, x: Node, y: Node, out: Node) -> tuple[Node, Node]:
@@ -48,7 +50,7 @@ def _erfinv_ref(x: Any) -> Any:
 
 erfinv = unary_call("erfinv", _erfinv_ref,
                     lambda g, x, y: mul(g, mul(like(x, math.sqrt(math.pi) / 2), exp(square(y)))),
-                    samples=interval(-0.9, 0.9))
+                    samples=interval(-0.9, 0.9), names=in_npx("erfinv") + in_nd("erfinv", through_double, ""))
 
 
 # ---- the gamma function --------------------------------------------------------------------------
@@ -137,8 +139,11 @@ def digamma(x: Node) -> Node:
     return polygamma(x, 0)
 
 
-gamma = unary_call("gamma", _each(_gamma), lambda g, x, y: mul(g, mul(y, digamma(x))), samples=_POSITIVE)
-gammaln = unary_call("gammaln", _each(_gammaln), lambda g, x, y: mul(g, digamma(x)), samples=_POSITIVE)
+named(digamma, in_npx("digamma") + in_nd("digamma", through_double, ""))
+gamma = unary_call("gamma", _each(_gamma), lambda g, x, y: mul(g, mul(y, digamma(x))), samples=_POSITIVE,
+                   names=in_npx("gamma") + in_nd("gamma", through_double, ""))
+gammaln = unary_call("gammaln", _each(_gammaln), lambda g, x, y: mul(g, digamma(x)), samples=_POSITIVE,
+                     names=in_npx("gammaln") + in_nd("gammaln", through_double, ""))
 
 
 # ---- activations ---------------------------------------------------------------------------------
@@ -151,8 +156,9 @@ softplus = unary("softplus", "maximum({0}, {T}(0)) + log1p(exp(-fabs({0})))", _s
                  lambda g, x, y: mul(g, sigmoid(x)), samples=interval(-4, 4), cost=30)  # MXNet's "softrelu"
 
 
-softsign = in_single(unary("softsign", "{0} / ({T}(1) + fabs({0}))", lambda x: x / (1 + np.abs(x)),
-                           lambda g, x, y: div(g, square(add(like(x, 1), absolute(x)))), samples=interval(-4, 4)))
+softsign = named(in_single(unary("softsign", "{0} / ({T}(1) + fabs({0}))", lambda x: x / (1 + np.abs(x)),
+                                 lambda g, x, y: div(g, square(add(like(x, 1), absolute(x)))),
+                                 samples=interval(-4, 4))), in_npx("softsign") + in_nd("softsign"))
 
 
 @in_single

@@ -33,8 +33,26 @@ for wrong in (dict(), dict(lr=1, lazy=True), dict(lr=1, out=nd.ones(3))):
     raise AssertionError(wrong)
 """
 
+ELEMENTWISE = '''
 
-@pytest.mark.parametrize(("file", "addition", "use"), [("ops/nd/updates.py", UPDATE, USED_UPDATE)], ids=["update"])
+soft_step = unary("soft_step", "{0} / ({T}(1) + {0} * {0})", lambda x: x / (1 + x * x), samples=interval(-2, 2),
+                  names=in_np("soft_step ramp") + in_npx("soft_step") + in_nd("soft_step"))
+'''
+USED_ELEMENTWISE = """
+from tracer import np, npx, nd
+
+x, y = np.array([0, 1, -1]), nd.array([0, 1, -1])
+for made in (np.soft_step(x), np.ramp(x), npx.soft_step(x), x.soft_step(), x.ramp(), nd.soft_step(y), y.soft_step(),
+             nd.op.soft_step(y, name="a"), np.soft_step(x.astype(int)), np.soft_step(x, out=x)):
+    assert made.asnumpy().tolist() == [0, 0.5, -0.5] and made.asnumpy().dtype == "float32", made
+assert nd.soft_step(y.astype("int32")).asnumpy().tolist() == [0, 0, 0]
+"""
+
+
+@pytest.mark.parametrize(("file", "addition", "use"), [
+    ("ops/nd/updates.py", UPDATE, USED_UPDATE),
+    ("ops/primitive/elementary.py", ELEMENTWISE, USED_ELEMENTWISE),
+], ids=["update", "elementwise"])
 def test_an_addition_touches_one_file(tmp_path, file, addition, use):
     copy_package(tmp_path)
     with open(tmp_path / "tracer" / file, "a") as declarations:

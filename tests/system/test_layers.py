@@ -1,13 +1,13 @@
 """Imports run one way: tracer -> tracer.jit -> tracer.ops; and an op is declared in one place."""
 from __future__ import annotations
 
-import ast
 import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from imported import imports_of
 from places import ROOT, copy_package
 
 # Folder, and the prefixes of "tracer..." that its files may import.
@@ -16,29 +16,13 @@ ALLOWED = {"ops": ("tracer.ops",), "jit": ("tracer.jit", "tracer.ops")}
 pytestmark = pytest.mark.tierless
 
 
-def imports(source: str, package: str) -> list[tuple[int, str]]:
-    """Line and absolute name of everything that a file of `package` imports, relative imports resolved.
-
-    `from a import b` counts as a.b: b may be a module.
-    """
-    found: list[tuple[int, str]] = []
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Import):
-            found += [(node.lineno, alias.name) for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            base = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
-            stem = ".".join([*base, *([node.module] if node.module else [])])
-            found += [(node.lineno, f"{stem}.{alias.name}") for alias in node.names]
-    return found
-
-
 def trespasses(source: str, package: str, allowed: tuple[str, ...]) -> list[tuple[int, str]]:
     """What a layer may not import: the project outside `allowed`, or `jit` and `ops` as top-level names."""
     def bad(name: str) -> bool:
         top = name.partition(".")[0]
         inside = any(name == prefix or name.startswith(prefix + ".") for prefix in allowed)
         return top in ("jit", "ops", "mxnet") or top == "tracer" and not inside
-    return [(line, name) for line, name in imports(source, package) if bad(name)]
+    return [(i.line, i.name) for i in imports_of(source, package) if bad(i.name)]
 
 
 @pytest.mark.parametrize("source, package, expected", [

@@ -1,13 +1,12 @@
 """The house: imports between files form no circle, and the deferred ones are known."""
 from __future__ import annotations
 
-import ast
 from collections import Counter
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
 import pytest
+from imported import imports_of
 from places import ROOT
 
 pytestmark = pytest.mark.tierless
@@ -39,26 +38,10 @@ def imports(name: str) -> tuple[tuple[str, bool], ...]:
 
     Imports for type checkers alone do not count.
     """
-    file = FILES[name]
-    package = name.split(".") if file.name == "__init__.py" else name.split(".")[:-1]
-
-    def visit(node: ast.AST, deferred: bool) -> Iterator[tuple[str, bool]]:
-        for child in ast.iter_child_nodes(node):
-            if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.dump(child.test):
-                continue
-            if isinstance(child, ast.ImportFrom):
-                stem = package[:len(package) - child.level + 1] if child.level else []
-                base = ".".join([*stem, *([child.module] if child.module else [])])
-                for alias in child.names:
-                    full = f"{base}.{alias.name}"
-                    yield full if full in FILES else base, deferred
-            elif isinstance(child, ast.Import):
-                yield from ((alias.name, deferred) for alias in child.names)
-            else:
-                yield from visit(child, deferred or isinstance(child, (ast.FunctionDef, ast.Lambda)))
-
-    return tuple((target, deferred) for target, deferred in visit(ast.parse(file.read_text()), False)
-                 if target in FILES and target != name)
+    package = name if FILES[name].name == "__init__.py" else name.rpartition(".")[0]
+    found = [(i.name if i.name in FILES else i.name.rpartition(".")[0], i.deferred)
+             for i in imports_of(FILES[name].read_text(), package) if not i.for_types]
+    return tuple((target, deferred) for target, deferred in found if target in FILES and target != name)
 
 
 def circles() -> list[list[str]]:

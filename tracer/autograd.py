@@ -20,6 +20,7 @@ from .autodiff.scopes import (
     set_training,
     train_mode,
 )
+from .base import as_list
 from .core.flush import compute
 from .core.invoke import Handle, add_values, pending, wrap
 from .core.segment import NOT_IN_GRAPH, Derivative, Segment, consume, lineages_of, node_of, noted
@@ -105,12 +106,8 @@ def attach(handle: Handle, variable: Variable | None) -> None:
 
 # ---- gradients -----------------------------------------------------------------------------------
 
-def _as_list(x: Any) -> list[Any]:
-    return list(x) if isinstance(x, (list, tuple)) else [x]
-
-
 def _heads(heads: Any, head_grads: Any) -> tuple[list[Value], list[Value | None]]:
-    values = [_value_of(h) for h in (heads if type(heads) is list else _as_list(heads))]
+    values = [_value_of(h) for h in (heads if type(heads) is list else as_list(heads))]
     if not values:
         raise MXNetError("no heads: there are no inputs in computation graph that require gradients")
     for v in values:
@@ -127,7 +124,7 @@ def _paired(values: list[Value], head_grads: Any) -> tuple[list[Value], list[Val
     """Heads, each once, and their cotangents."""
     if head_grads is None or type(head_grads) is list and all([g is None for g in head_grads]):
         return list(dict.fromkeys(values)), [None] * len(set(values))
-    given = _as_list(head_grads)
+    given = as_list(head_grads)
     if len(given) != len(values):
         raise AssertionError("heads and head_grads must be lists of the same length: "
                              f"{len(values)} vs. {len(given)}")

@@ -23,6 +23,9 @@ def py_str(x: bytes) -> str:
     return x.decode("utf-8")
 
 
-def _as_list(x: Any) -> list[Any]:
+def as_list(x: Any) -> list[Any]:
     """A list or tuple as a list; anything else as a list of it."""
     return list(x) if isinstance(x, (list, tuple)) else [x]
+
+
+_as_list = as_list

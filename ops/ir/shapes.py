@@ -83,6 +83,52 @@ def reshape_to(shape: Shape, wanted: Sequence[int]) -> Shape:
     return tuple(target)
 
 
+def decode_reshape(shape: Shape, codes: Sequence[int], meaning: dict[int, str], reverse: bool = False) -> list[int]:
+    """The sizes that a reshape's special codes mean; -1 is kept. MXNetError for codes that `shape` does not fit.
+
+    meaning: "copy" the next axis; "drop" it, of size 1; the "rest" of the axes; "merge" the next two into one; "split"
+    the next one into the two numbers that follow. reverse: read from the right.
+    """
+    given = list(codes)
+    if reverse:
+        backwards: list[int] = []
+        while given:
+            n = 3 if meaning.get(given[0]) == "split" else 1
+            backwards[:0] = [given[0], *given[1:n][::-1]]
+            del given[:n]
+        return decode_reshape(shape[::-1], backwards, meaning)[::-1]
+    sizes: list[int] = []
+    rest = list(shape)
+
+    def take() -> int:
+        if not rest:
+            raise MXNetError(f"reshape: {tuple(codes)} names more axes than shape {shape} has")
+        return rest.pop(0)
+
+    while given:
+        code = given.pop(0)
+        does = meaning.get(code)
+        if does == "copy":
+            sizes.append(take())
+        elif does == "drop":
+            if (size := take()) != 1:
+                raise MXNetError(f"reshape: {code} leaves out an axis of size {size}, not 1")
+        elif does == "rest":
+            sizes += rest
+            rest.clear()
+        elif does == "merge":
+            sizes.append(take() * take())
+        elif does == "split":
+            sizes += reshape_to((take(),), given[:2])
+            del given[:2]
+        elif code < -1:
+            raise MXNetError(f"reshape: unknown code {code}")
+        else:
+            sizes.append(code)
+            del rest[:1]
+    return sizes
+
+
 def sum_axes(shape: Shape, target: Shape) -> tuple[int, ...]:
     """The axes of `shape` over which a cotangent is summed to undo the broadcast of `target` to `shape`."""
     lead = len(shape) - len(target)

@@ -62,7 +62,7 @@ def nd_softmax(data: Node, length: Optional = None, axis=-1, temperature=None, d
 def nd_log_softmax(data: Node, axis=-1, temperature=None, dtype=None, use_length=False) -> Node:
     """The logarithm of `softmax` along `axis`."""
     _check_no_length(use_length, "log_softmax")
-    return log_softmax(data, None, axis, temperature, False, dtype)
+    return log_softmax(data, axis, None, temperature, False, dtype)
 
 
 def _check_no_length(use_length: bool, name: str) -> None:

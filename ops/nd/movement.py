@@ -8,7 +8,7 @@ from ..declare.public import Nodes, public
 from ..ir.aval import Shape
 from ..ir.errors import MXNetError
 from ..ir.node import Node, depend
-from ..ir.shapes import check_choice, normalize_axes, normalize_axis, reshape_to
+from ..ir.shapes import check_choice, decode_reshape, normalize_axes, normalize_axis, reshape_to
 from ..np.joining import _cut, stack
 from ..np.movement import diag, diagonal, moveaxis, np_flip, repeat, swapaxes, tile
 from ..np.padding import pad
@@ -27,44 +27,10 @@ def decode(shape: Shape, codes: Sequence[int], reverse: bool = False) -> list[in
     >>> decode((2, 3, 4), (-3, 0)), decode((2, 3, 4), (-4, 1, 2, -2)), decode((2, 3, 4), (-1, 0), True)
     ([6, 4], [1, 2, 3, 4], [-1, 4])
     """
-    if reverse:
-        return decode(shape[::-1], _reversed(codes))[::-1]
-    out: list[int] = []
-    given = list(codes)
-    at = 0
-    while given:
-        code = given.pop(0)
-        if code in (0, -3, -4) and at + (code == -3) >= len(shape):
-            raise MXNetError(f"reshape: {tuple(codes)} names more axes than shape {shape} has")
-        if code == 0:
-            out.append(shape[at])
-        elif code == -2:
-            out += shape[at:]
-            at = len(shape) - 1
-        elif code == -3:
-            out.append(shape[at] * shape[at + 1])
-            at += 1
-        elif code == -4:
-            out += reshape_to((shape[at],), given[:2])
-            del given[:2]
-        elif code < -4:
-            raise MXNetError(f"reshape: unknown code {code}")
-        else:
-            out.append(code)
-        at += 1
-    if out.count(-1) > 1:
+    sizes = decode_reshape(shape, codes, {0: "copy", -2: "rest", -3: "merge", -4: "split"}, reverse)
+    if sizes.count(-1) > 1:
         raise MXNetError("One and only one dim can be inferred")
-    return out
-
-
-def _reversed(codes: Sequence[int]) -> list[int]:
-    out: list[int] = []
-    i = 0
-    while i < len(codes):
-        n = 3 if codes[i] == -4 else 1
-        out[:0] = [codes[i], *codes[i + 1:i + n][::-1]]
-        i += n
-    return out
+    return sizes
 
 
 @public("nd.reshape", "nd.Reshape")

@@ -5,10 +5,9 @@ import math
 import numbers
 
 from ..declare.public import Nodes, public
-from ..ir.aval import Shape
 from ..ir.errors import MXNetError
 from ..ir.node import Node
-from ..ir.shapes import broadcast, normalize_axes, normalize_axis, reshape_to
+from ..ir.shapes import broadcast, decode_reshape, normalize_axes, normalize_axis, reshape_to
 from ..primitive.arithmetic import like, where
 from ..primitive.constants import band
 from ..primitive.linear import broadcast_to, concatenate, part, reduce_sum, reshape, transpose
@@ -38,56 +37,8 @@ def npx_reshape(a: Node, newshape, reverse=False, order="C") -> Node:
     two; -6: the next axis split into the following two numbers. reverse: read from the right.
     """
     codes = [newshape] if isinstance(newshape, int) else list(newshape)
-    shape = _decode(a.shape[::-1], _reversed(codes))[::-1] if reverse else _decode(a.shape, codes)
-    return np_reshape(a, tuple(shape), order)
-
-
-def _reversed(codes: list[int]) -> list[int]:
-    """The codes from the right; a -6 stays before its two numbers."""
-    out: list[int] = []
-    i = 0
-    while i < len(codes):
-        n = 3 if codes[i] == -6 else 1
-        group = codes[i:i + n]
-        out[:0] = [group[0], *group[:0:-1]]
-        i += n
-    return out
-
-
-def _decode(shape: Shape, codes: list[int]) -> list[int]:
-    out: list[int] = []
-    at = i = 0
-
-    def take() -> int:
-        nonlocal at
-        if at >= len(shape):
-            raise MXNetError(f"npx.reshape: {tuple(codes)} names more axes than shape {shape} has")
-        at += 1
-        return shape[at - 1]
-
-    while i < len(codes):
-        code = codes[i]
-        i += 1
-        if code == -2:
-            out.append(take())
-        elif code == -3:
-            if take() != 1:
-                raise MXNetError(f"npx.reshape: -3 leaves out an axis of size {shape[at - 1]}, not 1")
-        elif code == -4:
-            out += shape[at:]
-            at = len(shape)
-        elif code == -5:
-            out.append(take() * take())
-        elif code == -6:
-            whole, pair = take(), codes[i:i + 2]
-            i += 2
-            out += reshape_to((whole,), pair)
-        elif code < -6:
-            raise MXNetError(f"npx.reshape: unknown code {code}")
-        else:
-            out.append(code)
-            at += 1
-    return out
+    meaning = {-2: "copy", -3: "drop", -4: "rest", -5: "merge", -6: "split"}
+    return np_reshape(a, tuple(decode_reshape(a.shape, codes, meaning, reverse)), order)
 
 
 @public("np._transpose")

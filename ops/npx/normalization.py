@@ -86,14 +86,21 @@ def softmax(data: Node, length: Optional = None, axis=-1, temperature=None, use_
     return softmax_of(data, axis, kept, temperature)
 
 
-@public("npx._log_softmax")
-def log_softmax(data: Node, length: Optional, axis, temperature, use_length, dtype) -> Node:
-    """The logarithm of `softmax`, stable."""
+@public("npx.log_softmax")
+def log_softmax(data: Node, axis=-1, length: Optional = None, temperature=None, use_length=False, dtype=None) -> Node:
+    """The logarithm of `softmax` along `axis`, stable."""
     if dtype is not None:
         data = cast(data, dtype)
     axis = normalize_axis(axis, data.ndim)
     kept = _within_length(data, length, axis) if use_length else None
     return log_softmax_of(data, axis, kept, temperature)
+
+
+@public("np.ndarray.log_softmax")
+def log_softmax_method(data: Node, axis=-1, temperature=None, length: Optional = None, use_length=False,
+                       dtype=None) -> Node:
+    """The logarithm of the softmax along `axis`."""
+    return log_softmax(data, axis, length, temperature, use_length, dtype)
 
 
 def _as_mask(mask: Node) -> Node:

@@ -4,6 +4,8 @@ import sys
 import types
 from typing import Any
 
+from tracer.array import control_flow
+from tracer.array.dlpack import to_dlpack_for_read, to_dlpack_for_write
 from tracer.array.nd_array import NDArray
 from tracer.core.surface import fill
 
@@ -19,8 +21,6 @@ from .creation import (
     full,
     linspace,
     ones,
-    to_dlpack_for_read,
-    to_dlpack_for_write,
     waitall,
     zeros,
 )
@@ -45,7 +45,7 @@ def _namespace(name: str, prefix: str) -> types.ModuleType:
 op = _namespace("op", "nd")
 linalg = _namespace("linalg", "nd.linalg")
 contrib = _namespace("contrib", "nd.contrib")
-for _f in (functions.boolean_mask, functions.foreach, functions.while_loop, functions.cond):
+for _f in (functions.boolean_mask, control_flow.foreach, control_flow.while_loop, control_flow.cond):
     setattr(contrib, _f.__name__, _f)
 globals().update(random.OPERATORS)
 uniform, normal, shuffle = random.OPERATORS["random_uniform"], random.OPERATORS["random_normal"], random.shuffle

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from tracer.array.dlpack import read_dlpack
 from tracer.array.nd_array import NDArray
 from tracer.array.placing import placed
 from tracer.array.views import Whole, internal
@@ -126,35 +127,11 @@ def from_numpy(ndarray: np.ndarray, zero_copy: bool = True) -> NDArray:
     return wrap(NDArray, constant(ndarray))
 
 
-class _Capsule:
-    """A DLPack capsule in the form that NumPy wants."""
-
-    def __init__(self, capsule: Any) -> None:
-        self.capsule = capsule
-
-    def __dlpack__(self, **kwargs: Any) -> Any:
-        return self.capsule
-
-    def __dlpack_device__(self) -> tuple[int, int]:
-        return (1, 0)
-
-
 def from_dlpack(dlpack: Any) -> NDArray:
     """An array with a copy of the elements of a DLPack capsule, or of an object that makes one."""
-    return wrap(NDArray, constant(np.from_dlpack(dlpack if hasattr(dlpack,
-                                                                   "__dlpack__") else _Capsule(dlpack))))
-
-
-def to_dlpack_for_read(data: NDArray) -> Any:
-    """A DLPack capsule with a copy of the elements."""
-    return data.asnumpy().__dlpack__()
-
-
-to_dlpack_for_write = to_dlpack_for_read
+    return wrap(NDArray, constant(read_dlpack(dlpack)))
 
 
 def waitall() -> None:
     """Compute all that is pending; an error met in it is raised by the arrays that it hit."""
     flush_all()
-
-

@@ -1,7 +1,7 @@
 """Functions of `mx.nd` whose Python side is more than one recorded operation."""
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,10 +11,9 @@ from tracer.array.nd_array import NDArray
 from tracer.array.views import internal
 from tracer.core.invoke import constant, invoke, wrap
 from tracer.core.surface import assign, engine
-from tracer.core.trace import current
 from tracer.ops.ir.errors import MXNetError
-from tracer.rng.state import STREAMS
 from tracer.stateful.batch_norm import batch_norm as _batch_norm
+from tracer.stateful.dropout import dropout as _dropout
 from tracer.stateful.rrelu import leaky_relu as _leaky_relu
 
 __all__ = ["BatchNorm", "Dropout", "LeakyReLU", "all_finite", "histogram", "multi_all_finite", "onehot_encode",
@@ -29,19 +28,8 @@ def Dropout(data: NDArray, p: float = 0.5, mode: str = "training", axes: Sequenc
 
     axes: one decision for all elements along these. MXNetError for p outside [0, 1].
     """
-    if not 0 <= p <= 1:
-        raise MXNetError(f"value {p} for Parameter p exceed bound [0,1]")
-    if p == 0 or mode == "training" and not current().trace.training:
-        made = data.copy()  # type: ignore[attr-defined]
-    else:
-        dropped = tuple(i % data.ndim for i in axes)
-        shape = tuple(1 if i in dropped else d for i, d in enumerate(data.shape))
-        mask = STREAMS.dropout_mask(float(p), shape, data._value.aval.dtype, bool(dropped))
-        made = invoke(internal("npx._masked"), NDArray, (data, wrap(NDArray, constant(mask))), ())
-    if out is None:
-        return made
-    out[:] = made
-    return out
+    made = _dropout(NDArray, data, p, mode, axes)
+    return made if out is None else assign(out, made)
 
 
 @engine
@@ -122,50 +110,3 @@ def reset_arrays(*data: NDArray, num_arrays: int | None = None) -> None:
 def _counted(name: str, data: Sequence[NDArray], wanted: int | None) -> None:
     if len(data) != wanted:
         raise MXNetError(f"Operator {name} expects {wanted} inputs, but got {len(data)} instead.")
-
-
-# ---- control flow: as these are imperative arrays, Python's own --------------------------------------------
-
-def _listed(x: Any) -> list[Any]:
-    return list(x) if isinstance(x, (list, tuple)) else [x]
-
-
-def foreach(body: Callable, data: Any, init_states: Any) -> tuple[Any, Any]:
-    """`body(slice, states) -> (output, states)` over the first axis of `data`: the outputs stacked, the last
-    states."""
-    steps = data[0].shape[0] if isinstance(data, (list, tuple)) else data.shape[0]
-    states, collected, single = init_states, [], True
-    for i in range(steps):
-        part = [d[i] for d in data] if isinstance(data, (list, tuple)) else data[i]
-        output, states = body(part, states)
-        single = not isinstance(output, (list, tuple))
-        collected.append(_listed(output))
-    stacked = [invoke(internal("nd.stack"), NDArray, tuple(each), (0, None)) for each in zip(*collected,
-                                                                                             strict=True)]
-    return (stacked[0] if single else stacked), states
-
-
-def while_loop(cond: Callable, func: Callable, loop_vars: Any,
-               max_iterations: int | None = None) -> tuple[Any, Any]:
-    """`func(*vars) -> (output, vars)` while `cond(*vars)`: outputs stacked and padded with zeros, and the
-    last vars."""
-    if max_iterations is None:
-        raise ValueError("max_iterations should be specified")
-    values, single = _listed(loop_vars), True
-    collected: list[list[Any]] = []
-    while len(collected) < max_iterations and cond(*values):
-        output, new = func(*values)
-        single = not isinstance(output, (list, tuple))
-        collected.append([] if output is None else _listed(output))
-        values = _listed(new)
-    outputs = []
-    for each in zip(*collected, strict=True):
-        empty = [each[0].zeros_like()] * (max_iterations - len(each))
-        outputs.append(invoke(internal("nd.stack"), NDArray, (*each, *empty), (0, None)))
-    final = values if isinstance(loop_vars, (list, tuple)) else values[0]
-    return (outputs[0] if single and outputs else outputs), final
-
-
-def cond(pred: NDArray, then_func: Callable, else_func: Callable) -> Any:
-    """`then_func()` if `pred` holds, else `else_func()`. Reads `pred`."""
-    return then_func() if bool(pred) else else_func()

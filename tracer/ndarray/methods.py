@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from tracer.array.dlpack import to_dlpack_for_read
 from tracer.array.nd_array import NDArray
 from tracer.array.np_array import ndarray
 from tracer.array.views import Whole
@@ -106,13 +107,7 @@ def tostype(self: NDArray, stype: str) -> NDArray:
     return self.copy()  # type: ignore[attr-defined]
 
 
-@method
-def to_dlpack_for_read(self: NDArray) -> Any:
-    """A DLPack capsule with a copy of the elements."""
-    return self.asnumpy().__dlpack__()
-
-
-NDArray.to_dlpack_for_write = to_dlpack_for_read  # type: ignore[attr-defined]
+NDArray.to_dlpack_for_read = NDArray.to_dlpack_for_write = to_dlpack_for_read  # type: ignore[attr-defined]
 
 
 @method

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as _np
 
+from tracer.array.getitem import found_by
 from tracer.array.nd_array import NDArray
 from tracer.array.np_array import NP, ndarray
 from tracer.array.placing import placed
@@ -40,9 +41,9 @@ def _dtype(dtype: Any) -> _np.dtype:
     return found
 
 
-def made(values: Any) -> ndarray:
-    """An array with a copy of a NumPy array, on the current context."""
-    return placed(wrap(ndarray, constant(values)))
+def made(values: Any, *sources: Any) -> ndarray:
+    """An array with a copy of a NumPy array, on the current context: a function of those `sources` with a history."""
+    return found_by(placed(wrap(ndarray, constant(values))), *sources)
 
 
 def array(object: Any, dtype: Any = None, ctx: Where = None, device: Where = None, copy: bool = True) -> ndarray:

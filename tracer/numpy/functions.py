@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as _np
 
-from tracer.array.getitem import found_by
 from tracer.array.nd_array import NDArray
 from tracer.array.np_array import NP, ndarray
 from tracer.array.placing import located
@@ -234,21 +233,21 @@ def can_cast(from_: Any, to: Any, casting: Any = "safe") -> bool:
 def nonzero(a: Any) -> tuple[ndarray, ...]:
     """The indices of the elements that are not zero, an int64 array an axis."""
     a = _array(a)
-    return tuple(found_by(made(i), a) for i in _np.nonzero(_np.atleast_1d(a._read("shape"))))
+    return tuple(made(i, a) for i in _np.nonzero(_np.atleast_1d(a._read("shape"))))
 
 
 @located
 def argwhere(a: Any) -> ndarray:
     """The indices of the elements that are not zero, a row each, int64."""
     a = _array(a)
-    return found_by(made(_np.argwhere(a._read("shape"))), a)
+    return made(_np.argwhere(a._read("shape")), a)
 
 
 @located
 def flatnonzero(a: Any) -> ndarray:
     """The places of the elements that are not zero in the flattened array, int64."""
     a = _array(a)
-    return found_by(made(_np.flatnonzero(a._read("shape"))), a)
+    return made(_np.flatnonzero(a._read("shape")), a)
 
 
 @located
@@ -262,8 +261,8 @@ def unique(ar: Any, return_index: bool = False, return_inverse: bool = False, re
     found: Any = _np.unique(ar._read("shape"), return_index, return_inverse,  # type: ignore[call-overload]
                             return_counts, axis)
     if not isinstance(found, tuple):
-        return found_by(made(found), ar)
-    return tuple(found_by(made(_np.reshape(x, -1) if i and axis is None else x), ar) for i, x in enumerate(found))
+        return made(found, ar)
+    return tuple(made(_np.reshape(x, -1) if i and axis is None else x, ar) for i, x in enumerate(found))
 
 
 @located
@@ -277,8 +276,8 @@ def bincount(x: ndarray, weights: Any = None, minlength: int = 0) -> ndarray:
     sums = None if weights is None else _array(weights)
     counts = _np.bincount(x._read("shape"), None if sums is None else sums._read("numpy"), minlength)
     if sums is None:
-        return found_by(made(counts.astype(x.dtype)), x)
-    return found_by(made(counts.astype(sums.dtype)), x, sums)
+        return made(counts.astype(x.dtype), x)
+    return made(counts.astype(sums.dtype), x, sums)
 
 
 @located

@@ -1,6 +1,7 @@
 """`mx.npx`: what deep learning adds to `mx.np`."""
 import sys
 
+from tracer.array.control_flow import cond, foreach, while_loop
 from tracer.array.np_array import ndarray
 from tracer.context import Context, cpu, cpu_pinned, current_context, gpu, num_gpus
 from tracer.core.surface import fill
@@ -8,7 +9,6 @@ from tracer.core.surface import fill
 fill(sys.modules[__name__], "npx", ndarray)
 
 from . import random  # noqa: E402
-from .control_flow import *  # noqa: E402, F403
 from .files import *  # noqa: E402, F403
 from .functions import *  # noqa: E402, F403
 from .mode import *  # noqa: E402, F403
@@ -17,6 +17,5 @@ Device = Context
 current_device = current_context
 seed = random.seed
 
-__all__ = ["Context", "Device", "cpu", "cpu_pinned", "current_context", "current_device", "gpu", "num_gpus",
-           "random",
-           "seed"]
+__all__ = ["Context", "Device", "cond", "cpu", "cpu_pinned", "current_context", "current_device", "foreach", "gpu",
+           "num_gpus", "random", "seed", "while_loop"]

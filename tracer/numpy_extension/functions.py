@@ -5,39 +5,18 @@ from typing import Any
 
 import numpy as _np
 
-from tracer.array.getitem import found_by
+from tracer.array.dlpack import read_dlpack, to_dlpack_for_read, to_dlpack_for_write
 from tracer.array.np_array import ndarray
 from tracer.array.placing import located
 from tracer.core.flush import flush_all
-from tracer.core.invoke import constant, wrap
-from tracer.core.surface import assign, engine, functions_of
-from tracer.core.trace import current
+from tracer.core.surface import assign, engine
 from tracer.numpy.creation import made
-from tracer.ops.ir.errors import MXNetError
-from tracer.rng.state import STREAMS
 from tracer.stateful.batch_norm import batch_norm as _batch_norm
+from tracer.stateful.dropout import dropout as _dropout
 from tracer.stateful.rrelu import leaky_relu as _leaky_relu
 
 __all__ = ["batch_norm", "constraint_check", "dropout", "from_dlpack", "from_numpy", "leaky_relu",
-           "log_softmax", "nonzero", "shape_array", "to_dlpack_for_read", "to_dlpack_for_write", "waitall"]
-
-_NPX = functions_of("npx", ndarray)
-
-
-def log_softmax(data: ndarray, axis: int = -1, length: Any = None, temperature: float | None = None,
-                use_length: bool = False, dtype: Any = None, out: ndarray | None = None) -> ndarray:
-    """The logarithm of `softmax` along `axis`, stable."""
-    return _NPX["_log_softmax"](data, length, axis, temperature, bool(use_length), dtype, out=out)
-
-
-def _log_softmax_method(self: ndarray, axis: int = -1, temperature: float | None = None, **kwargs: Any) -> ndarray:
-    """The logarithm of the softmax along `axis`."""
-    return log_softmax(self, axis=axis, temperature=temperature, **kwargs)
-
-
-_log_softmax_method.__name__ = "log_softmax"
-ndarray.log_softmax = _log_softmax_method  # type: ignore[attr-defined]
-
+           "nonzero", "shape_array", "to_dlpack_for_read", "to_dlpack_for_write", "waitall"]
 
 def dropout(data: ndarray, p: float = 0.5, mode: str = "training", axes: Any = None, cudnn_off: bool = False,
             **kwargs: Any) -> ndarray:
@@ -46,14 +25,7 @@ def dropout(data: ndarray, p: float = 0.5, mode: str = "training", axes: Any = N
     In training only, unless `mode` is "always". axes: one decision for all along these. MXNetError for p
     outside [0, 1].
     """
-    if not 0 <= p <= 1:
-        raise MXNetError(f"dropout: p = {p} is not in [0, 1]")
-    if p == 0 or mode == "training" and not current().trace.training:
-        return data.copy() if isinstance(data, ndarray) else data
-    dropped = tuple(i % data.ndim for i in axes or ())
-    shape = tuple(1 if i in dropped else d for i, d in enumerate(data.shape))
-    mask = STREAMS.dropout_mask(float(p), shape, data._value.aval.dtype, bool(dropped))
-    return _NPX["_masked"](data, wrap(ndarray, constant(mask)))
+    return _dropout(ndarray, data, p, mode, axes or ())
 
 
 @engine
@@ -83,7 +55,7 @@ def leaky_relu(data: ndarray, gamma: ndarray | None = None, act_type: str = "lea
 @located
 def nonzero(a: ndarray, out: ndarray | None = None) -> ndarray:
     """The indices of the elements that are not zero, a row each, int64."""
-    found = found_by(made(_np.argwhere(_np.atleast_1d(a._read("shape")))), a)
+    found = made(_np.argwhere(_np.atleast_1d(a._read("shape"))), a)
     return found if out is None else assign(out, found)
 
 
@@ -91,7 +63,7 @@ def nonzero(a: ndarray, out: ndarray | None = None) -> ndarray:
 @located
 def shape_array(data: ndarray, out: ndarray | None = None) -> ndarray:
     """The dimensions as an int64 array."""
-    found = found_by(made(_np.array(data.shape, _np.int64)), data)
+    found = made(_np.array(data.shape, _np.int64), data)
     return found if out is None else assign(out, found)
 
 
@@ -119,27 +91,6 @@ def from_numpy(ndarray: Any, zero_copy: bool = True) -> Any:
     return made(ndarray)
 
 
-class _Capsule:
-    """A DLPack capsule as an object that NumPy's `from_dlpack` takes."""
-
-    def __init__(self, capsule: Any) -> None:
-        self._capsule = capsule
-
-    def __dlpack__(self, **kwargs: Any) -> Any:
-        return self._capsule
-
-    def __dlpack_device__(self) -> tuple[int, int]:
-        return 1, 0
-
-
 def from_dlpack(dlpack: Any) -> ndarray:
     """An array with a copy of another library's array, or of what a DLPack capsule holds."""
-    return made(_np.from_dlpack(dlpack if hasattr(dlpack, "__dlpack__") else _Capsule(dlpack)))
-
-
-def to_dlpack_for_read(data: ndarray) -> Any:
-    """The elements as a DLPack capsule of a copy."""
-    return data.asnumpy().__dlpack__()
-
-
-to_dlpack_for_write = to_dlpack_for_read
+    return made(read_dlpack(dlpack))

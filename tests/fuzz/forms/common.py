@@ -137,7 +137,7 @@ def new(p: Program, shape: tuple[int, ...], dtype: Any) -> str:
 
 #: By namespace: the functions that are methods of its arrays as well.
 METHODS: dict[str, frozenset[str]] = {space: frozenset(names.split()) for space, names in {
-    "npx": "softmax relu sigmoid pick one_hot topk reshape_like broadcast_like slice",
+    "npx": "softmax log_softmax relu sigmoid pick one_hot topk reshape_like broadcast_like slice",
     "np": "exp expm1 log log1p log2 log10 sqrt cbrt sin cos tanh tan sinh cosh arcsin asin arccos acos arctan atan "
           "arcsinh asinh arccosh acosh arctanh atanh degrees radians floor ceil rint trunc fix abs sign square "
           "reciprocal round sum prod mean var std max min any all argmax argmin cumsum argsort sort swapaxes "

@@ -35,7 +35,7 @@ INTERNAL = {
     "np._reshape": "np.reshape", "np._transpose": "np.transpose", "np._broadcast_arrays": "np.broadcast_arrays",
     "np._pad": "np.pad", "np._einsum": "np.einsum", "np._average": "np.average", "np._quantile": "np.quantile",
     "np._atleast": "np.atleast_1d", "np._astype": "np.ndarray.astype", "np._copy": "np.ndarray.copy",
-    "npx._log_softmax": "npx.log_softmax", "nd.NDArray._astype": "nd.NDArray.astype",
+    "nd.NDArray._astype": "nd.NDArray.astype",
     "nd._concatenate": "nd.concatenate",
     "nd.NDArray._transpose": "nd.transpose", "nd.NDArray._broadcast_to": "nd.broadcast_to",
     "npx._batch_norm": "npx.batch_norm", "np.ndarray.npx_reshape": "npx.reshape", "np.ndarray.norm": "np.linalg.norm",

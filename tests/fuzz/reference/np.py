@@ -25,7 +25,7 @@ for _table in (FUNCTIONS, NPX, _linalg.NP_LINALG):
     recorded(_table)
 #: Those that are methods of arrays.
 NPX_METHODS = {name: NPX[name] for name in (
-    "softmax relu sigmoid pick one_hot topk reshape_like broadcast_like slice").split()}
+    "softmax log_softmax relu sigmoid pick one_hot topk reshape_like broadcast_like slice").split()}
 
 
 class ndarray(Array):

@@ -1,20 +1,20 @@
-"""`npx.foreach`, `while_loop` and `cond`: as arrays are imperative, Python's own control flow."""
+"""`foreach`, `while_loop` and `cond` of `npx` and `nd.contrib`: as arrays are imperative, Python's own control flow."""
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-from tracer.array.np_array import NP, ndarray
-
-__all__ = ["cond", "foreach", "while_loop"]
+from ..base import as_list
+from ..core.invoke import invoke
+from .views import internal
 
 
 def _listed(x: Any) -> list[Any]:
-    return [] if x is None else list(x) if isinstance(x, (list, tuple)) else [x]
+    return [] if x is None else as_list(x)
 
 
 def _stacked(steps: list[list[Any]], single: bool) -> Any:
-    out = [NP.stack(each) for each in zip(*steps, strict=True)]
+    out = [invoke(internal("np.stack"), type(each[0]), each, (0, None)) for each in zip(*steps, strict=True)]
     return out[0] if single and out else out
 
 
@@ -44,13 +44,12 @@ def while_loop(cond: Callable, func: Callable, loop_vars: Any,
         values = _listed(new)
         outputs.append(_listed(output))
     if outputs:
-        blank = [NP.zeros_like(x) for x in outputs[0]]
+        blank = [invoke(internal("nd.zeros_like"), type(x), (x,), ()) for x in outputs[0]]
         outputs += [blank] * (max_iterations - len(outputs))
     return _stacked(outputs, single), values if isinstance(loop_vars, (list, tuple)) else values[0]
 
 
-def cond(pred: Any, then_func: Callable, else_func: Callable, inputs: Any = (),
-         name: str = "cond") -> ndarray:
+def cond(pred: Any, then_func: Callable, else_func: Callable, inputs: Any = (), name: str = "cond") -> Any:
     """`then_func(*inputs)` if `pred` (an array, or a function of the inputs; it is read) holds, else
     `else_func`."""
     given = _listed(inputs)

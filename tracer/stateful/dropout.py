@@ -1,0 +1,25 @@
+"""Dropout, whose masks are drawn from MXNet's streams."""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from tracer.ops.ir.errors import MXNetError
+
+from ..array.views import internal
+from ..core.invoke import constant, invoke, wrap
+from ..core.trace import current
+from ..rng.state import STREAMS
+
+
+def dropout(cls: type, data: Any, p: float, mode: str, axes: Sequence[int]) -> Any:
+    """`data` with each element zeroed with probability `p` and the others scaled by 1 / (1 - p), in training or mode
+    "always"; else a copy. axes: one decision for all elements along these. MXNetError for p outside [0, 1]."""
+    if not 0 <= p <= 1:
+        raise MXNetError(f"value {p} for Parameter p exceed bound [0,1]")
+    if p == 0 or mode == "training" and not current().trace.training:
+        return data.copy()
+    dropped = tuple(i % data.ndim for i in axes)
+    shape = tuple(1 if i in dropped else d for i, d in enumerate(data.shape))
+    mask = STREAMS.dropout_mask(float(p), shape, data._value.aval.dtype, bool(dropped))
+    return invoke(internal("npx._masked"), cls, (data, wrap(cls, constant(mask))), ())

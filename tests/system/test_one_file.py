@@ -1,4 +1,4 @@
-"""An addition touches one file: it is appended to a copy of the package, and used there as a user would."""
+"""An addition touches one file, or two with a scalar routine: it is made in a copy of the package, and used there."""
 from __future__ import annotations
 
 import os
@@ -49,14 +49,39 @@ assert nd.soft_step(y.astype("int32")).asnumpy().tolist() == [0, 0, 0]
 """
 
 
-@pytest.mark.parametrize(("file", "addition", "use"), [
-    ("ops/nd/updates.py", UPDATE, USED_UPDATE),
-    ("ops/primitive/elementary.py", ELEMENTWISE, USED_ELEMENTWISE),
-], ids=["update", "elementwise"])
-def test_an_addition_touches_one_file(tmp_path, file, addition, use):
+ROUTINE = '''"""The cube."""
+__all__ = ["cube"]
+
+
+def cube(m, x):
+    """x ** 3."""
+    return x * x * x
+'''
+CALLING = '''
+
+cube = unary("cube", "cube({0})", lambda x: x * x * x, samples=interval(-2, 2), names=in_np("cube"))
+'''
+USED_CALLING = """
+import os
+os.environ["TRACER_JIT"] = "always"
+from tracer import np
+from tracer.jit.report.counters import COUNTERS
+
+assert np.cube(np.array([1, -2])).asnumpy().tolist() == [1, -8]
+assert COUNTERS.native == 1
+"""
+
+
+@pytest.mark.parametrize(("additions", "use"), [
+    ({"ops/nd/updates.py": UPDATE}, USED_UPDATE),
+    ({"ops/primitive/elementary.py": ELEMENTWISE}, USED_ELEMENTWISE),
+    ({"ops/primitive/elementary.py": CALLING, "jit/native/elementary/routines/cubes.py": ROUTINE}, USED_CALLING),
+], ids=["update", "elementwise", "routine"])
+def test_what_an_addition_touches(tmp_path, additions, use):
     copy_package(tmp_path)
-    with open(tmp_path / "tracer" / file, "a") as declarations:
-        declarations.write(addition)
+    for file, text in additions.items():
+        with open(tmp_path / "tracer" / file, "a") as source:
+            source.write(text)
     done = subprocess.run([sys.executable, "-c", use], cwd=tmp_path, capture_output=True, text=True,
                           env={**os.environ, "PYTHONPATH": str(tmp_path)})
     assert done.returncode == 0, done.stderr

@@ -1,8 +1,8 @@
 """Elementary functions that are emitted inside the calling loop and vectorize with it.
 
-`FUNCTIONS[name]` is the text, for a machine and its lanes. `intrinsics.INTRINSICS[name]` makes compiled code of it.
-`NUMPY[name]` runs it on NumPy arrays (float16 is computed in float32, and rounded). A function's docstring states its
-largest error in units in the last place.
+`FUNCTIONS[name]` is the text, for a machine and its lanes; a file of `routines/` has its name in `__all__`.
+`intrinsics.INTRINSICS[name]` makes compiled code of it. `NUMPY[name]` runs it on NumPy arrays (float16 is computed in
+float32, and rounded). A function's docstring states its largest error in units in the last place.
 
 >>> float(NUMPY["sigmoid"](0.0))
 0.5
@@ -10,27 +10,18 @@ largest error in units in the last place.
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
+from pkgutil import iter_modules
 from typing import Any
 
 import numpy as np
 
-from . import basic, exponential, logarithm, power, trigonometric
+from . import routines
 from .lanes import NumpyMachine
 
+_MODULES = [import_module(f"{routines.__name__}.{module.name}") for module in iter_modules(routines.__path__)]
 FUNCTIONS: dict[str, Callable[..., Any]] = {
-    function.__name__: function
-    for function in (
-        exponential.exp, exponential.exp_below_zero, exponential.exp2, exponential.expm1,
-        exponential.sinh, exponential.cosh, exponential.tanh, exponential.sigmoid,
-        exponential.erf, exponential.one_plus_erf, exponential.one_plus_erf_by,
-        logarithm.log, logarithm.log1p, logarithm.log2, logarithm.log10,
-        logarithm.softplus, logarithm.log_sigmoid,
-        power.pow, power.cbrt, trigonometric.sin, trigonometric.cos, trigonometric.tan,
-        basic.sqrt, basic.rsqrt, basic.rint, basic.floor, basic.ceil, basic.trunc, basic.fabs, basic.copysign,
-        basic.maximum, basic.minimum, basic.select,
-        basic.fadd_reassoc, basic.fmul_reassoc, basic.max_acc, basic.min_acc,
-    )
-}
+    name: getattr(module, name) for module in _MODULES for name in module.__all__}
 
 
 def _numpy(function: Callable[..., Any]) -> Callable[..., Any]:

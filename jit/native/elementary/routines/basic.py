@@ -3,6 +3,9 @@ from __future__ import annotations
 
 from typing import Any
 
+__all__ = ["ceil", "copysign", "fabs", "fadd_reassoc", "floor", "fmul_reassoc", "max_acc", "maximum", "min_acc",
+           "minimum", "rint", "rsqrt", "select", "sqrt", "trunc"]
+
 
 def sqrt(m: Any, x: Any) -> Any:
     """The square root, correctly rounded."""

@@ -14,6 +14,8 @@ from typing import Any
 
 from .exponential import FORMATS, polynomial
 
+__all__ = ["cos", "sin", "tan"]
+
 _CHUNK_BITS = 53
 _CHUNKS = (
     0x517CC1B727220, 0x1529FC2757D1F5, 0x69BB81B6C52B3, 0x4F10E4107F945, 0x11D5EF5DE2B0DB, 0x1246E3A424DD2E,

@@ -7,6 +7,8 @@ from typing import Any
 from .exponential import FORMATS, clamp, polynomial, power_of_two, reduce_exp, scale_by_parts
 from .logarithm import PAIRS, split, split_any
 
+__all__ = ["cbrt", "pow"]
+
 LOG2_32 = (1.442695040939337, -0.7213475252128049, 0.4808983207320683, -0.3606728005814458,
            0.2885406434167372, -0.2405041730610923, 0.20609625936617496, -0.1790469687212799,
            0.15900147080461072, -0.1569821430838262, 0.1548575870344832, -0.08634626186847857)

@@ -11,6 +11,8 @@ from typing import Any
 
 from .exponential import FORMATS, exp_below_zero, polynomial
 
+__all__ = ["log", "log10", "log1p", "log2", "log_sigmoid", "softplus"]
+
 SQRT_HALF_BITS = {32: 0x3F3504F3, 64: 0x3FE6A09E667F3BCD}
 MIN_NORMAL = {32: 2.0**-126, 64: 2.0**-1022}
 MAGIC64_BITS = 0x4338000000000000

@@ -11,6 +11,9 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+__all__ = ["cosh", "erf", "exp", "exp2", "exp_below_zero", "expm1", "one_plus_erf", "one_plus_erf_by", "sigmoid",
+           "sinh", "tanh"]
+
 
 @dataclass(frozen=True)
 class Format:

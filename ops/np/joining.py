@@ -83,10 +83,17 @@ def append(arr: Node, values: Node, axis=None) -> Node:
     return np_concatenate([arr, values], axis)
 
 
-@public("np._atleast")
-def atleast(arrays: Nodes, rank) -> list[Node]:
-    """Each array with at least `rank` axes."""
-    return [at_least(x, rank) for x in arrays]
+def _atleast(rank: int) -> None:
+    def build(arys: Nodes) -> Node | list[Node]:
+        found = [at_least(x, rank) for x in arys]
+        return found[0] if len(found) == 1 else found
+
+    build.__doc__ = f"The arrays with at least {rank} axes; of several arguments a list."
+    public(f"np.atleast_{rank}d", star=True)(build)
+
+
+for _rank in (1, 2, 3):
+    _atleast(_rank)
 
 
 # ---- taking apart --------------------------------------------------------------------------------

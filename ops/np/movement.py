@@ -41,8 +41,8 @@ def npx_reshape(a: Node, newshape, reverse=False, order="C") -> Node:
     return np_reshape(a, tuple(decode_reshape(a.shape, codes, meaning, reverse)), order)
 
 
-@public("np._transpose")
-def np_transpose(a: Node, axes) -> Node:
+@public("np.transpose", "np.permute_dims")
+def np_transpose(a: Node, axes=None) -> Node:
     """`a` with its axes permuted; None: reversed."""
     if axes is None:
         return transpose(a, tuple(range(a.ndim))[::-1])

@@ -161,11 +161,11 @@ _positions("maximum", argmax, "np.argmax", "np.ndarray.argmax")
 _positions("minimum", argmin, "np.argmin", "np.ndarray.argmin")
 
 
-@public("np._average")
+@public("np.average")
 @in_single
-def average(a: Node, weights: Optional = None, axis=None, returned=False, out=None) -> Node | tuple[Node,
-                                                                                                    Node]:
-    """The mean over `axis`, weighted by `weights` (of the shape of `a`, or of its length along `axis`)."""
+def average(a: Node, axis=None, weights: Optional = None, returned=False, out=None) -> Node | tuple[Node, Node]:
+    """The mean over `axis`, weighted by `weights` (of the shape of `a`, or of its length along `axis`); returned: and
+    the sum of the weights."""
     a = inexact(a)
     if weights is None:
         mean = mean_of(a, axis, False)

@@ -63,7 +63,7 @@ class ndarray(NDArray):
     @property
     def T(self) -> ndarray:
         """The axes reversed."""
-        return NP._transpose(self, None)
+        return NP.transpose(self)
 
     @property
     def mT(self) -> ndarray:
@@ -86,7 +86,7 @@ class ndarray(NDArray):
         """The axes permuted; reversed without arguments."""
         if len(axes) == 1 and (axes[0] is None or isinstance(axes[0], (tuple, list))):
             axes = tuple(axes[0] or ())
-        return NP._transpose(self, axes or None)
+        return NP.transpose(self, axes or None)
 
     def astype(self, dtype: Any, order: str = "K", casting: str = "unsafe", subok: bool = True,
                copy: bool = True) -> ndarray:

@@ -14,7 +14,7 @@ from tracer.core.surface import assign, engine
 from tracer.ops.ir.errors import MXNetError
 from tracer.stateful.batch_norm import batch_norm as _batch_norm
 from tracer.stateful.dropout import dropout as _dropout
-from tracer.stateful.rrelu import leaky_relu as _leaky_relu
+from tracer.stateful.rrelu import leaky_relu
 
 __all__ = ["BatchNorm", "Dropout", "LeakyReLU", "all_finite", "histogram", "multi_all_finite", "onehot_encode",
            "reset_arrays"]
@@ -46,14 +46,7 @@ def BatchNorm(data: NDArray, gamma: NDArray, beta: NDArray, moving_mean: NDArray
     return made if out is None else assign(out, made)
 
 
-@engine
-def LeakyReLU(data: NDArray, gamma: NDArray | None = None, act_type: str = "leaky", slope: float = 0.25,
-              lower_bound: float = 0.125, upper_bound: float = 0.334, out: NDArray | None = None,
-              name: str | None = None) -> NDArray:
-    """x where positive, else `slope` * x ("leaky"), `gamma` * x ("prelu"), slope * (exp(x) - 1) ("elu"); also
-    "selu", "gelu"; "rrelu": a slope drawn for each element in training, else the mean one."""
-    made = _leaky_relu(NDArray, data, gamma, act_type, slope, lower_bound, upper_bound)
-    return made if out is None else assign(out, made)
+LeakyReLU = leaky_relu(NDArray, "LeakyReLU")
 
 
 @engine

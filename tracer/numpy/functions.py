@@ -14,12 +14,10 @@ from tracer.ops.primitive.promotion import promote
 
 from .creation import array, made
 
-__all__ = ["allclose", "argwhere", "array_equal", "array_equiv", "atleast_1d", "atleast_2d", "atleast_3d",
-           "average", "bincount", "broadcast_arrays", "can_cast", "count_nonzero", "delete", "einsum",
-           "flatnonzero", "in1d", "insert", "isclose", "may_share_memory", "msort", "nan_to_num", "nanprod",
-           "nansum",
-           "ndim", "nonzero", "pad", "percentile", "permute_dims", "quantile", "reshape", "result_type",
-           "shape", "shares_memory", "size", "transpose", "trapz", "unique", "where"]
+__all__ = ["allclose", "argwhere", "array_equal", "array_equiv", "bincount", "broadcast_arrays", "can_cast",
+           "count_nonzero", "delete", "einsum", "flatnonzero", "in1d", "insert", "isclose", "may_share_memory", "msort",
+           "nan_to_num", "nanprod", "nansum", "ndim", "nonzero", "pad", "percentile", "quantile", "reshape",
+           "result_type", "shape", "shares_memory", "size", "trapz", "unique", "where"]
 
 
 def _array(x: Any) -> ndarray:
@@ -42,14 +40,6 @@ def reshape(a: ndarray, newshape: Any, order: str = "C", reverse: bool = False) 
     return NP._reshape(a, newshape, order)
 
 
-def transpose(a: ndarray, axes: Any = None) -> ndarray:
-    """`a` with its axes permuted; None: reversed."""
-    return NP._transpose(a, axes)
-
-
-permute_dims = transpose
-
-
 def pad(x: ndarray, pad_width: Any = None, mode: str = "constant", constant_values: Any = 0,
         **kwargs: Any) -> ndarray:
     """`x` with elements put before and after along each axis.
@@ -65,19 +55,6 @@ def broadcast_arrays(*args: ndarray) -> list[ndarray]:
     """The arrays, each broadcast to the shape that all have in common; the arrays themselves, if all have it."""
     made = NP._broadcast_arrays(args) if args else []
     return list(args) if all(isinstance(x, ndarray) and x.shape == y.shape for x, y in zip(args, made)) else made
-
-
-def _atleast(rank: int) -> Any:
-    def atleast(*arys: ndarray) -> Any:
-        found = NP._atleast(arys, rank)
-        return found[0] if len(found) == 1 else found
-
-    atleast.__name__ = atleast.__qualname__ = f"atleast_{rank}d"
-    atleast.__doc__ = f"The arrays with at least {rank} axes; of several arguments a list."
-    return atleast
-
-
-atleast_1d, atleast_2d, atleast_3d = _atleast(1), _atleast(2), _atleast(3)
 
 
 def where(condition: Any, x: Any = None, y: Any = None) -> Any:
@@ -109,12 +86,6 @@ def einsum(subscripts: str, *operands: ndarray, out: ndarray | None = None, opti
     if not isinstance(subscripts, str):
         raise NotImplementedError("np.einsum with lists of axes: write the subscripts as a string")
     return NP._einsum(operands, subscripts, out=out)
-
-
-def average(a: ndarray, axis: Any = None, weights: Any = None, returned: bool = False,
-            out: ndarray | None = None) -> Any:
-    """The mean over `axis`, weighted by `weights`; returned: and the sum of the weights."""
-    return NP._average(a, weights, axis, bool(returned), out)
 
 
 def quantile(a: ndarray, q: Any, axis: Any = None, out: ndarray | None = None, overwrite_input: Any = None,

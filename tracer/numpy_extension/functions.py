@@ -42,13 +42,7 @@ def batch_norm(x: ndarray, gamma: ndarray, beta: ndarray, running_mean: ndarray,
     return made if out is None else assign(out, made)
 
 
-@engine
-def leaky_relu(data: ndarray, gamma: ndarray | None = None, act_type: str = "leaky", slope: float = 0.25,
-               lower_bound: float = 0.125, upper_bound: float = 0.334, out: ndarray | None = None) -> ndarray:
-    """x where positive, else `slope` * x ("leaky"), `gamma` * x ("prelu"), slope * (exp(x) - 1) ("elu"); also
-    "selu", "gelu", "gelu_tanh"; "rrelu": a slope drawn for each element in training, else the mean one."""
-    made = _leaky_relu(ndarray, data, gamma, act_type, slope, lower_bound, upper_bound)
-    return made if out is None else assign(out, made)
+leaky_relu = _leaky_relu(ndarray, "leaky_relu")
 
 
 @engine

@@ -1,19 +1,28 @@
 """Leaky relu with slopes drawn at random in training."""
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from ..array.views import internal
 from ..core.invoke import constant, invoke, wrap
+from ..core.surface import assign, engine
 from ..core.trace import current
 from ..rng.state import STREAMS
 
 
-def leaky_relu(cls: type, data: Any, gamma: Any, act_type: str, slope: float, lower_bound: float,
-               upper_bound: float) -> Any:
-    """`data` where positive, else a slope times it, by `act_type`; "rrelu" draws the slopes in training."""
-    if act_type != "rrelu" or not current().trace.training:
-        return invoke(internal("npx.leaky_relu"), cls, (data, gamma),
-                      (act_type, slope, lower_bound, upper_bound))
-    drawn = STREAMS.par_uniform(lower_bound, upper_bound, data.shape, data._value.aval.dtype)
-    return invoke(internal("npx._sloped"), cls, (data, wrap(cls, constant(drawn))), ())
+def leaky_relu(cls: type, name: str) -> Callable[..., Any]:
+    """The function `name` of the flavour whose arrays are `cls`."""
+    def function(data: Any, gamma: Any = None, act_type: str = "leaky", slope: float = 0.25, lower_bound: float = 0.125,
+                 upper_bound: float = 0.334, out: Any = None) -> Any:
+        """x where positive, else `slope` * x ("leaky"), `gamma` * x ("prelu"), slope * (exp(x) - 1) ("elu"); also
+        "selu", "gelu", "gelu_tanh"; "rrelu": a slope drawn for each element in training, else the mean one."""
+        if act_type != "rrelu" or not current().trace.training:
+            made = invoke(internal("npx.leaky_relu"), cls, (data, gamma), (act_type, slope, lower_bound, upper_bound))
+        else:
+            drawn = STREAMS.par_uniform(lower_bound, upper_bound, data.shape, data._value.aval.dtype)
+            made = invoke(internal("npx._sloped"), cls, (data, wrap(cls, constant(drawn))), ())
+        return made if out is None else assign(out, made)
+
+    function.__name__ = function.__qualname__ = name
+    return engine(function)

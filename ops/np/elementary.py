@@ -12,29 +12,18 @@ from ..primitive import arithmetic as a
 from ..primitive import elementary as u
 from ..primitive import special as s
 from ..primitive.arithmetic import cast, gcd, lcm, like, where
-from ..primitive.promotion import FLOAT64, as_is, floating, in_np, integral, np_pair, np_same, numbers, numeric
+from ..primitive.promotion import FLOAT64, Rule, floating, in_np, integral, np_pair, np_same, numbers, numeric
 from ..primitive.rounding import copysign, round_half_even, sign_of
 
 named(lambda x: sign_of(x) if x.dtype.kind == "f" else u.sign(x), in_np("sign", numbers))
 
-
-def _isinf(x: Node) -> Node:
-    return a.equal(u.absolute(x), like(x, math.inf))
-
-
-def _never(x: Node, answer: bool) -> Node:
-    return a.equal(x, x) if answer else a.not_equal(x, x)
-
-
-def _test(name: str, of_floats: Callable[[Node], Node], of_integers: bool) -> None:
-    named(lambda x: of_floats(x) if x.dtype.kind == "f" else _never(x, of_integers), in_np(name, as_is, ""))
-
-
-_test("isnan", a.isnan, False)
-_test("isinf", _isinf, False)
-_test("isfinite", lambda x: a.less(u.absolute(x), like(x, math.inf)), True)
-_test("isposinf", lambda x: a.equal(x, like(x, math.inf)), False)
-_test("isneginf", lambda x: a.equal(x, like(x, -math.inf)), False)
+_never = Rule("False for all integers.", lambda f, x: f(x) if x.dtype.kind == "f" else a.not_equal(x, x))
+_always = Rule("True for all integers.", lambda f, x: f(x) if x.dtype.kind == "f" else a.equal(x, x))
+named(a.isnan, in_np("isnan", _never, ""))
+named(lambda x: a.equal(u.absolute(x), like(x, math.inf)), in_np("isinf", _never, ""))
+named(lambda x: a.equal(x, like(x, math.inf)), in_np("isposinf", _never, ""))
+named(lambda x: a.equal(x, like(x, -math.inf)), in_np("isneginf", _never, ""))
+named(lambda x: a.less(u.absolute(x), like(x, math.inf)), in_np("isfinite", _always, ""))
 
 
 @public("np.around", "np.round", "np.round_", "np.ndarray.round", "np.ndarray.__round__")

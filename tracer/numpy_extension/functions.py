@@ -8,8 +8,8 @@ import numpy as _np
 from tracer.array.dlpack import read_dlpack, to_dlpack_for_read, to_dlpack_for_write
 from tracer.array.np_array import ndarray
 from tracer.array.placing import located
-from tracer.core.flush import flush_all
 from tracer.core.surface import assign, engine
+from tracer.ndarray.creation import waitall
 from tracer.numpy.creation import made
 from tracer.stateful.batch_norm import batch_norm as _batch_norm
 from tracer.stateful.dropout import dropout as _dropout
@@ -68,11 +68,6 @@ def constraint_check(x: ndarray, msg: str = "Constraint violated!") -> ndarray:
     if not found.all():
         raise ValueError(msg)
     return made(_np.array(True))
-
-
-def waitall() -> None:
-    """Compute everything that is pending."""
-    flush_all()
 
 
 def from_numpy(ndarray: Any, zero_copy: bool = True) -> Any:

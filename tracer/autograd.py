@@ -6,9 +6,9 @@ from typing import Any
 
 from tracer.ops.ir.errors import MXNetError
 from tracer.ops.ir.graph import substitute, toposort
-from tracer.ops.ir.node import Node, depend, leaf_op, mark, scalar_op, stop
+from tracer.ops.ir.node import Node, depend, leaf_op, scalar_op, stop
 
-from .autodiff.backward import Walk
+from .autodiff.backward import Backward
 from .autodiff.custom_function import Call, entered
 from .autodiff.scopes import (
     is_recording,
@@ -22,9 +22,10 @@ from .autodiff.scopes import (
 )
 from .base import as_list
 from .core.flush import compute
+from .core.history import NOT_IN_GRAPH, GradientHistory, free, histories_of, history_of, hooked
 from .core.invoke import Handle, add_values, pending, wrap
-from .core.segment import NOT_IN_GRAPH, Derivative, Segment, consume, lineages_of, node_of, noted
-from .core.trace import VARIABLE, Value, current, effects
+from .core.segment import Segment
+from .core.trace import Value, computed, current, effects, node_of
 
 __all__ = ["Function", "backward", "grad", "is_recording", "is_training", "mark_variables", "pause",
            "predict_mode", "record", "set_recording", "set_training", "train_mode"]
@@ -76,7 +77,7 @@ def attach(handle: Handle, variable: Variable | None) -> None:
     """
     next(effects)
     old, trace = handle._value, current().trace
-    if old.recorded and not current().trace.recording:
+    if old.history and old.variable is None and not trace.recording:
         old.retained = variable
         handle._variable = variable
         if old.trace is trace:
@@ -85,21 +86,17 @@ def attach(handle: Handle, variable: Variable | None) -> None:
             old.entry.retained[old.slot] = old
         return
     if old.trace is trace:
-        node = stop(old.node)  # type: ignore[arg-type]
-        if variable is not None:
-            node = mark(node, trace.marks)
-            trace.marks += 1
-        value = Value(old.aval, node, trace, None, old.line)
-        trace.pending.append(value)
-        if variable is not None:
-            trace.targets[node] = value
+        value = trace.new(stop(old.node), None, old.line)  # type: ignore[arg-type]
     else:
         if old.rest is not None:
             compute(old)  # a value beside it would not be among those that the run is to compute
-        value = Value(old.aval, None, None, None, None, old.buffer)
+        value = computed(old.aval, old.buffer)
         if old.buffer is None:
             value.node, value.trace, value.error = old.node, old.trace, old.error
-    value.variable = variable
+    if variable is not None:
+        value.make_variable(variable)
+        if old.trace is trace:
+            trace.recorded_node_of(value)
     handle._value = value
     handle._variable = variable
 
@@ -147,9 +144,9 @@ def _no_array(x: Any) -> TypeError:
 
 
 def _differentiable(value: Value) -> bool:
-    if value.recorded and value.entry is None and value.trace is not current().trace:
+    if value.history and value.entry is None and value.trace is not current().trace:
         compute(value)  # pending in another thread's trace: that makes it an entry of the tape
-    return bool(value.recorded)
+    return bool(value.history)
 
 
 def backward(heads: Any, head_grads: Any = None, retain_graph: bool = False, train_mode: bool = True) -> None:
@@ -160,37 +157,37 @@ def backward(heads: Any, head_grads: Any = None, retain_graph: bool = False, tra
     recorded, or whose graph a backward has already consumed.
     """
     values, grads = _heads(heads, head_grads)
-    lineages = lineages_of(values)
-    passed = noted(lineages, values)
-    walk = _walk(values, grads)
+    histories = histories_of(values)
+    passed = hooked(histories, values)
+    back = _propagate(values, grads)
     totals: list[tuple[Any, Value]] = []
-    for variable, parts in walk.gradients.items():
+    for variable, parts in back.gradients.items():
         total = add_values(parts)
         if variable.request == "add":
             total = add_values([variable.grad._value, total])
         totals.append((variable, total))
     if not retain_graph:
-        consume(lineages, walk.visited)
+        free(histories, back.visited)
     for variable, total in totals:
         if total.buffer is None:
             current().trace.updated = True
         variable.grad._rebind(total)
         variable.fresh = True
-    for layer in passed:
-        layer.act()
+    for history in passed:
+        history.hook()
 
 
-def _walk(values: list[Value], grads: list[Value | None], create_graph: bool = False) -> Walk:
+def _propagate(values: list[Value], grads: list[Value | None], create_graph: bool = False) -> Backward:
     trace = current().trace
     before = trace.recording, trace.training
     trace.recording = False
-    walk = Walk(create_graph)
+    back = Backward(create_graph)
     try:
-        walk.run(values, grads)
+        back.run(values, grads)
     finally:
         trace = current().trace
         trace.recording, trace.training = before
-    return walk
+    return back
 
 
 def grad(heads: Any, variables: Any, head_grads: Any = None, retain_graph: bool | None = None,
@@ -207,26 +204,26 @@ def grad(heads: Any, variables: Any, head_grads: Any = None, retain_graph: bool 
             raise MXNetError("autograd.grad: a variable has no gradient attached: call attach_grad() first")
     values, grads = _heads(heads, head_grads)
     retain = create_graph if retain_graph is None else retain_graph
-    lineages = lineages_of(values)
-    passed = noted(lineages, values)
-    lineage = Derivative([None, *[v.recorded or VARIABLE for v in values]])
+    histories = histories_of(values)
+    passed = hooked(histories, values)
+    whole = GradientHistory(history_of(values) or ())
     if create_graph:
         values = [replay(v) for v in values]
-    walk = _walk(values, grads, create_graph)
+    back = _propagate(values, grads, create_graph)
     reached = dict.fromkeys([n for h in values for n in node_of(h).reach]) if create_graph else ()
     out = []
     for v in wanted:
-        parts = walk.gradients.get(v._variable)
+        parts = back.gradients.get(v._variable)
         if parts is None:
             raise MXNetError("autograd.grad: the heads do not depend on one of the variables")
         total = add_values(parts)
         if create_graph:  # one that is the same everywhere is a function of the heads' variables, too
-            total = pending(depend(node_of(total), *reached), lineage)
+            total = pending(depend(node_of(total), *reached), whole)
         out.append(wrap(type(v), total))
     if not retain:
-        consume(lineages, walk.visited)
-    for layer in passed:
-        layer.act()
+        free(histories, back.visited)
+    for history in passed:
+        history.hook()
     return out
 
 
@@ -247,7 +244,7 @@ def replay(value: Value) -> Value:
         if v not in done:
             mapping = {n: done[w] for n, w in needed.items()}
             done[v] = _rebuilt(v, mapping)
-    return pending(done[value], [None, value.recorded])
+    return pending(done[value], history_of([value]))
 
 
 def _segment(value: Value) -> Segment | None:
@@ -315,8 +312,7 @@ class Function:
             return outputs
         many = outputs if isinstance(outputs, (list, tuple)) else [outputs]
         arrays = [x for x in inputs if isinstance(x, Handle)]
-        recorded = [x for x in arrays if x._value.recorded or x._value.variable is not None]
-        if not recorded:
+        if not any([x._value.history for x in arrays]):
             return outputs
         flavour = type(many[0])
         call = Call([x._value for x in arrays], [y._value.aval for y in many], self._runner(arrays, flavour))

@@ -30,29 +30,31 @@ from . import autograd
 from .array import nd_array
 from .array.nd_array import NDArray
 from .autodiff import backward, segment_runs
-from .autodiff.backward import Walk
+from .autodiff.backward import Backward
 from .autodiff.scopes import Scope
-from .core import call_cache, flush, invoke, segment, surface, user_lines
+from .core import call_cache, flush, history, invoke, segment, surface, trace, user_lines
 from .core.call_cache import Call
 from .core.segment import Segment
 from .core.trace import Current, Trace, Value, current
-from .gluon import cached
+from .gluon import cached_graph
 from .numpy import ndarray
 
 _FUNCTIONS = (
-    invoke.invoke, call_cache.repeats, invoke.look_up, invoke.combine, invoke.finish, invoke.taped, invoke.add_values,
+    invoke.invoke, call_cache.repeats, invoke.look_up, invoke.combine, invoke.finish, invoke.add_values,
     surface.update, surface.write, surface.step, nd_array._another, nd_array._named, nd_array._bind_views,
-    nd_array._gather_views, segment.node_of, user_lines.user_line, flush.living, flush.flush_all,
+    nd_array._gather_views, trace.node_of, user_lines.user_line, flush.living, flush.flush_all,
     flush.sync, flush.compute, flush.flush, flush._run, flush._settle, flush._donated, find_program, autograd.backward,
-    autograd._heads, autograd._value_of, autograd._differentiable, autograd._walk,
-    segment.lineages_of, segment.consume, segment.run_backward, backward.targets_of, gradient.gradient,
-    segment_runs.stretch_from, segment_runs.pull, cached.call, cached._flatten, cached._nest,
-    invoke.operand_node, invoke.stopped, invoke.wrap, node.leaf, node.reach_of)
+    autograd._heads, autograd._value_of, autograd._differentiable, autograd._propagate,
+    history.histories_of, history.free, segment.run_backward, backward.targets_of, gradient.gradient,
+    segment_runs.equal_segments, segment_runs.pull, trace.computed, cached_graph.call, cached_graph._flatten,
+    cached_graph._nest,
+    invoke.stopped, invoke.wrap, node.leaf, node.reach_of)
 _METHODS: dict[tuple[type, str], Any] = {(cls, name): getattr(cls, name) for cls, name in (
-    (Value, "__init__"), (Trace, "__init__"), (Trace, "number"), (Trace, "enter"), (Segment, "__init__"),
+    (Value, "make_variable"), (Trace, "__init__"), (Trace, "number"), (Trace, "enter"),
+    (Trace, "new"), (Trace, "node_of"), (Trace, "recorded_node_of"), (Trace, "target"), (Segment, "__init__"),
     (Segment, "pull"), (Syncs, "note"), (Program, "run"), (Plan, "run"), (Plan, "_finish"), (Buffer, "__init__"),
     (Pool, "take"),
-    (Walk, "__init__"), (Walk, "run"), (Walk, "_hand"), (Walk, "_arrive"),
+    (Backward, "__init__"), (Backward, "run"), (Backward, "_propagate"), (Backward, "_accumulate"),
     (NDArray, "_bind"), (ndarray, "_bind"), (NDArray, "_rebind"), (ndarray, "_rebind"),
     (NDArray, "_check_writable"), (ndarray, "_check_writable"))}
 #: Methods that Python calls by itself.
@@ -60,7 +62,7 @@ _SPECIAL: tuple[tuple[type, str], ...] = (
     (Buffer, "__del__"), (Scope, "__enter__"), (Scope, "__exit__"), (NDArray, "__setitem__"),
     (NDArray, "__bool__"))
 _SLOTTED = (Value, Call, Function, Aval, Current, Trace, Node, ndarray, NDArray, Segment, Sync, Syncs, Counters,
-            Program, Buffer, Pool, Walk, Scope, autograd.Variable)
+            Program, Buffer, Pool, Backward, Scope, autograd.Variable)
 _FORMS = ("add", "sub", "mul", "truediv")
 _PLAIN = {f"__{side}{form}__" for form in (*_FORMS, "matmul") for side in ("", "r")}
 _OPERATORS: dict[tuple[type, str], tuple[Any, tuple]] = {

@@ -15,8 +15,7 @@ from .. import autograd
 from ..context import Context, context_of, cpu, key_of
 from ..core.flush import sync
 from ..core.invoke import Handle, constant, wrap, zeros_value
-from ..core.segment import node_of
-from ..core.trace import Value, current, effects
+from ..core.trace import Value, computed, current, effects
 from .getitem import getitem
 from .placing import moved, placed
 from .printing import format_nd
@@ -182,7 +181,7 @@ class NDArray(Handle):
         """Make this a name for `value`, views too. fresh: nothing else holds the value, which is of this trace."""
         next(effects)
         old = self._value
-        if self._variable is not None or old.recorded or value.aval is not old.aval:
+        if self._variable is not None or old.history or value.aval is not old.aval:
             value = _named(self, value, fresh)
         if self._views is None:
             self._value = value
@@ -190,7 +189,7 @@ class NDArray(Handle):
             _bind_views(self, value)
 
     def _check_writable(self) -> None:
-        if current().trace.recording and (self._value.recorded or self._variable is not None):
+        if current().trace.recording and (self._value.history or self._variable is not None):
             raise MXNetError(INPLACE)
 
     def _view(self, part: Slice | Whole, cls: type | None = None) -> Any:
@@ -306,12 +305,12 @@ def _named(handle: Any, value: Value, fresh: bool) -> Value:
     old = handle._value
     if value.aval is not old.aval:
         value = _alike(value, old)
-    if old.recorded and old.variable is None:
-        return value if value.recorded else overwritten(old, value)
+    if old.history and old.variable is None:
+        return value if value.history and value.variable is None else overwritten(old, value)
     if handle._variable is not None:
         if not fresh:
             value = _another(value)
-        value.variable = handle._variable
+        value.make_variable(handle._variable)
         current().trace.updated = True
     return value
 
@@ -339,10 +338,9 @@ def _gather_views(handle: Any, value: Value, bound: list[tuple[NDArray, Value]])
 def _another(value: Value) -> Value:
     """A constant of its own with the elements of `value`."""
     if value.trace is None:
-        return Value(value.aval, None, None, None, None, value.buffer)
-    made = Value(value.aval, node_of(value), current().trace, None, value.line)
-    current().trace.pending.append(made)
-    return made
+        return computed(value.aval, value.buffer)
+    trace = current().trace
+    return trace.new(trace.node_of(value), None, value.line)
 
 
 def _restore(cls: type, array: np.ndarray) -> Any:

@@ -10,8 +10,9 @@ from tracer.ops.ir.aval import Device, aval
 from tracer.ops.ir.devices import place
 
 from ..context import SCOPES, context_of, key_of
-from ..core.invoke import Handle, operand_node, pending
-from ..core.trace import VARIABLE, Value, current
+from ..core.history import history_of
+from ..core.invoke import Handle, pending
+from ..core.trace import Value, computed, current
 from .views import live
 
 
@@ -28,12 +29,12 @@ def placed(array: Any, context: Any = None, device: Any = None) -> Any:
 
 def moved(value: Value, device: Device) -> Value:
     """A value of the same elements on a device. Derivatives go through it."""
-    recorded = live(value)
-    if value.buffer is None or recorded:
-        node = place(operand_node(current().trace, value, recorded), device)
-        return pending(node, [None, value.recorded or VARIABLE] if recorded else None)
-    of = value.aval
-    return Value(aval(of.shape, of.dtype, device), None, None, None, None, value.buffer)
+    trace, of = current().trace, value.aval
+    if live(value):
+        return pending(place(trace.recorded_node_of(value), device), history_of([value]))
+    if value.buffer is None:
+        return pending(place(trace.node_of(value), device))
+    return computed(aval(of.shape, of.dtype, device), value.buffer)
 
 
 def located(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -40,7 +40,7 @@ def setitem(self: Any, key: Any, value: Any) -> None:
     self._check_writable()
     if type(key) is slice and self._base is None and isinstance(value, Handle) and key == _ALL:
         new = value._value
-        if new.aval is self._value.aval and not new.recorded and new.variable is None:
+        if new.aval is self._value.aval and not new.history:
             self._rebind(new)  # a constant: both may name the one value
             return
     _write(self, key, value)
@@ -240,7 +240,7 @@ def _memory(handle: Any) -> Buffer:
 
 def _constant(handle: Any) -> bool:
     value = handle._value
-    return (value.buffer is not None and not value.recorded and value.entry is None
+    return (value.buffer is not None and not value.history and value.entry is None
             and handle._variable is None)
 
 
@@ -248,7 +248,7 @@ def _compute_constant(self: Any) -> None:
     """Make the memory of an array that is one number everywhere, such as zeros, if it is still only
     recorded."""
     node = self._value.node
-    if node is None or self._value.recorded or self._value.variable is not None:
+    if node is None or self._value.history:
         return
     number = node.inputs[0] if len(node.inputs) == 1 else node
     if number.op is const_op and node.op.name in ("broadcast_to", "const"):

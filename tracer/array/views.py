@@ -12,7 +12,7 @@ from tracer.ops.declare.public import FUNCTIONS, Function
 from tracer.ops.ir.aval import Aval, aval
 
 from ..core.invoke import Handle, invoke, wrap
-from ..core.trace import Value, current
+from ..core.trace import Value, computed, current
 
 ops.load()
 _BY_NAME = {f.name: f for f in FUNCTIONS}
@@ -34,7 +34,7 @@ def run(function: Function, operands: tuple, statics: tuple) -> Value:
 
 def live(value: Value) -> bool:
     """Whether an operation on `value` now would be part of a derivative."""
-    return current().trace.recording and bool(value.recorded or value.variable is not None)
+    return current().trace.recording and bool(value.history)
 
 
 class Slice:
@@ -57,7 +57,7 @@ class Slice:
         dtype = base.dtype
         if of is None or of.dtype is not dtype or of.device is not base.device:
             of = self._of = aval(self.shape, dtype, base.device)
-        return Value(of, None, None, None, None, buffer.part(self.offset * dtype.itemsize, of.nbytes))
+        return computed(of, buffer.part(self.offset * dtype.itemsize, of.nbytes))
 
     def write(self, old: Value, new: Value) -> Value:
         """The base's value with the slice replaced."""
@@ -77,7 +77,7 @@ class Whole:
         """The base's value under the view's shape."""
         if value.buffer is not None and (self.constant or not live(value)):
             of = aval(self.shape, value.aval.dtype, value.aval.device)
-            return Value(of, None, None, None, None, value.buffer)
+            return computed(of, value.buffer)
         return _reshaped(value, self.shape, self.constant)
 
     def write(self, old: Value, new: Value) -> Value:

@@ -4,21 +4,20 @@ from __future__ import annotations
 from operator import attrgetter
 from typing import Any
 
-from tracer.jit.cpython.collector import untrack
 from tracer.jit.graph.gradient import gradient
 from tracer.ops.ir.graph import toposort
 from tracer.ops.ir.node import Node, reach_of
 
 from ..core.flush import sync
 from ..core.invoke import ones_value
-from ..core.segment import Entry, Segment, node_of
-from ..core.trace import Trace, Value, current
-from .segment_runs import pull, stretch_from
+from ..core.segment import Entry, Segment
+from ..core.trace import Trace, Value, current, node_of
+from .segment_runs import equal_segments, pull
 
 _order_of = attrgetter("order")
 
 
-class Walk:
+class Backward:
     """One backward pass: cotangents handed from heads to variables, latest tape entry first.
 
     create_graph: whether the gradients will be differentiated in turn.
@@ -34,7 +33,7 @@ class Walk:
 
     def run(self, heads: list[Value], cotangents: list[Value | None]) -> None:
         """Hand `cotangents` (None: ones) to `heads`, and on, until only variables' gradients are left."""
-        self._hand(heads, cotangents)
+        self._propagate(heads, cotangents)
         while self.waiting:
             entry = _latest(self.waiting)
             given = self.waiting.pop(entry)
@@ -43,26 +42,26 @@ class Walk:
                     for v in values:
                         if v.buffer is None:
                             sync(v, "backward over a cut")
-                stretch = None if self.waiting else stretch_from(entry, given)
+                stretch = None if self.waiting else equal_segments(entry, given)
                 self.visited += stretch or (entry,)
                 pairs = pull(stretch, given) if stretch else entry.pull(given, self.create_graph)
                 for value, cotangent in pairs:  # all computed
-                    self._arrive(value, cotangent)
+                    self._accumulate(value, cotangent)
                 continue
             self.visited.append(entry)
             pairs = entry.pull(given, self.create_graph)
-            self._hand([v for v, _ in pairs], [g for _, g in pairs])
+            self._propagate([v for v, _ in pairs], [g for _, g in pairs])
 
-    def _hand(self, values: list[Value], cotangents: list[Value | None]) -> None:
+    def _propagate(self, values: list[Value], cotangents: list[Value | None]) -> None:
         trace = current().trace
         inside: list[Value] = []
         given: list[Value | None] = []
         for value, g in zip(values, cotangents):
             if value.buffer is not None or value.trace is not trace or value.variable is not None:
-                self._arrive(value, g)
+                self._accumulate(value, g)
             elif value.node in trace.targets:
-                self._arrive(trace.targets[value.node], g)
-            elif value.recorded:
+                self._accumulate(trace.targets[value.node], g)
+            elif value.history:
                 inside.append(value)
                 given.append(g)
         if not inside:
@@ -76,12 +75,9 @@ class Walk:
             return
         for target, node in zip(targets, gradient(nodes, cots, targets)):  # type: ignore[arg-type]
             value = trace.targets.get(target) or trace.retained[target]
-            result = Value(node.aval, node, trace, None, inside[0].line)
-            untrack(result)
-            trace.pending.append(result)
-            self._arrive(value, result)
+            self._accumulate(value, trace.new(node, None, inside[0].line))
 
-    def _arrive(self, value: Value, g: Value | None) -> None:
+    def _accumulate(self, value: Value, g: Value | None) -> None:
         if g is None:
             g = ones_value(value.aval)
         if value.retained is not None and not isinstance(value.entry, Segment):

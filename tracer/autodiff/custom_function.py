@@ -9,28 +9,29 @@ from collections.abc import Callable
 from typing import Any
 
 from tracer.ops.ir.errors import MXNetError
-from tracer.ops.ir.node import mark, stop
+from tracer.ops.ir.node import stop
 
+from ..core.history import history_of
 from ..core.invoke import add_values, zeros_value
-from ..core.segment import _order, node_of
-from ..core.trace import VARIABLE, Value, current
+from ..core.segment import next_order
+from ..core.trace import VARIABLE, Value, current, node_of
 
 
 class Call:
     """One application of a user's `autograd.Function`; `run` is its backward, from handles to handles."""
 
-    __slots__ = ("order", "inputs", "avals", "run", "lineages", "__weakref__")
+    __slots__ = ("order", "inputs", "avals", "run", "histories", "__weakref__")
 
     def __init__(self, inputs: list[Value], avals: list[Any],
                  run: Callable[[list[Value]], list[Value | None]]) -> None:
-        self.order = next(_order)
+        self.order = next_order()
         self.inputs = inputs
         self.avals = avals
         self.run = run
-        self.lineages = [[None, *[v.recorded or VARIABLE for v in inputs if v.recorded or v.variable is not None]]]
+        self.histories = [history_of(inputs)]
 
     def release(self) -> None:
-        """Let go of all arrays: the lineage of the outputs has been consumed."""
+        """Let go of all arrays: the history of the outputs has been consumed."""
         self.inputs = []
         self.run = lambda cotangents: []
 
@@ -48,11 +49,11 @@ class Call:
 class Opaque:
     """A gradient that a user's own backward computed, under create_graph: what it did was not recorded."""
 
-    __slots__ = ("order", "lineages", "__weakref__")
+    __slots__ = ("order", "histories", "__weakref__")
 
     def __init__(self) -> None:
-        self.order = next(_order)
-        self.lineages: list[list[Any]] = [[None, VARIABLE]]
+        self.order = next_order()
+        self.histories: list[list[Any]] = [[None, VARIABLE]]
 
     def release(self) -> None:
         """There is nothing to let go of."""
@@ -66,10 +67,7 @@ class Opaque:
 def entered(value: Value, entry: Call | Opaque, slot: int) -> Value:
     """A pending value of the same elements, from which a walk goes on to `entry` and not through its node."""
     trace = current().trace
-    node = mark(stop(node_of(value)), trace.marks)
-    trace.marks += 1
-    made = Value(value.aval, node, trace, entry.lineages[0], value.line)
-    trace.pending.append(made)
+    made = trace.new(stop(node_of(value)), entry.histories[0], value.line)
     made.entry, made.slot = entry, slot
-    trace.targets[node] = made
+    made.node = trace.target(made.node, made)  # type: ignore[arg-type]
     return made

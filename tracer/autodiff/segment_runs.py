@@ -13,12 +13,12 @@ from tracer.ops.ir.graph import substitute, toposort
 from tracer.ops.ir.node import Node, leaf, leaf_op, scalar, scalar_op
 
 from ..core.segment import Pullback, Segment, run_backward
-from ..core.trace import Value
+from ..core.trace import Value, computed
 
 LENGTH = 4
 
 
-def stretch_from(segment: Segment, cotangents: dict[int, list[Value]]) -> list[Segment] | None:
+def equal_segments(segment: Segment, cotangents: dict[int, list[Value]]) -> list[Segment] | None:
     """The `LENGTH` equal segments that a cotangent of `segment` would be handed through; None if there are not."""
     if len(segment.targets) != 1 or len(cotangents) != 1 or segment.retained:
         return None
@@ -56,7 +56,7 @@ def pull(segments: list[Segment], cotangents: dict[int, list[Value]]) -> list[tu
     leaves.append(cotangent.buffer)  # type: ignore[arg-type]
     buffer, = run_backward(pullback.program, leaves, numbers)
     target = s.targets[0]
-    return [(target, Value(target.aval, None, None, None, None, buffer))]
+    return [(target, computed(target.aval, buffer))]
 
 
 def _composed(segment: Segment, slot: int, count: int) -> Node:

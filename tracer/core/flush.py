@@ -26,7 +26,7 @@ from tracer.ops.ir.graph import toposort
 from tracer.ops.ir.node import Node, forget_all, table_full
 
 from .segment import KEPT, Kept, Segment, keeps
-from .trace import Trace, Value, current
+from .trace import Trace, Value, computed, current
 from .user_lines import format_line, place_of, user_line
 
 SYNCS = LOG.syncs
@@ -46,7 +46,7 @@ def _leaf_counts(leaves: list[Value], index: int) -> tuple[int, int]:
 
 
 def _sample() -> Value:
-    return Value(aval((), np.dtype(bool)), None, None, None, None, allocate(1))
+    return computed(aval((), np.dtype(bool)), allocate(1))
 
 
 def _calibrate() -> tuple[int, tuple[int, int]]:
@@ -145,7 +145,8 @@ def _run(trace: Trace, alive: list[Value], cause: str, ends: bool = True) -> Non
     if trace.targets:
         # A target is on the tape already. Another value with its node (a reshape to its own shape) is not.
         targets = trace.targets
-        flags = tuple([targets.get(v.node) is not v if v.recorded else False for v in alive])  # type: ignore[arg-type]
+        flags = tuple([v.variable is None and targets.get(v.node) is not v  # type: ignore[arg-type]
+                       if v.history else False for v in alive])
         key = outputs, flags, tuple(targets)
         kept = KEPT.get(key, _NEW)
         if kept is _NEW:
@@ -186,7 +187,7 @@ def _settle(trace: Trace, alive: list[Value], kept: Kept | None, buffers: list[B
             if slot is not None:
                 v.entry = segment
                 v.slot = slot
-                segment.lineages.append(v.recorded)
+                segment.histories.append(v.history)
                 if v.retained is not None:
                     segment.retained[slot] = v
     for v, buffer in zip(alive, buffers):
@@ -194,8 +195,8 @@ def _settle(trace: Trace, alive: list[Value], kept: Kept | None, buffers: list[B
         if ends:
             v.node = None
             v.trace = None
-        if v.recorded and v.entry is None:
-            v.recorded = None
+        if v.history and v.entry is None and v.variable is None:
+            v.history = None
 
 
 @dataclass(eq=False)

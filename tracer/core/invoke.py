@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from tracer.jit import settings
-from tracer.jit.cpython.collector import untrack
 from tracer.jit.plan.costs import multiplies
 from tracer.jit.runtime.buffers import from_array
 from tracer.ops.declare.public import REQUIRED, Function
@@ -15,15 +14,15 @@ from tracer.ops.ir.aval import Aval, Device, aval
 from tracer.ops.ir.devices import place, placed
 from tracer.ops.ir.errors import MXNetError
 from tracer.ops.ir.graph import toposort
-from tracer.ops.ir.node import Node, const, is_number, literal, mark, stop
+from tracer.ops.ir.node import Node, const, is_number, literal, stop
 from tracer.ops.ir.op import CALL
 from tracer.ops.primitive.arithmetic import add
 from tracer.ops.primitive.linear import broadcast_to
 
 from .call_cache import MEMO, Call, repeats
 from .flush import flush
-from .segment import node_of
-from .trace import VARIABLE, Trace, Value, current
+from .history import history_of
+from .trace import History, Trace, Value, computed, current, node_of
 from .user_lines import user_line
 
 _new = object.__new__
@@ -50,7 +49,7 @@ def invoke(function: Function, cls: type, operands: tuple, statics: tuple) -> An
     """Record `function` on handles, numbers or None, with static arguments. Returns new handles of `cls`."""
     trace = current().trace
     recording = trace.recording
-    recorded: list | None = None
+    history: list | None = None
     mixed = False
     nodes: list[Any] = []
     for x in operands:
@@ -63,17 +62,17 @@ def invoke(function: Function, cls: type, operands: tuple, statics: tuple) -> An
         except AttributeError:
             nodes.append(operand(function, trace, x))
             continue
-        if recording and (value.recorded or value.variable is not None):
-            if recorded is None:
-                recorded = [None]
-            recorded.append(value.recorded or VARIABLE)
-            nodes.append(taped(trace, value))
+        if recording and value.history:
+            if history is None:
+                history = [None]
+            history.append(value.history)
+            nodes.append(trace.recorded_node_of(value))
         elif value.trace is trace:
             mixed = True
             nodes.append(value.node)
         else:
             nodes.append(trace.enter(value))
-    if mixed and recorded is not None:
+    if mixed and history is not None:
         nodes = stopped(trace, operands, nodes)
     last = trace.last
     call: Any = last.next
@@ -81,9 +80,9 @@ def invoke(function: Function, cls: type, operands: tuple, statics: tuple) -> An
         call = last.next = look_up(function, statics, nodes)
     trace.last = call
     line = user_line() if call.fallible else None
-    if recorded is not None and type(call.result) is not Node:
+    if history is not None and type(call.result) is not Node:
         return finish_each(call, cls, trace, operands, line)
-    return finish(call.result, cls, trace, recorded, line)
+    return finish(call.result, cls, trace, history, line)
 
 
 def combine(function: Function, cls: type, left: Any, right: Any) -> Any:
@@ -113,17 +112,15 @@ def learn(function: Function, statics: tuple, nodes: list[Any]) -> Call:
     return known
 
 
-def finish(result: Any, cls: type, trace: Trace, recorded: list | None, line: Any) -> Any:
+def finish(result: Any, cls: type, trace: Trace, history: list | None, line: Any) -> Any:
     """Handles of pending values for a node or several; past the bounds, the trace is run."""
     if type(result) is Node:
         handle: Any = _new(cls)
-        handle._value = value = Value(result.aval, result, trace, recorded, line)
-        untrack(value)
-        trace.pending.append(value)
+        handle._value = trace.new(result, history, line)
         if len(trace.pending) >= trace.limit:
             flush("bound")
         return handle
-    handles = [finish(node, cls, trace, recorded, line) for node in result]
+    handles = [finish(node, cls, trace, history, line) for node in result]
     return type(result)(handles)
 
 
@@ -135,8 +132,7 @@ def finish_each(call: Call, cls: type, trace: Trace, operands: tuple, line: Any)
     handles = []
     for node, sources in zip(call.result, call.sources):
         values = [x._value for i in sources if isinstance(x := operands[i], Handle)]
-        recorded = [v.recorded or VARIABLE for v in values if v.recorded or v.variable is not None]
-        handles.append(finish(node, cls, trace, [None, *recorded] if recorded else None, line))
+        handles.append(finish(node, cls, trace, history_of(values), line))
     return type(call.result)(handles)
 
 
@@ -146,30 +142,10 @@ def stopped(trace: Trace, operands: Sequence[Any], nodes: list[Any]) -> list[Any
     for i, x in enumerate(operands):
         if isinstance(x, Handle):
             value = x._value
-            if not value.recorded and value.variable is None and value.trace is trace:
+            if not value.history and value.trace is trace:
                 if value.node.reach:  # type: ignore[union-attr]
                     found[i] = stop(value.node)  # type: ignore[arg-type]
     return found
-
-
-def taped(trace: Trace, value: Value) -> Node:
-    """The node of a recorded value or variable, as an operand of a recorded function."""
-    if value.trace is not trace:
-        return trace.enter(value)
-    if value.variable is not None and value.node not in trace.targets:
-        # A variable whose new value has not been computed yet: derivatives are taken by it, not through it.
-        node = mark(value.node, trace.marks)  # type: ignore[arg-type]
-        trace.marks += 1
-        trace.targets[node] = value
-        value.node = node
-    return value.node  # type: ignore[return-value]
-
-
-def operand_node(trace: Trace, value: Value, recorded: bool) -> Node:
-    """The node of an operand; recorded: derivatives will be taken through it or by it."""
-    if recorded:
-        return taped(trace, value)
-    return value.node if value.trace is trace else trace.enter(value)  # type: ignore[return-value]
 
 
 def operand(function: Function, trace: Trace, x: Any) -> Node | None:
@@ -252,20 +228,12 @@ def freeze(x: Any) -> Any:
 def constant(array: Any) -> Value:
     """A computed value with a copy of a NumPy array."""
     array = np.asarray(array)
-    return Value(aval(array.shape, array.dtype), None, None, None, None, from_array(array))
+    return computed(aval(array.shape, array.dtype), from_array(array))
 
 
-def pending(node: Node, recorded: list | bool | None = None) -> Value:
-    """A pending value of this thread's trace for a node made of its leaves.
-
-    recorded: its lineage; True for one of its own, as a variable's.
-    """
-    trace = current().trace
-    if recorded is True or not recorded:
-        recorded = [None, VARIABLE] if recorded else None
-    value = Value(node.aval, node, trace, recorded, user_line())
-    trace.pending.append(value)
-    return value
+def pending(node: Node, history: History = None) -> Value:
+    """A pending value of this thread's trace for a node made of its leaves."""
+    return current().trace.new(node, history, user_line())
 
 
 def full_value(of: Aval, number: float) -> Value:

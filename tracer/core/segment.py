@@ -1,15 +1,9 @@
-"""The tape over cuts: what a trace that ended leaves behind for a later backward, and the walk back.
+"""The tape over cuts: a trace that ends leaves a segment behind, for a later backward.
 
 Inside one trace the node graph is the tape. When a trace ends (a sync point under `record()`) while recorded
-values live on, a `Segment` keeps its graph's identity, its inputs and what is dear to recompute; its backward
-is a program of its own, cached, so that a loop that runs 9 times today and 11 times tomorrow compiles nothing
-new. A `Call` is one application of a user's `autograd.Function`, whose backward is Python; an `Opaque` stands
-for what such a backward computed, which cannot be differentiated again.
-
-What a backward consumes is a matter of values, not of nodes, of which equal computations share one. So a
-recorded value has a lineage: a list of a mark, which says who has walked over it last, and its recorded operands'
-lineages, `VARIABLE` for a variable. A backward without retain_graph empties the lists that it passes. A value
-whose own list is empty is no longer recorded; one with an empty list further back cannot be differentiated any more.
+values live on, a `Segment` keeps its graph's identity, its inputs, and results that are expensive to recompute. Its
+backward is a cached program of its own, so that a loop that runs 9 times today and 11 times tomorrow compiles nothing
+new.
 """
 from __future__ import annotations
 
@@ -33,9 +27,14 @@ from tracer.ops.ir.op import CALL, REDUCTION
 from tracer.ops.primitive.arithmetic import add
 
 from . import user_lines
-from .trace import VARIABLE, Trace, Value, current, effects
+from .trace import Trace, Value, computed, current
 
-_order = itertools.count()
+_ORDER = itertools.count()
+
+
+def next_order() -> int:
+    """The place on the tape of an entry that is made now."""
+    return next(_ORDER)
 
 
 # ---- what a trace keeps --------------------------------------------------------------------------
@@ -105,11 +104,11 @@ def _decide(outputs: tuple[Node, ...], recorded: tuple[bool, ...], targets: froz
 class Entry(Protocol):
     """A step of the tape: takes the cotangents of its outputs to those of its inputs.
 
-    order: its place on the tape; lineages: those of its outputs.
+    order: its place on the tape; histories: those of its outputs.
     """
 
     order: int
-    lineages: list[Any]
+    histories: list[Any]
 
     def release(self) -> None:
         """Let go of all arrays: no backward will come by."""
@@ -121,10 +120,10 @@ class Entry(Protocol):
 class Segment:
     """An ended trace, seen from its backward."""
 
-    __slots__ = ("order", "leaves", "scalars", "kept", "targets", "saved", "lineages", "retained", "__weakref__")
+    __slots__ = ("order", "leaves", "scalars", "kept", "targets", "saved", "histories", "retained", "__weakref__")
 
     def __init__(self, trace: Trace, kept: Kept, buffers: list[Buffer]) -> None:
-        self.order = next(_order)
+        self.order = next(_ORDER)
         uses = kept.uses
         self.leaves: list[Value | None] = trace.leaves  # type: ignore[assignment]
         if len(uses) < len(trace.leaves):  # another value may hold all of the tape before it
@@ -133,11 +132,11 @@ class Segment:
         self.kept = kept
         self.targets = [trace.targets[n] for n in kept.targets]
         self.saved = [buffers[i] for i in kept.places]
-        self.lineages: list[Any] = []
+        self.histories: list[Any] = []
         self.retained: dict[int, Any] = {}  # heads whose gradients are wanted on the way, and where these go
 
     def release(self) -> None:
-        """Let go of all arrays: the lineages of all outputs have been consumed."""
+        """Let go of all arrays: the histories of all outputs have been consumed."""
         self.leaves, self.scalars, self.targets, self.saved = [], [], [], []
 
     def pull(self, cotangents: dict[int, list[Value]], create_graph: bool) -> list[tuple[Value, Value]]:
@@ -161,8 +160,8 @@ class Segment:
         buffers = run_backward(pullback.program, inputs, self.scalars)
         targets = self.targets
         if passing:
-            targets = targets + [_way_station(v) for v in self.retained.values()]
-        return [(t, Value(t.aval, None, None, None, None, buffer))
+            targets = targets + [_sink(v) for v in self.retained.values()]
+        return [(t, computed(t.aval, buffer))
                 for t, buffer in zip([targets[i] for i in pullback.targets], buffers)]
 
     def _pullback(self, counts: tuple[tuple[int, int], ...], passing: tuple[int, ...]) -> Pullback:
@@ -239,13 +238,11 @@ def _rest_of(failure: BaseException, program: Program, leaves: list[Buffer],
     raise failure
 
 
-def _way_station(value: Value) -> Value:
-    """What takes the gradient of a retained result: its walk goes on elsewhere."""
-    station = Value(value.aval, None, None, None, None)
-    station.variable = value.retained
-    return station
-
-
+def _sink(value: Value) -> Value:
+    """A sink for the gradient of a retained intermediate result."""
+    sink = computed(value.aval, None)
+    sink.make_variable(value.retained)
+    return sink
 
 
 def written_over(value: Value) -> Value:
@@ -257,93 +254,9 @@ def written_over(value: Value) -> Value:
     if value.trace is trace and entry is None:
         node: Node = value.node  # type: ignore[assignment]
         if node.op is overwrite_op:
-            return Value(value.aval, node.inputs[1], trace, value.recorded, value.line)
+            return trace.new(node.inputs[1], value.history, value.line)
     elif isinstance(entry, Segment):
         node = entry.kept.heads[value.slot]
         if node.op is overwrite_op and node.inputs[1].op is leaf_op:
             return entry.leaves[node.inputs[1].attrs[1]]
     return value
-
-
-# ---- what a backward consumes --------------------------------------------------------------------
-
-NOT_IN_GRAPH = (
-    "Cannot differentiate node because it is not in a computational graph. You need to set is_recording to "
-    "true or use autograd.record() to save computational graphs for backward. If you want to differentiate "
-    "the same graph twice, you need to pass retain_graph=True to backward.")
-
-
-def lineages_of(heads: list[Value]) -> list[list[Any]]:
-    """All lineages behind `heads`. MXNetError when a backward has consumed one of them."""
-    found: list[list[Any]] = []
-    walked: list[Any] = []
-    stack: list[Any] = [v.recorded or VARIABLE for v in heads]
-    for lineage in stack:
-        if lineage is walked or lineage is VARIABLE:
-            continue
-        if not lineage:
-            raise MXNetError(NOT_IN_GRAPH)
-        if lineage[0] is not walked:
-            lineage[0] = walked
-            found.append(lineage)
-            stack += lineage
-    return found
-
-
-def consume(lineages: list[list[Any]], visited: list[Entry]) -> None:
-    """Make what has these lineages constants from now on; free the tape entries that this leaves dead."""
-    for lineage in lineages:
-        lineage.clear()
-    if visited:
-        targets = current().trace.targets
-        for node in [n for n, v in targets.items() if not v.recorded and v.variable is None]:
-            targets.pop(node)
-        for entry in visited:
-            if not any(entry.lineages):
-                entry.release()
-
-
-class Noted(list):
-    """The lineage of a value that has something to do whenever a backward has passed it."""
-
-    __slots__ = ("act", "order")
-    ever = False  # whether there has been one: most scripts have none
-
-    def __init__(self, lineage: list[Any], act: Callable[[], None]) -> None:
-        super().__init__(lineage)
-        next(effects)
-        Noted.ever = True
-        self.act = act
-        self.order = next(_order)
-
-
-class Derivative(list):
-    """The lineage of a gradient taken under create_graph: a backward from it is none of the layers that it came of."""
-
-    __slots__ = ()
-
-
-def noted(lineages: list[list[Any]], heads: list[Value]) -> list[Noted]:
-    """Those of the lineages behind `heads` that are `Noted` and that a backward passes, the latest first."""
-    if not Noted.ever:
-        return []
-    found = [x for x in lineages if type(x) is Noted]
-    if found and any([type(x) is Derivative for x in lineages]):
-        walked: list[Any] = []
-        stack: list[Any] = [v.recorded or VARIABLE for v in heads]
-        for lineage in stack:
-            if lineage is walked or lineage is VARIABLE or type(lineage) is Derivative:
-                continue
-            if lineage[0] is not walked:
-                lineage[0] = walked
-                stack += lineage
-        found = [x for x in found if x[0] is walked]
-    return sorted(found, key=lambda x: x.order, reverse=True)
-
-
-def node_of(value: Value) -> Node:
-    """The node that stands for `value` in this thread's trace."""
-    trace = current().trace
-    if value.trace is trace:
-        return value.node  # type: ignore[return-value]
-    return trace.enter(value)

@@ -16,9 +16,9 @@ from tracer.ops.ir.devices import place
 from tracer.ops.ir.errors import MXNetError
 from tracer.ops.primitive.arithmetic import cast
 
+from .history import history_of
 from .invoke import Handle, invoke, pending
-from .segment import node_of
-from .trace import Value, current
+from .trace import Value, current, node_of
 
 ops.load()
 
@@ -55,7 +55,8 @@ def _fitted(out: Any, value: Value) -> Value:
     if value.aval.shape != out._value.aval.shape:
         raise MXNetError(f"out has shape {out.shape}, the result {value.aval.shape}")
     of = out._value.aval
-    return pending(place(cast(node_of(value), of.dtype), of.device), value.recorded and current().trace.recording)
+    history = history_of([value]) if current().trace.recording else None
+    return pending(place(cast(node_of(value), of.dtype), of.device), history)
 
 
 # ---- updates: functions that write to their operands ----------------------------------------------

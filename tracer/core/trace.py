@@ -6,16 +6,21 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from tracer.jit.cpython.collector import untrack
 from tracer.jit.process import forks
 from tracer.jit.report.counters import Line
 from tracer.jit.runtime.buffers import Buffer
 from tracer.ops.ir.aval import Aval
-from tracer.ops.ir.node import INT64_MAX, INT64_MIN, Node, large_integer, leaf, scalar
+from tracer.ops.ir.node import INT64_MAX, INT64_MIN, Node, large_integer, leaf, mark, scalar
 
 from .call_cache import START
 
-#: The lineage of a variable. See tape.py.
+History = list[Any] | tuple[str] | None
+
+#: The history of a variable. See segment.py.
 VARIABLE = ("variable",)
+
+_new = object.__new__
 
 #: Bytes of leaves that a trace may keep alive.
 BYTES_BOUND = 1 << 28
@@ -25,35 +30,56 @@ effects = itertools.count()
 
 
 class Value:
-    """What a handle holds: a node of a trace while pending, a buffer once computed.
+    """A value binds a handle to a node of a trace while it is pending, and to a buffer once it is computed.
 
-    recorded: truthy when a derivative can be taken through it: its lineage (tape.py), None for a constant,
-    empty once a backward has consumed it. variable: where its gradient goes, if it is a variable; retained:
-    the same for a result that keeps its past.
+    `Trace.new` makes pending ones, `computed` the others.
+
+    aval: its shape, dtype and device.
+    node, trace: the node that it waits for, and the trace that this is part of.
+    buffer: its memory, once it is computed.
+    history: true when a derivative can be taken through it or by it: a list (segment.py), `VARIABLE` for a variable,
+        None for a constant, an empty list once a backward has freed it.
+    variable: where its gradient goes, if it is a variable.
+    retained: the same for a result that keeps its history.
+    line: the user's line that recorded it, if it can fail.
     entry, slot: the tape entry that it came from and which output of it, once its trace has ended.
-    error: what its computation met. rest: the run that is to compute it, and has been left on its way (flush.py).
+    error: the error that its computation met.
+    rest: the run that is to compute it, and has been left on its way (flush.py).
     """
 
-    __slots__ = ("aval", "node", "trace", "buffer", "recorded", "variable", "line", "entry", "slot", "__dict__")
+    __slots__ = ("aval", "node", "trace", "buffer", "history", "variable", "line", "entry", "slot", "__dict__")
     retained: Any = None  # these are rarely set, and so not by every __init__
     error: BaseException | None = None
     rest: Any = None
 
-    def __init__(self, aval: Aval, node: Node | None, trace: Trace | None, recorded: list | None, line: Line | None,
-                 buffer: Buffer | None = None, variable: Any = None, entry: Any = None, slot: int = 0) -> None:
-        self.aval = aval
-        self.node = node
-        self.trace = trace
-        self.recorded = recorded
-        self.line = line
-        self.buffer = buffer
+    aval: Aval
+    node: Node | None
+    trace: Trace | None
+    buffer: Buffer | None
+    history: History
+    variable: Any
+    line: Line | None
+    entry: Any
+    slot: int
+
+    def make_variable(self, variable: Any) -> None:
+        """Let derivatives be taken by this value; `variable` says where the gradient goes."""
         self.variable = variable
-        self.entry = entry
-        self.slot = slot
+        self.history = VARIABLE
+
+
+def computed(aval: Aval, buffer: Buffer | None) -> Value:
+    """A computed constant in the memory `buffer`."""
+    value = _new(Value)
+    value.aval = aval
+    value.buffer = buffer
+    value.node = value.trace = value.history = value.variable = value.line = value.entry = None
+    value.slot = 0
+    return value
 
 
 class Trace:
-    """One stretch of recording, from a sync point to the next.
+    """A trace is a stretch of recording, from a sync point to the next; all pending values are made by `new`.
 
     leaves: the computed values used, in order of first use; their index is their identity in the graph.
     targets: the nodes by which derivatives are taken: variables, and values from earlier on the tape.
@@ -95,10 +121,45 @@ class Trace:
             self.bytes += value.aval.nbytes
             if self.bytes >= BYTES_BOUND:
                 self.limit = 0
-            if value.variable is not None or (value.entry is not None and value.recorded):
+            if value.history and (value.variable is not None or value.entry is not None):
                 self.targets[node] = value
             self.nodes[value] = node  # at last: what is found here has been entered as a whole
         return node
+
+    def new(self, node: Node, history: History, line: Line | None) -> Value:
+        """A pending value of this trace."""
+        value = _new(Value)
+        value.aval = node.aval
+        value.node = node
+        value.trace = self
+        value.history = history
+        value.line = line
+        value.buffer = value.variable = value.entry = None
+        value.slot = 0
+        untrack(value)
+        self.pending.append(value)
+        return value
+
+    def node_of(self, value: Value) -> Node:
+        """The node that stands for a value in this trace."""
+        return value.node if value.trace is self else self.enter(value)  # type: ignore[return-value]
+
+    def recorded_node_of(self, value: Value) -> Node:
+        """The node of a value with a history, as an operand of a recorded function."""
+        if value.trace is not self:
+            return self.enter(value)
+        node: Node = value.node  # type: ignore[assignment]
+        if value.variable is not None and node not in self.targets:
+            # A variable whose new value has not been computed yet: derivatives are taken by it, not through it.
+            value.node = node = self.target(node, value)
+        return node
+
+    def target(self, node: Node, value: Value) -> Node:
+        """A node of its own for `value`, by which derivatives are taken, with the elements of `node`."""
+        marked = mark(node, self.marks)
+        self.marks += 1
+        self.targets[marked] = value
+        return marked
 
     def number(self, value: float | int) -> Node:
         """The run-time scalar that stands for a Python number; OverflowError for an integer beyond all float64s."""
@@ -111,6 +172,12 @@ class Trace:
         if len(table) <= index:
             _lengthen(table, index)
         return table[index]
+
+    def note_draw(self, value: Value, draw: Callable[[], Any]) -> None:
+        """Called for a value that a layer has drawn by `draw`; a pass that is captured remembers it."""
+
+    def note_hook(self, history: Any) -> None:
+        """Called for a history with a hook (segment.py); a pass that is captured remembers it."""
 
     def snapshot(self) -> Trace:
         """What has been recorded so far, for a thread that reads a value while the owner goes on."""
@@ -155,5 +222,10 @@ _OWN = _Own()
 
 
 def current() -> Current:
-    """What this thread has of its own."""
+    """The state of this thread."""
     return _OWN.current
+
+
+def node_of(value: Value) -> Node:
+    """The node that stands for `value` in this thread's trace."""
+    return current().trace.node_of(value)

@@ -1,11 +1,12 @@
 """Blocks: named compositions of functions of arrays."""
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from .. import ndarray
-from . import cached
+from ..core.invoke import Handle
+from . import cached_graph
 
 
 class Block:
@@ -62,14 +63,16 @@ class HybridBlock(Block):
     """
 
     _graph: Any = None
+    #: The arrays that `forward` uses besides its arguments: parameters and auxiliary states.
+    _parameters: Sequence[Handle] = ()
 
     def hybridize(self, active: bool = True, static_alloc: bool = False, static_shape: bool = False,
                   **kwargs: Any) -> None:
         """Remember what `forward` records for given operands, and do without its Python from then on.
 
         As in MXNet, what Python does on the way (branches, attributes, printing) is settled by the first call. A pass
-        that reads values, writes into arrays or draws random numbers goes on being run. The memory that
-        static_alloc and static_shape are about is managed alike in any case.
+        that reads values, writes into arrays which are not its operands, or draws random numbers outside of a layer
+        goes on being run. The memory that static_alloc and static_shape are about is managed alike in any case.
 
         >>> from tracer import np
         >>> class Scale(HybridBlock):
@@ -96,4 +99,4 @@ class HybridBlock(Block):
     def __call__(self, *args: Any) -> Any:
         if self._graph is None:
             return self.forward(*args)
-        return cached.call(self._graph, self.forward, args)
+        return cached_graph.call(self._graph, self.forward, args, self._parameters)

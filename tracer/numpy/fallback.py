@@ -62,7 +62,7 @@ def from_numpy(x: Any) -> Any:
 
 def _recorded(x: Any) -> bool:
     if isinstance(x, NDArray):
-        return bool(x._value.recorded or x._value.variable is not None)
+        return bool(x._value.history)
     return isinstance(x, (list, tuple)) and any(_recorded(i) for i in x)
 
 

@@ -1,6 +1,7 @@
 """The process's one state of random numbers, and how its draws become arrays."""
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -49,11 +50,18 @@ def deliver(cls: type, values: np.ndarray, out: Any = None) -> Any:
     return out
 
 
+def drawn(cls: type, draw: Callable[[], np.ndarray]) -> Any:
+    """What a layer draws, as an array of `cls`; where the pass is remembered (gluon/cached_graph.py) it draws anew."""
+    value = constant(draw())
+    current().trace.note_draw(value, draw)
+    return wrap(cls, value)
+
+
 def has_gradient(x: Any) -> bool:
     """Whether a parameter is an array that a gradient is wanted by."""
     if not isinstance(x, Handle) or not current().trace.recording:
         return False
-    return bool(x._value.recorded or x._value.variable is not None)
+    return bool(x._value.history)
 
 
 def parameter(x: Any, name: str = "a distribution") -> Any:

@@ -1,13 +1,15 @@
 """Batch normalization, and its running statistics, which change in `backward()`, as in MXNet."""
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from .. import autograd
 from ..array.views import internal
+from ..core.history import Hook, Hooked
 from ..core.invoke import Handle, invoke, ones_value, pending, wrap
-from ..core.segment import Noted, node_of
-from ..core.trace import current
+from ..core.trace import current, node_of
 
 
 def batch_norm(cls: type, data: Any, gamma: Any, beta: Any, running_mean: Any, running_var: Any, eps: float,
@@ -24,11 +26,12 @@ def batch_norm(cls: type, data: Any, gamma: Any, beta: Any, running_mean: Any, r
     if fix_gamma and gamma.__dict__.get("_fixed") is not gamma._value:
         gamma._rebind(ones_value(gamma._value.aval))
         gamma._fixed = gamma._value
-    if training and out._value.recorded:
-        statistics = [(running_mean, _constant(mean)), (running_var, _constant(var))]
-        lineage = Noted(out._value.recorded, lambda: _move(statistics, momentum))
+    if training and out._value.history:
+        hook = Hook(partial(_move, momentum), (running_mean, running_var), (_constant(mean), _constant(var)))
+        history = Hooked(out._value.history, hook)
+        current().trace.note_hook(history)
         for x in (out, mean, inverse):
-            x._value.recorded = lineage
+            x._value.history = history
     return [out, mean, inverse] if output_mean_var else out
 
 
@@ -36,9 +39,9 @@ def _constant(x: Handle) -> Handle:
     return wrap(Handle, pending(node_of(x._value)))
 
 
-def _move(statistics: list[tuple[Any, Handle]], momentum: float) -> None:
+def _move(momentum: float, running: Sequence[Any], found: Sequence[Handle]) -> None:
     """Take new statistics into the running ones."""
     with autograd.pause(train_mode=current().trace.training):
-        for old, new in statistics:
+        for old, new in zip(running, found, strict=True):
             old._rebind(invoke(internal("npx._running"), Handle, (old, new), (momentum,))._value)
     current().trace.updated = True

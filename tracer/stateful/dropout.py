@@ -2,14 +2,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from tracer.ops.ir.errors import MXNetError
 
 from ..array.views import internal
-from ..core.invoke import constant, invoke, wrap
+from ..core.invoke import invoke
 from ..core.trace import current
-from ..rng.state import STREAMS
+from ..rng.state import STREAMS, drawn
 
 
 def dropout(cls: type, data: Any, p: float, mode: str, axes: Sequence[int]) -> Any:
@@ -21,5 +22,5 @@ def dropout(cls: type, data: Any, p: float, mode: str, axes: Sequence[int]) -> A
         return data.copy()
     dropped = tuple(i % data.ndim for i in axes)
     shape = tuple(1 if i in dropped else d for i, d in enumerate(data.shape))
-    mask = STREAMS.dropout_mask(float(p), shape, data._value.aval.dtype, bool(dropped))
-    return invoke(internal("npx._masked"), cls, (data, wrap(cls, constant(mask))), ())
+    mask = partial(STREAMS.dropout_mask, float(p), shape, data._value.aval.dtype, bool(dropped))
+    return invoke(internal("npx._masked"), cls, (data, drawn(cls, mask)), ())

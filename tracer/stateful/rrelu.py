@@ -2,13 +2,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from ..array.views import internal
-from ..core.invoke import constant, invoke, wrap
+from ..core.invoke import invoke
 from ..core.surface import assign, engine
 from ..core.trace import current
-from ..rng.state import STREAMS
+from ..rng.state import STREAMS, drawn
 
 
 def leaky_relu(cls: type, name: str) -> Callable[..., Any]:
@@ -20,8 +21,8 @@ def leaky_relu(cls: type, name: str) -> Callable[..., Any]:
         if act_type != "rrelu" or not current().trace.training:
             made = invoke(internal("npx.leaky_relu"), cls, (data, gamma), (act_type, slope, lower_bound, upper_bound))
         else:
-            drawn = STREAMS.par_uniform(lower_bound, upper_bound, data.shape, data._value.aval.dtype)
-            made = invoke(internal("npx._sloped"), cls, (data, wrap(cls, constant(drawn))), ())
+            slopes = partial(STREAMS.par_uniform, lower_bound, upper_bound, data.shape, data._value.aval.dtype)
+            made = invoke(internal("npx._sloped"), cls, (data, drawn(cls, slopes)), ())
         return made if out is None else assign(out, made)
 
     function.__name__ = function.__qualname__ = name

@@ -228,13 +228,13 @@ def test_failure_in_a_gradient_over_a_cut():
     backward = call("test_errors.checked", lambda a: a, lambda a: a * 2, lambda g, node: (_node(g),))
 
     from tracer.core.invoke import pending
-    from tracer.core.segment import node_of
+    from tracer.core.trace import node_of
 
     x = np.array([1.0, 2.0])
     x.attach_grad()
     with autograd.record():
         y = x * 1
-        y._value = pending(backward(node_of(y._value)), y._value.recorded)
+        y._value = pending(backward(node_of(y._value)), y._value.history)
         y.asnumpy()
         z = y * -1
     with pytest.raises(MXNetError, match="a negative number"):

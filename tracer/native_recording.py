@@ -1,10 +1,10 @@
-"""What recording costs is Python's own work: once a process has recorded enough, machine code does it.
+"""The compiled recorder: once a process has recorded enough, machine code takes the place of what records in Python.
 
-Compiling takes seconds, of which a script that runs for a moment would gain nothing: what an earlier process has left
-on disk is taken after some thousand values, and made after a million.
+After some thousand values it is loaded from the cache folder. What is not there yet is compiled by a process in the
+background, since it takes seconds, and is loaded once it is there.
 
-The functions below are ordinary Python, and stay so where they cannot be compiled (jit/cpython) and when TRACER_JIT is
-"never". Their compiled forms do the same, two to four times as fast.
+The functions below are ordinary Python, and stay so where they cannot be compiled (jit/cpython) and when the setting
+TRACER_RECORDER is "python". Their compiled forms do the same, two to four times as fast.
 """
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ from time import perf_counter
 from typing import Any
 
 from tracer.jit import settings
+from tracer.jit.cpython import background
 from tracer.jit.graph import gradient
 from tracer.jit.plan.plan import Plan
 from tracer.jit.program import Program, find_program
-from tracer.jit.report.counters import COUNTERS, LOG, Counters, Sync, Syncs
+from tracer.jit.report.counters import LOG, Counters, Sync, Syncs
 from tracer.jit.runtime.buffers import Buffer, Pool
 from tracer.ops.declare.public import Function
 from tracer.ops.ir import node
@@ -75,7 +76,7 @@ _OPERATORS: dict[tuple[type, str], tuple[Any, tuple]] = {
 def compile_all(anew: bool = True) -> bool:
     """Put the compiled functions in the places of the Python ones, wherever these are known.
 
-    anew: compile them, which takes seconds, if no earlier process has left them on disk. False if that is to be done.
+    anew: compile them, which takes seconds, if no other process has left them on disk. False if that is to be done.
     """
     if not isfunction(invoke.invoke):
         return True
@@ -88,13 +89,13 @@ def compile_all(anew: bool = True) -> bool:
     try:
         made = unit.compile_functions(functions, methods=_METHODS, slotted=_SLOTTED, per_thread=(current,),
                                       operators=_OPERATORS, anew=anew)
-    except unit.NotKept:
+    except unit.NotKept as missing:
         flush.find_living = before
+        _await(missing.entry)
         return False
     except CannotCompile as reason:
-        LOG.uncompiled = str(reason)
+        LOG.recording = f"by Python, as it cannot be compiled: {reason}"
         return True
-    COUNTERS.hot_seconds = perf_counter() - start
     compiled = dict(zip(functions, made))
     spaces = [vars(m) for name, m in sys.modules.items() if name.partition(".")[0] == "tracer"]
     for space in [*spaces, surface.SPACE]:
@@ -104,25 +105,50 @@ def compile_all(anew: bool = True) -> bool:
     for cls, name in [*_METHODS, *_SPECIAL]:
         if name != "__init__" and name in vars(cls):
             setattr(cls, name, unit.as_method(compiled[vars(cls)[name]]))
+    LOG.recording = f"compiled, ready in {perf_counter() - start:.2f} s"
     return True
 
 
-#: Values that a process has recorded by the time that its hot functions are taken from disk, and compiled.
-LOADED, COMPILED = 1 << 12, 1 << 20
-_recorded, _enough = 0, LOADED
+#: Values that a process records before the compiled recorder is loaded, and again before it is looked for once more.
+ENOUGH = 1 << 12
+_recorded, _enough = 0, ENOUGH
+_awaited = ""  # the cache entry that a process in the background makes
 
 
 def _count(pending: list[Value]) -> list[Value]:
-    """`flush.living`, until so much has been recorded that machine code for what records pays."""
+    """`flush.living`, and the counting of values until the recorder is compiled."""
     global _recorded, _enough
     _recorded += len(pending)
-    always = settings.mode == "always"
-    if always or settings.mode == "auto" and _recorded >= _enough:
-        if not compile_all(always or _enough == COMPILED):
-            _enough = COMPILED
+    if _recorded >= _enough:
+        _enough = _recorded + ENOUGH
+        if not _awaited or background.has_left(_awaited):
+            compile_all(settings.recorder == "compiled")
     return flush.living(pending)
 
 
+def _await(entry: str) -> None:
+    """Have a process in the background compile the recorder, once: it takes seconds, for which no user waits."""
+    global _awaited
+    try:
+        if _awaited:
+            raise CannotCompile(f"{entry} in the cache folder cannot be loaded")
+        _awaited = entry
+        background.start("from tracer import native_recording; native_recording.compile_all()")
+    except CannotCompile as reason:
+        LOG.recording = f"by Python: {reason}"
+        flush.find_living = flush.living
+    else:
+        LOG.recording = "by Python; it is being compiled in the background"
+
+
 def begin() -> None:
-    """Count what this process records, from its first flush on."""
+    """Say how this process records, from its first flush on."""
+    global _enough
+    if settings.recorder == "python":
+        LOG.recording = "by Python, as TRACER_RECORDER or TRACER_JIT says"
+        return
+    if settings.recorder == "compiled":
+        _enough = 0
+    else:
+        LOG.recording = f"by Python, until {ENOUGH:,} values have been recorded"
     flush.find_living = _count

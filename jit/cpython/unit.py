@@ -213,13 +213,17 @@ def compile_functions(functions: Sequence[Any], *, methods: dict[tuple[type, str
     if not anew:
         found = disk_cache.load(symbol, ".obj")
         if found is None:
-            raise NotKept("no earlier process has compiled it")
+            raise NotKept(f"{symbol}.obj")
         return unit.load(found)
     return unit.load(disk_cache.find(symbol, ".obj", lambda: unit.compile(symbol))[0])
 
 
 class NotKept(CannotCompile):
-    """What is not on disk was not to be compiled anew."""
+    """The error for functions that are not in the disk cache, where compiling was not allowed; entry: their file."""
+
+    def __init__(self, entry: str) -> None:
+        super().__init__(f"{entry} is not in the cache folder")
+        self.entry = entry
 
 
 def object_code(text: str) -> bytes:

@@ -41,8 +41,7 @@ class Counters:
     """Totals of this process.
 
     programs: planned (a new graph); program_hits: runs of a known one; kernels_compiled, kernels_loaded (from
-    disk), kernel_hits; interpreted: runs by the interpreter tier; native: by the native tier; hot_seconds: what it
-    took to make, or load, machine code for what Python does at each step.
+    disk), kernel_hits; interpreted: runs by the interpreter tier; native: by the native tier.
     """
 
     programs: int = 0
@@ -54,7 +53,6 @@ class Counters:
     native: int = 0
     compile_seconds: float = 0.0
     load_seconds: float = 0.0
-    hot_seconds: float = 0.0
 
     def as_dict(self) -> dict[str, float]:
         """The totals by name."""
@@ -120,13 +118,13 @@ class Fallbacks(collections.Counter):
 @dataclass
 class Log:
     """Why things happened: sync points by cause and line, fallbacks to NumPy, why programs were new, why files of the
-    cache, by path, were not used, why recording stays in Python, and why the interpreter runs every new program."""
+    cache, by path, were not used, who records and why, and why the interpreter runs every new program."""
 
     syncs: Syncs = field(default_factory=Syncs)
     fallbacks: Fallbacks = field(default_factory=Fallbacks)
     misses: collections.deque = field(default_factory=lambda: collections.deque(maxlen=200))
     refused: dict[str, str] = field(default_factory=dict)
-    uncompiled: str = ""
+    recording: str = ""
     no_native: str = ""
 
 

@@ -93,10 +93,7 @@ def explain() -> str:
     ]
     if LOG.no_native:
         lines.append(f"native code: none for new programs, NumPy runs them: {LOG.no_native}")
-    if c.hot_seconds:
-        lines.append(f"recording: by machine code, after enough of it; made or loaded in {c.hot_seconds:.2f} s")
-    if LOG.uncompiled:
-        lines.append(f"recording: by Python, as it cannot be made machine code: {LOG.uncompiled}")
+    lines.append(f"recording: {LOG.recording}")
     if LOG.refused:
         lines.append("the cache, or a part of it, is not used:")
         lines += [f"  {path} {reason}" for path, reason in [*LOG.refused.items()][-5:]]

@@ -2,14 +2,12 @@
 from __future__ import annotations
 
 import copy
-import ctypes
 import gc
 import operator
 import os
 import subprocess
 import sys
 import threading
-from types import FunctionType
 from typing import Any
 
 import pytest
@@ -17,7 +15,6 @@ import pytest
 from tracer import autograd, np
 from tracer.jit.cpython import layout
 from tracer.jit.cpython.collector import track, untrack
-from tracer.jit.cpython.foreign import caller
 from tracer.jit.cpython.identity import identical
 from tracer.jit.cpython.unit import compile_functions
 from tracer.ops.ir.errors import CannotCompile
@@ -512,13 +509,12 @@ def test_explain_says_why_recording_stays_in_python():
               "unit.compile_functions = refuse; native_recording.compile_all(); print(explain())")
     done = subprocess.run([sys.executable, "-c", script], env={**os.environ, "TRACER_JIT": "auto"}, check=True,
                           stdout=subprocess.PIPE, text=True)
-    assert "recording: by Python, as it cannot be made machine code: flush: Try in line 7" in done.stdout
+    assert "recording: by Python, as it cannot be compiled: flush: Try in line 7" in done.stdout
 
 
-def test_recording_is_loaded_soon_and_compiled_late(tmp_path):
-    script = """
-import sys
-from tracer import native_recording, np
+_RECORDS = """
+import sys, time
+from tracer import explain, native_recording, np
 from tracer.core import invoke
 x = np.ones(2)
 def go(values):
@@ -527,48 +523,42 @@ def go(values):
             y = x + x
         y.wait_to_read()
     return type(invoke.invoke).__name__
-go(1)
-if sys.argv[1] == "new":
-    print(go(native_recording.LOADED))
-    native_recording._recorded += native_recording.COMPILED
-print(go(native_recording.LOADED), native_recording.compile_all(), (x * x + x).asnumpy().tolist())
+def said():
+    return next(line for line in explain().split("\\n") if line.startswith("recording"))
+"""
+
+
+def _recording(script, folder, **variables):
+    environment = {**os.environ, "TRACER_RECORDER": "auto", "TRACER_JIT": "auto", "TRACER_CACHE": str(folder)}
+    done = subprocess.run([sys.executable, "-c", _RECORDS + script], env=environment | variables, capture_output=True,
+                          text=True)
+    return done.stdout.splitlines() or done.stderr.splitlines()[-1:]
+
+
+def test_the_recorder_is_compiled_in_the_background_and_loaded_soon(tmp_path):
+    """A process of 20,000 values has it once another has compiled it, and the next one at once."""
+    first = _recording("""
+assert go(1) == "function" and said() == "recording: by Python, until 4,096 values have been recorded", said()
+end = time.time() + 120
+assert go(20_000) == "function", "nothing has compiled it"
+assert said() == "recording: by Python; it is being compiled in the background", said()
+while go(native_recording.ENOUGH) == "function" and time.time() < end:
+    time.sleep(0.1)
+print(go(1), said().partition(" in ")[0], (x * x + x).asnumpy().tolist())
 counted = native_recording._recorded
 go(100)
 assert native_recording._recorded == counted, "the compiled flush still counts what is recorded"
-"""
-    environment = {**os.environ, "TRACER_JIT": "auto", "TRACER_CACHE": str(tmp_path)}
-    said = [subprocess.run([sys.executable, "-c", script, which], env=environment, capture_output=True, text=True,
-                           check=True).stdout.split("\n") for which in ("new", "known")]
-    compiled = "builtin_function_or_method True [2.0, 2.0]"
-    assert said == [["function", compiled, ""], [compiled, ""]]
+""", tmp_path)
+    assert first == ["builtin_function_or_method recording: compiled, ready [2.0, 2.0]"]
+    assert _recording("go(1); print(go(native_recording.ENOUGH))", tmp_path) == ["builtin_function_or_method"]
 
 
-def test_code_for_other_meanings_of_the_same_sources_is_other_code():
-    def calls(x):
-        return helper(x)  # noqa: F821
-
-    def doubled(x):
-        return x + x
-
-    def tripled(x):
-        return x + x + x
-
-    made = []
-    for meant in (doubled, tripled):
-        caller = FunctionType(calls.__code__, {"helper": meant})
-        made.append(compile_functions([caller, doubled])[0](3))
-    assert made == [6, 9]
-
-
-@pytest.mark.parametrize("sound", [True, False])
-def test_a_native_function_is_called_with_words_and_without_the_lock(sound, monkeypatch):
-    monkeypatch.setattr(layout, "sound", lambda: sound)
-    call, told = caller.__wrapped__(3), []
-    with_lock = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 3)(lambda *words: told.append(words))  # it takes the lock
-    address = ctypes.cast(with_lock, ctypes.c_void_p).value
-    assert call(address, 1, 0, (1 << 63) - 1) is None
-    assert told == [(1, 0, (1 << 63) - 1)]
-    for wrong in ((address, 1, 2), (address, 1, 2, 3.5), (address, 1, 2, (3,))):
-        with pytest.raises((TypeError, ctypes.ArgumentError)):
-            call(*wrong)
-    assert len(told) == 1
+def test_a_setting_says_who_records(tmp_path):
+    script = "print(go(5000), said().partition(' in ')[0])"
+    assert _recording(script, tmp_path, TRACER_RECORDER="compiled") == [
+        "builtin_function_or_method recording: compiled, ready"]
+    assert _recording(script, tmp_path, TRACER_RECORDER="python") == [
+        "function recording: by Python, as TRACER_RECORDER or TRACER_JIT says"]
+    assert _recording(script, tmp_path, TRACER_RECORDER="C") == [
+        "ValueError: TRACER_RECORDER='C': must be one of auto, python, compiled"]
+    assert _recording(script, "") == ["function recording: by Python: no folder keeps machine code"]

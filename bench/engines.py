@@ -5,6 +5,7 @@ turns them into NumPy arrays (`array`). Nothing is imported before `load`. Runs 
 """
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from importlib import import_module
@@ -157,6 +158,19 @@ class HybridTracer(Tracer, Hybrid):
     name = "tracer-hybrid"
 
 
+class PythonTracer(Tracer):
+    """tracer without its compiled recorder (TRACER_RECORDER=python)."""
+
+    name = "tracer-python"
+
+    def load(self, threads: int) -> str:
+        os.environ["TRACER_RECORDER"] = "python"
+        return super().load(threads)
+
+    def settle(self) -> None:
+        """Python goes on recording."""
+
+
 class EarlierTracer(Tracer):
     """tracer of an earlier commit, in a checkout of its own (`--before`)."""
 
@@ -268,6 +282,6 @@ class PyTensor(Engine):
 
 ENGINES: dict[str, Engine] = {
     engine.name: engine for engine in (
-        Tracer(), HybridTracer(), EarlierTracer(), EarlierTracerAgain(), NumPy(), Torch(),
+        Tracer(), HybridTracer(), PythonTracer(), EarlierTracer(), EarlierTracerAgain(), NumPy(), Torch(),
         CompiledTorch(), Jax(), PyTensor(), MXNet(), HybridMXNet())
 }

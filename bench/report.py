@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 SCHEMA = 2
-_OURS, _HYBRID, _BEFORE = "tracer", "tracer-hybrid", "tracer-before"
+_OURS, _HYBRID, _PYTHON, _BEFORE = "tracer", "tracer-hybrid", "tracer-python", "tracer-before"
 
 
 def best_peer(row: dict[str, Any]) -> str | None:
@@ -105,6 +105,16 @@ def _changes(run: dict[str, Any]) -> str:
             noise = max(again, 1 / again)
             rows.append([row["name"], f"{slower:.3f}", f"{noise:.3f}", "slower" if slower > noise else ""])
     return table(["time now over before", "ratio", "two runs of before", ""], rows) if rows else ""
+
+
+def _recorders(run: dict[str, Any]) -> str:
+    """The time of each case when Python records over that of the compiled recorder."""
+    rows = []
+    for row in run["cases"]:
+        gain = _ratio(row["results"].get(_OURS), row["results"].get(_PYTHON))
+        if gain:
+            rows.append([row["name"], f"{gain:.3f}"])
+    return table(["recorded in Python over compiled", "ratio"], rows) if rows else ""
 
 
 def _starts(run: dict[str, Any]) -> str:
@@ -247,6 +257,6 @@ hand."""
 
 def render(run: dict[str, Any]) -> str:
     """The whole report, Markdown that reads well on a terminal."""
-    parts = [_head(run), _unfinished(run), _limits(run), _speed(run), _mean(run), _NOTES, _changes(run), _starts(run),
-             _memory(run), _ops(run), "\n".join(_failures(run))]
+    parts = [_head(run), _unfinished(run), _limits(run), _speed(run), _mean(run), _NOTES, _changes(run),
+             _recorders(run), _starts(run), _memory(run), _ops(run), "\n".join(_failures(run))]
     return "\n\n".join(part for part in parts if part) + "\n"

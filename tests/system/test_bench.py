@@ -181,6 +181,19 @@ def test_tables():
     assert any("tracer-hybrid is ahead of its best peer in 1 of 1 cases; geometric mean 5.00" in line for line in lines)
 
 
+def test_the_recorders_are_compared_and_tracer_is_no_peer_of_itself():
+    row = _row(**{"tracer": 10.0, "tracer-python": 13.0, "numpy": 1.0})
+    assert report.best_peer(row) is None
+    found = {"state": "complete", "when": "now", "threads": 2, "environment": {},
+             "machine": {"processor": "P", "cores": 2, "system": "S", "python": "3"},
+             "limits": dict(LIMITS), "engines": {name: {"version": "1"} for name in row["results"]},
+             "missing": {}, "cases": [row]}
+    limits.mark(found)
+    lines = report.render(found).splitlines()
+    at = next(i for i, line in enumerate(lines) if line.startswith("| recorded in Python over compiled"))
+    assert [cell.strip() for cell in lines[at + 2].split("|")[1:-1]] == ["case", "1.300"]
+
+
 def test_what_an_ended_campaign_lacks_is_said():
     cut, later = _row(tracer=10.0), {**_row(numpy=None), "name": "later", "rounds": 0}
     cut["complete"] = later["complete"] = False

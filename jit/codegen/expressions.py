@@ -20,8 +20,8 @@ from ..graph.scalars import is_textual
 from ..native.callables import SCOPES, known
 from .generated import Part
 from .loop_nest import Nest
-from .peephole import Forms, is_never_positive
-from .reciprocal import is_inexact
+from .peephole import Forms, is_below_one
+from .reciprocal import is_inexact, is_quotient
 from .row_passes import Turns
 from .scalar_text import literal, register, short
 
@@ -175,9 +175,9 @@ class Expressions:
             (source, where), = operands(node, access, self.kernel.domain, self.stored)
             memo[key] = self.value(source, where, body, memo)
             return memo[key]
-        if node.op.name == "iota":
-            text = self.iota(node, access)
-        elif node.op.step == "gather":
+        if node.op.index is not None:
+            text = self.expression(node, []).replace("{index}", self.index(access[node.op.index(node.attrs)]))
+        elif node.op.gathers is not None:
             text = self.gathered(node, access, body, memo)
         else:
             text = self._text(node, access, body, memo)
@@ -202,9 +202,9 @@ class Expressions:
             return f"one_plus_erf({name})" if bell is None else \
                 f"one_plus_erf_by({name}, {self.value(bell, where, body, memo)})"
         names = [self.value(x, where, body, memo) for x, where in inputs]
-        if node.op.name == "exp" and is_never_positive(node.inputs[0]):
+        if is_below_one(node):
             return f"exp_below_zero({names[0]})"
-        if node.op.name == "divide" and body is not self.row and body is not self.top:
+        if is_quotient(node) and body is not self.row and body is not self.top:
             return self._quotient(node, inputs[1][1], names)
         return self.expression(node, names)
 
@@ -216,8 +216,7 @@ class Expressions:
     def _quotient(self, node: Node, access: Access, names: list[str]) -> str:
         """The text of a quotient whose divisor is read at `access`: a product where that is as good."""
         divisor = node.inputs[1]
-        if any(x.dtype != node.dtype for x in node.inputs) or node.dtype.kind != "f" or node.dtype.itemsize == 2 \
-                or not is_still(access, self.nest.inner_dims) or not is_inexact(divisor):
+        if not is_still(access, self.nest.inner_dims) or not is_inexact(divisor):
             return self.expression(node, names)
         body, memo = self._outside(divisor, access)
         key = ("reciprocal", divisor, access)
@@ -250,15 +249,14 @@ class Expressions:
             if not known(name, whole):
                 raise CannotCompile(f"{node.op.name} calls {name}" + " on integers" * whole, node)
         dtype = node.dtype
-        is_cast = node.op.name == "cast"
-        if dtype.kind == "b" and is_cast:
+        if dtype.kind == "b" and node.op.converts:
             return f"{inputs[0]} != 0" if node.inputs[0].dtype.kind != "b" else inputs[0]
-        if is_cast and dtype == np.float64 and node.inputs[0].dtype.kind == "f":
+        if node.op.converts and dtype == np.float64 and node.inputs[0].dtype.kind == "f":
             return f"widened({inputs[0]})"
         text = template.replace("{T}", short(dtype))
         for i, name in enumerate(inputs):
             text = text.replace(f"{{{i}}}", name)
-        if is_cast or dtype.kind == "f" and dtype.itemsize > 2 and node.op.same and not bare_number:
+        if node.op.converts or dtype.kind == "f" and dtype.itemsize > 2 and node.op.same and not bare_number:
             return text  # already of this type, and a cast costs compile time
         if dtype.kind != "b":
             return f"{short(dtype)}({text})"
@@ -318,8 +316,8 @@ class Expressions:
         self.cost += len(steps)
         return f"ld_{short(base.dtype)}_0({name}, {index})"
 
-    def iota(self, node: Node, access: Access) -> str:
-        position = access[node.attrs[1]]
+    def index(self, position: Affine) -> str:
+        """The index along an axis, at the point of the loops."""
         terms = [self.arg(position[0])] if position[0] else []
         if self.nest.flat:
             if self.coef(position, 0):
@@ -329,7 +327,7 @@ class Expressions:
         index = self.inner_index(position)
         if index != "0":
             terms.append(index)
-        return f"{short(node.dtype)}({' + '.join(terms) or '0'})"
+        return " + ".join(terms) or "0"
 
     def _in_place(self) -> list[tuple[Node, Node]]:
         """(result, operand) pairs such that each point reads the operand just where it writes the result."""

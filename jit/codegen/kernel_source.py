@@ -100,7 +100,7 @@ class Emitter(Expressions):
 
     def _is_long(self, root: Root) -> bool:
         """Whether so many float32s are added up one after the other that it costs digits: MXNet's sums lose none."""
-        if root.node.op.name != "reduce_sum" or root.node.dtype != np.float32 or self.nest.flat:
+        if root.node.op.combine != "+" or root.node.dtype != np.float32 or self.nest.flat:
             return False
         if root.kind == "outer":
             size, position = root.node.size, kept_position(root, self.rank)

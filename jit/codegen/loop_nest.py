@@ -57,10 +57,10 @@ def _positions(kernel: Kernel, stored: set[Node]) -> list[Affine]:
         if (node in stored and node is not top) or node.op is leaf_op:
             found.append(flatten(access, node.shape, rank))
             return
-        if node.op.name == "iota":
-            found.append(access[node.attrs[1]])
+        if node.op.index is not None:
+            found.append(access[node.op.index(node.attrs)])
             return
-        if node.op.step == "gather":
+        if node.op.gathers is not None:
             found.append(places(node, access, rank).start)
         for x, where in operands(node, access, kernel.domain, stored):
             visit(x, where, None)

@@ -5,26 +5,32 @@ from tracer.ops.ir.node import Node, const_op, const_value
 from tracer.ops.ir.op import LEAF, VIEW
 
 from ..fusion.kernel import Kernel
+from ..graph.known_ops import ABSOLUTE, ADD, ERF, EXP, MULTIPLY, NEGATIVE, RESHAPE, SQUARE, SUBTRACT
 
 
 def is_never_positive(x: Node) -> bool:
     """Whether all elements of `x` are known to be zero, below, or NaN: as what softmax and a bell curve raise e to."""
     if _root_of_minus(x) is not None:
         return True
-    if x.op.name == "negative":
-        return x.inputs[0].op.name in ("absolute", "exp")
-    return x.op.name == "subtract" and _is_maximum_of(x.inputs[1], x.inputs[0])
+    if x.op is NEGATIVE:
+        return x.inputs[0].op in (ABSOLUTE, EXP)
+    return x.op is SUBTRACT and _is_maximum_of(x.inputs[1], x.inputs[0])
+
+
+def is_below_one(n: Node) -> bool:
+    """Whether `n` is e to the power of such elements."""
+    return n.op is EXP and is_never_positive(n.inputs[0])
 
 
 def _root_of_minus(n: Node) -> Node | None:
     """x, if `n` is -(x * x)."""
-    if n.op.name == "negative":
+    if n.op is NEGATIVE:
         n = n.inputs[0]
-        if n.op.name == "square" or (n.op.name == "multiply" and n.inputs[0] is n.inputs[1]):
+        if n.op is SQUARE or (n.op is MULTIPLY and n.inputs[0] is n.inputs[1]):
             return n.inputs[0]
-    elif n.op.name == "multiply":
+    elif n.op is MULTIPLY:
         for x, y in (n.inputs, n.inputs[::-1]):
-            if x.op.name == "negative" and x.inputs[0] is y:
+            if x.op is NEGATIVE and x.inputs[0] is y:
                 return y
     return None
 
@@ -32,9 +38,9 @@ def _root_of_minus(n: Node) -> Node | None:
 def _is_maximum_of(m: Node, x: Node) -> bool:
     """Whether `m` has the maxima of `x` along some axes, where broadcasting takes each to what it is the maximum of."""
     shape = (1,) * (x.ndim - m.ndim) + m.shape
-    while m.op.name == "reshape":
+    while m.op is RESHAPE:
         m = m.inputs[0]
-    return m.op.name == "reduce_max" and m.inputs[0] is x \
+    return m.op.combine == "max" and m.inputs[0] is x \
         and shape == tuple([1 if i in m.attrs[0] else d for i, d in enumerate(x.shape)])
 
 
@@ -60,21 +66,21 @@ class Forms:
 
     def _enter(self, n: Node) -> None:
         for x in n.inputs:
-            if x.op.name == "erf":
+            if x.op is ERF:
                 self._users[x] = self._users.get(x, 0) + 1
-        if n.op.name == "exp":
+        if n.op is EXP:
             root = _root_of_minus(n.inputs[0])
             if root is not None:
                 self._bells[root] = n
 
     def one_plus_erf(self, n: Node) -> tuple[Node, Node | None] | None:
         """If `n` is 1 + erf(x) and the kernel needs that erf for nothing else: (the erf, exp(-x * x) if it has it)."""
-        if n.op.name != "add" or n.dtype.kind != "f" or n.dtype.itemsize == 2:  # a float16's erf is rounded
+        if n.op is not ADD or n.dtype.kind != "f" or n.dtype.itemsize == 2:  # a float16's erf is rounded
             return None
         one, y = n.inputs
-        if y.op.name != "erf":
+        if y.op is not ERF:
             one, y = y, one
-        if y.op.name != "erf" or y in self._stored or self._users.get(y) != 1 or y.aval is not n.aval:
+        if y.op is not ERF or y in self._stored or self._users.get(y) != 1 or y.aval is not n.aval:
             return None
         while one.op.kind == VIEW:
             one = one.inputs[0]

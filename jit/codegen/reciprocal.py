@@ -4,10 +4,18 @@ from __future__ import annotations
 from tracer.ops.ir.node import Node
 from tracer.ops.ir.op import ELEMENTWISE, REDUCTION, VIEW
 
+from ..graph.known_ops import DIVIDE, EXP, SQRT
+
 #: Ops whose results are rounded numbers for almost all operands, exact ones included.
-_INEXACT = frozenset(("sqrt", "exp"))
+_INEXACT = frozenset((SQRT, EXP))
 #: Nodes that are looked at.
 _FAR = 64
+
+
+def is_quotient(n: Node) -> bool:
+    """Whether `n` is a quotient of floats that kernels compute in their own dtype."""
+    dtype = n.dtype
+    return n.op is DIVIDE and dtype.kind == "f" and dtype.itemsize > 2 and all([x.dtype == dtype for x in n.inputs])
 
 
 def is_inexact(n: Node) -> bool:
@@ -20,8 +28,8 @@ def is_inexact(n: Node) -> bool:
     summed = inexact = False
     while stack and len(seen) <= _FAR:
         x = stack.pop()
-        summed = summed or x.op.name == "reduce_sum"
-        inexact = inexact or x.op.name in _INEXACT
+        summed = summed or x.op.combine == "+"
+        inexact = inexact or x.op in _INEXACT
         if summed and inexact:
             return True
         if x.op.kind in (ELEMENTWISE, REDUCTION, VIEW):

@@ -24,9 +24,12 @@ def short(dtype: np.dtype) -> str:
 def total_dtype(root: Node) -> np.dtype:
     """The dtype in which a reduction's partial results are kept: float64 and 64-bit integers for sums."""
     dtype = root.dtype
-    if root.op.name in ("reduce_sum", "reduce_prod"):
+    if root.op.combine in ("+", "*"):
         return np.dtype({"f": "float64", "i": "int64", "u": "uint64", "b": "int64"}[dtype.kind])
     return np.dtype("float32") if dtype == np.float16 else dtype
+
+
+_FLOAT_STEPS: dict[str | None, str] = {"+": "fadd_reassoc", "*": "fmul_reassoc", "max": "max_acc", "min": "min_acc"}
 
 
 def literal(value: Any, dtype: np.dtype) -> str:
@@ -42,13 +45,12 @@ def literal(value: Any, dtype: np.dtype) -> str:
 
 def accumulate(root: Node, acc: str, value: str, dtype: np.dtype) -> str:
     """The text of one step of the reduction `root`, in `dtype`: reassociable for floats, so that it vectorizes."""
-    name = root.op.name
-    if name in ("reduce_max", "reduce_min"):
-        exact, vector = ("maximum", "max_acc") if name == "reduce_max" else ("minimum", "min_acc")
-        return f"{vector if dtype.kind == 'f' else exact}({acc}, {value})"
+    combine = root.op.combine
     if dtype.kind == "f":
-        return f"{'fadd_reassoc' if name == 'reduce_sum' else 'fmul_reassoc'}({acc}, {value})"
-    return f"{short(dtype)}({acc} {'+' if name == 'reduce_sum' else '*'} {value})"
+        return f"{_FLOAT_STEPS[combine]}({acc}, {value})"
+    if combine in ("+", "*"):
+        return f"{short(dtype)}({acc} {combine} {value})"
+    return f"maximum({acc}, {value})" if combine == "max" else f"minimum({acc}, {value})"
 
 
 def register(dtype: np.dtype) -> np.dtype:

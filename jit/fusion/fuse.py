@@ -30,8 +30,9 @@ from ..graph.index_map import (
 )
 from .cut_points import Bounds, Marks, segments, takes
 from .gather_map import is_inlined as reads_through
-from .gather_map import places, rows_in, source_of_gather
+from .gather_map import places, source_of_gather
 from .kernel import Kernel, Library, Root, Step, is_inlined, row_access
+from .native_step import native_step
 
 #: Operations in one kernel: more make LLVM slow before they make the loop fast.
 MAX_KERNEL_OPS = 100
@@ -82,7 +83,8 @@ def _needed(order: Sequence[Node], outputs: Sequence[Node]) -> set[Node]:
                 stored.add(source)
         elif not (n.op.kind == LEAF or is_inlined(n)):
             stored.add(n)
-            for x in n.inputs:
+            native = native_step(n)
+            for i, x in enumerate(n.inputs):
                 if _is_nothing(x):
                     continue
                 base = x
@@ -90,9 +92,8 @@ def _needed(order: Sequence[Node], outputs: Sequence[Node]) -> set[Node]:
                     base = base.inputs[0]
                 if base.op.kind != LEAF:
                     stored.add(base)
-                if n.op.step is not None:
-                    rows = n.op.step == "scatter" and x is n.inputs[0]
-                    plain = rows_in(n, stored).base if rows else without_reshapes(x, stored)
+                if native is not None:
+                    plain = native.operand(n, i, stored)
                     if plain.op is scalar_op and plain is not x:
                         stored.add(x)  # the word of a number holds it, as a factor of a product is read: no address
                     elif plain.op.kind != LEAF:
@@ -329,7 +330,7 @@ def _expand(kernel: Kernel, root: Root, stored: set[Node],
 def operands(node: Node, access: Access, domain: Shape, stored: set[Node]) -> list[tuple[Node, Access]]:
     """The inputs of an inlined node, each with the map by which `node` at `access` reads it."""
     rank = len(domain)
-    if node.op.step == "gather":
+    if node.op.gathers is not None:
         return [(index, where) for index, where, _ in places(node, access, rank).steps]
     if node.op.kind != VIEW:
         shape = node.aval.shape
@@ -359,7 +360,7 @@ def _shared(steps: Sequence[Step], stored: set[Node]) -> set[Node]:
         if len(kernels) == 1:
             continue
         covered.update([x for x in n.inputs if users.get(x) == kernels])
-        if (n.op.kind == ELEMENTWISE or n.op.step == "gather") and n.size > 1 and n not in stored:
+        if (n.op.kind == ELEMENTWISE or n.op.gathers is not None) and n.size > 1 and n not in stored:
             if n.op.cost >= STORE_COST:
                 extra.add(n)
             elif len(kernels) > 2 and takes(n, STORE_OPS, stored):

@@ -1,20 +1,17 @@
-"""Gather maps: where gathers and scatters by index arrays read and write.
+"""Gather maps: where a kernel reads the elements of a gather by index arrays.
 
 A gather whose indices are positions for sure (clipped, as an embedding's) is no step: the kernel that needs an element
-reads it through the index. `places` says where. The others are native steps (gather.py) when index arrays stand for
-leading axes.
+reads it through the index. `places` says where. Others are native steps (steps/gather.py).
 """
 from __future__ import annotations
 
-import math
-from collections.abc import Container
 from typing import NamedTuple
 
 from tracer.ops.ir.node import Node, scalar_op
 from tracer.ops.ir.op import VIEW
 from tracer.ops.ir.shapes import broadcast as np_broadcast
 
-from ..graph.index_map import Access, Affine, NotAffine, broadcast, flatten, identity, through_view, without_reshapes
+from ..graph.index_map import Access, Affine, NotAffine, broadcast, flatten, identity, through_view
 
 
 class Places(NamedTuple):
@@ -29,24 +26,17 @@ class Places(NamedTuple):
     steps: list[tuple[Node, Access, int]]
 
 
+def axes_of(node: Node) -> tuple[int | None, ...] | None:
+    """For each axis of its first operand, which index a gather reads there (None: the axis as it is).
+
+    None where a kernel cannot read its elements one by one.
+    """
+    return None if node.op.gathers is None else node.op.gathers(node)
+
+
 def is_inlined(node: Node) -> bool:
     """Whether a kernel can read the elements of a gather where it needs them."""
-    return node.op.step == "gather" and form(node) is not None
-
-
-def form(node: Node) -> tuple | None:
-    """The axes that index arrays stand for, when these are positions for sure and all others are whole.
-
-    Along an axis of size 0 there are no positions.
-    """
-    template, inside = node.attrs
-    x, *indices = node.inputs
-    if not inside or not indices or len(template) != x.ndim or any(i.dtype.kind not in "iu" for i in indices):
-        return None
-    for entry, n in zip(template, x.shape, strict=True):
-        if (not n) if entry[0] == "i" else entry != ("s", 0, n, 1):
-            return None
-    return tuple([entry[1] if entry[0] == "i" else None for entry in template])
+    return axes_of(node) is not None
 
 
 def source_of_gather(node: Node) -> tuple[Node, Affine]:
@@ -67,7 +57,7 @@ def places(node: Node, access: Access, rank: int) -> Places:
     """Where an inlined gather, read at `access` in a domain of that rank, reads itself."""
     base, (offset, coefs) = source_of_gather(node)
     x, *indices = node.inputs
-    axes = form(node)
+    axes = axes_of(node)
     assert axes is not None
     shape = np_broadcast(*(i.shape for i in indices))
     at = [a for a, k in enumerate(axes) if k is not None]
@@ -85,71 +75,3 @@ def places(node: Node, access: Access, rank: int) -> Places:
         offset += start * step
         total = [t + c * step for t, c in zip(total, row, strict=True)]
     return Places(base, (offset, tuple(total)), steps)
-
-
-class Rows(NamedTuple):
-    """Where the rows that a scatter adds lie in memory, in elements.
-
-    steps: (number of rows, step) for each of the loops over them, outermost first; step: between columns.
-    """
-
-    base: Node
-    start: int
-    steps: list[tuple[int, int]]
-    step: int
-
-
-def rows_in(node: Node, stored: Container[Node]) -> Rows:
-    """The rows of a scatter's operand in the array that it is a view of; or of a copy, where no loops go through.
-
-    Views that are in memory themselves, `stored`, are read there.
-    """
-    x, count = node.inputs[0], node.inputs[1].ndim if len(node.inputs) > 1 else 0
-    access, base = identity(x.ndim), x
-    try:
-        while base.op.kind == VIEW and base not in stored:
-            access, base = through_view(base, access, x.shape), base.inputs[0]
-        start, coefs = flatten(access, base.shape, x.ndim)
-        loops = list(zip(x.shape, coefs, strict=True))
-        row = _merged(loops[count:])
-        if len(row) < 2 and base.op is not scalar_op:
-            return Rows(base, start, _merged(loops[:count]), row[0][1] if row else 0)
-    except NotAffine:
-        pass
-    width = width_of(node)
-    return Rows(without_reshapes(x, stored), 0, [(x.size // max(width, 1), width)], 1)
-
-
-def _merged(loops: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """The same loops, of (count, step), with those as one that go on where the next one ends."""
-    out: list[tuple[int, int]] = []
-    for n, step in loops:
-        if n == 1:
-            continue
-        if out and out[-1][1] == step * n:
-            out[-1] = out[-1][0] * n, step
-        else:
-            out.append((n, step))
-    return out
-
-
-def rows_of(node: Node) -> tuple[int, ...] | None:
-    """The sizes of the leading axes that a gather or scatter indexes; None when it has another form."""
-    scatter = node.op.step == "scatter"
-    template = node.attrs[0]
-    shape = node.attrs[1] if scatter else node.inputs[0].shape
-    indices = node.inputs[1:]
-    count = len(indices)
-    if list(template[:count]) != [("i", k) for k in range(count)] or len(template) != len(shape):
-        return None
-    if any(e != ("s", 0, n, 1) for e, n in zip(template[count:], shape[count:], strict=True)):
-        return None
-    if any(i.shape != indices[0].shape or i.dtype.kind not in "iu" for i in indices):
-        return None
-    return shape[:count]
-
-
-def width_of(node: Node) -> int:
-    """The elements of a row."""
-    shape = node.attrs[1] if node.op.step == "scatter" else node.inputs[0].shape
-    return math.prod(shape[len(node.inputs) - 1:])

@@ -4,7 +4,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from tracer.ops.ir.aval import Shape
-from tracer.ops.ir.node import Node, scalar_op
+from tracer.ops.ir.node import Node, const_op, scalar_op
 from tracer.ops.ir.op import ELEMENTWISE, VIEW
 
 from ..graph.index_map import Access, flatten, unflatten
@@ -85,4 +85,4 @@ def row_access(shape: Shape, domain: Shape, split: int) -> Access:
 def is_inlined(node: Node) -> bool:
     """Whether a kernel can compute the node's elements where they are used."""
     return node.op.kind == VIEW or (node.op.kind == ELEMENTWISE and node.op.expr is not None) \
-        or node.op is scalar_op or node.op.name in ("const", "iota") or reads_through(node)
+        or node.op is scalar_op or node.op is const_op or reads_through(node)

@@ -12,9 +12,10 @@ import numpy as np
 
 from tracer.ops.ir import aval as avals
 from tracer.ops.ir.aval import Aval, Shape
-from tracer.ops.ir.node import Node
-from tracer.ops.ir.op import OPS, Op
+from tracer.ops.ir.node import Node, const_op
+from tracer.ops.ir.op import Op
 
+from .known_ops import BROADCAST_TO, RESHAPE
 from .scalars import is_textual, settled
 
 
@@ -45,9 +46,9 @@ class Nodes:
             node = self._table[key] = Node(op, inputs, attrs, of)
         return node
 
-    def named(self, name: str, *inputs: Node, attrs: tuple = (), of: Aval) -> Node:
-        """The same, by the name of the op."""
-        return self.make(OPS[name], inputs, attrs, of)
+    def apply(self, op: Op, *inputs: Node, attrs: tuple = (), of: Aval) -> Node:
+        """The same, with the inputs one by one."""
+        return self.make(op, inputs, attrs, of)
 
     def const(self, number: Any, dtype: np.dtype) -> Node:
         """A number that a pass has computed, or its text.
@@ -55,17 +56,17 @@ class Nodes:
         Where it is an argument of kernels, it is apart from the numbers of the graph: that one of them is the same is
         chance, and another plan of the structure would not share it.
         """
-        node = self.make(OPS["const"], (), (settled(number, dtype), dtype.name), self.aval((), dtype))
+        node = self.make(const_op, (), (settled(number, dtype), dtype.name), self.aval((), dtype))
         return node if is_textual(node) else self.make(node.op, (), (*node.attrs, "folded"), node.aval)
 
     def reshape(self, x: Node, shape: Shape) -> Node:
         """`x` in row-major order under another shape of the same size."""
-        return self._shaped("reshape", x, shape)
+        return self._shaped(RESHAPE, x, shape)
 
     def broadcast_to(self, x: Node, shape: Shape) -> Node:
         """`x` repeated along new or size-1 axes."""
-        return self._shaped("broadcast_to", x, shape)
+        return self._shaped(BROADCAST_TO, x, shape)
 
-    def _shaped(self, name: str, x: Node, shape: Shape) -> Node:
+    def _shaped(self, op: Op, x: Node, shape: Shape) -> Node:
         of = self.aval(shape, x.aval.dtype)
-        return x if of is x.aval else self.make(OPS[name], (x,), (shape,), of)
+        return x if of is x.aval else self.make(op, (x,), (shape,), of)

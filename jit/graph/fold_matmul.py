@@ -17,9 +17,8 @@ from tracer.ops.ir.node import Node, const_op, leaf_op, scalar_op
 from tracer.ops.ir.op import LEAF
 
 from .builder import Nodes
+from .known_ops import ADD, BROADCAST_TO, DIVIDE, MATMUL, MATMUL_ONTO, MULTIPLY, NEGATIVE, RESHAPE, SUBTRACT
 from .scalars import number_of
-
-FOLDED = "matmul_onto"
 
 #: Factors from here to its reciprocal are folded: with others, float32 may come to 0 or infinity by another way.
 LEAST = 1e-30
@@ -29,14 +28,14 @@ def fold_products(outputs: Sequence[Node], nodes: Nodes | None = None) -> list[N
     """`outputs` with such sums rewritten, of new `nodes`; the results have the same avals, in the same order."""
     nodes = Nodes() if nodes is None else nodes
     order = toposort(outputs)
-    if not any(n.op.name == "matmul" for n in order):
+    if not any(n.op is MATMUL for n in order):
         return list(outputs)
     uses = Counter(x for n in order for x in n.inputs)
     uses.update(outputs)
     ends = set(outputs)
     done: dict[Node, Node] = {}
     for n in order:
-        folded = _folded(n, uses, ends, done, nodes) if n.op.name in ("add", "subtract") else None
+        folded = _folded(n, uses, ends, done, nodes) if n.op is ADD or n.op is SUBTRACT else None
         if folded is None:
             inputs = tuple([done[x] for x in n.inputs])
             folded = nodes.keep(n) if inputs == n.inputs else nodes.make(n.op, inputs, n.attrs, n.aval)
@@ -48,7 +47,7 @@ def homes(graph: Sequence[Node], ends: set[Node]) -> dict[Node, Node]:
     """For values that a product is added to and that nobody else needs, the last such sum: all share its memory."""
     found: dict[Node, Node] = {}
     for n in reversed(toposort(graph)):
-        if n.op.name == FOLDED and n.inputs[2].op.kind != LEAF and n.inputs[2] not in ends:
+        if n.op is MATMUL_ONTO and n.inputs[2].op.kind != LEAF and n.inputs[2] not in ends:
             found[n.inputs[2]] = found.get(n, n)
     return found
 
@@ -65,22 +64,22 @@ def _folded(n: Node, uses: Counter[Node], ends: set[Node], done: dict[Node, Node
     if n.dtype.kind != "f" or n.dtype.itemsize < 4 or not n.size:
         return None
     terms = [_term(x, uses) for x in n.inputs]
-    if n.op.name == "subtract":
+    if n.op is SUBTRACT:
         terms[1] = terms[1]._replace(factor=-terms[1].factor)
     for product, other in (terms[::-1], terms):
         p, c = product.value, other.value
-        if p.op.name != "matmul" or uses[p] != 1 or p.shape != n.shape or not p.inputs[0].size:
+        if p.op is not MATMUL or uses[p] != 1 or p.shape != n.shape or not p.inputs[0].size:
             continue
         if c.shape != n.shape or c.dtype != n.dtype or not all(LEAST < abs(t.factor) < 1 / LEAST for t in terms):
             continue
-        dies = c.op.name in ("matmul", FOLDED) or done[c].op.name == FOLDED
+        dies = c.op is MATMUL or c.op is MATMUL_ONTO or done[c].op is MATMUL_ONTO
         if dies and uses[c] != 1 or not dies and not (c.op is leaf_op and n in ends):
             continue
         numbers = list(dict.fromkeys(t.number for t in (product, other) if t.number is not None))
         alpha_at, beta_at = (-1 if t.number is None else numbers.index(t.number) for t in (product, other))
         a, b = p.inputs
         ta, tb = p.attrs
-        return nodes.named(FOLDED, done[a], done[b], done[c], *numbers, of=n.aval,
+        return nodes.apply(MATMUL_ONTO, done[a], done[b], done[c], *numbers, of=n.aval,
                            attrs=(ta, tb, product.factor, other.factor, alpha_at, beta_at))
     return None
 
@@ -89,19 +88,19 @@ def _term(x: Node, uses: Counter[Node]) -> Term:
     """`x` as a multiple of what is left without its scalar factors."""
     factor, number = 1.0, None
     while uses[x] == 1:
-        name = x.op.name
-        if name == "negative":
+        op = x.op
+        if op is NEGATIVE:
             factor, x = -factor, x.inputs[0]
-        elif name in ("multiply", "divide"):
-            sides = [x.inputs] if name == "divide" else [x.inputs, x.inputs[::-1]]
+        elif op is MULTIPLY or op is DIVIDE:
+            sides = [x.inputs] if op is DIVIDE else [x.inputs, x.inputs[::-1]]
             for value, by in sides:
                 if value.shape != x.shape or value.dtype != x.dtype:
                     continue
                 plain = _plain(by)
                 if plain.op is const_op and number_of(plain):
-                    factor = factor / number_of(plain) if name == "divide" else factor * number_of(plain)
+                    factor = factor / number_of(plain) if op is DIVIDE else factor * number_of(plain)
                     break
-                if name == "multiply" and number is None and plain.op is scalar_op and plain.dtype.kind == "f":
+                if op is MULTIPLY and number is None and plain.op is scalar_op and plain.dtype.kind == "f":
                     number = plain
                     break
             else:
@@ -114,7 +113,6 @@ def _term(x: Node, uses: Counter[Node]) -> Term:
 
 def _plain(x: Node) -> Node:
     """The number that `x` is, without its broadcasts and its casts to a wide float; or some other node."""
-    while x.op.name in ("broadcast_to", "reshape") or (x.op.name == "cast" and x.dtype.kind == "f"
-                                                      and x.dtype.itemsize >= 4):
+    while x.op is BROADCAST_TO or x.op is RESHAPE or (x.op.converts and x.dtype.kind == "f" and x.dtype.itemsize >= 4):
         x = x.inputs[0]
     return x

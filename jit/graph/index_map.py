@@ -11,6 +11,8 @@ from collections.abc import Container, Sequence
 from tracer.ops.ir.aval import Shape
 from tracer.ops.ir.node import Node
 
+from .known_ops import BROADCAST_TO, RESHAPE, SLICE, TRANSPOSE
+
 #: of one axis: the offset, and a coefficient for each dimension of the domain
 Affine = tuple[int, tuple[int, ...]]
 #: of an array: one Affine an axis
@@ -97,18 +99,18 @@ def through_view(node: Node, access: Access, domain: Shape) -> Access:
     """The map into the input of the view `node` that is read at `access`."""
     source = node.inputs[0]
     rank = len(domain)
-    kind = node.op.name
-    if kind == "transpose":
+    op = node.op
+    if op is TRANSPOSE:
         out: list[Affine] = [(0, ())] * source.ndim
         for i, p in enumerate(node.attrs[0]):
             out[p] = access[i]
         return tuple(out)
-    if kind == "broadcast_to":
+    if op is BROADCAST_TO:
         return broadcast(access, node.shape, source.shape, rank)
-    if kind == "slice":
+    if op is SLICE:
         return tuple((start + step * offset, tuple(step * c for c in row))
                      for (start, _, step), (offset, row) in zip(node.attrs[0], access, strict=True))
-    if kind == "reshape":
+    if op is RESHAPE:
         return unflatten(flatten(access, node.shape, rank), source.shape, domain)
     raise NotAffine
 
@@ -123,6 +125,6 @@ def without_reshapes(x: Node, stored: Container[Node]) -> Node:
 
     Who reads a value below one that is stored would need memory that nobody else knows to be in use.
     """
-    while x.op.name == "reshape" and x not in stored:
+    while x.op is RESHAPE and x not in stored:
         x = x.inputs[0]
     return x

@@ -19,11 +19,12 @@ import numpy as np
 
 from tracer.ops.ir.graph import toposort
 from tracer.ops.ir.node import Node, const_op, const_value, leaf_op
-from tracer.ops.ir.op import CALL, ELEMENTWISE, REDUCTION, VIEW, Op
+from tracer.ops.ir.op import ELEMENTWISE, REDUCTION, VIEW, Op
 from tracer.ops.ir.shapes import broadcast, reduced
 from tracer.ops.primitive.arithmetic import cast_op
 
 from .builder import Nodes
+from .known_ops import ADD, BROADCAST_TO, DIVIDE, MATMUL, MULTIPLY, NEGATIVE, RESHAPE, SUBTRACT, TRANSPOSE, WHERE
 from .scalars import is_textual, number_of
 from .symbolic_size import Size, applied
 
@@ -48,13 +49,12 @@ def needed(nodes: Nodes, outputs: Sequence[Node]) -> list[Node]:
     if not nodes.forgone:
         return []
     kept = set(toposort(outputs))
-    return [n for n in toposort(nodes.forgone) if n.op.kind == CALL and n.op.step != "gemm"
-            and not isinstance(n.aval, tuple) and n not in kept]
+    return [n for n in toposort(nodes.forgone) if n.op.may_fail and not isinstance(n.aval, tuple) and n not in kept]
 
 
 def _number(x: Node) -> float | int | bool | None:
     """The number that all elements of `x`, which is simplified, are known to be, if rules may look at it."""
-    if x.op.name == "broadcast_to":
+    if x.op is BROADCAST_TO:
         x = x.inputs[0]
     return const_value(x) if x.op is const_op and is_textual(x) else None
 
@@ -62,7 +62,7 @@ def _number(x: Node) -> float | int | bool | None:
 def _rewrite(n: Node, nodes: Nodes) -> Node:
     """`n`, whose inputs are simplified, by all rules that apply."""
     while True:
-        rule = _RULES.get(n.op.name)
+        rule = _RULES.get(n.op)
         found = n if rule is None else rule(n, nodes)
         if found is n:
             rule = _operand if n.op.expr == "{0}" else _KINDS.get(n.op.kind)
@@ -82,11 +82,11 @@ def _elementwise(n: Node, nodes: Nodes) -> Node:
     if not n.size:
         return _copies(0, n, nodes)
     for x in n.inputs:
-        if x.op is const_op or x.op.name == "broadcast_to":
+        if x.op is const_op or x.op is BROADCAST_TO:
             break
     else:
         return n
-    slim = tuple([x.inputs[0] if x.op.name == "broadcast_to" else x for x in n.inputs])
+    slim = tuple([x.inputs[0] if x.op is BROADCAST_TO else x for x in n.inputs])
     if all([x.op is const_op for x in slim]):
         return nodes.broadcast_to(nodes.const(_folded(n, slim), n.dtype), n.shape)
     if slim == n.inputs:
@@ -129,15 +129,15 @@ def _reduction(n: Node, nodes: Nodes) -> Node:
         return _copies(n.op.identity(n.dtype), n, nodes)
     if all([x.shape[a] == 1 for a in axes]):
         return nodes.reshape(x, n.shape)
-    if x.op.name != "broadcast_to":
+    if x.op is not BROADCAST_TO:
         return n
     x, whole = x.inputs[0], x.shape
     lead = len(whole) - x.ndim
     own = tuple([a - lead for a in axes if a >= lead and x.shape[a - lead] == whole[a]])
     copies = math.prod([whole[a] for a in axes if a - lead not in own])
-    summed = n.op.name == "reduce_sum" and n.dtype.kind != "b"
+    summed = n.op.combine == "+" and n.dtype.kind != "b"
     rounds = n.dtype == np.float16 and (own != () or copies > EXACT_HALF)  # the partial sum, or the number of copies
-    if copies > 1 and (n.op.name == "reduce_prod" or summed and rounds):
+    if copies > 1 and (n.op.combine == "*" or summed and rounds):
         return n
     one = x
     if own:
@@ -145,7 +145,7 @@ def _reduction(n: Node, nodes: Nodes) -> Node:
     one = _rewrite(nodes.reshape(one, tuple([d for a, d in enumerate(x.shape, lead) if a not in axes])), nodes)
     if copies > 1 and summed:
         count = nodes.const(_count(copies, n.dtype), n.dtype)
-        one = _rewrite(nodes.named("multiply", one, count, of=one.aval), nodes)
+        one = _rewrite(nodes.apply(MULTIPLY, one, count, of=one.aval), nodes)
     return nodes.broadcast_to(one, n.shape)
 
 
@@ -158,24 +158,24 @@ def _count(copies: Any, dtype: np.dtype) -> Any:
 def _view(n: Node, nodes: Nodes) -> Node:
     """Any view of copies of one element is such copies."""
     x = n.inputs[0]
-    if not n.size and (n.op.name != "broadcast_to" or x.op is not const_op):
+    if not n.size and (n.op is not BROADCAST_TO or x.op is not const_op):
         return _copies(0, n, nodes)
     if x.op is const_op:
         return nodes.broadcast_to(x, n.shape)
-    if x.op.name == "broadcast_to" and x.inputs[0].ndim == 0:
+    if x.op is BROADCAST_TO and x.inputs[0].ndim == 0:
         return nodes.broadcast_to(x.inputs[0], n.shape)
     return n
 
 
-# ---- by name -------------------------------------------------------------------------------------
+# ---- by op ---------------------------------------------------------------------------------------
 
 def _add(n: Node, nodes: Nodes) -> Node:
     x, y = n.inputs
     for one, other in ((x, y), (y, x)):
         if _is_zero(one, -1):
             return nodes.broadcast_to(other, n.shape)
-        if one.op.name == "negative":
-            return nodes.named("subtract", other, one.inputs[0], of=n.aval)
+        if one.op is NEGATIVE:
+            return nodes.apply(SUBTRACT, other, one.inputs[0], of=n.aval)
     return n
 
 
@@ -183,7 +183,7 @@ def _subtract(n: Node, nodes: Nodes) -> Node:
     x, y = n.inputs
     if _is_zero(y, 1):
         return nodes.broadcast_to(x, n.shape)
-    return nodes.named("add", x, y.inputs[0], of=n.aval) if y.op.name == "negative" else n
+    return nodes.apply(ADD, x, y.inputs[0], of=n.aval) if y.op is NEGATIVE else n
 
 
 def _is_zero(x: Node, sign: int) -> bool:
@@ -217,17 +217,17 @@ def _divide(n: Node, nodes: Nodes) -> Node:
 
 
 def _minus(x: Node, nodes: Nodes) -> Node:
-    return _rewrite(nodes.named("negative", x, of=x.aval), nodes)
+    return _rewrite(nodes.apply(NEGATIVE, x, of=x.aval), nodes)
 
 
 def _both_negative(n: Node, nodes: Nodes) -> Node:
     x, y = n.inputs
-    both = x.op.name == y.op.name == "negative"
+    both = x.op is NEGATIVE and y.op is NEGATIVE
     return nodes.make(n.op, (x.inputs[0], y.inputs[0]), (), n.aval) if both else n
 
 
 def _negative(n: Node, nodes: Nodes) -> Node:
-    return n.inputs[0].inputs[0] if n.inputs[0].op.name == "negative" else n
+    return n.inputs[0].inputs[0] if n.inputs[0].op is NEGATIVE else n
 
 
 def _where(n: Node, nodes: Nodes) -> Node:
@@ -240,12 +240,12 @@ def _where(n: Node, nodes: Nodes) -> Node:
 
 def _reshape(n: Node, nodes: Nodes) -> Node:
     x = n.inputs[0]
-    return nodes.reshape(x.inputs[0], n.shape) if x.op.name == "reshape" else n
+    return nodes.reshape(x.inputs[0], n.shape) if x.op is RESHAPE else n
 
 
 def _transpose(n: Node, nodes: Nodes) -> Node:
     x, perm = n.inputs[0], n.attrs[0]
-    if x.op.name == "transpose":
+    if x.op is TRANSPOSE:
         x, perm = x.inputs[0], tuple([x.attrs[0][p] for p in perm])
         return x if perm == tuple(range(x.ndim)) else nodes.make(n.op, (x,), (perm,), n.aval)
     moved = [p for p in perm if x.shape[p] != 1]
@@ -254,9 +254,9 @@ def _transpose(n: Node, nodes: Nodes) -> Node:
 
 def _broadcast_to(n: Node, nodes: Nodes) -> Node:
     x = n.inputs[0]
-    if x.op.name == "broadcast_to":
+    if x.op is BROADCAST_TO:
         return nodes.broadcast_to(x.inputs[0], n.shape)
-    if x.op.name == "reshape":  # a broadcast has leading axes of size 1 by itself
+    if x.op is RESHAPE:  # a broadcast has leading axes of size 1 by itself
         inner = x.inputs[0]
         if x.shape == (1,) * (x.ndim - inner.ndim) + inner.shape:
             return nodes.broadcast_to(inner, n.shape)
@@ -267,10 +267,10 @@ def _cast(n: Node, nodes: Nodes) -> Node:
     x = n.inputs[0]
     if x.dtype == n.dtype:
         return x
-    if x.op is not cast_op or not _holds(x.dtype, x.inputs[0].dtype, n.dtype):
+    if not x.op.converts or not _holds(x.dtype, x.inputs[0].dtype, n.dtype):
         return n
     x = x.inputs[0]
-    return x if x.dtype == n.dtype else nodes.make(cast_op, (x,), n.attrs, n.aval)
+    return x if x.dtype == n.dtype else nodes.make(n.op, (x,), n.attrs, n.aval)
 
 
 def _holds(wide: np.dtype, dtype: np.dtype, then: np.dtype) -> bool:
@@ -285,7 +285,7 @@ def _fold_transposes(n: Node, nodes: Nodes) -> Node:
     ta, tb = n.attrs
 
     def swapped(x: Node) -> bool:
-        if x.op.name != "transpose":
+        if x.op is not TRANSPOSE:
             return False
         perm = x.attrs[0]
         return perm == (*range(x.ndim - 2), x.ndim - 1, x.ndim - 2)
@@ -313,10 +313,9 @@ def _operand(n: Node, nodes: Nodes) -> Node:
 
 Rule = Callable[[Node, Nodes], Node]
 
-#: By the name of the op; then by its kind.
-_RULES: dict[str, Rule] = {
-    leaf_op.name: _leaf,
-    cast_op.name: _cast, "add": _add, "subtract": _subtract, "multiply": _multiply, "divide": _divide,
-    "negative": _negative, "where": _where, "reshape": _reshape, "transpose": _transpose, "broadcast_to": _broadcast_to,
-    "matmul": _fold_transposes}
+#: By op; then by its kind.
+_RULES: dict[Op, Rule] = {
+    leaf_op: _leaf, cast_op: _cast, ADD: _add, SUBTRACT: _subtract, MULTIPLY: _multiply, DIVIDE: _divide,
+    NEGATIVE: _negative, WHERE: _where, RESHAPE: _reshape, TRANSPOSE: _transpose, BROADCAST_TO: _broadcast_to,
+    MATMUL: _fold_transposes}
 _KINDS: dict[str, Rule] = {ELEMENTWISE: _elementwise, REDUCTION: _reduction, VIEW: _view}

@@ -15,22 +15,26 @@ from ..codegen.loop_nest import Nest
 from ..fusion.fuse import kernel_for, operands
 from ..fusion.gather_map import source_of_gather
 from ..fusion.kernel import Kernel, Library, Root, Step, row_access
-from ..graph.index_map import Access, Affine, flatten, without_reshapes
+from ..fusion.native_step import MANY, Link, Stretch, native_step
+from ..graph.index_map import Access, Affine, flatten
 from ..graph.symbolic_size import gcd, lcm
-from ..steps.gemm.openblas import gemm_range
-from .costs import CHUNK_COST, cut, is_product, product_cost, sizes_of
-from .row_bands import Chain, Link, Stretch, chains
+from ..runtime.costs import CHUNK_COST, cut
+from .row_bands import Chain, chains
 from .schedule import made_by, read_by
 
-#: Chunks at most: of products and most kernels, of those with partial results, and of those with rows of them.
-MANY, PARTIAL, PARTIAL_ROWS = 1 << 10, 64, 16
+#: Chunks at most of kernels with partial results, and of those with rows of them.
+PARTIAL, PARTIAL_ROWS = 64, 16
 
 
 def chains_of(steps: Sequence[Step], made: Sequence[Made], stored: set[Node]) -> list[Chain]:
     """The chains among a program's steps; made: what became of the kernels; stored: all values kept in memory."""
-
-    products = {i for i, s in enumerate(steps) if isinstance(s, Library) and is_product(s.node, stored)}
-    if not products:
+    starts = {}
+    for i, step in enumerate(steps):
+        if isinstance(step, Library):
+            native = native_step(step.node)
+            if native is not None and native.band is not None and native.fits(step.node, stored):
+                starts[i] = native.band
+    if not starts:
         return []
 
     @cache
@@ -38,24 +42,9 @@ def chains_of(steps: Sequence[Step], made: Sequence[Made], stored: set[Node]) ->
         step, code = steps[i], made[i]
         if isinstance(step, Kernel):
             return link_of_kernel(step, code, stored) if isinstance(code, Generated) else None
-        return link_of_product(step.node, stored) if i in products else None
+        return starts[i](step.node, stored) if i in starts else None
 
-    return chains(sorted(products), [read_by(step, stored) for step in steps], link, CHUNK_COST)
-
-
-def link_of_product(node: Node, stored: Container[Node]) -> Link:
-    """The link of a matrix product, whose range counts rows, or columns if it is wider than high, through its batch."""
-    m, n, k, batch = sizes_of(node)
-    ta = node.attrs[0]
-    columns, side = n > m, max(m, n)
-    a, b = (without_reshapes(x, stored) for x in node.inputs[:2])
-    onto = node.inputs[2:3]
-    reads: dict[Any, Stretch | None] = dict.fromkeys(onto, (m * n, side) if columns else (n, 1))
-    reads[a] = (m * k, side) if columns or ta else (k, 1)
-    reads[b] = (k * n, side)
-    extent, chunk = gemm_range(m, n, k, batch)
-    return Link(product_cost(node), extent, side if columns else 1, chunk, MANY, reads, {node: m if columns else n},
-                node.aval.nbytes, [] if {a, b}.intersection(onto) else onto, True)
+    return chains(list(starts), [read_by(step, stored) for step in steps], link, CHUNK_COST)
 
 
 def link_of_kernel(kernel: Kernel, made: Generated, stored: set[Node]) -> Link:
@@ -131,7 +120,7 @@ def _reads(kernel: Kernel, stored: set[Node]) -> list[tuple[Node, Affine | None]
             continue
         seen.add((node, access))
         if top or not (node in stored or node.op is leaf_op):
-            if node.op.step == "gather":
+            if node.op.gathers is not None:
                 found[source_of_gather(node)[0], None] = None
             stack += [(x, where, False) for x, where in operands(node, access, kernel.domain, stored)]
         elif node not in own:

@@ -12,6 +12,7 @@ from tracer.ops.ir.op import LEAF, VIEW
 from .. import settings
 from ..fusion.gather_map import source_of_gather
 from ..fusion.kernel import Kernel, Step
+from ..fusion.native_step import native_step
 from ..native.kernel_cache import key_of
 from ..report.timing import nbytes
 
@@ -24,10 +25,7 @@ NAMED_DIGITS = 8
 
 
 def name_of(step: Step, native: bool, source: str | None) -> str:
-    """`tanh+multiply+sum (k_3fa2c0d1)`, `matmul 256x784x256`, `gather f32[64,16]` or `NumPy sort f32[8]`.
-
-    `matmul onto 784x256x256` is a product that is added to an array.
-    """
+    """`tanh+multiply+sum (k_3fa2c0d1)`, `matmul 256x784x256`, `gather f32[64,16]` or `NumPy sort f32[8]`."""
     if isinstance(step, Kernel):
         names = list(dict.fromkeys(n.op.name for n in _inside(step)))
         if len(names) > NAMED_OPS:
@@ -37,15 +35,8 @@ def name_of(step: Step, native: bool, source: str | None) -> str:
             return f"{ops} (k_{key_of(source)[:NAMED_DIGITS]})"
         return f"NumPy {ops} {step.roots[0].node.aval!r}"
     node = step.node
-    if not native:
-        return f"NumPy {node.op.name} {node.aval!r}"
-    if node.op.step == "gemm":
-        rows, columns = node.shape[-2:]
-        inner = node.inputs[0].shape[-2 if node.attrs[0] else -1]
-        batch = node.size // (rows * columns)
-        onto = " onto" if len(node.inputs) > 2 else ""
-        return f"matmul{onto} {f'{batch} of ' if batch > 1 else ''}{rows}x{inner}x{columns}"
-    return f"{node.op.step} {node.aval!r}"
+    record = native_step(node) if native else None
+    return record.label(node) if record is not None else f"NumPy {node.op.name} {node.aval!r}"
 
 
 def _inside(kernel: Kernel) -> list[Node]:
@@ -53,16 +44,16 @@ def _inside(kernel: Kernel) -> list[Node]:
     seen = set(kernel.reads).difference(r.node for r in kernel.roots)
     order = toposort([r.node for r in kernel.roots], seen)
     return [n for n in order if n.op.kind not in (LEAF, VIEW) and n not in seen and n.op is not const_op
-            and not (n.op.name == "cast" and n.inputs[0].op in (scalar_op, const_op))]
+            and not (n.op.converts and n.inputs[0].op in (scalar_op, const_op))]
 
 
 def traffic(step: Step, reads: Iterable[Any], writes: Iterable[Any]) -> tuple[int, int]:
     """Bytes of the distinct values that a step reads and writes; of a gather's source, the rows that it reads."""
     read, written = nbytes(reads), nbytes(writes)
     if not isinstance(step, Kernel):
-        found = [(step.node, step.node.inputs[0])] if step.node.op.step == "gather" else []
+        found = [(step.node, step.node.inputs[0])] if step.node.op.gathers is not None else []
     else:
-        found = [(n, source_of_gather(n)[0]) for n in _inside(step) if n.op.step == "gather"]
+        found = [(n, source_of_gather(n)[0]) for n in _inside(step) if n.op.gathers is not None]
     for node, source in found:
         read += min(node.aval.nbytes, source.aval.nbytes) - source.aval.nbytes
     return read, written

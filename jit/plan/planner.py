@@ -14,30 +14,30 @@ from tracer.ops.ir.graph import toposort
 from tracer.ops.ir.node import Node, leaf_op, scalar_op
 from tracer.ops.ir.op import LEAF
 
+from .. import steps as native_steps
 from ..codegen.generated import Generated, Made
 from ..codegen.kernel_source import try_generate
-from ..codegen.scalar_text import combining, filling, short
-from ..fusion import gather_map
+from ..codegen.scalar_text import combining, filling
 from ..fusion.fuse import fuse
 from ..fusion.kernel import Kernel, Step
+from ..fusion.native_step import native_step
 from ..graph.builder import Nodes
 from ..graph.fold_matmul import fold_products, homes
-from ..graph.index_map import without_reshapes
 from ..graph.scalars import bits_of, number_of
 from ..graph.simplify import needed, simplify
 from ..graph.symbolic_size import Size, applied
 from ..native.kernel_cache import find_kernel
 from ..process import interrupts
 from ..runtime import driver
+from ..runtime.costs import CHUNK_COST, cut
 from ..runtime.launch import words_of
-from ..steps import gather
-from ..steps.gemm import openblas
 from .band_links import chains_of, written_over
-from .costs import CHUNK_COST, MAX_CHUNKS, cut, is_product, product_cost, sizes_of
 from .layout import ByNumPy, Check, Layout, Run, Source
 from .memory import arrange
 from .parallel_groups import Work, phases
 from .schedule import made_by, schedule
+
+native_steps.load()
 
 #: Cost from which independent steps become one phase. A step alone is cut from half of it on: many parts cost more.
 PHASE_COST = 4 * CHUNK_COST
@@ -56,7 +56,7 @@ class Planning:
         self.words: dict[Any, int] = {}
         self.sizes: dict[Any, int] = {}
         self.kernels: list[Generated] = []
-        self.checked: set[tuple] = set()  # sizes with index arrays of which a step may note a failure in bind
+        self.checked: set[tuple] = set()  # keys of failures that a step notes in bind
         self.checks: dict[Node, Check] = {}  # what is to be asked after such a step
         self.in_place: dict[int, Sequence[tuple[Node, Node]]] = {}  # by step, (result, operand) that may share memory
         self.fallbacks: list[tuple[Node, str]] = []  # what NumPy does in this program
@@ -112,7 +112,7 @@ class Planning:
         rows = []
         for i, step in enumerate(steps):
             interrupts.check()  # a kernel that is new takes long
-            uses = _Uses(self)
+            uses = _Uses(self, self.chunks.get(i, 0))
             native = self._kernel(step, i, made[i], uses) if isinstance(step, Kernel) else \
                 self._library(step.node, i, uses)
             rows.append((native, list(uses.reads), list(uses.writes)))
@@ -165,68 +165,13 @@ class Planning:
         return parts[value] if kind == "part" else uses.read(value)
 
     def _library(self, node: Node, at: int, uses: _Uses) -> list[driver.Step] | ByNumPy:
-        if is_product(node, self.stored):
-            uses.write(node, node.aval.nbytes)
-            step = self._gemm(node, at, uses)
-            self.mains[at] = 0
-            return [step._replace(chunk=self.chunks[at])] if at in self.chunks else openblas.parts_of(step)
-        if node.op.step in ("gather", "scatter"):
-            found = self._indexed(node, uses)
-            if found is not None:
-                return found
-        self.fallbacks.append((node, node.op.name))
-        return self._by_numpy([node], uses)
-
-    def _indexed(self, node: Node, uses: _Uses) -> list[driver.Step] | None:
-        """The steps of a gather or scatter over leading axes; None for another form."""
-        sizes = gather_map.rows_of(node)
-        source, *indices = (without_reshapes(x, self.stored) for x in node.inputs)
-        if sizes is None or not indices:
-            return None
-        scatter, width = node.op.step == "scatter", gather_map.width_of(node)
-        rows = gather_map.rows_in(node, self.stored) if scatter else None
-        if rows is not None:
-            source = rows.base
-        if any(x not in self.words or x.op is scalar_op for x in (source, *indices)):
-            return None
-        result = uses.write(node, node.aval.nbytes)
-        failed = self.word(("failed", node), 0)
-        if (sizes, *indices) not in self.checked:  # what passes one step passes its adjoint
-            self.checked.add((sizes, *indices))
-            self.checks[node] = Check(failed, Source(node, result, self._sources(node, uses)))
-        args = [uses.read(source), result, width, failed, indices[0].size]
-        for index, n in zip(indices, sizes, strict=True):
-            args += [uses.read(index), n]
-        if rows is None:
-            address = find_kernel(gather.source_of(node))
-            count = indices[0].size
-            chunk = -(-count // MAX_CHUNKS) if node.size >= CHUNK_COST else 0
-            return [driver.Step(address, args, count, chunk)]
-        zero = driver.Step(find_kernel(gather.zeroing(short(node.dtype))), [result], node.size,
-                           CHUNK_COST if node.size > CHUNK_COST else 0)
-        args += [rows.start, rows.step, *(number for loop in rows.steps for number in loop)]
-        wanted = min(2 * node.inputs[0].size // CHUNK_COST, MAX_CHUNKS)
-        chunk = -(-width // (wanted * gather.COLUMNS)) * gather.COLUMNS if wanted > 1 else 0
-        return [zero, driver.Step(find_kernel(gather.source_of(node, rows)), args, width, chunk)]
-
-    def _gemm(self, node: Node, at: int, uses: _Uses) -> driver.Step:
-        a, b = (without_reshapes(x, self.stored) for x in node.inputs[:2])
-        ta, tb, *factors = node.attrs
-        m, n, k, batch = sizes_of(node)
-        options: dict[str, Any] = {}
-        if factors:
-            onto, *numbers = node.inputs[2:]
-            alpha, beta, *which = factors
-            alpha_index, beta_index = (uses.read(numbers[i]) if i >= 0 else -1 for i in which)
-            options = {"beta": 1, "alpha_index": alpha_index, "beta_index": beta_index, "source": uses.read(onto)}
-            if onto not in (a, b):
-                self.in_place[at] = [(node, onto)]
-        step = openblas.gemm(node.dtype, uses.read(a), uses.read(b), self.words[node], m, n, k, ta=ta, tb=tb,
-                         batch=(batch,), a_strides=(m * k,), b_strides=(k * n,), c_strides=(m * n,), **options)
-        if not factors:
-            return step
-        bits = {"alpha": applied(bits_of, alpha), "beta": applied(bits_of, beta)}
-        return step._replace(args=list(openblas.GemmArgs._make(step.args)._replace(**bits)))
+        native = native_step(node)
+        if native is None or not native.fits(node, self.stored):
+            self.fallbacks.append((node, node.op.name))
+            return self._by_numpy([node], uses)
+        rows = native.lower(node, uses)
+        self.in_place[at] = native.in_place(node, self.stored)
+        return rows
 
     # ---- what NumPy does -------------------------------------------------------------------------
 
@@ -234,16 +179,17 @@ class Planning:
         """A value in memory, or what is computed of such."""
         if node.op is scalar_op or node.op is leaf_op or node in self.stored:
             return Source(node, uses.read(node))
-        return Source(node, -1, self._sources(node, uses))
+        return Source(node, -1, self.sources(node, uses))
 
-    def _sources(self, node: Node, uses: _Uses) -> tuple[Source, ...]:
+    def sources(self, node: Node, uses: _Uses) -> tuple[Source, ...]:
+        """How NumPy reads the operands of a node."""
         return tuple([self._source(x, uses) for x in node.inputs])
 
     def _by_numpy(self, nodes: Sequence[Node], uses: _Uses) -> ByNumPy:
         values = []
         for n in nodes:
             word = uses.write(n, 0 if isinstance(n.aval, tuple) else n.aval.nbytes)
-            values.append(Source(n, word, self._sources(n, uses)))
+            values.append(Source(n, word, self.sources(n, uses)))
         return ByNumPy(tuple(values))
 
     def _interpreted(self, kernel: Kernel, why: CannotCompile, uses: _Uses) -> ByNumPy:
@@ -280,10 +226,8 @@ class Planning:
         native, _, writes = self.rows[i]
         if i in self.by_step:
             return max(self.by_step[i].cost, 1.0)
-        if i in self.mains:
-            return product_cost(writes[0])
-        alone = not isinstance(native, list) or len(native) > 1 or not self.checks.keys().isdisjoint(writes)
-        return 0.0 if alone else max(writes[0].size, 1.0)
+        record = native_step(writes[0]) if isinstance(native, list) else None
+        return 0.0 if record is None or not self.checks.keys().isdisjoint(writes) else record.cost(writes[0])
 
     # ---- what a run needs ------------------------------------------------------------------------
 
@@ -342,7 +286,7 @@ class Planning:
             for i in chain:
                 native = self.rows[i][0]
                 assert isinstance(native, list)
-                at = self.mains.get(i, len(native) - 1)
+                at = self.mains.get(i, 0)
                 before += native[:at]
                 own.append(native[at])
                 after += native[at + 1:]
@@ -370,8 +314,8 @@ class Planning:
 class _Uses:
     """The values that a step reads and writes, noted as it asks for their words: it cannot do what it does not say."""
 
-    def __init__(self, planning: Planning) -> None:
-        self.planning = planning
+    def __init__(self, planning: Planning, chunk: int) -> None:
+        self.planning, self.stored, self.chunk = planning, planning.stored, chunk
         self.reads: dict[Any, None] = {}
         self.writes: dict[Any, None] = {}
 
@@ -385,6 +329,14 @@ class _Uses:
         """The word of bind with the address to which the step writes a value."""
         self.writes[what] = None
         return self.planning.word(what, nbytes)
+
+    def failed(self, node: Node, key: tuple) -> int:
+        """The word in which the step notes that it has failed: it is asked for, unless after a step of the same key."""
+        planning, word = self.planning, self.planning.word(("failed", node), 0)
+        if key not in planning.checked:
+            planning.checked.add(key)
+            planning.checks[node] = Check(word, Source(node, planning.words[node], planning.sources(node, self)))
+        return word
 
 
 def steps_of(outputs: Sequence[Node]) -> tuple[list[Step], list[Made]]:

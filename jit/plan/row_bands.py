@@ -13,9 +13,10 @@ one core 256x10x256 with a residual 28.8 -> 29.7.
 """
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, NamedTuple
 
+from ..fusion.native_step import Link, Stretch
 from ..graph.symbolic_size import applied, gcd, lcm
 from ..process import interrupts
 
@@ -30,30 +31,6 @@ FEW_BANDS, BUSY_PARTS = 4, 4
 #: it is not. Longer ones leave a thread waiting: 4 bands of 208 rows for 784 made mlp-sgd-32 181.8 -> 186.0. Doing the
 #: blocks across borders afterwards gained nothing either, 1072 -> 1083 in mlp-sgd-256.
 STRETCHED, STRETCHED_FEW = 1.02, 1.25
-
-Stretch = tuple[int, int]
-
-
-class Link(NamedTuple):
-    """A step that may be part of a chain.
-
-    cost: as `Generated.cost`; extent: of its range; align: units of the range that stay together; chunk: how it is cut
-    when alone (0: not at all); most: chunks at most.
-    reads: all values that it reads, with (elements, units) where a stretch of so many elements is read by a stretch of
-    so many units of the range, and None where no stretch is. writes: the elements that a unit makes of a value, 0 for
-    one that is ready only at the end. nbytes: of what it writes. replaces: operands that it may write over.
-    """
-
-    cost: float
-    extent: int
-    align: int
-    chunk: int
-    most: int
-    reads: Mapping[Any, Stretch | None]
-    writes: Mapping[Any, int]
-    nbytes: int = 0
-    replaces: Sequence[Any] = ()
-    product: bool = False
 
 
 class Chain(NamedTuple):

@@ -12,7 +12,7 @@ from tracer.ops.ir.node import Node, leaf_op
 
 from ..fusion.fuse import nearest
 from ..fusion.kernel import Kernel, Step
-from ..graph.fold_matmul import FOLDED
+from ..fusion.native_step import native_step
 
 #: Bytes of a replaced array from which its place in the order matters: smaller ones stay in the cache.
 LARGE = 1 << 18
@@ -20,10 +20,10 @@ LARGE = 1 << 18
 
 def schedule(steps: Sequence[Step]) -> list[int]:
     """The numbers of the steps in the order to run them; the results are the same, bit for bit."""
-    replaced = [_replaced(s) for s in steps]
+    stored = {n for s in steps for n in made_by(s)}
+    replaced = [_replaced(s, stored) for s in steps]
     if not any(replaced):
         return list(range(len(steps)))
-    stored = {n for s in steps for n in made_by(s)}
     reads = [read_by(s, stored) for s in steps]
     maker = {n: i for i, s in enumerate(steps) for n in made_by(s)}
     readers: dict[Node, list[int]] = {}
@@ -74,10 +74,11 @@ def read_by(step: Step, stored: set[Node]) -> list[Node]:
     return list(step.reads) if isinstance(step, Kernel) else nearest(step.node, stored)
 
 
-def _replaced(step: Step) -> list[Node]:
+def _replaced(step: Step, stored: set[Node]) -> list[Node]:
     """Large leaves that the step reads and may write a result of the same form over."""
     if not isinstance(step, Kernel):
-        node = step.node
-        return [node.inputs[2]] if node.op.name == FOLDED and node.inputs[2].op is leaf_op else []
+        native = native_step(step.node)
+        pairs = native.in_place(step.node, stored) if native is not None else []
+        return [x for _, x in pairs if x.op is leaf_op]
     forms = {r.node.aval for r in step.roots if r.kind == "map" and r.node.aval.nbytes >= LARGE}
     return [n for n in step.reads if n.op is leaf_op and n.aval in forms] if forms else []

@@ -17,7 +17,6 @@ from tracer.ops.ir.aval import Aval, Shape
 from tracer.ops.ir.graph import toposort
 from tracer.ops.ir.node import Node, const_op, leaf_op
 from tracer.ops.ir.op import CALL, VIEW
-from tracer.ops.primitive.arithmetic import cast_op
 
 from ..graph.builder import Nodes
 from ..graph.scalars import is_textual, number_of
@@ -104,7 +103,7 @@ def structure(order: Sequence[Node],
         key.append(kind)
         for x in n.inputs:
             key.append(places[x])
-        if attrs and op is not cast_op:  # which its aval says
+        if attrs and not op.converts:  # to what its aval says
             if op is const_op and not is_textual(n):
                 numbers.append(number_of(n))
             else:
@@ -119,13 +118,9 @@ def _attributes(n: Node, of: Any, counted: Callable[[int], Any]) -> tuple:
     op, attrs = n.op, n.attrs
     if op is leaf_op:
         return of, attrs[1]
-    if op.kind == VIEW:
-        name = op.name
-        return (of.shape,) if name in ("reshape", "broadcast_to") else \
-            attrs if name == "transpose" else _through(attrs, counted)
-    if op.kind == CALL:
-        return _through(attrs, counted)
-    return (of.shape, *attrs[1:]) if op.name == "iota" else attrs
+    if op.shaped:
+        return (of.shape, *attrs[1:])
+    return _through(attrs, counted) if op.kind in (VIEW, CALL) and not op.axes else attrs
 
 
 def _through(attrs: tuple, counted: Callable[[int], Any]) -> tuple:

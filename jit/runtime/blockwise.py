@@ -14,7 +14,6 @@ import numpy as np
 from tracer.ops.ir.graph import toposort
 from tracer.ops.ir.node import Node
 from tracer.ops.ir.op import ELEMENTWISE, REDUCTION
-from tracer.ops.primitive.arithmetic import cast_op
 
 from ..process import interrupts
 
@@ -80,7 +79,7 @@ def blocked(order: Sequence[Node], outputs: Sequence[Node]) -> list[Blocked]:
         if n.op.kind == ELEMENTWISE and n.inputs and n.shape and n not in outputs:
             by = readers[n]
             # What several read would be computed several times: that is for casts only.
-            if all(r in large or r in inside for r in by) and (len(by) == 1 or n.op is cast_op):
+            if all(r in large or r in inside for r in by) and (len(by) == 1 or n.op.converts):
                 inside.add(n)
     return [_blocked(n, inside) for n in large if n.inputs[0] in inside]
 

@@ -1,1 +1,9 @@
-"""Native steps that are no fused kernels: matrix products, gathers and scatters."""
+"""Native steps that are no fused kernels. Each file registers its records; being here is enough for it to be loaded."""
+import importlib
+import pkgutil
+
+
+def load() -> None:
+    """Import every file, so that the table of native steps is full."""
+    for info in pkgutil.iter_modules(__path__):
+        importlib.import_module(f"{__name__}.{info.name}")

@@ -20,14 +20,96 @@ failure in a word of `bind`, and leaves raising it to whoever runs the plan. For
 """
 from __future__ import annotations
 
-from tracer.ops.ir.node import Node
+import math
+from collections.abc import Container
+from typing import NamedTuple
+
+from tracer.ops.ir.node import Node, scalar_op
+from tracer.ops.ir.op import LEAF, VIEW
 
 from ..codegen.scalar_text import short
-from ..fusion.gather_map import Rows
+from ..fusion.native_step import NativeStep, Uses, register
+from ..graph.index_map import NotAffine, flatten, identity, through_view, without_reshapes
+from ..native.kernel_cache import find_kernel
+from ..runtime import driver
+from ..runtime.costs import CHUNK_COST, MAX_CHUNKS
 
 #: Columns of a scatter that stay in one chunk: a cache line of float32.
 COLUMNS = 16
 
+
+# ---- the axes that are indexed, and the rows -----------------------------------------------------
+
+def _table_shape(node: Node) -> tuple[int, ...]:
+    """The shape of the array that is indexed: read by a gather, made by a scatter."""
+    return node.inputs[0].shape if node.op.gathers is not None else node.attrs[1]
+
+
+def _leading(node: Node) -> tuple[int, ...] | None:
+    """The sizes of the leading axes that a gather or scatter indexes; None when it has another form."""
+    template, shape, indices = node.attrs[0], _table_shape(node), node.inputs[1:]
+    count = len(indices)
+    if list(template[:count]) != [("i", k) for k in range(count)] or len(template) != len(shape):
+        return None
+    if any(e != ("s", 0, n, 1) for e, n in zip(template[count:], shape[count:], strict=True)):
+        return None
+    if any(i.shape != indices[0].shape or i.dtype.kind not in "iu" for i in indices):
+        return None
+    return shape[:count]
+
+
+def _width(node: Node) -> int:
+    """The elements of a row."""
+    return math.prod(_table_shape(node)[len(node.inputs) - 1:])
+
+
+class Rows(NamedTuple):
+    """Where the rows that a scatter adds lie in memory, in elements.
+
+    steps: (number of rows, step) for each of the loops over them, outermost first; step: between columns.
+    """
+
+    base: Node
+    start: int
+    steps: list[tuple[int, int]]
+    step: int
+
+
+def _rows_in(node: Node, stored: Container[Node]) -> Rows:
+    """The rows of a scatter's operand in the array that it is a view of; or of a copy, where no loops go through.
+
+    Views that are in memory themselves, `stored`, are read there.
+    """
+    x, count = node.inputs[0], node.inputs[1].ndim if len(node.inputs) > 1 else 0
+    access, base = identity(x.ndim), x
+    try:
+        while base.op.kind == VIEW and base not in stored:
+            access, base = through_view(base, access, x.shape), base.inputs[0]
+        start, coefs = flatten(access, base.shape, x.ndim)
+        loops = list(zip(x.shape, coefs, strict=True))
+        row = _merged(loops[count:])
+        if len(row) < 2 and base.op is not scalar_op:
+            return Rows(base, start, _merged(loops[:count]), row[0][1] if row else 0)
+    except NotAffine:
+        pass
+    width = _width(node)
+    return Rows(without_reshapes(x, stored), 0, [(x.size // max(width, 1), width)], 1)
+
+
+def _merged(loops: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The same loops, of (count, step), with those as one that go on where the next one ends."""
+    out: list[tuple[int, int]] = []
+    for n, step in loops:
+        if n == 1:
+            continue
+        if out and out[-1][1] == step * n:
+            out[-1] = out[-1][0] * n, step
+        else:
+            out.append((n, step))
+    return out
+
+
+# ---- sources --------------------------------------------------------------------------------------
 
 def source_of(node: Node, rows: Rows | None = None) -> str:
     """The source of the step. args: words of source and result, row length, the word that notes a failure, and for
@@ -82,3 +164,51 @@ def zeroing(dtype_name: str) -> str:
     """The source of the step that zeroes a scatter's result. args: its word."""
     return ("def kernel(bind, args, lo, hi):\n    y = bind[args[0]]\n    for j in range(lo, hi):\n"
             f"        st_{dtype_name}_1(y, j, {dtype_name}(0))\n")
+
+
+# ---- records -------------------------------------------------------------------------------------
+
+def _fits(node: Node, stored: set[Node]) -> bool:
+    """Whether integers in memory index the leading axes of an array in memory."""
+    read = [_operand(node, i, stored) for i in range(len(node.inputs))]
+    return len(read) > 1 and _leading(node) is not None and \
+        all(x in stored or (x.op.kind == LEAF and x.op is not scalar_op) for x in read)
+
+
+def _operand(node: Node, at: int, stored: Container[Node]) -> Node:
+    scattered = at == 0 and node.op.gathers is None
+    return _rows_in(node, stored).base if scattered else without_reshapes(node.inputs[at], stored)
+
+
+def _arguments(node: Node, source: Node, uses: Uses) -> list[int]:
+    """Those that a gather and a scatter have in common."""
+    result = uses.write(node, node.aval.nbytes)
+    sizes, indices = _leading(node), [without_reshapes(x, uses.stored) for x in node.inputs[1:]]
+    assert sizes is not None
+    failed = uses.failed(node, (sizes, *indices))  # what passes one step passes its adjoint
+    args = [uses.read(source), result, _width(node), failed, indices[0].size]
+    for index, n in zip(indices, sizes, strict=True):
+        args += [uses.read(index), n]
+    return args
+
+
+def _gather(node: Node, uses: Uses) -> list[driver.Step]:
+    args = _arguments(node, without_reshapes(node.inputs[0], uses.stored), uses)
+    count = node.inputs[1].size
+    chunk = -(-count // MAX_CHUNKS) if node.size >= CHUNK_COST else 0
+    return [driver.Step(find_kernel(source_of(node)), args, count, chunk)]
+
+
+def _scatter(node: Node, uses: Uses) -> list[driver.Step]:
+    rows, width = _rows_in(node, uses.stored), _width(node)
+    args = _arguments(node, rows.base, uses)
+    zero = driver.Step(find_kernel(zeroing(short(node.dtype))), [args[1]], node.size,
+                       CHUNK_COST if node.size > CHUNK_COST else 0)
+    args += [rows.start, rows.step, *(number for loop in rows.steps for number in loop)]
+    wanted = min(2 * node.inputs[0].size // CHUNK_COST, MAX_CHUNKS)
+    chunk = -(-width // (wanted * COLUMNS)) * COLUMNS if wanted > 1 else 0
+    return [zero, driver.Step(find_kernel(source_of(node, rows)), args, width, chunk)]
+
+
+register("gather", NativeStep(_fits, _gather, cost=lambda node: max(node.size, 1.0), operand=_operand))
+register("scatter", NativeStep(_fits, _scatter, operand=_operand))

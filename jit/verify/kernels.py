@@ -100,11 +100,13 @@ def cases(planning: Planning, most: int = MOST) -> Iterator[Case]:
     for i, (step, (rows, reads, writes)) in enumerate(zip(planning.steps, planning.rows, strict=True)):
         if not isinstance(rows, list):
             continue  # NumPy's
+        if not isinstance(step, Kernel) and step.node.op.step not in ("gather", "scatter"):
+            continue  # a matrix product, or another step that is no business of these references
         sources = [source_at(row.fn) for row in rows]
         results = [n for n in writes if isinstance(n, Node)]
         points = math.prod(step.domain) if isinstance(step, Kernel) else max([n.size for n in (*results, *reads)])
         if None in sources or points * max([source.count("\n") for source in sources if source]) > most:
-            continue  # a matrix product, or a large step
+            continue  # a large step
         case = Case([Row(source or "", row.args, row.extent, row.chunk) for source, row in zip(sources, rows)],
                     planning.mains.get(i, len(rows) - 1), {planning.words[n]: n for n in (*reads, *results)},
                     {planning.words[n]: n for n in planning.numbers}, results, planning.stored.difference(results))

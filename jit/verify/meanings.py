@@ -42,6 +42,7 @@ class Meaning:
     numbers: dict[int, Node] = field(default_factory=dict)
     settled: dict[int, int] = field(default_factory=dict)
     extent: int | None = None  # of the row's range, where its accesses do not tell
+    scatters: bool = False  # whether what it reads of several values is the rows of a scatter
     checked: tuple | None = None  # what makes the row note a failure: the sizes of axes, and their indices
 
 
@@ -80,8 +81,10 @@ def meanings_of(planning: Planning) -> dict[int, Meaning]:
             meanings = _kernel(i, step, made, rows, planning.mains[i])
         elif step.node.op.step == "gemm":
             meanings = _products(i, step.node, rows)
-        else:
+        elif step.node.op.step in ("gather", "scatter"):
             meanings = _indexed(i, step.node)
+        else:
+            meanings = [_other(i, step.node, row) for row in rows]
         found.update(zip(map(id, rows), meanings, strict=True))
     return found
 
@@ -203,7 +206,15 @@ def _indexed(i: int, node: Node) -> list[Meaning]:
         return [found]
     found.reads[0] = tuple(dict.fromkeys([tag_of(x) for x in views(source)]))
     found.reads[1] = (("zeros", node),)
+    found.scatters = True
     return [Meaning(i, node, writes={0: ("zeros", node) if indices[0].size else tag_of(node)}), found]
+
+
+def _other(i: int, node: Node, row: Any) -> Meaning:
+    """A row of another kind of step: it reads operands of its node, and what is made of the node, and makes that."""
+    made, roles = tag_of(node), range(len(row.args))
+    read = tuple(dict.fromkeys([made, *[tag_of(x) for operand in node.inputs for x in views(operand)]]))
+    return Meaning(i, node, dict.fromkeys(roles, read), dict.fromkeys(roles, made))
 
 
 def check_rows(node: Node, args: Sequence[int], tag: Tag) -> None:

@@ -215,7 +215,7 @@ class _Verifier:
             raise PlanError(row, word, meaning.node, f"argument {role} is not to be read")
         else:
             found = self._read(row, word, meaning.reads[role], touch)
-            if len(meaning.reads[role]) > 1 and found is not None:
+            if meaning.scatters and len(meaning.reads[role]) > 1 and found is not None:
                 try:
                     check_rows(meaning.node, row.step.args, found)
                 except Meaningless as why:

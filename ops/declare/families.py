@@ -121,27 +121,31 @@ def _axis_samples(low: float, high: float) -> Samples:
 
 
 def reduction(name: str, ref: Callable, vjp: Callable | None, identity: Callable[[np.dtype], Any], *,
-              low: float = -2.0, high: float = 2.0, smooth: bool = True) -> Callable[[Node, tuple], Node]:
+              combine: str, low: float = -2.0, high: float = 2.0, smooth: bool = True) -> Callable[[Node, tuple], Node]:
     """Declare an associative reduction: vjp(g, x, axes, y) -> cotangent, with g and y of the reduced shape."""
     back = None if vjp is None else lambda node, g: (vjp(g, node.inputs[0], node.attrs[0], node),)
     op = declare(Op(name, REDUCTION, _reduce_rule, lambda a, attrs: ref(a[0], attrs[0]), back,
-                    samples=_axis_samples(low, high), identity=identity, smooth=smooth))
+                    samples=_axis_samples(low, high), identity=identity, combine=combine,
+                    smooth=smooth))
     return lambda x, axes: make(op, (x,), (tuple(axes),))
 
 
 # ---- views and calls -----------------------------------------------------------------------------
 
-def view(name: str, infer: Callable, ref: Callable, vjp: Callable, samples: Samples) -> Callable[..., Node]:
+def view(name: str, infer: Callable, ref: Callable, vjp: Callable, samples: Samples, *, shaped: bool = False,
+         axes: bool = False) -> Callable[..., Node]:
     """Declare a re-indexing of one input with static attributes: ref(array, *attrs), vjp(g, x, *attrs)."""
     op = declare(Op(name, VIEW, infer, lambda a, attrs: ref(a[0], *attrs),
-                    lambda node, g: (vjp(g, node.inputs[0], *node.attrs),), samples=samples, cost=0))
+                    lambda node, g: (vjp(g, node.inputs[0], *node.attrs),), samples=samples, cost=0,
+                    shaped=shaped, axes=axes))
     return lambda x, *attrs: make(op, (x,), attrs)
 
 
 def call(name: str, infer: Callable, ref: Callable, vjp: Callable | None = None, *,
-         samples: Samples | None = None, smooth: bool = True, step: str | None = None) -> Callable[..., Node]:
+         samples: Samples | None = None, smooth: bool = True, step: str | None = None, may_fail: bool = True,
+         gathers: Callable[[Node], tuple[int | None, ...] | None] | None = None) -> Callable[..., Node]:
     """Declare an op on whole arrays: ref(*arrays, *attrs); infer(*avals, *attrs); vjp(g, node) -> cotangents."""
     back = None if vjp is None else lambda node, g: vjp(g, node)
     op = declare(Op(name, CALL, lambda avals, attrs: infer(*avals, *attrs), lambda a, attrs: ref(*a, *attrs),
-                    back, samples=samples, cost=50, smooth=smooth, step=step))
+                    back, samples=samples, cost=50, smooth=smooth, may_fail=may_fail, step=step, gathers=gathers))
     return lambda *inputs, attrs=(): make(op, tuple(inputs), attrs)

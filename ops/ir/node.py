@@ -260,7 +260,7 @@ def _item_infer(avals: Sequence[Any], attrs: tuple) -> Aval:
     return avals[0][attrs[0]]
 
 
-item_op = declare(Op("item", CALL, _item_infer, lambda a, attrs: a[0][attrs[0]], cost=0))
+item_op = declare(Op("item", CALL, _item_infer, lambda a, attrs: a[0][attrs[0]], cost=0, may_fail=True))
 
 
 def items(multi: Node) -> tuple[Node, ...]:

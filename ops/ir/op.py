@@ -28,6 +28,8 @@ class Op:
     samples: () -> iterable of (input arrays, attrs), for the tests that every op gets.
     seeds(node) -> whether the vjp takes no account of g: then it counts for each head that is computed from the node,
     by whatever derivative.
+    gathers(node) -> of a CALL whose elements are elements of its first operand: for each axis of that the number of the
+    index array which says where, among the other operands, or None for the whole axis; None where it is not so simple.
     smooth: whether the samples stay clear of kinks, so that finite differences apply.
     """
 
@@ -41,9 +43,16 @@ class Op:
     cost: int = 1  # of one element, in flops: what recomputing it would take
     same: bool = True  # elementwise: computed in the dtype of its result
     identity: Any = None  # of a reduction: dtype -> start value
+    combine: str | None = None  # of a reduction, how two elements become one: "+", "*", "max" or "min"
     smooth: bool = True
     seeds: Callable[[Node], bool] | None = None
-    step: str | None = None  # a CALL with a native step: the name under which jit/ knows it
+    may_fail: bool = False  # a CALL: it raises for some operands
+    step: str | None = None  # a CALL with a native step: the name under which jit/steps registers it
+    index: Callable[[tuple], int] | None = None  # elementwise, attrs -> the axis whose index is {index} in `expr`
+    gathers: Callable[[Node], tuple[int | None, ...] | None] | None = None
+    converts: bool = False  # elementwise: to the dtype of its result, and nothing else
+    shaped: bool = False  # its first attribute is the shape of its result
+    axes: bool = False  # a VIEW: its attributes are axes, not sizes
 
     def __repr__(self) -> str:
         return self.name

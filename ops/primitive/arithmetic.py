@@ -31,7 +31,7 @@ def _cast_ref(arrays: Sequence[Any], attrs: tuple) -> Any:
 cast_op = declare(Op(
     "cast", ELEMENTWISE, lambda avals, attrs: aval(avals[0].shape, np.dtype(attrs[0])), _cast_ref,
     lambda node, g: (cast(g, node.inputs[0].dtype),), expr="{T}({0})", same=False,
-    samples=interval(-5, 5, attrs=("float64",))))
+    samples=interval(-5, 5, attrs=("float64",)), converts=True))
 
 
 def cast(x: Node, dtype: np.dtype | str) -> Node:

@@ -109,7 +109,23 @@ def _scatter_vjp(g: Node, node: Node) -> tuple[Node | None, ...]:
     return gather(g, tuple(indices), template, inside), *(None for _ in indices)
 
 
-_gather = call("gather", _gather_infer, _gather_ref, _gather_vjp, samples=_index_samples(False), step="gather")
+def _axes_gathered(node: Node) -> tuple[int | None, ...] | None:
+    """See `Op.gathers`: the indices are positions for sure, and all other axes are whole.
+
+    Along an axis of size 0 there are no positions.
+    """
+    template, inside = node.attrs
+    x, *indices = node.inputs
+    if not inside or not indices or len(template) != x.ndim or any(i.dtype.kind not in "iu" for i in indices):
+        return None
+    for entry, n in zip(template, x.shape, strict=True):
+        if (not n) if entry[0] == "i" else entry != ("s", 0, n, 1):
+            return None
+    return tuple([entry[1] if entry[0] == "i" else None for entry in template])
+
+
+_gather = call("gather", _gather_infer, _gather_ref, _gather_vjp, samples=_index_samples(False), step="gather",
+               gathers=_axes_gathered)
 _scatter_add = call("scatter_add", lambda g, *rest: aval(rest[-2], g.dtype), _scatter_ref, _scatter_vjp,
                     samples=_index_samples(True), step="scatter")
 

@@ -32,9 +32,9 @@ def _iota_samples() -> Iterable[tuple[list[np.ndarray], tuple]]:
         yield [], (shape, axis, dtype)
 
 
-#: Of no input: attrs are the shape, the axis along which it counts, and the dtype. {iota} is the index there.
-iota_op = declare(Op("iota", ELEMENTWISE, _iota_infer, _iota_ref, vjp=lambda node, g: (), expr="{T}({iota})",
-                     samples=_iota_samples, same=False, smooth=False))
+#: Of no input: attrs are the shape, the axis along which it counts, and the dtype. {index} is the index there.
+iota_op = declare(Op("iota", ELEMENTWISE, _iota_infer, _iota_ref, vjp=lambda node, g: (), expr="{index}",
+                     samples=_iota_samples, same=False, smooth=False, index=lambda attrs: attrs[1], shaped=True))
 
 
 def iota(shape: Shape, axis: int, dtype: np.dtype | str) -> Node:

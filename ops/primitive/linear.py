@@ -37,7 +37,8 @@ def _reshape_infer(avals: Sequence[Aval], attrs: tuple) -> Aval:
 
 _reshape = view("reshape", _reshape_infer, lambda x, shape: np.reshape(x, shape),
                 lambda g, x, shape: reshape(g, x.shape),
-                _samples(((3, 4), ((2, 6),)), ((), ((1, 1),)), ((0, 2), ((2, 0),)), ((2, 3, 4), ((6, 4),))))
+                _samples(((3, 4), ((2, 6),)), ((), ((1, 1),)), ((0, 2), ((2, 0),)), ((2, 3, 4), ((6, 4),))),
+                shaped=True)
 
 
 def reshape(x: Node, shape: Shape) -> Node:
@@ -56,7 +57,7 @@ def _transpose_infer(avals: Sequence[Aval], attrs: tuple) -> Aval:
 
 _transpose = view("transpose", _transpose_infer, lambda x, perm: np.transpose(x, perm),
                   lambda g, x, perm: transpose(g, tuple(np.argsort(perm).tolist())),
-                  _samples(((3, 4), ((1, 0),)), ((2, 3, 4), ((2, 0, 1),)), ((2, 3, 4), ((0, 2, 1),))))
+                  _samples(((3, 4), ((1, 0),)), ((2, 3, 4), ((2, 0, 1),)), ((2, 3, 4), ((0, 2, 1),))), axes=True)
 
 
 def transpose(x: Node, perm: tuple[int, ...]) -> Node:
@@ -78,7 +79,7 @@ def _broadcast_vjp(g: Node, x: Node, shape: Shape) -> Node:
 
 
 _broadcast = view("broadcast_to", _broadcast_infer, lambda x, shape: np.broadcast_to(x, shape), _broadcast_vjp,
-                  _samples(((3, 1), ((3, 4),)), ((), ((2, 3),)), ((4,), ((2, 3, 4),)), ((1,), ((0,),))))
+                  _samples(((3, 1), ((3, 4),)), ((), ((2, 3),)), ((4,), ((2, 3, 4),)), ((1,), ((0,),))), shaped=True)
 
 
 def broadcast_to(x: Node, shape: Shape) -> Node:
@@ -112,7 +113,7 @@ def totalled(f: Any, wider: dict[str, str]) -> Any:
 #: MXNet adds up what float32 loses of a sum; NumPy loses a hundredth of a million equal numbers where the axis is not
 #: the last.
 reduce_sum = reduction("reduce_sum", totalled(np.sum, {"float16": "float32", "float32": "float64"}),
-                       lambda g, x, axes, y: spread(g, axes, x), lambda dtype: 0)
+                       lambda g, x, axes, y: spread(g, axes, x), lambda dtype: 0, combine="+")
 
 
 def unbroadcast(g: Node, shape: Shape) -> Node:

@@ -47,7 +47,8 @@ def _matmul_samples() -> Iterable[tuple[list[np.ndarray], tuple]]:
     yield [rng.randn(3, 0), rng.randn(0, 2)], (False, False)
 
 
-_product = call("matmul", _matmul_infer, _matmul_ref, _matmul_vjp, samples=_matmul_samples, step="gemm")
+_product = call("matmul", _matmul_infer, _matmul_ref, _matmul_vjp, samples=_matmul_samples, step="gemm",
+                may_fail=False)
 
 
 def _onto_infer(a: Aval, b: Aval, c: Aval, *rest: Any) -> Aval:
@@ -75,7 +76,7 @@ def _onto_samples() -> Iterable[tuple[list[np.ndarray], tuple]]:
 # (a, b, c, *numbers) with attributes (ta, tb, alpha, beta, alpha_at, beta_at): alpha * op(a) @ op(b) + beta * c, for
 # floats; each factor also times the number at its place, if that is not -1. A pass (jit/graph/fold_matmul.py) makes
 # these, from what has been differentiated already.
-call("matmul_onto", _onto_infer, _onto_ref, samples=_onto_samples, step="gemm")
+call("matmul_onto", _onto_infer, _onto_ref, samples=_onto_samples, step="gemm", may_fail=False)
 
 
 def product(a: Node, b: Node, ta: bool = False, tb: bool = False) -> Node:

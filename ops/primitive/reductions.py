@@ -39,8 +39,8 @@ def _ref(f: Any, start: Any) -> Any:
     return ref
 
 
-reduce_max = reduction("reduce_max", _ref(np.max, _lowest), _extreme_vjp, _lowest)
-reduce_min = reduction("reduce_min", _ref(np.min, _highest), _extreme_vjp, _highest)
+reduce_max = reduction("reduce_max", _ref(np.max, _lowest), _extreme_vjp, _lowest, combine="max")
+reduce_min = reduction("reduce_min", _ref(np.min, _highest), _extreme_vjp, _highest, combine="min")
 
 
 def kept(x: Node, shape: Shape, axes: tuple, keepdims: bool) -> Node:
@@ -66,8 +66,8 @@ def _prod_vjp(g: Node, x: Node, axes: tuple, y: Node) -> Node:
     return mul(spread(g, axes, x), product_of_others(x, axes)) if axes else g
 
 
-reduce_prod = reduction("reduce_prod", totalled(np.prod, {"float16": "float32"}), _prod_vjp, lambda dtype: 1, low=0.5,
-                        high=1.5)
+reduce_prod = reduction("reduce_prod", totalled(np.prod, {"float16": "float32"}), _prod_vjp, lambda dtype: 1,
+                        combine="*", low=0.5, high=1.5)
 
 
 @in_single

@@ -1,4 +1,4 @@
-"""Imports run one way: tracer -> tracer.jit -> tracer.ops; and an op is declared in one place."""
+"""Imports run one way: tracer -> tracer.jit -> tracer.ops; and an op is declared and named in one place."""
 from __future__ import annotations
 
 import re
@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 from imported import imports_of
 from places import ROOT, copy_package
+
+import tracer  # noqa: F401  (which fills the table of ops)
+from tracer.ops.ir.op import OPS
 
 # Folder, and the prefixes of "tracer..." that its files may import.
 ALLOWED = {"ops": ("tracer.ops",), "jit": ("tracer.jit", "tracer.ops")}
@@ -84,7 +87,7 @@ def test_import_linter_notices_a_breach(tree, file, line):
 
 
 @pytest.mark.parametrize("op", ["sinh", "cbrt", "arccosh"])
-def test_an_op_is_named_in_one_place(op):
+def test_an_elementwise_op_is_named_in_one_place(op):
     """One file of ops/ declares it; jit/native/elementary may compute it, a layer in ops/ import it to call it.
     Nobody else keeps a list of ops."""
     word, imported = re.compile(rf"\b{op}\b"), re.compile(rf"^from \.+[\w.]* import .*\b{op}\b", re.MULTILINE)
@@ -94,3 +97,44 @@ def test_an_op_is_named_in_one_place(op):
     others = {name for name in naming if name.startswith("jit/native/elementary/")
               or name.startswith("ops/") and imported.search(texts[name])}
     assert len(naming - others) == 1 and min(naming - others).startswith("ops/"), sorted(naming)
+
+
+#: Rooms that deal with what has a name of its own: routines for numbers, Python functions, proofs.
+OF_OTHER_NAMES = ("jit/native/", "jit/cpython/", "jit/verify/")
+
+
+def named_ops() -> dict[str, set[str]]:
+    """For each op the files of jit/ and tracer/viz/ in whose code its name stands, as a string or as `name_op`."""
+    found: dict[str, set[str]] = {name: set() for name in OPS}
+    for folder in ("jit", "tracer/viz"):
+        for file in (ROOT / folder).rglob("*.py"):
+            name = file.relative_to(ROOT).as_posix()
+            for node in ast.walk(ast.parse(file.read_text())) if not name.startswith(OF_OTHER_NAMES) else ():
+                words = [node.value] if isinstance(node, ast.Constant) else \
+                    [a.name.removesuffix("_op") for a in node.names if a.name.endswith("_op")] \
+                    if isinstance(node, ast.ImportFrom) and "primitive" in (node.module or "") else []
+                for word in words:
+                    if isinstance(word, str) and word in found:
+                        found[word].add(name)
+    return found
+
+
+def test_an_op_is_named_in_one_file_of_jit():
+    """All else that fusion, code generation and planning ask is a fact of the op, or of its native step."""
+    for op, files in named_ops().items():
+        assert len(files) <= 1 and all(f.startswith(("jit/graph/", "jit/steps/")) for f in files), (op, sorted(files))
+
+
+def test_known_ops_are_known_to_algebra_alone():
+    """The passes over graphs, and two files of functions of functions."""
+    users = {file.relative_to(ROOT).as_posix() for folder in ("tracer", "jit") for file in (ROOT / folder).rglob("*.py")
+             if "known_ops import" in file.read_text() and file.parent.name != "graph"}
+    assert users == {"jit/codegen/peephole.py", "jit/codegen/reciprocal.py"}
+
+
+def test_no_op_is_compared_by_its_name():
+    comparison = re.compile(r"\.op\.(name|step) *(==|!=|in\b|not\b)")
+    for folder in ("jit", "tracer/core", "tracer/viz"):
+        for file in (ROOT / folder).rglob("*.py"):
+            name = file.relative_to(ROOT).as_posix()
+            assert name.startswith(OF_OTHER_NAMES) or not comparison.search(file.read_text()), name

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from tracer.jit import settings
-from tracer.jit.plan.costs import multiplies
 from tracer.jit.runtime.buffers import from_array
 from tracer.ops.declare.public import REQUIRED, Function
 from tracer.ops.ir.aval import Aval, Device, aval
@@ -15,7 +14,6 @@ from tracer.ops.ir.devices import place, placed
 from tracer.ops.ir.errors import MXNetError
 from tracer.ops.ir.graph import toposort
 from tracer.ops.ir.node import Node, const, is_number, literal, stop
-from tracer.ops.ir.op import CALL
 from tracer.ops.primitive.arithmetic import add
 from tracer.ops.primitive.linear import broadcast_to
 
@@ -198,8 +196,7 @@ def _build(function: Function, nodes: list[Any], statics: tuple) -> tuple[Any, b
         result = placed(result, device)
     made = [result] if isinstance(result, Node) else result
     inner = toposort(made, {n for n in nodes if n is not None})
-    return result, settings.mode == "compare" or any(
-        n.op.kind == CALL and n not in nodes and not multiplies(n) for n in inner)
+    return result, settings.mode == "compare" or any(n.op.may_fail and n not in nodes for n in inner)
 
 
 def _device_of(nodes: list[Any]) -> Device:

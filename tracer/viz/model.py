@@ -10,9 +10,10 @@ from typing import Any
 
 from tracer.jit.codegen.generated import Generated
 from tracer.jit.fusion.kernel import Kernel, Library, Step
+from tracer.jit.fusion.native_step import native_step
 from tracer.jit.native.kernel_cache import key_of
-from tracer.jit.plan.costs import cut
 from tracer.jit.plan.plan import Plan
+from tracer.jit.runtime.costs import cut
 from tracer.ops.ir.node import Node, const_op, leaf_op, scalar_op
 from tracer.ops.ir.op import LEAF
 
@@ -169,7 +170,8 @@ class _Describer:
             roots = {step.node: ""}
             native = isinstance(self.plan.rows[index][0], list)
             kind = "library" if native else "numpy"
-            head = [{"gemm": "BLAS"}.get(step.node.op.step or "", "native call") if native else "NumPy"]
+            record = native_step(step.node)
+            head = [record.engine if native and record is not None else "NumPy"]
             title = self._of(step.node)
         else:
             roots = {r.node: r.kind for r in step.roots}
@@ -264,8 +266,9 @@ def _form(n: Node) -> str:
 
 def _attrs(n: Node) -> str:
     """Static arguments that fit into a box: those that change what an op does, not its shape."""
-    if n.op.step == "gemm":
-        return "".join(f" {name}.T" for name, turned in zip("ab", n.attrs[:2], strict=True) if turned)
+    record = native_step(n)
+    if record is not None and record.short is not None:
+        return record.short(n)
     text = ",".join(str(a).replace(" ", "") for a in n.attrs if a not in (None, False, ()))
     return f" {text}" if text and len(text) <= 12 and n.op is not leaf_op else ""
 

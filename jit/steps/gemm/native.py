@@ -51,7 +51,7 @@ def _call_tiles(b: Any, fn: Any, *values: Any) -> None:
     b.call(b.inttoptr(fn, ir.FunctionType(ir.VoidType(), [I64] * len(values)).as_pointer()), values)
 
 
-def multiply(bind: Any, args: Any, lo: int, hi: int) -> None:
+def run_product(bind: Any, args: Any, lo: int, hi: int) -> None:
     """The step: rows (or columns) lo...hi, counted through all products of the batch."""
     m, n, k = args[AT.m], args[AT.n], args[AT.k]
     if m == 0 or n == 0:

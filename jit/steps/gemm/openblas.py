@@ -154,7 +154,7 @@ class GemmArgs(NamedTuple):
 def gemm_step(dtype: Any) -> int:
     """The address of the native step for float32 or float64 (one function for both); TypeError for others."""
     _itemsize(dtype)
-    return find_native(f"{__package__}.native", "multiply")
+    return find_native(f"{__package__}.native", "run_product")
 
 
 @lru_cache(maxsize=1)

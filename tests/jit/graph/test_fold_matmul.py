@@ -8,7 +8,8 @@ import pytest
 import tracer
 from tracer import autograd, np
 from tracer.jit import settings
-from tracer.jit.graph.fold_matmul import FOLDED, fold_products
+from tracer.jit.graph.fold_matmul import fold_products
+from tracer.jit.graph.known_ops import MATMUL_ONTO
 from tracer.jit.graph.simplify import simplify
 from tracer.jit.plan.describe import name_of
 from tracer.jit.plan.plan import Plan
@@ -31,7 +32,7 @@ def both(monkeypatch, script, turns=3):
 
     def watch(program, *_):
         order = fold_products(simplify(program.outputs))
-        folded.append(sum(n.op.name == FOLDED for n in toposort(order)))
+        folded.append(sum(n.op is MATMUL_ONTO for n in toposort(order)))
 
     results = []
     for mode in ("always", "never"):

@@ -1,0 +1,104 @@
+"""Records of native steps: the facts of a library call that fusion, planning and reports ask for.
+
+A file of jit/steps registers a record under the name that an op has in `Op.step`. What has no record, or does not fit
+it, is computed by NumPy between two tables.
+"""
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+
+from tracer.ops.ir.node import Node
+
+from ..graph.index_map import without_reshapes
+
+#: Chunks of a step in a chain, at most.
+MANY = 1 << 10
+
+Stretch = tuple[int, int]
+
+
+class Link(NamedTuple):
+    """A step that may be part of a chain (plan/row_bands.py).
+
+    cost: as `Generated.cost`; extent: of its range; align: units of the range that stay together; chunk: how it is cut
+    when alone (0: not at all); most: chunks at most.
+    reads: all values that it reads, with (elements, units) where a stretch of so many elements is read by a stretch of
+    so many units of the range, and None where no stretch is. writes: the elements that a unit makes of a value, 0 for
+    one that is ready only at the end. nbytes: of what it writes. replaces: operands that it may write over.
+    """
+
+    cost: float
+    extent: int
+    align: int
+    chunk: int
+    most: int
+    reads: Mapping[Any, Stretch | None]
+    writes: Mapping[Any, int]
+    nbytes: int = 0
+    replaces: Sequence[Any] = ()
+    product: bool = False
+
+
+class Uses(Protocol):
+    """The words of bind that a step asks for while it is lowered, by which the planner knows what it reads and writes.
+
+    stored: the values kept in memory, besides leaves. chunk: the length of its chunks in a chain, 0 outside.
+    """
+
+    stored: set[Node]
+    chunk: int
+
+    def read(self, value: Node) -> int:
+        """The word of a value in memory, or of a run-time number."""
+
+    def write(self, what: Any, nbytes: int) -> int:
+        """The word of the address to which the step writes a value."""
+
+    def failed(self, node: Node, key: tuple) -> int:
+        """The word in which the step notes that it has failed; steps of one key fail together."""
+
+
+def _itself(node: Node, at: int, stored: Container[Node]) -> Node:
+    return without_reshapes(node.inputs[at], stored)
+
+
+@dataclass(frozen=True, eq=False)
+class NativeStep:
+    """A kind of native step. `stored` are the values kept in memory, besides leaves.
+
+    fits(node, stored): whether the node has this form, its operands being in memory.
+    lower(node, uses): the rows of the driver's table that compute it.
+    label(node): its name in reports.
+    cost(node): of its first row, as `Generated.cost`; 0 for a step beside which no other one may run.
+    operand(node, i, stored): the value in memory that stands for the i-th operand.
+    in_place(node, stored): (result, operand) pairs that may share memory.
+    band(node, stored): its link as the first step of a chain.
+    engine: the code that runs it, and short(node): its attributes, both in pictures of programs.
+    """
+
+    fits: Callable[[Node, set[Node]], bool]
+    lower: Callable[[Node, Uses], list[Any]]
+    label: Callable[[Node], str] = lambda node: f"{node.op.step} {node.aval!r}"
+    cost: Callable[[Node], float] = lambda node: 0.0
+    operand: Callable[[Node, int, Container[Node]], Node] = _itself
+    in_place: Callable[[Node, Container[Node]], list[tuple[Node, Node]]] = lambda node, stored: []
+    band: Callable[[Node, set[Node]], Link] | None = None
+    engine: str = "native call"
+    short: Callable[[Node], str] | None = None
+
+
+_STEPS: dict[str, NativeStep] = {}
+
+
+def register(name: str, record: NativeStep) -> None:
+    """Make `record` the native form of the ops whose `step` is `name`."""
+    if name in _STEPS:
+        raise ValueError(f"native step {name!r} is registered twice")
+    _STEPS[name] = record
+
+
+def native_step(node: Node) -> NativeStep | None:
+    """The record of a node's op, if it has one."""
+    return None if node.op.step is None else _STEPS[node.op.step]

@@ -1,0 +1,25 @@
+"""Ops that algebra on graphs knows by name. All else about an op, its record says (ops/ir/op.py)."""
+from __future__ import annotations
+
+from tracer.ops import load
+from tracer.ops.ir.op import OPS
+
+load()
+
+ABSOLUTE = OPS["absolute"]
+ADD = OPS["add"]
+BROADCAST_TO = OPS["broadcast_to"]
+DIVIDE = OPS["divide"]
+ERF = OPS["erf"]
+EXP = OPS["exp"]
+MATMUL = OPS["matmul"]
+MATMUL_ONTO = OPS["matmul_onto"]
+MULTIPLY = OPS["multiply"]
+NEGATIVE = OPS["negative"]
+RESHAPE = OPS["reshape"]
+SLICE = OPS["slice"]
+SQRT = OPS["sqrt"]
+SQUARE = OPS["square"]
+SUBTRACT = OPS["subtract"]
+TRANSPOSE = OPS["transpose"]
+WHERE = OPS["where"]

@@ -1,0 +1,22 @@
+"""Costs of steps, and how a step by itself is cut into chunks for the threads: by sizes alone."""
+from __future__ import annotations
+
+from ..codegen.generated import Generated
+from ..graph.symbolic_size import applied
+
+#: Estimated cost (flops and memory accesses) of a chunk: below it a thread's wake-up is not repaid.
+CHUNK_COST = 1 << 17
+#: More chunks than this only make more partial results.
+MAX_CHUNKS = 64
+
+
+def cut(made: Generated) -> tuple[int, int]:
+    """(chunk, chunks) of a kernel's range of rows: by cost alone, never by the number of threads."""
+    wanted = min(applied(int, made.cost // CHUNK_COST), MAX_CHUNKS, made.extent // made.align)
+    if any(p.count > 1 and not p.shared for p in made.parts):
+        wanted = min(wanted, 16)
+    if wanted <= 1:
+        return 0, 1
+    rows = -(-made.extent // wanted)
+    rows = -(-rows // made.align) * made.align
+    return rows, -(-made.extent // rows)

@@ -1,0 +1,99 @@
+"""Native steps of matrix products of floats, by OpenBLAS or in registers (gemm/openblas.py)."""
+from __future__ import annotations
+
+import math
+from collections.abc import Container
+from typing import Any
+
+import numpy as np
+
+from tracer.ops.ir.node import Node, scalar_op
+from tracer.ops.ir.op import LEAF
+
+from ..fusion.native_step import MANY, Link, NativeStep, Stretch, Uses, register
+from ..graph.index_map import without_reshapes
+from ..graph.scalars import bits_of
+from ..graph.symbolic_size import applied
+from ..runtime import driver
+from .gemm import openblas
+
+#: Multiplications of a matrix product in the time of one operation of a kernel.
+PRODUCTS_PER_COST = 4
+
+
+def fits(node: Node, stored: set[Node]) -> bool:
+    """Whether it is a product of floats whose operands are in memory, `stored` or given."""
+    if node.dtype not in (np.float32, np.float64) or not (node.size and node.inputs[0].size):
+        return False
+    read = [*_factors(node, stored), *node.inputs[2:3]]
+    return all(x.op is scalar_op for x in node.inputs[3:]) and all(x.op.kind == LEAF or x in stored for x in read)
+
+
+def _factors(node: Node, stored: Container[Node]) -> list[Node]:
+    return [without_reshapes(x, stored) for x in node.inputs[:2]]
+
+
+def sizes_of(node: Node) -> tuple[int, int, int, int]:
+    """Rows, columns, inner length and batch."""
+    *batch, m, n = node.shape
+    return m, n, node.inputs[0].shape[-2 if node.attrs[0] else -1], math.prod(batch)
+
+
+def cost(node: Node) -> float:
+    """The cost, as `Generated.cost` is a kernel's."""
+    return math.prod(sizes_of(node)) / PRODUCTS_PER_COST
+
+
+def lower(node: Node, uses: Uses) -> list[driver.Step]:
+    """One row; or several, each the sum over a part of the inner length, where one would keep a thread too long."""
+    result = uses.write(node, node.aval.nbytes)
+    a, b = _factors(node, uses.stored)
+    ta, tb, *factors = node.attrs
+    m, n, k, batch = sizes_of(node)
+    options: dict[str, Any] = {}
+    if factors:
+        onto, *numbers = node.inputs[2:]
+        alpha, beta, *which = factors
+        alpha_index, beta_index = (uses.read(numbers[i]) if i >= 0 else -1 for i in which)
+        options = {"beta": 1, "alpha_index": alpha_index, "beta_index": beta_index, "source": uses.read(onto)}
+    step = openblas.gemm(node.dtype, uses.read(a), uses.read(b), result, m, n, k, ta=ta, tb=tb, batch=(batch,),
+                         a_strides=(m * k,), b_strides=(k * n,), c_strides=(m * n,), **options)
+    if factors:
+        bits = {"alpha": applied(bits_of, alpha), "beta": applied(bits_of, beta)}
+        step = step._replace(args=list(openblas.GemmArgs._make(step.args)._replace(**bits)))
+    return [step._replace(chunk=uses.chunk)] if uses.chunk else openblas.parts_of(step)
+
+
+def in_place(node: Node, stored: Container[Node]) -> list[tuple[Node, Node]]:
+    """What the product is added to gives it its memory, unless it is a factor too."""
+    onto = node.inputs[2:3]
+    return [(node, x) for x in onto if x not in _factors(node, stored)]
+
+
+def band(node: Node, stored: set[Node]) -> Link:
+    """The link of a product, whose range counts rows, or columns if it is wider than high, through its batch."""
+    m, n, k, batch = sizes_of(node)
+    ta = node.attrs[0]
+    columns, side = n > m, max(m, n)
+    a, b = _factors(node, stored)
+    onto = node.inputs[2:3]
+    reads: dict[Any, Stretch | None] = dict.fromkeys(onto, (m * n, side) if columns else (n, 1))
+    reads[a] = (m * k, side) if columns or ta else (k, 1)
+    reads[b] = (k * n, side)
+    extent, chunk = openblas.gemm_range(m, n, k, batch)
+    return Link(cost(node), extent, side if columns else 1, chunk, MANY, reads, {node: m if columns else n},
+                node.aval.nbytes, [] if {a, b}.intersection(onto) else onto, True)
+
+
+def label(node: Node) -> str:
+    """`matmul 256x784x256`, or `matmul onto 784x256x256` for a product that is added to an array."""
+    m, n, k, batch = sizes_of(node)
+    return f"{node.op.name.replace('_', ' ')} {f'{batch} of ' if batch > 1 else ''}{m}x{k}x{n}"
+
+
+def short(node: Node) -> str:
+    """Which factors are transposed."""
+    return "".join([f" {name}.T" for name, turned in zip("ab", node.attrs[:2], strict=True) if turned])
+
+
+register("gemm", NativeStep(fits, lower, label, cost, in_place=in_place, band=band, engine="BLAS", short=short))

@@ -31,6 +31,10 @@ if recorder == "auto" and mode != "auto":
 #: 0: silent; 1: a line a program; 2: its graph; 3: its kernels and memory; 4: the generated source.
 debug = int(os.environ.get("TRACER_DEBUG", "0") or 0)
 
+#: Passes of planning that are left out (plan/pipeline.py), to find the one that does something wrong. A program that
+#: has been planned stays as it is.
+skip = frozenset([name.strip() for name in os.environ.get("TRACER_SKIP", "").split(",") if name.strip()])
+
 #: Whether memory is poisoned, with guards around it (poison.py): for tests.
 poison = bool(int(os.environ.get("TRACER_POISON", "0") or 0))
 

@@ -33,10 +33,12 @@ def pytest_configure(config: pytest.Config) -> None:
         if config.option.fuzz_seed is None:  # pytest-xdist hands the options to its workers
             config.option.fuzz_seed = commit_seed()
 
+    from tracer.jit.plan import pipeline
     from tracer.jit.plan.plan import CHECKS
-    from tracer.jit.verify import kernels, plan
+    from tracer.jit.verify import kernels, passes, plan
 
     CHECKS += [plan.check, kernels.check]  # every plan that a test makes is verified, and its small kernels
+    pipeline.CHECKS.append(passes.check)  # and what each pass leaves
 
 
 def pytest_report_header(config: pytest.Config) -> str:

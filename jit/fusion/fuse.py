@@ -49,15 +49,17 @@ STORE_COST = 8
 STORE_OPS = 24
 
 
-def fuse(outputs: Sequence[Node]) -> list[Step]:
-    """The steps that compute `outputs`, in order."""
+def fuse(outputs: Sequence[Node], apart: bool = False) -> list[Step]:
+    """The steps that compute `outputs`, in order; apart: each operation in a kernel of its own."""
     order = toposort(outputs)
     marks = Marks(order)
     stored = _needed(order, outputs)
+    if apart:
+        stored |= {n for n in order if is_inlined(n) and n.inputs and n.op.kind != VIEW and n.size}
     rounds = 0
     while True:
         cuts = _cuts(marks, stored)
-        steps, more = _group(marks, stored | cuts)
+        steps, more = _group(marks, stored | cuts, apart)
         if not more and rounds < SHARING_ROUNDS:
             more = _shared(steps, stored | cuts)
             rounds += 1
@@ -119,9 +121,9 @@ def _cuts(marks: Marks, stored: set[Node]) -> set[Node]:
 
 # ---- grouping ------------------------------------------------------------------------------------
 
-def _group(marks: Marks, stored: set[Node]) -> tuple[list[Step], set[Node]]:
+def _group(marks: Marks, stored: set[Node], apart: bool) -> tuple[list[Step], set[Node]]:
     """Steps for the values `stored`; and what else must be stored: then the steps are not complete."""
-    whole = _Grouping(stored)
+    whole = _Grouping(stored, 0 if apart else CANDIDATES)
     for n in marks.order:
         if n in stored:
             whole.add(n)
@@ -136,7 +138,7 @@ def _group(marks: Marks, stored: set[Node]) -> tuple[list[Step], set[Node]]:
         nodes = [r.node for r in step.roots]
         numbers = [marks.numbers[n] for n in nodes]
         for count in segments([r.ops for r in step.roots], numbers, MAX_KERNEL_OPS, MAX_ROOTS):
-            part = _Grouping(stored)
+            part = _Grouping(stored, CANDIDATES)
             for n in nodes[:count]:
                 part.add(n)
             steps += part.steps
@@ -148,8 +150,9 @@ def _group(marks: Marks, stored: set[Node]) -> tuple[list[Step], set[Node]]:
 class _Grouping:
     """Steps for stored values, each joining the latest kernel that it can share a loop with, however large."""
 
-    def __init__(self, stored: set[Node]) -> None:
+    def __init__(self, stored: set[Node], candidates: int) -> None:
         self.stored = stored
+        self.candidates = candidates
         self.steps: list[Step] = []
         self.more: set[Node] = set()  # values that turn out to need storing
         self._made_at: dict[Node, int] = {}
@@ -189,13 +192,13 @@ class _Grouping:
     def _candidates(self, n: Node, near: Sequence[Node], start: int) -> Sequence[int]:
         """Steps from `start` on that read what `n` reads, the latest first, and not more than a few."""
         if n.size <= 1:
-            return range(len(self.steps) - 1, max(start, len(self.steps) - CANDIDATES) - 1, -1)
+            return range(len(self.steps) - 1, max(start, len(self.steps) - self.candidates) - 1, -1)
         found: set[int] = set()
         for x in near:
             for i in reversed(self._touched.get(x, ())[-CANDIDATES:]):
                 if i >= start:
                     found.add(i)
-        return sorted(found, reverse=True)[:CANDIDATES]
+        return sorted(found, reverse=True)[:self.candidates]
 
 
 def nearest(n: Node, stored: set[Node]) -> list[Node]:

@@ -26,6 +26,7 @@ from . import poison
 from .describe import name_of, traffic
 from .layout import ByNumPy, Check, Run, Source
 from .memory import arrange
+from .pipeline import plan_graph
 from .planner import Planning
 from .shape_templates import layout_of
 
@@ -74,7 +75,7 @@ class Plan:
     def planning(self) -> Planning:
         """How the layout has come about."""
         if self._planning is None:
-            self._planning = Planning(self._outputs)
+            self._planning = plan_graph(self._outputs)
         return self._planning
 
     def __getattr__(self, name: str) -> Any:

@@ -1,12 +1,8 @@
-"""Planning: what one native call is to do for a graph, worked out step by step, and laid out.
-
-`Planning` takes a graph through all passes. What comes of it for the run is its `Layout`: numbers, and few nodes. All
-that is worked out here may be worked out with sizes that remember (sizes.py): then a layout holds for other sizes, too
-(templates.py).
-"""
+"""Planning: a graph and what the passes (pipeline.py) make of it; how steps are lowered, and the layout laid out."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from tracer.ops.ir.errors import CannotCompile, NoCompiler
@@ -16,83 +12,75 @@ from tracer.ops.ir.op import LEAF
 
 from .. import steps as native_steps
 from ..codegen.generated import Generated, Made
-from ..codegen.kernel_source import try_generate
-from ..codegen.scalar_text import combining, filling
-from ..fusion.fuse import fuse
 from ..fusion.kernel import Kernel, Step
 from ..fusion.native_step import native_step
 from ..graph.builder import Nodes
-from ..graph.fold_matmul import fold_products, homes
-from ..graph.scalars import bits_of, number_of
-from ..graph.simplify import needed, simplify
-from ..graph.symbolic_size import Size, applied
-from ..native.kernel_cache import find_kernel
 from ..process import interrupts
 from ..runtime import driver
-from ..runtime.costs import CHUNK_COST, cut
 from ..runtime.launch import words_of
-from .band_links import chains_of, written_over
+from ..steps import kernel as kernels
 from .layout import ByNumPy, Check, Layout, Run, Source
 from .memory import arrange
-from .parallel_groups import Work, phases
-from .schedule import made_by, schedule
+from .parallel_groups import Work
 
 native_steps.load()
 
-#: Cost from which independent steps become one phase. A step alone is cut from half of it on: many parts cost more.
-PHASE_COST = 4 * CHUNK_COST
-#: Elements of a long row of partial results that are combined at a time.
-COMBINED = 2048
+#: What a step does: its rows of the driver's table, or what NumPy does; and the values that it reads and writes.
+Row = tuple[list[driver.Step] | ByNumPy, list[Any], list[Any]]
 
 
+@dataclass(eq=False)
 class Planning:
-    """A graph's steps in order, and where all of their values lie."""
+    """A graph on its way to a layout: each pass reads what those before it have left here, and leaves its own.
 
-    def __init__(self, outputs: Sequence[Node], nodes: Nodes | None = None) -> None:
-        nodes = Nodes() if nodes is None else nodes
-        simple = simplify(outputs, nodes)
-        self.graph = fold_products([*simple, *needed(nodes, simple)], nodes)
-        self.results = self.graph[:len(simple)]  # the others are computed because they may fail
-        self.words: dict[Any, int] = {}
-        self.sizes: dict[Any, int] = {}
-        self.kernels: list[Generated] = []
-        self.checked: set[tuple] = set()  # keys of failures that a step notes in bind
-        self.checks: dict[Node, Check] = {}  # what is to be asked after such a step
-        self.in_place: dict[int, Sequence[tuple[Node, Node]]] = {}  # by step, (result, operand) that may share memory
-        self.fallbacks: list[tuple[Node, str]] = []  # what NumPy does in this program
-        self.by_step: dict[int, Generated] = {}
-        self.homes = homes(self.graph, set(self.graph))
-        steps, made = steps_of(self.graph)
-        interrupts.check()  # of a large graph each pass may take seconds
-        order = schedule(steps)
-        steps, made = [steps[i] for i in order], [made[i] for i in order]
-        self.steps = steps
-        self._place_inputs()
-        self._place_outputs()
-        self.stored = {n for s in steps for n in made_by(s)}
-        self.chunks: dict[int, int] = {}  # their length, of the steps in chains
-        self.mains: dict[int, int] = {}  # where in its native rows a step's own is, between what prepares and combines
-        self.chains = self._chained(steps, made)
-        self.rows = self._lower(steps, made)
-        self.phased = phases([self._work(chain) for chain in self.chains], PHASE_COST)
-        self.phases = [[i for at in phase for i in self.chains[at]] for phase in self.phased]
-        self.layout = self._layout()
+    Lists and dictionaries by step have its number in `steps`, those by chain that in `chains`.
+    """
 
-    # ---- the words of bind -----------------------------------------------------------------------
+    outputs: Sequence[Node]
+    nodes: Nodes
+    graph: list[Node] = field(default_factory=list)  # the outputs, rewritten; then what is computed as it may fail
+    homes: dict[Node, Node] = field(default_factory=dict)  # by value, the one whose memory it shares
+    steps: list[Step] = field(default_factory=list)
+    stored: set[Node] = field(default_factory=set)  # the values that steps leave in memory
+    code: list[Made] = field(default_factory=list)  # by step, the source of a kernel
+    words: dict[Any, int] = field(default_factory=dict)  # of bind
+    sizes: dict[Any, int] = field(default_factory=dict)  # the bytes of the values between steps
+    leaves: list[Node] = field(default_factory=list)
+    numbers: list[Node] = field(default_factory=list)
+    made: list[Node] = field(default_factory=list)  # distinct computed outputs, each with a buffer of its own
+    chains: list[range] = field(default_factory=list)  # the numbers of steps that are done band by band, or of one
+    chunks: dict[int, int] = field(default_factory=dict)  # by step in a chain, the length of its chunks
+    rows: list[Row] = field(default_factory=list)  # by step
+    mains: dict[int, int] = field(default_factory=dict)  # by kernel, its own among its rows
+    by_step: dict[int, Generated] = field(default_factory=dict)  # the kernels that are native
+    in_place: dict[int, Sequence[tuple[Node, Node]]] = field(default_factory=dict)  # (result, operand): one memory
+    checked: set[tuple] = field(default_factory=set)  # keys of failures that a step notes in bind
+    checks: dict[Node, Check] = field(default_factory=dict)  # what is to be asked after such a step
+    fallbacks: list[tuple[Node, str]] = field(default_factory=list)  # what NumPy does, and why
+    phased: list[list[int]] = field(default_factory=list)  # the numbers of chains that run at the same time
+    donations: list[tuple[int, tuple[int, ...]]] = field(default_factory=list)  # see Layout
+    layout: Layout = field(init=False)
 
-    def _place_inputs(self) -> None:
-        order = toposort(self.graph)
-        self.leaves = [n for n in order if n.op is leaf_op]
-        self.numbers = [n for n in order if n.op is scalar_op]
-        for n in self.leaves + self.numbers:
-            self.words[n] = len(self.words)
+    @property
+    def results(self) -> list[Node]:
+        """The outputs, rewritten."""
+        return self.graph[:len(self.outputs)]
 
-    def _place_outputs(self) -> None:
-        self.made: list[Node] = []  # distinct computed outputs, each with a buffer of its own
-        for n in self.graph:
-            if n.op.kind != LEAF and n not in self.words:
-                self.made.append(n)
-                self.words[n] = len(self.words)
+    @property
+    def phases(self) -> list[list[int]]:
+        """The numbers of steps that run at the same time."""
+        return [[i for at in phase for i in self.chains[at]] for phase in self.phased]
+
+    @property
+    def kernels(self) -> list[Generated]:
+        """The kernels that are native, in order."""
+        return list(self.by_step.values())
+
+    @property
+    def offsets(self) -> dict[Any, int]:
+        """Where in the arena the values between steps lie."""
+        places, _ = arrange(self.layout.touched, dict(self.layout.between))
+        return {v: places[at] for v, at in self.words.items() if at in places}
 
     def word(self, what: Any, nbytes: int) -> int:
         """The word of bind with the address of a value between steps."""
@@ -104,211 +92,9 @@ class Planning:
                 self.sizes[what] = nbytes
         return self.words[what]
 
-    # ---- steps -> rows of the driver's table, and what NumPy does ---------------------------------
-
-    def _lower(self, steps: Sequence[Step],
-               made: Sequence[Made]) -> list[tuple[list[driver.Step] | ByNumPy, list, list]]:
-        """For each step its native rows (or what NumPy does), and the values it reads and writes."""
-        rows = []
-        for i, step in enumerate(steps):
-            interrupts.check()  # a kernel that is new takes long
-            uses = _Uses(self, self.chunks.get(i, 0))
-            native = self._kernel(step, i, made[i], uses) if isinstance(step, Kernel) else \
-                self._library(step.node, i, uses)
-            rows.append((native, list(uses.reads), list(uses.writes)))
-        return rows
-
-    def _kernel(self, kernel: Kernel, at: int, made: Made, uses: _Uses) -> list[driver.Step] | ByNumPy:
-        if not isinstance(made, Generated):
-            assert made is not None
-            return self._interpreted(kernel, made, uses)
-        try:
-            address = find_kernel(made.source)
-        except NoCompiler:
-            raise
-        except CannotCompile as why:
-            return self._interpreted(kernel, why, uses)
-        self.kernels.append(made)
-        self.by_step[at] = made
-        self.in_place[at] = made.in_place
-        for root in kernel.roots:
-            uses.write(root.node, root.node.aval.nbytes)
-        chunk, chunks = cut(made)
-        if at in self.chunks:
-            chunk, chunks = self.chunks[at], -(-made.extent // self.chunks[at])
-        parts = [uses.write((kernel, i), (1 if part.shared else chunks) * part.count * part.dtype.itemsize)
-                 for i, part in enumerate(made.parts)]
-        args = [self._argument(a, chunk, parts, uses) for a in made.args]
-        before, after = [], []
-        for word, part in zip(parts, made.parts, strict=True):
-            if part.root is None:
-                continue
-            node = part.root.node
-            if part.shared:
-                before.append(driver.Step(find_kernel(filling(node, part.dtype)), [word], part.count))
-            count = 1 if part.shared else chunks
-            after.append(driver.Step(find_kernel(combining(node, part.dtype, part.count)),
-                                     [word, self.words[node], count, part.count], part.count,
-                                     COMBINED if part.count > COMBINED else 0))
-        self.mains[at] = len(before)
-        return [*before, driver.Step(address, args, made.extent, chunk), *after]
-
-    def _argument(self, what: Any, chunk: int, parts: Sequence[int], uses: _Uses) -> Any:
-        if isinstance(what, (int, Size)):
-            return what
-        if what == "chunk":
-            return max(chunk, 1)
-        kind, value = what
-        if kind == "number":
-            number = number_of(value)
-            return applied(bits_of if value.dtype.kind == "f" else int, number)
-        return parts[value] if kind == "part" else uses.read(value)
-
-    def _library(self, node: Node, at: int, uses: _Uses) -> list[driver.Step] | ByNumPy:
-        native = native_step(node)
-        if native is None or not native.fits(node, self.stored):
-            self.fallbacks.append((node, node.op.name))
-            return self._by_numpy([node], uses)
-        rows = native.lower(node, uses)
-        self.in_place[at] = native.in_place(node, self.stored)
-        return rows
-
-    # ---- what NumPy does -------------------------------------------------------------------------
-
-    def _source(self, node: Node, uses: _Uses) -> Source:
-        """A value in memory, or what is computed of such."""
-        if node.op is scalar_op or node.op is leaf_op or node in self.stored:
-            return Source(node, uses.read(node))
-        return Source(node, -1, self.sources(node, uses))
-
-    def sources(self, node: Node, uses: _Uses) -> tuple[Source, ...]:
-        """How NumPy reads the operands of a node."""
-        return tuple([self._source(x, uses) for x in node.inputs])
-
-    def _by_numpy(self, nodes: Sequence[Node], uses: _Uses) -> ByNumPy:
-        values = []
-        for n in nodes:
-            word = uses.write(n, 0 if isinstance(n.aval, tuple) else n.aval.nbytes)
-            values.append(Source(n, word, self.sources(n, uses)))
-        return ByNumPy(tuple(values))
-
-    def _interpreted(self, kernel: Kernel, why: CannotCompile, uses: _Uses) -> ByNumPy:
-        """A kernel without a native form, root by root."""
-        self.fallbacks += [(r.node, why.reason) for r in kernel.roots]
-        return self._by_numpy([r.node for r in kernel.roots], uses)
-
-    # ---- steps done together ---------------------------------------------------------------------
-
-    def _chained(self, steps: Sequence[Step], made: Sequence[Made]) -> list[range]:
-        """The steps' numbers, a chain's together; `chunks` notes how these are cut, `homes` who shares memory."""
-        found: list[range] = []
-        done = 0
-        for chain in chains_of(steps, made, self.stored):
-            found += [range(i, i + 1) for i in range(done, chain.first)]
-            done = chain.first + len(chain.chunks)
-            found.append(range(chain.first, done))
-            self.chunks.update(zip(found[-1], chain.chunks))
-        for product, result in written_over(steps, made, found, self.words).items():
-            home = self.homes.get(result, result)
-            for n in [product, *[n for n, at in self.homes.items() if at is product]]:
-                self.homes[n] = home
-        return found + [range(i, i + 1) for i in range(done, len(steps))]
-
-    def _work(self, chain: Sequence[int]) -> Work:
-        """What the phases know of some steps: what is not one native step each, or may note a failure, is alone."""
-        costs = [self._cost(i) for i in chain]
-        rows = [self.rows[i] for i in chain]
-        return Work(sum(costs) if all(costs) else 0.0, [v for _, reads, _ in rows for v in reads],
-                    [v for _, _, writes in rows for v in writes],
-                    [pair for i in chain for pair in self.in_place.get(i, ())])
-
-    def _cost(self, i: int) -> float:
-        native, _, writes = self.rows[i]
-        if i in self.by_step:
-            return max(self.by_step[i].cost, 1.0)
-        record = native_step(writes[0]) if isinstance(native, list) else None
-        return 0.0 if record is None or not self.checks.keys().isdisjoint(writes) else record.cost(writes[0])
-
-    # ---- what a run needs ------------------------------------------------------------------------
-
-    def _layout(self) -> Layout:
-        where = {n: i for i, n in enumerate(self.made)}
-        return Layout(len(self.words), tuple([(self.words[v], nbytes) for v, nbytes in self.sizes.items()]),
-                      tuple(self._touched()), words_of(self.leaves, self.numbers, len(self.made)),
-                      tuple([n.aval.nbytes for n in self.made]),
-                      tuple([(where[n], None) if n in where else (-1, n) for n in self.results]),
-                      tuple(self._donations()), tuple(self._runs()), tuple(self.fallbacks), len(self.steps))
-
-    def _touched(self) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
-        between = {self.words[v] for v in self.sizes}
-
-        def words(values: Iterable[Any]) -> tuple[int, ...]:
-            return tuple(sorted({at for v in values if (at := self.words[v]) in between}))
-
-        rows = [[self.rows[at] for at in phase] for phase in self.phases]
-        return [(words(v for _, reads, _ in phase for v in reads), words(v for _, _, writes in phase for v in writes))
-                for phase in rows]
-
-    @property
-    def offsets(self) -> dict[Any, int]:
-        """Where in the arena the values between steps lie."""
-        places, _ = arrange(self.layout.touched, dict(self.layout.between))
-        return {v: places[at] for v, at in self.words.items() if at in places}
-
-    def _runs(self) -> list[Run]:
-        runs: list[Run] = []
-        rows: list[driver.Item] = []
-        for phase in self.phased:
-            first = self.chains[phase[0]][0]
-            native, *_ = self.rows[first]
-            checks = self.checks_of(first)
-            if isinstance(native, list):
-                rows += self._items([self.chains[at] for at in phase])
-            if rows and (checks or not isinstance(native, list)):
-                runs.append(tuple(rows))
-                rows = []
-            runs += checks if isinstance(native, list) else [native]
-        if rows:
-            runs.append(tuple(rows))
-        return runs
-
     def checks_of(self, i: int) -> list[Check]:
         """What is to be asked after a step, by its number."""
         return [self.checks[n] for n in self.rows[i][2] if n in self.checks]
-
-    def _items(self, phase: Sequence[Sequence[int]]) -> list[driver.Item]:
-        """The rows of a phase's chains: what prepares them, the chains at once, and what combines their parts."""
-        before: list[driver.Item] = []
-        at_once: list[driver.Item] = []
-        after: list[driver.Item] = []
-        for chain in phase:
-            own: list[driver.Step] = []
-            for i in chain:
-                native = self.rows[i][0]
-                assert isinstance(native, list)
-                at = self.mains.get(i, 0)
-                before += native[:at]
-                own.append(native[at])
-                after += native[at + 1:]
-            at_once.append(driver.Chain(own) if len(chain) > 1 else own[0])
-        return [*before, driver.Group(at_once) if len(at_once) > 1 else at_once[0], *after]
-
-    def _donations(self) -> list[tuple[int, tuple[int, ...]]]:
-        """The leaves whose memory each output may be written over when nobody else needs them: true in-place updates.
-
-        All of them: which are dead is known when the program runs, and a gradient, say, lives on.
-        """
-        last = {n: i for i, (_, reads, _) in enumerate(self.rows) for n in reads}
-        # A step in Python may raise. Nothing before it writes over a leaf: what doesn't need it is run again.
-        risky = max((i for i, (native, _, writes) in enumerate(self.rows)
-                     if not isinstance(native, list) or not self.checks.keys().isdisjoint(writes)), default=-1)
-        place, kept = {n: i for i, n in enumerate(self.made)}, set(self.graph)
-        leaves: dict[int, list[int]] = {}
-        for i in range(risky + 1, len(self.steps)):
-            for result, operand in self.in_place.get(i, ()):
-                if operand.op is leaf_op and last[operand] == i and result in place and operand not in kept:
-                    leaves.setdefault(place[result], []).append(operand.attrs[1])
-        return [(i, tuple(found)) for i, found in leaves.items()]
 
 
 class _Uses:
@@ -335,12 +121,170 @@ class _Uses:
         planning, word = self.planning, self.planning.word(("failed", node), 0)
         if key not in planning.checked:
             planning.checked.add(key)
-            planning.checks[node] = Check(word, Source(node, planning.words[node], planning.sources(node, self)))
+            planning.checks[node] = Check(word, Source(node, planning.words[node], self.sources(node)))
         return word
 
+    # ---- what NumPy does -------------------------------------------------------------------------
 
-def steps_of(outputs: Sequence[Node]) -> tuple[list[Step], list[Made]]:
-    """The steps that compute `outputs`, and for each the generated kernel (None for a library call)."""
-    steps = fuse(outputs)
-    stored = {n for s in steps for n in made_by(s)}
-    return steps, [try_generate(s, stored) if isinstance(s, Kernel) else None for s in steps]
+    def sources(self, node: Node) -> tuple[Source, ...]:
+        """How NumPy reads the operands of a node."""
+        return tuple([self._source(x) for x in node.inputs])
+
+    def _source(self, node: Node) -> Source:
+        """A value in memory, or what is computed of such."""
+        if node.op is scalar_op or node.op is leaf_op or node in self.stored:
+            return Source(node, self.read(node))
+        return Source(node, -1, self.sources(node))
+
+    def by_numpy(self, nodes: Sequence[Node], reasons: Iterable[str]) -> ByNumPy:
+        """Let NumPy compute the nodes."""
+        self.planning.fallbacks += zip(nodes, reasons)
+        values = []
+        for n in nodes:
+            word = self.write(n, 0 if isinstance(n.aval, tuple) else n.aval.nbytes)
+            values.append(Source(n, word, self.sources(n)))
+        return ByNumPy(tuple(values))
+
+
+# ---- passes --------------------------------------------------------------------------------------
+
+def give_words(planning: Planning) -> None:
+    """The first words of bind are those of leaves, numbers and outputs."""
+    order = toposort(planning.graph)
+    planning.leaves = [n for n in order if n.op is leaf_op]
+    planning.numbers = [n for n in order if n.op is scalar_op]
+    words = planning.words
+    for n in planning.leaves + planning.numbers:
+        words[n] = len(words)
+    for n in planning.graph:
+        if n.op.kind != LEAF and n not in words:
+            planning.made.append(n)
+            words[n] = len(words)
+
+
+def lower(planning: Planning) -> None:
+    """The rows of all steps, and the values that they read and write."""
+    for i, step in enumerate(planning.steps):
+        interrupts.check()  # a kernel that is new takes long
+        uses = _Uses(planning, planning.chunks.get(i, 0))
+        rows = _kernel(planning, i, step, uses) if isinstance(step, Kernel) else _library(planning, i, step.node, uses)
+        planning.rows.append((rows, list(uses.reads), list(uses.writes)))
+
+
+def _kernel(planning: Planning, at: int, kernel: Kernel, uses: _Uses) -> list[driver.Step] | ByNumPy:
+    made = planning.code[at]
+    try:
+        if not isinstance(made, Generated):
+            assert made is not None
+            raise made
+        rows, planning.mains[at] = kernels.lower(kernel, made, uses)
+    except NoCompiler:
+        raise
+    except CannotCompile as why:
+        return uses.by_numpy([r.node for r in kernel.roots], [why.reason] * len(kernel.roots))
+    planning.by_step[at] = made
+    planning.in_place[at] = made.in_place
+    return rows
+
+
+def _library(planning: Planning, at: int, node: Node, uses: _Uses) -> list[driver.Step] | ByNumPy:
+    native = native_step(node)
+    if native is None or not native.fits(node, planning.stored):
+        return uses.by_numpy([node], [node.op.name])
+    planning.in_place[at] = native.in_place(node, planning.stored)
+    return native.lower(node, uses)
+
+
+def works(planning: Planning) -> list[Work]:
+    """What counts of each chain where steps are grouped; what may note a failure, or is no native step, is alone."""
+    found = []
+    for chain in planning.chains:
+        costs = [_cost(planning, i) for i in chain]
+        rows = [planning.rows[i] for i in chain]
+        found.append(Work(sum(costs) if all(costs) else 0.0, [v for _, reads, _ in rows for v in reads],
+                          [v for _, _, writes in rows for v in writes],
+                          [pair for i in chain for pair in planning.in_place.get(i, ())]))
+    return found
+
+
+def _cost(planning: Planning, i: int) -> float:
+    native, _, writes = planning.rows[i]
+    if i in planning.by_step:
+        return max(planning.by_step[i].cost, 1.0)
+    record = native_step(writes[0]) if isinstance(native, list) else None
+    return 0.0 if record is None or not planning.checks.keys().isdisjoint(writes) else record.cost(writes[0])
+
+
+def donate(planning: Planning) -> None:
+    """The leaves whose memory each output may be written over when nobody else needs them: true in-place updates.
+
+    All of them: which are dead is known when the program runs, and a gradient, say, lives on.
+    """
+    rows = planning.rows
+    last = {n: i for i, (_, reads, _) in enumerate(rows) for n in reads}
+    # A step in Python may raise. Nothing before it writes over a leaf: what doesn't need it is run again.
+    risky = max((i for i, (native, _, writes) in enumerate(rows)
+                 if not isinstance(native, list) or not planning.checks.keys().isdisjoint(writes)), default=-1)
+    place, kept = {n: i for i, n in enumerate(planning.made)}, set(planning.graph)
+    leaves: dict[int, list[int]] = {}
+    for i in range(risky + 1, len(rows)):
+        for result, operand in planning.in_place.get(i, ()):
+            if operand.op is leaf_op and last[operand] == i and result in place and operand not in kept:
+                leaves.setdefault(place[result], []).append(operand.attrs[1])
+    planning.donations = [(i, tuple(found)) for i, found in leaves.items()]
+
+
+def lay_out(planning: Planning) -> None:
+    """The layout: what a run needs."""
+    p, where = planning, {n: i for i, n in enumerate(planning.made)}
+    p.layout = Layout(len(p.words), tuple([(p.words[v], nbytes) for v, nbytes in p.sizes.items()]), tuple(_touched(p)),
+                      words_of(p.leaves, p.numbers, len(p.made)), tuple([n.aval.nbytes for n in p.made]),
+                      tuple([(where[n], None) if n in where else (-1, n) for n in p.results]), tuple(p.donations),
+                      tuple(_runs(p)), tuple(p.fallbacks), len(p.steps))
+
+
+def _touched(planning: Planning) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
+    between = {planning.words[v] for v in planning.sizes}
+
+    def words(values: Iterable[Any]) -> tuple[int, ...]:
+        return tuple(sorted({at for v in values if (at := planning.words[v]) in between}))
+
+    rows = [[planning.rows[at] for at in phase] for phase in planning.phases]
+    return [(words(v for _, reads, _ in phase for v in reads), words(v for _, _, writes in phase for v in writes))
+            for phase in rows]
+
+
+def _runs(planning: Planning) -> list[Run]:
+    runs: list[Run] = []
+    rows: list[driver.Item] = []
+    for phase in planning.phased:
+        first = planning.chains[phase[0]][0]
+        native, *_ = planning.rows[first]
+        checks = planning.checks_of(first)
+        if isinstance(native, list):
+            rows += _items(planning, [planning.chains[at] for at in phase])
+        if rows and (checks or not isinstance(native, list)):
+            runs.append(tuple(rows))
+            rows = []
+        runs += checks if isinstance(native, list) else [native]
+    if rows:
+        runs.append(tuple(rows))
+    return runs
+
+
+def _items(planning: Planning, phase: Sequence[Sequence[int]]) -> list[driver.Item]:
+    """The rows of a phase's chains: what prepares them, the chains at once, and what combines their parts."""
+    before: list[driver.Item] = []
+    at_once: list[driver.Item] = []
+    after: list[driver.Item] = []
+    for chain in phase:
+        own: list[driver.Step] = []
+        for i in chain:
+            native = planning.rows[i][0]
+            assert isinstance(native, list)
+            at = planning.mains.get(i, 0)
+            before += native[:at]
+            own.append(native[at])
+            after += native[at + 1:]
+        at_once.append(driver.Chain(own) if len(chain) > 1 else own[0])
+    return [*before, driver.Group(at_once) if len(at_once) > 1 else at_once[0], *after]

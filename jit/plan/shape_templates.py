@@ -18,10 +18,12 @@ from tracer.ops.ir.graph import toposort
 from tracer.ops.ir.node import Node, const_op, leaf_op
 from tracer.ops.ir.op import CALL, VIEW
 
+from .. import settings
 from ..graph.builder import Nodes
 from ..graph.scalars import is_textual, number_of
 from ..graph.symbolic_size import Trail, Untold
 from .layout import Layout
+from .pipeline import plan_graph
 from .planner import Planning
 from .residual import replay
 
@@ -71,7 +73,7 @@ def layout_of(outputs: Sequence[Node]) -> tuple[Layout, Planning | None]:
                 layout = template(values, order)
                 assert layout is not None
                 return layout, None
-    planning = Planning(outputs)
+    planning = plan_graph(outputs)
     return planning.layout, planning
 
 
@@ -109,7 +111,7 @@ def structure(order: Sequence[Node],
             else:
                 key.append(_attributes(n, NOTHING, counted))
         places[n] = at
-    key += [-1, *[places[o] for o in outputs]]
+    key += [settings.skip, *[places[o] for o in outputs]]
     return tuple(key), list(found)[2:], counts, numbers
 
 
@@ -152,6 +154,6 @@ def template_of(order: Sequence[Node], outputs: Sequence[Node], sizes: Sequence[
         attrs = (next(given), *n.attrs[1:]) if n.op is const_op and not is_textual(n) else \
             _attributes(n, of, lambda _: next(given_counts))
         shadows[n] = Node(n.op, tuple([shadows[i] for i in n.inputs]), attrs, of)
-    planning = Planning([shadows[o] for o in outputs], Nodes(aval))
+    planning = plan_graph([shadows[o] for o in outputs], Nodes(aval))
     places = {shadow: i for i, shadow in enumerate(shadows.values())}
     return replay(planning.layout, trail, places)

@@ -17,6 +17,7 @@ from tracer.ops.ir.node import Node, leaf_op, scalar_op
 
 from ..native.kernel_cache import source_at
 from ..plan.layout import ByNumPy, Check, Layout, Source
+from ..plan.pipeline import plan_graph
 from ..plan.plan import Plan
 from ..plan.planner import Planning
 from ..runtime import driver
@@ -375,7 +376,7 @@ def _plain(what: Any) -> Any:
 
 def check(plan: Plan) -> None:
     """Verify a plan that has been made. The layout that a template gave must be the one that planning gives, too."""
-    planning = plan._planning or Planning(plan._outputs)
+    planning = plan._planning or plan_graph(plan._outputs)
     if plan.layout is not planning.layout and _plain(plan.layout) != _plain(planning.layout):
         raise PlanError("template", -1, None, "gives another layout than planning")
     verify(plan.layout, dict(zip(plan.places.tolist(), plan.starts.tolist())), plan.arena_bytes, planning)

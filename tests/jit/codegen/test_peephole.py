@@ -7,9 +7,8 @@ import scipy.special
 from elementary_loops import compiled
 
 from tracer import autograd, np, npx
-from tracer.jit.graph.simplify import simplify
 from tracer.jit.native.elementary import NUMPY
-from tracer.jit.plan.planner import steps_of
+from tracer.jit.plan.pipeline import plan_graph
 from tracer.ops.ir.aval import aval
 from tracer.ops.ir.node import leaf
 from tracer.ops.primitive.arithmetic import add, div, like, mul, neg, sub
@@ -24,8 +23,7 @@ NUMBERS = numpy.random.default_rng(1).normal(size=(7, 30)).astype("float32")
 
 def source_of(*outputs):
     """The sources of the kernels that compute `outputs`."""
-    _, made = steps_of(simplify(outputs))
-    return "".join(one.source for one in made)
+    return "".join(one.source for one in plan_graph(outputs).code)
 
 
 def softmax(x, axis):

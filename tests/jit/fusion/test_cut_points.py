@@ -10,9 +10,10 @@ import pytest
 from tracer import autograd, np, npx
 from tracer.jit.fusion import fuse
 from tracer.jit.fusion.cut_points import Marks, segments
-from tracer.jit.plan import planner
+from tracer.jit.plan.pipeline import plan_graph
 from tracer.jit.plan.plan import Plan
 from tracer.jit.runtime.interpreter import Interpreter
+from tracer.jit.steps import kernel as kernels
 from tracer.ops.ir.graph import toposort
 
 pytestmark = pytest.mark.tierless
@@ -90,12 +91,12 @@ def _sources(build):
 
 
 def _uncompiled(outputs):
-    before = planner.find_kernel
-    planner.find_kernel = lambda source: 0
+    before = kernels.find_kernel
+    kernels.find_kernel = lambda source: 0
     try:
-        return planner.Planning(outputs)
+        return plan_graph(outputs)
     finally:
-        planner.find_kernel = before
+        kernels.find_kernel = before
 
 
 @pytest.mark.parametrize("build, short, long, most", [

@@ -14,8 +14,8 @@ from tracer.jit import settings
 from tracer.jit.plan import plan as plans
 from tracer.jit.plan import poison
 from tracer.jit.plan.layout import ByNumPy, Check
+from tracer.jit.plan.pipeline import plan_graph
 from tracer.jit.plan.plan import Plan
-from tracer.jit.plan.planner import Planning
 from tracer.jit.plan.poison import GUARD, GuardedPool, GuardError
 from tracer.jit.runtime import buffers
 from tracer.jit.runtime.buffers import allocate, from_array, pool_of
@@ -39,7 +39,7 @@ def poisoned(monkeypatch):
 
 def with_layout(monkeypatch, outputs, **changes) -> Plan:
     """The plan of a graph whose layout is changed."""
-    planning = Planning(outputs)
+    planning = plan_graph(outputs)
     planning.layout = planning.layout._replace(**{name: change(planning.layout) for name, change in changes.items()})
     monkeypatch.setattr(plans, "layout_of", lambda _: (planning.layout, planning))
     return Plan(outputs)

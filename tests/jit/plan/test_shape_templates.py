@@ -13,8 +13,8 @@ from tracer import autograd, nd, np, npx
 from tracer.base import MXNetError
 from tracer.jit.graph.symbolic_size import Trail, applied, gcd, lcm
 from tracer.jit.plan import shape_templates
+from tracer.jit.plan.pipeline import plan_graph
 from tracer.jit.plan.plan import Plan
-from tracer.jit.plan.planner import Planning
 from tracer.jit.plan.residual import replay
 from tracer.ops.ir.aval import aval
 from tracer.ops.ir.graph import toposort
@@ -46,7 +46,7 @@ def _check(build, sizes):
             found, planning = shape_templates.layout_of(outputs)
             assert None not in shape_templates._SEEN.values()
             after = {id(t) for known in shape_templates._SEEN.values() for t in known}
-            for f, p, name in zip(found, Planning(outputs).layout, found._fields, strict=True):
+            for f, p, name in zip(found, plan_graph(outputs).layout, found._fields, strict=True):
                 assert _plain(f) == _plain(p), (one, name)
             served += before == after and planning is None
     return served
@@ -396,5 +396,5 @@ def test_what_is_computed_of_numbers(op, dtype):
             pytest.skip("takes no such values")
         outputs.append(cast(outputs[0], "bool"))
         found, _ = shape_templates.layout_of(outputs)
-        for f, p, name in zip(found, Planning(outputs).layout, found._fields, strict=True):
+        for f, p, name in zip(found, plan_graph(outputs).layout, found._fields, strict=True):
             assert _plain(f) == _plain(p), (given, name)

@@ -17,6 +17,7 @@ from tracer.jit.native.kernel_cache import source_at
 from tracer.jit.plan import plan as plans
 from tracer.jit.plan.layout import ByNumPy, Check
 from tracer.jit.plan.memory import ALIGN, arrange
+from tracer.jit.plan.pipeline import plan_graph
 from tracer.jit.plan.plan import CHECKS, Plan
 from tracer.jit.plan.planner import Planning
 from tracer.jit.runtime import driver
@@ -91,7 +92,7 @@ def test_a_place_given_away_one_step_early():
     x, w = floats((4, 4), (4, 4))
     for _ in range(5):
         x = product(x, w)
-    planning = Planning([x])
+    planning = plan_graph([x])
     accepted(planning)
     places, _ = places_of(planning)
     for i, (reads, writes) in enumerate(planning.layout.touched[:-1]):
@@ -106,7 +107,7 @@ def test_what_is_accepted_computes_right(monkeypatch):
     arrays = [_RNG.uniform(-1, 1, (20, 20)) for _ in range(2)]
     x, w = graphs.leaves(arrays)
     outputs = [product(tanh(product(tanh(product(tanh(product(x, w)), w)), w)), w)]
-    planning, made, size = Planning(outputs), Plan(outputs), outputs[0].aval.nbytes
+    planning, made, size = plan_graph(outputs), Plan(outputs), outputs[0].aval.nbytes
     words = [word for word, _ in planning.layout.between]
     right, = graphs.run(outputs, arrays)
     taken = wrong = 0
@@ -145,7 +146,7 @@ def test_a_scatter_reads_below_a_broadcast_that_is_stored():
 
 
 def _refused_over_what_it_reads(outputs: list[Node], name: str) -> None:
-    planning = Planning(outputs)
+    planning = plan_graph(outputs)
     accepted(planning)
     at = next(i for i, (_, _, writes) in enumerate(planning.rows) if isinstance(writes[0], Node)
               and writes[0].op.name == name)
@@ -157,7 +158,7 @@ def _refused_over_what_it_reads(outputs: list[Node], name: str) -> None:
 
 
 def test_a_place_outside_the_arena():
-    planning = Planning([product(product(*floats((4, 4), (4, 4))), floats((4, 4))[0])])
+    planning = plan_graph([product(product(*floats((4, 4), (4, 4))), floats((4, 4))[0])])
     (word, _), = planning.layout.between
     assert "bytes 64 to 128 of 64" in refused(planning, {word: 64}).reason
     assert refused(planning, {0: 0}).reason.endswith("has no word of its own")
@@ -166,7 +167,7 @@ def test_a_place_outside_the_arena():
 # ---- donations -----------------------------------------------------------------------------------
 
 def test_a_donation_that_is_legal():
-    planning = Planning([sub(floats((8, 3))[0], mul(*[floats((8, 3), (8, 3))[1]] * 2))])
+    planning = plan_graph([sub(floats((8, 3))[0], mul(*[floats((8, 3), (8, 3))[1]] * 2))])
     assert planning.layout.donations == ((0, (0, 1)),)
     accepted(planning)
 
@@ -174,7 +175,7 @@ def test_a_donation_that_is_legal():
 def test_a_donation_of_a_leaf_that_is_read_later():
     w, g = floats((3, 3), (3, 3))
     first = product(w, g)
-    planning = Planning([tanh(first), product(first, w)])
+    planning = plan_graph([tanh(first), product(first, w)])
     error = refused(planning, donations=((0, (0,)),))
     assert error.step == "donation of leaf 0" and "reads through word 0" in error.reason
 
@@ -186,15 +187,15 @@ def test_a_donation_of_a_leaf_that_is_read_later():
     lambda w: [reduce_sum(w, (0,))],  # of another size
 ])
 def test_a_donation_that_is_not(build):
-    planning = Planning(build(*floats((4, 4))))
+    planning = plan_graph(build(*floats((4, 4))))
     assert not planning.layout.donations
     assert refused(planning, donations=((0, (0,)),)).step == "donation of leaf 0"
 
 
 def test_a_donation_before_a_step_that_may_raise():
     w, index = *floats((4, 4)), indices(3, 1)
-    planning = Planning([mul(w, w), gather(tanh(floats((4, 4), (4, 4))[1]), (index,), rows_of(4), False)])
-    planning = Planning([mul(w, w), gather(product(w, w), (index,), rows_of(4), False)])
+    planning = plan_graph([mul(w, w), gather(tanh(floats((4, 4), (4, 4))[1]), (index,), rows_of(4), False)])
+    planning = plan_graph([mul(w, w), gather(product(w, w), (index,), rows_of(4), False)])
     assert not planning.layout.donations
     assert "donation" in refused(planning, donations=((0, (0,)),)).step
 
@@ -210,14 +211,14 @@ def regrouped(planning: Planning, regroup) -> Planning:
 
 def test_members_of_a_phase_that_need_one_another():
     x, w = floats((4, 4), (4, 4))
-    planning = regrouped(Planning([product(product(x, w), w)]), lambda rows: [driver.Group(rows)])
+    planning = regrouped(plan_graph([product(product(x, w), w)]), lambda rows: [driver.Group(rows)])
     error = refused(planning)
     assert "step 0" in error.step and "while step 1" in error.reason and "at the same time" in error.reason
 
 
 def test_members_of_a_phase_over_the_same_place():
     x, w = floats((4, 4), (4, 4))
-    planning = Planning([product(product(x, w), product(w, x))])
+    planning = plan_graph([product(product(x, w), product(w, x))])
     regrouped(planning, lambda rows: [driver.Group(rows[:2]), rows[2]])
     first, second = [word for word, _ in planning.layout.between]
     assert "at the same time" in refused(planning, {first: 0, second: 0}).reason
@@ -229,7 +230,7 @@ def test_members_of_a_phase_over_the_same_place():
     (lambda x, w: product(w, product(x, w)), False),  # needs all rows of the first product
 ])
 def test_bands_of_a_chain(build, fits):
-    planning = regrouped(Planning([build(*floats((256, 256), (256, 256)))]), lambda rows: [driver.Chain(rows)])
+    planning = regrouped(plan_graph([build(*floats((256, 256), (256, 256)))]), lambda rows: [driver.Chain(rows)])
     (chain,), = planning.layout.runs
     runs = ((driver.Chain([row._replace(chunk=row.extent // 4) for row in chain.steps]),),)
     if fits:
@@ -241,7 +242,7 @@ def test_bands_of_a_chain(build, fits):
 
 def test_chunks_that_share_a_partial_result():
     x, = floats((1 << 19,))
-    planning = Planning([reduce_sum(mul(x, x), (0,))])
+    planning = plan_graph([reduce_sum(mul(x, x), (0,))])
     accepted(planning)
     main = next(row for row in native(planning) if row.chunk)
     error = refused(planning, runs=replaced(planning, main, args=with_argument(main, 0, 2 * main.chunk)))
@@ -254,7 +255,7 @@ def of_many_digits() -> tuple[Planning, driver.Step]:
         return broadcast_to(reshape(x, tuple([6 if axis in axes else 1 for axis in range(7)])), (6,) * 7)
 
     x, y = floats((6, 6, 6, 6), (6, 6, 6, 6))
-    planning = Planning([mul(wide(x, (0, 2, 4, 6)), wide(y, (1, 3, 5, 6)))])
+    planning = plan_graph([mul(wide(x, (0, 2, 4, 6)), wide(y, (1, 3, 5, 6)))])
     row, = native(planning)
     assert row.extent == 6 ** 6 and (source_at(row.fn) or "").count(" % ") == 5
     return planning, row
@@ -289,7 +290,7 @@ def indexed() -> Planning:
     x, w, index = *floats((4, 4), (4, 4)), indices(4, 2)
     first = product(x, w)
     wide = broadcast_to(reshape(reduce_sum(first, (0,)), (1, 4)), (4, 4))
-    return Planning([scatter_add(wide, (index,), rows_of(4), (4, 4)), tanh(sub(first, w)),
+    return plan_graph([scatter_add(wide, (index,), rows_of(4), (4, 4)), tanh(sub(first, w)),
                      gather(first, (index,), rows_of(4), False)])
 
 
@@ -318,14 +319,14 @@ def test_a_wrong_word():
 
 def test_an_access_past_the_end():
     x, = floats((6, 5))
-    for planning in (indexed(), Planning([sub(transpose(x, (1, 0)), reduce_sum(x, (1,)))])):
+    for planning in (indexed(), plan_graph([sub(transpose(x, (1, 0)), reduce_sum(x, (1,)))])):
         for row in native(planning):
             reason = refused(planning, runs=replaced(planning, row, extent=row.extent + 1)).reason
             assert "are reached" in reason or reason.startswith("its range is")
 
 
 def test_a_place_that_is_too_small():
-    planning = Planning([product(product(*floats((4, 4), (4, 4))), floats((4, 4))[0])])
+    planning = plan_graph([product(product(*floats((4, 4), (4, 4))), floats((4, 4))[0])])
     (word, nbytes), = planning.layout.between
     error = refused(planning, between=((word, nbytes - 4),))
     assert error.word == word and f"bytes 0 to {nbytes} of {nbytes - 4} are reached" in error.reason
@@ -349,7 +350,7 @@ def test_a_failure_that_nobody_asks_for():
 
 def test_a_result_that_is_missing():
     x, w = floats((4, 4), (4, 4))
-    planning = Planning([product(x, w), tanh(x)])
+    planning = plan_graph([product(x, w), tanh(x)])
     rows, = planning.layout.runs
     for row in rows:
         planning.layout = planning.layout._replace(runs=((row,),))

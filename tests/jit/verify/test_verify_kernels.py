@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tracer.jit.fusion import fuse
-from tracer.jit.plan.planner import Planning
+from tracer.jit.plan.pipeline import plan_graph
 from tracer.jit.verify.kernels import Case, cases, chunkings, verify
 from tracer.jit.verify.machine import FUNCTIONS, Buffer, KernelError, Machine, Number, bits
 from tracer.ops.ir.node import Node
@@ -36,7 +36,7 @@ def _everything_is_new(monkeypatch):
 
 def only(*outputs: Node, most: int = 4000) -> Case:
     """The one step that makes these."""
-    case, = cases(Planning(outputs), most)
+    case, = cases(plan_graph(outputs), most)
     return case
 
 
@@ -189,7 +189,7 @@ def test_blocks_of_a_flat_loop():
 def test_a_small_part_of_a_large_array_is_left_out():
     """The reference would compute all of the array: for 2**18 elements 8 GiB of bits."""
     large, = graphs.leaves([np.zeros(1 << 18, "float32")])
-    assert list(cases(Planning([slice_(mul(large, large), ((0, 2, 1),))]))) == []
+    assert list(cases(plan_graph([slice_(mul(large, large), ((0, 2, 1),))]))) == []
 
 
 def test_the_faults_that_it_was_made_for(monkeypatch):

@@ -1,0 +1,141 @@
+"""The passes of planning, in order: from the graph that was recorded to the layout of one native call.
+
+All may work with sizes that remember how they came about (graph/symbolic_size.py): the layout then holds for others,
+too (shape_templates.py). TRACER_SKIP leaves passes out, to find the one that does something wrong.
+"""
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from tracer.ops.ir.node import Node
+
+from .. import settings
+from ..codegen.kernel_source import try_generate
+from ..fusion.fuse import fuse
+from ..fusion.kernel import Kernel
+from ..graph.builder import Nodes
+from ..graph.fold_matmul import fold_products, homes
+from ..graph.simplify import needed, simplify
+from ..process import interrupts
+from ..runtime.costs import CHUNK_COST
+from .band_links import chains_of, written_over
+from .parallel_groups import phases
+from .planner import Planning, donate, give_words, lay_out, lower, works
+from .schedule import made_by, schedule
+
+#: Cost from which independent steps become one phase. A step alone is cut from half of it on: many parts cost more.
+PHASE_COST = 4 * CHUNK_COST
+
+
+def _simplify(planning: Planning) -> None:
+    simple = simplify(planning.outputs, planning.nodes)
+    planning.graph = [*simple, *needed(planning.nodes, simple)]
+
+
+def _fold(planning: Planning) -> None:
+    planning.graph = fold_products(planning.graph, planning.nodes)
+    planning.homes = homes(planning.graph, set(planning.graph))
+
+
+def _fuse(planning: Planning, apart: bool = False) -> None:
+    planning.steps = fuse(planning.graph, apart)
+    planning.stored = {n for s in planning.steps for n in made_by(s)}
+
+
+def _schedule(planning: Planning) -> None:
+    planning.steps = [planning.steps[i] for i in schedule(planning.steps)]
+
+
+def _generate(planning: Planning) -> None:
+    planning.code = [try_generate(s, planning.stored) if isinstance(s, Kernel) else None for s in planning.steps]
+
+
+def _band(planning: Planning) -> None:
+    steps, code, chains, done = planning.steps, planning.code, planning.chains, 0
+    together = []
+    for chain in chains_of(steps, code, planning.stored):
+        chains += _alone(done, chain.first)
+        done = chain.first + len(chain.chunks)
+        together.append(range(chain.first, done))
+        chains.append(together[-1])
+        planning.chunks.update(zip(together[-1], chain.chunks))
+    chains += _alone(done, len(steps))
+    for product, result in written_over(steps, code, together, planning.words).items():
+        home = planning.homes.get(result, result)
+        for n in [product, *[n for n, at in planning.homes.items() if at is product]]:
+            planning.homes[n] = home
+
+
+def _alone(start: int, stop: int) -> list[range]:
+    return [range(i, i + 1) for i in range(start, stop)]
+
+
+def _group(planning: Planning) -> None:
+    planning.phased = phases(works(planning), PHASE_COST)
+
+
+# ---- in place of what may be skipped -------------------------------------------------------------
+
+def _nothing(planning: Planning) -> None:
+    """Leave all as it is."""
+
+
+def _no_kernel_for_two(planning: Planning) -> None:
+    _fuse(planning, apart=True)
+
+
+def _no_bands(planning: Planning) -> None:
+    planning.chains = _alone(0, len(planning.steps))
+
+
+def _no_groups(planning: Planning) -> None:
+    planning.phased = [[i] for i in range(len(planning.chains))]
+
+
+class Pass(NamedTuple):
+    """A pass, the reason for it, and what is done in its place where it is skipped (None: it must not be)."""
+
+    name: str
+    run: Callable[[Planning], None]
+    why: str
+    without: Callable[[Planning], None] | None = None
+
+
+PASSES = [
+    Pass("simplify", _simplify, "numbers are computed, and copies, devices and what has no elements go"),
+    Pass("fold", _fold, "sums with a matrix product become part of it, and its memory theirs", _nothing),
+    Pass("fuse", _fuse, "values go from one operation to the next in registers", _no_kernel_for_two),
+    Pass("schedule", _schedule, "large arrays are replaced while their gradients are in the cache", _nothing),
+    Pass("generate", _generate, "kernels of one structure have one source, so that they are compiled once"),
+    Pass("words", give_words, "addresses that differ between runs get their places in `bind`"),
+    Pass("bands", _band, "what reads a product row by row finds the rows in the cache", _no_bands),
+    Pass("lower", lower, "steps become rows of the driver's table; new kernels are compiled"),
+    Pass("group", _group, "steps that do not need one another share the threads", _no_groups),
+    Pass("donate", donate, "a new value is written over an array that nobody needs any more", _nothing),
+    Pass("lay out", lay_out, "a layout holds numbers, so that it can be remembered for other sizes"),
+]
+
+#: Called with the name of each pass that is done, and the planning: tests enter the verifier here.
+CHECKS: list[Callable[[str, Planning], None]] = []
+
+
+def plan_graph(outputs: Sequence[Node], nodes: Nodes | None = None) -> Planning:
+    """Take a graph through all passes, but for those in `settings.skip`; `nodes` makes the nodes of the plan."""
+    planning = Planning(outputs, Nodes() if nodes is None else nodes)
+    for one in PASSES:
+        interrupts.check()  # of a large graph each may take seconds
+        (one.without if one.without is not None and one.name in settings.skip else one.run)(planning)
+        for check in CHECKS:
+            check(one.name, planning)
+    return planning
+
+
+def _check_skipped() -> None:
+    known = [one.name for one in PASSES if one.without is not None]
+    unknown = settings.skip.difference(known)
+    if unknown:
+        raise ValueError(f"TRACER_SKIP={','.join(sorted(unknown))}: only {', '.join(known)} can be skipped")
+
+
+_check_skipped()

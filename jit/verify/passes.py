@@ -1,0 +1,94 @@
+"""The verifier of passes: what each pass of planning leaves is what the next ones count on."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from tracer.ops.ir import aval as avals
+from tracer.ops.ir.graph import toposort
+from tracer.ops.ir.node import Node
+from tracer.ops.ir.op import LEAF
+
+from ..fusion.kernel import Kernel
+from ..plan.planner import Planning
+from ..plan.schedule import made_by, read_by
+
+#: Nodes of a graph up to which each is inferred again.
+MANY = 1000
+
+
+class PassError(AssertionError):
+    """A pass has left something wrong."""
+
+
+def check(name: str, planning: Planning) -> None:
+    """Raise PassError where the pass has. Sizes that remember are not looked at: each look would be noted."""
+    if name in _PROOFS and planning.nodes.aval is avals.aval:
+        _PROOFS[name](name, planning)
+
+
+def _expect(true: Any, name: str, what: str) -> None:
+    if not true:
+        raise PassError(f"{name}: {what}")
+
+
+def _graph(name: str, planning: Planning) -> None:
+    """The outputs are of the form that they were; each node is what its op infers, and equal ones are one."""
+    for before, after in zip(planning.outputs, planning.results, strict=True):
+        _expect((before.shape, before.dtype) == (after.shape, after.dtype), name, f"{before!r} has become {after!r}")
+    order = toposort(planning.graph)
+    keys: set[tuple] = set()
+    for n in order if len(order) <= MANY else ():
+        key = (n.op, n.attrs, *n.inputs)
+        _expect(key not in keys, name, f"{n!r} is there twice")
+        keys.add(key)
+        inferred = n.aval if n.op.kind == LEAF else n.op.infer([x.aval for x in n.inputs], n.attrs)
+        _expect(inferred == n.aval, name, f"{n!r} is inferred as {inferred!r}")
+
+
+def _steps(name: str, planning: Planning) -> None:
+    """Each value is made by one step, before the steps that read it, and all outputs are made."""
+    made: set[Node] = set()
+    for step in planning.steps:
+        own = made_by(step)
+        reads = step.reads if isinstance(step, Kernel) else read_by(step, planning.stored)
+        missing = [n for n in reads if n.op.kind != LEAF and n not in made and n not in own]
+        _expect(not missing, name, f"{missing} is read by the step of {own} before it is made")
+        _expect(made.isdisjoint(own), name, f"{own} is made twice")
+        made.update(own)
+    _expect(made == planning.stored, name, "not all that is stored is made")
+    _expect(all([n.op.kind == LEAF or n in made or not n.size for n in planning.graph]), name, "an output is not made")
+
+
+def _chains(name: str, planning: Planning) -> None:
+    _expect([i for chain in planning.chains for i in chain] == list(range(len(planning.steps))), name, "a step is left")
+
+
+def _rows(name: str, planning: Planning) -> None:
+    """What a step makes it writes, and it reads what has been written."""
+    written: set[Any] = set()
+    for step, (_, reads, writes) in zip(planning.steps, planning.rows, strict=True):
+        _expect(set(made_by(step)) <= set(writes), name, f"{made_by(step)} is not written")
+        missing = [n for n in reads if n.op.kind != LEAF and n not in written]
+        _expect(not missing, name, f"{missing} is read by the step of {made_by(step)} and not written before")
+        written.update(writes)
+
+
+def _phases(name: str, planning: Planning) -> None:
+    """The phases hold all steps in order; chains of one phase do not write what another one touches."""
+    _expect([i for phase in planning.phases for i in phase] == list(range(len(planning.steps))), name, "a step is left")
+    for phase in planning.phased:
+        seen: set[Any] = set()
+        written: set[Any] = set()
+        for chain in phase:
+            rows = [planning.rows[i] for i in planning.chains[chain]]
+            writes = {v for _, _, values in rows for v in values}
+            touched = writes.union([v for _, reads, _ in rows for v in reads])
+            _expect(written.isdisjoint(touched) and seen.isdisjoint(writes), name, f"{writes} is made while it is read")
+            seen |= touched
+            written |= writes
+
+
+_PROOFS: dict[str, Callable[[str, Planning], None]] = {
+    "simplify": _graph, "fold": _graph, "fuse": _steps, "schedule": _steps, "bands": _chains, "lower": _rows,
+    "group": _phases}

@@ -26,17 +26,9 @@ class Places(NamedTuple):
     steps: list[tuple[Node, Access, int]]
 
 
-def axes_of(node: Node) -> tuple[int | None, ...] | None:
-    """For each axis of its first operand, which index a gather reads there (None: the axis as it is).
-
-    None where a kernel cannot read its elements one by one.
-    """
-    return None if node.op.gathers is None else node.op.gathers(node)
-
-
 def is_inlined(node: Node) -> bool:
     """Whether a kernel can read the elements of a gather where it needs them."""
-    return axes_of(node) is not None
+    return node.op.gathers is not None and node.op.gathers(node) is not None
 
 
 def source_of_gather(node: Node) -> tuple[Node, Affine]:
@@ -57,7 +49,7 @@ def places(node: Node, access: Access, rank: int) -> Places:
     """Where an inlined gather, read at `access` in a domain of that rank, reads itself."""
     base, (offset, coefs) = source_of_gather(node)
     x, *indices = node.inputs
-    axes = axes_of(node)
+    axes = node.op.gathers(node) if node.op.gathers is not None else None
     assert axes is not None
     shape = np_broadcast(*(i.shape for i in indices))
     at = [a for a, k in enumerate(axes) if k is not None]

@@ -16,8 +16,7 @@ from fuzz.seeds import commit_seed
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--sweep", action="store_true", help="run all of the tests marked sweep, not a sample")
-    parser.addoption("--sweep-seed", type=int, default=0, help="which sample of the sweeps to run")
-    parser.addoption("--fuzz-seed", type=int, help="which random programs to run (default: the commit's)")
+    parser.addoption("--sweep-seed", type=int, help="which sample of the sweeps to run (default: the commit's)")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -30,8 +29,8 @@ def pytest_configure(config: pytest.Config) -> None:
         folder = tempfile.mkdtemp(prefix="tracer-test-cache-")
         config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
         os.environ["TRACER_CACHE"] = folder
-        if config.option.fuzz_seed is None:  # pytest-xdist hands the options to its workers
-            config.option.fuzz_seed = commit_seed()
+        if config.option.sweep_seed is None:  # pytest-xdist hands the options to its workers
+            config.option.sweep_seed = commit_seed()
 
     from tracer.jit.plan import pipeline
     from tracer.jit.plan.plan import CHECKS
@@ -43,7 +42,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_report_header(config: pytest.Config) -> str:
     tier, poison = os.environ.get("TRACER_JIT", "auto"), os.environ.get("TRACER_POISON", "0")
-    return f"TRACER_JIT={tier} TRACER_POISON={poison} --fuzz-seed={config.option.fuzz_seed}"
+    return f"TRACER_JIT={tier} TRACER_POISON={poison} --sweep-seed={config.option.sweep_seed}"
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -93,11 +93,11 @@ def _expand(heads: Sequence[Node], cotangents: Sequence[Node | None], targets: S
             slot = multi.setdefault(n.inputs[0], {})
             slot[n.attrs[0]] = g
             continue
-        if n.op.vjp is None:
+        if n.op.vjp is None or all(i.dtype not in n.op.backward_dtypes for i in n.inputs):
             continue
         if n.op.kind == ELEMENTWISE and g.shape != n.shape:
             g = broadcast_to(g, n.shape)
         for source, cot in zip(n.inputs, n.op.vjp(n, g), strict=True):
-            if cot is not None and source in matters and source.dtype.kind != "b":
+            if cot is not None and source in matters and source.dtype in n.op.backward_dtypes:
                 deposit(source, cot)
     return [sums[t] if t in sums else place(broadcast_to(like(t, 0), t.shape), t.aval.device) for t in targets]

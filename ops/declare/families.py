@@ -9,13 +9,25 @@ import numpy as np
 from ..ir.aval import Aval, aval
 from ..ir.errors import MXNetError
 from ..ir.node import Node, make
-from ..ir.op import CALL, ELEMENTWISE, REDUCTION, VIEW, Op, declare
+from ..ir.op import ALL, CALL, ELEMENTWISE, FLOATS, NUMBERS, REDUCTION, VIEW, Op, declare
 from ..ir.shapes import broadcast, reduced
 from .public import named
 
 BOOL = np.dtype(bool)
 
 Samples = Callable[[], Iterable[tuple[list[np.ndarray], tuple]]]
+Dtypes = frozenset[np.dtype]
+Errors = Sequence[tuple[Sequence[Aval], tuple, type[Exception]]]
+
+
+def operands(*shapes: tuple[int, ...], dtype: str = "float32") -> list[Aval]:
+    """Operands of these shapes, for samples of errors."""
+    return [aval(shape, np.dtype(dtype)) for shape in shapes]
+
+
+#: Shapes that do not broadcast, and two dtypes.
+APART: Errors = [(operands((2, 3), (4, 5)), (), MXNetError)]
+MIXED: Errors = [(operands((2,)) + operands((2,), dtype="float64"), (), MXNetError)]
 
 
 def interval(low: float, high: float, arity: int = 1, attrs: tuple = (), seed: int = 0) -> Samples:
@@ -72,34 +84,45 @@ def _all_equal(name: str) -> Callable[[Sequence[np.dtype]], np.dtype]:
 
 
 def elementwise(name: str, expr: str, ref: Callable, vjp: Callable | None = None, *, arity: int,
-                samples: Samples | None = None, cost: int = 1, boolean: bool = False, smooth: bool = True,
-                result: Callable[[Sequence[np.dtype]], np.dtype] | None = None) -> Op:
+                dtypes: Dtypes, samples: Samples | None = None, cost: int = 1, boolean: bool = False,
+                smooth: bool = True, backward_dtypes: Dtypes = NUMBERS) -> Op:
     """Declare an elementwise primitive of equal-dtype operands; its result has their dtype, or bool.
 
     vjp(g, *inputs, out) -> cotangents, one an input.
     """
-    rule = result or ((lambda dtypes: BOOL) if boolean else _all_equal(name))
+    rule = (lambda dtypes: BOOL) if boolean else _all_equal(name)
     back = None if vjp is None else lambda node, g: vjp(g, *node.inputs, node)
+    errors = [] if arity < 2 else APART if boolean else [*APART, *MIXED]
     return declare(Op(name, ELEMENTWISE, _elementwise_rule(name, rule), _half_in_single(ref), back, expr,
-                      samples, cost, not boolean, smooth=smooth))
+                      samples, cost, not boolean, smooth=smooth, dtypes=dtypes, backward_dtypes=backward_dtypes,
+                      errors=errors))
 
 
-def unary(name: str, expr: str, ref: Callable, vjp: Callable | None = None, *, samples: Samples | None = None,
-          cost: int = 1, boolean: bool = False, smooth: bool = True,
+def unary(name: str, expr: str, ref: Callable, vjp: Callable | None = None, *, dtypes: Dtypes | None = None,
+          samples: Samples | None = None, cost: int = 1, boolean: bool = False, smooth: bool = True,
           names: Iterable[Callable[[Callable], object]] = ()) -> Callable[[Node], Node]:
     """Declare a one-operand elementwise primitive: vjp(g, x, y) -> cotangent. Returns its node maker.
 
+    dtypes: None: floats, or all if the result is bool.
     names: under which it is public, as in ops/primitive/promotion.py.
     """
     back = None if vjp is None else lambda g, x, y: (vjp(g, x, y),)
-    op = elementwise(name, expr, ref, back, arity=1, samples=samples, cost=cost, boolean=boolean, smooth=smooth)
+    dtypes = dtypes or (ALL if boolean else FLOATS)
+    op = elementwise(name, expr, ref, back, arity=1, dtypes=dtypes, samples=samples, cost=cost, boolean=boolean,
+                     smooth=smooth)
     return named(lambda x: make(op, (x,)), names)
 
 
-def binary(name: str, expr: str, ref: Callable, vjp: Callable | None = None, *, samples: Samples | None = None,
-           cost: int = 1, boolean: bool = False, smooth: bool = True) -> Callable[[Node, Node], Node]:
-    """Declare a two-operand elementwise primitive: vjp(g, x, y, out) -> two cotangents."""
-    op = elementwise(name, expr, ref, vjp, arity=2, samples=samples, cost=cost, boolean=boolean, smooth=smooth)
+def binary(name: str, expr: str, ref: Callable, vjp: Callable | None = None, *, dtypes: Dtypes | None = None,
+           backward_dtypes: Dtypes = NUMBERS, samples: Samples | None = None, cost: int = 1, boolean: bool = False,
+           smooth: bool = True) -> Callable[[Node, Node], Node]:
+    """Declare a two-operand elementwise primitive: vjp(g, x, y, out) -> two cotangents. Returns its node maker.
+
+    dtypes: None: numbers, or all if the result is bool.
+    """
+    dtypes = dtypes or (ALL if boolean else NUMBERS)
+    op = elementwise(name, expr, ref, vjp, arity=2, dtypes=dtypes, samples=samples, cost=cost, boolean=boolean,
+                     smooth=smooth, backward_dtypes=backward_dtypes)
     return lambda x, y: make(op, (x, y))
 
 
@@ -132,20 +155,22 @@ def reduction(name: str, ref: Callable, vjp: Callable | None, identity: Callable
 
 # ---- views and calls -----------------------------------------------------------------------------
 
-def view(name: str, infer: Callable, ref: Callable, vjp: Callable, samples: Samples, *, shaped: bool = False,
-         axes: bool = False) -> Callable[..., Node]:
+def view(name: str, infer: Callable, ref: Callable, vjp: Callable, samples: Samples, errors: Errors, *,
+         shaped: bool = False, axes: bool = False) -> Callable[..., Node]:
     """Declare a re-indexing of one input with static attributes: ref(array, *attrs), vjp(g, x, *attrs)."""
     op = declare(Op(name, VIEW, infer, lambda a, attrs: ref(a[0], *attrs),
                     lambda node, g: (vjp(g, node.inputs[0], *node.attrs),), samples=samples, cost=0,
-                    shaped=shaped, axes=axes))
+                    shaped=shaped, axes=axes, errors=errors))
     return lambda x, *attrs: make(op, (x,), attrs)
 
 
-def call(name: str, infer: Callable, ref: Callable, vjp: Callable | None = None, *,
+def call(name: str, infer: Callable, ref: Callable, vjp: Callable | None = None, *, dtypes: Dtypes = ALL,
          samples: Samples | None = None, smooth: bool = True, step: str | None = None, may_fail: bool = True,
-         gathers: Callable[[Node], tuple[int | None, ...] | None] | None = None) -> Callable[..., Node]:
+         gathers: Callable[[Node], tuple[int | None, ...] | None] | None = None,
+         errors: Errors = ()) -> Callable[..., Node]:
     """Declare an op on whole arrays: ref(*arrays, *attrs); infer(*avals, *attrs); vjp(g, node) -> cotangents."""
     back = None if vjp is None else lambda node, g: vjp(g, node)
     op = declare(Op(name, CALL, lambda avals, attrs: infer(*avals, *attrs), lambda a, attrs: ref(*a, *attrs),
-                    back, samples=samples, cost=50, smooth=smooth, may_fail=may_fail, step=step, gathers=gathers))
+                    back, samples=samples, cost=50, smooth=smooth, may_fail=may_fail, step=step, gathers=gathers,
+                    dtypes=dtypes, errors=errors))
     return lambda *inputs, attrs=(): make(op, tuple(inputs), attrs)

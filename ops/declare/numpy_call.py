@@ -9,8 +9,9 @@ import numpy as np
 from ..ir.aval import Aval, aval
 from ..ir.errors import MXNetError
 from ..ir.node import Node
+from ..ir.op import FLOATS
 from ..ir.shapes import broadcast
-from .families import Samples, call
+from .families import APART, MIXED, Dtypes, Samples, call
 from .public import named
 
 
@@ -25,16 +26,16 @@ def quiet(f: Callable) -> Callable:
 
 def unary_call(name: str, f: Callable, vjp: Callable[[Node, Node, Node], Node] | None = None, *,
                samples: Samples, names: Iterable[Callable[[Callable], object]] = ()) -> Callable[[Node], Node]:
-    """Declare f(x), elementwise, of x's dtype: vjp(g, x, y) -> cotangent. Returns its node maker.
+    """Declare f(x), elementwise, of floats: vjp(g, x, y) -> cotangent. Returns its node maker.
 
     names: as in `families.unary`.
     """
     back = None if vjp is None else lambda g, node: (vjp(g, node.inputs[0], node),)
-    return named(call(name, lambda x: x, quiet(f), back, samples=samples), names)
+    return named(call(name, lambda x: x, quiet(f), back, samples=samples, dtypes=FLOATS), names)
 
 
 def binary_call(name: str, f: Callable, vjp: Callable[..., tuple[Node, Node]] | None = None, *,
-                samples: Samples) -> Callable[[Node, Node], Node]:
+                samples: Samples, dtypes: Dtypes = FLOATS) -> Callable[[Node, Node], Node]:
     """Declare f(x, y), broadcast, of their one dtype: vjp(g, x, y, out) -> cotangents. Returns its node
     maker."""
     def infer(x: Aval, y: Aval) -> Aval:
@@ -43,4 +44,4 @@ def binary_call(name: str, f: Callable, vjp: Callable[..., tuple[Node, Node]] | 
         return aval(broadcast(x.shape, y.shape), x.dtype)
 
     back = None if vjp is None else lambda g, node: vjp(g, *node.inputs, node)
-    return call(name, infer, quiet(f), back, samples=samples)
+    return call(name, infer, quiet(f), back, samples=samples, dtypes=dtypes, errors=[*APART, *MIXED])

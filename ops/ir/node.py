@@ -12,7 +12,7 @@ import numpy as np
 
 from .aval import Aval, aval
 from .errors import MXNetError
-from .op import CALL, ELEMENTWISE, LEAF, VIEW, Op, declare
+from .op import ALL, CALL, ELEMENTWISE, LEAF, VIEW, Op, declare
 
 
 class Node:
@@ -63,6 +63,8 @@ def make(op: Op, inputs: tuple[Node, ...] = (), attrs: tuple = ()) -> Node:
     key = (op, attrs, *inputs)
     node = _TABLE.get(key)
     if node is None:
+        if op.dtypes is not ALL and inputs and inputs[0].dtype not in op.dtypes:
+            raise MXNetError(f"{op.name} does not take {inputs[0].dtype.name}; use astype")
         node = _TABLE.setdefault(key, Node(op, inputs, attrs, op.infer([n.aval for n in inputs], attrs)))
     return node
 

@@ -5,9 +5,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 if TYPE_CHECKING:
     from .aval import Aval
     from .node import Node
+
+#: The dtypes that ops take.
+FLOATS = frozenset(map(np.dtype, ("float16", "float32", "float64")))
+INTEGERS = frozenset(map(np.dtype, ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")))
+NUMBERS = FLOATS | INTEGERS
+ALL = NUMBERS | {np.dtype(bool)}
 
 #: kinds, by how a value of the op comes about
 LEAF = "leaf"              # a run-time input of the program
@@ -31,6 +39,9 @@ class Op:
     gathers(node) -> of a CALL whose elements are elements of its first operand: for each axis of that the number of the
     index array which says where, among the other operands, or None for the whole axis; None where it is not so simple.
     smooth: whether the samples stay clear of kinks, so that finite differences apply.
+    dtypes: the dtypes of its first operand, and of those that must have the same one; `make` refuses others.
+    backward_dtypes: the dtypes of the operands that the vjp gives cotangents of; those of others are 0.
+    errors: (input avals, attrs, exception) for samples of what `make` refuses otherwise.
     """
 
     name: str
@@ -53,6 +64,9 @@ class Op:
     converts: bool = False  # elementwise: to the dtype of its result, and nothing else
     shaped: bool = False  # its first attribute is the shape of its result
     axes: bool = False  # a VIEW: its attributes are axes, not sizes
+    dtypes: frozenset[np.dtype] = ALL
+    backward_dtypes: frozenset[np.dtype] = NUMBERS
+    errors: Sequence[tuple[Sequence[Aval], tuple, type[Exception]]] = ()
 
     def __repr__(self) -> str:
         return self.name

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
+from ..declare.families import operands
 from ..declare.public import public
 from ..ir.aval import Aval, Shape
 from ..ir.errors import MXNetError
@@ -61,7 +62,7 @@ def _own_samples() -> Iterable[tuple[list[np.ndarray], tuple]]:
 #: multiplies that gradient; it is ignored otherwise.
 own_gradient_op = declare(Op("own_gradient", ELEMENTWISE, _own_infer, lambda arrays, attrs: arrays[0], _own_vjp,
                              seeds=lambda node: not node.attrs[0], expr="{0}", cost=0, smooth=False,
-                             samples=_own_samples))
+                             samples=_own_samples, errors=[(operands((3,), (3,), (4,)), (False,), MXNetError)]))
 
 
 def own_gradient(value: Node, data: Node, gradient: Node, scaled: bool = False) -> Node:

@@ -12,11 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from ..declare.families import call
+from ..declare.families import call, operands
 from ..declare.public import Optional, public
 from ..ir.aval import Aval, aval
 from ..ir.errors import MXNetError
 from ..ir.node import Node
+from ..ir.op import FLOATS
 from ..primitive.arithmetic import add, in_single
 from ..primitive.linear import reshape
 from ..primitive.promotion import floating
@@ -149,9 +150,14 @@ def _correlate_samples() -> Iterable[tuple[list[np.ndarray], tuple]]:
     return (([g, x], (w.shape[2:], *attrs)) for x, w, g, attrs in _cases())
 
 
-convolve = call("convolve", _convolve_infer, _convolve_ref, _convolve_vjp, samples=_convolve_samples)
-spread = call("convolve_spread", _spread_infer, _spread_ref, _spread_vjp, samples=_spread_samples)
-correlate = call("convolve_correlate", _correlate_infer, _correlate_ref, _correlate_vjp, samples=_correlate_samples)
+_MIXED = operands((1, 1, 3)) + operands((1, 1, 2), dtype="float64")
+convolve = call("convolve", _convolve_infer, _convolve_ref, _convolve_vjp, samples=_convolve_samples, dtypes=FLOATS,
+                errors=[(_MIXED, ((1,), (1,), (0,), 1), MXNetError),
+                        (operands((1, 1, 3), (1, 1, 4)), ((1,), (1,), (0,), 1), MXNetError)])
+spread = call("convolve_spread", _spread_infer, _spread_ref, _spread_vjp, samples=_spread_samples, dtypes=FLOATS,
+              errors=[(_MIXED, ((4,), (1,), (1,), (0,), 1), MXNetError)])
+correlate = call("convolve_correlate", _correlate_infer, _correlate_ref, _correlate_vjp, samples=_correlate_samples,
+                 dtypes=FLOATS)
 
 
 # ---- the layers ----------------------------------------------------------------------------------

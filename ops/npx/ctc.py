@@ -11,6 +11,7 @@ from ..declare.public import Optional, public
 from ..ir.aval import Aval, aval
 from ..ir.errors import MXNetError
 from ..ir.node import Node, items
+from ..ir.op import FLOATS, INTEGERS
 from ..ir.shapes import check_choice
 from ..primitive.arithmetic import cast, mul
 from ..primitive.constants import full
@@ -93,7 +94,7 @@ def _samples() -> Iterable[tuple[list[np.ndarray], tuple]]:
     yield [x, label - 1, np.array([6.0, 6, 6]), np.array([3.0, 0, 3])], (3,)
 
 
-_ctc = call("ctc", _infer, np.errstate(all="ignore")(_ref), _vjp, samples=_samples, smooth=False)
+_ctc = call("ctc", _infer, np.errstate(all="ignore")(_ref), _vjp, samples=_samples, smooth=False, dtypes=FLOATS)
 
 
 @public("npx.ctc_loss")
@@ -132,6 +133,6 @@ def _lengths_samples() -> Iterable[tuple[list[np.ndarray], tuple]]:
 
 
 _lengths = call("ctc_lengths", lambda label, padding: aval(label.shape[:1], np.dtype("int64")), _lengths_ref,
-                samples=_lengths_samples, smooth=False)
+                samples=_lengths_samples, smooth=False, dtypes=INTEGERS)
 
 public("nd.CTCLoss", "nd.ctc_loss", "nd.contrib.CTCLoss", "nd.contrib.ctc_loss")(ctc_loss)

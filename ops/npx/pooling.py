@@ -12,6 +12,7 @@ from ..declare.public import public
 from ..ir.aval import Aval, aval
 from ..ir.errors import MXNetError
 from ..ir.node import Node
+from ..ir.op import FLOATS
 from ..ir.shapes import check_choice
 from ..primitive.arithmetic import cast, div, greater_equal, like, maximum, mul, where
 from ..primitive.constants import full
@@ -58,7 +59,7 @@ def _place_samples() -> Iterable[tuple[list[np.ndarray], tuple]]:
 
 
 #: The flat position of each window's first largest element, NaN being smallest; -1 for one in the padding only.
-_place = call("pool_place", _place_infer, _place_ref, samples=_place_samples, smooth=False)
+_place = call("pool_place", _place_infer, _place_ref, samples=_place_samples, smooth=False, dtypes=FLOATS)
 
 
 # ---- the sums of windows, and the adjoint of that ------------------------------------------------
@@ -97,10 +98,11 @@ def _spread_samples() -> Iterable[tuple[list[np.ndarray], tuple]]:
 
 
 _sum = call("pool_sum", lambda x, kernel, stride, pad, out: aval((*x.shape[:2], *out), x.dtype), _sum_ref,
-            lambda g, node: (_spread(g, attrs=(node.inputs[0].shape[2:], *node.attrs)),), samples=_place_samples)
+            lambda g, node: (_spread(g, attrs=(node.inputs[0].shape[2:], *node.attrs)),), samples=_place_samples,
+            dtypes=FLOATS)
 _spread: Callable[..., Node] = call(
     "pool_spread", _spread_infer, _spread_ref, lambda g, node: (_sum(g, attrs=node.attrs[1:]),),
-    samples=_spread_samples)
+    samples=_spread_samples, dtypes=FLOATS)
 
 
 # ---- the layer -----------------------------------------------------------------------------------

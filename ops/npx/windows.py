@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from ..declare.families import call
+from ..declare.families import call, operands
 from ..declare.public import public
 from ..ir.aval import Aval, Shape, aval
 from ..ir.errors import MXNetError
 from ..ir.node import Node
+from ..ir.op import FLOATS
 from ..primitive.promotion import floating
 
 Sizes = tuple[int, ...]
@@ -139,9 +140,11 @@ def _fold_samples() -> Iterable[tuple[list[np.ndarray], tuple]]:
 
 
 _unfold = call("im2col", _unfold_infer, _unfold_ref,
-               lambda g, node: (_fold(g, attrs=(node.inputs[0].shape[2:], *node.attrs)),), samples=_unfold_samples)
+               lambda g, node: (_fold(g, attrs=(node.inputs[0].shape[2:], *node.attrs)),), samples=_unfold_samples,
+               dtypes=FLOATS, errors=[(operands((1, 1, 3)), ((4,), (1,), (1,), (0,)), MXNetError)])
 _fold: Callable[..., Node] = call(
-    "col2im", _fold_infer, _fold_ref, lambda g, node: (_unfold(g, attrs=node.attrs[1:]),), samples=_fold_samples)
+    "col2im", _fold_infer, _fold_ref, lambda g, node: (_unfold(g, attrs=node.attrs[1:]),), samples=_fold_samples,
+    dtypes=FLOATS, errors=[(operands((1, 3, 2)), ((3,), (2,), (1,), (1,), (0,)), MXNetError)])
 
 
 @public("nd.im2col")

@@ -12,7 +12,7 @@ from ..declare.numpy_call import binary_call
 from ..ir.aval import Aval, aval
 from ..ir.errors import MXNetError
 from ..ir.node import Node, const, const_op, const_value, is_large_integer, make, stop
-from ..ir.op import ELEMENTWISE, Op, declare
+from ..ir.op import ALL, ELEMENTWISE, FLOATS, INTEGERS, NUMBERS, Op, declare
 from ..ir.shapes import broadcast
 
 
@@ -75,15 +75,17 @@ def _recast(x: Any, dtype: np.dtype, to: np.dtype) -> Any:
 
 # ---- arithmetic ----------------------------------------------------------------------------------
 
-add = binary("add", "{0} + {1}", np.add, lambda g, x, y, out: (g, g), samples=interval(-2, 2, 2))
+add = binary("add", "{0} + {1}", np.add, lambda g, x, y, out: (g, g), samples=interval(-2, 2, 2), dtypes=ALL)
 _subtract = binary("subtract", "{0} - {1}", np.subtract, lambda g, x, y, out: (g, neg(g)),
                    samples=interval(-2, 2, 2))
 mul: Callable[[Node, Node], Node] = binary(
-    "multiply", "{0} * {1}", np.multiply, lambda g, x, y, out: (mul(g, y), mul(g, x)), samples=interval(-2, 2, 2))
+    "multiply", "{0} * {1}", np.multiply, lambda g, x, y, out: (mul(g, y), mul(g, x)), samples=interval(-2, 2, 2),
+    dtypes=ALL)
 div: Callable[[Node, Node], Node] = binary(
     "divide", "{0} / {1}", np.divide, lambda g, x, y, out: (div(g, y), neg(div(mul(g, out), y))),
-    samples=interval(0.5, 2, 2), cost=4)
-neg: Callable[[Node], Node] = unary("negative", "-{0}", np.negative, lambda g, x, y: neg(g), samples=interval(-2, 2))
+    samples=interval(0.5, 2, 2), cost=4, dtypes=FLOATS)
+neg: Callable[[Node], Node] = unary("negative", "-{0}", np.negative, lambda g, x, y: neg(g), samples=interval(-2, 2),
+                                    dtypes=NUMBERS)
 
 
 def sub(x: Node, y: Node) -> Node:
@@ -106,13 +108,13 @@ def _remainder(of: Any, a: Any, b: Any) -> Any:
 
 
 floor_divide = binary("floor_divide", "floor_divide({0}, {1})", _int_floor_divide, samples=interval(0.5, 5, 2),
-                      cost=8, smooth=False)
+                      cost=8, smooth=False, dtypes=ALL)
 mod = binary("mod", "floor_mod({0}, {1})", lambda a, b: _remainder(np.mod, a, b),
              lambda g, x, y, out: (g, neg(mul(g, stop(quotient_below(x, y))))), samples=interval(0.5, 5, 2), cost=8,
-             smooth=False)
+             smooth=False, backward_dtypes=FLOATS)
 fmod = binary("fmod", "trunc_mod({0}, {1})", lambda a, b: _remainder(np.fmod, a, b),
               lambda g, x, y, out: (g, neg(mul(g, stop(trunc(div(x, y)))))), samples=interval(0.5, 5, 2), cost=8,
-              smooth=False)
+              smooth=False, backward_dtypes=FLOATS)
 
 
 def rounding(name: str, f: Any) -> Callable[[Node], Node]:
@@ -171,10 +173,10 @@ def _bits(arity: int) -> Samples:
     return samples
 
 
-bitwise_and = binary("bitwise_and", "{0} & {1}", np.bitwise_and, samples=_bits(2))
-bitwise_or = binary("bitwise_or", "{0} | {1}", np.bitwise_or, samples=_bits(2))
-bitwise_xor = binary("bitwise_xor", "{0} ^ {1}", np.bitwise_xor, samples=_bits(2))
-bitwise_not = unary("bitwise_not", "~{0}", np.bitwise_not, samples=_bits(1))
+bitwise_and = binary("bitwise_and", "{0} & {1}", np.bitwise_and, samples=_bits(2), dtypes=ALL - FLOATS)
+bitwise_or = binary("bitwise_or", "{0} | {1}", np.bitwise_or, samples=_bits(2), dtypes=ALL - FLOATS)
+bitwise_xor = binary("bitwise_xor", "{0} ^ {1}", np.bitwise_xor, samples=_bits(2), dtypes=ALL - FLOATS)
+bitwise_not = unary("bitwise_not", "~{0}", np.bitwise_not, samples=_bits(1), dtypes=INTEGERS)
 
 # ---- selection -----------------------------------------------------------------------------------
 
@@ -222,7 +224,7 @@ def _integers() -> Iterable[tuple[list[np.ndarray], tuple]]:
                for (low, high), shape in zip([(0, 50), (1, 7)], shapes, strict=True)], ()
 
 
-left_shift = binary("left_shift", "left_shift({0}, {1})", np.left_shift, samples=_integers)
-right_shift = binary("right_shift", "right_shift({0}, {1})", np.right_shift, samples=_integers)
-gcd = binary_call("gcd", np.gcd, samples=_integers)
-lcm = binary_call("lcm", np.lcm, samples=_integers)
+left_shift = binary("left_shift", "left_shift({0}, {1})", np.left_shift, samples=_integers, dtypes=INTEGERS)
+right_shift = binary("right_shift", "right_shift({0}, {1})", np.right_shift, samples=_integers, dtypes=INTEGERS)
+gcd = binary_call("gcd", np.gcd, samples=_integers, dtypes=INTEGERS)
+lcm = binary_call("lcm", np.lcm, samples=_integers, dtypes=INTEGERS)

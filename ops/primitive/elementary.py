@@ -11,7 +11,8 @@ from ..declare.families import binary, interval, unary
 from ..declare.numpy_call import binary_call, quiet, unary_call
 from ..declare.public import named
 from ..ir.node import Node, const_op, const_value
-from .arithmetic import add, div, equal, greater, in_single, like, mul, neg, sub, where
+from ..ir.op import ALL, NUMBERS
+from .arithmetic import add, cast, div, equal, greater, in_single, like, mul, neg, sub, where
 from .linear import broadcast_to
 from .promotion import as_is, in_nd, in_np, in_npx, kept, numbers, through_double
 from .rounding import sign_of
@@ -45,7 +46,7 @@ def _relu_vjp(g: Node, x: Node, y: Node) -> Node:
 
 
 square = unary("square", "{0} * {0}", np.square, lambda g, x, y: mul(g, mul(like(x, 2), x)),
-               samples=interval(-2, 2), names=in_np("square", numbers) + in_nd("square", as_is))
+               samples=interval(-2, 2), dtypes=NUMBERS, names=in_np("square", numbers) + in_nd("square", as_is))
 sqrt = unary("sqrt", "sqrt({0})", quiet(np.sqrt), lambda g, x, y: div(mul(g, like(x, 0.5)), y),
              samples=interval(0.5, 3), cost=6, names=in_np("sqrt") + in_nd("sqrt"))
 rsqrt = named(in_single(unary("rsqrt", "{T}(1) / sqrt({0})", quiet(lambda x: 1 / np.sqrt(x)),
@@ -81,11 +82,13 @@ erf = unary("erf", "erf({0})", _ref_erf,
             lambda g, x, y: mul(g, mul(like(x, 2 / math.sqrt(math.pi)), exp(neg(mul(x, x))))),
             samples=interval(-3, 3), cost=20, names=in_npx("erf") + in_nd("erf", through_double, methods=""))
 absolute = unary("absolute", "fabs({0})", np.absolute, lambda g, x, y: mul(g, sign_of(x)), samples=interval(0.2, 3),
+                 dtypes=NUMBERS,
                  names=in_np("abs absolute fabs", numbers, "abs __abs__") + in_nd("abs", as_is, "abs __abs__"))
 sign: Callable[[Node], Node] = unary(
-    "sign", "sign({0})", np.sign, lambda g, x, y: mul(g, like(g, 0)), samples=interval(0.2, 3))
+    "sign", "sign({0})", np.sign, lambda g, x, y: mul(g, like(g, 0)), samples=interval(0.2, 3), dtypes=NUMBERS)
 relu = unary("relu", "maximum({0}, {T}(0))", lambda x: np.maximum(x, np.asarray(x).dtype.type(0)),
-             _relu_vjp, samples=interval(0.2, 3), names=in_npx("relu", numbers, "relu") + in_nd("relu", as_is))
+             _relu_vjp, samples=interval(0.2, 3), dtypes=NUMBERS,
+             names=in_npx("relu", numbers, "relu") + in_nd("relu", as_is))
 named(in_single(lambda x: div(like(x, 1), cbrt(x))), in_nd("rcbrt"))
 named(in_single(lambda x: div(like(x, 1), x)), in_nd("reciprocal"))
 named(lambda x: div(like(x, 1), x), in_np("reciprocal", kept))
@@ -93,7 +96,7 @@ named(lambda x: mul(x, like(x, 180 / math.pi)), in_np("degrees rad2deg", methods
 named(lambda x: mul(x, like(x, math.pi / 180)), in_np("radians deg2rad", methods="radians") + in_nd("radians"))
 
 #: Unlike `stop`, which hides what is behind it from a backward pass: this one writes zeros there, as MXNet's does.
-without_gradient = unary("without_gradient", "{0}", lambda x: x, samples=interval(-2, 2), cost=0,
+without_gradient = unary("without_gradient", "{0}", lambda x: x, samples=interval(-2, 2), cost=0, dtypes=ALL,
                          names=in_npx("stop_gradient", as_is) + in_nd("BlockGrad stop_gradient", as_is, ""))
 
 
@@ -158,10 +161,14 @@ def _power_vjp(g: Node, x: Node, y: Node, out: Node) -> tuple[Node, Node]:
     by_base = mul(g, mul(y, power(x, sub(y, like(y, 1)))))
     # The derivative by the exponent at x = 0 is 0 (for y > 0), where log(x) * 0 would be NaN.
     at_zero = equal(x, like(x, 0))
-    return by_base, where(at_zero, like(g, 0), mul(g, mul(out, log(where(at_zero, like(x, 1), x)))))
+    positive, value = where(at_zero, like(x, 1), x), out
+    if x.dtype.kind != "f":  # MXNet computes it in floats, and truncates
+        positive, value = cast(positive, "float64"), cast(out, "float64")
+    return by_base, where(at_zero, like(g, 0), mul(g, cast(mul(value, log(positive)), x.dtype)))
 
 
-general_power = binary("power", "pow({0}, {1})", _power_ref, _power_vjp, samples=interval(0.5, 2, 2), cost=30)
+general_power = binary("power", "pow({0}, {1})", _power_ref, _power_vjp, samples=interval(0.5, 2, 2), cost=30,
+                       dtypes=ALL)
 
 #: Exponents that change the code, and so are part of the program, not run-time scalars.
 LITERAL_EXPONENTS = frozenset((-1, -0.5, 0, 0.5, 1, 2, 3))

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from ..declare.families import Samples, call
+from ..declare.families import Errors, Samples, call, operands
 from ..ir.aval import Aval, Shape, aval
 from ..ir.errors import MXNetError
 from ..ir.node import Node, items
+from ..ir.op import FLOATS
 from .arithmetic import add, div, equal, like, mul, neg, sub, where
 from .constants import band
 from .linear import broadcast_to, reshape, transpose
@@ -25,8 +26,6 @@ def transposed(x: Node) -> Node:
 def _matrix(x: Aval) -> None:
     if len(x.shape) < 2:
         raise MXNetError(f"an array of shape {x.shape} is no matrix")
-    if x.dtype.kind != "f":
-        raise MXNetError(f"This operation only support floating point types, not {x.dtype.name}")
 
 
 def _square(x: Aval) -> None:
@@ -83,9 +82,15 @@ def _inv_vjp(g: Node, node: Node) -> tuple[Node]:
     return (neg(matmul(matmul(y, g), y)),)
 
 
-inverse = call("inv", _same(_square), _lapack(np.linalg.inv), _inv_vjp, samples=_samples())
+#: Operands that are no matrices, and those that are not square.
+_FLAT: Errors = [(operands((3,)), (), MXNetError)]
+_OBLONG: Errors = [*_FLAT, (operands((2, 3)), (), MXNetError)]
+
+inverse = call("inv", _same(_square), _lapack(np.linalg.inv), _inv_vjp, samples=_samples(), dtypes=FLOATS,
+               errors=_OBLONG)
 determinant = call("det", _stack_of_numbers, _lapack(np.linalg.det),
-            lambda g, node: (_scaled(mul(g, node), transposed(inverse(node.inputs[0]))),), samples=_samples())
+                   lambda g, node: (_scaled(mul(g, node), transposed(inverse(node.inputs[0]))),), samples=_samples(),
+                   dtypes=FLOATS, errors=_OBLONG)
 
 
 def _slogdet_infer(x: Aval) -> tuple[Aval, Aval]:
@@ -95,7 +100,7 @@ def _slogdet_infer(x: Aval) -> tuple[Aval, Aval]:
 
 sign_and_log = call("slogdet", _slogdet_infer, _lapack(lambda a: tuple(np.linalg.slogdet(a))),
                 lambda g, node: (None if g[1] is None else _scaled(g[1], transposed(inverse(node.inputs[0]))),),
-                samples=_samples())
+                samples=_samples(), dtypes=FLOATS, errors=_OBLONG)
 
 
 def _solve_infer(a: Aval, b: Aval) -> Aval:
@@ -111,7 +116,8 @@ def _solve_vjp(g: Node, node: Node) -> tuple[Node, Node]:
     return neg(matmul(gb, transposed(node))), gb
 
 
-solution = call("solve", _solve_infer, _lapack(np.linalg.solve), _solve_vjp, samples=_samples((3, 2)))
+solution = call("solve", _solve_infer, _lapack(np.linalg.solve), _solve_vjp, samples=_samples((3, 2)), dtypes=FLOATS,
+                errors=[(operands((2, 3), (3, 1)), (), MXNetError), (operands((3, 3), (2, 1)), (), MXNetError)])
 
 
 def _halved_lower(x: Node) -> Node:
@@ -133,7 +139,7 @@ def _cholesky_vjp(g: Node, node: Node) -> tuple[Node]:
 
 
 lower_factor = call("cholesky", _same(_square), _lapack(np.linalg.cholesky), _cholesky_vjp,
-                 samples=_samples(definite=True), smooth=False)
+                 samples=_samples(definite=True), smooth=False, dtypes=FLOATS, errors=_OBLONG)
 
 
 def _eigh_infer(x: Aval) -> tuple[Aval, Aval]:
@@ -159,7 +165,7 @@ def _eigh_vjp(g: Any, node: Node) -> tuple[Node]:
 
 
 eigensystem = call("eigh", _eigh_infer, _lapack(lambda a: tuple(np.linalg.eigh(a))), _eigh_vjp,
-             samples=_samples(definite=True), smooth=False)
+             samples=_samples(definite=True), smooth=False, dtypes=FLOATS, errors=_OBLONG)
 
 
 def _svd_infer(x: Aval) -> tuple[Aval, Aval, Aval]:
@@ -197,7 +203,7 @@ def _svd_vjp(g: Any, node: Node) -> tuple[Node]:
 
 
 singular_system = call("svd", _svd_infer, _lapack(lambda a: tuple(np.linalg.svd(a, full_matrices=False))), _svd_vjp,
-            samples=_samples(), smooth=False)
+            samples=_samples(), smooth=False, dtypes=FLOATS, errors=_FLAT)
 
 
 def singular_values(x: Node) -> Node:
@@ -223,4 +229,4 @@ def _qr_vjp(g: Any, node: Node) -> tuple[Node]:
 
 
 orthogonal_and_upper = call("qr", _qr_infer, _lapack(lambda a: tuple(np.linalg.qr(a))), _qr_vjp, samples=_samples(),
-           smooth=False)
+           smooth=False, dtypes=FLOATS, errors=_FLAT)

@@ -34,7 +34,8 @@ def _iota_samples() -> Iterable[tuple[list[np.ndarray], tuple]]:
 
 #: Of no input: attrs are the shape, the axis along which it counts, and the dtype. {index} is the index there.
 iota_op = declare(Op("iota", ELEMENTWISE, _iota_infer, _iota_ref, vjp=lambda node, g: (), expr="{index}",
-                     samples=_iota_samples, same=False, smooth=False, index=lambda attrs: attrs[1], shaped=True))
+                     samples=_iota_samples, same=False, smooth=False, index=lambda attrs: attrs[1], shaped=True,
+                     errors=[((), ((3,), 0, "bool"), MXNetError)]))
 
 
 def iota(shape: Shape, axis: int, dtype: np.dtype | str) -> Node:

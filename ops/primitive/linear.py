@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..declare.families import call, reduction, view
+from ..declare.families import call, operands, reduction, view
 from ..ir.aval import Aval, Shape, aval
 from ..ir.errors import MXNetError
 from ..ir.node import Node, const
@@ -38,7 +38,7 @@ def _reshape_infer(avals: Sequence[Aval], attrs: tuple) -> Aval:
 _reshape = view("reshape", _reshape_infer, lambda x, shape: np.reshape(x, shape),
                 lambda g, x, shape: reshape(g, x.shape),
                 _samples(((3, 4), ((2, 6),)), ((), ((1, 1),)), ((0, 2), ((2, 0),)), ((2, 3, 4), ((6, 4),))),
-                shaped=True)
+                [(operands((3, 4)), ((5, 2),), ValueError)], shaped=True)
 
 
 def reshape(x: Node, shape: Shape) -> Node:
@@ -57,7 +57,9 @@ def _transpose_infer(avals: Sequence[Aval], attrs: tuple) -> Aval:
 
 _transpose = view("transpose", _transpose_infer, lambda x, perm: np.transpose(x, perm),
                   lambda g, x, perm: transpose(g, tuple(np.argsort(perm).tolist())),
-                  _samples(((3, 4), ((1, 0),)), ((2, 3, 4), ((2, 0, 1),)), ((2, 3, 4), ((0, 2, 1),))), axes=True)
+                  _samples(((3, 4), ((1, 0),)), ((2, 3, 4), ((2, 0, 1),)), ((2, 3, 4), ((0, 2, 1),))),
+                  [(operands((3, 4)), ((0, 0),), MXNetError), (operands((3, 4)), ((0, 2, 1),), MXNetError)],
+                  axes=True)
 
 
 def transpose(x: Node, perm: tuple[int, ...]) -> Node:
@@ -79,7 +81,8 @@ def _broadcast_vjp(g: Node, x: Node, shape: Shape) -> Node:
 
 
 _broadcast = view("broadcast_to", _broadcast_infer, lambda x, shape: np.broadcast_to(x, shape), _broadcast_vjp,
-                  _samples(((3, 1), ((3, 4),)), ((), ((2, 3),)), ((4,), ((2, 3, 4),)), ((1,), ((0,),))), shaped=True)
+                  _samples(((3, 1), ((3, 4),)), ((), ((2, 3),)), ((4,), ((2, 3, 4),)), ((1,), ((0,),))),
+                  [(operands((3, 2)), ((3, 4),), MXNetError), (operands((3, 4)), ((4,),), MXNetError)], shaped=True)
 
 
 def broadcast_to(x: Node, shape: Shape) -> Node:
@@ -148,7 +151,8 @@ def _slice_vjp(g: Node, x: Node, spec: tuple) -> Node:
 
 _slice = view("slice", _slice_infer, lambda x, spec: x[slice_key(spec)], _slice_vjp,
               _samples(((5, 4), (((1, 2, 2), (0, 4, 1)),)), ((6,), (((5, 3, -2),),)),
-                       ((3, 4), (((2, 1, 1), (1, 2, 1)),)), ((3,), (((0, 0, 1),),))))
+                       ((3, 4), (((2, 1, 1), (1, 2, 1)),)), ((3,), (((0, 0, 1),),))),
+              [(operands((6,)), (((3, 4, 1),),), MXNetError), (operands((6,)), (((2, 3, -2),),), MXNetError)])
 
 
 def slice_(x: Node, spec: tuple[tuple[int, int, int], ...]) -> Node:
@@ -223,7 +227,9 @@ def _concatenate_vjp(g: Node, node: Node) -> list[Node]:
 
 
 _concatenate = call("concatenate", _concatenate_infer, lambda *a: np.concatenate(a[:-1], axis=a[-1]), _concatenate_vjp,
-                    samples=_concatenate_samples)
+                    samples=_concatenate_samples, errors=[
+                        (operands((2, 3), (2, 4)), (0,), MXNetError), (operands((2, 3), (2,)), (0,), MXNetError),
+                        (operands((2,)) + operands((2,), dtype="int32"), (0,), MXNetError)])
 
 
 def concatenate(parts: Sequence[Node], axis: int) -> Node:

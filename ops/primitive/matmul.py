@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from ..declare.families import call
+from ..declare.families import call, operands
 from ..ir.aval import Aval, aval
 from ..ir.errors import MXNetError
 from ..ir.node import Node
+from ..ir.op import FLOATS
 from ..ir.shapes import broadcast
 from .linear import broadcast_to, reshape
 
@@ -47,14 +48,16 @@ def _matmul_samples() -> Iterable[tuple[list[np.ndarray], tuple]]:
     yield [rng.randn(3, 0), rng.randn(0, 2)], (False, False)
 
 
+_APART = [operands((2, 3), (2, 3)), operands((2, 3, 4), (3, 4, 5)),
+          operands((2, 3)) + operands((3, 2), dtype="float64")]
 _product = call("matmul", _matmul_infer, _matmul_ref, _matmul_vjp, samples=_matmul_samples, step="gemm",
-                may_fail=False)
+                may_fail=False, errors=[(given, (False, False), MXNetError) for given in _APART])
 
 
 def _onto_infer(a: Aval, b: Aval, c: Aval, *rest: Any) -> Aval:
     ta, tb, *_ = rest[-6:]
     made = _matmul_infer(a, b, ta, tb)
-    if made.dtype.kind != "f" or made is not c:
+    if made is not c:
         raise MXNetError(f"a matrix product {made!r} is not to be added to {c!r}")
     return made
 
@@ -76,7 +79,8 @@ def _onto_samples() -> Iterable[tuple[list[np.ndarray], tuple]]:
 # (a, b, c, *numbers) with attributes (ta, tb, alpha, beta, alpha_at, beta_at): alpha * op(a) @ op(b) + beta * c, for
 # floats; each factor also times the number at its place, if that is not -1. A pass (jit/graph/fold_matmul.py) makes
 # these, from what has been differentiated already.
-call("matmul_onto", _onto_infer, _onto_ref, samples=_onto_samples, step="gemm", may_fail=False)
+call("matmul_onto", _onto_infer, _onto_ref, samples=_onto_samples, step="gemm", may_fail=False, dtypes=FLOATS,
+     errors=[(operands((2, 3), (3, 2), (2, 3)), (False, False, 1.0, 1.0, -1, -1), MXNetError)])
 
 
 def product(a: Node, b: Node, ta: bool = False, tb: bool = False) -> Node:

@@ -7,13 +7,27 @@ from typing import Any
 
 import numpy as np
 
-from ..declare.families import reduction
+from ..declare.families import operands, reduction
 from ..ir.aval import Aval, Shape
 from ..ir.errors import MXNetError
 from ..ir.node import Node, make, stop
-from ..ir.op import ELEMENTWISE, Op, declare
+from ..ir.op import ELEMENTWISE, FLOATS, Op, declare
 from ..ir.shapes import reduced
-from .arithmetic import add, cast, div, equal, in_single, less, like, logical_and, logical_not, logical_or, mul, where
+from .arithmetic import (
+    add,
+    cast,
+    div,
+    equal,
+    floor_divide,
+    in_single,
+    less,
+    like,
+    logical_and,
+    logical_not,
+    logical_or,
+    mul,
+    where,
+)
 from .elementary import absolute, sign, sqrt, square
 from .linear import broadcast_to, concatenate, part, reduce_sum, reshape, spread, totalled, transpose
 
@@ -96,7 +110,8 @@ def _by_quotients(x: Node, axes: tuple[int, ...]) -> Node:
     odd = spread(reduce_prod(where(regular, broadcast_to(one, x.shape), x), axes), axes, x)
     count = spread(reduce_sum(where(regular, zero, broadcast_to(one, x.shape)), axes), axes, x)
     alone = where(equal(count, one), broadcast_to(one, x.shape), mul(odd, sign(x)))
-    return mul(div(product, divisor), where(regular, odd, alone))
+    quotient = div if x.dtype.kind == "f" else floor_divide
+    return mul(quotient(product, divisor), where(regular, odd, alone))
 
 
 # ---- the derivative of that ----------------------------------------------------------------------
@@ -121,7 +136,8 @@ def _others_infer(avals: Sequence[Aval], attrs: tuple) -> Aval:
 
 #: Inputs: the products of the others, and of what, for the derivative. attrs: the axes.
 _others_op = declare(Op("product_of_others", ELEMENTWISE, _others_infer, lambda arrays, attrs: arrays[0], _others_vjp,
-                        expr="{0}", cost=0, samples=_others_samples, smooth=False))
+                        expr="{0}", cost=0, samples=_others_samples, smooth=False, dtypes=FLOATS,
+                        errors=[(operands((3,), (4,)), ((0,),), MXNetError)]))
 
 
 def _slope(x: Node, g: Node, axes: tuple[int, ...]) -> Node:

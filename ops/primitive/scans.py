@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..declare.families import Samples, call
+from ..declare.families import Samples, call, operands
 from ..ir.aval import Aval, aval
 from ..ir.errors import MXNetError
 from ..ir.node import Node
@@ -57,8 +57,11 @@ def _position_ref(find: Callable, passed: float) -> Callable[[Any, int], Any]:
     return ref
 
 
-_argmax = call("argmax", _position, _position_ref(np.argmax, -np.inf), samples=_samples(), smooth=False)
-_argmin = call("argmin", _position, _position_ref(np.argmin, np.inf), samples=_samples(), smooth=False)
+_OF_NOTHING = [(operands((3, 0)), (1,), MXNetError)]
+_argmax = call("argmax", _position, _position_ref(np.argmax, -np.inf), samples=_samples(), smooth=False,
+               errors=_OF_NOTHING)
+_argmin = call("argmin", _position, _position_ref(np.argmin, np.inf), samples=_samples(), smooth=False,
+               errors=_OF_NOTHING)
 
 
 def argmax(x: Node, axis: int) -> Node:

@@ -12,6 +12,7 @@ from ..declare.families import call, interval, unary
 from ..declare.numpy_call import binary_call, unary_call
 from ..declare.public import named
 from ..ir.node import Node
+from ..ir.op import FLOATS
 from .arithmetic import add, div, greater, in_single, like, mul, sub, where
 from .elementary import absolute, erf, exp, expm1, sigmoid, square, tanh
 from .promotion import in_nd, in_npx, through_double
@@ -126,7 +127,7 @@ def _polygamma_samples() -> Iterable[tuple[list[np.ndarray], tuple]]:
 _polygamma_op = call("polygamma", lambda x, order: x,
                      lambda x, order: _each(lambda v: _polygamma(order, v))(x).astype(x.dtype),
                      lambda g, node: (mul(g, polygamma(node.inputs[0], node.attrs[0] + 1)),),
-                     samples=_polygamma_samples)
+                     samples=_polygamma_samples, dtypes=FLOATS)
 
 
 def polygamma(x: Node, order: int) -> Node:

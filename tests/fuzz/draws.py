@@ -2,6 +2,7 @@
 statement, so that shapes fit and values stay bounded."""
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -52,6 +53,16 @@ class Draws:
         """Some different ones, in any order."""
         left = list(among)
         return [left.pop(self.integer(0, len(left) - 1)) for _ in range(count)]
+
+
+class Seeded(Draws):
+    """Choices of a random generator."""
+
+    def __init__(self, seed: int | str) -> None:
+        self._random = random.Random(seed)
+
+    def integer(self, low: int, high: int) -> int:
+        return low if low >= high else self._random.randint(low, high)
 
 
 @dataclass

@@ -1,12 +1,10 @@
 """The parts of `make fuzz` (tests/fuzz/): the generator of programs, the reference, and the judge."""
 from __future__ import annotations
 
-import random
-
 import numpy as onp
 import pytest
 from fuzz.campaign import Campaign
-from fuzz.draws import Draws, Program, Refused
+from fuzz.draws import Program, Refused, Seeded
 from fuzz.executor import Executor, Outcome, Run
 from fuzz.forms.table import BY_STATEMENTS, EXCLUDED, INTERNAL, KINDS, METHOD_NAMES, NAMES
 from fuzz.judge import Expected, compare, interpret
@@ -18,16 +16,6 @@ from fuzz.statements import attempt, computed, leaf
 from tracer.ops.declare.public import FUNCTIONS
 
 pytestmark = pytest.mark.tierless
-
-class Seeded(Draws):
-    """Choices of a random generator."""
-
-    def __init__(self, seed: int) -> None:
-        self._random = random.Random(seed)
-
-    def integer(self, low, high):
-        return low if low >= high else self._random.randint(low, high)
-
 
 @pytest.fixture
 def executor():

@@ -24,6 +24,22 @@ def test_gradient_of_many_elements_is_that_of_their_sum(F):
     same(y, [1, 4, 9])
 
 
+@pytest.mark.parametrize("function, by_x, by_y", [
+    (lambda x, y: x * y, [3, 2], [2, 3]), (lambda x, y: x ** y, [12, 6], [5, 9]),
+    (lambda x, y: x ** 3, [12, 27], [0, 0]),
+    (lambda x, y: 2 ** x, [2, 5], [0, 0]), (lambda x, y: x % y, [0, 0], [0, 0]),
+    (lambda x, y: x.prod(), [3, 2], [0, 0])])
+def test_gradients_by_integers(F, function, by_x, by_y):
+    """As real MXNet answered, both versions: a power's derivative is truncated, a remainder has none."""
+    x, y = (F.array(values, dtype="int32") for values in ([2, 3], [3, 2]))
+    x.attach_grad()
+    y.attach_grad()
+    with autograd.record():
+        z = function(x, y)
+    z.backward()
+    assert (x.grad.asnumpy().tolist(), y.grad.asnumpy().tolist()) == (by_x, by_y)
+
+
 @pytest.mark.parametrize("name, first", [("maximum", [1, 0, 1]), ("minimum", [1, 1, 0])])
 def test_of_equal_operands_the_first_has_the_gradient(F, name, first):
     """As real MXNet answered, both versions; fmax and fmin of 2.0.0b1 alike."""

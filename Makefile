@@ -16,10 +16,12 @@ PYTHON ?= $(shell for p in $(CANDIDATES); do $$p -c '$(FITS)' 2>/dev/null && { c
 demo: $(VENV)/demo.stamp
 	$(PY) -m tracer --report examples/digits_from_scratch.py
 
-# Both tiers: NumPy runs every program, then Numba compiles every program, in poisoned memory (jit/plan/poison.py).
+# Both tiers: NumPy runs every program, then Numba compiles every program, in poisoned memory (jit/plan/poison.py). Then
+# a sample of the tests in which the tier changes on the way, as it does for users.
 test: $(VENV)/dev.stamp
 	TRACER_JIT=never $(VENV)/bin/pytest -q -n $(JOBS) --dist loadgroup $(ARGS)
 	TRACER_POISON=1 TRACER_JIT=always $(VENV)/bin/pytest -q -n $(JOBS) --dist loadgroup -m "not tierless" $(ARGS)
+	TRACER_JIT=auto $(VENV)/bin/pytest -q -n $(JOBS) --dist loadgroup -m "not tierless" --one-in 24 $(ARGS)
 
 # Random programs on all tiers against an independent reference, for so many minutes (MINUTES=120: over 20,000).
 fuzz: $(VENV)/dev.stamp

@@ -1,6 +1,7 @@
 """Imports run one way: tracer -> tracer.jit -> tracer.ops; and an op is declared and named in one place."""
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Plans: a layout (planning.py) as a table that one native call runs, with memory for the values between steps.
+"""Plans: a layout (layout.py) as a table that one native call runs, with memory for the values between steps.
 
 A plan's `bind` array holds, word by word, what differs between runs: addresses of leaves and outputs, and numbers;
 then the addresses of values between steps, which live in one arena, places reused as values die.

@@ -15,8 +15,8 @@ from time import perf_counter
 from typing import Any
 
 from tracer.jit import settings
-from tracer.jit.cpython import background
 from tracer.jit.graph import gradient
+from tracer.jit.native import background
 from tracer.jit.plan.plan import Plan
 from tracer.jit.program import Program, find_program
 from tracer.jit.report.counters import LOG, Counters, Sync, Syncs

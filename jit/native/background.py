@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from tracer.ops.ir.errors import CannotCompile
 
-from ..native import cache_folder
+from . import cache_folder
 
 #: The process imports what this one would, whatever folder it starts in.
 _PROGRAM = "import sys; sys.path[:] = {path!r}; {program}"

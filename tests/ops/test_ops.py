@@ -21,7 +21,7 @@ from tracer.ops.declare.public import FUNCTIONS
 from tracer.ops.ir.aval import aval
 from tracer.ops.ir.errors import MXNetError
 from tracer.ops.ir.node import Node, leaf, make
-from tracer.ops.ir.op import ALL, ELEMENTWISE, LEAF, OPS, REDUCTION, VIEW
+from tracer.ops.ir.op import ALL, ELEMENTWISE, FLOATS, INTEGERS, LEAF, OPS, REDUCTION, VIEW
 
 ops.load()
 
@@ -145,6 +145,14 @@ def test_each_declared_dtype_is_taken(op):
         values = graphs.run(outputs, arrays)
         for got, want in zip(values, meaning(op, arrays, attrs, outputs), strict=True):
             assert_close(got, want, places=dtype.name)
+
+
+@pytest.mark.tierless
+@pytest.mark.parametrize("op", COMPUTING, ids=repr)
+def test_floats_and_integers_are_taken_all_or_none(op):
+    for kind in (FLOATS, INTEGERS):
+        for declared in (op.dtypes, op.backward_dtypes):
+            assert declared & kind in (kind, frozenset()), op
 
 
 @pytest.mark.tierless

@@ -30,8 +30,8 @@ def pytest_configure(config: pytest.Config) -> None:
         folder = tempfile.mkdtemp(prefix="tracer-test-cache-")
         config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
         os.environ["TRACER_CACHE"] = folder
-        if config.option.sweep_seed is None:  # pytest-xdist hands the options to its workers
-            config.option.sweep_seed = commit_seed()
+    if config.option.sweep_seed is None:
+        config.option.sweep_seed = commit_seed()
 
     from tracer.jit.plan import pipeline
     from tracer.jit.plan.plan import CHECKS

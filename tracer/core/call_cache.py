@@ -31,7 +31,7 @@ class Call:
         self.next: Call | None = None
 
 
-#: Calls by (function, static arguments, operand nodes); beside them forward passes (gluon/cached.py) and constants.
+#: Calls by (function, static arguments, operand nodes); and forward passes (gluon/cached_graph.py), and constants.
 MEMO: dict[tuple, Any] = {}
 
 #: What precedes the first call of a trace.

@@ -205,7 +205,8 @@ DIFFERENT = {
     "identity": "makes a matrix in np", "sort": "takes the order in nd", "argsort": "takes the order in nd",
     "reshape": "0 stands for an axis's size in nd", "concat": "calls the axis dim in nd",
     "split": "takes squeeze_axis in nd", "pad": "takes all widths in one tuple in nd",
-    "stack": "takes the arrays one by one in nd", "round": "rounds halves away from zero in nd"}
+    "stack": "takes the arrays one by one in nd", "round": "rounds halves away from zero in nd",
+    "where": "takes a condition for each row in nd"}
 SHARED = [name[3:] for f in TABLE for name in plain(f) if name.startswith("nd.") and f"np.{name[3:]}" in FORMS]
 
 

@@ -98,6 +98,10 @@ def test_reads_writes_and_draws_stay_python():
         seen[:] = seen + 1
         return x * 2
 
+    def copying(x):
+        seen[:] = x
+        return x * 2
+
     def drawing(x):
         return x + np.random.uniform(size=2)
 
@@ -107,6 +111,11 @@ def test_reads_writes_and_draws_stay_python():
     for _ in range(4):
         block(np.ones(2))
     assert seen.item() == 4 and len(ran) == 4
+    block, ran = block_of(copying)
+    for n in range(4):
+        block(np.array([n]))
+        assert seen.item() == n
+    assert len(ran) == 4
     block, ran = block_of(drawing)
     assert block(np.zeros(2)).tolist() != block(np.zeros(2)).tolist()
     assert len(ran) == 2

@@ -113,8 +113,7 @@ def test_reads_writes_and_draws_stay_python():
     assert seen.item() == 4 and len(ran) == 4
     block, ran = block_of(copying)
     for n in range(4):
-        block(np.array([n]))
-        assert seen.item() == n
+        assert block(np.array([n])).item() == 2 * n and seen.item() == n
     assert len(ran) == 4
     block, ran = block_of(drawing)
     assert block(np.zeros(2)).tolist() != block(np.zeros(2)).tolist()

@@ -38,7 +38,7 @@ from .scalar_text import accumulate, literal, register, short, total_dtype
 #: Elements from which a sum is made in float64: along a row, whose one loop has many sums side by side, and elsewhere.
 LONG_ROW = 8192
 LONG_COLUMN = 256
-#: Columns, times operands, from which so many chunks or more share a column (plan/costs.py): each adds up few rows.
+#: Columns, times operands, from which so many chunks or more share a column (runtime/costs.py): each adds up few rows.
 WIDE, CHUNKS = 512, 8
 
 

@@ -196,7 +196,7 @@ def _library(planning: Planning, at: int, node: Node, uses: _Uses) -> list[drive
 
 
 def works(planning: Planning) -> list[Work]:
-    """What counts of each chain where steps are grouped; what may note a failure, or is no native step, is alone."""
+    """The cost, reads and writes of each chain, for grouping; a step that may fail, or is not native, is alone."""
     found = []
     for chain in planning.chains:
         costs = [_cost(planning, i) for i in chain]

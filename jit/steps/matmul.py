@@ -65,7 +65,7 @@ def lower(node: Node, uses: Uses) -> list[driver.Step]:
 
 
 def in_place(node: Node, stored: Container[Node]) -> list[tuple[Node, Node]]:
-    """What the product is added to gives it its memory, unless it is a factor too."""
+    """The product may take the memory of the array that it is added to, unless that is a factor too."""
     onto = node.inputs[2:3]
     return [(node, x) for x in onto if x not in _factors(node, stored)]
 

@@ -67,7 +67,7 @@ def _chains(name: str, planning: Planning) -> None:
 
 
 def _rows(name: str, planning: Planning) -> None:
-    """What a step makes it writes, and it reads what has been written."""
+    """Each step writes the values that it makes, and reads values that have been written."""
     written: set[Any] = set()
     for step, (_, reads, writes) in zip(planning.steps, planning.rows, strict=True):
         _expect(set(made_by(step)) <= set(writes), name, f"{made_by(step)} is not written")

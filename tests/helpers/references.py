@@ -23,7 +23,7 @@ REFERENCES: dict[str, Reference] = {}
 
 
 def reference(name: str, arrays: Sequence[np.ndarray], attrs: tuple) -> list[np.ndarray]:
-    """What the op gives on `arrays`: exactly, or in float64."""
+    """The op's result on `arrays`: exactly, or in float64."""
     found = REFERENCES[name](*arrays, *attrs)
     return [np.asarray(a) for a in found] if isinstance(found, tuple) else [np.asarray(found)]
 
@@ -155,7 +155,7 @@ def _concatenate(*args: Any) -> np.ndarray:
 
 
 def _gather(x: np.ndarray, *rest: Any) -> np.ndarray:
-    """Of index arrays of one shape, for axes that lie side by side."""
+    """A gather by index arrays of one shape, for axes that lie side by side."""
     *indices, template, _ = rest
     first = [kind for kind, *_ in template].index("i")
     inner = indices[0].shape

@@ -17,7 +17,7 @@ from .call_cache import START
 
 History = list[Any] | tuple[str] | None
 
-#: The history of a variable. See segment.py.
+#: The history of a variable. See history.py.
 VARIABLE = ("variable",)
 
 _new = object.__new__
@@ -37,7 +37,7 @@ class Value:
     aval: its shape, dtype and device.
     node, trace: the node that it waits for, and the trace that this is part of.
     buffer: its memory, once it is computed.
-    history: true when a derivative can be taken through it or by it: a list (segment.py), `VARIABLE` for a variable,
+    history: true when a derivative can be taken through it or by it: a list (history.py), `VARIABLE` for a variable,
         None for a constant, an empty list once a backward has freed it.
     variable: where its gradient goes, if it is a variable.
     retained: the same for a result that keeps its history.
@@ -48,7 +48,7 @@ class Value:
     """
 
     __slots__ = ("aval", "node", "trace", "buffer", "history", "variable", "line", "entry", "slot", "__dict__")
-    retained: Any = None  # these are rarely set, and so not by every __init__
+    retained: Any = None  # these are rarely set, and so not for each value
     error: BaseException | None = None
     rest: Any = None
 
@@ -177,7 +177,7 @@ class Trace:
         """Called for a value that a layer has drawn by `draw`; a pass that is captured remembers it."""
 
     def note_hook(self, history: Any) -> None:
-        """Called for a history with a hook (segment.py); a pass that is captured remembers it."""
+        """Called for a history with a hook (history.py); a pass that is captured remembers it."""
 
     def snapshot(self) -> Trace:
         """What has been recorded so far, for a thread that reads a value while the owner goes on."""

@@ -9,6 +9,7 @@ import numpy as np
 from tracer.ops.ir.errors import MXNetError
 
 from ..array.placing import placed
+from ..array.views import live
 from ..core.invoke import Handle, constant, wrap
 from ..core.trace import current
 from .streams import Streams
@@ -51,7 +52,7 @@ def deliver(cls: type, values: np.ndarray, out: Any = None) -> Any:
 
 
 def drawn(cls: type, draw: Callable[[], np.ndarray]) -> Any:
-    """What a layer draws, as an array of `cls`; where the pass is remembered (gluon/cached_graph.py) it draws anew."""
+    """A layer's draw, as an array of `cls`; a remembered pass (gluon/cached_graph.py) draws anew."""
     value = constant(draw())
     current().trace.note_draw(value, draw)
     return wrap(cls, value)
@@ -59,9 +60,7 @@ def drawn(cls: type, draw: Callable[[], np.ndarray]) -> Any:
 
 def has_gradient(x: Any) -> bool:
     """Whether a parameter is an array that a gradient is wanted by."""
-    if not isinstance(x, Handle) or not current().trace.recording:
-        return False
-    return bool(x._value.history)
+    return isinstance(x, Handle) and live(x._value)
 
 
 def parameter(x: Any, name: str = "a distribution") -> Any:

@@ -83,7 +83,7 @@ def test_gradients_of_the_reference_are_slopes(flavour, form, name):
             continue
         finally:
             WORLD.recording = False
-        if made.source is None or name in OWN:
+        if made.source is None or name in OWN or made.dtype.kind != "f":  # a cast to integers hands its cotangent on
             continue
         weights = type(made)(draw.randn(*made.shape), made.dtype)
         autograd.backward([made], [weights])

@@ -9,7 +9,7 @@ from tracer.ops.ir.graph import substitute, toposort
 from tracer.ops.ir.node import Node, depend, leaf_op, scalar_op, stop
 
 from .autodiff.backward import Backward
-from .autodiff.custom_function import Call, entered
+from .autodiff.custom_function import CustomCall, entered
 from .autodiff.scopes import (
     is_recording,
     is_training,
@@ -315,7 +315,7 @@ class Function:
         if not any([x._value.history for x in arrays]):
             return outputs
         flavour = type(many[0])
-        call = Call([x._value for x in arrays], [y._value.aval for y in many], self._runner(arrays, flavour))
+        call = CustomCall([x._value for x in arrays], [y._value.aval for y in many], self._runner(arrays, flavour))
         results = [wrap(type(y), entered(y._value, call, i)) for i, y in enumerate(many)]
         return type(outputs)(results) if isinstance(outputs, (list, tuple)) else results[0]
 

@@ -34,14 +34,14 @@ from .autodiff import backward, segment_runs
 from .autodiff.backward import Backward
 from .autodiff.scopes import Scope
 from .core import call_cache, flush, history, invoke, segment, surface, trace, user_lines
-from .core.call_cache import Call
+from .core.call_cache import CachedCall
 from .core.segment import Segment
 from .core.trace import Current, Trace, Value, current
 from .gluon import cached_graph
 from .numpy import ndarray
 
 _FUNCTIONS = (
-    invoke.invoke, call_cache.repeats, invoke.look_up, invoke.combine, invoke.finish, invoke.add_values,
+    invoke.invoke, call_cache.matches, invoke.look_up, invoke.combine, invoke.finish, invoke.add_values,
     surface.update, surface.write, surface.step, nd_array._another, nd_array._named, nd_array._bind_views,
     nd_array._gather_views, trace.node_of, user_lines.user_line, flush.living, flush.flush_all,
     flush.sync, flush.compute, flush.flush, flush._run, flush._settle, flush._donated, find_program, autograd.backward,
@@ -62,7 +62,7 @@ _METHODS: dict[tuple[type, str], Any] = {(cls, name): getattr(cls, name) for cls
 _SPECIAL: tuple[tuple[type, str], ...] = (
     (Buffer, "__del__"), (Scope, "__enter__"), (Scope, "__exit__"), (NDArray, "__setitem__"),
     (NDArray, "__bool__"))
-_SLOTTED = (Value, Call, Function, Aval, Current, Trace, Node, ndarray, NDArray, Segment, Sync, Syncs, Counters,
+_SLOTTED = (Value, CachedCall, Function, Aval, Current, Trace, Node, ndarray, NDArray, Segment, Sync, Syncs, Counters,
             Program, Buffer, Pool, Backward, Scope, autograd.Variable)
 _FORMS = ("add", "sub", "mul", "truediv")
 _PLAIN = {f"__{side}{form}__" for form in (*_FORMS, "matmul") for side in ("", "r")}

@@ -13,16 +13,16 @@ from tracer.ops.ir.node import Node, const_op, const_value, leaf_op, scalar_op
 from tracer.ops.ir.op import VIEW
 
 from ..fusion.fuse import operands
-from ..fusion.gather_map import places
+from ..fusion.gather_map import gather_reads
 from ..fusion.kernel import Kernel
-from ..graph.index_map import Access, Affine, flatten, is_still
+from ..graph.index_map import Affine, IndexMap, flatten, is_invariant
 from ..graph.scalars import is_textual
 from ..native.callables import SCOPES, known
 from .generated import Part
 from .loop_nest import Nest
-from .peephole import Forms, is_below_one
+from .peephole import Peephole, is_below_one
 from .reciprocal import is_inexact, is_quotient
-from .row_passes import Turns
+from .row_passes import RowPasses
 from .scalar_text import literal, register, short
 
 #: Elements in a block of a flat loop: what is summed in one precision before it enters a wider total.
@@ -41,9 +41,9 @@ def _reading(template: str) -> tuple[list[str], bool]:
 class Expressions:
     """Texts of the values that a kernel computes at a point, with its arguments, pointers and positions."""
 
-    def __init__(self, kernel: Kernel, stored: set[Node]) -> None:
+    def __init__(self, kernel: Kernel, materialized: set[Node]) -> None:
         self.kernel = kernel
-        self.stored = stored
+        self.materialized = materialized
         self.rank = len(kernel.domain)
         self.args: list[Any] = ["chunk"]
         self.places: dict[Any, int] = {"chunk": 0}
@@ -55,16 +55,16 @@ class Expressions:
         self.parts: list[Part] = []
         self.align = 1
         self.read_at: dict[Node, set[Affine]] = {}
-        self.nest = Nest(kernel, stored)
-        self.forms = Forms(kernel, stored)
-        self.turns = Turns(kernel, stored, self.nest.inner_dims)
-        self.passes = self.turns.roots()
+        self.nest = Nest(kernel, materialized)
+        self.forms = Peephole(kernel, materialized)
+        self.row_passes = RowPasses(kernel, materialized, self.nest.inner_dims)
+        self.passes = self.row_passes.roots()
         self.block = min(BLOCK, self.nest.sizes[0]) if self.nest.flat else 0
         self.row: list[str] = []  # lines of the row, before its loop
         self.top_memo: dict = {}
         self.row_memo: dict = {}
-        self.stashed = self.turns.kept(self.passes, SCOPES - 1 - len(kernel.roots))
-        self.stashes: dict[tuple[Node, Access], tuple[str, str]] = {}
+        self.stashed = self.row_passes.kept(self.passes, SCOPES - 1 - len(kernel.roots))
+        self.stashes: dict[tuple[Node, IndexMap], tuple[str, str]] = {}
 
     # ---- text ------------------------------------------------------------------------------------
 
@@ -144,27 +144,27 @@ class Expressions:
 
     # ---- values ----------------------------------------------------------------------------------
 
-    def value(self, node: Node, access: Access, body: list[str], memo: dict) -> str:
-        """The name of `node`'s element at `access`; its statements go to `body`, or further out if they can."""
+    def value(self, node: Node, index_map: IndexMap, body: list[str], memo: dict) -> str:
+        """The name of `node`'s element at `index_map`; its statements go to `body`, or further out if they can."""
         if node.op is const_op:
             return self.constant(node)
         if node.op is scalar_op:
             return self.number(node)
-        if is_still(access, self.nest.inner_dims):
-            body, memo = self._outside(node, access)
-        key = (node, access)
+        if is_invariant(index_map, self.nest.inner_dims):
+            body, memo = self._outside(node, index_map)
+        key = (node, index_map)
         if key in memo:
             return memo[key]
         made = self.kernel.made(node)
         if made is not None:
             if made.kind == "inner":
                 return self.row_memo[node, "done"]
-            access = made.access
-            key = (node, access)
+            index_map = made.index_map
+            key = (node, index_map)
             if key in memo:
                 return memo[key]
-        elif node in self.stored or node.op is leaf_op:
-            memo[key] = self.read(node, access, body)
+        elif node in self.materialized or node.op is leaf_op:
+            memo[key] = self.read(node, index_map, body)
             return memo[key]
         if key in self.stashes and body is not self.row and body is not self.top:
             load, index = self.stashes[key]
@@ -172,15 +172,15 @@ class Expressions:
             body.append(f"{memo[key]} = {load}, {index})")
             return memo[key]
         if node.op.kind == VIEW:
-            (source, where), = operands(node, access, self.kernel.domain, self.stored)
+            (source, where), = operands(node, index_map, self.kernel.domain, self.materialized)
             memo[key] = self.value(source, where, body, memo)
             return memo[key]
         if node.op.index is not None:
-            text = self.expression(node, []).replace("{index}", self.index(access[node.op.index(node.attrs)]))
+            text = self.expression(node, []).replace("{index}", self.index(index_map[node.op.index(node.attrs)]))
         elif node.op.gathers is not None:
-            text = self.gathered(node, access, body, memo)
+            text = self.gathered(node, index_map, body, memo)
         else:
-            text = self._text(node, access, body, memo)
+            text = self._text(node, index_map, body, memo)
             self.cost += node.op.cost
         name = self.fresh("v")
         body.append(f"{name} = {text}  # {node.op.name}")
@@ -189,14 +189,14 @@ class Expressions:
             body.append(self._stash(key, name))
         return name
 
-    def _text(self, node: Node, access: Access, body: list[str], memo: dict) -> str:
+    def _text(self, node: Node, index_map: IndexMap, body: list[str], memo: dict) -> str:
         """The expression of an inlined elementwise node, in the form that its operands have."""
-        inputs = operands(node, access, self.kernel.domain, self.stored)
+        inputs = operands(node, index_map, self.kernel.domain, self.materialized)
         form = self.forms.one_plus_erf(node)
         if form is not None:
             erf, bell = form
             where = next(where for x, where in inputs if x is erf)
-            (x, at), = operands(erf, where, self.kernel.domain, self.stored)
+            (x, at), = operands(erf, where, self.kernel.domain, self.materialized)
             self.cost += erf.op.cost
             name = self.value(x, at, body, memo)
             return f"one_plus_erf({name})" if bell is None else \
@@ -208,24 +208,24 @@ class Expressions:
             return self._quotient(node, inputs[1][1], names)
         return self.expression(node, names)
 
-    def _outside(self, node: Node, access: Access) -> tuple[list[str], dict]:
+    def _outside(self, node: Node, index_map: IndexMap) -> tuple[list[str], dict]:
         """The body, and its memo, that computes a value which is the same for a whole row: the row's, or the top."""
-        still = is_still(access, self.nest.row_dims) and not self.turns.of(node, access)
+        still = is_invariant(index_map, self.nest.row_dims) and not self.row_passes.of(node, index_map)
         return (self.top, self.top_memo) if still else (self.row, self.row_memo)
 
-    def _quotient(self, node: Node, access: Access, names: list[str]) -> str:
-        """The text of a quotient whose divisor is read at `access`: a product where that is as good."""
+    def _quotient(self, node: Node, index_map: IndexMap, names: list[str]) -> str:
+        """The text of a quotient whose divisor is read at `index_map`: a product where that is as good."""
         divisor = node.inputs[1]
-        if not is_still(access, self.nest.inner_dims) or not is_inexact(divisor):
+        if not is_invariant(index_map, self.nest.inner_dims) or not is_inexact(divisor):
             return self.expression(node, names)
-        body, memo = self._outside(divisor, access)
-        key = ("reciprocal", divisor, access)
+        body, memo = self._outside(divisor, index_map)
+        key = ("reciprocal", divisor, index_map)
         if key not in memo:
             memo[key] = self.fresh("v")
             body.append(f"{memo[key]} = {literal(1.0, node.dtype)} / {names[1]}  # divide")
         return f"{names[0]} * {memo[key]}"
 
-    def _stash(self, key: tuple[Node, Access], name: str) -> str:
+    def _stash(self, key: tuple[Node, IndexMap], name: str) -> str:
         """Keep a value of this loop over the row for the next one: the statement that stores it."""
         dtype = register(key[0].dtype)
         count = math.prod(self.nest.sizes[g] for g in self.nest.inner)
@@ -280,35 +280,35 @@ class Expressions:
         key = ("number", node)
         if key not in self.names:
             self.names[key] = self.fresh("v")
-            word = f"bind[{self.arg(('word', node))}]"
-            self.top.append(f"{self.names[key]} = {word if node.dtype.kind == 'i' else f'word_as_f64({word})'}")
+            slot = f"bind[{self.arg(('slot', node))}]"
+            self.top.append(f"{self.names[key]} = {slot if node.dtype.kind == 'i' else f'word_as_f64({slot})'}")
         return self.names[key]
 
-    def read(self, node: Node, access: Access, body: list[str]) -> str:
-        position = flatten(access, node.shape, self.rank)
+    def read(self, node: Node, index_map: IndexMap, body: list[str]) -> str:
+        position = flatten(index_map, node.shape, self.rank)
         self.read_at.setdefault(node, set()).add(position)
         name = self.fresh("v")
         kind = short(node.dtype)
         if body is self.top:
             at = self.arg(position[0]) if position[0] else "0"
-            body.append(f"{name} = ld_{kind}_0({self.pointer(('word', node))}, {at})")
+            body.append(f"{name} = ld_{kind}_0({self.pointer(('slot', node))}, {at})")
             return name
-        base = self.row_base(("word", node), position, node.dtype.itemsize)
+        base = self.row_base(("slot", node), position, node.dtype.itemsize)
         index = "0" if body is self.row else self.inner_index(position)
         body.append(f"{name} = ld_{kind}_0({base}, {index})")
         return name
 
-    def gathered(self, node: Node, access: Access, body: list[str], memo: dict) -> str:
+    def gathered(self, node: Node, index_map: IndexMap, body: list[str], memo: dict) -> str:
         """The element of a gather: its address without what the inner loop moves is computed where its indices are."""
-        base, start, steps = places(node, access, self.rank)
+        base, start, steps = gather_reads(node, index_map, self.rank)
         itemsize = base.dtype.itemsize
         self.read_at.setdefault(base, set()).add((-1, ()))  # not where any result is written
         if body is self.top:
-            at, index = self.pointer(("word", base)), self.arg(start[0])
+            at, index = self.pointer(("slot", base)), self.arg(start[0])
         else:
-            at = self.row_base(("word", base), start, itemsize)
+            at = self.row_base(("slot", base), start, itemsize)
             index = "0" if body is self.row else self.inner_index(start)
-        if body is not self.top and all(is_still(where, self.nest.inner_dims) for _, where, _ in steps):
+        if body is not self.top and all(is_invariant(where, self.nest.inner_dims) for _, where, _ in steps):
             body, memo = self.row, self.row_memo
         terms = [f"i64({self.value(x, where, body, memo)}) * {self.arg(step)}" for x, where, step in steps]
         name = self.fresh("g")
@@ -334,7 +334,7 @@ class Expressions:
         pairs = []
         for root in self.kernel.roots:
             if root.kind == "map":
-                position = flatten(root.access, root.node.shape, self.rank)
+                position = flatten(root.index_map, root.node.shape, self.rank)
                 pairs += [(root.node, n) for n, places in self.read_at.items()
                           if places == {position} and n.aval is root.node.aval]
         return pairs

@@ -26,8 +26,8 @@ class Part:
 class Generated:
     """A kernel's source and what a plan needs to call it.
 
-    args: int constants, or ("word", node) for the word of bind with a value's address or a number, ("number", node)
-    for the value of a constant (a float64 by its bits), ("part", i) for the word of the i-th Part's address, "chunk"
+    args: int constants, or ("slot", node) for the slot of bind with a value's address or a number, ("number", node)
+    for the value of a constant (a float64 by its bits), ("part", i) for the slot of the i-th Part's address, "chunk"
     for the chunk length.
     """
 
@@ -41,4 +41,4 @@ class Generated:
 
 
 #: What becomes of a kernel: its code, or why it has none; nothing of a library call.
-Made = Generated | CannotCompile | None
+KernelResult = Generated | CannotCompile | None

@@ -28,10 +28,10 @@ import numpy as np
 from tracer.ops.ir.errors import CannotCompile
 from tracer.ops.ir.node import Node
 
-from ..fusion.kernel import Kernel, Root, row_access
+from ..fusion.kernel import Kernel, Root, row_index_map
 from ..graph.index_map import flatten
 from .expressions import Expressions
-from .generated import Generated, Made, Part
+from .generated import Generated, KernelResult, Part
 from .loop_nest import kept_position
 from .scalar_text import accumulate, literal, register, short, total_dtype
 
@@ -69,12 +69,12 @@ class Emitter(Expressions):
               after: list[str], finish: list[str]) -> None:
         node = root.node
         if root.kind in ("map", "row"):
-            value = self.value(node, root.access, body, memo)
+            value = self.value(node, root.index_map, body, memo)
             self._write(root, value, stores if root.kind == "map" else after)
             return
         dtype = register(node.dtype)
         narrow = dtype if dtype.kind == "f" and not self._is_long(root) else total_dtype(node)
-        value = self.value(root.operand, root.access, body, memo)
+        value = self.value(root.operand, root.index_map, body, memo)
         identity = node.op.identity(narrow)
         if root.kind == "outer":
             self._outer(root, narrow, value, identity, body, start, after)
@@ -87,7 +87,7 @@ class Emitter(Expressions):
             result = self.fresh("v")
             after.append(f"{result} = {short(node.dtype)}({acc})" if dtype.kind != "b" else f"{result} = {acc} != 0")
             self.row_memo[node, "done"] = result
-            self._write(Root(node, "row", row_access(node.shape, self.kernel.domain, self.kernel.split or 0)),
+            self._write(Root(node, "row", row_index_map(node.shape, self.kernel.domain, self.kernel.split or 0)),
                         result, after)
             return
         wide_dtype = total_dtype(node)
@@ -112,9 +112,9 @@ class Emitter(Expressions):
 
     def _write(self, root: Root, value: str, body: list[str]) -> None:
         node = root.node
-        position = flatten(root.access, node.shape, self.rank)
+        position = flatten(root.index_map, node.shape, self.rank)
         scope = self.next_scope()
-        base = self.row_base(("word", node), position, node.dtype.itemsize)
+        base = self.row_base(("slot", node), position, node.dtype.itemsize)
         index = self.inner_index(position)
         body.append(f"st_{short(node.dtype)}_{scope}({base}, {index}, {value})")
 
@@ -175,9 +175,9 @@ class Emitter(Expressions):
                          self.parts, self.align)
 
 
-def try_generate(kernel: Kernel, stored: set[Node]) -> Made:
+def try_generate(kernel: Kernel, materialized: set[Node]) -> KernelResult:
     """The source of `kernel`, given all values that are kept in memory, or the reason why it has no native form."""
     try:
-        return Emitter(kernel, stored).generate()
+        return Emitter(kernel, materialized).generate()
     except CannotCompile as why:
         return why

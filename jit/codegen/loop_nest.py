@@ -6,9 +6,9 @@ import math
 from tracer.ops.ir.node import Node, leaf_op
 
 from ..fusion.fuse import operands
-from ..fusion.gather_map import places
+from ..fusion.gather_map import gather_reads
 from ..fusion.kernel import Kernel, Root
-from ..graph.index_map import Access, Affine, flatten
+from ..graph.index_map import Affine, IndexMap, flatten
 
 
 class Nest:
@@ -18,9 +18,9 @@ class Nest:
     group's; rows, inner: the groups in front of the split, and the others; row_dims, inner_dims: their dimensions.
     """
 
-    def __init__(self, kernel: Kernel, stored: set[Node]) -> None:
+    def __init__(self, kernel: Kernel, materialized: set[Node]) -> None:
         split, domain = kernel.split, kernel.domain
-        positions = _positions(kernel, stored)
+        positions = _positions(kernel, materialized)
         groups: list[list[int]] = []
         for d, size in enumerate(domain):
             if groups and d != split:
@@ -44,33 +44,33 @@ class Nest:
             self.flat, self.sizes, self.fine, self.inner = True, [1], [None], [0]
 
 
-def _positions(kernel: Kernel, stored: set[Node]) -> list[Affine]:
+def _positions(kernel: Kernel, materialized: set[Node]) -> list[Affine]:
     """Where the kernel reads and writes memory, and what its counters count."""
     rank = len(kernel.domain)
     found: list[Affine] = []
-    seen: set[tuple[Node, Access]] = set()
+    seen: set[tuple[Node, IndexMap]] = set()
 
-    def visit(node: Node, access: Access, top: Node | None) -> None:
-        if (node, access) in seen:
+    def visit(node: Node, index_map: IndexMap, top: Node | None) -> None:
+        if (node, index_map) in seen:
             return
-        seen.add((node, access))
-        if (node in stored and node is not top) or node.op is leaf_op:
-            found.append(flatten(access, node.shape, rank))
+        seen.add((node, index_map))
+        if (node in materialized and node is not top) or node.op is leaf_op:
+            found.append(flatten(index_map, node.shape, rank))
             return
         if node.op.index is not None:
-            found.append(access[node.op.index(node.attrs)])
+            found.append(index_map[node.op.index(node.attrs)])
             return
         if node.op.gathers is not None:
-            found.append(places(node, access, rank).start)
-        for x, where in operands(node, access, kernel.domain, stored):
+            found.append(gather_reads(node, index_map, rank).start)
+        for x, where in operands(node, index_map, kernel.domain, materialized):
             visit(x, where, None)
 
     for root in kernel.roots:
         if root.kind in ("map", "row"):
-            found.append(flatten(root.access, root.node.shape, rank))
-            visit(root.node, root.access, root.node)
+            found.append(flatten(root.index_map, root.node.shape, rank))
+            visit(root.node, root.index_map, root.node)
         else:
-            visit(root.operand, root.access, None)
+            visit(root.operand, root.index_map, None)
             if root.kind != "all":
                 found.append(kept_position(root, rank))
     return found
@@ -79,5 +79,5 @@ def _positions(kernel: Kernel, stored: set[Node]) -> list[Affine]:
 def kept_position(root: Root, rank: int) -> Affine:
     """The position in a reduction's result, over the whole domain (still along the reduced dimensions)."""
     axes = set(root.node.attrs[0])
-    kept = tuple(a for i, a in enumerate(root.access) if i not in axes)
+    kept = tuple(a for i, a in enumerate(root.index_map) if i not in axes)
     return flatten(kept, root.node.shape, rank)

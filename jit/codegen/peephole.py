@@ -1,4 +1,4 @@
-"""Functions of functions that have a form of their own: cheaper, or better, than the one after the other."""
+"""Peephole rewrites: compositions (1 + erf(x), exp(-x * x)) replaced by one cheaper or more accurate routine."""
 from __future__ import annotations
 
 from tracer.ops.ir.node import Node, const_op, const_value
@@ -44,11 +44,11 @@ def _is_maximum_of(m: Node, x: Node) -> bool:
         and shape == tuple([1 if i in m.attrs[0] else d for i, d in enumerate(x.shape)])
 
 
-class Forms:
-    """The forms that depend on what else a kernel computes."""
+class Peephole:
+    """The rewrites that depend on the other values that a kernel computes."""
 
-    def __init__(self, kernel: Kernel, stored: set[Node]) -> None:
-        self._stored = stored
+    def __init__(self, kernel: Kernel, materialized: set[Node]) -> None:
+        self._materialized = materialized
         self._users: dict[Node, int] = {}  # of each erf in the kernel
         self._bells: dict[Node, Node] = {}  # x -> exp(-x * x), where the kernel has that
         seen: set[Node] = set()
@@ -58,7 +58,7 @@ class Forms:
             self._enter(root.node)
         while stack:
             n = stack.pop()
-            if n in seen or n in stored or n.op.kind == LEAF:
+            if n in seen or n in materialized or n.op.kind == LEAF:
                 continue
             seen.add(n)
             self._enter(n)
@@ -80,7 +80,7 @@ class Forms:
         one, y = n.inputs
         if y.op is not ERF:
             one, y = y, one
-        if y.op is not ERF or y in self._stored or self._users.get(y) != 1 or y.aval is not n.aval:
+        if y.op is not ERF or y in self._materialized or self._users.get(y) != 1 or y.aval is not n.aval:
             return None
         while one.op.kind == VIEW:
             one = one.inputs[0]

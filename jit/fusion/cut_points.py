@@ -20,19 +20,19 @@ DEPTH = 4
 CHEAP = 3
 
 
-class Marks:
+class Signatures:
     """What stands where in a graph, given its nodes in order, inputs first; computed when asked for."""
 
     def __init__(self, order: Sequence[Node]) -> None:
         self.order = order
 
     @cached_property
-    def places(self) -> dict[Node, int]:
+    def positions(self) -> dict[Node, int]:
         """The place of each node in the order."""
         return {n: i for i, n in enumerate(self.order)}
 
     @cached_property
-    def numbers(self) -> dict[Node, int]:
+    def by_node(self) -> dict[Node, int]:
         """A signature of the structure around each node: ops, dtypes and ranks, which operands are broadcast, but no
         sizes. The same in every process."""
         known: dict[tuple, int] = {}
@@ -43,8 +43,8 @@ class Marks:
             if found is None:
                 found = known[key] = crc32(repr(key).encode())
             own.append(found)
-        places = self.places
-        operands = [[places[i] for i in n.inputs] for n in self.order]
+        positions = self.positions
+        operands = [[positions[i] for i in n.inputs] for n in self.order]
         now = own
         for _ in range(DEPTH):
             now = [hash((mark, *[now[i] for i in of])) for mark, of in zip(own, operands)]  # integers: not randomized
@@ -63,12 +63,12 @@ def _kind(n: Node) -> tuple:
 class Bounds:
     """Bounds the number of operations that a value takes from memory, by storing some on the way.
 
-    `enter` takes the nodes in order; what must be stored besides `stored` gathers in `cuts`.
+    `enter` takes the nodes in order; what must be stored besides `materialized` gathers in `cuts`.
     """
 
-    def __init__(self, marks: Marks, stored: set[Node], most: int) -> None:
-        self.marks = marks
-        self.stored = stored
+    def __init__(self, signatures: Signatures, materialized: set[Node], most: int) -> None:
+        self.signatures = signatures
+        self.materialized = materialized
         self.most = most
         self.cuts: set[Node] = set()
         self._inside: dict[Node, frozenset[Node]] = {}  # what a node takes, or took before a cut
@@ -87,14 +87,14 @@ class Bounds:
                 if not found:
                     break  # all its operands are in memory, or as good as
                 self.cuts |= found
-        inside[n] = frozenset() if n in self.stored or n in self.cuts else mine
+        inside[n] = frozenset() if n in self.materialized or n in self.cuts else mine
 
     def drop(self, n: Node) -> None:
         """Enter `n`, which no kernel computes."""
         self._inside[n] = frozenset()
 
     def _held(self, n: Node) -> bool:
-        return n.op.kind == LEAF or n in self.stored or n in self.cuts
+        return n.op.kind == LEAF or n in self.materialized or n in self.cuts
 
     def _exact(self, top: Node) -> frozenset[Node]:
         found, stack = {top}, [top]
@@ -107,8 +107,8 @@ class Bounds:
 
     def _choose(self, top: Node, inside: frozenset[Node]) -> set[Node]:
         """What to store so that much of `inside`, which makes `top`, falls off."""
-        marks = self.marks
-        nodes = sorted(inside, key=marks.places.__getitem__)
+        signatures = self.signatures
+        nodes = sorted(inside, key=signatures.positions.__getitem__)
         index = {n: i for i, n in enumerate(nodes)}
         last = [0] * len(nodes)
         for i, n in enumerate(nodes):
@@ -125,7 +125,7 @@ class Bounds:
             if i < half or not live:
                 continue
             bytes_kept = sum([nodes[k].aval.nbytes for k in live])
-            choice = (bytes_kept, marks.numbers[nodes[i]], -i)
+            choice = (bytes_kept, signatures.by_node[nodes[i]], -i)
             if best is None or choice < best[0]:
                 best = choice, list(live)
         if best is None:
@@ -134,16 +134,16 @@ class Bounds:
 
     def _is_kept(self, n: Node) -> bool:
         """Whether a cut after `n` would store it, as dearer to compute again."""
-        return not self._held(_base(n)) and takes(n, CHEAP + 1, self.stored, self.cuts)
+        return not self._held(_base(n)) and takes(n, CHEAP + 1, self.materialized, self.cuts)
 
 
-def takes(n: Node, count: int, stored: Set[Node], more: Set[Node] = frozenset()) -> bool:
+def takes(n: Node, count: int, materialized: Set[Node], more: Set[Node] = frozenset()) -> bool:
     """Whether `n` takes at least `count` operations from what is in memory: leaves, and values stored."""
     seen = {n}
     stack = [n]
     while stack and len(seen) < count:
         for i in stack.pop().inputs:
-            if i not in seen and i.op.kind != LEAF and i not in stored and i not in more:
+            if i not in seen and i.op.kind != LEAF and i not in materialized and i not in more:
                 seen.add(i)
                 stack.append(i)
     return len(seen) >= count
@@ -155,7 +155,7 @@ def _base(n: Node) -> Node:
     return n
 
 
-def segments(weights: Iterable[int], marks: Sequence[int], most: int, many: int) -> list[int]:
+def segments(weights: Iterable[int], signatures: Sequence[int], most: int, many: int) -> list[int]:
     """The lengths of the pieces of a sequence: each weighs at most `most` (or is one item), and has at most `many`.
 
     >>> segments([1] * 9, [5, 1, 5] * 3, 4, 9)
@@ -175,7 +175,7 @@ def segments(weights: Iterable[int], marks: Sequence[int], most: int, many: int)
             for i in range(start, end):
                 half += weights[i]
                 count += 1
-                if (2 * half >= total or 2 * count >= many) and (best == end or marks[i] <= marks[best - 1]):
+                if (2 * half >= total or 2 * count >= many) and (best == end or signatures[i] <= signatures[best - 1]):
                     best = i + 1
             end = best
         out.append(end - start)

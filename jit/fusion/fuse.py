@@ -19,7 +19,7 @@ from tracer.ops.ir.node import Node, leaf_op, scalar_op
 from tracer.ops.ir.op import ELEMENTWISE, LEAF, REDUCTION, VIEW
 
 from ..graph.index_map import (
-    Access,
+    IndexMap,
     NotAffine,
     along,
     broadcast,
@@ -28,10 +28,10 @@ from ..graph.index_map import (
     through_view,
     without_reshapes,
 )
-from .cut_points import Bounds, Marks, segments, takes
+from .cut_points import Bounds, Signatures, segments, takes
+from .gather_map import gather_reads, source_of_gather
 from .gather_map import is_inlined as reads_through
-from .gather_map import places, source_of_gather
-from .kernel import Kernel, Library, Root, Step, is_inlined, row_access
+from .kernel import Kernel, Library, Root, Step, is_inlined, row_index_map
 from .native_step import native_step
 
 #: Operations in one kernel: more make LLVM slow before they make the loop fast.
@@ -52,20 +52,20 @@ STORE_OPS = 24
 def fuse(outputs: Sequence[Node], apart: bool = False) -> list[Step]:
     """The steps that compute `outputs`, in order; apart: each operation in a kernel of its own."""
     order = toposort(outputs)
-    marks = Marks(order)
-    stored = _needed(order, outputs)
+    signatures = Signatures(order)
+    materialized = _needed(order, outputs)
     if apart:
-        stored |= {n for n in order if is_inlined(n) and n.inputs and n.op.kind != VIEW and n.size}
+        materialized |= {n for n in order if is_inlined(n) and n.inputs and n.op.kind != VIEW and n.size}
     rounds = 0
     while True:
-        cuts = _cuts(marks, stored)
-        steps, more = _group(marks, stored | cuts, apart)
+        cuts = _cuts(signatures, materialized)
+        steps, more = _group(signatures, materialized | cuts, apart)
         if not more and rounds < SHARING_ROUNDS:
-            more = _shared(steps, stored | cuts)
+            more = _shared(steps, materialized | cuts)
             rounds += 1
         if not more:
             return steps
-        stored |= more
+        materialized |= more
 
 
 class _Store(Exception):
@@ -75,16 +75,16 @@ class _Store(Exception):
 
 def _needed(order: Sequence[Node], outputs: Sequence[Node]) -> set[Node]:
     """The values that must be stored whatever the grouping."""
-    stored = {n for n in outputs if n.op.kind != LEAF and not _is_nothing(n)}
+    materialized = {n for n in outputs if n.op.kind != LEAF and not _is_nothing(n)}
     for n in order:
         if n.op.kind == REDUCTION:
-            stored.add(n)
+            materialized.add(n)
         elif reads_through(n) and n.size:
             source, _ = source_of_gather(n)
             if source.op.kind != LEAF:
-                stored.add(source)
+                materialized.add(source)
         elif not (n.op.kind == LEAF or is_inlined(n)):
-            stored.add(n)
+            materialized.add(n)
             native = native_step(n)
             for i, x in enumerate(n.inputs):
                 if _is_nothing(x):
@@ -93,14 +93,14 @@ def _needed(order: Sequence[Node], outputs: Sequence[Node]) -> set[Node]:
                 while base.op.kind == VIEW:
                     base = base.inputs[0]
                 if base.op.kind != LEAF:
-                    stored.add(base)
+                    materialized.add(base)
                 if native is not None:
-                    plain = native.operand(n, i, stored)
+                    plain = native.operand(n, i, materialized)
                     if plain.op is scalar_op and plain is not x:
-                        stored.add(x)  # the word of a number holds it, as a factor of a product is read: no address
+                        materialized.add(x)  # a number's slot holds it, as a factor of a product is read: no address
                     elif plain.op.kind != LEAF:
-                        stored.add(plain)
-    return stored
+                        materialized.add(plain)
+    return materialized
 
 
 def _is_nothing(n: Node) -> bool:
@@ -108,10 +108,10 @@ def _is_nothing(n: Node) -> bool:
     return is_inlined(n) and not n.size
 
 
-def _cuts(marks: Marks, stored: set[Node]) -> set[Node]:
+def _cuts(signatures: Signatures, materialized: set[Node]) -> set[Node]:
     """More values to store, so that no value takes more operations than a kernel should have."""
-    bounds = Bounds(marks, stored, MAX_KERNEL_OPS)
-    for n in marks.order:
+    bounds = Bounds(signatures, materialized, MAX_KERNEL_OPS)
+    for n in signatures.order:
         if n.op.kind == REDUCTION or is_inlined(n):
             bounds.enter(n)
         else:
@@ -121,24 +121,24 @@ def _cuts(marks: Marks, stored: set[Node]) -> set[Node]:
 
 # ---- grouping ------------------------------------------------------------------------------------
 
-def _group(marks: Marks, stored: set[Node], apart: bool) -> tuple[list[Step], set[Node]]:
-    """Steps for the values `stored`; and what else must be stored: then the steps are not complete."""
-    whole = _Grouping(stored, 0 if apart else CANDIDATES)
-    for n in marks.order:
-        if n in stored:
+def _group(signatures: Signatures, materialized: set[Node], apart: bool) -> tuple[list[Step], set[Node]]:
+    """Steps for the values `materialized`; and what else must be stored: then the steps are not complete."""
+    whole = _Grouping(materialized, 0 if apart else CANDIDATES)
+    for n in signatures.order:
+        if n in materialized:
             whole.add(n)
     if whole.more:
         return [], whole.more
     steps: list[Step] = []
     more: set[Node] = set()
     for step in whole.steps:
-        if isinstance(step, Library) or (len(step.roots) <= MAX_ROOTS and _fits(step, stored)):
+        if isinstance(step, Library) or (len(step.roots) <= MAX_ROOTS and _fits(step, materialized)):
             steps.append(step)
             continue
         nodes = [r.node for r in step.roots]
-        numbers = [marks.numbers[n] for n in nodes]
+        numbers = [signatures.by_node[n] for n in nodes]
         for count in segments([r.ops for r in step.roots], numbers, MAX_KERNEL_OPS, MAX_ROOTS):
-            part = _Grouping(stored, CANDIDATES)
+            part = _Grouping(materialized, CANDIDATES)
             for n in nodes[:count]:
                 part.add(n)
             steps += part.steps
@@ -150,8 +150,8 @@ def _group(marks: Marks, stored: set[Node], apart: bool) -> tuple[list[Step], se
 class _Grouping:
     """Steps for stored values, each joining the latest kernel that it can share a loop with, however large."""
 
-    def __init__(self, stored: set[Node], candidates: int) -> None:
-        self.stored = stored
+    def __init__(self, materialized: set[Node], candidates: int) -> None:
+        self.materialized = materialized
         self.candidates = candidates
         self.steps: list[Step] = []
         self.more: set[Node] = set()  # values that turn out to need storing
@@ -164,17 +164,17 @@ class _Grouping:
             self._made_at[n] = len(self.steps)
             self.steps.append(Library(n))
             return
-        near = nearest(n, self.stored)
+        near = nearest(n, self.materialized)
         start = max((self._made_at.get(m, 0) for m in near), default=0)
         for i in self._candidates(n, near, start):
             kernel = self.steps[i]
-            if isinstance(kernel, Kernel) and _join(kernel, n, i, self.stored, self._made_at):
+            if isinstance(kernel, Kernel) and _join(kernel, n, i, self.materialized, self._made_at):
                 self._enter(n, near, i)
                 return
         kernel = kernel_for(n)
         root = kernel.roots.pop()
         try:
-            reads, root.ops = _expand(kernel, root, self.stored)
+            reads, root.ops = _expand(kernel, root, self.materialized)
         except _Store as missing:
             self.more.add(missing.node)
             return
@@ -201,7 +201,7 @@ class _Grouping:
         return sorted(found, reverse=True)[:self.candidates]
 
 
-def nearest(n: Node, stored: set[Node]) -> list[Node]:
+def nearest(n: Node, materialized: set[Node]) -> list[Node]:
     """The values in memory, leaves and stored ones, that `n` is computed from directly."""
     found, seen, stack = [], {n}, list(n.inputs)
     while stack:
@@ -209,7 +209,7 @@ def nearest(n: Node, stored: set[Node]) -> list[Node]:
         if x in seen:
             continue
         seen.add(x)
-        if x in stored or x.op is leaf_op:
+        if x in materialized or x.op is leaf_op:
             found.append(x)
         else:
             stack.extend(x.inputs)
@@ -236,7 +236,7 @@ def kernel_for(n: Node) -> Kernel:
     return Kernel(tuple(x.shape[i] for i in dims), split, permuted, [Root(n, kind, along(dims, x.ndim))])
 
 
-def _join(kernel: Kernel, n: Node, index: int, stored: set[Node], made_at: dict[Node, int]) -> bool:
+def _join(kernel: Kernel, n: Node, index: int, materialized: set[Node], made_at: dict[Node, int]) -> bool:
     """Let the kernel compute the root `n` as well, if domains agree and it reads nothing made later."""
     if kernel.permuted:
         return False
@@ -250,7 +250,7 @@ def _join(kernel: Kernel, n: Node, index: int, stored: set[Node], made_at: dict[
             return False
         kernel.split = wanted
     try:
-        reads, root.ops = _expand(kernel, root, stored)
+        reads, root.ops = _expand(kernel, root, materialized)
     except (NotAffine, _Store, _Late):
         kernel.split = split
         return False
@@ -275,7 +275,7 @@ def _root_in(kernel: Kernel, n: Node) -> Root | None:
     if n.op.kind != REDUCTION and kernel.split is not None and any(r.kind == "inner" for r in kernel.roots) \
             and n.size == math.prod(kernel.domain[:kernel.split]):
         try:
-            return Root(n, "row", row_access(n.shape, kernel.domain, kernel.split))
+            return Root(n, "row", row_index_map(n.shape, kernel.domain, kernel.split))
         except NotAffine:
             return None
     return None
@@ -285,29 +285,29 @@ class _Late(Exception):
     """A value is needed that the kernel has only when its loops are done."""
 
 
-def _fits(kernel: Kernel, stored: set[Node]) -> bool:
+def _fits(kernel: Kernel, materialized: set[Node]) -> bool:
     """Whether a kernel has no more operations than it should, counting once what several roots need."""
     if kernel.ops > MAX_KERNEL_OPS:
-        seen: set[tuple[Node, Access]] = set()
-        kernel.ops = sum([_expand(kernel, root, stored, seen)[1] for root in kernel.roots])
+        seen: set[tuple[Node, IndexMap]] = set()
+        kernel.ops = sum([_expand(kernel, root, materialized, seen)[1] for root in kernel.roots])
     return kernel.ops <= MAX_KERNEL_OPS
 
 
-def _expand(kernel: Kernel, root: Root, stored: set[Node],
-            past: set[tuple[Node, Access]] | None = None) -> tuple[set[Node], int]:
+def _expand(kernel: Kernel, root: Root, materialized: set[Node],
+            past: set[tuple[Node, IndexMap]] | None = None) -> tuple[set[Node], int]:
     """The values in memory that computing `root` in `kernel` reads, and its operations besides those of the `past`."""
     reads: set[Node] = set()
     count = 0
 
-    def visit(node: Node, access: Access) -> None:
+    def visit(node: Node, index_map: IndexMap) -> None:
         nonlocal count
-        if (node, access) in seen:
+        if (node, index_map) in seen:
             return
-        seen.add((node, access))
-        if node is not top and node in stored:
+        seen.add((node, index_map))
+        if node is not top and node in materialized:
             reads.add(node)
             other = kernel.made(node)
-            if other is not None and not kernel.holds(other, access):
+            if other is not None and not kernel.holds(other, index_map):
                 raise _Late
             if other is not None and root.kind == "row" and other.kind == "map":
                 raise _Late
@@ -321,66 +321,66 @@ def _expand(kernel: Kernel, root: Root, stored: set[Node],
             if kernel.made(source) is not None:
                 raise _Late
         count += node.op.kind not in (VIEW, LEAF)
-        for x, where in operands(node, access, kernel.domain, stored):
+        for x, where in operands(node, index_map, kernel.domain, materialized):
             visit(x, where)
 
     seen = set() if past is None else past
     top = root.node if root.kind in ("map", "row") else None
-    visit(root.operand, root.access)
+    visit(root.operand, root.index_map)
     return reads, count
 
 
-def operands(node: Node, access: Access, domain: Shape, stored: set[Node]) -> list[tuple[Node, Access]]:
-    """The inputs of an inlined node, each with the map by which `node` at `access` reads it."""
+def operands(node: Node, index_map: IndexMap, domain: Shape, materialized: set[Node]) -> list[tuple[Node, IndexMap]]:
+    """The inputs of an inlined node, each with the map by which `node` at `index_map` reads it."""
     rank = len(domain)
     if node.op.gathers is not None:
-        return [(index, where) for index, where, _ in places(node, access, rank).steps]
+        return [(index, where) for index, where, _ in gather_reads(node, index_map, rank).steps]
     if node.op.kind != VIEW:
         shape = node.aval.shape
-        return [(x, access if x.aval.shape == shape else broadcast(access, shape, x.aval.shape, rank))
+        return [(x, index_map if x.aval.shape == shape else broadcast(index_map, shape, x.aval.shape, rank))
                 for x in node.inputs]
     try:
-        return [(node.inputs[0], through_view(node, access, domain))]
+        return [(node.inputs[0], through_view(node, index_map, domain))]
     except NotAffine:
-        base = without_reshapes(node.inputs[0], stored)
-        if base.op.kind == LEAF or base in stored:
-            return [(base, flat(access, node.shape, rank))]
+        base = without_reshapes(node.inputs[0], materialized)
+        if base.op.kind == LEAF or base in materialized:
+            return [(base, flat(index_map, node.shape, rank))]
         raise _Store(base) from None
 
 
 # ---- what is dearer to compute twice than to store -----------------------------------------------
 
-def _shared(steps: Sequence[Step], stored: set[Node]) -> set[Node]:
+def _shared(steps: Sequence[Step], materialized: set[Node]) -> set[Node]:
     """Values inlined in several kernels that are dear: by themselves, or by what they are computed from."""
     users: dict[Node, set[int]] = {}
     for i, step in enumerate(steps):
         if isinstance(step, Kernel):
             for root in step.roots:
-                for n in _inside(root, stored):
+                for n in _inside(root, materialized):
                     users.setdefault(n, set()).add(i)
     extra, long, covered = set(), [], set()
     for n, kernels in users.items():
         if len(kernels) == 1:
             continue
         covered.update([x for x in n.inputs if users.get(x) == kernels])
-        if (n.op.kind == ELEMENTWISE or n.op.gathers is not None) and n.size > 1 and n not in stored:
+        if (n.op.kind == ELEMENTWISE or n.op.gathers is not None) and n.size > 1 and n not in materialized:
             if n.op.cost >= STORE_COST:
                 extra.add(n)
-            elif len(kernels) > 2 and takes(n, STORE_OPS, stored):
+            elif len(kernels) > 2 and takes(n, STORE_OPS, materialized):
                 long.append(n)
     return extra or {n for n in long if n not in covered}
 
 
-def _inside(root: Root, stored: set[Node]) -> list[Node]:
+def _inside(root: Root, materialized: set[Node]) -> list[Node]:
     top = root.operand
-    if top in stored and root.kind not in ("map", "row"):
+    if top in materialized and root.kind not in ("map", "row"):
         return []
     found, seen, stack = [], {top}, [top]
     while stack:
         n = stack.pop()
         found.append(n)
         for x in n.inputs:
-            if x not in seen and x not in stored and x.op.kind != LEAF:
+            if x not in seen and x not in materialized and x.op.kind != LEAF:
                 seen.add(x)
                 stack.append(x)
     return found

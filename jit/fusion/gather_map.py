@@ -1,7 +1,7 @@
 """Gather maps: where a kernel reads the elements of a gather by index arrays.
 
 A gather whose indices are positions for sure (clipped, as an embedding's) is no step: the kernel that needs an element
-reads it through the index. `places` says where. Others are native steps (steps/gather.py).
+reads it through the index. `gather_reads` says where. Others are native steps (steps/gather.py).
 """
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from tracer.ops.ir.node import Node, scalar_op
 from tracer.ops.ir.op import VIEW
 from tracer.ops.ir.shapes import broadcast as np_broadcast
 
-from ..graph.index_map import Access, Affine, NotAffine, broadcast, flatten, identity, through_view
+from ..graph.index_map import Affine, IndexMap, NotAffine, broadcast, flatten, identity, through_view
 
 
-class Places(NamedTuple):
+class GatherReads(NamedTuple):
     """Where a gather that is computed in a kernel reads, in elements of `base`.
 
     start: the position without the index arrays' part. steps: for each index array the index, where it is read, and
@@ -23,7 +23,7 @@ class Places(NamedTuple):
 
     base: Node
     start: Affine
-    steps: list[tuple[Node, Access, int]]
+    steps: list[tuple[Node, IndexMap, int]]
 
 
 def is_inlined(node: Node) -> bool:
@@ -34,19 +34,19 @@ def is_inlined(node: Node) -> bool:
 def source_of_gather(node: Node) -> tuple[Node, Affine]:
     """The array in memory that an inlined gather reads, and the position in it of an element of the first operand."""
     x = base = node.inputs[0]
-    access = identity(x.ndim)
+    index_map = identity(x.ndim)
     try:
         while base.op.kind == VIEW:
-            access, base = through_view(base, access, x.shape), base.inputs[0]
+            index_map, base = through_view(base, index_map, x.shape), base.inputs[0]
     except NotAffine:
         base = x
     if base is x or base.op is scalar_op:
         return x, flatten(identity(x.ndim), x.shape, x.ndim)
-    return base, flatten(access, base.shape, x.ndim)
+    return base, flatten(index_map, base.shape, x.ndim)
 
 
-def places(node: Node, access: Access, rank: int) -> Places:
-    """Where an inlined gather, read at `access` in a domain of that rank, reads itself."""
+def gather_reads(node: Node, index_map: IndexMap, rank: int) -> GatherReads:
+    """Where an inlined gather, read at `index_map` in a domain of that rank, reads itself."""
     base, (offset, coefs) = source_of_gather(node)
     x, *indices = node.inputs
     axes = node.op.gathers(node) if node.op.gathers is not None else None
@@ -55,10 +55,10 @@ def places(node: Node, access: Access, rank: int) -> Places:
     at = [a for a, k in enumerate(axes) if k is not None]
     together = at[-1] - at[0] == len(at) - 1
     first = at[0] if together else 0  # NumPy puts the indices' axes there
-    own = access[first:first + len(shape)]
-    rest = iter((*access[:first], *access[first + len(shape):]))
+    own = index_map[first:first + len(shape)]
+    rest = iter((*index_map[:first], *index_map[first + len(shape):]))
     total = [0] * rank
-    steps: list[tuple[Node, Access, int]] = []
+    steps: list[tuple[Node, IndexMap, int]] = []
     for step, k in zip(coefs, axes, strict=True):
         if k is not None:
             steps.append((indices[k], broadcast(own, shape, indices[k].shape, rank), step))
@@ -66,4 +66,4 @@ def places(node: Node, access: Access, rank: int) -> Places:
         start, row = next(rest)
         offset += start * step
         total = [t + c * step for t, c in zip(total, row, strict=True)]
-    return Places(base, (offset, tuple(total)), steps)
+    return GatherReads(base, (offset, tuple(total)), steps)

@@ -7,7 +7,7 @@ from tracer.ops.ir.aval import Shape
 from tracer.ops.ir.node import Node, const_op, scalar_op
 from tracer.ops.ir.op import ELEMENTWISE, VIEW
 
-from ..graph.index_map import Access, flatten, unflatten
+from ..graph.index_map import IndexMap, flatten, unflatten
 from .gather_map import is_inlined as reads_through
 
 
@@ -21,7 +21,7 @@ class Root:
 
     node: Node
     kind: str
-    access: Access
+    index_map: IndexMap
     ops: int = 0  # operations from what is in memory, in its kernel
 
     @property
@@ -53,16 +53,16 @@ class Kernel:
         """The root of this kernel that is `node`, if any."""
         return self._made.get(node)
 
-    def holds(self, root: Root, access: Access) -> bool:
-        """Whether the kernel, while in a row, has the value of a root at the point that `access` reads."""
+    def holds(self, root: Root, index_map: IndexMap) -> bool:
+        """Whether the kernel, while in a row, has the value of a root at the point that `index_map` reads."""
         if root.kind in ("all", "outer"):
             return False
         rank, shape = len(self.domain), root.node.shape
-        own = root.access
+        own = root.index_map
         if root.kind == "inner":
             assert self.split is not None
-            own = row_access(shape, self.domain, self.split)
-        return flatten(own, shape, rank) == flatten(access, shape, rank)
+            own = row_index_map(shape, self.domain, self.split)
+        return flatten(own, shape, rank) == flatten(index_map, shape, rank)
 
 
 @dataclass(eq=False)
@@ -75,7 +75,7 @@ class Library:
 Step = Kernel | Library
 
 
-def row_access(shape: Shape, domain: Shape, split: int) -> Access:
+def row_index_map(shape: Shape, domain: Shape, split: int) -> IndexMap:
     """The map of an array of `shape` with an element for each row."""
     rows = tuple((0, tuple(int(i == j) for j in range(len(domain)))) for i in range(split))
     position = flatten(rows, domain[:split], len(domain))

@@ -16,17 +16,22 @@ from ..graph.index_map import without_reshapes
 #: Chunks of a step in a chain, at most.
 MANY = 1 << 10
 
-Stretch = tuple[int, int]
+#: (elements, units): a tile of so many elements of a value is read by a tile of so many units of a step's range.
+TileRatio = tuple[int, int]
 
 
-class Link(NamedTuple):
-    """A step that may be part of a chain (plan/row_bands.py).
+class BandLink(NamedTuple):
+    """A step that can be part of a chain (plan/row_bands.py), by the tiles that it reads and writes.
 
-    cost: as `Generated.cost`; extent: of its range; align: units of the range that stay together; chunk: how it is cut
-    when alone (0: not at all); most: chunks at most.
-    reads: all values that it reads, with (elements, units) where a stretch of so many elements is read by a stretch of
-    so many units of the range, and None where no stretch is. writes: the elements that a unit makes of a value, 0 for
-    one that is ready only at the end. nbytes: of what it writes. replaces: operands that it may write over.
+    cost: as `Generated.cost`.
+    extent: the length of its range.
+    align: units of the range that stay together.
+    chunk: the length of its chunks when alone, 0 where it is not cut.
+    most: the most chunks.
+    reads: each value that it reads -> its tile ratio, None where no tile of it belongs to a part of the range.
+    writes: each value that it writes -> the elements per unit of the range, 0 for one that is ready only at the end.
+    nbytes: the bytes that it writes.
+    replaces: operands that it may write over.
     """
 
     cost: float
@@ -34,7 +39,7 @@ class Link(NamedTuple):
     align: int
     chunk: int
     most: int
-    reads: Mapping[Any, Stretch | None]
+    reads: Mapping[Any, TileRatio | None]
     writes: Mapping[Any, int]
     nbytes: int = 0
     replaces: Sequence[Any] = ()
@@ -42,39 +47,39 @@ class Link(NamedTuple):
 
 
 class Uses(Protocol):
-    """The words of bind that a step asks for while it is lowered, by which the planner knows what it reads and writes.
+    """The slots of bind that a step asks for while it is lowered, by which the planner knows what it reads and writes.
 
-    stored: the values kept in memory, besides leaves. chunk: the length of its chunks in a chain, 0 outside.
+    materialized: the values kept in memory, besides leaves. chunk: the length of its chunks in a chain, 0 outside.
     """
 
-    stored: set[Node]
+    materialized: set[Node]
     chunk: int
 
     def read(self, value: Node) -> int:
-        """The word of a value in memory, or of a run-time number."""
+        """The slot of a value in memory, or of a run-time number."""
 
     def write(self, what: Any, nbytes: int) -> int:
-        """The word of the address to which the step writes a value."""
+        """The slot of the address to which the step writes a value."""
 
     def failed(self, node: Node, key: tuple) -> int:
-        """The word in which the step notes that it has failed; steps of one key fail together."""
+        """The slot in which the step notes that it has failed; steps of one key fail together."""
 
 
-def _itself(node: Node, at: int, stored: Container[Node]) -> Node:
-    return without_reshapes(node.inputs[at], stored)
+def _itself(node: Node, at: int, materialized: Container[Node]) -> Node:
+    return without_reshapes(node.inputs[at], materialized)
 
 
 @dataclass(frozen=True, eq=False)
 class NativeStep:
-    """A kind of native step. `stored` are the values kept in memory, besides leaves.
+    """A kind of native step. `materialized` are the values kept in memory, besides leaves.
 
-    fits(node, stored): whether the node has this form, its operands being in memory.
+    fits(node, materialized): whether the node has this form, its operands being in memory.
     lower(node, uses): the rows of the driver's table that compute it.
     label(node): its name in reports.
     cost(node): of its first row, as `Generated.cost`; 0 for a step beside which no other one may run.
-    operand(node, i, stored): the value in memory that stands for the i-th operand.
-    in_place(node, stored): (result, operand) pairs that may share memory.
-    band(node, stored): its link as the first step of a chain.
+    operand(node, i, materialized): the value in memory that stands for the i-th operand.
+    in_place(node, materialized): (result, operand) pairs that may share memory.
+    band(node, materialized): its link as the first step of a chain.
     engine: the code that runs it, and short(node): its attributes, both in pictures of programs.
     """
 
@@ -83,8 +88,8 @@ class NativeStep:
     label: Callable[[Node], str] = lambda node: f"{node.op.step} {node.aval!r}"
     cost: Callable[[Node], float] = lambda node: 0.0
     operand: Callable[[Node, int, Container[Node]], Node] = _itself
-    in_place: Callable[[Node, Container[Node]], list[tuple[Node, Node]]] = lambda node, stored: []
-    band: Callable[[Node, set[Node]], Link] | None = None
+    in_place: Callable[[Node, Container[Node]], list[tuple[Node, Node]]] = lambda node, materialized: []
+    band: Callable[[Node, set[Node]], BandLink] | None = None
     engine: str = "native call"
     short: Callable[[Node], str] | None = None
 

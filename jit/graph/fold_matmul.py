@@ -43,7 +43,7 @@ def fold_products(outputs: Sequence[Node], nodes: Nodes | None = None) -> list[N
     return [done[o] for o in outputs]
 
 
-def homes(graph: Sequence[Node], ends: set[Node]) -> dict[Node, Node]:
+def aliases(graph: Sequence[Node], ends: set[Node]) -> dict[Node, Node]:
     """For values that a product is added to and that nobody else needs, the last such sum: all share its memory."""
     found: dict[Node, Node] = {}
     for n in reversed(toposort(graph)):

@@ -16,19 +16,19 @@ from .known_ops import BROADCAST_TO, RESHAPE, SLICE, TRANSPOSE
 #: of one axis: the offset, and a coefficient for each dimension of the domain
 Affine = tuple[int, tuple[int, ...]]
 #: of an array: one Affine an axis
-Access = tuple[Affine, ...]
+IndexMap = tuple[Affine, ...]
 
 
 class NotAffine(Exception):
     """A reshape mixes axes in a way that no affine map expresses: its input must be in memory."""
 
 
-def identity(rank: int) -> Access:
+def identity(rank: int) -> IndexMap:
     """The map of an array whose axes are the domain's."""
     return tuple((0, tuple(int(i == j) for j in range(rank))) for i in range(rank))
 
 
-def along(axes: Sequence[int], ndim: int) -> Access:
+def along(axes: Sequence[int], ndim: int) -> IndexMap:
     """The map of an array whose axes `axes` are the domain's dimensions, in that order; the others have size 1."""
     return tuple((0, tuple(int(i == axis) for axis in axes)) for i in range(ndim))
 
@@ -38,20 +38,20 @@ def long_axes(shape: Shape) -> list[int]:
     return [i for i, n in enumerate(shape) if n != 1]
 
 
-def broadcast(access: Access, out: Shape, source: Shape, rank: int) -> Access:
-    """The map of an operand of shape `source` whose broadcast to `out` is read at `access`."""
+def broadcast(index_map: IndexMap, out: Shape, source: Shape, rank: int) -> IndexMap:
+    """The map of an operand of shape `source` whose broadcast to `out` is read at `index_map`."""
     if out == source:
-        return access
+        return index_map
     lead, still = len(out) - len(source), (0, (0,) * rank)
-    return tuple(still if n == 1 and out[lead + i] != 1 else access[lead + i] for i, n in enumerate(source))
+    return tuple(still if n == 1 and out[lead + i] != 1 else index_map[lead + i] for i, n in enumerate(source))
 
 
-def flatten(access: Access, shape: Shape, rank: int) -> Affine:
-    """The row-major position in an array of `shape` that `access` gives."""
-    if len(access) == 1 and len(shape) != 1:
-        return access[0]  # already a position: see `flat`
+def flatten(index_map: IndexMap, shape: Shape, rank: int) -> Affine:
+    """The row-major position in an array of `shape` that `index_map` gives."""
+    if len(index_map) == 1 and len(shape) != 1:
+        return index_map[0]  # already a position: see `flat`
     offset, coefs, stride = 0, [0] * rank, 1
-    for (start, row), n in zip(reversed(access), reversed(shape), strict=True):
+    for (start, row), n in zip(reversed(index_map), reversed(shape), strict=True):
         offset += start * stride
         for i, c in enumerate(row):
             if c:
@@ -60,12 +60,12 @@ def flatten(access: Access, shape: Shape, rank: int) -> Affine:
     return offset, tuple(coefs)
 
 
-def flat(access: Access, shape: Shape, rank: int) -> Access:
+def flat(index_map: IndexMap, shape: Shape, rank: int) -> IndexMap:
     """The map that gives the row-major position itself; only what is in memory can be read by it."""
-    return (flatten(access, shape, rank),)
+    return (flatten(index_map, shape, rank),)
 
 
-def unflatten(position: Affine, shape: Shape, domain: Shape) -> Access:
+def unflatten(position: Affine, shape: Shape, domain: Shape) -> IndexMap:
     """The map into an array of `shape` of a row-major position; NotAffine when digits would carry."""
     offset, coefs = position
     rest = list(coefs)
@@ -95,36 +95,36 @@ def unflatten(position: Affine, shape: Shape, domain: Shape) -> Access:
     return tuple(out)
 
 
-def through_view(node: Node, access: Access, domain: Shape) -> Access:
-    """The map into the input of the view `node` that is read at `access`."""
+def through_view(node: Node, index_map: IndexMap, domain: Shape) -> IndexMap:
+    """The map into the input of the view `node` that is read at `index_map`."""
     source = node.inputs[0]
     rank = len(domain)
     op = node.op
     if op is TRANSPOSE:
         out: list[Affine] = [(0, ())] * source.ndim
         for i, p in enumerate(node.attrs[0]):
-            out[p] = access[i]
+            out[p] = index_map[i]
         return tuple(out)
     if op is BROADCAST_TO:
-        return broadcast(access, node.shape, source.shape, rank)
+        return broadcast(index_map, node.shape, source.shape, rank)
     if op is SLICE:
         return tuple((start + step * offset, tuple(step * c for c in row))
-                     for (start, _, step), (offset, row) in zip(node.attrs[0], access, strict=True))
+                     for (start, _, step), (offset, row) in zip(node.attrs[0], index_map, strict=True))
     if op is RESHAPE:
-        return unflatten(flatten(access, node.shape, rank), source.shape, domain)
+        return unflatten(flatten(index_map, node.shape, rank), source.shape, domain)
     raise NotAffine
 
 
-def is_still(access: Access, dims: Sequence[int]) -> bool:
+def is_invariant(index_map: IndexMap, dims: Sequence[int]) -> bool:
     """Whether the position does not move along the dimensions `dims`."""
-    return all(row[d] == 0 for _, row in access for d in dims)
+    return all(row[d] == 0 for _, row in index_map for d in dims)
 
 
-def without_reshapes(x: Node, stored: Container[Node]) -> Node:
-    """`x` before the reshapes that only relabel its memory; no further than to what is in memory itself, `stored`.
+def without_reshapes(x: Node, materialized: Container[Node]) -> Node:
+    """`x` before the reshapes that only relabel its memory; no further than to a value that is `materialized` itself.
 
-    Who reads a value below one that is stored would need memory that nobody else knows to be in use.
+    A step that reads a value below that one would need memory that nobody else knows to be in use.
     """
-    while x.op is RESHAPE and x not in stored:
+    while x.op is RESHAPE and x not in materialized:
         x = x.inputs[0]
     return x

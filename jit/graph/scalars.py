@@ -9,7 +9,7 @@ import numpy as np
 
 from tracer.ops.ir.node import Node, const_value
 
-from .symbolic_size import Size, applied
+from .symbolic_size import SymbolicSize, applied
 
 #: Constants that stand in the text of a kernel; others are arguments, so that they do not make it another kernel.
 TEXTUAL = frozenset((0, 1, 2, -1, -2, 0.5, -0.5))
@@ -18,7 +18,7 @@ TEXTUAL = frozenset((0, 1, 2, -1, -2, 0.5, -0.5))
 def number_of(node: Node) -> Any:
     """The number that a `const` node stands for, which may remember how it came about."""
     value = node.attrs[0]
-    return value if isinstance(value, Size) else const_value(node)
+    return value if isinstance(value, SymbolicSize) else const_value(node)
 
 
 def is_textual(node: Node) -> bool:
@@ -30,7 +30,7 @@ def is_textual(node: Node) -> bool:
 def settled(number: Any, dtype: np.dtype) -> Any:
     """A constant's number, without its origin where it stands in the text of a kernel: it is the same constant then as
     one that has no origin."""
-    if isinstance(number, Size) and applied(_is_special, number):
+    if isinstance(number, SymbolicSize) and applied(_is_special, number):
         return repr(dtype.type(float(number) if dtype.kind == "f" else int(number)).item())
     return number
 

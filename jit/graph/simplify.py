@@ -26,7 +26,7 @@ from tracer.ops.primitive.arithmetic import cast_op
 from .builder import Nodes
 from .known_ops import ADD, BROADCAST_TO, DIVIDE, MATMUL, MULTIPLY, NEGATIVE, RESHAPE, SUBTRACT, TRANSPOSE, WHERE
 from .scalars import is_textual, number_of
-from .symbolic_size import Size, applied
+from .symbolic_size import SymbolicSize, applied
 
 #: Up to here each integer is a float16: sums of more equal float16 numbers are not written as products.
 EXACT_HALF = 2048
@@ -104,7 +104,7 @@ def _folded(n: Node, slim: Sequence[Node]) -> Any:
     """The number, or its text, that `n` is where its operands are the numbers `slim`."""
     names = tuple([x.attrs[1] for x in slim])
     values = [number_of(x) for x in slim]
-    if not any([isinstance(v, Size) for v in values]):
+    if not any([isinstance(v, SymbolicSize) for v in values]):
         return _computed(n.op, n.attrs, n.dtype, names, tuple([x.attrs[0] for x in slim]))
 
     def again(*values: float | int) -> float | int:
@@ -152,7 +152,7 @@ def _reduction(n: Node, nodes: Nodes) -> Node:
 def _count(copies: Any, dtype: np.dtype) -> Any:
     """A number of copies, or its text; integers wrap around as their sums do."""
     count = applied(lambda copies: np.array(copies).astype(dtype).item(), copies)
-    return count if isinstance(count, Size) else repr(count)
+    return count if isinstance(count, SymbolicSize) else repr(count)
 
 
 def _view(n: Node, nodes: Nodes) -> Node:

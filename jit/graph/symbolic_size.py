@@ -1,16 +1,16 @@
-"""Sizes that remember how they came about, to see what a plan's decisions and numbers depend on.
+"""Symbolic sizes: integers that record their expression and every comparison made with them.
 
-A `Size` stands for a number in computations and comparisons. Each outcome of a comparison that was decided is noted in
-the trail that they share. For other first sizes by which all outcomes are the same, computing again what the trail
-defines gives what the computation would have given. The first sizes are called s[0], s[1], …, what is computed of them
-t0, t1, …. Products of sizes are known as such, so that much about them is no decision.
+A `SymbolicSize` stands for a number in computations and comparisons. Each comparison is noted as a guard in the shape
+environment that sizes share. Where other first sizes fulfil all guards, computing again the expressions that the
+environment defines gives what the computation would have given. The first sizes are called s[0], s[1], …, what is
+computed from them t0, t1, …. Products of sizes are known as such, so that many comparisons need no guard.
 
->>> trail = Trail([6, 8])
->>> a, b = trail.first
+>>> env = ShapeEnv([6, 8])
+>>> a, b = env.first
 >>> area = a * b + 2
 >>> area == 50, area // 10 < a, area, (a * b) // a
 (True, True, <t1 = 50>, <s[1] = 8>)
->>> trail.holds()([8, 6]), trail.holds()([5, 9]), trail.holds()([4, 12])
+>>> env.holds()([8, 6]), env.holds()([5, 9]), env.holds()([4, 12])
 (True, None, None)
 """
 from __future__ import annotations
@@ -28,21 +28,22 @@ _LOCAL = re.compile(r"\bt\d+\b")
 Product = tuple[int, tuple[int, ...]]
 
 
-class Untold(TypeError):
-    """Code wants a form of a size that forgets where it came from."""
+class NotSymbolic(TypeError):
+    """A concrete integer was required."""
 
 
-class Trail:
-    """The first sizes, counts, other numbers, and what was decided by them.
+class ShapeEnv:
+    """A shape environment holds the first sizes, counts and numbers, the expressions of others, and the guards.
 
     Sizes and counts are at least 2; no two sizes are alike.
+    guards: the text of each comparison -> its outcome.
     """
 
     def __init__(self, sizes: Sequence[int], counts: Sequence[int] = (), numbers: Sequence[float | int] = ()) -> None:
-        known = [Size(v, f"s[{i}]", self, (1, (i,))) for i, v in enumerate([*sizes, *counts])]
+        known = [SymbolicSize(v, f"s[{i}]", self, (1, (i,))) for i, v in enumerate([*sizes, *counts])]
         self.first, self.counts = known[:len(sizes)], known[len(sizes):]
-        self.numbers = [Size(v, f"s[{i}]", self) for i, v in enumerate(numbers, len(known))]
-        self.decided: dict[str, bool] = {}
+        self.numbers = [SymbolicSize(v, f"s[{i}]", self) for i, v in enumerate(numbers, len(known))]
+        self.guards: dict[str, bool] = {}
         self.space: dict[str, Any] = {"inf": math.inf, "nan": math.nan, "__name__": __name__}  # what texts name
         self._names: dict[int, str] = {}
         self._defined: dict[str, str] = {}  # an expression -> the local variable with its value
@@ -76,17 +77,17 @@ class Trail:
                     stack.append(self._expressions[name])
         return [f"{name} = {self._expressions[name]}" for name in sorted(missing, key=lambda name: int(name[1:]))]
 
-    def guards(self, known: set[str]) -> list[str]:
-        """The lines that return None where other values would not have decided all alike."""
+    def guard_lines(self, known: set[str]) -> list[str]:
+        """The lines that return None where other values do not fulfil the guards."""
         body: list[str] = []
-        for text, outcome in self.decided.items():
+        for text, outcome in self.guards.items():
             body += self.lines(text, known)
             body.append(f"if {'not ' if outcome else ''}{text}: return None")
         return body
 
     def holds(self) -> Callable[[Sequence[float | int]], bool | None]:
-        """The function that tells of other values whether they would have decided all alike."""
-        return self.function("s", [*self.guards(set()), "return True"])
+        """The function that returns True for other values that fulfil the guards, else None."""
+        return self.function("s", [*self.guard_lines(set()), "return True"])
 
     def function(self, parameters: str, body: Iterable[str]) -> Callable[..., Any]:
         """The function with these lines."""
@@ -95,24 +96,24 @@ class Trail:
 
 
 def text_of(value: Any) -> str:
-    """The expression of a number or a Size."""
-    return value.text if isinstance(value, Size) else repr(value)
+    """The expression of a number or a symbolic size."""
+    return value.text if isinstance(value, SymbolicSize) else repr(value)
 
 
 def value_of(x: Any) -> Any:
     """The plain number."""
-    return x.value if isinstance(x, Size) else x
+    return x.value if isinstance(x, SymbolicSize) else x
 
 
 # ---- products ------------------------------------------------------------------------------------
 
 def _product(x: Any) -> Product | None:
-    if isinstance(x, Size):
+    if isinstance(x, SymbolicSize):
         return x.product
     return (x, ()) if type(x) is int and x > 0 else None
 
 
-def _least(product: Product) -> int:
+def _lower_bound(product: Product) -> int:
     """The least that a product can be."""
     return product[0] << len(product[1])
 
@@ -126,23 +127,23 @@ def _quotient(a: Product, b: Product) -> Product | None:
     return a[0] // b[0], tuple(sorted(rest.elements()))
 
 
-def _of_product(value: int, product: Product, trail: Trail) -> Any:
+def _of_product(value: int, product: Product, env: ShapeEnv) -> Any:
     factor, numbers = product
     if not numbers:
         return factor
     text = "*".join([*[f"s[{i}]" for i in numbers], *([repr(factor)] if factor > 1 else [])])
-    return Size(value, trail.define(text) if "*" in text else text, trail, product)
+    return SymbolicSize(value, env.define(text) if "*" in text else text, env, product)
 
 
-def _settled(a: Any, b: Any) -> bool:
+def _always(a: Any, b: Any) -> bool:
     """Whether all comparisons of two numbers come out as these do."""
-    if isinstance(a, Size) and isinstance(b, Size) and a.text == b.text:
+    if isinstance(a, SymbolicSize) and isinstance(b, SymbolicSize) and a.text == b.text:
         return True
     x, y = _product(a), _product(b)
     if x is not None and type(b) in (int, float) and not x[1] == ():
-        return b < _least(x)
+        return b < _lower_bound(x)
     if y is not None and type(a) in (int, float) and not y[1] == ():
-        return a < _least(y)
+        return a < _lower_bound(y)
     if x is None or y is None:
         return False
     return _quotient(x, y) is not None or _quotient(y, x) is not None
@@ -151,20 +152,20 @@ def _settled(a: Any, b: Any) -> bool:
 # ---- arithmetic ----------------------------------------------------------------------------------
 
 def _arithmetic(symbol: str, compute: Callable[[Any, Any], Any]) -> tuple[Any, Any]:
-    def forward(self: Size, other: Any) -> Any:
-        if not isinstance(other, (int, float, Size)):
+    def forward(self: SymbolicSize, other: Any) -> Any:
+        if not isinstance(other, (int, float, SymbolicSize)):
             return NotImplemented
-        return _made(self, symbol, other, compute, self.trail)
+        return _result(self, symbol, other, compute, self.env)
 
-    def backward(self: Size, other: Any) -> Any:
+    def backward(self: SymbolicSize, other: Any) -> Any:
         if not isinstance(other, (int, float)):
             return NotImplemented
-        return _made(other, symbol, self, compute, self.trail)
+        return _result(other, symbol, self, compute, self.env)
 
     return forward, backward
 
 
-def _made(a: Any, symbol: str, b: Any, compute: Callable[[Any, Any], Any], trail: Trail) -> Any:
+def _result(a: Any, symbol: str, b: Any, compute: Callable[[Any, Any], Any], env: ShapeEnv) -> Any:
     value = compute(value_of(a), value_of(b))
     if symbol in ("*", "//", "%"):
         x, y = _product(a), _product(b)
@@ -172,34 +173,34 @@ def _made(a: Any, symbol: str, b: Any, compute: Callable[[Any, Any], Any], trail
             if type(a) is int and a == 0 or type(b) is int and b == 0:
                 return 0
             if x is not None and y is not None:
-                return _of_product(value, (x[0] * y[0], tuple(sorted(x[1] + y[1]))), trail)
+                return _of_product(value, (x[0] * y[0], tuple(sorted(x[1] + y[1]))), env)
             if x == (1, ()) or y == (1, ()):
                 return b if x == (1, ()) else a
         elif y is not None:
-            if type(a) is int and 0 <= a < _least(y):
+            if type(a) is int and 0 <= a < _lower_bound(y):
                 return value
             found = None if x is None else _quotient(x, y)
             if found is not None:
-                return _of_product(value, found, trail) if symbol == "//" else 0
+                return _of_product(value, found, env) if symbol == "//" else 0
             if y == (1, ()):
                 return a if symbol == "//" else 0
     elif symbol in "+-" and type(b) is int and b == 0:
         return a
     elif symbol == "+" and type(a) is int and a == 0:
         return b
-    return Size(value, trail.define(f"{text_of(a)}{symbol}{text_of(b)}"), trail)
+    return SymbolicSize(value, env.define(f"{text_of(a)}{symbol}{text_of(b)}"), env)
 
 
 def applied(function: Callable[..., Any], *values: Any) -> Any:
-    """function(*values), a Size if one of them is: for what arithmetic does not say. The function is pure.
+    """function(*values), symbolic if one of them is: for what operators do not express. The function is pure.
 
-    >>> applied(math.sqrt, *Trail([9]).first)
+    >>> applied(math.sqrt, *ShapeEnv([9]).first)
     <t0 = 3.0>
     """
     for v in values:
-        if isinstance(v, Size):
-            text = f"{v.trail.name(function)}({','.join([text_of(x) for x in values])})"
-            return Size(function(*[value_of(x) for x in values]), v.trail.define(text), v.trail)
+        if isinstance(v, SymbolicSize):
+            text = f"{v.env.name(function)}({','.join([text_of(x) for x in values])})"
+            return SymbolicSize(function(*[value_of(x) for x in values]), v.env.define(text), v.env)
     return function(*values)
 
 
@@ -219,36 +220,37 @@ def lcm(a: Any, b: Any) -> Any:
 def _comparison(symbol: str, compute: Callable[[Any, Any], bool]) -> Any:
     exact = symbol in ("==", "!=")  # of two first sizes that is settled
 
-    def compare(self: Size, other: Any) -> Any:
-        if not isinstance(other, (int, float, Size)):
+    def compare(self: SymbolicSize, other: Any) -> Any:
+        if not isinstance(other, (int, float, SymbolicSize)):
             return NotImplemented
         outcome = compute(self.value, value_of(other))
-        if not (exact and self.first and isinstance(other, Size) and other.first or _settled(self, other)):
-            self.trail.decided[f"({self.text}{symbol}{text_of(other)})"] = outcome
+        if not (exact and self.first and isinstance(other, SymbolicSize) and other.first or _always(self, other)):
+            self.env.guards[f"({self.text}{symbol}{text_of(other)})"] = outcome
         return outcome
 
     return compare
 
 
-class Size:
-    """A number with its origin. It has no form as text and is no index: code that needs one is told so.
+class SymbolicSize:
+    """A number with its expression. As a text or an index it raises NotSymbolic.
 
-    text: its name in the trail's functions; product: of first sizes, where it is one.
+    text: its name in the environment's functions.
+    product: the factors, where it is a product of first sizes.
     """
 
-    __slots__ = ("value", "text", "trail", "product")
+    __slots__ = ("value", "text", "env", "product")
 
-    def __init__(self, value: Any, text: str, trail: Trail, product: Product | None = None) -> None:
+    def __init__(self, value: Any, text: str, env: ShapeEnv, product: Product | None = None) -> None:
         self.value = value
         self.text = text
-        self.trail = trail
+        self.env = env
         self.product = product
 
     @property
     def first(self) -> bool:
         """Whether it is one of the first sizes."""
         return self.product is not None and self.product[0] == len(self.product[1]) == 1 \
-            and self.product[1][0] < len(self.trail.first)
+            and self.product[1][0] < len(self.env.first)
 
     __add__, __radd__ = _arithmetic("+", operator.add)
     __sub__, __rsub__ = _arithmetic("-", operator.sub)
@@ -263,8 +265,8 @@ class Size:
     __gt__ = _comparison(">", operator.gt)
     __ge__ = _comparison(">=", operator.ge)
 
-    def __neg__(self) -> Size:
-        return Size(-self.value, self.trail.define(f"-{self.text}"), self.trail)
+    def __neg__(self) -> SymbolicSize:
+        return SymbolicSize(-self.value, self.env.define(f"-{self.text}"), self.env)
 
     def __divmod__(self, other: Any) -> tuple[Any, Any]:
         return self // other, self % other
@@ -276,20 +278,20 @@ class Size:
         return applied(abs, self)
 
     def __float__(self) -> float:
-        """The plain number: what is made of it holds for this one only."""
-        return float(self._told())
+        """The concrete number, with a guard that it is this one."""
+        return float(self._concrete())
 
     def __int__(self) -> int:
-        return int(self._told())
+        return int(self._concrete())
 
-    def _told(self) -> Any:
+    def _concrete(self) -> Any:
         if self.value != self.value:
-            raise Untold("not a number, which equals nothing")
-        self.trail.decided[f"({self.text}=={self.value!r})"] = True
+            raise NotSymbolic("not a number, which equals nothing")
+        self.env.guards[f"({self.text}=={self.value!r})"] = True
         return self.value
 
     def __index__(self) -> int:
-        raise Untold(f"the size {self!r} as an index")
+        raise NotSymbolic(f"the size {self!r} as an index")
 
     def __bool__(self) -> bool:
         return self != 0
@@ -301,6 +303,6 @@ class Size:
         return f"<{self.text} = {self.value}>"
 
     def __format__(self, how: str) -> str:
-        raise Untold(f"the size {self!r} in a text: kernels take sizes as arguments")
+        raise NotSymbolic(f"the size {self!r} in a text: kernels take sizes as arguments")
 
     __str__ = __repr__

@@ -1,6 +1,6 @@
 """Steps that do not need one another, run as one: their chunks are shared by the threads with one wake-up, one barrier.
 
-A hundred arrays' updates are a hundred steps, most too small for two threads; as one phase they keep all threads busy
+A hundred arrays' updates are a hundred steps, most too small for two threads; as one group they keep all threads busy
 to the end. Chunks are cut as they would be alone, so that results stay the same, bit for bit.
 """
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from tracer.ops.ir.node import Node
 
-#: Steps in one phase: memory of what dies in it is not used again before its end.
+#: Steps in one group: memory of what dies in it is not used again before its end.
 MAX_STEPS = 256
 
 
@@ -27,8 +27,8 @@ class Work(NamedTuple):
     in_place: Sequence[tuple[Node, Node]]
 
 
-def phases(works: Sequence[Work], least: float) -> list[list[int]]:
-    """The steps' numbers, in order, those of a phase together; a phase of several costs at least `least`."""
+def group_steps(works: Sequence[Work], least: float) -> list[list[int]]:
+    """The steps' numbers, in order, those of a group together; a group of several costs at least `least`."""
     found: list[list[int]] = []
     at, group = 0, _Group()
     for i, work in enumerate(works):
@@ -64,7 +64,7 @@ class _Group:
         self.replaced.update([operand for _, operand in work.in_place])
 
     def split(self, members: range, least: float) -> list[list[int]]:
-        """One phase, or where that does not pay, one for each."""
+        """One group, or where that does not pay, one for each."""
         if self.cost < least:
             return [[i] for i in members]
         return [list(members)] if members else []

@@ -15,91 +15,91 @@ from ..codegen.kernel_source import try_generate
 from ..fusion.fuse import fuse
 from ..fusion.kernel import Kernel
 from ..graph.builder import Nodes
-from ..graph.fold_matmul import fold_products, homes
+from ..graph.fold_matmul import aliases, fold_products
 from ..graph.simplify import needed, simplify
 from ..process import interrupts
 from ..runtime.costs import CHUNK_COST
-from .band_links import chains_of, written_over
-from .parallel_groups import phases
-from .planner import Planning, donate, give_words, lay_out, lower, works
+from .band_links import band_chains, written_over
+from .parallel_groups import group_steps
+from .planner import PlanState, assign_slots, donate, lay_out, lower, works
 from .schedule import made_by, schedule
 
-#: Cost from which independent steps become one phase. A step alone is cut from half of it on: many parts cost more.
-PHASE_COST = 4 * CHUNK_COST
+#: Cost from which independent steps become one group. A step alone is cut from half of it on: many parts cost more.
+GROUP_COST = 4 * CHUNK_COST
 
 
-def _simplify(planning: Planning) -> None:
+def _simplify(planning: PlanState) -> None:
     simple = simplify(planning.outputs, planning.nodes)
     planning.graph = [*simple, *needed(planning.nodes, simple)]
 
 
-def _fold(planning: Planning) -> None:
+def _fold(planning: PlanState) -> None:
     planning.graph = fold_products(planning.graph, planning.nodes)
-    planning.homes = homes(planning.graph, set(planning.graph))
+    planning.aliases = aliases(planning.graph, set(planning.graph))
 
 
-def _fuse(planning: Planning, apart: bool = False) -> None:
+def _fuse(planning: PlanState, apart: bool = False) -> None:
     planning.steps = fuse(planning.graph, apart)
-    planning.stored = {n for s in planning.steps for n in made_by(s)}
+    planning.materialized = {n for s in planning.steps for n in made_by(s)}
 
 
-def _schedule(planning: Planning) -> None:
+def _schedule(planning: PlanState) -> None:
     planning.steps = [planning.steps[i] for i in schedule(planning.steps)]
 
 
-def _generate(planning: Planning) -> None:
-    planning.code = [try_generate(s, planning.stored) if isinstance(s, Kernel) else None for s in planning.steps]
+def _generate(planning: PlanState) -> None:
+    planning.code = [try_generate(s, planning.materialized) if isinstance(s, Kernel) else None for s in planning.steps]
 
 
-def _band(planning: Planning) -> None:
+def _band(planning: PlanState) -> None:
     steps, code, chains, done = planning.steps, planning.code, planning.chains, 0
     together = []
-    for chain in chains_of(steps, code, planning.stored):
+    for chain in band_chains(steps, code, planning.materialized):
         chains += _alone(done, chain.first)
         done = chain.first + len(chain.chunks)
         together.append(range(chain.first, done))
         chains.append(together[-1])
         planning.chunks.update(zip(together[-1], chain.chunks))
     chains += _alone(done, len(steps))
-    for product, result in written_over(steps, code, together, planning.words).items():
-        home = planning.homes.get(result, result)
-        for n in [product, *[n for n, at in planning.homes.items() if at is product]]:
-            planning.homes[n] = home
+    for product, result in written_over(steps, code, together, planning.slots).items():
+        home = planning.aliases.get(result, result)
+        for n in [product, *[n for n, at in planning.aliases.items() if at is product]]:
+            planning.aliases[n] = home
 
 
 def _alone(start: int, stop: int) -> list[range]:
     return [range(i, i + 1) for i in range(start, stop)]
 
 
-def _group(planning: Planning) -> None:
-    planning.phased = phases(works(planning), PHASE_COST)
+def _group(planning: PlanState) -> None:
+    planning.chain_groups = group_steps(works(planning), GROUP_COST)
 
 
 # ---- in place of what may be skipped -------------------------------------------------------------
 
-def _nothing(planning: Planning) -> None:
+def _nothing(planning: PlanState) -> None:
     """Leave all as it is."""
 
 
-def _no_kernel_for_two(planning: Planning) -> None:
+def _no_kernel_for_two(planning: PlanState) -> None:
     _fuse(planning, apart=True)
 
 
-def _no_bands(planning: Planning) -> None:
+def _no_bands(planning: PlanState) -> None:
     planning.chains = _alone(0, len(planning.steps))
 
 
-def _no_groups(planning: Planning) -> None:
-    planning.phased = [[i] for i in range(len(planning.chains))]
+def _no_groups(planning: PlanState) -> None:
+    planning.chain_groups = [[i] for i in range(len(planning.chains))]
 
 
 class Pass(NamedTuple):
     """A pass, the reason for it, and what is done in its place where it is skipped (None: it must not be)."""
 
     name: str
-    run: Callable[[Planning], None]
+    run: Callable[[PlanState], None]
     why: str
-    without: Callable[[Planning], None] | None = None
+    without: Callable[[PlanState], None] | None = None
 
 
 PASSES = [
@@ -108,7 +108,7 @@ PASSES = [
     Pass("fuse", _fuse, "values go from one operation to the next in registers", _no_kernel_for_two),
     Pass("schedule", _schedule, "large arrays are replaced while their gradients are in the cache", _nothing),
     Pass("generate", _generate, "kernels of one structure have one source, so that they are compiled once"),
-    Pass("words", give_words, "addresses that differ between runs get their places in `bind`"),
+    Pass("slots", assign_slots, "addresses that differ between runs get their places in `bind`"),
     Pass("bands", _band, "what reads a product row by row finds the rows in the cache", _no_bands),
     Pass("lower", lower, "steps become rows of the driver's table; new kernels are compiled"),
     Pass("group", _group, "steps that do not need one another share the threads", _no_groups),
@@ -117,12 +117,12 @@ PASSES = [
 ]
 
 #: Called with the name of each pass that is done, and the planning: tests enter the verifier here.
-CHECKS: list[Callable[[str, Planning], None]] = []
+CHECKS: list[Callable[[str, PlanState], None]] = []
 
 
-def plan_graph(outputs: Sequence[Node], nodes: Nodes | None = None) -> Planning:
+def plan_graph(outputs: Sequence[Node], nodes: Nodes | None = None) -> PlanState:
     """Take a graph through all passes, but for those in `settings.skip`; `nodes` makes the nodes of the plan."""
-    planning = Planning(outputs, Nodes() if nodes is None else nodes)
+    planning = PlanState(outputs, Nodes() if nodes is None else nodes)
     for one in PASSES:
         interrupts.check()  # of a large graph each may take seconds
         (one.without if one.without is not None and one.name in settings.skip else one.run)(planning)

@@ -1,6 +1,6 @@
 """Plans: a layout (layout.py) as a table that one native call runs, with memory for the values between steps.
 
-A plan's `bind` array holds, word by word, what differs between runs: addresses of leaves and outputs, and numbers;
+A plan's `bind` array holds, slot by slot, what differs between runs: addresses of leaves and outputs, and numbers;
 then the addresses of values between steps, which live in one arena, places reused as values die.
 """
 from __future__ import annotations
@@ -27,7 +27,7 @@ from .describe import name_of, traffic
 from .layout import ByNumPy, Check, Run, Source
 from .memory import arrange
 from .pipeline import plan_graph
-from .planner import Planning
+from .planner import PlanState
 from .shape_templates import layout_of
 
 #: Bytes of arena up to which a plan keeps it between runs.
@@ -43,7 +43,7 @@ CHECKS: list[Callable[[Plan], None]] = []
 class Plan:
     """The executable form of a graph: `run` maps leaves and numbers to output buffers.
 
-    What has been worked out on the way (steps, graph, rows and the like, see `Planning`) is a plan's, too: worked out
+    What has been worked out on the way (steps, graph, rows and the like, see `PlanState`) is a plan's, too: worked out
     anew at the first request, where a template has given the layout.
     """
 
@@ -51,7 +51,7 @@ class Plan:
         self._outputs = tuple(outputs)
         self.layout, self._planning = layout_of(self._outputs)
         layout = self.layout
-        self.bind = np.zeros(layout.words + 1, np.int64)
+        self.bind = np.zeros(layout.slots + 1, np.int64)
         self.address = self.bind.ctypes.data
         self.objects: dict[Node, Any] = {}
         between = dict(layout.between)
@@ -72,7 +72,7 @@ class Plan:
             check(self)
 
     @property
-    def planning(self) -> Planning:
+    def planning(self) -> PlanState:
         """How the layout has come about."""
         if self._planning is None:
             self._planning = plan_graph(self._outputs)
@@ -110,14 +110,14 @@ class Plan:
 
     def _reader(self, source: Source) -> Callable[[], Any]:
         """Reads a value as a NumPy array."""
-        node, word, of = source.node, source.word, source.node.aval
+        node, slot, of = source.node, source.slot, source.node.aval
         if node.op is scalar_op:
             kind = np.int64 if of.dtype.kind == "i" else np.float64
-            return lambda: self.bind[word:word + 1].view(kind)[0]
-        if word >= 0:
+            return lambda: self.bind[slot:slot + 1].view(kind)[0]
+        if slot >= 0:
             if isinstance(of, tuple):
                 return lambda: self.objects[node]
-            return lambda: _array_at(int(self.bind[word]), of)
+            return lambda: _array_at(int(self.bind[slot]), of)
         if not node.inputs:
             value = node.op.ref([], node.attrs)
             return lambda: value
@@ -125,10 +125,10 @@ class Plan:
         return lambda: op.ref([s() for s in sources], attrs)
 
     def _by_numpy(self, run: ByNumPy) -> Callable[[], None]:
-        found = [(v.node, v.word, [self._reader(s) for s in v.sources], calls.may_be_long(v.node)) for v in run.values]
+        found = [(v.node, v.slot, [self._reader(s) for s in v.sources], calls.may_be_long(v.node)) for v in run.values]
 
-        def call(first: int = 0, begun: calls.Call | None = None) -> None:
-            for at, (node, word, sources, long) in enumerate(found[first:], first):
+        def call(first: int = 0, begun: calls.LongCall | None = None) -> None:
+            for at, (node, slot, sources, long) in enumerate(found[first:], first):
                 try:
                     interrupts.check()
                     if long and begun is None:
@@ -146,18 +146,18 @@ class Plan:
                 if isinstance(node.aval, tuple):
                     self.objects[node] = result
                 else:
-                    _array_at(int(self.bind[word]), node.aval)[...] = result
+                    _array_at(int(self.bind[slot]), node.aval)[...] = result
 
         return call
 
     def _check(self, check: Check) -> Callable[[], None]:
         """Raises what a native step has noted, in NumPy's own words: by doing the step again."""
-        word, node = check.word, check.value.node
+        slot, node = check.slot, check.value.node
         sources = [self._reader(s) for s in check.value.sources]
 
         def call() -> None:
-            if self.bind[word]:
-                self.bind[word] = 0
+            if self.bind[slot]:
+                self.bind[slot] = 0
                 try:
                     node.op.ref([s() for s in sources], node.attrs)
                 except IndexError as cause:

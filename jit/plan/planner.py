@@ -11,15 +11,15 @@ from tracer.ops.ir.node import Node, leaf_op, scalar_op
 from tracer.ops.ir.op import LEAF
 
 from .. import steps as native_steps
-from ..codegen.generated import Generated, Made
+from ..codegen.generated import Generated, KernelResult
 from ..fusion.kernel import Kernel, Step
 from ..fusion.native_step import native_step
 from ..graph.builder import Nodes
 from ..process import interrupts
 from ..runtime import driver
-from ..runtime.launch import words_of
+from ..runtime.launch import argument_layout
 from ..steps import kernel as kernels
-from .layout import ByNumPy, Check, Layout, Run, Source
+from .layout import ByNumPy, Check, PlanLayout, Run, Source
 from .memory import arrange
 from .parallel_groups import Work
 
@@ -30,7 +30,7 @@ Row = tuple[list[driver.Step] | ByNumPy, list[Any], list[Any]]
 
 
 @dataclass(eq=False)
-class Planning:
+class PlanState:
     """A graph on its way to a layout: each pass reads what those before it have left here, and leaves its own.
 
     Lists and dictionaries by step have its number in `steps`, those by chain that in `chains`.
@@ -39,11 +39,11 @@ class Planning:
     outputs: Sequence[Node]
     nodes: Nodes
     graph: list[Node] = field(default_factory=list)  # the outputs, rewritten; then what is computed as it may fail
-    homes: dict[Node, Node] = field(default_factory=dict)  # by value, the one whose memory it shares
+    aliases: dict[Node, Node] = field(default_factory=dict)  # by value, the one whose memory it shares
     steps: list[Step] = field(default_factory=list)
-    stored: set[Node] = field(default_factory=set)  # the values that steps leave in memory
-    code: list[Made] = field(default_factory=list)  # by step, the source of a kernel
-    words: dict[Any, int] = field(default_factory=dict)  # of bind
+    materialized: set[Node] = field(default_factory=set)  # the values that steps leave in memory
+    code: list[KernelResult] = field(default_factory=list)  # by step, the source of a kernel
+    slots: dict[Any, int] = field(default_factory=dict)  # of bind
     sizes: dict[Any, int] = field(default_factory=dict)  # the bytes of the values between steps
     leaves: list[Node] = field(default_factory=list)
     numbers: list[Node] = field(default_factory=list)
@@ -57,9 +57,9 @@ class Planning:
     checked: set[tuple] = field(default_factory=set)  # keys of failures that a step notes in bind
     checks: dict[Node, Check] = field(default_factory=dict)  # what is to be asked after such a step
     fallbacks: list[tuple[Node, str]] = field(default_factory=list)  # what NumPy does, and why
-    phased: list[list[int]] = field(default_factory=list)  # the numbers of chains that run at the same time
-    donations: list[tuple[int, tuple[int, ...]]] = field(default_factory=list)  # see Layout
-    layout: Layout = field(init=False)
+    chain_groups: list[list[int]] = field(default_factory=list)  # the numbers of chains that run at the same time
+    donations: list[tuple[int, tuple[int, ...]]] = field(default_factory=list)  # see PlanLayout
+    layout: PlanLayout = field(init=False)
 
     @property
     def results(self) -> list[Node]:
@@ -67,9 +67,9 @@ class Planning:
         return self.graph[:len(self.outputs)]
 
     @property
-    def phases(self) -> list[list[int]]:
+    def groups(self) -> list[list[int]]:
         """The numbers of steps that run at the same time."""
-        return [[i for at in phase for i in self.chains[at]] for phase in self.phased]
+        return [[i for at in group for i in self.chains[at]] for group in self.chain_groups]
 
     @property
     def kernels(self) -> list[Generated]:
@@ -80,17 +80,17 @@ class Planning:
     def offsets(self) -> dict[Any, int]:
         """Where in the arena the values between steps lie."""
         places, _ = arrange(self.layout.touched, dict(self.layout.between))
-        return {v: places[at] for v, at in self.words.items() if at in places}
+        return {v: places[at] for v, at in self.slots.items() if at in places}
 
-    def word(self, what: Any, nbytes: int) -> int:
-        """The word of bind with the address of a value between steps."""
-        if what not in self.words:
-            if what in self.homes:
-                self.words[what] = self.word(self.homes[what], nbytes)
+    def slot(self, what: Any, nbytes: int) -> int:
+        """The slot of bind with the address of a value between steps."""
+        if what not in self.slots:
+            if what in self.aliases:
+                self.slots[what] = self.slot(self.aliases[what], nbytes)
             else:
-                self.words[what] = len(self.words)
+                self.slots[what] = len(self.slots)
                 self.sizes[what] = nbytes
-        return self.words[what]
+        return self.slots[what]
 
     def checks_of(self, i: int) -> list[Check]:
         """What is to be asked after a step, by its number."""
@@ -98,31 +98,31 @@ class Planning:
 
 
 class _Uses:
-    """The values that a step reads and writes, noted as it asks for their words: it cannot do what it does not say."""
+    """The values that a step reads and writes, noted as it asks for their slots: it cannot do what it does not say."""
 
-    def __init__(self, planning: Planning, chunk: int) -> None:
-        self.planning, self.stored, self.chunk = planning, planning.stored, chunk
+    def __init__(self, planning: PlanState, chunk: int) -> None:
+        self.planning, self.materialized, self.chunk = planning, planning.materialized, chunk
         self.reads: dict[Any, None] = {}
         self.writes: dict[Any, None] = {}
 
     def read(self, value: Node) -> int:
-        """The word of bind of a value that the step reads, unless it has written it itself; of a number too."""
+        """The slot of bind of a value that the step reads, unless it has written it itself; of a number too."""
         if value.op is not scalar_op and value not in self.writes:
             self.reads[value] = None
-        return self.planning.words[value]
+        return self.planning.slots[value]
 
     def write(self, what: Any, nbytes: int) -> int:
-        """The word of bind with the address to which the step writes a value."""
+        """The slot of bind with the address to which the step writes a value."""
         self.writes[what] = None
-        return self.planning.word(what, nbytes)
+        return self.planning.slot(what, nbytes)
 
     def failed(self, node: Node, key: tuple) -> int:
-        """The word in which the step notes that it has failed: it is asked for, unless after a step of the same key."""
-        planning, word = self.planning, self.planning.word(("failed", node), 0)
+        """The slot in which the step notes that it has failed: it is asked for, unless after a step of the same key."""
+        planning, slot = self.planning, self.planning.slot(("failed", node), 0)
         if key not in planning.checked:
             planning.checked.add(key)
-            planning.checks[node] = Check(word, Source(node, planning.words[node], self.sources(node)))
-        return word
+            planning.checks[node] = Check(slot, Source(node, planning.slots[node], self.sources(node)))
+        return slot
 
     # ---- what NumPy does -------------------------------------------------------------------------
 
@@ -132,7 +132,7 @@ class _Uses:
 
     def _source(self, node: Node) -> Source:
         """A value in memory, or what is computed of such."""
-        if node.op is scalar_op or node.op is leaf_op or node in self.stored:
+        if node.op is scalar_op or node.op is leaf_op or node in self.materialized:
             return Source(node, self.read(node))
         return Source(node, -1, self.sources(node))
 
@@ -141,28 +141,28 @@ class _Uses:
         self.planning.fallbacks += zip(nodes, reasons)
         values = []
         for n in nodes:
-            word = self.write(n, 0 if isinstance(n.aval, tuple) else n.aval.nbytes)
-            values.append(Source(n, word, self.sources(n)))
+            slot = self.write(n, 0 if isinstance(n.aval, tuple) else n.aval.nbytes)
+            values.append(Source(n, slot, self.sources(n)))
         return ByNumPy(tuple(values))
 
 
 # ---- passes --------------------------------------------------------------------------------------
 
-def give_words(planning: Planning) -> None:
-    """The first words of bind are those of leaves, numbers and outputs."""
+def assign_slots(planning: PlanState) -> None:
+    """The first slots of bind are those of leaves, numbers and outputs."""
     order = toposort(planning.graph)
     planning.leaves = [n for n in order if n.op is leaf_op]
     planning.numbers = [n for n in order if n.op is scalar_op]
-    words = planning.words
+    slots = planning.slots
     for n in planning.leaves + planning.numbers:
-        words[n] = len(words)
+        slots[n] = len(slots)
     for n in planning.graph:
-        if n.op.kind != LEAF and n not in words:
+        if n.op.kind != LEAF and n not in slots:
             planning.made.append(n)
-            words[n] = len(words)
+            slots[n] = len(slots)
 
 
-def lower(planning: Planning) -> None:
+def lower(planning: PlanState) -> None:
     """The rows of all steps, and the values that they read and write."""
     for i, step in enumerate(planning.steps):
         interrupts.check()  # a kernel that is new takes long
@@ -171,7 +171,7 @@ def lower(planning: Planning) -> None:
         planning.rows.append((rows, list(uses.reads), list(uses.writes)))
 
 
-def _kernel(planning: Planning, at: int, kernel: Kernel, uses: _Uses) -> list[driver.Step] | ByNumPy:
+def _kernel(planning: PlanState, at: int, kernel: Kernel, uses: _Uses) -> list[driver.Step] | ByNumPy:
     made = planning.code[at]
     try:
         if not isinstance(made, Generated):
@@ -187,15 +187,15 @@ def _kernel(planning: Planning, at: int, kernel: Kernel, uses: _Uses) -> list[dr
     return rows
 
 
-def _library(planning: Planning, at: int, node: Node, uses: _Uses) -> list[driver.Step] | ByNumPy:
+def _library(planning: PlanState, at: int, node: Node, uses: _Uses) -> list[driver.Step] | ByNumPy:
     native = native_step(node)
-    if native is None or not native.fits(node, planning.stored):
+    if native is None or not native.fits(node, planning.materialized):
         return uses.by_numpy([node], [node.op.name])
-    planning.in_place[at] = native.in_place(node, planning.stored)
+    planning.in_place[at] = native.in_place(node, planning.materialized)
     return native.lower(node, uses)
 
 
-def works(planning: Planning) -> list[Work]:
+def works(planning: PlanState) -> list[Work]:
     """The cost, reads and writes of each chain, for grouping; a step that may fail, or is not native, is alone."""
     found = []
     for chain in planning.chains:
@@ -207,7 +207,7 @@ def works(planning: Planning) -> list[Work]:
     return found
 
 
-def _cost(planning: Planning, i: int) -> float:
+def _cost(planning: PlanState, i: int) -> float:
     native, _, writes = planning.rows[i]
     if i in planning.by_step:
         return max(planning.by_step[i].cost, 1.0)
@@ -215,7 +215,7 @@ def _cost(planning: Planning, i: int) -> float:
     return 0.0 if record is None or not planning.checks.keys().isdisjoint(writes) else record.cost(writes[0])
 
 
-def donate(planning: Planning) -> None:
+def donate(planning: PlanState) -> None:
     """The leaves whose memory each output may be written over when nobody else needs them: true in-place updates.
 
     All of them: which are dead is known when the program runs, and a gradient, say, lives on.
@@ -234,35 +234,36 @@ def donate(planning: Planning) -> None:
     planning.donations = [(i, tuple(found)) for i, found in leaves.items()]
 
 
-def lay_out(planning: Planning) -> None:
+def lay_out(planning: PlanState) -> None:
     """The layout: what a run needs."""
     p, where = planning, {n: i for i, n in enumerate(planning.made)}
-    p.layout = Layout(len(p.words), tuple([(p.words[v], nbytes) for v, nbytes in p.sizes.items()]), tuple(_touched(p)),
-                      words_of(p.leaves, p.numbers, len(p.made)), tuple([n.aval.nbytes for n in p.made]),
-                      tuple([(where[n], None) if n in where else (-1, n) for n in p.results]), tuple(p.donations),
-                      tuple(_runs(p)), tuple(p.fallbacks), len(p.steps))
+    p.layout = PlanLayout(
+        len(p.slots), tuple([(p.slots[v], nbytes) for v, nbytes in p.sizes.items()]), tuple(_touched(p)),
+        argument_layout(p.leaves, p.numbers, len(p.made)), tuple([n.aval.nbytes for n in p.made]),
+        tuple([(where[n], None) if n in where else (-1, n) for n in p.results]), tuple(p.donations), tuple(_runs(p)),
+        tuple(p.fallbacks), len(p.steps))
 
 
-def _touched(planning: Planning) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
-    between = {planning.words[v] for v in planning.sizes}
+def _touched(planning: PlanState) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
+    between = {planning.slots[v] for v in planning.sizes}
 
-    def words(values: Iterable[Any]) -> tuple[int, ...]:
-        return tuple(sorted({at for v in values if (at := planning.words[v]) in between}))
+    def slots(values: Iterable[Any]) -> tuple[int, ...]:
+        return tuple(sorted({at for v in values if (at := planning.slots[v]) in between}))
 
-    rows = [[planning.rows[at] for at in phase] for phase in planning.phases]
-    return [(words(v for _, reads, _ in phase for v in reads), words(v for _, _, writes in phase for v in writes))
-            for phase in rows]
+    rows = [[planning.rows[at] for at in group] for group in planning.groups]
+    return [(slots(v for _, reads, _ in group for v in reads), slots(v for _, _, writes in group for v in writes))
+            for group in rows]
 
 
-def _runs(planning: Planning) -> list[Run]:
+def _runs(planning: PlanState) -> list[Run]:
     runs: list[Run] = []
     rows: list[driver.Item] = []
-    for phase in planning.phased:
-        first = planning.chains[phase[0]][0]
+    for group in planning.chain_groups:
+        first = planning.chains[group[0]][0]
         native, *_ = planning.rows[first]
         checks = planning.checks_of(first)
         if isinstance(native, list):
-            rows += _items(planning, [planning.chains[at] for at in phase])
+            rows += _items(planning, [planning.chains[at] for at in group])
         if rows and (checks or not isinstance(native, list)):
             runs.append(tuple(rows))
             rows = []
@@ -272,12 +273,12 @@ def _runs(planning: Planning) -> list[Run]:
     return runs
 
 
-def _items(planning: Planning, phase: Sequence[Sequence[int]]) -> list[driver.Item]:
-    """The rows of a phase's chains: what prepares them, the chains at once, and what combines their parts."""
+def _items(planning: PlanState, group: Sequence[Sequence[int]]) -> list[driver.Item]:
+    """The rows of a group's chains: what prepares them, the chains at once, and what combines their parts."""
     before: list[driver.Item] = []
     at_once: list[driver.Item] = []
     after: list[driver.Item] = []
-    for chain in phase:
+    for chain in group:
         own: list[driver.Step] = []
         for i in chain:
             native = planning.rows[i][0]

@@ -91,7 +91,7 @@ def poison(memory: np.ndarray) -> None:
 
 def padded(sizes: Mapping[int, int]) -> dict[int, int]:
     """The sizes of values between steps with a guard behind each."""
-    return {word: nbytes + len(GUARD) for word, nbytes in sizes.items()}
+    return {slot: nbytes + len(GUARD) for slot, nbytes in sizes.items()}
 
 
 def runs_of(plan: Plan) -> list[Callable[[], None]]:
@@ -100,15 +100,15 @@ def runs_of(plan: Plan) -> list[Callable[[], None]]:
     parts: Iterator[Any] = iter([part for run in plan.layout.runs
                                  for part in ([run] if isinstance(run, (ByNumPy, Check)) else run)])
     runs: list[Callable[[], None]] = [watch.begin]
-    for i, phase in enumerate(planning.phases):
-        rows = [planning.rows[k][0] for k in phase]
-        name = " and ".join([f"step {k}, {_told(planning.rows[k][2])}" for k in phase])
+    for i, group in enumerate(planning.groups):
+        rows = [planning.rows[k][0] for k in group]
+        name = " and ".join([f"step {k}, {_told(planning.rows[k][2])}" for k in group])
         runs.append(partial(watch.enter, i))
         for _ in range(1 + sum([len(row) - 1 for row in rows if isinstance(row, list)])):
             part = next(parts)
             runs.append(plan.runner(part if isinstance(part, ByNumPy) else (part,)))
             runs.append(partial(watch.look, name))
-        runs += [plan.runner(next(parts)) for _ in planning.checks_of(phase[0])]
+        runs += [plan.runner(next(parts)) for _ in planning.checks_of(group[0])]
         runs.append(partial(watch.leave, i))
     return runs
 
@@ -118,23 +118,23 @@ def _told(writes: Sequence[Any]) -> str:
 
 
 class _Watch:
-    """A plan's arena and buffers while it runs: what lives, by phase."""
+    """A plan's arena and buffers while it runs: what lives, by group."""
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         places, sizes = dict(zip(plan.places.tolist(), plan.starts.tolist())), dict(plan.layout.between)
-        self.inside = {word: (at, at + sizes[word]) for word, at in places.items()}
+        self.inside = {slot: (at, at + sizes[slot]) for slot, at in places.items()}
         self.first: dict[int, list[int]] = {}
         self.last: dict[int, list[int]] = {}
         seen: dict[int, int] = {}
         for i, (reads, writes) in enumerate(plan.layout.touched):
-            for word in (*reads, *writes):
-                if word in self.inside:
-                    if word not in seen:
-                        self.first.setdefault(i, []).append(word)
-                    seen[word] = i
-        for word, i in seen.items():
-            self.last.setdefault(i, []).append(word)
+            for slot in (*reads, *writes):
+                if slot in self.inside:
+                    if slot not in seen:
+                        self.first.setdefault(i, []).append(slot)
+                    seen[slot] = i
+        for slot, i in seen.items():
+            self.last.setdefault(i, []).append(slot)
         inputs = plan.layout.inputs
         first = len(inputs.leaves) + len(inputs.numbers)
         self.buffers = [*range(len(inputs.leaves)), *range(first, first + inputs.outputs)]
@@ -149,30 +149,30 @@ class _Watch:
             poison(self.arena)
         self.living = set()
 
-    def enter(self, phase: int) -> None:
-        """The values that a phase makes get their guards."""
-        for word in self.first.get(phase, ()):
-            _, end = self.inside[word]
+    def enter(self, group: int) -> None:
+        """The values that a group makes get their guards."""
+        for slot in self.first.get(group, ()):
+            _, end = self.inside[slot]
             self.arena[end:end + len(GUARD)] = GUARD[0]
-            self.living.add(word)
+            self.living.add(slot)
 
     def look(self, name: str) -> None:
         """Raise GuardError where something has been written beyond what lives."""
-        for word in self.living:
-            _, end = self.inside[word]
+        for slot in self.living:
+            _, end = self.inside[slot]
             if self.arena[end:end + len(GUARD)].tobytes() != GUARD:
-                raise GuardError(f"{name}: has written behind the value at word {word}")
-        for word in self.buffers:
-            memory = _GUARDED.get(int(self.plan.bind[word]))
+                raise GuardError(f"{name}: has written behind the value at slot {slot}")
+        for slot in self.buffers:
+            memory = _GUARDED.get(int(self.plan.bind[slot]))
             if memory is not None and not memory.is_whole():
-                raise GuardError(f"{name}: has written beyond the buffer at word {word}")
+                raise GuardError(f"{name}: has written beyond the buffer at slot {slot}")
         memory = _GUARDED.get(self.plan.arena_at)
         if memory is not None and not memory.is_whole():
             raise GuardError(f"{name}: has written beyond the arena")
 
-    def leave(self, phase: int) -> None:
-        """The places of values that die with a phase are given back."""
-        for word in self.last.get(phase, ()):
-            start, end = self.inside[word]
+    def leave(self, group: int) -> None:
+        """The places of values that die with a group are given back."""
+        for slot in self.last.get(group, ()):
+            start, end = self.inside[slot]
             poison(self.arena[start:end + len(GUARD)])
-            self.living.discard(word)
+            self.living.discard(slot)

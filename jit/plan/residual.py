@@ -1,4 +1,4 @@
-"""Structures with sizes that remember (sizes.py), written down as a function that makes them again for other sizes."""
+"""Residual programs: a structure with symbolic sizes, written as a function that makes it again for other sizes."""
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
@@ -7,40 +7,40 @@ from typing import Any
 from tracer.ops.ir.aval import Aval, aval
 from tracer.ops.ir.node import Node
 
-from ..graph.symbolic_size import Size, Trail
+from ..graph.symbolic_size import ShapeEnv, SymbolicSize
 
 
-def replay(what: Any, trail: Trail, places: Mapping[Node, int]) -> Callable[..., Any]:
-    """The function of a trail's first sizes and numbers, and of nodes, that gives what `what` would be by them.
+def residual(what: Any, env: ShapeEnv, places: Mapping[Node, int]) -> Callable[..., Any]:
+    """The residual program of `what`: a function that makes it for other first sizes and numbers, and other nodes.
 
-    It gives None where these would have decided otherwise than the trail's, all of whose decisions must be taken.
+    It returns None where these do not fulfil the guards; call it when all comparisons have been made.
     places: which of the given nodes stands for one in `what`; others are made. Tuples, named ones too, and lists are
     made anew where there is a size or node in them; all else is taken as it is.
 
-    >>> trail = Trail([6, 8])
-    >>> a, b = trail.first
-    >>> replay((a * b, ["as it is", b]), trail, {})([2, 3], [])
+    >>> env = ShapeEnv([6, 8])
+    >>> a, b = env.first
+    >>> residual((a * b, ["as it is", b]), env, {})([2, 3], [])
     (6, ['as it is', 3])
-    >>> a < b, replay(a, trail, {})([3, 2], [])
+    >>> a < b, residual(a, env, {})([3, 2], [])
     (True, None)
     """
-    writer = _Writer(trail, places)
-    writer.lines += trail.guards(writer.known)
+    writer = _Writer(env, places)
+    writer.lines += env.guard_lines(writer.known)
     text = writer.text(what)
-    return trail.function("s, o", [*writer.lines, f"return {writer.kept(what) if text is None else text}"])
+    return env.function("s, o", [*writer.lines, f"return {writer.kept(what) if text is None else text}"])
 
 
 class _Writer:
-    def __init__(self, trail: Trail, places: Mapping[Node, int]) -> None:
+    def __init__(self, env: ShapeEnv, places: Mapping[Node, int]) -> None:
         self.lines: list[str] = []
-        self._trail, self._places = trail, places
-        self.known: set[str] = set()  # the trail's variables that are written
+        self._env, self._places = env, places
+        self.known: set[str] = set()  # the environment's variables that are written
         self._names: dict[Any, str] = {}  # of other local variables: by the node or aval in them
 
     def text(self, what: Any) -> str | None:
         """The expression of what depends on sizes or nodes; None for what does not."""
-        if isinstance(what, Size):
-            self.lines += self._trail.lines(what.text, self.known)
+        if isinstance(what, SymbolicSize):
+            self.lines += self._env.lines(what.text, self.known)
             return what.text
         if isinstance(what, Node):
             at = self._places.get(what)
@@ -59,7 +59,7 @@ class _Writer:
 
     def kept(self, what: Any) -> str:
         """The expression of an object itself."""
-        return repr(what) if type(what) in (int, bool, str) or what is None else self._trail.name(what)
+        return repr(what) if type(what) in (int, bool, str) or what is None else self._env.name(what)
 
     def _any(self, what: Any) -> str:
         text = self.text(what)

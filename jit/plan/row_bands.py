@@ -1,8 +1,9 @@
-"""Chains: a product, and the steps that read it row by row, done band by band: in the cache still, no barrier between.
+"""Row bands: a matmul and its row-wise consumers run one band of rows at a time, a tiling with fusion of consumers.
 
-A *link* says of a step how its range goes along with the values that it reads and writes. Steps in a row form a chain
-when each reads what those before it have made only in the band that it is at itself: then a thread takes a band, and
-does all of the chain's steps on it. All of this follows from sizes alone, so that results do not depend on threads.
+The rows of a band stay in L2 from one step to the next, and no barrier is needed between the steps. A `BandLink` gives,
+for each value that a step reads or writes, the elements per unit of the step's range. Successive steps form a chain
+when each reads the results of the earlier ones only within its own band: then a thread takes a band and runs all of the
+chain's steps on it. All of this follows from sizes alone, so that results do not depend on the number of threads.
 
 Measured with 1 MiB of L2 a core, runs taking turns, minima in microseconds, apart -> chained. On two free cores, before
 the last changes to the rule, rows that leave the L2 gained most: `tanh(x @ w + b)` of 16384x32x256 2690 -> 2240, and
@@ -16,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, NamedTuple
 
-from ..fusion.native_step import Link, Stretch
+from ..fusion.native_step import BandLink, TileRatio
 from ..graph.symbolic_size import applied, gcd, lcm
 from ..process import interrupts
 
@@ -24,13 +25,13 @@ from ..process import interrupts
 BAND_BYTES = 1 << 19
 #: Rows from which a band is halved: OpenBLAS packs the other operand in each, and lost 3 to 5 % in bands of 64 rows.
 HALVED_ROWS = 256
-#: Bands of a product that is not cut when alone, at most; how many parts' cost the kernels of a band may have before
-#: it is halved: for machines with more cores than were there to measure.
+#: The most bands of a product that is not cut when alone; the cost, in parts, of a band's kernels from which it is
+#: halved: for machines with more cores than were there to measure.
 FEW_BANDS, BUSY_PARTS = 4, 4
-#: By how much bands may be longer than wanted, to hold whole stretches, where the product is cut in any case and where
-#: it is not. Longer ones leave a thread waiting: 4 bands of 208 rows for 784 made mlp-sgd-32 181.8 -> 186.0. Doing the
-#: blocks across borders afterwards gained nothing either, 1072 -> 1083 in mlp-sgd-256.
-STRETCHED, STRETCHED_FEW = 1.02, 1.25
+#: The factor by which bands may be longer than wanted, to hold whole tiles of each step, where the product is cut in
+#: any case and where it is not. Longer ones leave a thread waiting: 4 bands of 208 rows for 784 made mlp-sgd-32 181.8
+#: -> 186.0. Running the blocks across borders afterwards gained nothing either, 1072 -> 1083 in mlp-sgd-256.
+LONGER, LONGER_FEW = 1.02, 1.25
 
 
 class Chain(NamedTuple):
@@ -40,12 +41,14 @@ class Chain(NamedTuple):
     chunks: list[int]
 
 
-def chains(starts: Sequence[int], reads: Sequence[Collection[Any]], link: Callable[[int], Link | None],
+def tile_and_fuse(starts: Sequence[int], reads: Sequence[Collection[Any]], link: Callable[[int], BandLink | None],
            part: float) -> list[Chain]:
-    """The chains among steps in order.
+    """The chains among steps in order: each starts at a product, and takes in consumers as long as bands pay.
 
-    starts: the numbers of those that may be a chain's first; reads: what each step reads; link: tells of a step by its
-    number, None for one that is in no chain; part: the least cost that repays a thread.
+    starts: the numbers of the steps that may be a chain's first.
+    reads: the values that each step reads.
+    link: the BandLink of a step by its number, None for a step that cannot be in a chain.
+    part: the least cost that repays a thread.
     """
     found: list[Chain] = []
     end = 0
@@ -57,7 +60,7 @@ def chains(starts: Sequence[int], reads: Sequence[Collection[Any]], link: Callab
             for i in range(at + 1, len(reads)):
                 interrupts.check()
                 following = None if growing.made.keys().isdisjoint(reads[i]) else link(i)
-                if following is None or not growing.takes(following):
+                if following is None or not growing.try_append(following):
                     break
             while chunks is None and len(growing.links) > 1:
                 interrupts.check()
@@ -77,14 +80,14 @@ class Total(NamedTuple):
     kernels: Any = 0
     nbytes: Any = 0
 
-    def with_link(self, one: Link) -> Total:
+    def with_link(self, one: BandLink) -> Total:
         """The sums with one link more."""
         kernels = self.kernels if one.product else self.kernels + one.cost
         return Total(self.cost + one.cost, kernels, self.nbytes + one.nbytes)
 
 
-def rows_of_band(first: Link, total: Total, part: float) -> int:
-    """The units of the first link's range that a band should have: all of them where bands do not pay."""
+def rows_of_band(first: BandLink, total: Total, part: float) -> int:
+    """The units of the first link's range in a band; the whole range where bands do not pay."""
     rows = first.chunk
     if not rows:
         bands = min(applied(int, total.cost // part), FEW_BANDS)
@@ -98,32 +101,32 @@ def rows_of_band(first: Link, total: Total, part: float) -> int:
 
 
 class _Growing:
-    """Links of a chain; for each the units of its range in the least band.
+    """The links of a chain, and for each the units of its range in the smallest band.
 
-    Each length of the chain is tried in turn from the longest: what is asked of it is kept for every length, as a chain
-    of hundreds of links would else be planned in the third power of its length.
+    Each length of the chain is tried from the longest on. The sums are kept for every length: a chain of hundreds of
+    links would otherwise be planned in the third power of its length.
     """
 
-    def __init__(self, first: Link) -> None:
+    def __init__(self, first: BandLink) -> None:
         self.links = [first]
         self.units = [first.align]
         self.totals = [Total().with_link(first)]
-        self.fewest = [first.most]  # of all links up to one, the chunks at most
-        self.made = {v: n * first.align for v, n in first.writes.items()}  # elements in the least band
+        self.fewest = [first.most]  # by link, the most chunks that all links up to it allow
+        self.made = {v: n * first.align for v, n in first.writes.items()}  # elements in the smallest band
         self.reads = set(first.reads)
         self.replaces = set(first.replaces)
-        self.scales: list[int] = []  # by how much each link after the first has lengthened the bands
+        self.scales: list[int] = []  # the factor by which each link after the first has lengthened the bands
 
-    def takes(self, link: Link) -> bool:
-        """Let the link follow, if it may."""
+    def try_append(self, link: BandLink) -> bool:
+        """Append the link if its range goes along with the bands; returns whether it does."""
         if not self.made.keys() >= self.reads.intersection(link.replaces) | self.replaces.intersection(link.reads):
             return False
-        along: dict[Any, Stretch] = {}
-        for v, stretch in link.reads.items():
+        along: dict[Any, TileRatio] = {}
+        for v, ratio in link.reads.items():
             if v in self.made:
-                if stretch is None or not self.made[v]:
+                if ratio is None or not self.made[v]:
                     return False
-                along[v] = stretch
+                along[v] = ratio
         if not along:
             return False
         scale = 1
@@ -136,7 +139,7 @@ class _Growing:
         scale *= units // found
         if scale > 1:
             if self.units[0] * scale >= self.links[0].extent:
-                return False  # the least band is all there is
+                return False  # the smallest band is the whole range
             self.units = [u * scale for u in self.units]
             self.made = {v: n * scale for v, n in self.made.items()}
         self.made.update({v: n * units for v, n in link.writes.items()})
@@ -150,7 +153,7 @@ class _Growing:
         return True
 
     def drop(self) -> None:
-        """Leave out the last link, for good: nothing may follow any more."""
+        """Remove the last link for good: nothing may be appended any more."""
         scale = self.scales.pop()
         for kept in (self.links, self.units, self.totals, self.fewest):
             kept.pop()
@@ -158,12 +161,12 @@ class _Growing:
             self.units = [u // scale for u in self.units]
 
     def cut(self, rows: int) -> list[int] | None:
-        """The links' chunks where a band has `rows` units of the first; None if that does not go."""
+        """The links' chunks for bands of `rows` units of the first link's range; None where no such bands fit."""
         first, units = self.links[0], self.units[0]
         least = -(-first.extent // units)
         size = max(-(-rows // units), -(-least // self.fewest[-1]))
         bands = -(-least // size)
-        if bands < 2 or units * size > rows * (STRETCHED if first.chunk else STRETCHED_FEW):
+        if bands < 2 or units * size > rows * (LONGER if first.chunk else LONGER_FEW):
             return None
         chunks = []
         for link, units in zip(self.links, self.units, strict=True):

@@ -20,11 +20,11 @@ LARGE = 1 << 18
 
 def schedule(steps: Sequence[Step]) -> list[int]:
     """The numbers of the steps in the order to run them; the results are the same, bit for bit."""
-    stored = {n for s in steps for n in made_by(s)}
-    replaced = [_replaced(s, stored) for s in steps]
+    materialized = {n for s in steps for n in made_by(s)}
+    replaced = [_replaced(s, materialized) for s in steps]
     if not any(replaced):
         return list(range(len(steps)))
-    reads = [read_by(s, stored) for s in steps]
+    reads = [read_by(s, materialized) for s in steps]
     maker = {n: i for i, s in enumerate(steps) for n in made_by(s)}
     readers: dict[Node, list[int]] = {}
     for i, read in enumerate(reads):
@@ -69,16 +69,16 @@ def made_by(step: Step) -> list[Node]:
     return [r.node for r in step.roots] if isinstance(step, Kernel) else [step.node]
 
 
-def read_by(step: Step, stored: set[Node]) -> list[Node]:
+def read_by(step: Step, materialized: set[Node]) -> list[Node]:
     """The values in memory that a step reads: leaves, and what other steps have made."""
-    return list(step.reads) if isinstance(step, Kernel) else nearest(step.node, stored)
+    return list(step.reads) if isinstance(step, Kernel) else nearest(step.node, materialized)
 
 
-def _replaced(step: Step, stored: set[Node]) -> list[Node]:
+def _replaced(step: Step, materialized: set[Node]) -> list[Node]:
     """Large leaves that the step reads and may write a result of the same form over."""
     if not isinstance(step, Kernel):
         native = native_step(step.node)
-        pairs = native.in_place(step.node, stored) if native is not None else []
+        pairs = native.in_place(step.node, materialized) if native is not None else []
         return [x for _, x in pairs if x.op is leaf_op]
     forms = {r.node.aval for r in step.roots if r.kind == "map" and r.node.aval.nbytes >= LARGE}
     return [n for n in step.reads if n.op is leaf_op and n.aval in forms] if forms else []

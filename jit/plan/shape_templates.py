@@ -1,8 +1,8 @@
-"""Layouts of graphs that are like one seen before but for their sizes: a look-up, and arithmetic.
+"""Shape templates: the layout of a graph that differs from a known one in its sizes only, by look-up and arithmetic.
 
-The second time that a structure comes with other sizes, all of its planning is done with sizes that remember
-(sizes.py). What comes of it, a `Template`, serves all graphs of the structure whose sizes lead to the same decisions:
-the layout, written down as a function of the sizes (replay.py). The structure is the graph as it was recorded, with
+The second time that a structure comes with other sizes, it is planned with symbolic sizes (graph/symbolic_size.py).
+The result, a `Template`, serves all graphs of the structure whose sizes fulfil the guards: it is the residual program
+of the layout (residual.py). The structure is the graph as it was recorded, with
 distinct sizes from 2 on numbered as they first appear; counts among the attributes of nodes, and numbers that a kernel
 takes as arguments, are no part of it, but are remembered as sizes are.
 """
@@ -21,25 +21,25 @@ from tracer.ops.ir.op import CALL, VIEW
 from .. import settings
 from ..graph.builder import Nodes
 from ..graph.scalars import is_textual, number_of
-from ..graph.symbolic_size import Trail, Untold
-from .layout import Layout
+from ..graph.symbolic_size import NotSymbolic, ShapeEnv
+from .layout import PlanLayout
 from .pipeline import plan_graph
-from .planner import Planning
-from .residual import replay
+from .planner import PlanState
+from .residual import residual
 
 #: Structures that are remembered, and templates of one structure.
 MAX_STRUCTURES, MAX_TEMPLATES = 512, 16
 #: Nodes of a graph from which expressions would be too long.
 MAX_NODES = 4000
 
-#: By structure its templates, the latest used first; None where code wants plain sizes.
+#: Structure -> its templates, the latest used first; None where planning needs concrete sizes.
 _SEEN: dict[tuple, list[Template] | None] = {}
 
-#: In place of an aval, which a structure has elsewhere.
+#: Placeholder for avals inside attributes: the key holds them separately. No attribute equals it.
 NOTHING = Aval((), np.dtype(bool))
 
 #: A layout as a function of sizes and numbers, and of the graph's nodes in order: None where it is another.
-Template = Callable[[Sequence[float | int], Sequence[Node]], Layout | None]
+Template = Callable[[Sequence[float | int], Sequence[Node]], PlanLayout | None]
 
 
 def forget() -> None:
@@ -47,7 +47,7 @@ def forget() -> None:
     _SEEN.clear()
 
 
-def layout_of(outputs: Sequence[Node]) -> tuple[Layout, Planning | None]:
+def layout_of(outputs: Sequence[Node]) -> tuple[PlanLayout, PlanState | None]:
     """The layout that computes `outputs`; with the planning, if it did not come from a template."""
     order = toposort(outputs)
     key, sizes, counts, numbers = structure(order, outputs)
@@ -66,7 +66,7 @@ def layout_of(outputs: Sequence[Node]) -> tuple[Layout, Planning | None]:
         if values and len(known) < MAX_TEMPLATES and len(order) <= MAX_NODES:
             try:
                 template = template_of(order, outputs, sizes, counts, numbers)
-            except Untold:
+            except NotSymbolic:
                 _SEEN[key] = None
             else:
                 known.insert(0, template)
@@ -92,7 +92,7 @@ def structure(order: Sequence[Node],
 
     def counted(count: int) -> Aval:
         counts.append(count)
-        return NOTHING  # as no attribute is
+        return NOTHING
 
     for at, n in enumerate(order):
         op, of, attrs = n.op, n.aval, n.attrs
@@ -132,10 +132,10 @@ def _through(attrs: tuple, counted: Callable[[int], Any]) -> tuple:
 
 def template_of(order: Sequence[Node], outputs: Sequence[Node], sizes: Sequence[int], counts: Sequence[int],
                 numbers: Sequence[float | int]) -> Template:
-    """The layout of a structure as a function. Raises Untold where that cannot be."""
-    trail = Trail(sizes, counts, numbers)
-    first = dict(zip(sizes, trail.first))
-    given, given_counts = iter(trail.numbers), iter(trail.counts)
+    """The layout of a structure as a function of its sizes. Raises NotSymbolic where planning needs concrete ones."""
+    env = ShapeEnv(sizes, counts, numbers)
+    first = dict(zip(sizes, env.first))
+    given, given_counts = iter(env.numbers), iter(env.counts)
     avals: dict[tuple[Shape, np.dtype], Aval] = {}
     shadows: dict[Node, Node] = {}
 
@@ -156,4 +156,4 @@ def template_of(order: Sequence[Node], outputs: Sequence[Node], sizes: Sequence[
         shadows[n] = Node(n.op, tuple([shadows[i] for i in n.inputs]), attrs, of)
     planning = plan_graph([shadows[o] for o in outputs], Nodes(aval))
     places = {shadow: i for i, shadow in enumerate(shadows.values())}
-    return replay(planning.layout, trail, places)
+    return residual(planning.layout, env, places)

@@ -22,7 +22,7 @@ from . import forks, interrupts
 LARGE = 1 << 19
 
 #: Calls that a thread is still at.
-_UNDER_WAY: set[Call] = set()
+_UNDER_WAY: set[LongCall] = set()
 
 
 def may_be_long(node: Node) -> bool:
@@ -30,7 +30,7 @@ def may_be_long(node: Node) -> bool:
     return node.op.kind == CALL and sum(n.size for n in (node, *node.inputs) if not isinstance(n.aval, tuple)) >= LARGE
 
 
-class Call:
+class LongCall:
     """A node computed from its operands' arrays by a thread of its own: `result` waits for it."""
 
     def __init__(self, node: Node, arrays: Sequence[Any]) -> None:
@@ -73,9 +73,9 @@ class Call:
         return self.made
 
 
-def begin(node: Node, arrays: Sequence[Any]) -> Call | None:
+def begin(node: Node, arrays: Sequence[Any]) -> LongCall | None:
     """The call of a node that may take long, where it is to be interrupted: None in any thread but the main one."""
-    return Call(node, arrays) if threading.current_thread() is threading.main_thread() else None
+    return LongCall(node, arrays) if threading.current_thread() is threading.main_thread() else None
 
 
 def watched(node: Node) -> Callable[[Sequence[Any], tuple], Any]:

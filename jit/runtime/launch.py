@@ -20,11 +20,13 @@ Launch = Callable[[Sequence[Buffer], Sequence[float | int]], list[Buffer]]
 LIMIT = 16
 
 
-class Words(NamedTuple):
-    """What a run writes into `bind`, in order: leaves' addresses, numbers, outputs' addresses.
+class ArgumentLayout(NamedTuple):
+    """The slots of `bind` that a run fills, in order: leaves' addresses, numbers, outputs' addresses.
 
-    leaves, numbers: which of the run's the program uses; kinds: the numbers' struct codes, "q" or "d"; outputs: how
-    many.
+    leaves: which of the run's leaves the program uses.
+    numbers: which of the run's numbers.
+    kinds: the numbers' struct codes, "q" or "d".
+    outputs: the number of outputs.
     """
 
     leaves: tuple[int, ...]
@@ -38,43 +40,43 @@ class Words(NamedTuple):
 
     def call(self, output: str) -> str:
         """The text of its call; output: the text of an output's buffer, with its number to be put in."""
-        words = [f"leaves[{i}].addr" for i in self.leaves] + [f"scalars[{i}]" for i in self.numbers]
-        words += [f"{output.format(i)}.addr" for i in range(self.outputs)]
-        return f"pack({', '.join(['bind', '0', *words])})"
+        slots = [f"leaves[{i}].addr" for i in self.leaves] + [f"scalars[{i}]" for i in self.numbers]
+        slots += [f"{output.format(i)}.addr" for i in range(self.outputs)]
+        return f"pack({', '.join(['bind', '0', *slots])})"
 
 
-def words_of(leaves: Sequence[Node], numbers: Sequence[Node], outputs: int) -> Words:
-    """The words of a program with these leaves and run-time scalars."""
-    return Words(tuple([n.attrs[1] for n in leaves]), tuple([n.attrs[1] for n in numbers]),
+def argument_layout(leaves: Sequence[Node], numbers: Sequence[Node], outputs: int) -> ArgumentLayout:
+    """The argument layout of a program with these leaves and run-time scalars."""
+    return ArgumentLayout(tuple([n.attrs[1] for n in leaves]), tuple([n.attrs[1] for n in numbers]),
                  "".join(["q" if n.dtype.kind == "i" else "d" for n in numbers]), outputs)
 
 
 @lru_cache(maxsize=256)
-def filler(words: Words) -> Callable[..., None]:
-    """The function that writes a run's words into `bind`: one flat expression, as fast as Python is."""
-    space: dict[str, Any] = {"pack": words.pack(), "__name__": __name__}
-    exec(f"def fill(bind, leaves, scalars, buffers):\n    {words.call('buffers[{}]')}\n", space)
+def filler(layout: ArgumentLayout) -> Callable[..., None]:
+    """The function that writes a run's arguments into `bind`: one flat expression, as fast as Python is."""
+    space: dict[str, Any] = {"pack": layout.pack(), "__name__": __name__}
+    exec(f"def fill(bind, leaves, scalars, buffers):\n    {layout.call('buffers[{}]')}\n", space)
     return space["fill"]
 
 
-def launcher(words: Words, pools: Sequence[Pool], bind: Any, run: Callable[[], None]) -> Launch | None:
+def launcher(layout: ArgumentLayout, pools: Sequence[Pool], bind: Any, run: Callable[[], None]) -> Launch | None:
     """The function of a run's leaves and numbers that gives its outputs; None for a program with many of them.
 
     pools: of the outputs' memory; run: runs the program on `bind`.
     """
-    if len(words.leaves) + len(words.numbers) + words.outputs > LIMIT:
+    if len(layout.leaves) + len(layout.numbers) + layout.outputs > LIMIT:
         return None
-    return _maker(words)(bind, run, *[pool.take for pool in pools])
+    return _maker(layout)(bind, run, *[pool.take for pool in pools])
 
 
 @lru_cache(maxsize=256)
-def _maker(words: Words) -> Callable[..., Launch]:
-    every = range(words.outputs)
+def _maker(layout: ArgumentLayout) -> Callable[..., Launch]:
+    every = range(layout.outputs)
     outputs = f"[{', '.join([f'buffer{i}' for i in every])}]"
     lines = [f"def make({', '.join(['bind', 'run', *[f'take{i}' for i in every]])}):",
              "    def launch(leaves, scalars):",
              *[f"        buffer{i} = take{i}()" for i in every],
-             f"        {words.call('buffer{}')}",
+             f"        {layout.call('buffer{}')}",
              "        try:",
              "            run()",
              "        except Paused as left:",
@@ -82,6 +84,6 @@ def _maker(words: Words) -> Callable[..., Launch]:
              "            raise",
              f"        return {outputs}",
              "    return launch"]
-    space: dict[str, Any] = {"pack": words.pack(), "Paused": Paused, "__name__": __name__}
+    space: dict[str, Any] = {"pack": layout.pack(), "Paused": Paused, "__name__": __name__}
     exec("\n".join(lines), space)
     return space["make"]

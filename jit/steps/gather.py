@@ -3,7 +3,7 @@
 A gather copies rows: `out[r] = x[i0[r], i1[r], …]`, where a row is what the axes without an index array hold. A
 scatter-add is its adjoint, into zeros; it reads its rows through views, so that the gradient of a mean over rows, a
 broadcast, is not copied first. Negative indices count from the end; one out of range makes the step note the
-failure in a word of `bind`, and leaves raising it to whoever runs the plan. For two index arrays a gather reads:
+failure in a slot of `bind`, and leaves raising it to whoever runs the plan. For two index arrays a gather reads:
 
     def kernel(bind, args, lo, hi):
         x = bind[args[0]]
@@ -75,17 +75,17 @@ class Rows(NamedTuple):
     step: int
 
 
-def _rows_in(node: Node, stored: Container[Node]) -> Rows:
+def _rows_in(node: Node, materialized: Container[Node]) -> Rows:
     """The rows of a scatter's operand in the array that it is a view of; or of a copy, where no loops go through.
 
-    Views that are in memory themselves, `stored`, are read there.
+    Views that are in memory themselves, `materialized`, are read there.
     """
     x, count = node.inputs[0], node.inputs[1].ndim if len(node.inputs) > 1 else 0
-    access, base = identity(x.ndim), x
+    index_map, base = identity(x.ndim), x
     try:
-        while base.op.kind == VIEW and base not in stored:
-            access, base = through_view(base, access, x.shape), base.inputs[0]
-        start, coefs = flatten(access, base.shape, x.ndim)
+        while base.op.kind == VIEW and base not in materialized:
+            index_map, base = through_view(base, index_map, x.shape), base.inputs[0]
+        start, coefs = flatten(index_map, base.shape, x.ndim)
         loops = list(zip(x.shape, coefs, strict=True))
         row = _merged(loops[count:])
         if len(row) < 2 and base.op is not scalar_op:
@@ -93,7 +93,7 @@ def _rows_in(node: Node, stored: Container[Node]) -> Rows:
     except NotAffine:
         pass
     width = _width(node)
-    return Rows(without_reshapes(x, stored), 0, [(x.size // max(width, 1), width)], 1)
+    return Rows(without_reshapes(x, materialized), 0, [(x.size // max(width, 1), width)], 1)
 
 
 def _merged(loops: list[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -112,8 +112,8 @@ def _merged(loops: list[tuple[int, int]]) -> list[tuple[int, int]]:
 # ---- sources --------------------------------------------------------------------------------------
 
 def source_of(node: Node, rows: Rows | None = None) -> str:
-    """The source of the step. args: words of source and result, row length, the word that notes a failure, and for
-    each index array its word and the size of its axis. The range counts rows of a gather, columns of a scatter.
+    """The source of the step. args: slots of source and result, row length, the slot that notes a failure, and for
+    each index array its slot and the size of its axis. The range counts rows of a gather, columns of a scatter.
 
     A scatter has `rows`; its number of them comes before the index arrays, and after them where its first row starts,
     the step between columns, and for each loop its number of rows and step.
@@ -161,29 +161,29 @@ def _adding(node: Node, rows: Rows) -> list[str]:
 
 
 def zeroing(dtype_name: str) -> str:
-    """The source of the step that zeroes a scatter's result. args: its word."""
+    """The source of the step that zeroes a scatter's result. args: its slot."""
     return ("def kernel(bind, args, lo, hi):\n    y = bind[args[0]]\n    for j in range(lo, hi):\n"
             f"        st_{dtype_name}_1(y, j, {dtype_name}(0))\n")
 
 
 # ---- records -------------------------------------------------------------------------------------
 
-def _fits(node: Node, stored: set[Node]) -> bool:
+def _fits(node: Node, materialized: set[Node]) -> bool:
     """Whether integers in memory index the leading axes of an array in memory."""
-    read = [_operand(node, i, stored) for i in range(len(node.inputs))]
+    read = [_operand(node, i, materialized) for i in range(len(node.inputs))]
     return len(read) > 1 and _leading(node) is not None and \
-        all(x in stored or (x.op.kind == LEAF and x.op is not scalar_op) for x in read)
+        all(x in materialized or (x.op.kind == LEAF and x.op is not scalar_op) for x in read)
 
 
-def _operand(node: Node, at: int, stored: Container[Node]) -> Node:
+def _operand(node: Node, at: int, materialized: Container[Node]) -> Node:
     scattered = at == 0 and node.op.gathers is None
-    return _rows_in(node, stored).base if scattered else without_reshapes(node.inputs[at], stored)
+    return _rows_in(node, materialized).base if scattered else without_reshapes(node.inputs[at], materialized)
 
 
 def _arguments(node: Node, source: Node, uses: Uses) -> list[int]:
     """Those that a gather and a scatter have in common."""
     result = uses.write(node, node.aval.nbytes)
-    sizes, indices = _leading(node), [without_reshapes(x, uses.stored) for x in node.inputs[1:]]
+    sizes, indices = _leading(node), [without_reshapes(x, uses.materialized) for x in node.inputs[1:]]
     assert sizes is not None
     failed = uses.failed(node, (sizes, *indices))  # what passes one step passes its adjoint
     args = [uses.read(source), result, _width(node), failed, indices[0].size]
@@ -193,14 +193,14 @@ def _arguments(node: Node, source: Node, uses: Uses) -> list[int]:
 
 
 def _gather(node: Node, uses: Uses) -> list[driver.Step]:
-    args = _arguments(node, without_reshapes(node.inputs[0], uses.stored), uses)
+    args = _arguments(node, without_reshapes(node.inputs[0], uses.materialized), uses)
     count = node.inputs[1].size
     chunk = -(-count // MAX_CHUNKS) if node.size >= CHUNK_COST else 0
     return [driver.Step(find_kernel(source_of(node)), args, count, chunk)]
 
 
 def _scatter(node: Node, uses: Uses) -> list[driver.Step]:
-    rows, width = _rows_in(node, uses.stored), _width(node)
+    rows, width = _rows_in(node, uses.materialized), _width(node)
     args = _arguments(node, rows.base, uses)
     zero = driver.Step(find_kernel(zeroing(short(node.dtype))), [args[1]], node.size,
                        CHUNK_COST if node.size > CHUNK_COST else 0)

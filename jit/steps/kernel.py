@@ -9,7 +9,7 @@ from ..codegen.scalar_text import combining, filling
 from ..fusion.kernel import Kernel
 from ..fusion.native_step import Uses
 from ..graph.scalars import bits_of, number_of
-from ..graph.symbolic_size import Size, applied
+from ..graph.symbolic_size import SymbolicSize, applied
 from ..native.kernel_cache import find_kernel
 from ..runtime import driver
 from ..runtime.costs import cut
@@ -21,7 +21,7 @@ COMBINED = 2048
 def lower(kernel: Kernel, made: Generated, uses: Uses) -> tuple[list[driver.Step], int]:
     """The rows of a kernel with this source, and the number of its own among them. Raises CannotCompile."""
     address = find_kernel(made.source)
-    words = {root.node: uses.write(root.node, root.node.aval.nbytes) for root in kernel.roots}
+    slots = {root.node: uses.write(root.node, root.node.aval.nbytes) for root in kernel.roots}
     chunk, chunks = cut(made)
     if uses.chunk:
         chunk, chunks = uses.chunk, -(-made.extent // uses.chunk)
@@ -29,21 +29,21 @@ def lower(kernel: Kernel, made: Generated, uses: Uses) -> tuple[list[driver.Step
              for i, part in enumerate(made.parts)]
     args = [_argument(a, chunk, parts, uses) for a in made.args]
     before, after = [], []
-    for word, part in zip(parts, made.parts, strict=True):
+    for slot, part in zip(parts, made.parts, strict=True):
         if part.root is None:
             continue
         node = part.root.node
         if part.shared:
-            before.append(driver.Step(find_kernel(filling(node, part.dtype)), [word], part.count))
+            before.append(driver.Step(find_kernel(filling(node, part.dtype)), [slot], part.count))
         count = 1 if part.shared else chunks
         after.append(driver.Step(find_kernel(combining(node, part.dtype, part.count)),
-                                 [word, words[node], count, part.count], part.count,
+                                 [slot, slots[node], count, part.count], part.count,
                                  COMBINED if part.count > COMBINED else 0))
     return [*before, driver.Step(address, args, made.extent, chunk), *after], len(before)
 
 
 def _argument(what: Any, chunk: int, parts: Sequence[int], uses: Uses) -> Any:
-    if isinstance(what, (int, Size)):
+    if isinstance(what, (int, SymbolicSize)):
         return what
     if what == "chunk":
         return max(chunk, 1)

@@ -10,7 +10,7 @@ import numpy as np
 from tracer.ops.ir.node import Node, scalar_op
 from tracer.ops.ir.op import LEAF
 
-from ..fusion.native_step import MANY, Link, NativeStep, Stretch, Uses, register
+from ..fusion.native_step import MANY, BandLink, NativeStep, TileRatio, Uses, register
 from ..graph.index_map import without_reshapes
 from ..graph.scalars import bits_of
 from ..graph.symbolic_size import applied
@@ -21,16 +21,16 @@ from .gemm import openblas
 PRODUCTS_PER_COST = 4
 
 
-def fits(node: Node, stored: set[Node]) -> bool:
-    """Whether it is a product of floats whose operands are in memory, `stored` or given."""
+def fits(node: Node, materialized: set[Node]) -> bool:
+    """Whether it is a product of floats whose operands are in memory, `materialized` or given."""
     if node.dtype not in (np.float32, np.float64) or not (node.size and node.inputs[0].size):
         return False
-    read = [*_factors(node, stored), *node.inputs[2:3]]
-    return all(x.op is scalar_op for x in node.inputs[3:]) and all(x.op.kind == LEAF or x in stored for x in read)
+    read = [*_factors(node, materialized), *node.inputs[2:3]]
+    return all(x.op is scalar_op for x in node.inputs[3:]) and all(x.op.kind == LEAF or x in materialized for x in read)
 
 
-def _factors(node: Node, stored: Container[Node]) -> list[Node]:
-    return [without_reshapes(x, stored) for x in node.inputs[:2]]
+def _factors(node: Node, materialized: Container[Node]) -> list[Node]:
+    return [without_reshapes(x, materialized) for x in node.inputs[:2]]
 
 
 def sizes_of(node: Node) -> tuple[int, int, int, int]:
@@ -47,7 +47,7 @@ def cost(node: Node) -> float:
 def lower(node: Node, uses: Uses) -> list[driver.Step]:
     """One row; or several, each the sum over a part of the inner length, where one would keep a thread too long."""
     result = uses.write(node, node.aval.nbytes)
-    a, b = _factors(node, uses.stored)
+    a, b = _factors(node, uses.materialized)
     ta, tb, *factors = node.attrs
     m, n, k, batch = sizes_of(node)
     options: dict[str, Any] = {}
@@ -64,24 +64,24 @@ def lower(node: Node, uses: Uses) -> list[driver.Step]:
     return [step._replace(chunk=uses.chunk)] if uses.chunk else openblas.parts_of(step)
 
 
-def in_place(node: Node, stored: Container[Node]) -> list[tuple[Node, Node]]:
+def in_place(node: Node, materialized: Container[Node]) -> list[tuple[Node, Node]]:
     """The product may take the memory of the array that it is added to, unless that is a factor too."""
     onto = node.inputs[2:3]
-    return [(node, x) for x in onto if x not in _factors(node, stored)]
+    return [(node, x) for x in onto if x not in _factors(node, materialized)]
 
 
-def band(node: Node, stored: set[Node]) -> Link:
+def band(node: Node, materialized: set[Node]) -> BandLink:
     """The link of a product, whose range counts rows, or columns if it is wider than high, through its batch."""
     m, n, k, batch = sizes_of(node)
     ta = node.attrs[0]
     columns, side = n > m, max(m, n)
-    a, b = _factors(node, stored)
+    a, b = _factors(node, materialized)
     onto = node.inputs[2:3]
-    reads: dict[Any, Stretch | None] = dict.fromkeys(onto, (m * n, side) if columns else (n, 1))
+    reads: dict[Any, TileRatio | None] = dict.fromkeys(onto, (m * n, side) if columns else (n, 1))
     reads[a] = (m * k, side) if columns or ta else (k, 1)
     reads[b] = (k * n, side)
     extent, chunk = openblas.gemm_range(m, n, k, batch)
-    return Link(cost(node), extent, side if columns else 1, chunk, MANY, reads, {node: m if columns else n},
+    return BandLink(cost(node), extent, side if columns else 1, chunk, MANY, reads, {node: m if columns else n},
                 node.aval.nbytes, [] if {a, b}.intersection(onto) else onto, True)
 
 

@@ -23,7 +23,7 @@ from tracer.ops.ir.op import LEAF
 from ..fusion.kernel import Kernel
 from ..native.kernel_cache import source_at
 from ..plan.plan import Plan
-from ..plan.planner import Planning
+from ..plan.planner import PlanState
 from .machine import Buffer, KernelError, Machine, Number, bits
 from .reference import Found, Reference
 
@@ -48,7 +48,7 @@ class Row(NamedTuple):
 class Part(NamedTuple):
     """Memory for partial results: so many elements of a dtype for each chunk, or for all chunks together."""
 
-    word: int
+    slot: int
     size: int
     dtype: np.dtype
     shared: bool
@@ -58,10 +58,14 @@ class Part(NamedTuple):
 class Case:
     """A step to be proved.
 
-    rows: in order, `main` the number of the one that is cut; values, numbers: by word of bind, what is in memory and
-    run-time scalars; results: what the step makes; stored: what it may read from memory besides leaves; chunk_args: the
-    places of the chunk's length among the main row's arguments; align: units of its range that stay together;
-    in_place: (result, operand) pairs that may share memory; once: whether each element of a result is written once.
+    rows: in order; `main` is the number of the one that is cut.
+    values, numbers: by slot of bind, the values in memory and the run-time scalars.
+    results: the values that the step makes.
+    materialized: the values that it may read from memory, besides leaves.
+    chunk_args: the places of the chunk's length among the main row's arguments.
+    align: units of its range that stay together.
+    in_place: (result, operand) pairs that may share memory.
+    once: whether each element of a result is written once.
     """
 
     rows: list[Row]
@@ -69,7 +73,7 @@ class Case:
     values: Mapping[int, Node]
     numbers: Mapping[int, Node]
     results: Sequence[Node]
-    stored: Container[Node]
+    materialized: Container[Node]
     parts: Sequence[Part] = ()
     chunk_args: Sequence[int] = ()
     align: int = 1
@@ -84,7 +88,7 @@ class Case:
             n = stack.pop()
             if n not in seen:
                 seen[n] = None
-                if n.op.kind != LEAF and n not in self.stored:
+                if n.op.kind != LEAF and n not in self.materialized:
                     stack += n.inputs
         self.nodes = list(seen)
 
@@ -95,7 +99,7 @@ def check(plan: Plan) -> None:
         verify(case)
 
 
-def cases(planning: Planning, most: int = MOST) -> Iterator[Case]:
+def cases(planning: PlanState, most: int = MOST) -> Iterator[Case]:
     """The steps of a plan that are kernels, gathers or scatters, and small, unless they have been proved."""
     for i, (step, (rows, reads, writes)) in enumerate(zip(planning.steps, planning.rows, strict=True)):
         if not isinstance(rows, list):
@@ -108,13 +112,14 @@ def cases(planning: Planning, most: int = MOST) -> Iterator[Case]:
         if None in sources or points * max([source.count("\n") for source in sources if source]) > most:
             continue  # a large step
         case = Case([Row(source or "", row.args, row.extent, row.chunk) for source, row in zip(sources, rows)],
-                    planning.mains.get(i, len(rows) - 1), {planning.words[n]: n for n in (*reads, *results)},
-                    {planning.words[n]: n for n in planning.numbers}, results, planning.stored.difference(results))
+                    planning.mains.get(i, len(rows) - 1), {planning.slots[n]: n for n in (*reads, *results)},
+                    {planning.slots[n]: n for n in planning.numbers}, results,
+                    planning.materialized.difference(results))
         if max([n.size for n in case.nodes]) > most:
             continue  # of a large array it takes a part
         made = planning.by_step.get(i)
         if made is not None:
-            case.parts = [Part(planning.words[step, k], part.count, part.dtype, part.shared)
+            case.parts = [Part(planning.slots[step, k], part.count, part.dtype, part.shared)
                           for k, part in enumerate(made.parts)]
             case.chunk_args = [k for k, what in enumerate(made.args) if what == "chunk"]
             case.align, case.in_place = made.align, made.in_place
@@ -127,13 +132,13 @@ def cases(planning: Planning, most: int = MOST) -> Iterator[Case]:
 
 
 def _key(case: Case) -> Any:
-    """A key that tells steps apart: sources and arguments but for words' numbers, and the graphs that they mean."""
+    """A key that tells steps apart: sources and arguments but for slots' numbers, and the graphs that they mean."""
     number = {n: i for i, n in enumerate(case.nodes)}
     nodes = [(n.op, n.attrs if n.op not in (leaf_op, scalar_op) else (), n.aval,
               *[number.get(x) for x in n.inputs]) for n in case.nodes]
-    words: dict[int, Any] = {word: (number.get(n), n.aval) for word, n in {**case.values, **case.numbers}.items()}
-    words |= {part.word: (i, *part[1:]) for i, part in enumerate(case.parts)}
-    rows = [(row.source, tuple([words.get(a, a) for a in row.args]), row.extent, row.chunk) for row in case.rows]
+    slots: dict[int, Any] = {slot: (number.get(n), n.aval) for slot, n in {**case.values, **case.numbers}.items()}
+    slots |= {part.slot: (i, *part[1:]) for i, part in enumerate(case.parts)}
+    rows = [(row.source, tuple([slots.get(a, a) for a in row.args]), row.extent, row.chunk) for row in case.rows]
     return tuple(rows), tuple(nodes), tuple([number[n] for n in case.results]), len(case.in_place)
 
 
@@ -163,7 +168,7 @@ def _wanted(case: Case) -> Iterator[tuple[Reference, Reference]]:
     of positive ones. Nothing where the references refuse random numbers."""
     whole = _integers(case.nodes)
     for positive in (False, True):
-        pair = [Reference(case.stored, 5, nudge, positive, whole) for nudge in (0.0, NUDGE)]
+        pair = [Reference(case.materialized, 5, nudge, positive, whole) for nudge in (0.0, NUDGE)]
         with np.errstate(all="ignore"):
             try:
                 found = [[reference.value(n) for n in case.results] for reference in pair]
@@ -199,14 +204,14 @@ def _run(case: Case, chunk: int, reference: Reference, nudged: Reference,
         result, operand = pair
         buffers[result] = buffers[operand]
         buffers[operand].shared = True
-    words: dict[int, Any] = {word: buffers[n] for word, n in case.values.items()}
-    for word, n in case.numbers.items():
+    slots: dict[int, Any] = {slot: buffers[n] for slot, n in case.values.items()}
+    for slot, n in case.numbers.items():
         number, = reference.held(n).cells()
-        words[word] = Number(bits(number.x), number.of) if n.dtype.kind == "f" else number
+        slots[slot] = Number(bits(number.x), number.of) if n.dtype.kind == "f" else number
     for part in case.parts:
-        words[part.word] = Buffer(f"the part {part.word}", SHORT[part.dtype.name],
+        slots[part.slot] = Buffer(f"the part {part.slot}", SHORT[part.dtype.name],
                                   [None] * part.size * (1 if part.shared else chunks))
-    machine = Machine(words)
+    machine = Machine(slots)
     with np.errstate(all="ignore"):
         for row in rows:
             machine.run(*row)
@@ -221,7 +226,7 @@ def _cut(case: Case, chunk: int) -> tuple[list[Row], int]:
     chunks = -(-main.extent // chunk) if chunk else 1
     args = [max(chunk, 1) if k in case.chunk_args else a for k, a in enumerate(main.args)]
     rows[case.main] = main._replace(args=args, chunk=chunk)
-    shared = {part.word for part in case.parts if part.shared}
+    shared = {part.slot for part in case.parts if part.shared}
     for k in range(case.main + 1, len(rows)):
         part, result, _, *rest = rows[k].args
         rows[k] = rows[k]._replace(args=[part, result, 1 if part in shared else chunks, *rest])

@@ -17,7 +17,7 @@ from tracer.ops.ir.op import VIEW
 
 from ..codegen.generated import Generated
 from ..fusion.kernel import Kernel
-from ..plan.planner import Planning
+from ..plan.planner import PlanState
 from ..steps.gemm.openblas import GemmArgs
 from .accesses import chunks_of
 
@@ -31,7 +31,7 @@ _A, _B, _ONTO, _FACTORS = range(4)
 class Meaning:
     """The task of a row.
 
-    reads, writes: by role (the place of a word of bind among the row's arguments) the value there, or for one that is
+    reads, writes: by role (the place of a slot of bind among the row's arguments) the value there, or for one that is
     read, several of which it may be; numbers: roles of run-time scalars; settled: what other arguments must be.
     """
 
@@ -69,7 +69,7 @@ def views(node: Node) -> Iterator[Node]:
         yield node
 
 
-def meanings_of(planning: Planning) -> dict[int, Meaning]:
+def meanings_of(planning: PlanState) -> dict[int, Meaning]:
     """The meaning of each native row, by the identity of its driver.Step."""
     found: dict[int, Meaning] = {}
     for i, (step, (rows, *_)) in enumerate(zip(planning.steps, planning.rows, strict=True)):
@@ -93,7 +93,7 @@ def _kernel(i: int, kernel: Kernel, made: Generated, rows: Sequence[Any], main: 
     """Those of a kernel: of what fills partial results, of the kernel itself, and of what combines them."""
     own = Meaning(i, kernel.roots[0].node)
     roots = {r.node for r in kernel.roots}
-    parts: dict[int, int] = {}  # by word
+    parts: dict[int, int] = {}  # by slot
     for role, what in enumerate(made.args):
         if not isinstance(what, tuple) or what[0] == "number":
             continue
@@ -124,7 +124,7 @@ def _kernel(i: int, kernel: Kernel, made: Generated, rows: Sequence[Any], main: 
 
 def _check_kernel(kernel: Kernel, made: Generated) -> None:
     """Raise Meaningless where a kernel has no argument for a value that a result of it is computed from."""
-    given = {tag_of(what[1]) for what in made.args if isinstance(what, tuple) and what[0] == "word"}
+    given = {tag_of(what[1]) for what in made.args if isinstance(what, tuple) and what[0] == "slot"}
     if not math.prod(kernel.domain):
         return
     seen: set[Node] = set()

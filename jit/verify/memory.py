@@ -16,7 +16,7 @@ _start = itemgetter(0)
 
 
 class Room(NamedTuple):
-    """Where a word of bind points: the buffer, the place in it, and the bytes that are the value's own."""
+    """Where a slot of bind points: the buffer, the place in it, and the bytes that are the value's own."""
 
     buffer: Buffer
     start: int
@@ -37,7 +37,7 @@ class Touch(NamedTuple):
     place: Form | None
     itemsize: int
     role: int
-    word: int
+    slot: int
     step: Any  # whose text names it
     when: int = 0
     unit: int = 0

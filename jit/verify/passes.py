@@ -10,7 +10,7 @@ from tracer.ops.ir.node import Node
 from tracer.ops.ir.op import LEAF
 
 from ..fusion.kernel import Kernel
-from ..plan.planner import Planning
+from ..plan.planner import PlanState
 from ..plan.schedule import made_by, read_by
 
 #: Nodes of a graph up to which each is inferred again.
@@ -21,7 +21,7 @@ class PassError(AssertionError):
     """A pass has left something wrong."""
 
 
-def check(name: str, planning: Planning) -> None:
+def check(name: str, planning: PlanState) -> None:
     """Raise PassError where the pass has. Sizes that remember are not looked at: each look would be noted."""
     if name in _PROOFS and planning.nodes.aval is avals.aval:
         _PROOFS[name](name, planning)
@@ -32,7 +32,7 @@ def _expect(true: Any, name: str, what: str) -> None:
         raise PassError(f"{name}: {what}")
 
 
-def _graph(name: str, planning: Planning) -> None:
+def _graph(name: str, planning: PlanState) -> None:
     """The outputs are of the form that they were; each node is what its op infers, and equal ones are one."""
     for before, after in zip(planning.outputs, planning.results, strict=True):
         _expect((before.shape, before.dtype) == (after.shape, after.dtype), name, f"{before!r} has become {after!r}")
@@ -48,25 +48,25 @@ def _graph(name: str, planning: Planning) -> None:
         _expect(same, name, f"{n!r} is inferred as {inferred!r}")
 
 
-def _steps(name: str, planning: Planning) -> None:
+def _steps(name: str, planning: PlanState) -> None:
     """Each value is made by one step, before the steps that read it, and all outputs are made."""
     made: set[Node] = set()
     for step in planning.steps:
         own = made_by(step)
-        reads = step.reads if isinstance(step, Kernel) else read_by(step, planning.stored)
+        reads = step.reads if isinstance(step, Kernel) else read_by(step, planning.materialized)
         missing = [n for n in reads if n.op.kind != LEAF and n not in made and n not in own]
         _expect(not missing, name, f"{missing} is read by the step of {own} before it is made")
         _expect(made.isdisjoint(own), name, f"{own} is made twice")
         made.update(own)
-    _expect(made == planning.stored, name, "not all that is stored is made")
+    _expect(made == planning.materialized, name, "not all that is stored is made")
     _expect(all([n.op.kind == LEAF or n in made or not n.size for n in planning.graph]), name, "an output is not made")
 
 
-def _chains(name: str, planning: Planning) -> None:
+def _chains(name: str, planning: PlanState) -> None:
     _expect([i for chain in planning.chains for i in chain] == list(range(len(planning.steps))), name, "a step is left")
 
 
-def _rows(name: str, planning: Planning) -> None:
+def _rows(name: str, planning: PlanState) -> None:
     """Each step writes the values that it makes, and reads values that have been written."""
     written: set[Any] = set()
     for step, (_, reads, writes) in zip(planning.steps, planning.rows, strict=True):
@@ -76,13 +76,13 @@ def _rows(name: str, planning: Planning) -> None:
         written.update(writes)
 
 
-def _phases(name: str, planning: Planning) -> None:
-    """The phases hold all steps in order; chains of one phase do not write what another one touches."""
-    _expect([i for phase in planning.phases for i in phase] == list(range(len(planning.steps))), name, "a step is left")
-    for phase in planning.phased:
+def _groups(name: str, planning: PlanState) -> None:
+    """The groups hold all steps in order; chains of one group do not write what another one touches."""
+    _expect([i for group in planning.groups for i in group] == list(range(len(planning.steps))), name, "a step is left")
+    for group in planning.chain_groups:
         seen: set[Any] = set()
         written: set[Any] = set()
-        for chain in phase:
+        for chain in group:
             rows = [planning.rows[i] for i in planning.chains[chain]]
             writes = {v for _, _, values in rows for v in values}
             touched = writes.union([v for _, reads, _ in rows for v in reads])
@@ -91,6 +91,6 @@ def _phases(name: str, planning: Planning) -> None:
             written |= writes
 
 
-_PROOFS: dict[str, Callable[[str, Planning], None]] = {
+_PROOFS: dict[str, Callable[[str, PlanState], None]] = {
     "simplify": _graph, "fold": _graph, "fuse": _steps, "schedule": _steps, "bands": _chains, "lower": _rows,
-    "group": _phases}
+    "group": _groups}

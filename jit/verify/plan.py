@@ -4,7 +4,7 @@ The table is run on memory that holds, in place of bytes, which value lies where
 off its kernel (accesses.py); which values those are to be, off the graph's nodes (meanings.py): what the planner
 declares of its steps is not asked. Proved of each access: it lies within its buffer; what it reads was written before,
 is the value that the node means, and has not been written over since; nothing that may run at the same time, of a
-phase, a chain or another chunk, gets in its way; and where a result shares memory with what is read, as a donated leaf
+group, a chain or another chunk, gets in its way; and where a result shares memory with what is read, as a donated leaf
 or a value that dies, each element is read before it is written.
 """
 from __future__ import annotations
@@ -16,10 +16,10 @@ from tracer.ops.ir.graph import toposort
 from tracer.ops.ir.node import Node, leaf_op, scalar_op
 
 from ..native.kernel_cache import source_at
-from ..plan.layout import ByNumPy, Check, Layout, Source
+from ..plan.layout import ByNumPy, Check, PlanLayout, Source
 from ..plan.pipeline import plan_graph
 from ..plan.plan import Plan
-from ..plan.planner import Planning
+from ..plan.planner import PlanState
 from ..runtime import driver
 from ..steps.gemm import openblas
 from .accesses import Access, Effects, Unreadable, chunks_of, of_kernel, of_product
@@ -29,17 +29,17 @@ from .memory import Memory, Room, Touch, conflicts
 
 
 class PlanError(AssertionError):
-    """A plan is wrong: the step, the word of bind and the node that it is about, and the reason."""
+    """A plan is wrong: the step, the slot of bind and the node that it is about, and the reason."""
 
-    def __init__(self, step: Any, word: int, node: Any, reason: str) -> None:
-        super().__init__(f"{step}: word {word}, {node!r}: {reason}")
-        self.step, self.word, self.node, self.reason = str(step), word, node, reason
+    def __init__(self, step: Any, slot: int, node: Any, reason: str) -> None:
+        super().__init__(f"{step}: slot {slot}, {node!r}: {reason}")
+        self.step, self.slot, self.node, self.reason = str(step), slot, node, reason
 
 
-def verify(layout: Layout, places: Mapping[int, int], arena_bytes: int, planning: Planning) -> None:
+def verify(layout: PlanLayout, places: Mapping[int, int], arena_bytes: int, planning: PlanState) -> None:
     """Raise PlanError where a layout does not do what its graph means.
 
-    places: by word of bind where in the arena of `arena_bytes` a value between steps lies. planning: how the layout has
+    places: by slot of bind where in the arena of `arena_bytes` a value between steps lies. planning: how the layout has
     come about, or one like it for the same graph: its graph and its steps are believed, and which row is of which step.
     """
     _Verifier(layout, places, arena_bytes, planning).run()
@@ -73,11 +73,11 @@ class _Row(NamedTuple):
 class _Verifier:
     """One proof."""
 
-    def __init__(self, layout: Layout, places: Mapping[int, int], arena_bytes: int, planning: Planning) -> None:
+    def __init__(self, layout: PlanLayout, places: Mapping[int, int], arena_bytes: int, planning: PlanState) -> None:
         self.layout, self.planning = layout, planning
         self.memory = Memory()
-        self.rooms: dict[int, Room] = {}  # by word
-        self.numbers: dict[int, Tag] = {}  # run-time scalars by word
+        self.rooms: dict[int, Room] = {}  # by slot
+        self.numbers: dict[int, Tag] = {}  # run-time scalars by slot
         self.objects: set[Node] = set()  # what has several arrays lies in no memory of ours
         self.touches: list[Touch] = []  # of leaves and outputs
         self.asked: set[tuple] = set()  # the failures that checks have asked for
@@ -87,36 +87,36 @@ class _Verifier:
         self._furnish(places, arena_bytes)
 
     def _furnish(self, places: Mapping[int, int], arena_bytes: int) -> None:
-        """Say where the words of bind point, and let the leaves lie there."""
+        """Say where the slots of bind point, and let the leaves lie there."""
         layout, inputs = self.layout, self.layout.inputs
         order = toposort(self.planning.graph)
         nbytes = {n.attrs[1]: n.aval.nbytes for n in order if n.op is leaf_op}
         kinds = {n.attrs[1]: "q" if n.dtype.kind == "i" else "d" for n in order if n.op is scalar_op}
-        word = 0
+        slot = 0
         for i in inputs.leaves:
-            self._place(word, Room(("leaf", i), 0, nbytes.get(i, 0)))
+            self._place(slot, Room(("leaf", i), 0, nbytes.get(i, 0)))
             self.memory.write(("leaf", i), 0, nbytes.get(i, 0), ("leaf", i))
-            word += 1
+            slot += 1
         for i, kind in zip(inputs.numbers, inputs.kinds, strict=True):
-            self.numbers[word] = "scalar", i
+            self.numbers[slot] = "scalar", i
             if kinds.get(i) != kind:
-                raise PlanError("inputs", word, ("scalar", i), f"is written as {kind!r}")
-            word += 1
+                raise PlanError("inputs", slot, ("scalar", i), f"is written as {kind!r}")
+            slot += 1
         if inputs.outputs != len(layout.nbytes):
-            raise PlanError("inputs", word, None, f"there are {inputs.outputs} words for {len(layout.nbytes)} outputs")
+            raise PlanError("inputs", slot, None, f"there are {inputs.outputs} slots for {len(layout.nbytes)} outputs")
         for i, size in enumerate(layout.nbytes):
-            self._place(word + i, Room(("output", i), 0, size))
+            self._place(slot + i, Room(("output", i), 0, size))
         sizes = dict(layout.between)
-        for word, start in places.items():
-            room = Room(("arena",), start, sizes.get(word, 0))
+        for slot, start in places.items():
+            room = Room(("arena",), start, sizes.get(slot, 0))
             if start < 0 or start % 8 or start + room.size > arena_bytes:
-                raise PlanError("arena", word, None, f"bytes {start} to {start + room.size} of {arena_bytes}")
-            self._place(word, room)
+                raise PlanError("arena", slot, None, f"bytes {start} to {start + room.size} of {arena_bytes}")
+            self._place(slot, room)
 
-    def _place(self, word: int, room: Room) -> None:
-        if word in self.rooms or word in self.numbers or word >= self.layout.words:
-            raise PlanError("words", word, None, f"{room} has no word of its own")
-        self.rooms[word] = room
+    def _place(self, slot: int, room: Room) -> None:
+        if slot in self.rooms or slot in self.numbers or slot >= self.layout.slots:
+            raise PlanError("slots", slot, None, f"{room} has no slot of its own")
+        self.rooms[slot] = room
 
     def run(self) -> None:
         """Run the table, and look at what it leaves."""
@@ -158,7 +158,7 @@ class _Verifier:
                 for touch in self._row(_Row(step, meaning, chunk)):
                     touches.append(touch._replace(unit=number, row=at))
         for write, other in conflicts(touches):
-            raise PlanError(write.step, write.word, None, f"is written while {_told(other)} at the same time")
+            raise PlanError(write.step, write.slot, None, f"is written while {_told(other)} at the same time")
         self.touches += [t for t in touches if t.buffer[0] != "arena"]
 
     def _row(self, row: _Row) -> list[Touch]:
@@ -173,62 +173,62 @@ class _Verifier:
                 raise PlanError(row, step.args[role], node, "is not the number's")
         effects = row.effects(chunk)
         for role in effects.flags:
-            word = step.args[role]
-            if word in self.rooms or word in self.numbers or not 0 <= word < self.layout.words or not meaning.checked:
-                raise PlanError(row, word, meaning.node, "a failure is noted where something else is")
+            slot = step.args[role]
+            if slot in self.rooms or slot in self.numbers or not 0 <= slot < self.layout.slots or not meaning.checked:
+                raise PlanError(row, slot, meaning.node, "a failure is noted where something else is")
             if meaning.checked not in self.asked:
                 self.unasked[meaning.checked] = row
         touches = [self._touched(row, self._touch(row, a, i)) for i, a in enumerate(effects.accesses)]
         for write in touches:
             for other in touches if write.write else ():
                 if other.role != write.role and other.meets(write) and (other.write or not other.precedes(write)):
-                    raise PlanError(row, write.word, meaning.node, f"is written over what {_told(other)}")
+                    raise PlanError(row, write.slot, meaning.node, f"is written over what {_told(other)}")
         if chunk < 0:
             self._chunks(row)
         return touches
 
     def _touch(self, row: _Row, access: Access, order: int) -> Touch:
-        """Where in memory an access goes: within the buffer of its word."""
-        word = row.step.args[access.role]
-        room = self.rooms.get(word)
+        """Where in memory an access goes: within the buffer of its slot."""
+        slot = row.step.args[access.role]
+        room = self.rooms.get(slot)
         if room is None:
-            raise PlanError(row, word, row.meaning.node, f"argument {access.role} is no address")
+            raise PlanError(row, slot, row.meaning.node, f"argument {access.role} is no address")
         low, high = 0, room.size  # of what is found through an index, which the graph keeps within the axis
         if access.place is not None and not access.place.is_open():
             low, high = access.place.span()
             high += access.itemsize
         if low < 0 or high > room.size:
-            raise PlanError(row, word, row.meaning.node, f"bytes {low} to {high} of {room.size} are reached")
+            raise PlanError(row, slot, row.meaning.node, f"bytes {low} to {high} of {room.size} are reached")
         place = None if access.place is None else access.place.plus(Form(room.start))
         return Touch(room.buffer, room.start + low, room.start + high, access.write, place, access.itemsize,
-                     access.role, word, row, self.when, order=order)
+                     access.role, slot, row, self.when, order=order)
 
     def _touched(self, row: _Row, touch: Touch) -> Touch:
         """Let it happen: what is read must be what is meant."""
-        meaning, role, word = row.meaning, touch.role, touch.word
+        meaning, role, slot = row.meaning, touch.role, touch.slot
         if touch.write:
             if role not in meaning.writes:
-                raise PlanError(row, word, meaning.node, f"argument {role} is not to be written")
+                raise PlanError(row, slot, meaning.node, f"argument {role} is not to be written")
             if touch.place is not None and not touch.place.is_open() and not touch.place.is_dense(touch.itemsize):
-                raise PlanError(row, word, meaning.writes[role], "is written with holes")
+                raise PlanError(row, slot, meaning.writes[role], "is written with holes")
             self.memory.write(touch.buffer, touch.low, touch.high, meaning.writes[role])
         elif role not in meaning.reads:
-            raise PlanError(row, word, meaning.node, f"argument {role} is not to be read")
+            raise PlanError(row, slot, meaning.node, f"argument {role} is not to be read")
         else:
-            found = self._read(row, word, meaning.reads[role], touch)
+            found = self._read(row, slot, meaning.reads[role], touch)
             if meaning.scatters and len(meaning.reads[role]) > 1 and found is not None:
                 try:
                     check_rows(meaning.node, row.step.args, found)
                 except Meaningless as why:
-                    raise PlanError(row, word, why.node, why.reason) from why
+                    raise PlanError(row, slot, why.node, why.reason) from why
         return touch
 
-    def _read(self, step: Any, word: int, tags: tuple[Tag, ...], touch: Touch) -> Tag | None:
+    def _read(self, step: Any, slot: int, tags: tuple[Tag, ...], touch: Touch) -> Tag | None:
         found = None
         for found in self.memory.read(touch.buffer, touch.low, touch.high):
             if found not in tags:
                 lies = "nothing" if found is None else repr(found)
-                raise PlanError(step, word, tags[0], f"is read where {lies} lies")
+                raise PlanError(step, slot, tags[0], f"is read where {lies} lies")
         return found
 
     def _chunks(self, row: _Row) -> None:
@@ -238,7 +238,7 @@ class _Verifier:
             touches = [self._touch(row, access, 0)._replace(unit=chunk)
                        for chunk in (first, first + 1) for access in row.effects(chunk).accesses]
             for write, other in conflicts(touches):
-                raise PlanError(row, write.word, row.meaning.node, f"another chunk writes while {_told(other)}")
+                raise PlanError(row, write.slot, row.meaning.node, f"another chunk writes while {_told(other)}")
 
     # ---- what NumPy does -------------------------------------------------------------------------
 
@@ -248,37 +248,37 @@ class _Verifier:
         if isinstance(meant.node.aval, tuple):
             self.objects.add(meant.node)
             return
-        write = self._whole(name, value.word, meant.node)._replace(write=True)
+        write = self._whole(name, value.slot, meant.node)._replace(write=True)
         for read in reads:
             if read.meets(write):
-                raise PlanError(name, write.word, meant.node, f"is written over what {_told(read)}")
+                raise PlanError(name, write.slot, meant.node, f"is written over what {_told(read)}")
         self.memory.write(write.buffer, write.low, write.high, tag_of(meant.node))
         self.touches += [t for t in (*reads, write) if t.buffer[0] != "arena"]
 
     def _sources(self, name: str, value: Source, meant: Source) -> Iterator[Touch]:
         """The reads by NumPy for a value."""
         if [s.node for s in meant.sources] != list(meant.node.inputs):
-            raise PlanError(name, value.word, meant.node, "has other operands")
+            raise PlanError(name, value.slot, meant.node, "has other operands")
         for source, of in zip(value.sources, meant.sources, strict=True):
-            node, word = of.node, source.word
+            node, slot = of.node, source.slot
             if node.op is scalar_op:
-                if self.numbers.get(word) != tag_of(node):
-                    raise PlanError(name, word, node, "is not the number's")
-            elif word < 0:
+                if self.numbers.get(slot) != tag_of(node):
+                    raise PlanError(name, slot, node, "is not the number's")
+            elif slot < 0:
                 yield from self._sources(name, source, of)
             elif isinstance(node.aval, tuple):
                 if node not in self.objects:
-                    raise PlanError(name, word, node, "is not there yet")
+                    raise PlanError(name, slot, node, "is not there yet")
             else:
-                touch = self._whole(name, word, node)
-                self._read(name, word, (tag_of(node),), touch)
+                touch = self._whole(name, slot, node)
+                self._read(name, slot, (tag_of(node),), touch)
                 yield touch
 
-    def _whole(self, name: str, word: int, node: Node) -> Touch:
-        room = self.rooms.get(word)
+    def _whole(self, name: str, slot: int, node: Node) -> Touch:
+        room = self.rooms.get(slot)
         if room is None or room.size < node.aval.nbytes:
-            raise PlanError(name, word, node, f"does not lie in {room}")
-        return Touch(room.buffer, room.start, room.start + node.aval.nbytes, False, None, node.dtype.itemsize, -1, word,
+            raise PlanError(name, slot, node, f"does not lie in {room}")
+        return Touch(room.buffer, room.start, room.start + node.aval.nbytes, False, None, node.dtype.itemsize, -1, slot,
                      name, self.when)
 
     def _check(self, check: Check, meant: Check) -> None:
@@ -290,8 +290,8 @@ class _Verifier:
             if meaning.node is node and meaning.checked:
                 self.asked.add(meaning.checked)
                 row = self.unasked.pop(meaning.checked, None)
-                if row is not None and row.step.args[3] != check.word:
-                    raise PlanError("check", check.word, node, "is asked of nobody")
+                if row is not None and row.step.args[3] != check.slot:
+                    raise PlanError("check", check.slot, node, "is asked of nobody")
         self.risky = self.when
         self.when += 1
 
@@ -330,7 +330,7 @@ class _Verifier:
                         continue
                     for write in writes:
                         if not _before(read, write):
-                            raise PlanError(name, read.word, ("output", number), f"is written over what {_told(read)}")
+                            raise PlanError(name, read.slot, ("output", number), f"is written over what {_told(read)}")
 
 
 def _before(read: Touch, write: Touch) -> bool:
@@ -343,7 +343,7 @@ def _before(read: Touch, write: Touch) -> bool:
 
 
 def _told(touch: Touch) -> str:
-    return f"{touch.step} {'writes' if touch.write else 'reads'} through word {touch.word}"
+    return f"{touch.step} {'writes' if touch.write else 'reads'} through slot {touch.slot}"
 
 
 def _alike(a: Any, b: Any) -> bool:

@@ -32,15 +32,15 @@ class Found(NamedTuple):
 
 
 class Reference:
-    """The values of nodes, where leaves, scalars and what is `stored` are read from memory, which holds random numbers.
+    """The values of nodes; leaves, scalars and values that are `materialized` are read from memory, filled at random.
 
     seed: of the numbers; nudge: how far, relatively, floats are moved from them; positive: whether floats are; whole:
     the least integer, where they may be negative, and the one that all are below.
     """
 
-    def __init__(self, stored: Container[Node], seed: int, nudge: float = 0.0, positive: bool = False,
+    def __init__(self, materialized: Container[Node], seed: int, nudge: float = 0.0, positive: bool = False,
                  whole: tuple[int, int] = (-5, 5)) -> None:
-        self.stored = stored
+        self.materialized = materialized
         self.random = np.random.default_rng(seed)
         self.other = np.random.default_rng(seed + 1)
         self.nudge, self.low, self.whole = nudge, 0.25 if positive else -2.0, whole
@@ -51,7 +51,7 @@ class Reference:
     def value(self, node: Node) -> Found:
         """The value of a node that is computed of what is in memory. What its reference raises is raised."""
         if node not in self._found:
-            held = node.op in (leaf_op, scalar_op) or node in self.stored
+            held = node.op in (leaf_op, scalar_op) or node in self.materialized
             self._found[node] = self.held(node) if held else self.computed(node)
         return self._found[node]
 

@@ -1,7 +1,7 @@
 """Entries of the tape for a user's `autograd.Function`, whose backward is Python.
 
-A `Call` is one application. An `Opaque` stands for what such a backward computed under create_graph, which cannot be
-differentiated again.
+A `CustomCall` is one application. An `Opaque` stands for the result of such a backward under create_graph, which cannot
+be differentiated again.
 """
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ..core.segment import next_order
 from ..core.trace import VARIABLE, Value, current, node_of
 
 
-class Call:
+class CustomCall:
     """One application of a user's `autograd.Function`; `run` is its backward, from handles to handles."""
 
     __slots__ = ("order", "inputs", "avals", "run", "histories", "__weakref__")
@@ -64,7 +64,7 @@ class Opaque:
                          "are not recorded, so that create_graph has no second derivative through it")
 
 
-def entered(value: Value, entry: Call | Opaque, slot: int) -> Value:
+def entered(value: Value, entry: CustomCall | Opaque, slot: int) -> Value:
     """A pending value of the same elements, from which a walk goes on to `entry` and not through its node."""
     trace = current().trace
     made = trace.new(stop(node_of(value)), entry.histories[0], value.line)

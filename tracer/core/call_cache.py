@@ -1,7 +1,7 @@
-"""What calls mean: remembered by function, static arguments and operand nodes, each with the call that came after it.
+"""Call cache: (function, static arguments, operand nodes) -> result nodes. Each entry also remembers its successor.
 
-A script repeats itself: after a call comes, most of the time, what came after it the last time. Whether it does is
-seen by comparing identities; only where it does not, a key is hashed and looked up.
+A script repeats itself: most calls are followed by the call that followed them the last time. That is checked by
+comparing identities; only where it fails a key is hashed and looked up.
 """
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ from tracer.jit.cpython.identity import identical
 from tracer.ops.ir.node import FORGETTERS
 
 
-class Call:
-    """A call recorded before.
+class CachedCall:
+    """An entry of the call cache.
 
-    result: the node, or list of nodes, that it means.
-    fallible: running it can fail.
+    result: the node, or list of nodes, that the call makes.
+    fallible: whether running it can fail.
     sources: of several results, the operands that each is a function of; None until somebody asks.
+    successor: the call that came after it the last time.
     """
 
-    __slots__ = ("function", "statics", "nodes", "result", "fallible", "sources", "next")
+    __slots__ = ("function", "statics", "nodes", "result", "fallible", "sources", "successor")
 
     def __init__(self, function: Any, statics: tuple, nodes: list[Any], result: Any, fallible: bool) -> None:
         self.function = function
@@ -28,17 +29,17 @@ class Call:
         self.result = result
         self.fallible = fallible
         self.sources: list[list[int]] | None = None
-        self.next: Call | None = None
+        self.successor: CachedCall | None = None
 
 
-#: Calls by (function, static arguments, operand nodes); and forward passes (gluon/cached_graph.py), and constants.
-MEMO: dict[tuple, Any] = {}
+#: Calls by (function, static arguments, operand nodes); also forward passes (gluon/cached_graph.py) and constants.
+CALL_CACHE: dict[tuple, Any] = {}
 
-#: What precedes the first call of a trace.
-START = Call(None, (), [], None, False)
+#: The predecessor of a trace's first call.
+START = CachedCall(None, (), [], None, False)
 
 
-def repeats(call: Call | None, function: Any, statics: tuple, nodes: list[Any]) -> bool:
+def matches(call: CachedCall | None, function: Any, statics: tuple, nodes: list[Any]) -> bool:
     """Whether `call` was one of the same function, with the very same static arguments and operands.
 
     Static arguments that are equal but not the same object are left to the look-up: to compare them could take
@@ -49,12 +50,12 @@ def repeats(call: Call | None, function: Any, statics: tuple, nodes: list[Any]) 
 
 
 def forget() -> None:
-    """Forget all calls, and what came after which."""
-    START.next = None
-    for call in MEMO.values():
-        if type(call) is Call:
-            call.next = None
-    MEMO.clear()
+    """Drop all entries and successors."""
+    START.successor = None
+    for call in CALL_CACHE.values():
+        if type(call) is CachedCall:
+            call.successor = None
+    CALL_CACHE.clear()
 
 
 FORGETTERS.append(forget)

@@ -17,7 +17,7 @@ from tracer.ops.ir.node import Node, const, is_number, literal, stop
 from tracer.ops.primitive.arithmetic import add
 from tracer.ops.primitive.linear import broadcast_to
 
-from .call_cache import MEMO, Call, repeats
+from .call_cache import CALL_CACHE, CachedCall, matches
 from .flush import flush
 from .history import history_of
 from .trace import History, Trace, Value, computed, current, node_of
@@ -73,9 +73,9 @@ def invoke(function: Function, cls: type, operands: tuple, statics: tuple) -> An
     if mixed and history is not None:
         nodes = stopped(trace, operands, nodes)
     last = trace.last
-    call: Any = last.next
-    if not repeats(call, function, statics, nodes):
-        call = last.next = look_up(function, statics, nodes)
+    call: Any = last.successor
+    if not matches(call, function, statics, nodes):
+        call = last.successor = look_up(function, statics, nodes)
     trace.last = call
     line = user_line() if call.fallible else None
     if history is not None and type(call.result) is not Node:
@@ -88,25 +88,25 @@ def combine(function: Function, cls: type, left: Any, right: Any) -> Any:
     return invoke(function, cls, (left, right), ())
 
 
-def look_up(function: Function, statics: tuple, nodes: list[Any]) -> Call:
+def look_up(function: Function, statics: tuple, nodes: list[Any]) -> CachedCall:
     """The call of a function with these arguments."""
     try:
-        known = MEMO.get((function, statics, *nodes))
+        known = CALL_CACHE.get((function, statics, *nodes))
     except TypeError:
         known = None
     return known or learn(function, statics, nodes)
 
 
-def learn(function: Function, statics: tuple, nodes: list[Any]) -> Call:
+def learn(function: Function, statics: tuple, nodes: list[Any]) -> CachedCall:
     """The call, built if the function has not met these operands."""
     try:
         hash(statics)
     except TypeError:
         statics = freeze(statics)
     key = (function, statics, *nodes)
-    known = MEMO.get(key)
+    known = CALL_CACHE.get(key)
     if known is None:
-        known = MEMO[key] = Call(function, statics, nodes, *_build(function, nodes, statics))
+        known = CALL_CACHE[key] = CachedCall(function, statics, nodes, *_build(function, nodes, statics))
     return known
 
 
@@ -122,7 +122,7 @@ def finish(result: Any, cls: type, trace: Trace, history: list | None, line: Any
     return type(result)(handles)
 
 
-def finish_each(call: Call, cls: type, trace: Trace, operands: tuple, line: Any) -> Any:
+def finish_each(call: CachedCall, cls: type, trace: Trace, operands: tuple, line: Any) -> Any:
     """Handles of a call's results, each with the history of the operands that it is a function of, as in MXNet."""
     if call.sources is None:
         graphs = [set(toposort([node], set(call.nodes))) for node in call.result]
@@ -235,9 +235,9 @@ def pending(node: Node, history: History = None) -> Value:
 
 def full_value(of: Aval, number: float) -> Value:
     """A pending value all of whose elements are `number`, a part of the program."""
-    node = MEMO.get((of, number))
+    node = CALL_CACHE.get((of, number))
     if node is None:
-        node = MEMO[of, number] = place(broadcast_to(const(number, of.dtype), of.shape), of.device)
+        node = CALL_CACHE[of, number] = place(broadcast_to(const(number, of.dtype), of.shape), of.device)
     return pending(node)
 
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from tracer.ops.ir.node import Node
 
-from ..core.call_cache import MEMO
+from ..core.call_cache import CALL_CACHE
 from ..core.flush import living
 from ..core.history import Hook, Hooked
 from ..core.invoke import Handle, constant, stopped, wrap
@@ -143,9 +143,9 @@ def call(identity: Any, forward: Callable[..., Any], args: tuple, parameters: Se
         nodes = stopped(trace, operands, nodes)
     scalars = trace.scalars
     key = (identity, nesting, recording, trace.training, len(scalars), *(flags + nodes))
-    known = MEMO.get(key)
+    known = CALL_CACHE.get(key)
     if known is DRAWS:
-        known = MEMO.get(key + (len(trace.leaves),))
+        known = CALL_CACHE.get(key + (len(trace.leaves),))
     if known is None:
         return _run(key, forward, args, operands, nodes)
     scalars += known.numbers
@@ -190,10 +190,10 @@ def _run(key: tuple, forward: Callable[..., Any], args: tuple, operands: list[Ha
     if current().trace is trace and not inside.open and next(effects) == before + 1 + len(written):
         graph = _remembered(result, inside, operands, nodes, written, tuple(trace.scalars[numbers:]))
         if graph is not None and graph.draws:
-            MEMO[key] = DRAWS
-            MEMO[(*key, leaves)] = graph
+            CALL_CACHE[key] = DRAWS
+            CALL_CACHE[(*key, leaves)] = graph
         elif graph is not None:
-            MEMO[key] = graph
+            CALL_CACHE[key] = graph
     return result
 
 

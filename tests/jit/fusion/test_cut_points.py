@@ -9,7 +9,7 @@ import pytest
 
 from tracer import autograd, np, npx
 from tracer.jit.fusion import fuse
-from tracer.jit.fusion.cut_points import Marks, segments
+from tracer.jit.fusion.cut_points import Signatures, segments
 from tracer.jit.plan.pipeline import plan_graph
 from tracer.jit.plan.plan import Plan
 from tracer.jit.runtime.interpreter import Interpreter
@@ -151,19 +151,19 @@ def test_many_results_of_one_kernel():
 
 
 def test_marks_know_structure_and_no_sizes():
-    def marks(size):
+    def signatures(size):
         x = np.array(onp.ones(size, "float32"))
         outputs, *_ = graphs.recorded(lambda: (np.tanh(x * 2 + x) - x).asnumpy())
         order = toposort(outputs)
-        return list(Marks(order).numbers.values())
+        return list(Signatures(order).by_node.values())
 
-    assert marks(3) == marks(50) and len(set(marks(3))) == len(marks(3))
+    assert signatures(3) == signatures(50) and len(set(signatures(3))) == len(signatures(3))
 
 
 @pytest.mark.parametrize("most, many", [(10, 100), (100, 4), (7, 3)])
 def test_segments_respect_bounds_and_find_periods(most, many):
-    weights, marks = [3, 1, 2] * 40, [7, 5, 9] * 40
-    lengths = segments(weights, marks, most, many)
+    weights, signatures = [3, 1, 2] * 40, [7, 5, 9] * 40
+    lengths = segments(weights, signatures, most, many)
     assert sum(lengths) == len(weights)
     at = 0
     for n in lengths:

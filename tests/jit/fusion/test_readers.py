@@ -76,7 +76,7 @@ def test_two_readers_of_a_view(name):
             np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-4)
         plan = Plan(tuple(outputs))
         for step, (_, reads, _) in zip(plan.steps, plan.rows, strict=True):
-            assert set(reads) == set(read_by(step, plan.stored)), "other passes know of other reads"
+            assert set(reads) == set(read_by(step, plan.materialized)), "other passes know of other reads"
 
 
 def test_a_gather_of_repeated_rows():

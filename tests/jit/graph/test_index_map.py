@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 
 from tracer.jit.graph.index_map import (
-    Access,
+    IndexMap,
     NotAffine,
     along,
     broadcast,
     flat,
     flatten,
-    is_still,
+    is_invariant,
     long_axes,
     through_view,
 )
@@ -35,13 +35,13 @@ def positions(affine: tuple[int, tuple[int, ...]], domain: tuple[int, ...]) -> n
     return offset + sum((c * i for c, i in zip(coefs, np.indices(domain), strict=True)), np.zeros(domain, int))
 
 
-def read(node: Node, leaf: Node) -> tuple[Access, tuple[int, ...]]:
+def read(node: Node, leaf: Node) -> tuple[IndexMap, tuple[int, ...]]:
     """The map by which a chain of views over its own shape reads the leaf, and the domain."""
     dims = long_axes(node.shape)
-    domain, access = tuple(node.shape[i] for i in dims), along(dims, node.ndim)
+    domain, index_map = tuple(node.shape[i] for i in dims), along(dims, node.ndim)
     while node is not leaf:
-        access, node = through_view(node, access, domain), node.inputs[0]
-    return access, domain
+        index_map, node = through_view(node, index_map, domain), node.inputs[0]
+    return index_map, domain
 
 
 def drawn_view(rng: random.Random, x: Node, a: np.ndarray) -> tuple[Node, np.ndarray]:
@@ -81,19 +81,19 @@ def test_chains_of_views_read_what_numpy_reads(seed):
         for _ in range(rng.randint(1, 4)):
             x, seen = drawn_view(rng, x, seen)
         try:
-            access, domain = read(x, leaf)
+            index_map, domain = read(x, leaf)
         except NotAffine:
             continue
         affine += 1
-        found = positions(flatten(access, shape, len(domain)), domain)
+        found = positions(flatten(index_map, shape, len(domain)), domain)
         np.testing.assert_array_equal(found.reshape(seen.shape), seen, err_msg=f"{shape} -> {x.shape}")
-        for (start, row), n in zip(access, shape, strict=True):
+        for (start, row), n in zip(index_map, shape, strict=True):
             digits = positions((start, row), domain)
             assert digits.size == 0 or 0 <= digits.min() <= digits.max() < n
-        assert positions(flat(access, shape, len(domain))[0], domain).tolist() == found.tolist()
+        assert positions(flat(index_map, shape, len(domain))[0], domain).tolist() == found.tolist()
         for d in range(len(domain)):
             moves = bool(np.diff(found, axis=d).any())
-            assert not (is_still(access, [d]) and moves)
+            assert not (is_invariant(index_map, [d]) and moves)
     assert affine > 30  # the maps that there are, are found
 
 
@@ -103,9 +103,9 @@ def test_operands_of_elementwise_ops_broadcast():
         out = np.broadcast_shapes(shape, other)
         dims = long_axes(out)
         domain = tuple(out[i] for i in dims)
-        access = broadcast(along(dims, len(out)), out, shape, len(domain))
+        index_map = broadcast(along(dims, len(out)), out, shape, len(domain))
         want = np.broadcast_to(np.arange(math.prod(shape)).reshape(shape), out)
-        found = positions(flatten(access, shape, len(domain)), domain)
+        found = positions(flatten(index_map, shape, len(domain)), domain)
         np.testing.assert_array_equal(found.reshape(out), want, err_msg=str((shape, out)))
 
 
@@ -119,7 +119,7 @@ def test_what_no_affine_map_expresses_is_said_or_right(view):
     (x,) = graphs.leaves([a])
     want, = graphs.run([view(x)], [a])
     try:
-        access, domain = read(view(x), x)
+        index_map, domain = read(view(x), x)
     except NotAffine:
         return
-    np.testing.assert_array_equal(positions(flatten(access, (6,), len(domain)), domain).reshape(want.shape), want)
+    np.testing.assert_array_equal(positions(flatten(index_map, (6,), len(domain)), domain).reshape(want.shape), want)

@@ -1,11 +1,11 @@
-"""Independent steps run as one phase: which may, and that results are those of one after the other."""
+"""Independent steps run as one group: which may, and that results are those of one after the other."""
 from __future__ import annotations
 
 import graphs
 import numpy as np
 import pytest
 
-from tracer.jit.plan.parallel_groups import Work, phases
+from tracer.jit.plan.parallel_groups import Work, group_steps
 from tracer.jit.plan.plan import Plan
 from tracer.jit.runtime import driver
 from tracer.jit.runtime.buffers import from_array
@@ -23,7 +23,7 @@ def work(reads=(), writes=(), in_place=(), cost=10.0):
 
 
 def test_steps_that_do_not_need_one_another():
-    assert phases([work([A], [B]), work([A], [C]), work([A], [D])], 1) == [[0, 1, 2]]
+    assert group_steps([work([A], [B]), work([A], [C]), work([A], [D])], 1) == [[0, 1, 2]]
 
 
 @pytest.mark.parametrize("first, second", [
@@ -36,16 +36,16 @@ def test_steps_that_do_not_need_one_another():
     (work([A], [B]), work([A], [C], cost=0)),
 ])
 def test_steps_that_need_one_another(first, second):
-    assert phases([first, second], 1) == [[0], [1]]
+    assert group_steps([first, second], 1) == [[0], [1]]
 
 
 def test_cheap_steps_stay_alone():
-    assert phases([work([A], [B]), work([A], [C])], 21) == [[0], [1]]
-    assert phases([work([A], [B]), work([A], [C])], 20) == [[0, 1]]
+    assert group_steps([work([A], [B]), work([A], [C])], 21) == [[0], [1]]
+    assert group_steps([work([A], [B]), work([A], [C])], 20) == [[0, 1]]
 
 
 def test_no_steps():
-    assert phases([], 1) == []
+    assert group_steps([], 1) == []
 
 
 def sample(rng):
@@ -63,7 +63,7 @@ def sample(rng):
 def test_results_are_equal_for_any_number_of_threads():
     outputs, arrays = sample(np.random.default_rng(0))
     plan, before = Plan(outputs), driver.get_threads()
-    assert max(map(len, plan.phases)) > 10
+    assert max(map(len, plan.groups)) > 10
     expected = graphs.run(outputs, arrays)
     results = []
     try:
@@ -80,17 +80,17 @@ def test_results_are_equal_for_any_number_of_threads():
             np.testing.assert_allclose(a, right, rtol=1e-4, atol=1e-3)
 
 
-def test_memory_between_steps_is_not_used_twice_in_a_phase():
+def test_memory_between_steps_is_not_used_twice_in_a_group():
     rng = np.random.default_rng(1)
     arrays = [rng.standard_normal((256, 512)).astype("float32") for _ in range(8)]
     leaves = graphs.leaves(arrays)
     firsts = [product(x, x, True) for x in leaves]
     outputs = [product(add(f, f), g) for f, g in zip(firsts, firsts[1:])]
     plan = Plan(outputs)
-    assert max(map(len, plan.phases)) > 1
-    for phase in plan.phases:
+    assert max(map(len, plan.groups)) > 1
+    for group in plan.groups:
         places = [(plan.offsets[v], plan.offsets[v] + plan.sizes[v])
-                  for v in {plan.homes.get(v, v) for i in phase for v in [*plan.rows[i][1], *plan.rows[i][2]]}
+                  for v in {plan.aliases.get(v, v) for i in group for v in [*plan.rows[i][1], *plan.rows[i][2]]}
                   if v in plan.offsets]
         for (_, end), (start, _) in zip(sorted(places), sorted(places)[1:]):
             assert end <= start

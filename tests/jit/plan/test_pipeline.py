@@ -44,7 +44,7 @@ def step():
 def facts(planning):
     """What each pass has to show for itself."""
     items = [item for run in planning.layout.runs if isinstance(run, tuple) for item in run]
-    return {"fold": sum([n.op.name == "matmul_onto" for n in planning.stored]),
+    return {"fold": sum([n.op.name == "matmul_onto" for n in planning.materialized]),
             "fuse": -sum([isinstance(s, Kernel) for s in planning.steps]),
             "bands": sum([len(c) > 1 for c in planning.chains]),
             "group": sum([isinstance(item, driver.Group) for item in items]),
@@ -114,7 +114,7 @@ def test_the_setting(skip, message):
     ("schedule", lambda p: setattr(p, "steps", p.steps[::-1])),
     ("bands", lambda p: setattr(p, "chains", p.chains[1:])),
     ("lower", lambda p: p.rows[0][2].clear()),
-    ("group", lambda p: setattr(p, "phased", [[i for phase in p.phased for i in phase]])),
+    ("group", lambda p: setattr(p, "chain_groups", [[i for group in p.chain_groups for i in group]])),
 ])
 def test_a_fault_is_found_after_its_pass(name, spoil, monkeypatch):
     def spoiled(one):

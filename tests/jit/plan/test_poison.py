@@ -53,8 +53,8 @@ def longer(layout):
 
 
 @pytest.mark.parametrize("build, where", [
-    (lambda x: [tanh(x)], "beyond the buffer at word 1"),
-    (lambda x: [product(tanh(x), tanh(x), True)], "behind the value at word"),
+    (lambda x: [tanh(x)], "beyond the buffer at slot 1"),
+    (lambda x: [product(tanh(x), tanh(x), True)], "behind the value at slot"),
 ])
 def test_a_kernel_that_writes_one_element_past_its_buffer(poisoned, monkeypatch, build, where):
     x = np.ones((15, 1), "float32")
@@ -74,9 +74,9 @@ def test_a_value_read_after_it_was_given_back(poisoned, monkeypatch):
     assert (expected == 256).all()
 
     def touched(layout):
-        word = layout.touched[0][1][0]
+        slot = layout.touched[0][1][0]
         *before, (reads, writes) = layout.touched
-        return (*before, (tuple([r for r in reads if r != word]), writes))
+        return (*before, (tuple([r for r in reads if r != slot]), writes))
 
     made = with_layout(monkeypatch, outputs, touched=touched)
     found, = made.run([from_array(a) for a in arrays], [], None)

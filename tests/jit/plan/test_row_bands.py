@@ -12,7 +12,7 @@ from tracer.jit.graph import symbolic_size
 from tracer.jit.graph.gradient import gradient
 from tracer.jit.plan import band_links, shape_templates
 from tracer.jit.plan.plan import Plan
-from tracer.jit.plan.row_bands import BAND_BYTES, Chain, Link, Total, chains, rows_of_band
+from tracer.jit.plan.row_bands import BAND_BYTES, BandLink, Chain, Total, rows_of_band, tile_and_fuse
 from tracer.jit.report import timing
 from tracer.jit.runtime import driver
 from tracer.jit.runtime.buffers import from_array
@@ -30,16 +30,16 @@ ROWS = 40
 
 def gemm(reads=(), chunk=10, made="p", extent=ROWS, **more):
     """A product of 3 columns, cut into chunks of rows."""
-    return Link(100.0, extent, 1, chunk, 1000, dict(reads), {made: 3}, product=True, **more)
+    return BandLink(100.0, extent, 1, chunk, 1000, dict(reads), {made: 3}, product=True, **more)
 
 
 def kernel(reads, made="r", extent=ROWS, align=1, most=1000, writes=3, **more):
-    return Link(100.0, extent, align, 0, most, dict(reads), {made: writes}, **more)
+    return BandLink(100.0, extent, align, 0, most, dict(reads), {made: writes}, **more)
 
 
 def found(*steps, part=1e9):
     starts = [i for i, step in enumerate(steps) if step and step.product]
-    return chains(starts, [step.reads if step else () for step in steps], steps.__getitem__, part)
+    return tile_and_fuse(starts, [step.reads if step else () for step in steps], steps.__getitem__, part)
 
 
 def test_rows_that_go_along():
@@ -100,12 +100,12 @@ def test_a_long_chain_is_planned_in_a_time_that_grows_with_its_square_at_most(wh
     monkeypatch.setattr(symbolic_size, "_made", lambda *args: computed.append(0) or made(*args))
 
     def operations(count):
-        rows, columns = symbolic_size.Trail([ROWS, 64]).first
+        rows, columns = symbolic_size.ShapeEnv([ROWS, 64]).first
         stretch = (rows * columns, rows) if whole else (columns, 1)
-        steps = [Link(100.0, rows, 1, 4 if i else 10, 1000, {f"p{i - 1}": stretch}, {f"p{i}": columns},
+        steps = [BandLink(100.0, rows, 1, 4 if i else 10, 1000, {f"p{i - 1}": stretch}, {f"p{i}": columns},
                       rows * columns * 4, product=True) for i in range(count)]
         computed.clear()
-        assert chains(range(count), [s.reads for s in steps], steps.__getitem__, 1e9) == (
+        assert tile_and_fuse(range(count), [s.reads for s in steps], steps.__getitem__, 1e9) == (
             [] if whole else [Chain(1, [4] * (count - 1))])
         return len(computed)
 
@@ -149,11 +149,11 @@ def f32(*shape, at):
 def test_how_kernels_read_a_product(build, expected):
     p = product(f32(300, 64, at=0), f32(64, 200, at=1), False, False)
     steps = fuse([build(p)])
-    stored = {n for s in steps for n in band_links.made_by(s)}
-    made = [try_generate(s, stored) if isinstance(s, Kernel) else None for s in steps]
+    materialized = {n for s in steps for n in band_links.made_by(s)}
+    made = [try_generate(s, materialized) if isinstance(s, Kernel) else None for s in steps]
     reads = {}
     for step, code in zip(steps[1:], made[1:]):
-        link = band_links.link_of_kernel(step, code, stored)
+        link = band_links.kernel_link(step, code, materialized)
         if p in link.reads:
             reads = dict(link.reads)
     stretch = reads[p]
@@ -166,7 +166,7 @@ def test_how_kernels_read_a_product(build, expected):
 @pytest.mark.parametrize("offset, expected", [(0, (8, 1)), (2, (8, 1)), (3, None), (-1, None)])
 def test_a_stretch_ends_before_the_next_one(offset, expected):
     """Rows of 6 read at 8 elements' distance: from 3 on, the last is the next row's first."""
-    assert band_links.stretch_of((offset, (8, 1)), (4, 6), 6) == expected
+    assert band_links.tile_ratio_of((offset, (8, 1)), (4, 6), 6) == expected
 
 
 def network(rows, width=96):
@@ -226,13 +226,13 @@ def test_results_are_the_interpreters(build, size):
 @pytest.mark.parametrize("rows", [0, 1])
 def test_nothing_to_do(rows):
     outputs, arrays = long(rows)
-    assert not [c for c in Plan(outputs).chains if len(c) > 1]
+    assert not [c for c in Plan(outputs).tile_and_fuse if len(c) > 1]
     for a, b in zip(graphs.run(outputs, arrays, "always"), graphs.run(outputs, arrays)):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4)
 
 
 def lengths(outputs):
-    return sorted(len(c) for c in Plan(outputs).chains if len(c) > 1)
+    return sorted(len(c) for c in Plan(outputs).tile_and_fuse if len(c) > 1)
 
 
 def test_what_is_chained():
@@ -246,7 +246,7 @@ def test_what_is_chained():
 def test_results_are_equal_for_any_number_of_threads_and_when_timed(build, size):
     outputs, arrays = build(size)
     program, before = Plan(outputs), driver.get_threads()
-    assert any(len(c) > 1 for c in program.chains)
+    assert any(len(c) > 1 for c in program.tile_and_fuse)
     results = []
     try:
         for threads in (1, 2, 3, 17):
@@ -286,7 +286,7 @@ def test_a_product_of_no_other_use_gives_its_memory_to_the_result():
     assert Plan([h, tanh(transpose(p, (1, 0)))]).arena_bytes >= p.aval.nbytes
     onto = add(p, f32(512, 200, at=3))  # may be written over the user's array: the product must not
     program = Plan([mul(onto, onto)])
-    assert program.donations and p not in program.homes
+    assert program.donations and p not in program.aliases
 
 
 def test_other_sizes_are_chained_anew():

@@ -18,10 +18,10 @@ def array(*shape):
 
 def ordered(steps, order):
     """Whether each step comes after those that make what it reads."""
-    stored = {n for s in steps for n in made_by(s)}
+    materialized = {n for s in steps for n in made_by(s)}
     done = set()
     for i in order:
-        assert stored.intersection(read_by(steps[i], stored)) - set(made_by(steps[i])) <= done
+        assert materialized.intersection(read_by(steps[i], materialized)) - set(made_by(steps[i])) <= done
         done.update(made_by(steps[i]))
     return sorted(order) == list(range(len(steps)))
 

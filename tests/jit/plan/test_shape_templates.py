@@ -11,11 +11,11 @@ import random_programs
 
 from tracer import autograd, nd, np, npx
 from tracer.base import MXNetError
-from tracer.jit.graph.symbolic_size import Trail, applied, gcd, lcm
+from tracer.jit.graph.symbolic_size import ShapeEnv, applied, gcd, lcm
 from tracer.jit.plan import shape_templates
 from tracer.jit.plan.pipeline import plan_graph
 from tracer.jit.plan.plan import Plan
-from tracer.jit.plan.residual import replay
+from tracer.jit.plan.residual import residual
 from tracer.ops.ir.aval import aval
 from tracer.ops.ir.graph import toposort
 from tracer.ops.ir.node import Node, const, leaf, make
@@ -274,7 +274,7 @@ def test_what_a_plan_knows_besides():
 
 
 def test_sizes_have_no_text():
-    a, = Trail([5]).first
+    a, = ShapeEnv([5]).first
     with pytest.raises(TypeError, match="in a text"):
         f"{a}"
     with pytest.raises(TypeError):
@@ -282,31 +282,31 @@ def test_sizes_have_no_text():
 
 
 def test_sizes_compute_and_note():
-    trail = Trail([7, 4], (), [2.5])
-    a, b = trail.first
-    x, = trail.numbers
+    env = ShapeEnv([7, 4], (), [2.5])
+    a, b = env.first
+    x, = env.numbers
     compute = lambda a, b, x: [a + 1, 2 + a, a - b, 9 - a, a * b * 3, a // b, 50 // a, a % b, 50 % a, -a, 2.5 * a,
                                *divmod(a, b), a * 1, 0 + a, a * b // a, (a * b * 6) // (b * 3), (a * b) % b, 1 // a,
                                a // a, 0 % b, (a * 2) // 4, (a * 5) % 3, x * a, x / b, abs(-a), applied(math.gcd, a, b),
                                gcd(a * b, a), lcm(a, b), [a, (b * b, "same")]]
     results = compute(a, b, x)
-    again = replay(results, trail, {})
+    again = residual(results, env, {})
     for s in ([7, 4, 2.5], [20, 3, -0.5]):
         assert again(s, ()) == compute(*s)
-    assert not trail.decided
+    assert not env.guards
     assert a > b and (a + b == 11) and a != b and a > 1 and a * b > a and not a * b == b and x != 2
-    assert set(trail.decided.values()) == {True} and len(trail.decided) == 3
-    holds = trail.holds()
+    assert set(env.guards.values()) == {True} and len(env.guards) == 3
+    holds = env.holds()
     assert holds([8, 3, 9]) and not holds([3, 8, 9]) and not holds([9, 3, 9]) and not holds([8, 3, 2])
 
 
 def test_a_count_is_no_size():
     """An attribute may be equal to a size or to another, which is a decision; None is no count."""
-    trail = Trail([7], [7, 3])
-    (size,), (a, b) = trail.first, trail.counts
+    env = ShapeEnv([7], [7, 3])
+    (size,), (a, b) = env.first, env.counts
     assert size == a and a != b and a > 1
-    holds = trail.holds()
-    assert holds([5, 5, 4]) and not holds([5, 6, 4]) and not holds([5, 5, 5]) and len(trail.decided) == 2
+    holds = env.holds()
+    assert holds([5, 5, 4]) and not holds([5, 6, 4]) and not holds([5, 5, 5]) and len(env.guards) == 2
     x = leaf(aval((4, 4), onp.dtype("float32")), 0)
     keys = {shape_templates.structure(toposort([n]), [n])[0]
             for n in [Node(OPS["matmul"], (x, x), attrs, x.aval)
@@ -316,15 +316,15 @@ def test_a_count_is_no_size():
 
 def test_what_the_least_size_decides_is_noted():
     """Sizes are at least 2, a product of two of them at least 4: beyond that nothing is settled."""
-    trail = Trail([7, 5])
-    a, b = trail.first
-    assert a > 1 and a * b > 3 and not trail.decided
+    env = ShapeEnv([7, 5])
+    a, b = env.first
+    assert a > 1 and a * b > 3 and not env.guards
     assert a > 2 and a * b > 4
-    holds = trail.holds()
+    holds = env.holds()
     assert holds([3, 2]) and holds([7, 5]) and not holds([2, 5])
-    (c,), (d,) = Trail([2]).first, Trail([6]).first
-    assert not c > 2 and not c.trail.holds()([3])
-    assert not d <= 2 and not d.trail.holds()([2])
+    (c,), (d,) = ShapeEnv([2]).first, ShapeEnv([6]).first
+    assert not c > 2 and not c.env.holds()([3])
+    assert not d <= 2 and not d.env.holds()([2])
 
 
 def test_other_dtypes_have_layouts_of_their_own():
@@ -357,9 +357,9 @@ def test_other_results_of_one_graph_have_layouts_of_their_own():
 
 
 def test_a_plain_number_is_a_decision():
-    trail = Trail([7], (), [2.5])
-    assert (float(trail.numbers[0]), int(trail.first[0])) == (2.5, 7)
-    assert trail.holds()([7, 2.5]) and not trail.holds()([7, 2]) and not trail.holds()([6, 2.5])
+    env = ShapeEnv([7], (), [2.5])
+    assert (float(env.numbers[0]), int(env.first[0])) == (2.5, 7)
+    assert env.holds()([7, 2.5]) and not env.holds()([7, 2]) and not env.holds()([6, 2.5])
 
 
 def _unrolled(width, steps=150):

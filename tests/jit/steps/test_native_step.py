@@ -32,15 +32,15 @@ SOURCE = """def kernel(bind, args, lo, hi):
 """
 
 
-def fits(node, stored):
-    x = without_reshapes(node.inputs[0], stored)
-    return short(node.dtype) == "f32" and node.size > 0 and (x in stored or x.op.kind == LEAF)
+def fits(node, materialized):
+    x = without_reshapes(node.inputs[0], materialized)
+    return short(node.dtype) == "f32" and node.size > 0 and (x in materialized or x.op.kind == LEAF)
 
 
 def lower(node, uses):
     result = uses.write(node, node.aval.nbytes)
     n = node.shape[-1]
-    args = [uses.read(without_reshapes(node.inputs[0], uses.stored)), result, n]
+    args = [uses.read(without_reshapes(node.inputs[0], uses.materialized)), result, n]
     return [driver.Step(find_kernel(SOURCE), args, node.size // n)]
 
 

@@ -19,7 +19,7 @@ from tracer.jit.plan.layout import ByNumPy, Check
 from tracer.jit.plan.memory import ALIGN, arrange
 from tracer.jit.plan.pipeline import plan_graph
 from tracer.jit.plan.plan import CHECKS, Plan
-from tracer.jit.plan.planner import Planning
+from tracer.jit.plan.planner import PlanState
 from tracer.jit.runtime import driver
 from tracer.jit.runtime.buffers import from_array
 from tracer.jit.verify.accesses import of_kernel, of_product
@@ -54,15 +54,15 @@ def rows_of(n: int) -> tuple:
     return ("i", 0), ("s", 0, n, 1)
 
 
-def places_of(planning: Planning) -> tuple[dict[int, int], int]:
+def places_of(planning: PlanState) -> tuple[dict[int, int], int]:
     return arrange(planning.layout.touched, dict(planning.layout.between))
 
 
-def accepted(planning: Planning, **changes) -> None:
+def accepted(planning: PlanState, **changes) -> None:
     verify(planning.layout._replace(**changes), *places_of(planning), planning)
 
 
-def refused(planning: Planning, places: dict[int, int] | None = None, **changes) -> PlanError:
+def refused(planning: PlanState, places: dict[int, int] | None = None, **changes) -> PlanError:
     """The error for a planning's layout with some fields replaced, or with other places in the arena."""
     found, total = places_of(planning)
     with pytest.raises(PlanError) as error:
@@ -70,12 +70,12 @@ def refused(planning: Planning, places: dict[int, int] | None = None, **changes)
     return error.value
 
 
-def native(planning: Planning) -> list[driver.Step]:
-    """The rows of a layout without phases and chains."""
+def native(planning: PlanState) -> list[driver.Step]:
+    """The rows of a layout without groups and chains."""
     return [row for run in planning.layout.runs if not isinstance(run, (ByNumPy, Check)) for row in run]
 
 
-def replaced(planning: Planning, row: driver.Step, **changes) -> tuple:
+def replaced(planning: PlanState, row: driver.Step, **changes) -> tuple:
     """The runs of a layout with some fields of one row replaced."""
     return tuple([run if isinstance(run, (ByNumPy, Check)) else
                   tuple([one._replace(**changes) if one is row else one for one in run])
@@ -108,18 +108,18 @@ def test_what_is_accepted_computes_right(monkeypatch):
     x, w = graphs.leaves(arrays)
     outputs = [product(tanh(product(tanh(product(tanh(product(x, w)), w)), w)), w)]
     planning, made, size = plan_graph(outputs), Plan(outputs), outputs[0].aval.nbytes
-    words = [word for word, _ in planning.layout.between]
+    slots = [slot for slot, _ in planning.layout.between]
     right, = graphs.run(outputs, arrays)
     taken = wrong = 0
     for _ in range(300):
-        places = {word: size * int(_RNG.integers(0, 3)) for word in words}
+        places = {slot: size * int(_RNG.integers(0, 3)) for slot in slots}
         try:
             verify(planning.layout, places, 3 * size, planning)
         except PlanError:
             accepts = False
         else:
             accepts = True
-        made.places, made.starts = np.array(words), np.array([places[w] for w in words])
+        made.places, made.starts = np.array(slots), np.array([places[w] for w in slots])
         made.arena_bytes, made.arena, made.arena_at, made.launch = 3 * size, None, -1, None
         found, = made.run([from_array(a) for a in arrays], [], None)
         same = np.allclose(found.view(outputs[0].aval), right)
@@ -150,18 +150,18 @@ def _refused_over_what_it_reads(outputs: list[Node], name: str) -> None:
     accepted(planning)
     at = next(i for i, (_, _, writes) in enumerate(planning.rows) if isinstance(writes[0], Node)
               and writes[0].op.name == name)
-    reads, writes = planning.layout.touched[[at in phase for phase in planning.phases].index(True)]
+    reads, writes = planning.layout.touched[[at in group for group in planning.groups].index(True)]
     places, _ = places_of(planning)
-    for word in reads:
-        error = refused(planning, places | {writes[0]: places[word]})
+    for slot in reads:
+        error = refused(planning, places | {writes[0]: places[slot]})
         assert name in error.step
 
 
 def test_a_place_outside_the_arena():
     planning = plan_graph([product(product(*floats((4, 4), (4, 4))), floats((4, 4))[0])])
-    (word, _), = planning.layout.between
-    assert "bytes 64 to 128 of 64" in refused(planning, {word: 64}).reason
-    assert refused(planning, {0: 0}).reason.endswith("has no word of its own")
+    (slot, _), = planning.layout.between
+    assert "bytes 64 to 128 of 64" in refused(planning, {slot: 64}).reason
+    assert refused(planning, {0: 0}).reason.endswith("has no slot of its own")
 
 
 # ---- donations -----------------------------------------------------------------------------------
@@ -177,7 +177,7 @@ def test_a_donation_of_a_leaf_that_is_read_later():
     first = product(w, g)
     planning = plan_graph([tanh(first), product(first, w)])
     error = refused(planning, donations=((0, (0,)),))
-    assert error.step == "donation of leaf 0" and "reads through word 0" in error.reason
+    assert error.step == "donation of leaf 0" and "reads through slot 0" in error.reason
 
 
 @pytest.mark.parametrize("build", [
@@ -202,25 +202,25 @@ def test_a_donation_before_a_step_that_may_raise():
 
 # ---- rows that run at the same time --------------------------------------------------------------
 
-def regrouped(planning: Planning, regroup) -> Planning:
+def regrouped(planning: PlanState, regroup) -> PlanState:
     """The planning with the rows of its only table put together in another way."""
     rows, = planning.layout.runs
     planning.layout = planning.layout._replace(runs=(tuple(regroup(rows)),))
     return planning
 
 
-def test_members_of_a_phase_that_need_one_another():
+def test_members_of_a_group_that_need_one_another():
     x, w = floats((4, 4), (4, 4))
     planning = regrouped(plan_graph([product(product(x, w), w)]), lambda rows: [driver.Group(rows)])
     error = refused(planning)
     assert "step 0" in error.step and "while step 1" in error.reason and "at the same time" in error.reason
 
 
-def test_members_of_a_phase_over_the_same_place():
+def test_members_of_a_group_over_the_same_place():
     x, w = floats((4, 4), (4, 4))
     planning = plan_graph([product(product(x, w), product(w, x))])
     regrouped(planning, lambda rows: [driver.Group(rows[:2]), rows[2]])
-    first, second = [word for word, _ in planning.layout.between]
+    first, second = [slot for slot, _ in planning.layout.between]
     assert "at the same time" in refused(planning, {first: 0, second: 0}).reason
     verify(planning.layout, {first: 0, second: ALIGN}, 2 * ALIGN, planning)
 
@@ -249,7 +249,7 @@ def test_chunks_that_share_a_partial_result():
     assert "another chunk writes" in error.reason
 
 
-def of_many_digits() -> tuple[Planning, driver.Step]:
+def of_many_digits() -> tuple[PlanState, driver.Step]:
     """A map whose operands have no common strides: the rows of its loop are numbers of six digits. And its row."""
     def wide(x: Node, axes: Sequence[int]) -> Node:
         return broadcast_to(reshape(x, tuple([6 if axis in axes else 1 for axis in range(7)])), (6,) * 7)
@@ -283,10 +283,10 @@ def test_chunks_of_rows_with_a_wrong_digit():
     assert "another chunk writes" in refused(planning, runs=replaced(planning, row, chunk=4666, args=args)).reason
 
 
-# ---- words and arguments -------------------------------------------------------------------------
+# ---- slots and arguments -------------------------------------------------------------------------
 
-def indexed() -> Planning:
-    """A product, a scatter of a broadcast, and a gather: values of equal sizes, with words of every kind."""
+def indexed() -> PlanState:
+    """A product, a scatter of a broadcast, and a gather: values of equal sizes, with slots of every kind."""
     x, w, index = *floats((4, 4), (4, 4)), indices(4, 2)
     first = product(x, w)
     wide = broadcast_to(reshape(reduce_sum(first, (0,)), (1, 4)), (4, 4))
@@ -295,7 +295,7 @@ def indexed() -> Planning:
 
 
 def roles_of(row: driver.Step) -> set[int]:
-    """The arguments of a row that are words with addresses: what it loads from and stores to."""
+    """The arguments of a row that are slots with addresses: what it loads from and stores to."""
     source = source_at(row.fn)
     found = of_product(row.args, row.extent, row.chunk) if source is None else \
         of_kernel(source, row.args, row.extent, row.chunk)
@@ -303,7 +303,7 @@ def roles_of(row: driver.Step) -> set[int]:
 
 
 def test_a_wrong_word():
-    """Each address taken from another word of as many bytes: another value, where the planner's own is meant."""
+    """Each address taken from another slot of as many bytes: another value, where the planner's own is meant."""
     planning = indexed()
     accepted(planning)
     layout = planning.layout
@@ -327,9 +327,9 @@ def test_an_access_past_the_end():
 
 def test_a_place_that_is_too_small():
     planning = plan_graph([product(product(*floats((4, 4), (4, 4))), floats((4, 4))[0])])
-    (word, nbytes), = planning.layout.between
-    error = refused(planning, between=((word, nbytes - 4),))
-    assert error.word == word and f"bytes 0 to {nbytes} of {nbytes - 4} are reached" in error.reason
+    (slot, nbytes), = planning.layout.between
+    error = refused(planning, between=((slot, nbytes - 4),))
+    assert error.slot == slot and f"bytes 0 to {nbytes} of {nbytes - 4} are reached" in error.reason
 
 
 def test_rows_of_a_scatter_elsewhere():
@@ -362,7 +362,7 @@ def test_a_layout_of_a_template_is_compared_with_planning():
     plan = Plan(outputs)
     plan._planning = None
     check(plan)
-    plan.layout = plan.layout._replace(words=plan.layout.words + 1)
+    plan.layout = plan.layout._replace(slots=plan.layout.slots + 1)
     with pytest.raises(PlanError, match="another layout"):
         check(plan)
 

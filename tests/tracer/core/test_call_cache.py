@@ -5,17 +5,17 @@ import numpy as onp
 import pytest
 
 from tracer import np, npx, util
-from tracer.core.call_cache import START, Call, repeats
+from tracer.core.call_cache import START, CachedCall, matches
 from tracer.ops.ir.node import forget_all
 
 
 def _names(count: int) -> list[str]:
     """The functions of the calls that would be expected of a new trace."""
-    found, call = [], START.next
+    found, call = [], START.successor
     for _ in range(count):
         assert call is not None
         found.append(call.function.names[0])
-        call = call.next
+        call = call.successor
     return found
 
 
@@ -26,26 +26,26 @@ def test_a_sequence_is_known_by_its_order():
         y = np.exp(x * x) + x
         y.wait_to_read()
     assert _names(3)[1] == "np.exp"
-    first = START.next
+    first = START.successor
     (x * x).wait_to_read()
-    assert START.next is first
+    assert START.successor is first
     np.sin(x).wait_to_read()
-    assert START.next is not first and _names(1) == ["np.sin"]
+    assert START.successor is not first and _names(1) == ["np.sin"]
     onp.testing.assert_allclose((np.exp(x * x) + x).asnumpy(), onp.e + 1, rtol=1e-6)
 
 
 def test_what_repeats():
     function, other, a, b = object(), object(), object(), object()
-    call = Call(function, (1, "x"), [a, b], None, False)
-    assert repeats(call, function, (1, "x"), [a, b])
-    assert not repeats(None, function, (1, "x"), [a, b])
-    assert not repeats(call, other, (1, "x"), [a, b])
-    assert not repeats(call, function, (1, "x"), [b, a])
-    assert not repeats(call, function, (1, "x"), [a])
-    assert not repeats(call, function, (True, "x"), [a, b])
-    assert not repeats(call, function, (1.0, "x"), [a, b])
-    assert not repeats(call, function, (1,), [a, b])
-    assert not repeats(call, function, ([1], "x"), [a, b])
+    call = CachedCall(function, (1, "x"), [a, b], None, False)
+    assert matches(call, function, (1, "x"), [a, b])
+    assert not matches(None, function, (1, "x"), [a, b])
+    assert not matches(call, other, (1, "x"), [a, b])
+    assert not matches(call, function, (1, "x"), [b, a])
+    assert not matches(call, function, (1, "x"), [a])
+    assert not matches(call, function, (True, "x"), [a, b])
+    assert not matches(call, function, (1.0, "x"), [a, b])
+    assert not matches(call, function, (1,), [a, b])
+    assert not matches(call, function, ([1], "x"), [a, b])
 
 
 @pytest.mark.parametrize("statics", [[0, False], [1, True], [True, 1], [0.0, 0]])

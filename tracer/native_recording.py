@@ -98,7 +98,7 @@ def compile_all(anew: bool = True) -> bool:
         return True
     compiled = dict(zip(functions, made))
     spaces = [vars(m) for name, m in sys.modules.items() if name.partition(".")[0] == "tracer"]
-    for space in [*spaces, surface.SPACE]:
+    for space in [*spaces, surface.names_of(surface.ARRAYS)]:
         for name, value in [*space.items()]:
             if type(value) is type(compile_all) and value in compiled:
                 space[name] = compiled[value]

@@ -6,7 +6,7 @@ import inspect
 import types
 from collections.abc import Callable
 from functools import cache, wraps
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -158,6 +158,32 @@ _ENGINE = ("engine", "overlooking")
 _OVERLOOKED = {"name": None, "ctx": None, "device": None, "dtype": None}
 
 
+class Recorder(NamedTuple):
+    """The functions that the generated ones call: what recording means, for arrays or another kind of operand.
+
+    invoke: (function, cls, operands, statics) -> results of `cls`.
+    step, step_many: the same for updates of one array and of many, with `out` as a fifth argument.
+    assign: (out, result) -> `out`, written.
+    """
+
+    invoke: Callable[..., Any]
+    step: Callable[..., Any]
+    step_many: Callable[..., Any]
+    assign: Callable[[Any, Any], Any]
+
+
+#: The recorder of arrays.
+ARRAYS = Recorder(invoke, step, step_many, assign)
+
+
+@cache
+def names_of(recorder: Recorder) -> dict[str, Any]:
+    """The builtins of the functions generated for a recorder, shared by all of them."""
+    return {**vars(builtins), **{f"_{name}": value for name, value in recorder._asdict().items()}, "_gather": _gather,
+            "_numbers": _numbers, "_refuse": refuse, "_unsupported": _unsupported,
+            "_NUMBERS": frozenset((float, int, bool))}
+
+
 def _further(function: Function, name: str, method: bool) -> dict[str, Any]:
     """The keywords that MXNet takes besides the declared ones, and their defaults."""
     if name.startswith("__"):
@@ -186,10 +212,12 @@ def _default_of(function: Function, p: inspect.Parameter) -> Any:
     return None if p.name in function.arrays else REQUIRED
 
 
-def wrapper(function: Function, name: str, cls: type, method: bool, check: Callable[..., None] | None = None) -> Any:
+def wrapper(function: Function, name: str, cls: type, method: bool, check: Callable[..., None] | None = None,
+            recorder: Recorder = ARRAYS) -> Any:
     """The Python function that records `function` under `name`, with its declared signature and what MXNet adds to it.
 
     check: called with the operands of a method before, if the second is neither a number nor a `cls`.
+    recorder: the functions that it calls.
 
     In the text parameters are called p0, p1, ...; they get their names, and the function its own, afterwards.
     """
@@ -251,19 +279,12 @@ def wrapper(function: Function, name: str, cls: type, method: bool, check: Calla
     code = code.replace(co_name=name, co_filename=f"<generated {function.name}>",
                         co_varnames=tuple([back.get(v, v) for v in code.co_varnames]))
     space = {"_function": function, "_cls": cls, "_name": name, "_plain": plain, "_check": check, "__name__": "tracer",
-             "__package__": "tracer", "__builtins__": SPACE}
+             "__package__": "tracer", "__builtins__": names_of(recorder)}
     made: Any = types.FunctionType(code, space, name, tuple(defaults))
     made.__kwdefaults__ = by_keyword or None
     made.__doc__ = inspect.getdoc(function.build)
     made.__qualname__ = f"{cls.__name__}.{name}" if method else name
     return made
-
-
-#: What the generated functions refer to, shared by all: their builtins.
-SPACE: dict[str, Any] = {
-    **vars(builtins), "_invoke": invoke, "_assign": assign, "_step": step, "_step_many": step_many,
-    "_gather": _gather, "_numbers": _numbers, "_refuse": refuse,
-    "_unsupported": _unsupported, "_NUMBERS": frozenset((float, int, bool))}
 
 
 def _of_numbers(function: Function) -> Any:
@@ -273,9 +294,9 @@ def _of_numbers(function: Function) -> Any:
     return getattr(np, first[3:], None) if first.startswith("np.") and first.count(".") == 1 and operands else None
 
 
-def functions_of(prefix: str, cls: type) -> dict[str, Any]:
-    """The functions declared directly under `prefix`, such as "np" or "np.linalg", that make arrays of `cls`."""
-    return {name: wrapper(f, name, cls, False) for f, name in _declared(prefix)}
+def functions_of(prefix: str, cls: type, recorder: Recorder = ARRAYS) -> dict[str, Any]:
+    """The functions declared directly under `prefix`, such as "np" or "np.linalg", that make objects of `cls`."""
+    return {name: wrapper(f, name, cls, False, recorder=recorder) for f, name in _declared(prefix)}
 
 
 #: What the generated methods of each class record.

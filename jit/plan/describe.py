@@ -64,18 +64,18 @@ def show(plan: Plan) -> None:
     level = settings.debug
     if level < 1:
         return
-    kernels = [s for s in plan.steps if isinstance(s, Kernel)]
-    text = [f"tracer: program of {len(toposort(plan.graph))} nodes: {len(kernels)} kernels, "
-            f"{len(plan.steps) - len(kernels)} library calls, {plan.arena_bytes} bytes between steps"]
+    kernels = [s for s in plan.planning.steps if isinstance(s, Kernel)]
+    text = [f"tracer: program of {len(toposort(plan.planning.graph))} nodes: {len(kernels)} kernels, "
+            f"{len(plan.planning.steps) - len(kernels)} library calls, {plan.arena_bytes} bytes between steps"]
     if level >= 2:
-        text.append(format_graph(plan.graph))
+        text.append(format_graph(plan.planning.graph))
     if level >= 3:
-        for step in plan.steps:
+        for step in plan.planning.steps:
             if isinstance(step, Kernel):
                 roots = ", ".join(f"{r.kind} {r.node.op.name} {r.node.aval!r}" for r in step.roots)
                 text.append(f"kernel over {list(step.domain)}: {roots}")
             else:
                 text.append(f"library {step.node.op.name} {step.node.aval!r}")
     if level >= 4:
-        text += [made.source for made in plan.kernels]
+        text += [made.source for made in plan.planning.kernels]
     print("\n".join(text), file=sys.stderr)

@@ -41,11 +41,7 @@ CHECKS: list[Callable[[Plan], None]] = []
 
 
 class Plan:
-    """The executable form of a graph: `run` maps leaves and numbers to output buffers.
-
-    What has been worked out on the way (steps, graph, rows and the like, see `PlanState`) is a plan's, too: worked out
-    anew at the first request, where a template has given the layout.
-    """
+    """The executable form of a graph: `run` maps leaves and numbers to output buffers."""
 
     def __init__(self, outputs: Sequence[Node]) -> None:
         self._outputs = tuple(outputs)
@@ -73,15 +69,10 @@ class Plan:
 
     @property
     def planning(self) -> PlanState:
-        """How the layout has come about."""
+        """The state that the passes left, for reports and tests; planned anew where a template gave the layout."""
         if self._planning is None:
             self._planning = plan_graph(self._outputs)
         return self._planning
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("_"):
-            raise AttributeError(name)
-        return getattr(self.planning, name)
 
     def runner(self, run: Run) -> Callable[[], None]:
         """The call that does a part of a run."""
@@ -195,14 +186,13 @@ class Plan:
     def _timed(self) -> list[Callable[[], None]]:
         """The calls of `runs`, a measured one for each step; made at the first request."""
         if self.timed_runs is None:
-            self.timed_runs = []
-            for i, (step, (work, reads, writes)) in enumerate(zip(self.steps, self.rows, strict=True)):
-                made, native = self.by_step.get(i), isinstance(work, list)
-                kind = "numpy" if not native else "library" if made is None else "kernel"
-                name = name_of(step, native, made.source if made else None)
-                run = self.runner(tuple(work) if native else work)
-                self.timed_runs.append(timing.timed(kind, name, run, *traffic(step, reads, writes)))
-                self.timed_runs += [self.runner(check) for check in self.checks_of(i)]
+            self.timed_runs, planning = [], self.planning
+            for i, (step, (work, reads, writes)) in enumerate(zip(planning.steps, planning.rows, strict=True)):
+                made, run = planning.by_step.get(i), tuple(work) if isinstance(work, list) else work
+                kind = "numpy" if isinstance(run, ByNumPy) else "library" if made is None else "kernel"
+                name = name_of(step, kind != "numpy", made.source if made else None)
+                self.timed_runs.append(timing.timed(kind, name, self.runner(run), *traffic(step, reads, writes)))
+                self.timed_runs += [self.runner(check) for check in planning.checks_of(i)]
         return self.timed_runs
 
     def _finish(self, runs: list[Callable[[], Any]], arena: Buffer | None, buffers: list[Buffer],

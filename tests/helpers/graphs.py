@@ -48,7 +48,7 @@ def run(outputs: Sequence[Node], arrays: Sequence[np.ndarray], mode: str = "neve
 
 def fallbacks(outputs: Sequence[Node]) -> list[str]:
     """The ops that NumPy would compute in the native form of a graph, with the reasons."""
-    return [f"{node.op.name}: {reason}" for node, reason in Plan(tuple(outputs)).fallbacks]
+    return [f"{node.op.name}: {reason}" for node, reason in Plan(tuple(outputs)).planning.fallbacks]
 
 
 def verify(outputs: Sequence[Node], planned: bool = False) -> None:

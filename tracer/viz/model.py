@@ -93,33 +93,34 @@ def describe(run: Run) -> Diagram:
 class _Describer:
     def __init__(self, run: Run, plan: Plan) -> None:
         self.run, self.plan = run, plan
-        simplified = dict(zip(run.program.outputs, plan.results, strict=True))
+        state = self.state = plan.planning
+        simplified = dict(zip(run.program.outputs, state.results, strict=True))
         self.names = {simplified.get(n, n): name for n, name in run.names.items()}
-        self.reasons = dict(plan.fallbacks)
-        leaves = {n.attrs[1]: n for n in plan.leaves}
-        self.over = {plan.made[o]: (o, leaves[run.donated.get(o, candidates[0])]) for o, candidates in plan.donations}
+        self.reasons = dict(state.fallbacks)
+        leaves = {n.attrs[1]: n for n in state.leaves}
+        self.over = {state.made[o]: (o, leaves[run.donated.get(o, candidates[0])]) for o, candidates in plan.donations}
         for made, (_, leaf) in self.over.items():
             if made in self.names:  # x -= y gave its name away to the result
                 self.names.setdefault(leaf, self.names[made])
         self.diagram = Diagram(self._head())
         self.keys: dict[Node, str] = {}
         self.values = 0
-        for n in plan.leaves:
+        for n in state.leaves:
             self._input(n)
-        for n in plan.numbers:
+        for n in state.numbers:
             self._input(n)
-        for i, step in enumerate(plan.steps):
+        for i, step in enumerate(state.steps):
             self._step(i, step)
 
     def _head(self) -> list[str]:
-        run, plan = self.run, self.plan
+        run, plan, state = self.run, self.plan, self.state
         file, line = run.place
-        kernels = sum(isinstance(s, Kernel) for s in plan.steps)
+        kernels = sum(isinstance(s, Kernel) for s in state.steps)
         where = f" at {os.path.basename(file)}:{line}" if line else ""
         times = "" if run.count == 1 else f", and {_many(run.count - 1, 'time')} more"
         tier = "native code" if run.native else "NumPy at first; this is its native form"
         return [f"{run.cause}{where}{times}",
-                f"{_many(kernels, 'kernel')}, {_many(len(plan.steps) - kernels, 'library call')}, "
+                f"{_many(kernels, 'kernel')}, {_many(len(state.steps) - kernels, 'library call')}, "
                 f"{plan.arena_bytes:,} bytes between steps; run by {tier}"]
 
     # ---- values ----------------------------------------------------------------------------------
@@ -133,7 +134,7 @@ class _Describer:
             return
         name = self.names.setdefault(n, f"array {n.attrs[1]}")
         lines = [short(f"{name}: {_form(n)}"), f"{n.aval.nbytes:,} B"]
-        if n in self.plan.graph:
+        if n in self.state.graph:
             lines[1] += " · output as it is"
         self.diagram.items.append(Item(key, "array", lines, f"{name}: {_form(n)}\nleaf {n.attrs[1]} of the program"))
 
@@ -149,12 +150,12 @@ class _Describer:
             output, leaf = self.over[n]
             verb = "in place of" if output in self.run.donated else "can be in place of"
             where = f"{n.aval.nbytes:,} B · output, {verb} {self.names[leaf]}"
-        elif n in self.plan.made:
+        elif n in self.state.made:
             where = f"{n.aval.nbytes:,} B · output"
         else:
-            where = f"{n.aval.nbytes:,} B · arena at {self.plan.offsets[n]:,}"
+            where = f"{n.aval.nbytes:,} B · arena at {self.state.offsets[n]:,}"
         lines.append(short(where, LONGEST + 10))
-        kind = "output" if n in self.plan.made else "value"
+        kind = "output" if n in self.state.made else "value"
         self.diagram.items.append(Item(key, kind, lines, f"{name}: {_form(n)}\n{where}\n{self._of(n)}"))
 
     def _of(self, n: Node) -> str:
@@ -168,14 +169,14 @@ class _Describer:
         key = f"step{index}"
         if isinstance(step, Library):
             roots = {step.node: ""}
-            native = isinstance(self.plan.rows[index][0], list)
+            native = isinstance(self.state.rows[index][0], list)
             kind = "library" if native else "numpy"
             record = native_step(step.node)
             head = [record.engine if native and record is not None else "NumPy"]
             title = self._of(step.node)
         else:
             roots = {r.node: r.kind for r in step.roots}
-            made = self.plan.by_step.get(index)
+            made = self.state.by_step.get(index)
             kind = "kernel" if made else "numpy"
             head, title = self._kernel_head(index, step, made)
         group = Group(key, kind, head, title)
@@ -216,7 +217,7 @@ class _Describer:
         """What a step reads from memory, and the operations it does, inputs first."""
         reads: dict[Node, None] = {}
         ops: dict[Node, None] = {}
-        stored = self.plan.stored
+        materialized = self.state.materialized
         seen: set[Node] = set()
         stack = [(n, False) for n in reversed(roots)]
         while stack:
@@ -225,7 +226,7 @@ class _Describer:
                 ops[n] = None
             elif n not in seen:
                 seen.add(n)
-                if n not in roots and (n.op.kind == LEAF or n in stored):
+                if n not in roots and (n.op.kind == LEAF or n in materialized):
                     reads[n] = None
                 else:
                     stack.append((n, True))

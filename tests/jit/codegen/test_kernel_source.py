@@ -106,7 +106,7 @@ def test_products_of_integers(dtype, axis):
 @pytest.mark.parametrize("shape", [(3, 50, 4096), (97, 7, 4096), (1000, 3, 1000), (5, 4, 40_000)])
 def test_rows_that_add_to_one_place_are_in_one_chunk(shape):
     (plan,) = plans_of(lambda x: x.max(axis=1), np.zeros(shape))
-    (made,), (rows, _, _) = plan.kernels, plan.rows[0]
+    (made,), (rows, _, _) = plan.planning.kernels, plan.planning.rows[0]
     (step,) = (row for row in rows if row.extent == shape[0] * shape[1])
     assert made.align == shape[1] and 0 < step.chunk < step.extent and step.chunk % shape[1] == 0
 
@@ -152,7 +152,7 @@ def plans_of(function, x):
 def source_for(function, x):
     """The source of the one kernel that computes `function(x)`."""
     (plan,) = plans_of(function, x)
-    (made,) = plan.kernels
+    (made,) = plan.planning.kernels
     return made.source
 
 

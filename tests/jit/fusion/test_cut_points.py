@@ -87,7 +87,7 @@ def _sources(build):
     """The distinct kernels of the program, without compiling them; none may need NumPy."""
     outputs, *_ = graphs.recorded(build)
     plan = _uncompiled(outputs)
-    return {made.source for made in plan.kernels}
+    return {made.source for made in plan.planning.kernels}
 
 
 def _uncompiled(outputs):

@@ -27,8 +27,8 @@ ROWS = (("i", 0), ("s", 0, 5, 1))
 def steps_of(outputs: list[Node]) -> list[str]:
     """What each step of the program makes."""
     plan = Plan(tuple(outputs))
-    assert plan.fallbacks == []
-    return [str([n for n in writes if isinstance(n, Node)]) for _, _, writes in plan.rows]
+    assert plan.planning.fallbacks == []
+    return [str([n for n in writes if isinstance(n, Node)]) for _, _, writes in plan.planning.rows]
 
 
 def agree(outputs: list[Node], arrays: list[np.ndarray], rtol: float = 1e-6) -> None:
@@ -133,7 +133,7 @@ def test_a_large_scatter_is_cut_by_columns_and_gives_the_same_on_any_number_of_t
     x, at = graphs.leaves([g, index])
     made = scatter_add(broadcast_to(reshape(x, (300, 1, 200)), (300, 20, 200)), (at,), (("i", 0), ("s", 0, 200, 1)),
                        (50, 200))
-    (rows, _, _), = Plan((made,)).rows
+    (rows, _, _), = Plan((made,)).planning.rows
     assert 0 < rows[-1].chunk < 200
     threads, found = driver.get_threads(), []
     try:
@@ -189,7 +189,7 @@ def test_gathers_in_kernels(name, dtype):
         outputs += [reduce_max(plain, (0,)), reduce_max(plain, (last,)),
                     transpose(twice, tuple(range(plain.ndim))[::-1])]
     plan = Plan(tuple(outputs))
-    assert plan.fallbacks == [] and all(isinstance(step, Kernel) for step in plan.steps)
+    assert plan.planning.fallbacks == [] and all(isinstance(step, Kernel) for step in plan.planning.steps)
     held = [allocate(64) for _ in range(16)]  # what lies behind an empty index must not be used as one
     for block in held:
         block.block[0][:] = 0x7f
@@ -240,7 +240,7 @@ def test_a_result_is_not_written_over_what_is_gathered_from():
     x, at = graphs.leaves([table, index])
     made = mul(gather(x, (at,), ROWS, True), x)
     plan = Plan((made,))
-    assert [pairs for i in range(len(plan.steps)) for pairs in plan.in_place.get(i, ())] == []
+    assert [pairs for i in range(len(plan.planning.steps)) for pairs in plan.planning.in_place.get(i, ())] == []
     agree([made], [table, index])
 
 
@@ -249,7 +249,7 @@ def test_a_band_of_a_product_does_not_gather_from_the_others():
     x, y, at = graphs.leaves([a, b, index])
     h = product(x, y)
     outputs = [mul(gather(h, (at,), (("i", 0), ("s", 0, 32, 1)), True), h)]
-    assert [type(step) for step in Plan(tuple(outputs)).steps] == [Library, Kernel]
+    assert [type(step) for step in Plan(tuple(outputs)).planning.steps] == [Library, Kernel]
     for _ in range(5):
         agree(outputs, [a, b, index], 1e-3)
 

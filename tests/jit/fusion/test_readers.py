@@ -75,8 +75,8 @@ def test_two_readers_of_a_view(name):
         for got, want in zip(graphs.run(outputs, [a, b, INDEX, WEIGHTS], "always"), wanted, strict=True):
             np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-4)
         plan = Plan(tuple(outputs))
-        for step, (_, reads, _) in zip(plan.steps, plan.rows, strict=True):
-            assert set(reads) == set(read_by(step, plan.materialized)), "other passes know of other reads"
+        for step, (_, reads, _) in zip(plan.planning.steps, plan.planning.rows, strict=True):
+            assert set(reads) == set(read_by(step, plan.planning.materialized)), "other passes know of other reads"
 
 
 def test_a_gather_of_repeated_rows():

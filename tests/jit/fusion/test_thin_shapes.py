@@ -112,7 +112,7 @@ def test_what_has_no_elements_takes_no_step():
     outputs = [transpose(mul(x, x), (1, 0)), reshape(nothing, (0, 7)), broadcast_to(reshape(x, (3, 0, 1)), (3, 0, 9)),
                *[gather(table, (i,), (("i", 0), ("s", 0, table.shape[1], 1)), True)
                  for table, i in ((y, none), (mul(y, y), none), (mul(x, x), one))]]
-    assert Plan(tuple(outputs)).steps == []
+    assert Plan(tuple(outputs)).planning.steps == []
     agree(outputs, arrays, [np.zeros(n.shape) for n in outputs])
 
 

@@ -311,6 +311,6 @@ def test_which_sums_are_folded(monkeypatch, build, folds):
 
 def test_the_profile_tells_a_fold_from_a_product():
     w, x, d = graphs.leaves([draw(4, 5), draw(3, 4), draw(3, 5)])
-    names = [name_of(s, True, None) for s in Plan([sub(w, product(x, d, True)), product(x, d, True)]).steps]
+    names = [name_of(s, True, None) for s in Plan([sub(w, product(x, d, True)), product(x, d, True)]).planning.steps]
     assert "matmul 4x3x5" in names
-    assert [name_of(s, True, None) for s in Plan([sub(w, product(x, d, True))]).steps] == ["matmul onto 4x3x5"]
+    assert [name_of(s, True, None) for s in Plan([sub(w, product(x, d, True))]).planning.steps] == ["matmul onto 4x3x5"]

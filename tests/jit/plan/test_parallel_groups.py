@@ -63,7 +63,7 @@ def sample(rng):
 def test_results_are_equal_for_any_number_of_threads():
     outputs, arrays = sample(np.random.default_rng(0))
     plan, before = Plan(outputs), driver.get_threads()
-    assert max(map(len, plan.groups)) > 10
+    assert max(map(len, plan.planning.groups)) > 10
     expected = graphs.run(outputs, arrays)
     results = []
     try:
@@ -87,11 +87,13 @@ def test_memory_between_steps_is_not_used_twice_in_a_group():
     firsts = [product(x, x, True) for x in leaves]
     outputs = [product(add(f, f), g) for f, g in zip(firsts, firsts[1:])]
     plan = Plan(outputs)
-    assert max(map(len, plan.groups)) > 1
-    for group in plan.groups:
-        places = [(plan.offsets[v], plan.offsets[v] + plan.sizes[v])
-                  for v in {plan.aliases.get(v, v) for i in group for v in [*plan.rows[i][1], *plan.rows[i][2]]}
-                  if v in plan.offsets]
+    planned = plan.planning
+    assert max(map(len, planned.groups)) > 1
+    for group in planned.groups:
+        places = [(planned.offsets[v], planned.offsets[v] + planned.sizes[v])
+                  for v in {planned.aliases.get(v, v) for _, reads, writes in [planned.rows[i] for i in group]
+                            for v in [*reads, *writes]}
+                  if v in planned.offsets]
         for (_, end), (start, _) in zip(sorted(places), sorted(places)[1:]):
             assert end <= start
     for a, b in zip(graphs.run(outputs, arrays, "always"), graphs.run(outputs, arrays)):

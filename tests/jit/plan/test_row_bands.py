@@ -96,8 +96,8 @@ def test_chunks_are_no_more_than_partial_results_allow():
 def test_a_long_chain_is_planned_in_a_time_that_grows_with_its_square_at_most(whole, monkeypatch):
     """By a template, whose arithmetic is counted: at 35d83be it grew with the third power, 50 s for 225 products."""
     computed = []
-    made = symbolic_size._made
-    monkeypatch.setattr(symbolic_size, "_made", lambda *args: computed.append(0) or made(*args))
+    made = symbolic_size._result
+    monkeypatch.setattr(symbolic_size, "_result", lambda *args: computed.append(0) or made(*args))
 
     def operations(count):
         rows, columns = symbolic_size.ShapeEnv([ROWS, 64]).first
@@ -226,13 +226,13 @@ def test_results_are_the_interpreters(build, size):
 @pytest.mark.parametrize("rows", [0, 1])
 def test_nothing_to_do(rows):
     outputs, arrays = long(rows)
-    assert not [c for c in Plan(outputs).tile_and_fuse if len(c) > 1]
+    assert not [c for c in Plan(outputs).planning.chains if len(c) > 1]
     for a, b in zip(graphs.run(outputs, arrays, "always"), graphs.run(outputs, arrays)):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4)
 
 
 def lengths(outputs):
-    return sorted(len(c) for c in Plan(outputs).tile_and_fuse if len(c) > 1)
+    return sorted(len(c) for c in Plan(outputs).planning.chains if len(c) > 1)
 
 
 def test_what_is_chained():
@@ -246,7 +246,7 @@ def test_what_is_chained():
 def test_results_are_equal_for_any_number_of_threads_and_when_timed(build, size):
     outputs, arrays = build(size)
     program, before = Plan(outputs), driver.get_threads()
-    assert any(len(c) > 1 for c in program.tile_and_fuse)
+    assert any(len(c) > 1 for c in program.planning.chains)
     results = []
     try:
         for threads in (1, 2, 3, 17):
@@ -286,7 +286,7 @@ def test_a_product_of_no_other_use_gives_its_memory_to_the_result():
     assert Plan([h, tanh(transpose(p, (1, 0)))]).arena_bytes >= p.aval.nbytes
     onto = add(p, f32(512, 200, at=3))  # may be written over the user's array: the product must not
     program = Plan([mul(onto, onto)])
-    assert program.donations and p not in program.aliases
+    assert program.donations and p not in program.planning.aliases
 
 
 def test_other_sizes_are_chained_anew():

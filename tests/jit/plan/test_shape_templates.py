@@ -268,8 +268,8 @@ def test_what_a_plan_knows_besides():
     shape_templates.forget()
     for outputs in [graphs.recorded(lambda n=n: _mlp(n))[0] for n in (32, 40, 48)]:
         plan = Plan(outputs)
-        assert len(plan.steps) == len(plan.rows) == plan.layout.steps
-        assert [n.aval for n in plan.graph] == [n.aval for n in outputs]
+        assert len(plan.planning.steps) == len(plan.planning.rows) == plan.layout.steps
+        assert [n.aval for n in plan.planning.graph] == [n.aval for n in outputs]
         assert plan.planning.layout._replace(results=(), fallbacks=()) == plan.layout._replace(results=(), fallbacks=())
 
 

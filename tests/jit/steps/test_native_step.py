@@ -61,7 +61,7 @@ def test_a_new_step_runs_in_the_table(running_sum):
     outputs = [product(reshape(summed, (6, 6)), b), reduce_sum(mul(summed, summed), (2,))]
     plan = Plan(tuple(outputs))
     assert plan.layout.fallbacks == () and len(plan.layout.runs) == 1  # one table, and no NumPy
-    names = [name_of(step, True, "") for step in plan.steps]
+    names = [name_of(step, True, "") for step in plan.planning.steps]
     assert "running_sum f32[2,3,6]" in names
     for got, want in zip(graphs.run(outputs, [x, w], "always"), graphs.run(outputs, [x, w]), strict=True):
         np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-6)

@@ -58,14 +58,14 @@ def test_every_step_value_and_operation_is_drawn_once():
     (run,) = taking._recorder.runs.values()
     plan = run.program.plan or model.Plan(run.program.outputs)
     (steps,), (ports,) = drawn(picture, "tv-step"), drawn(picture, "tv-port")
-    assert len(steps) == len(set(steps)) == len(plan.steps)
+    assert len(steps) == len(set(steps)) == len(plan.planning.steps)
     values = drawn(picture, "tv-value")[0] + drawn(picture, "tv-output")[0]
-    assert len(values) == len(set(values)) == len(plan.stored)
-    assert len(drawn(picture, "tv-array")[0]) == len(plan.leaves)
-    assert len(drawn(picture, "tv-number")[0]) == len(plan.numbers)
+    assert len(values) == len(set(values)) == len(plan.planning.materialized)
+    assert len(drawn(picture, "tv-array")[0]) == len(plan.planning.leaves)
+    assert len(drawn(picture, "tv-number")[0]) == len(plan.planning.numbers)
     (diagram,) = picture.diagrams
     assert len(ports) == len(set(ports)) == sum(len(g.ports) for g in diagram.groups)
-    for group, of in zip(diagram.groups, plan.steps, strict=True):
+    for group, of in zip(diagram.groups, plan.planning.steps, strict=True):
         assert (group.kind == "kernel") == isinstance(of, Kernel)
         ops = [i.key for i in group.items]
         assert sorted(k for k in drawn(picture, "tv-op")[0] + drawn(picture, "tv-root")[0] if k in ops) == sorted(ops)

@@ -1,8 +1,8 @@
-"""Programs: a set of output nodes with the means to run it, found by one look-up of those nodes.
+"""Programs: sets of output nodes with the means to compute them, found by one look-up of those nodes.
 
 The policy between the tiers, under `settings.mode` "auto": a program is interpreted the first two times that it
 runs, unless it handles more than a million elements; from then on it is native. "always" and "never" force a tier;
-"compare" runs both (compare.py). Where the installed Numba cannot compile, every new program is interpreted.
+"compare" runs both (verify/tiers.py). Where the installed Numba cannot compile, every new program is interpreted.
 """
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ from .runtime.interpreter import ExecutionError, Interpreter
 
 __all__ = ["RUN_LOCK", "ExecutionError", "Program", "find_program", "wait_to_run"]
 
-#: Runs by the interpreter before a small program is compiled, and the elements that make one large.
+#: Runs by the interpreter before a small program is compiled, and the elements from which a program is large.
 PATIENCE = 2
 LARGE = 1 << 20
 
-#: Serializes launches: a plan's `bind` array is shared by all its runs. Who runs a program holds it.
+#: Serializes launches: a plan's `bind` array is shared by all its runs. A thread that runs a program holds it.
 RUN_LOCK = forks.guarded(threading.RLock())
 
-#: Called with each program about to run, its leaves, its numbers and its donated buffers: who draws them is one.
+#: Callbacks for each program about to run, with its leaves, its numbers and its donated buffers: for pictures of them.
 WATCHERS: list[Callable[[Program, Sequence[Buffer], Sequence[Any], dict[int, Buffer] | None], None]] = []
 
 
 class Program:
-    """What runs for a set of output nodes."""
+    """The means to compute a set of output nodes: the interpreter, or a plan."""
 
     __slots__ = ("outputs", "runs", "_interpreter", "_plan", "_large", "known", "unlogged",
                  "donations")
@@ -46,17 +46,17 @@ class Program:
     def __init__(self, outputs: tuple[Node, ...]) -> None:
         self.outputs = outputs
         self.runs = 0
-        #: By output, the leaves whose memory it may be written over when nobody else needs them.
+        #: For each output, the leaves whose memory it may be written over when nothing else needs them.
         self.donations: Sequence[tuple[int, Sequence[int]]] = ()
         self._interpreter: Interpreter | None = None
         self._plan: Plan | None = None
         self._large = -1
         self.known = False  # whether it has been logged why it was new
-        self.unlogged: list[tuple[Node, str]] = []  # what NumPy does in the native form, not yet logged
+        self.unlogged: list[tuple[Node, str]] = []  # NumPy steps of the native form, not yet logged
 
     def run(self, leaves: Sequence[Buffer], scalars: Sequence[float | int],
             donated: dict[int, Buffer] | None) -> list[Buffer]:
-        """Compute the outputs. Raises ExecutionError, with the node, when one of them cannot be."""
+        """Compute the outputs. Raises ExecutionError, with the node, when one of them cannot be computed."""
         if WATCHERS:
             for watch in tuple(WATCHERS):
                 watch(self, leaves, scalars, donated)
@@ -72,12 +72,12 @@ class Program:
         return self._interpreter.run(leaves, scalars)
 
     def renew(self) -> Plan | None:
-        """Let go of the plan, which a run that was left on its way needs for itself: the next run has another."""
+        """Give up the plan, and return it: an interrupted run needs it for itself, and the next run makes another."""
         plan, self._plan, self.donations = self._plan, None, ()
         return plan
 
     def restore(self, plan: Plan | None) -> None:
-        """Take a plan back that `renew` gave, once its run has come to its end: making another may take long."""
+        """Put back a plan that `renew` returned, once its run has ended: making another may take long."""
         if self._plan is None and plan is not None:
             self._plan, self.donations = plan, plan.donations
 
@@ -122,7 +122,7 @@ def _maker() -> type[Plan]:
 
 
 def _give_up(reason: str) -> None:
-    """Leave every new program to the interpreter from now on, and say so."""
+    """Leave every new program to the interpreter from now on, and print the reason."""
     found = " and ".join([f"{name} {getattr(sys.modules.get(name), '__version__', '(not loaded)')}"
                           for name in ("numba", "llvmlite")])
     LOG.no_native = f"{found} cannot compile ({reason}); known to work: numba {KNOWN[0]} to {KNOWN[1]}"

@@ -1,4 +1,4 @@
-"""What a user may set, through the environment or here."""
+"""Settings: the options that a user may set, through the environment or here."""
 from __future__ import annotations
 
 import os
@@ -17,25 +17,30 @@ def _choice(variable: str, choices: tuple[str, ...]) -> str:
     return value
 
 
-#: "auto": a program is interpreted until it repeats or is large; "always": compiled at once; "never": interpreted;
-#: "compare": both, at each run, and compared.
+#: The tier that runs a program.
+#: "auto": the interpreter until the program repeats or is large, then native code.
+#: "always": native code at once.
+#: "never": the interpreter.
+#: "compare": both at each run, and their results are compared.
 mode = _choice("TRACER_JIT", MODES)
 
-#: "python": Python records; "compiled": machine code does, from the first flush on; "auto": once a process has recorded
-#: enough and there is machine code on disk, which a process in the background makes. With TRACER_JIT "always" it is
-#: there at the first flush, with "never" and "compare" Python records.
+#: The code that records.
+#: "python": Python.
+#: "compiled": machine code, from the first flush on.
+#: "auto": machine code once a process has recorded enough and that code is on disk, where a background process puts it.
+#: With TRACER_JIT "always", "auto" means "compiled"; with "never" and "compare" it means "python".
 recorder = _choice("TRACER_RECORDER", RECORDERS)
 if recorder == "auto" and mode != "auto":
     recorder = "compiled" if mode == "always" else "python"
 
-#: 0: silent; 1: a line a program; 2: its graph; 3: its kernels and memory; 4: the generated source.
+#: The debug output. 0: none; 1: a line per program; 2: its graph; 3: its kernels and memory; 4: the generated source.
 debug = int(os.environ.get("TRACER_DEBUG", "0") or 0)
 
-#: Passes of planning that are left out (plan/pipeline.py), to find the one that does something wrong. A program that
-#: has been planned stays as it is.
+#: Passes of planning to leave out (plan/pipeline.py), which helps to find a faulty one. Programs that have been planned
+#: do not change.
 skip = frozenset([name.strip() for name in os.environ.get("TRACER_SKIP", "").split(",") if name.strip()])
 
-#: Whether memory is poisoned, with guards around it (poison.py): for tests.
+#: Whether memory is poisoned, with guards around it (plan/poison.py): for tests.
 poison = bool(int(os.environ.get("TRACER_POISON", "0") or 0))
 
 

@@ -1,4 +1,4 @@
-"""Expressions of a kernel's source: from nodes read through index maps to lines and names."""
+"""Expressions of a kernel's source: the translation of nodes, read through index maps, into lines and names."""
 from __future__ import annotations
 
 import math
@@ -25,10 +25,10 @@ from .reciprocal import is_inexact, is_quotient
 from .row_passes import RowPasses
 from .scalar_text import literal, register, short
 
-#: Elements in a block of a flat loop: what is summed in one precision before it enters a wider total.
+#: Elements in a block of a flat loop, which is summed in one precision before its sum enters a wider total.
 BLOCK = 4096
 
-#: A number in an expression that is not cast to {T}, which would widen what it meets.
+#: A number in an expression that is not cast to {T}: it would widen the other operand.
 _BARE_NUMBER = re.compile(r"(?<![\w{(.])\d")
 
 
@@ -39,7 +39,7 @@ def _reading(template: str) -> tuple[list[str], bool]:
 
 
 class Expressions:
-    """Texts of the values that a kernel computes at a point, with its arguments, pointers and positions."""
+    """The texts of a kernel's values at a point of its loops, with the kernel's arguments, pointers and positions."""
 
     def __init__(self, kernel: Kernel, materialized: set[Node]) -> None:
         self.kernel = kernel
@@ -69,7 +69,7 @@ class Expressions:
     # ---- text ------------------------------------------------------------------------------------
 
     def arg(self, what: Any) -> str:
-        """The text of a run-time argument; equal named ones share a place, numbers do not."""
+        """The text of a run-time argument: equal named ones share a place in `args`, numbers do not."""
         named = isinstance(what, (str, tuple))
         if named and what in self.places:
             return f"args[{self.places[what]}]"
@@ -145,7 +145,8 @@ class Expressions:
     # ---- values ----------------------------------------------------------------------------------
 
     def value(self, node: Node, index_map: IndexMap, body: list[str], memo: dict) -> str:
-        """The name of `node`'s element at `index_map`; its statements go to `body`, or further out if they can."""
+        """The variable with `node`'s element at `index_map`; its statements go to `body`, or outside of loops that do
+        not change it."""
         if node.op is const_op:
             return self.constant(node)
         if node.op is scalar_op:
@@ -190,7 +191,7 @@ class Expressions:
         return name
 
     def _text(self, node: Node, index_map: IndexMap, body: list[str], memo: dict) -> str:
-        """The expression of an inlined elementwise node, in the form that its operands have."""
+        """The expression of an inlined elementwise node, with the peephole rewrites that its operands allow."""
         inputs = operands(node, index_map, self.kernel.domain, self.materialized)
         form = self.forms.one_plus_erf(node)
         if form is not None:
@@ -209,12 +210,12 @@ class Expressions:
         return self.expression(node, names)
 
     def _outside(self, node: Node, index_map: IndexMap) -> tuple[list[str], dict]:
-        """The body, and its memo, that computes a value which is the same for a whole row: the row's, or the top."""
+        """The body, with its memo, for a value that is invariant along a row: the row's, or the kernel's top level."""
         still = is_invariant(index_map, self.nest.row_dims) and not self.row_passes.of(node, index_map)
         return (self.top, self.top_memo) if still else (self.row, self.row_memo)
 
     def _quotient(self, node: Node, index_map: IndexMap, names: list[str]) -> str:
-        """The text of a quotient whose divisor is read at `index_map`: a product where that is as good."""
+        """The text of a quotient whose divisor is read at `index_map`: a product with its reciprocal if as good."""
         divisor = node.inputs[1]
         if not is_invariant(index_map, self.nest.inner_dims) or not is_inexact(divisor):
             return self.expression(node, names)
@@ -226,7 +227,7 @@ class Expressions:
         return f"{names[0]} * {memo[key]}"
 
     def _stash(self, key: tuple[Node, IndexMap], name: str) -> str:
-        """Keep a value of this loop over the row for the next one: the statement that stores it."""
+        """The statement that stores a value of this loop over the row, for the next loop to load."""
         dtype = register(key[0].dtype)
         count = math.prod(self.nest.sizes[g] for g in self.nest.inner)
         self.parts.append(Part(count, dtype))
@@ -263,7 +264,7 @@ class Expressions:
         return text if not node.op.same else f"({text}) != 0"
 
     def constant(self, node: Node) -> str:
-        """A number of the program: in the text when the code may profit, else an argument (as a mean's 1/n)."""
+        """The text of a constant: a literal when the code may profit, else an argument (as a mean's 1/n)."""
         dtype = node.dtype
         if is_textual(node):
             return literal(const_value(node), register(dtype))
@@ -299,10 +300,11 @@ class Expressions:
         return name
 
     def gathered(self, node: Node, index_map: IndexMap, body: list[str], memo: dict) -> str:
-        """The element of a gather: its address without what the inner loop moves is computed where its indices are."""
+        """The text that loads a gather's element. Its address, except for the part that varies in the inner loop, is
+        computed where its indices are."""
         base, start, steps = gather_reads(node, index_map, self.rank)
         itemsize = base.dtype.itemsize
-        self.read_at.setdefault(base, set()).add((-1, ()))  # not where any result is written
+        self.read_at.setdefault(base, set()).add((-1, ()))  # a position that no result is written to
         if body is self.top:
             at, index = self.pointer(("slot", base)), self.arg(start[0])
         else:
@@ -317,7 +319,7 @@ class Expressions:
         return f"ld_{short(base.dtype)}_0({name}, {index})"
 
     def index(self, position: Affine) -> str:
-        """The index along an axis, at the point of the loops."""
+        """The text of the index along an axis, at the current point of the loops."""
         terms = [self.arg(position[0])] if position[0] else []
         if self.nest.flat:
             if self.coef(position, 0):
@@ -330,7 +332,7 @@ class Expressions:
         return " + ".join(terms) or "0"
 
     def _in_place(self) -> list[tuple[Node, Node]]:
-        """(result, operand) pairs such that each point reads the operand just where it writes the result."""
+        """The (result, operand) pairs for which each point reads the operand only where it writes the result."""
         pairs = []
         for root in self.kernel.roots:
             if root.kind == "map":

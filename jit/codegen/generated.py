@@ -26,9 +26,11 @@ class Part:
 class Generated:
     """A kernel's source and what a plan needs to call it.
 
-    args: int constants, or ("slot", node) for the slot of bind with a value's address or a number, ("number", node)
-    for the value of a constant (a float64 by its bits), ("part", i) for the slot of the i-th Part's address, "chunk"
-    for the chunk length.
+    args: ints, and names for what a plan fills in:
+        ("slot", node): the slot of bind with a value's address or a run-time number.
+        ("number", node): the value of a constant (a float64 by its bits).
+        ("part", i): the slot with the address of the i-th Part.
+        "chunk": the chunk length.
     """
 
     source: str
@@ -37,8 +39,8 @@ class Generated:
     cost: float
     parts: list[Part] = field(default_factory=list)
     align: int = 1  # rows that must stay in one chunk
-    in_place: list[tuple[Node, Node]] = field(default_factory=list)  # (root, read) that may share memory
+    in_place: list[tuple[Node, Node]] = field(default_factory=list)  # (result, operand) pairs that may share memory
 
 
-#: What becomes of a kernel: its code, or why it has none; nothing of a library call.
+#: The result of code generation: a kernel's code, or the reason why it has none; None for a library call.
 KernelResult = Generated | CannotCompile | None

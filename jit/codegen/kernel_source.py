@@ -35,15 +35,15 @@ from .generated import Generated, KernelResult, Part
 from .loop_nest import kept_position
 from .scalar_text import accumulate, literal, register, short, total_dtype
 
-#: Elements from which a sum is made in float64: along a row, whose one loop has many sums side by side, and elsewhere.
+#: Elements from which a sum accumulates in float64: along a row, where one loop has many sums side by side; elsewhere.
 LONG_ROW = 8192
 LONG_COLUMN = 256
-#: Columns, times operands, from which so many chunks or more share a column (runtime/costs.py): each adds up few rows.
+#: Columns times operands from which a column is cut into CHUNKS or more (runtime/costs.py), each with few rows to sum.
 WIDE, CHUNKS = 512, 8
 
 
 class Emitter(Expressions):
-    """The source of one kernel: its rows, in each of them one loop after the other, and what comes of them."""
+    """The generator of one kernel's source: the loop over rows, the successive loops of a row, and their results."""
 
     def generate(self) -> Generated:
         """The source and arguments of the kernel."""
@@ -99,7 +99,7 @@ class Emitter(Expressions):
         finish.append(f"st_{short(wide_dtype)}_{self.next_scope()}({pointer}, lo // {self.arg('chunk')}, {total})")
 
     def _is_long(self, root: Root) -> bool:
-        """Whether so many float32s are added up one after the other that it costs digits: MXNet's sums lose none."""
+        """Whether a sum adds so many float32 numbers one by one that it loses digits, which MXNet's sums do not."""
         if root.node.op.combine != "+" or root.node.dtype != np.float32 or self.nest.flat:
             return False
         if root.kind == "outer":
@@ -176,7 +176,7 @@ class Emitter(Expressions):
 
 
 def try_generate(kernel: Kernel, materialized: set[Node]) -> KernelResult:
-    """The source of `kernel`, given all values that are kept in memory, or the reason why it has no native form."""
+    """The source of `kernel`, given all materialized values, or the reason why it has no native form."""
     try:
         return Emitter(kernel, materialized).generate()
     except CannotCompile as why:

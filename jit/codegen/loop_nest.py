@@ -1,4 +1,4 @@
-"""The loop nest of a kernel: which dimensions of its domain are one loop, and which loops are rows."""
+"""The loop nest of a kernel: its domain's dimensions grouped into loops, and the loops into rows and an inner part."""
 from __future__ import annotations
 
 import math
@@ -14,8 +14,12 @@ from ..graph.index_map import Affine, IndexMap, flatten
 class Nest:
     """Loops of a kernel, outermost first, each over a group of dimensions that all operands step through alike.
 
-    flat: it is one loop, cut into blocks. sizes: of the groups; fine: the dimension of each whose coefficient is the
-    group's; rows, inner: the groups in front of the split, and the others; row_dims, inner_dims: their dimensions.
+    flat: whether it is one loop, cut into blocks.
+    sizes: the sizes of the groups.
+    fine: for each group, the dimension whose coefficient is the group's.
+    rows: the groups in front of the split.
+    inner: the other groups.
+    row_dims, inner_dims: the dimensions of these.
     """
 
     def __init__(self, kernel: Kernel, materialized: set[Node]) -> None:
@@ -45,7 +49,7 @@ class Nest:
 
 
 def _positions(kernel: Kernel, materialized: set[Node]) -> list[Affine]:
-    """Where the kernel reads and writes memory, and what its counters count."""
+    """The positions that the kernel reads and writes, and the indices that its index ops (`Op.index`) give."""
     rank = len(kernel.domain)
     found: list[Affine] = []
     seen: set[tuple[Node, IndexMap]] = set()
@@ -77,7 +81,7 @@ def _positions(kernel: Kernel, materialized: set[Node]) -> list[Affine]:
 
 
 def kept_position(root: Root, rank: int) -> Affine:
-    """The position in a reduction's result, over the whole domain (still along the reduced dimensions)."""
+    """The position in a reduction's result at a point of the domain; it does not move along the reduced dimensions."""
     axes = set(root.node.attrs[0])
     kept = tuple(a for i, a in enumerate(root.index_map) if i not in axes)
     return flatten(kept, root.node.shape, rank)

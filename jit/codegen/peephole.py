@@ -9,7 +9,7 @@ from ..graph.known_ops import ABSOLUTE, ADD, ERF, EXP, MULTIPLY, NEGATIVE, RESHA
 
 
 def is_never_positive(x: Node) -> bool:
-    """Whether all elements of `x` are known to be zero, below, or NaN: as what softmax and a bell curve raise e to."""
+    """Whether all elements of `x` are known to be at most zero, or NaN: as the exponents in softmax and exp(-x * x)."""
     if _root_of_minus(x) is not None:
         return True
     if x.op is NEGATIVE:
@@ -18,7 +18,7 @@ def is_never_positive(x: Node) -> bool:
 
 
 def is_below_one(n: Node) -> bool:
-    """Whether `n` is e to the power of such elements."""
+    """Whether `n` is the exponential of a value that is never positive."""
     return n.op is EXP and is_never_positive(n.inputs[0])
 
 
@@ -36,7 +36,7 @@ def _root_of_minus(n: Node) -> Node | None:
 
 
 def _is_maximum_of(m: Node, x: Node) -> bool:
-    """Whether `m` has the maxima of `x` along some axes, where broadcasting takes each to what it is the maximum of."""
+    """Whether `m` is the maximum of `x` along some axes, in a shape that broadcasts each one to its own elements."""
     shape = (1,) * (x.ndim - m.ndim) + m.shape
     while m.op is RESHAPE:
         m = m.inputs[0]
@@ -49,7 +49,7 @@ class Peephole:
 
     def __init__(self, kernel: Kernel, materialized: set[Node]) -> None:
         self._materialized = materialized
-        self._users: dict[Node, int] = {}  # of each erf in the kernel
+        self._users: dict[Node, int] = {}  # each erf in the kernel -> its number of users
         self._bells: dict[Node, Node] = {}  # x -> exp(-x * x), where the kernel has that
         seen: set[Node] = set()
         stack: list[Node] = []
@@ -74,7 +74,7 @@ class Peephole:
                 self._bells[root] = n
 
     def one_plus_erf(self, n: Node) -> tuple[Node, Node | None] | None:
-        """If `n` is 1 + erf(x) and the kernel needs that erf for nothing else: (the erf, exp(-x * x) if it has it)."""
+        """(the erf, exp(-x * x) if the kernel computes it), if `n` is 1 + erf(x) and the only user of that erf."""
         if n.op is not ADD or n.dtype.kind != "f" or n.dtype.itemsize == 2:  # a float16's erf is rounded
             return None
         one, y = n.inputs

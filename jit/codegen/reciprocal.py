@@ -1,4 +1,4 @@
-"""Where the way in which a quotient is rounded may change, because its divisor is no exact number anyway."""
+"""Reciprocals: the quotients that may be products with a reciprocal, since their divisor is a rounded number anyway."""
 from __future__ import annotations
 
 from tracer.ops.ir.node import Node
@@ -6,9 +6,9 @@ from tracer.ops.ir.op import ELEMENTWISE, REDUCTION, VIEW
 
 from ..graph.known_ops import DIVIDE, EXP, SQRT
 
-#: Ops whose results are rounded numbers for almost all operands, exact ones included.
+#: Ops whose results are rounded for almost all operands, exact ones included.
 _INEXACT = frozenset((SQRT, EXP))
-#: Nodes that are looked at.
+#: The most nodes that are examined.
 _FAR = 64
 
 
@@ -19,10 +19,10 @@ def is_quotient(n: Node) -> bool:
 
 
 def is_inexact(n: Node) -> bool:
-    """Whether a float value is made of a sum, whose order is nobody's promise, and of a function that rounds.
+    """Whether a float value is computed with a sum, whose order is unspecified, and with a function that rounds.
 
-    So are a softmax's total and a deviation: a product with the reciprocal is as good as the quotient. What a user
-    divides by a number, by a sum of counts or by a maximum keeps all digits.
+    A softmax's total and a standard deviation are: a product with the reciprocal is as good as the quotient. Quotients
+    by a number, by a sum of counts or by a maximum keep all digits.
     """
     seen, stack = {n}, [n]
     summed = inexact = False

@@ -10,7 +10,7 @@ from ..fusion.fuse import STORE_COST, operands
 from ..fusion.kernel import Kernel, Root
 from ..graph.index_map import IndexMap, is_invariant
 
-#: A value at a place of the kernel's domain.
+#: A value, and the index map by which it is read over the kernel's domain.
 Point = tuple[Node, IndexMap]
 
 
@@ -22,7 +22,7 @@ class RowPasses:
         self._passes: dict[Point, int] = {}
 
     def of(self, node: Node, index_map: IndexMap) -> int:
-        """The number of the pass that can compute this value: so many others must be done before it."""
+        """The number of the pass that can compute this value: the count of passes that must precede it."""
         key = (node, index_map)
         if key in self._passes:
             return self._passes[key]
@@ -45,7 +45,7 @@ class RowPasses:
 
     def kept(self, passes: Sequence[Sequence[Root]], most: int) -> set[Point]:
         """At most `most` expensive values that several passes need: the first one computes and keeps them."""
-        known: set[Point] = set()  # what earlier loops compute
+        known: set[Point] = set()  # the values of earlier loops
         kept: dict[Point, None] = {}
         for roots in passes if len(passes) > 1 else ():
             seen: set[Point] = set()
@@ -56,9 +56,9 @@ class RowPasses:
 
     def _visit(self, node: Node, index_map: IndexMap, seen: set[Point], known: set[Point],
                kept: dict[Point, None] | None = None) -> int:
-        """The cost of a value in a loop over a row, without what is `seen`, which grows.
+        """The cost of a value in a loop over a row, without the values in `seen`, to which it adds what it visits.
 
-        A value that is expensive and `known` is entered in `kept`, if that is given.
+        An expensive value in `known` is entered in `kept`, if that is given.
         """
         made = self.kernel.made(node)
         if made is not None and made.kind != "inner":

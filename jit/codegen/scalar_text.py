@@ -33,7 +33,7 @@ _FLOAT_STEPS: dict[str | None, str] = {"+": "fadd_reassoc", "*": "fmul_reassoc",
 
 
 def literal(value: Any, dtype: np.dtype) -> str:
-    """A number as typed source text: `repr` of nan and inf would not type."""
+    """A number as typed source text; the `repr` of nan and inf would be unknown names."""
     if dtype.kind == "b":
         return "b1(1)" if value else "b1(0)"
     if dtype.kind == "f" and not math.isfinite(value):
@@ -59,7 +59,7 @@ def register(dtype: np.dtype) -> np.dtype:
 
 
 def filling(root: Node, part: np.dtype) -> str:
-    """The source of the step that fills partial results with a reduction's identity. args: word, count."""
+    """The source of the step that fills partial results with a reduction's identity. args: their slot."""
     return ("def kernel(bind, args, lo, hi):\n    p = bind[args[0]]\n    for j in range(lo, hi):\n"
             f"        st_{short(part)}_1(p, j, {literal(root.op.identity(part), part)})\n")
 
@@ -67,7 +67,7 @@ def filling(root: Node, part: np.dtype) -> str:
 def combining(root: Node, part: np.dtype, count: int) -> str:
     """The source of the step that combines the chunks' partial results, of `count` elements each, of a reduction.
 
-    args: words of the parts and of the result, number of chunks, length of a part.
+    args: the slots of the partial results and of the result, the number of chunks, the length of a partial result.
     """
     if count != 1:
         return _combining_rows(root, part)
@@ -80,7 +80,8 @@ def combining(root: Node, part: np.dtype, count: int) -> str:
 
 
 def _combining_rows(root: Node, part: np.dtype) -> str:
-    """Of parts with many elements: each is added to the first as a whole, since only along it do loops vectorize."""
+    """The source for parts of many elements: one part after the other is added to the first, since loops vectorize only
+    along a part."""
     kind = short(part)
     text = accumulate(root, f"ld_{kind}_1(p, j)", f"ld_{kind}_0(a, j)", part)
     cast = "c != 0" if root.dtype.kind == "b" else f"{short(root.dtype)}(c)"

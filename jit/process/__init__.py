@@ -1,1 +1,1 @@
-"""The process around all runs: forks, signals, and long calls of NumPy."""
+"""Process-wide matters: forks, signals, and long calls of NumPy."""

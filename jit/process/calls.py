@@ -1,8 +1,8 @@
-"""Long calls of NumPy: a thread of their own does them, so that Ctrl-C does not wait for their end.
+"""Long calls of NumPy: each runs on a thread of its own, so that Ctrl-C does not wait for its end.
 
-Python handles a signal between two instructions of the main thread, and none comes while that is within a sort of ten
-million elements, or a decomposition. So the main thread hands such a call over and waits, with an eye on interrupts.
-One that it has left goes on: whoever takes the run up again waits for it, or finds it done.
+Python handles a signal between two instructions of the main thread, and there is none within a sort of ten million
+elements, or a decomposition. So the main thread hands such a call to another one and waits, checking for interrupts.
+A call that the main thread has left goes on: the resumed run waits for it, or finds it done.
 """
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from . import forks, interrupts
 #: Elements of a call's operands and result together from which it may take long; another thread costs it some 0.1 ms.
 LARGE = 1 << 19
 
-#: Calls that a thread is still at.
+#: Calls that are still running.
 _UNDER_WAY: set[LongCall] = set()
 
 
@@ -31,12 +31,12 @@ def may_be_long(node: Node) -> bool:
 
 
 class LongCall:
-    """A node computed from its operands' arrays by a thread of its own: `result` waits for it."""
+    """The computation of a node from its operands' arrays by a thread of its own: `wait` waits for it."""
 
     def __init__(self, node: Node, arrays: Sequence[Any]) -> None:
         self.node = node
         self.arrays = arrays
-        self.owners: Any = ()  # of the arrays' memory
+        self.owners: Any = ()  # the owners of the arrays' memory
         self.made: Any = None
         self.failure: BaseException | None = None
         self._start()
@@ -47,7 +47,7 @@ class LongCall:
         _UNDER_WAY.add(self)
         try:
             threading.Thread(target=self._compute, name="tracer-numpy", daemon=True).start()
-        except RuntimeError:  # there are too many threads, or Python is about to end
+        except RuntimeError:  # too many threads, or Python is about to end
             self._compute()
 
     def _compute(self) -> None:
@@ -62,24 +62,24 @@ class LongCall:
     def wait(self) -> None:
         """Return when the call is done; raises `Paused` if this thread is interrupted before."""
         if self.process != os.getpid() and not self.done.is_set():
-            self._start()  # a fork has left its thread behind
+            self._start()  # a forked child does not have its thread
         while not self.done.wait(interrupts.GLANCE):
             interrupts.check()
 
     def result(self) -> Any:
-        """The node's value, of a call that is done. Raises what that has raised."""
+        """The node's value, once the call is done. Raises the error with which it failed."""
         if self.failure is not None:
             raise self.failure
         return self.made
 
 
 def begin(node: Node, arrays: Sequence[Any]) -> LongCall | None:
-    """The call of a node that may take long, where it is to be interrupted: None in any thread but the main one."""
+    """Start the call of a node that may take long; None in any thread but the main one, as no other is interrupted."""
     return LongCall(node, arrays) if threading.current_thread() is threading.main_thread() else None
 
 
 def watched(node: Node) -> Callable[[Sequence[Any], tuple], Any]:
-    """The reference meaning of a node that may take long, which raises `Paused` on its way."""
+    """The reference meaning of a node that may take long; it raises `Paused` when it is interrupted."""
     def ref(arrays: Sequence[Any], attrs: tuple) -> Any:
         call = begin(node, arrays)
         if call is None:
@@ -97,7 +97,7 @@ def computed(node: Node, arrays: Sequence[Any]) -> Any:
 
 
 def keep(owners: Any) -> None:
-    """Let calls that are under way keep what their operands' memory belongs to: the run that began them was left."""
+    """Have calls under way hold the owners of their operands' memory: the run that began them was left."""
     for call in [*_UNDER_WAY]:
         call.owners = (call.owners, owners)
         if call not in _UNDER_WAY:

@@ -1,12 +1,12 @@
-"""Forks while other threads are at work: their locks are taken before the process is copied.
+"""Forks while other threads run: their locks are taken before the process is copied.
 
-A forked child has one thread, the one that forked. A lock that another one held would never be released there, and what
-it guards would stay half done: a table being run, a stream of random numbers being advanced, Numba being imported. So
-before a fork the forking thread takes every lock itself, which waits for what is under way, and lets go of them in both
-processes afterwards. What takes longer than a lock's patience is not waited for; the child then finds that lock free.
+A forked child has one thread, the one that forked. A lock that another thread held would never be released there, and
+the state that it guards would stay half done: a table being run, a stream of random numbers being advanced, Numba being
+imported. So before a fork the forking thread takes every lock itself, which waits for the work under way, and releases
+them in both processes afterwards. It waits no longer than a lock's patience; the child then finds that lock free.
 
-Each lock of the package is made known here (test_threads.py looks for others), and so is what a child has to
-set up anew.
+Each lock of the package is registered here (tests/tracer/core/test_threads.py looks for others), and so is each reset
+of a child's state.
 """
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from weakref import ref
 
 _Lock = TypeVar("_Lock")
 
-#: Patience for a lock under which Numba compiles, or is imported: without it a child could never compile anything.
+#: Patience for a lock under which Numba compiles, or is imported: unless it is taken, a child can never compile.
 COMPILING = 60.0
 
 #: Locks with their patience in seconds, in the order in which they were made.
 _LOCKS: list[tuple[ref, float]] = []
 _RESETS: list[Callable[[], None]] = []
-#: Threads that are about to fork: a long run stops on its way for them (halting.py).
+#: Threads that are about to fork: a long run stops for them (runtime/halting.py).
 waiting: set[int] = set()
 #: Their number, for native code.
 asked = ctypes.c_int64()
 
-#: By thread that forks, the locks that it has taken for it.
+#: The forking threads, with the locks that each has taken for its fork.
 _TAKEN: dict[int, list[Any]] = {}
 
 
@@ -47,7 +47,7 @@ def guarded(lock: _Lock, patience: float = 5.0) -> _Lock:
 
 
 def stand_back() -> None:
-    """Let threads go first that are about to fork: who takes locks again at once leaves them no chance."""
+    """Wait for threads that are about to fork: if this one took its locks again at once, they would starve."""
     end = time.monotonic() + COMPILING
     while waiting and time.monotonic() < end:
         time.sleep(0.001)
@@ -55,7 +55,7 @@ def stand_back() -> None:
 
 
 def in_child(reset: Callable[[], None]) -> None:
-    """Call `reset` in each forked child, after its locks have been made free."""
+    """Have `reset` called in each forked child, after its locks have been released."""
     _RESETS.append(reset)
 
 
@@ -64,8 +64,8 @@ def _before() -> None:
     taken = _TAKEN[me] = []
     waiting.add(me)
     asked.value = len(waiting)
-    # The latest first: a module that makes a lock may hold it while it calls those that it imports, which made theirs
-    # earlier. Two threads that take locks in one order never wait for each other.
+    # The latest first: a module may hold its lock while it calls modules that it imports, which made theirs earlier.
+    # Threads that take locks in one order do not deadlock.
     for reference, patience in reversed([*_LOCKS]):
         lock = reference()
         if lock is not None and lock.acquire(timeout=patience):
@@ -94,6 +94,6 @@ def _in_child() -> None:
 
 
 if hasattr(os, "register_at_fork"):
-    # What registers later is called earlier before a fork. Numba imports logging, and logs while it compiles: were the
-    # lock of logging taken before ours, a thread that compiles and the one that forks would wait for each other.
+    # Handlers registered later are called earlier before a fork: logging, imported above, takes its lock after ours.
+    # Numba logs while it compiles: were the lock of logging taken first, its thread and the forking one would deadlock.
     os.register_at_fork(before=_before, after_in_parent=_release, after_in_child=_in_child)

@@ -1,13 +1,13 @@
-"""Ctrl-C: noted while tracer is at work, raised where nothing is half done.
+"""Ctrl-C: noted while tracer runs, raised where no operation is half done.
 
-Python raises KeyboardInterrupt between any two instructions. In the middle of tracer that would leave Numba half
-imported, a thread that records for ever, a parameter half written over. MXNet's calls are C's: each has happened as a
-whole when KeyboardInterrupt is raised, or not at all. So it is here: a handler in the place of Python's own (any other
-is left alone) looks at whose code was interrupted, as trio's does. In the user's it raises. In tracer's, or in a
+Python raises KeyboardInterrupt between any two instructions. Within tracer that would leave Numba half imported, a
+thread that records for ever, a parameter half written over. MXNet's calls are C calls: when KeyboardInterrupt is
+raised, each has happened as a whole or not at all. It is the same here: a handler replaces Python's own (any other is
+left alone) and finds whose code was interrupted, as trio's does. In the user's code it raises. In tracer's, or in a
 library's that tracer called, it notes the interrupt, and has it signalled again when that call returns.
 
-What takes long asks `wanted` or calls `check` at places where it can be left. A program's run that is left so raises
-`Paused`, which knows how to go on: the values wait for whoever needs them (tracer/core/flush.py).
+Long operations call `wanted` or `check` at places where they can be left. A program's run that is left there raises
+`Paused`, with a function that resumes it: its values stay pending until they are needed (tracer/core/flush.py).
 """
 from __future__ import annotations
 
@@ -19,28 +19,29 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
-#: Seconds between two looks, by who waits, whether he has been interrupted.
+#: Seconds between two checks for an interrupt in a thread that waits.
 GLANCE = 0.1
 
-#: Whether the main thread has been interrupted, and not yet told.
+#: Whether the main thread has been interrupted, and KeyboardInterrupt not yet raised.
 noted = False
 
-#: Packages that do not tell whose code was interrupted: they work for whoever called them.
+#: Packages that do not decide whose code was interrupted: they run for their caller.
 _LIBRARIES = sys.stdlib_module_names | {"numpy", "scipy"}
-#: The same of those that import others, which are then no user's.
+#: Such packages that import others, whose code is then not the user's.
 _COMPILERS = frozenset(("llvmlite", "numba"))
 
-# Trace functions. Python looks for signals in each function of its own, these too: so they are C's.
+# Trace functions, which are C functions: Python checks for signals in each Python function, in a trace function too.
 _TraceFunction = ctypes.PYFUNCTYPE(None, ctypes.py_object, ctypes.py_object, ctypes.py_object)
 _signal_again = _TraceFunction(("PyErr_SetInterrupt", ctypes.pythonapi))
 _do_nothing = _TraceFunction(("PyErr_Occurred", ctypes.pythonapi))
 
 
 class Paused(KeyboardInterrupt):
-    """A run was left at a place where it can be taken up again.
+    """The exception for a run that was left at a place where it can be resumed.
 
-    go_on: does the rest of it and gives its outputs; None if it is to be run from the beginning. interrupted: whether
-    it was left because of Ctrl-C; else another thread wants to fork. outputs: the memory that it writes to.
+    go_on: runs the rest and returns the outputs; None if the run must start from the beginning.
+    interrupted: whether it was left because of Ctrl-C; else because another thread is about to fork.
+    outputs: the memory that it writes to.
     """
 
     go_on: Callable[[], Any] | None = None
@@ -49,7 +50,7 @@ class Paused(KeyboardInterrupt):
 
 
 def wanted() -> bool:
-    """Whether this thread has been interrupted: it should come to a place where it can be left."""
+    """Whether this thread has been interrupted, so that it should be left at the next possible place."""
     return noted and threading.current_thread() is threading.main_thread()
 
 
@@ -69,7 +70,7 @@ def pause() -> Paused:
 
 
 def put_back() -> None:
-    """An interrupt that `Paused` has brought here is to be raised later on."""
+    """Note again an interrupt that `Paused` has carried here, to be raised later."""
     note(sys._getframe(1))
 
 
@@ -80,7 +81,7 @@ def deliver() -> None:
 
 
 def install() -> None:
-    """Take the place of Python's own handler of SIGINT, if that is in force and this is the main thread.
+    """Replace Python's own handler of SIGINT, if that is in force and this is the main thread.
 
     >>> install()
     """
@@ -90,7 +91,7 @@ def install() -> None:
 
 
 def _install_in_cells() -> None:
-    """The same in each cell of a notebook: Jupyter puts Python's own handler back before it runs one."""
+    """Call `install` in each cell of a notebook: Jupyter puts Python's own handler back before it runs one."""
     shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
     if shell is not None:
         shell.events.register("pre_run_cell", lambda *_: install())
@@ -105,7 +106,7 @@ def _on_interrupt(number: int, frame: FrameType | None) -> None:
 
 
 def note(frame: FrameType | None = None) -> None:
-    """Have the interrupt raised when the call of tracer returns that has led to `frame`."""
+    """Note the interrupt, and have it raised when the call of tracer that has led to `frame` returns."""
     global noted
     noted = True
     call = _call_of(frame)
@@ -115,7 +116,7 @@ def note(frame: FrameType | None = None) -> None:
 
 
 def forget() -> None:
-    """There has been no interrupt."""
+    """Clear the noted interrupt."""
     global noted
     noted = False
     if sys.gettrace() is _do_nothing:
@@ -130,7 +131,7 @@ def _call_of(frame: FrameType | None) -> FrameType | None:
         package = name.partition(".")[0] if isinstance(name, str) else None
         if package == "tracer":
             if users:
-                return None  # which tracer called, as a block's forward
+                return None  # the user's code that tracer called, as a block's forward
             found = frame
         elif package in _COMPILERS:
             users = False

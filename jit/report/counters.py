@@ -1,4 +1,4 @@
-"""What has been compiled, run, cut and interpreted, for `explain()` and for the tests."""
+"""Counters and logs of compilations, runs, sync points and fallbacks, for `explain()` and for the tests."""
 from __future__ import annotations
 
 import collections
@@ -7,21 +7,21 @@ from dataclasses import asdict, dataclass, field
 from types import CodeType
 from typing import Any
 
-#: file and line of the user's own code
+#: A place in the user's own code: its file and line.
 Place = tuple[str, int]
 
-#: The same as it is found at once: the code that runs there, and its instruction.
+#: The same in the form that is found fastest: the code object that runs there, and its instruction.
 Line = tuple[CodeType, int]
 
-#: The place of what is counted without one.
+#: The place of entries that are counted without one.
 NOWHERE: Place = ("?", 0)
 
-#: Entries by the user's line that a table keeps: each cell that a notebook runs is new code, with lines of its own.
+#: The most entries by user's line in a table: each cell that a notebook runs is new code, with lines of its own.
 BOUND = 1024
 
 
 def make_room(table: dict, weight: Callable[[Any], int], merge: Callable[[Any, Any], None]) -> None:
-    """Halve a table that has reached BOUND: the entries that weigh least are taken out and given to `merge`.
+    """Halve a table that has reached BOUND: the entries that weigh least are removed and passed to `merge`.
 
     >>> table = {i: i for i in range(BOUND)}
     >>> make_room(table, lambda value: value, lambda key, value: None)
@@ -31,7 +31,7 @@ def make_room(table: dict, weight: Callable[[Any], int], merge: Callable[[Any, A
     if len(table) < BOUND:
         return
     for key, _ in sorted(table.items(), key=lambda item: weight(item[1]))[:len(table) // 2]:
-        value = table.pop(key, None)  # what it is now: entries before it may have been merged into it
+        value = table.pop(key, None)  # as it is now: earlier entries may have been merged into it
         if value is not None:
             merge(key, value)
 
@@ -40,8 +40,13 @@ def make_room(table: dict, weight: Callable[[Any], int], merge: Callable[[Any, A
 class Counters:
     """Totals of this process.
 
-    programs: planned (a new graph); program_hits: runs of a known one; kernels_compiled, kernels_loaded (from
-    disk), kernel_hits; interpreted: runs by the interpreter tier; native: by the native tier.
+    programs: new programs, one for each new graph.
+    program_hits: look-ups of known programs.
+    kernels_compiled: kernels compiled by this process.
+    kernels_loaded: kernels loaded from disk.
+    kernel_hits: kernels found in memory.
+    interpreted: runs by the interpreter tier.
+    native: runs by the native tier.
     """
 
     programs: int = 0
@@ -60,7 +65,7 @@ class Counters:
 
 
 class Sync:
-    """Sync points of one cause on one line: how many."""
+    """The count of sync points of one cause on one line."""
 
     __slots__ = ("count", "cause", "line")
 
@@ -71,7 +76,10 @@ class Sync:
 
 
 class Syncs:
-    """Sync points by cause and line, counted. last: the kind of the latest."""
+    """Counts of sync points by cause and line.
+
+    last: the kind of the latest.
+    """
 
     __slots__ = ("kinds", "last")
 
@@ -81,11 +89,11 @@ class Syncs:
 
     @property
     def total(self) -> int:
-        """How many there were."""
+        """The number of sync points."""
         return sum(kind.count for kind in self.kinds.values())
 
     def note(self, cause: str, line: Line | None) -> None:
-        """One more. Code is told apart by its identity: to compare what it says takes a microsecond."""
+        """Count a sync point. Code objects are compared by identity: comparing their contents takes a microsecond."""
         kind = self.last
         there = kind.line
         if line is None or there is None or there[0] is not line[0] or there[1] != line[1] or kind.cause is not cause:
@@ -103,10 +111,10 @@ class Syncs:
 
 
 class Fallbacks(collections.Counter):
-    """How often NumPy did something, by what it was and the user's line."""
+    """Counts of operations that fell back to NumPy, by operation and the user's line."""
 
     def note(self, what: str, place: Place) -> None:
-        """One more."""
+        """Count a fallback."""
         if (what, place) not in self:
             make_room(self, lambda count: count, self._forget_line)
         self[what, place] += 1
@@ -117,8 +125,15 @@ class Fallbacks(collections.Counter):
 
 @dataclass
 class Log:
-    """Why things happened: sync points by cause and line, fallbacks to NumPy, why programs were new, why files of the
-    cache, by path, were not used, who records and why, and why the interpreter runs every new program."""
+    """The reasons of events.
+
+    syncs: sync points by cause and line.
+    fallbacks: fallbacks to NumPy.
+    misses: the reasons why programs were new.
+    refused: the reasons why files of the cache, by path, were not used.
+    recording: the recorder in use, Python or compiled, and the reason.
+    no_native: the reason why the interpreter runs every new program, if it does.
+    """
 
     syncs: Syncs = field(default_factory=Syncs)
     fallbacks: Fallbacks = field(default_factory=Fallbacks)

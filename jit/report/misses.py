@@ -7,7 +7,7 @@ from tracer.ops.ir.aval import Aval
 from tracer.ops.ir.graph import toposort
 from tracer.ops.ir.node import FORGETTERS, Node, leaf_op
 
-#: Programs of one structure that a new one is compared with: the latest.
+#: The most programs of one structure that a new one is compared with: the latest ones.
 RECENT = 8
 
 #: structure (the ops in order) -> the leaves of the programs known to have it
@@ -15,7 +15,7 @@ _KNOWN: dict[tuple, list[list[Aval]]] = {}
 
 
 def why_new(outputs: Sequence[Node]) -> str:
-    """Why no known program served: against the nearest one, by structure, then by its inputs. Remembers this one."""
+    """The reason why the program is new, compared with the nearest one of its structure. Remembers this one."""
     order = toposort(outputs)
     structure = tuple([n.op for n in order])
     leaves = [n.aval for n in order if n.op is leaf_op]

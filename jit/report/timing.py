@@ -1,8 +1,8 @@
-"""Timing: while it is on, each step of a program runs and is timed by itself. Off, it costs a look at `on` a run.
+"""Timing: while it is on, each step of a program runs and is timed by itself. Off, it costs one check of `on` a run.
 
-Who wants the times says so with `switch`. What a step took is added to `ENTRIES`, by its name and the user's line
-that made it run; and each slice of time, of steps and of what contains them (a program's run, planning, compiling a
-kernel), goes to the `LISTENERS`. Times are in nanoseconds of `time.perf_counter_ns`.
+`switch` turns it on. The time of a step is added to `ENTRIES`, by its name and the user's line that made it run. Each
+slice of time, of a step or of a larger unit (a program's run, planning, compiling a kernel), goes to the `LISTENERS`.
+Times are in nanoseconds of `time.perf_counter_ns`.
 """
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ from .counters import NOWHERE, Place, make_room
 
 
 class Slice(NamedTuple):
-    """A stretch of one thread's time.
+    """An interval of one thread's time.
 
-    kind: "sync", a program's run; "plan", "compile", "load", what prepares it; "kernel", "library", "numpy", its steps.
+    kind: "sync" for a program's run; "plan", "compile", "load" for its preparation; "kernel", "library", "numpy" for
+        its steps.
     """
 
     kind: str
@@ -31,7 +32,7 @@ class Slice(NamedTuple):
 
 @dataclass
 class Entry:
-    """What all runs of one step took that one line of the user's caused: nanoseconds, and bytes of its values."""
+    """Totals of the runs of one step that one line of the user's caused: nanoseconds, and bytes of its values."""
 
     name: str
     place: Place
@@ -41,7 +42,7 @@ class Entry:
     written: int = 0
 
     def add(self, runs: int, total: int, read: int, written: int) -> None:
-        """Count some more runs."""
+        """Add some runs to the totals."""
         self.runs += runs
         self.total += total
         self.read += read
@@ -56,7 +57,7 @@ _place: Place = NOWHERE
 
 
 def switch(who: Hashable, wanted: bool) -> None:
-    """Timing is on while anybody wants it.
+    """Turn timing on or off for one user of it, `who`. It is on while any of them needs it.
 
     >>> from tracer.jit.report import timing
     >>> timing.switch("me", True)
@@ -70,7 +71,7 @@ def switch(who: Hashable, wanted: bool) -> None:
 
 
 def event(kind: str, name: str, start: int, end: int, **args: Any) -> None:
-    """Tell the listeners of a slice."""
+    """Pass a slice to the listeners."""
     for listen in tuple(LISTENERS):
         listen(Slice(kind, name, start, end, args))
 
@@ -84,7 +85,7 @@ def _forget_line(key: tuple, entry: Entry) -> None:
 
 
 def timed(kind: str, name: str, run: Callable[..., Any], read: int, written: int) -> Callable[..., Any]:
-    """`run`, a step that reads and writes so many bytes, made to measure itself. A run that raises counts for none."""
+    """The timed form of `run`, a step that reads and writes so many bytes. A run that raises is not counted."""
 
     def step(*args: Any) -> Any:
         start = now()
@@ -103,7 +104,7 @@ def timed(kind: str, name: str, run: Callable[..., Any], read: int, written: int
 
 
 def watched(run: Callable[..., Any], cause: str, place: Place) -> Callable[..., Any]:
-    """`run`, which runs a program for a reason at a line of the user's, as the slice that its steps lie in."""
+    """The timed form of `run`, which runs a program for a cause at a line of the user's: a slice around its steps."""
 
     def whole(*args: Any) -> Any:
         global _place
@@ -119,6 +120,6 @@ def watched(run: Callable[..., Any], cause: str, place: Place) -> Callable[..., 
 
 
 def nbytes(values: Iterable[Any]) -> int:
-    """Bytes of the distinct arrays among `values`: numbers and a kernel's own partial results count for none."""
+    """Bytes of the distinct arrays among `values`, without numbers and a kernel's own partial results."""
     arrays = {v for v in values if isinstance(v, Node) and v.op is not scalar_op}
     return sum(a.nbytes for v in arrays for a in (v.aval if isinstance(v.aval, tuple) else (v.aval,)))

@@ -1,1 +1,1 @@
-"""Fusion: from a graph to kernels and calls."""
+"""Fusion: from a graph to kernels and library calls."""

@@ -1,9 +1,9 @@
-"""Where to cut what is too large for one kernel: by content, so that equal structure is cut at equal places.
+"""Cut points of graphs too large for one kernel: chosen by content, so that equal structure is cut at equal places.
 
-Kernels are cached by their source, which knows structure only. A cut by count alone falls at another place of each
-period of an unrolled loop, and makes every piece another kernel. Here, as in content-defined chunking, a cut may fall
-anywhere in the second half of what fits, and falls where the structure around has the smallest signature: the same
-place in every period, whatever came before.
+Kernels are cached by their source, which depends on structure only. A cut by count alone falls at another place in each
+period of an unrolled loop, and makes every piece another kernel. Here, as in content-defined chunking, a cut may be
+anywhere in the second half of what fits, and is where the surrounding structure has the smallest signature: at the same
+place in every period, whatever precedes it.
 """
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from zlib import crc32
 from tracer.ops.ir.node import Node
 from tracer.ops.ir.op import ELEMENTWISE, LEAF, REDUCTION, VIEW
 
-#: Levels of operands that a signature covers: more tell more places of a period apart.
+#: Levels of operands that a signature covers: more levels distinguish more places of a period.
 DEPTH = 4
-#: A value that so few operations make from memory is computed again rather than kept over a cut.
+#: A value that takes at most so many operations from memory is computed again rather than stored at a cut.
 CHEAP = 3
 
 
 class Signatures:
-    """What stands where in a graph, given its nodes in order, inputs first; computed when asked for."""
+    """Signatures of the nodes of a graph, which are given in order, inputs first. They are computed on demand."""
 
     def __init__(self, order: Sequence[Node]) -> None:
         self.order = order
 
     @cached_property
     def positions(self) -> dict[Node, int]:
-        """The place of each node in the order."""
+        """The position of each node in the order."""
         return {n: i for i, n in enumerate(self.order)}
 
     @cached_property
     def by_node(self) -> dict[Node, int]:
-        """A signature of the structure around each node: ops, dtypes and ranks, which operands are broadcast, but no
-        sizes. The same in every process."""
+        """The signature of the structure around each node: ops, dtypes, ranks, and which operands are broadcast, but no
+        sizes. It is the same in every process."""
         known: dict[tuple, int] = {}
         own: list[int] = []
         for n in self.order:
@@ -61,9 +61,9 @@ def _kind(n: Node) -> tuple:
 
 
 class Bounds:
-    """Bounds the number of operations that a value takes from memory, by storing some on the way.
+    """Bounds on the number of operations that a value takes from memory, kept by storing some values on the way.
 
-    `enter` takes the nodes in order; what must be stored besides `materialized` gathers in `cuts`.
+    `enter` takes the nodes in order; `cuts` collects the values that must be stored besides `materialized`.
     """
 
     def __init__(self, signatures: Signatures, materialized: set[Node], most: int) -> None:
@@ -71,7 +71,7 @@ class Bounds:
         self.materialized = materialized
         self.most = most
         self.cuts: set[Node] = set()
-        self._inside: dict[Node, frozenset[Node]] = {}  # what a node takes, or took before a cut
+        self._inside: dict[Node, frozenset[Node]] = {}  # the operations of a node, or those before a later cut
 
     def enter(self, n: Node) -> None:
         """Bound the expression of `n`, all of whose inputs have been entered."""
@@ -85,7 +85,7 @@ class Bounds:
             if len(mine) > self.most:
                 found = self._choose(n, mine)
                 if not found:
-                    break  # all its operands are in memory, or as good as
+                    break  # all its operands are in memory, or cheap to compute
                 self.cuts |= found
         inside[n] = frozenset() if n in self.materialized or n in self.cuts else mine
 
@@ -106,7 +106,7 @@ class Bounds:
         return frozenset(found)
 
     def _choose(self, top: Node, inside: frozenset[Node]) -> set[Node]:
-        """What to store so that much of `inside`, which makes `top`, falls off."""
+        """The values to store so that `top` takes far fewer operations than `inside`."""
         signatures = self.signatures
         nodes = sorted(inside, key=signatures.positions.__getitem__)
         index = {n: i for i, n in enumerate(nodes)}
@@ -133,12 +133,12 @@ class Bounds:
         return {_base(nodes[k]) for k in best[1]}
 
     def _is_kept(self, n: Node) -> bool:
-        """Whether a cut after `n` would store it, as dearer to compute again."""
+        """Whether a cut after `n` would store it, since computing it again costs more."""
         return not self._held(_base(n)) and takes(n, CHEAP + 1, self.materialized, self.cuts)
 
 
 def takes(n: Node, count: int, materialized: Set[Node], more: Set[Node] = frozenset()) -> bool:
-    """Whether `n` takes at least `count` operations from what is in memory: leaves, and values stored."""
+    """Whether `n` takes at least `count` operations from memory, which holds leaves and stored values."""
     seen = {n}
     stack = [n]
     while stack and len(seen) < count:

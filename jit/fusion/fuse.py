@@ -1,8 +1,8 @@
-"""Fusion: which values are kept in memory, and which loops compute them together.
+"""Fusion: the choice of the values that are kept in memory, and of the loops that compute them together.
 
-A *root* is a value that memory must hold: an output, a reduction's result, an operand of a library call, or
-something that would be dearer to compute twice than to store. Everything else is computed where it is used. Roots
-over the same iteration domain share a kernel when they read the same things and none waits for another's loop.
+A *root* is a value that memory must hold: an output, a reduction's result, an operand of a library call, or a value
+that costs more to compute twice than to store. Every other value is computed where it is used. Roots over the same
+iteration domain share a kernel when they read common values and none needs the end of another's loop.
 
 A domain is split into rows and an inner part. A reduction over the inner part ("inner") is finished within a row,
 so that later loops over the same row may use it (softmax is one kernel); one over the rows ("outer"), or over
@@ -34,23 +34,26 @@ from .gather_map import is_inlined as reads_through
 from .kernel import Kernel, Library, Root, Step, is_inlined, row_index_map
 from .native_step import native_step
 
-#: Operations in one kernel: more make LLVM slow before they make the loop fast.
+#: The most operations in one kernel: more slow LLVM down before they speed the loop up.
 MAX_KERNEL_OPS = 100
-#: Results of one kernel: each takes a scope of aliasing (intrinsics.SCOPES), as does what is kept between its loops.
+#: The most results of one kernel: each takes an alias scope (native/callables.py), as do values kept between its loops.
 MAX_ROOTS = 24
-#: Kernels that a value may try to join: the latest that read something in common.
+#: The most kernels that a value tries to join: the latest that have an operand in common with it.
 CANDIDATES = 32
-#: How often the grouping is done again because values turn out dearer to compute twice than to store.
+#: The most times that grouping is repeated because values turn out to cost more to compute twice than to store.
 SHARING_ROUNDS = 6
-#: Cost (Op.cost, summed) from which a value that several kernels use is stored rather than computed again.
+#: Cost (Op.cost) from which a value that several kernels use is stored rather than computed again.
 STORE_COST = 8
-#: Operations from memory from which the same holds for what more than two kernels use, however cheap each is: else
-#: a state that is carried along a loop would be computed from the beginning in each kernel.
+#: Operations from memory from which the same holds for a value that more than two kernels use, however cheap each is:
+#: else each kernel would compute a state that is carried along a loop from its beginning.
 STORE_OPS = 24
 
 
 def fuse(outputs: Sequence[Node], apart: bool = False) -> list[Step]:
-    """The steps that compute `outputs`, in order; apart: each operation in a kernel of its own."""
+    """The steps that compute `outputs`, in order.
+
+    apart: whether each operation gets a kernel of its own.
+    """
     order = toposort(outputs)
     signatures = Signatures(order)
     materialized = _needed(order, outputs)
@@ -97,14 +100,14 @@ def _needed(order: Sequence[Node], outputs: Sequence[Node]) -> set[Node]:
                 if native is not None:
                     plain = native.operand(n, i, materialized)
                     if plain.op is scalar_op and plain is not x:
-                        materialized.add(x)  # a number's slot holds it, as a factor of a product is read: no address
+                        materialized.add(x)  # a number's slot holds no address: a product reads it as a factor
                     elif plain.op.kind != LEAF:
                         materialized.add(plain)
     return materialized
 
 
 def _is_nothing(n: Node) -> bool:
-    """Whether a kernel could compute the node, but it has no elements: there is nothing to compute or to read."""
+    """Whether a node that a kernel could compute has no elements: there is nothing to compute or to read."""
     return is_inlined(n) and not n.size
 
 
@@ -122,7 +125,7 @@ def _cuts(signatures: Signatures, materialized: set[Node]) -> set[Node]:
 # ---- grouping ------------------------------------------------------------------------------------
 
 def _group(signatures: Signatures, materialized: set[Node], apart: bool) -> tuple[list[Step], set[Node]]:
-    """Steps for the values `materialized`; and what else must be stored: then the steps are not complete."""
+    """The steps for the values `materialized`, and more values to store: if there are any, the steps are incomplete."""
     whole = _Grouping(materialized, 0 if apart else CANDIDATES)
     for n in signatures.order:
         if n in materialized:
@@ -148,7 +151,7 @@ def _group(signatures: Signatures, materialized: set[Node], apart: bool) -> tupl
 
 
 class _Grouping:
-    """Steps for stored values, each joining the latest kernel that it can share a loop with, however large."""
+    """The grouping of stored values into steps: each joins the latest kernel whose loop it can share, of any size."""
 
     def __init__(self, materialized: set[Node], candidates: int) -> None:
         self.materialized = materialized
@@ -159,7 +162,7 @@ class _Grouping:
         self._touched: dict[Node, list[int]] = {}  # the steps that read or make a value
 
     def add(self, n: Node) -> None:
-        """Enter the stored value `n`; what it is computed from has been entered."""
+        """Enter the stored value `n`, whose operands have been entered."""
         if not (is_inlined(n) or n.op.kind == REDUCTION):
             self._made_at[n] = len(self.steps)
             self.steps.append(Library(n))
@@ -190,7 +193,7 @@ class _Grouping:
                 touched.append(at)
 
     def _candidates(self, n: Node, near: Sequence[Node], start: int) -> Sequence[int]:
-        """Steps from `start` on that read what `n` reads, the latest first, and not more than a few."""
+        """The steps from `start` on that have an operand in common with `n`, the latest first, at most `candidates`."""
         if n.size <= 1:
             return range(len(self.steps) - 1, max(start, len(self.steps) - self.candidates) - 1, -1)
         found: set[int] = set()
@@ -217,7 +220,7 @@ def nearest(n: Node, materialized: set[Node]) -> list[Node]:
 
 
 def kernel_for(n: Node) -> Kernel:
-    """A kernel of its own for a root."""
+    """A kernel with `n` as its only root."""
     if n.op.kind != REDUCTION:
         dims = long_axes(n.shape)
         return Kernel(tuple(n.shape[i] for i in dims), None, False, [Root(n, "map", along(dims, n.ndim))])
@@ -232,12 +235,12 @@ def kernel_for(n: Node) -> Kernel:
     elif kept:
         before, after = ([i for i in kept if (i > axes[-1]) == later] for later in (False, True))
         dims, split, kind = before + axes + after, len(before) + len(axes), "outer"
-        permuted = bool(before)  # rows that are kept come first: such a kernel holds this one reduction
+        permuted = bool(before)  # kept rows come first: such a kernel holds this one reduction
     return Kernel(tuple(x.shape[i] for i in dims), split, permuted, [Root(n, kind, along(dims, x.ndim))])
 
 
 def _join(kernel: Kernel, n: Node, index: int, materialized: set[Node], made_at: dict[Node, int]) -> bool:
-    """Let the kernel compute the root `n` as well, if domains agree and it reads nothing made later."""
+    """Add the root `n` to the kernel if domains agree and no later step makes its operands; returns whether it did."""
     if kernel.permuted:
         return False
     root = _root_in(kernel, n)
@@ -282,7 +285,7 @@ def _root_in(kernel: Kernel, n: Node) -> Root | None:
 
 
 class _Late(Exception):
-    """A value is needed that the kernel has only when its loops are done."""
+    """The error for a read of a value that the kernel has only when its loops are done."""
 
 
 def _fits(kernel: Kernel, materialized: set[Node]) -> bool:
@@ -295,7 +298,7 @@ def _fits(kernel: Kernel, materialized: set[Node]) -> bool:
 
 def _expand(kernel: Kernel, root: Root, materialized: set[Node],
             past: set[tuple[Node, IndexMap]] | None = None) -> tuple[set[Node], int]:
-    """The values in memory that computing `root` in `kernel` reads, and its operations besides those of the `past`."""
+    """The values in memory that `root` reads in `kernel`, and its number of operations, without those of the `past`."""
     reads: set[Node] = set()
     count = 0
 
@@ -348,10 +351,10 @@ def operands(node: Node, index_map: IndexMap, domain: Shape, materialized: set[N
         raise _Store(base) from None
 
 
-# ---- what is dearer to compute twice than to store -----------------------------------------------
+# ---- values that cost more to compute twice than to store ----------------------------------------
 
 def _shared(steps: Sequence[Step], materialized: set[Node]) -> set[Node]:
-    """Values inlined in several kernels that are dear: by themselves, or by what they are computed from."""
+    """The values inlined in several kernels that are expensive: by their own op, or by all operations from memory."""
     users: dict[Node, set[int]] = {}
     for i, step in enumerate(steps):
         if isinstance(step, Kernel):

@@ -1,7 +1,8 @@
-"""Gather maps: where a kernel reads the elements of a gather by index arrays.
+"""Gather maps: the positions at which a kernel reads the elements of a gather by index arrays.
 
-A gather whose indices are positions for sure (clipped, as an embedding's) is no step: the kernel that needs an element
-reads it through the index. `gather_reads` says where. Others are native steps (steps/gather.py).
+A gather whose indices are known to be in range (clipped, as an embedding's) is no step: the kernel that needs an
+element reads it through the index, at the position that `gather_reads` gives. Other gathers are native steps
+(steps/gather.py).
 """
 from __future__ import annotations
 
@@ -15,10 +16,11 @@ from ..graph.index_map import Affine, IndexMap, NotAffine, broadcast, flatten, i
 
 
 class GatherReads(NamedTuple):
-    """Where a gather that is computed in a kernel reads, in elements of `base`.
+    """The reads of an inlined gather, at positions that count elements of `base`.
 
-    start: the position without the index arrays' part. steps: for each index array the index, where it is read, and
-    what it is multiplied by.
+    base: the array in memory that it reads.
+    start: the position without the part of the index arrays.
+    steps: for each index array its node, the map by which it is read, and the factor of its elements.
     """
 
     base: Node
@@ -27,7 +29,7 @@ class GatherReads(NamedTuple):
 
 
 def is_inlined(node: Node) -> bool:
-    """Whether a kernel can read the elements of a gather where it needs them."""
+    """Whether a node is a gather whose elements a kernel can read where it needs them."""
     return node.op.gathers is not None and node.op.gathers(node) is not None
 
 
@@ -46,7 +48,7 @@ def source_of_gather(node: Node) -> tuple[Node, Affine]:
 
 
 def gather_reads(node: Node, index_map: IndexMap, rank: int) -> GatherReads:
-    """Where an inlined gather, read at `index_map` in a domain of that rank, reads itself."""
+    """The reads of an inlined gather that is read at `index_map` in a domain of that rank."""
     base, (offset, coefs) = source_of_gather(node)
     x, *indices = node.inputs
     axes = node.op.gathers(node) if node.op.gathers is not None else None

@@ -1,4 +1,4 @@
-"""Steps of a program: fused kernels with what they compute, and library calls."""
+"""Steps of a program: fused kernels with their results, and library calls."""
 from __future__ import annotations
 
 from dataclasses import dataclass, field
@@ -15,14 +15,14 @@ from .gather_map import is_inlined as reads_through
 class Root:
     """A value that a kernel leaves in memory.
 
-    kind: "map" (an element a point), "row" (one a row), "inner", "outer", "all" (reductions).
-    access: of the value itself for a map or row, of the reduced operand for a reduction.
+    kind: "map" (an element per point), "row" (one per row), "inner", "outer", "all" (reductions).
+    index_map: that of the value itself for a map or row, of the reduced operand for a reduction.
     """
 
     node: Node
     kind: str
     index_map: IndexMap
-    ops: int = 0  # operations from what is in memory, in its kernel
+    ops: int = 0  # operations from memory, in its kernel
 
     @property
     def operand(self) -> Node:
@@ -32,7 +32,12 @@ class Root:
 
 @dataclass(eq=False)
 class Kernel:
-    """A loop nest: its domain (sizes in loop order, none 1), how many leading dimensions are rows, and its roots."""
+    """A loop nest and the roots that it computes.
+
+    domain: the sizes in loop order, none of them 1.
+    split: the number of leading dimensions that are rows, None for a domain that is not split.
+    permuted: whether its loops fit its first root only, so that no other may join.
+    """
 
     domain: Shape
     split: int | None
@@ -43,7 +48,7 @@ class Kernel:
     _made: dict[Node, Root] = field(default_factory=dict)
 
     def take(self, root: Root, reads: set[Node]) -> None:
-        """Let the kernel compute `root` as well, which reads `reads`."""
+        """Add `root`, which reads `reads`, to the kernel."""
         self.reads |= {m for m in reads if m not in self._made}
         self.roots.append(root)
         self._made[root.node] = root
@@ -67,7 +72,7 @@ class Kernel:
 
 @dataclass(eq=False)
 class Library:
-    """A value that a library call or NumPy makes."""
+    """A step for a value that a library call or NumPy computes."""
 
     node: Node
 

@@ -1,7 +1,7 @@
-"""Records of native steps: the facts of a library call that fusion, planning and reports ask for.
+"""Records of native steps: the facts of a library call that fusion, planning and reports use.
 
-A file of jit/steps registers a record under the name that an op has in `Op.step`. What has no record, or does not fit
-it, is computed by NumPy between two tables.
+A file of jit/steps registers a record under the name that an op has in `Op.step`. A node that has no record, or does
+not fit it, is computed by NumPy between two tables.
 """
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tracer.ops.ir.node import Node
 
 from ..graph.index_map import without_reshapes
 
-#: Chunks of a step in a chain, at most.
+#: The most chunks of a step in a chain.
 MANY = 1 << 10
 
 #: (elements, units): a tile of so many elements of a value is read by a tile of so many units of a step's range.
@@ -32,6 +32,7 @@ class BandLink(NamedTuple):
     writes: each value that it writes -> the elements per unit of the range, 0 for one that is ready only at the end.
     nbytes: the bytes that it writes.
     replaces: operands that it may write over.
+    product: whether it is a matrix product.
     """
 
     cost: float
@@ -47,9 +48,10 @@ class BandLink(NamedTuple):
 
 
 class Uses(Protocol):
-    """The slots of bind that a step asks for while it is lowered, by which the planner knows what it reads and writes.
+    """The slots of bind that a step requests while it is lowered, which give the planner its reads and writes.
 
-    materialized: the values kept in memory, besides leaves. chunk: the length of its chunks in a chain, 0 outside.
+    materialized: the values kept in memory, besides leaves.
+    chunk: the length of the step's chunks in a chain, 0 outside of one.
     """
 
     materialized: set[Node]
@@ -71,16 +73,17 @@ def _itself(node: Node, at: int, materialized: Container[Node]) -> Node:
 
 @dataclass(frozen=True, eq=False)
 class NativeStep:
-    """A kind of native step. `materialized` are the values kept in memory, besides leaves.
+    """A kind of native step. `materialized` is the set of values kept in memory, besides leaves.
 
     fits(node, materialized): whether the node has this form, its operands being in memory.
     lower(node, uses): the rows of the driver's table that compute it.
     label(node): its name in reports.
-    cost(node): of its first row, as `Generated.cost`; 0 for a step beside which no other one may run.
+    cost(node): that of its first row, as `Generated.cost`; 0 for a step beside which no other one may run.
     operand(node, i, materialized): the value in memory that stands for the i-th operand.
     in_place(node, materialized): (result, operand) pairs that may share memory.
     band(node, materialized): its link as the first step of a chain.
-    engine: the code that runs it, and short(node): its attributes, both in pictures of programs.
+    engine: the code that runs it, in pictures of programs.
+    short(node): its attributes, in pictures of programs.
     """
 
     fits: Callable[[Node, set[Node]], bool]

@@ -1,1 +1,1 @@
-"""Passes from graphs to graphs, and the analyses that they stand on."""
+"""Passes from graphs to graphs, and the analyses that they use."""

@@ -1,7 +1,7 @@
-"""The nodes of one plan: what passes make of a graph, interned among themselves only.
+"""The nodes of one plan: those that passes make of a graph, interned among themselves only.
 
-Who rewrites a graph knows the shape and dtype of what it makes: nothing is inferred or checked again, as by
-`ops.node.make`, and nothing stays when the plan is forgotten.
+A pass knows the shape and dtype of the nodes that it makes: nothing is inferred or checked again, as by
+`ops.ir.node.make`, and no node outlives the plan.
 """
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ from .scalars import is_textual, settled
 
 
 class Nodes:
-    """Makes nodes: equal ones are one. aval: gives the one `Aval` of a shape and a dtype.
+    """A table that makes nodes and interns them.
+
+    aval: returns the interned `Aval` of a shape and a dtype.
 
     >>> from tracer.ops.ir.node import leaf
     >>> x = leaf(avals.aval((2, 3), np.dtype("float32")), 0)
@@ -32,14 +34,14 @@ class Nodes:
     def __init__(self, aval: Callable[[Shape, np.dtype], Aval] = avals.aval) -> None:
         self.aval = aval
         self._table: dict[tuple, Node] = {}
-        self.forgone: list[Node] = []  # the operands of what has no elements, which needs none
+        self.forgone: list[Node] = []  # the operands of values without elements, which need none
 
     def keep(self, n: Node) -> Node:
         """The node equal to `n`: itself, if it is the first."""
         return self._table.setdefault((n.op, n.attrs, *n.inputs), n)
 
     def make(self, op: Op, inputs: tuple[Node, ...], attrs: tuple, of: Aval) -> Node:
-        """The node of `op` on `inputs`, a value like `of`."""
+        """The node of `op` on `inputs`, with the aval `of`."""
         key = (op, attrs, *inputs)
         node = self._table.get(key)
         if node is None:
@@ -47,13 +49,13 @@ class Nodes:
         return node
 
     def apply(self, op: Op, *inputs: Node, attrs: tuple = (), of: Aval) -> Node:
-        """The same, with the inputs one by one."""
+        """The same as `make`, with the inputs one by one."""
         return self.make(op, inputs, attrs, of)
 
     def const(self, number: Any, dtype: np.dtype) -> Node:
-        """A number that a pass has computed, or its text.
+        """The constant of a number that a pass has computed, or of its text.
 
-        Where it is an argument of kernels, it is apart from the numbers of the graph: that one of them is the same is
+        Where it is an argument of kernels, it is distinct from the numbers of the graph: that it equals one of them is
         chance, and another plan of the structure would not share it.
         """
         node = self.make(const_op, (), (settled(number, dtype), dtype.name), self.aval((), dtype))

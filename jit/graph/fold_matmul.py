@@ -1,10 +1,11 @@
-"""Sums with a matrix product, `w - lr * (x.T @ d)`, as one product onto what is there: BLAS's alpha and beta.
+"""Sums folded into matrix products: `w - lr * (x.T @ d)` becomes one product with BLAS's alpha and beta.
 
 The product then need not be written, and read again by a kernel that adds. That pays where the other term's memory
 can become the result's:
 
-- it is another product that nobody else needs, as in `x @ w + h @ u` and in gradients summed over time;
-- or an array of the user's whose new value is the sum: `w -= lr * g`, `m[:] = 0.9 * m + g`, a gradient that adds up.
+- it is another product that no other node uses, as in `x @ w + h @ u` and in gradients summed over time;
+- or it is an array of the user's whose new value is the sum: `w -= lr * g`, `m[:] = 0.9 * m + g`, an accumulated
+  gradient.
 """
 from __future__ import annotations
 
@@ -20,12 +21,12 @@ from .builder import Nodes
 from .known_ops import ADD, BROADCAST_TO, DIVIDE, MATMUL, MATMUL_ONTO, MULTIPLY, NEGATIVE, RESHAPE, SUBTRACT
 from .scalars import number_of
 
-#: Factors from here to its reciprocal are folded: with others, float32 may come to 0 or infinity by another way.
+#: Factors between this and its reciprocal are folded: with others, another order may take float32 to 0 or infinity.
 LEAST = 1e-30
 
 
 def fold_products(outputs: Sequence[Node], nodes: Nodes | None = None) -> list[Node]:
-    """`outputs` with such sums rewritten, of new `nodes`; the results have the same avals, in the same order."""
+    """`outputs` with such sums folded, made of `nodes`; the results have the same avals, in the same order."""
     nodes = Nodes() if nodes is None else nodes
     order = toposort(outputs)
     if not any(n.op is MATMUL for n in order):
@@ -44,7 +45,7 @@ def fold_products(outputs: Sequence[Node], nodes: Nodes | None = None) -> list[N
 
 
 def aliases(graph: Sequence[Node], ends: set[Node]) -> dict[Node, Node]:
-    """For values that a product is added to and that nobody else needs, the last such sum: all share its memory."""
+    """For values that a product is added to and that nothing else needs, the last such sum: all share its memory."""
     found: dict[Node, Node] = {}
     for n in reversed(toposort(graph)):
         if n.op is MATMUL_ONTO and n.inputs[2].op.kind != LEAF and n.inputs[2] not in ends:
@@ -53,7 +54,7 @@ def aliases(graph: Sequence[Node], ends: set[Node]) -> dict[Node, Node]:
 
 
 class Term(NamedTuple):
-    """factor * number * value, where `number` is a run-time scalar, if any."""
+    """A term factor * number * value, where `number` is a run-time scalar, if any."""
 
     factor: float
     number: Node | None
@@ -85,7 +86,7 @@ def _folded(n: Node, uses: Counter[Node], ends: set[Node], done: dict[Node, Node
 
 
 def _term(x: Node, uses: Counter[Node]) -> Term:
-    """`x` as a multiple of what is left without its scalar factors."""
+    """`x` as a term: its scalar factors, and the value that they multiply."""
     factor, number = 1.0, None
     while uses[x] == 1:
         op = x.op
@@ -112,7 +113,7 @@ def _term(x: Node, uses: Counter[Node]) -> Term:
 
 
 def _plain(x: Node) -> Node:
-    """The number that `x` is, without its broadcasts and its casts to a wide float; or some other node."""
+    """`x` without its broadcasts, reshapes and casts to a wide float: a number's node, or some other one."""
     while x.op is BROADCAST_TO or x.op is RESHAPE or (x.op.converts and x.dtype.kind == "f" and x.dtype.itemsize >= 4):
         x = x.inputs[0]
     return x

@@ -1,7 +1,7 @@
 """Reverse-mode differentiation: a pass from nodes to nodes.
 
 Rules (`Op.vjp`) are written with ops, so that a derivative is an ordinary graph that fuses and differentiates
-again. The driver owns what every rule would repeat: accumulation, and undoing broadcasts.
+again. This pass does what every rule would repeat: accumulation, and undoing broadcasts.
 """
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ FORGETTERS.append(forget)
 
 
 def _reached(heads: Sequence[Node]) -> set[Node]:
-    """The nodes that the heads are computed from as far as it was recorded, also where the derivative is 0."""
+    """The recorded nodes from which the heads are computed, also where the derivative is 0."""
     found: set[Node] = set()
     left = [*heads]
     while left:

@@ -1,4 +1,4 @@
-"""Index maps: where in an array each point of a kernel's iteration domain reads or writes.
+"""Index maps: the element of an array that each point of a kernel's iteration domain reads or writes.
 
 An access has one affine function of the domain's indices for each axis of the array: (offset, coefficients).
 Views only compose these maps; no element moves. A kernel's domain has no dimension of size 1 (`long_axes`), along which
@@ -13,14 +13,14 @@ from tracer.ops.ir.node import Node
 
 from .known_ops import BROADCAST_TO, RESHAPE, SLICE, TRANSPOSE
 
-#: of one axis: the offset, and a coefficient for each dimension of the domain
+#: The index along one axis: the offset, and a coefficient for each dimension of the domain.
 Affine = tuple[int, tuple[int, ...]]
-#: of an array: one Affine an axis
+#: The map into an array: one Affine for each axis.
 IndexMap = tuple[Affine, ...]
 
 
 class NotAffine(Exception):
-    """A reshape mixes axes in a way that no affine map expresses: its input must be in memory."""
+    """The error for a reshape that mixes axes in a way that no affine map expresses: its input must be in memory."""
 
 
 def identity(rank: int) -> IndexMap:
@@ -34,7 +34,7 @@ def along(axes: Sequence[int], ndim: int) -> IndexMap:
 
 
 def long_axes(shape: Shape) -> list[int]:
-    """The axes along which there is more than one place: those that a domain has."""
+    """The axes whose size is not 1: only these are dimensions of a domain."""
     return [i for i, n in enumerate(shape) if n != 1]
 
 
@@ -61,7 +61,7 @@ def flatten(index_map: IndexMap, shape: Shape, rank: int) -> Affine:
 
 
 def flat(index_map: IndexMap, shape: Shape, rank: int) -> IndexMap:
-    """The map that gives the row-major position itself; only what is in memory can be read by it."""
+    """The map that gives the row-major position itself; only values in memory can be read by it."""
     return (flatten(index_map, shape, rank),)
 
 
@@ -116,14 +116,14 @@ def through_view(node: Node, index_map: IndexMap, domain: Shape) -> IndexMap:
 
 
 def is_invariant(index_map: IndexMap, dims: Sequence[int]) -> bool:
-    """Whether the position does not move along the dimensions `dims`."""
+    """Whether the position does not change along the dimensions `dims`."""
     return all(row[d] == 0 for _, row in index_map for d in dims)
 
 
 def without_reshapes(x: Node, materialized: Container[Node]) -> Node:
-    """`x` before the reshapes that only relabel its memory; no further than to a value that is `materialized` itself.
+    """`x` without the reshapes that only relabel its memory, up to the first value that is `materialized` itself.
 
-    A step that reads a value below that one would need memory that nobody else knows to be in use.
+    A step that read a value beyond that one would use memory that the plan does not know to be in use.
     """
     while x.op is RESHAPE and x not in materialized:
         x = x.inputs[0]

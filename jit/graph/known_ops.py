@@ -1,4 +1,4 @@
-"""Ops that algebra on graphs knows by name. All else about an op, its record says (ops/ir/op.py)."""
+"""The ops that passes know by name. All other facts about an op are in its record (ops/ir/op.py)."""
 from __future__ import annotations
 
 from tracer.ops import load

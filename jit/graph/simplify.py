@@ -1,12 +1,12 @@
-"""Algebra on graphs: a pass from outputs to equal outputs that are cheaper to run.
+"""Algebraic simplification: a pass from outputs to equal outputs that are cheaper to run.
 
-Nothing here changes a result beyond rounding, NaN, infinities and signed zeros included: `x * 0` and `x + 0` stay
-where x is a float. (A sum of zeros may be of either sign, as NumPy's: that of [-0.0] is -0.0, of two of them 0.0.)
-No rule looks at the value of a number that a kernel would take as an argument, as a mean's divisor: graphs for two
-batch sizes come out alike.
+No rule changes a result beyond rounding, NaN, infinities and signed zeros included: `x * 0` and `x + 0` stay where x
+is a float. (A sum of zeros may be of either sign, as NumPy's: that of [-0.0] is -0.0, of two of them 0.0.)
+No rule depends on the value of a number that a kernel takes as an argument, such as a mean's divisor: graphs for two
+batch sizes are simplified alike.
 
-What has no elements comes out as copies of a number, as does a reduction of nothing: no kernel has an empty domain. But
-what failed on the way to it still fails, so that calls which may are computed all the same (`needed`).
+A value without elements becomes copies of a number, as does a reduction over no elements: no kernel has an empty
+domain. Calls from which it is made and that may fail are computed all the same, since they must still fail (`needed`).
 """
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ from .known_ops import ADD, BROADCAST_TO, DIVIDE, MATMUL, MULTIPLY, NEGATIVE, RE
 from .scalars import is_textual, number_of
 from .symbolic_size import SymbolicSize, applied
 
-#: Up to here each integer is a float16: sums of more equal float16 numbers are not written as products.
+#: All integers up to this one are float16 numbers: sums of more equal float16 numbers do not become products.
 EXACT_HALF = 2048
 
 
 def simplify(outputs: Sequence[Node], nodes: Nodes | None = None) -> list[Node]:
-    """`outputs` rewritten, of new `nodes`; the results have the same avals, in the same order."""
+    """`outputs` simplified, made of `nodes`; the results have the same avals, in the same order."""
     nodes = Nodes() if nodes is None else nodes
     done: dict[Node, Node] = {}
     for n in toposort(outputs):
@@ -45,7 +45,7 @@ def simplify(outputs: Sequence[Node], nodes: Nodes | None = None) -> list[Node]:
 
 
 def needed(nodes: Nodes, outputs: Sequence[Node]) -> list[Node]:
-    """The calls that may fail and that `outputs`, simplified, need for what has no elements, and so do not compute."""
+    """The calls that may fail and that only values without elements use: simplified, `outputs` do not compute them."""
     if not nodes.forgone:
         return []
     kept = set(toposort(outputs))
@@ -53,14 +53,14 @@ def needed(nodes: Nodes, outputs: Sequence[Node]) -> list[Node]:
 
 
 def _number(x: Node) -> float | int | bool | None:
-    """The number that all elements of `x`, which is simplified, are known to be, if rules may look at it."""
+    """The number that all elements of the simplified `x` are known to equal, if rules may depend on it."""
     if x.op is BROADCAST_TO:
         x = x.inputs[0]
     return const_value(x) if x.op is const_op and is_textual(x) else None
 
 
 def _rewrite(n: Node, nodes: Nodes) -> Node:
-    """`n`, whose inputs are simplified, by all rules that apply."""
+    """`n`, whose inputs are simplified, after all rules that apply."""
     while True:
         rule = _RULES.get(n.op)
         found = n if rule is None else rule(n, nodes)
@@ -75,7 +75,7 @@ def _rewrite(n: Node, nodes: Nodes) -> Node:
 # ---- by kind -------------------------------------------------------------------------------------
 
 def _elementwise(n: Node, nodes: Nodes) -> Node:
-    """Numbers are computed here, and what is broadcast is computed before that, once for all its copies.
+    """Fold constants, and move explicit broadcasts after the op, which then computes once for all copies.
 
     Elementwise ops broadcast by themselves: where that gives the shape, no explicit broadcast is left.
     """
@@ -96,12 +96,12 @@ def _elementwise(n: Node, nodes: Nodes) -> Node:
 
 
 def _copies(value: float | int | bool, n: Node, nodes: Nodes) -> Node:
-    """A value like `n` whose elements, if any, are all this number."""
+    """A value of `n`'s shape and dtype whose elements, if any, all equal `value`."""
     return nodes.broadcast_to(nodes.const(repr(n.dtype.type(value).item()), n.dtype), n.shape)
 
 
 def _folded(n: Node, slim: Sequence[Node]) -> Any:
-    """The number, or its text, that `n` is where its operands are the numbers `slim`."""
+    """The number, or its text, that `n` gives for the constant operands `slim`."""
     names = tuple([x.attrs[1] for x in slim])
     values = [number_of(x) for x in slim]
     if not any([isinstance(v, SymbolicSize) for v in values]):
@@ -116,14 +116,14 @@ def _folded(n: Node, slim: Sequence[Node]) -> Any:
 
 @lru_cache(maxsize=4096)
 def _computed(op: Op, attrs: tuple, dtype: np.dtype, names: tuple[str, ...], texts: tuple[str, ...]) -> str:
-    """The text of what `op` makes of numbers, given by their texts and dtypes."""
+    """The text of the result of `op` on numbers, which are given by their dtypes and texts."""
     with np.errstate(all="ignore"):
         value = op.ref([const_op.ref([], of) for of in zip(texts, names)], attrs)
         return repr(dtype.type(np.asarray(value).item()).item())
 
 
 def _reduction(n: Node, nodes: Nodes) -> Node:
-    """Of copies, one: a sum over copies is a product with their number, a maximum that of one."""
+    """Reduce one copy for all: a sum over copies is a product with their number, a maximum that of one copy."""
     x, axes = n.inputs[0], n.attrs[0]
     if not x.size:
         return _copies(n.op.identity(n.dtype), n, nodes)
@@ -136,7 +136,7 @@ def _reduction(n: Node, nodes: Nodes) -> Node:
     own = tuple([a - lead for a in axes if a >= lead and x.shape[a - lead] == whole[a]])
     copies = math.prod([whole[a] for a in axes if a - lead not in own])
     summed = n.op.combine == "+" and n.dtype.kind != "b"
-    rounds = n.dtype == np.float16 and (own != () or copies > EXACT_HALF)  # the partial sum, or the number of copies
+    rounds = n.dtype == np.float16 and (own != () or copies > EXACT_HALF)  # the partial sum rounds, or the count
     if copies > 1 and (n.op.combine == "*" or summed and rounds):
         return n
     one = x
@@ -156,7 +156,7 @@ def _count(copies: Any, dtype: np.dtype) -> Any:
 
 
 def _view(n: Node, nodes: Nodes) -> Node:
-    """Any view of copies of one element is such copies."""
+    """Replace a view of copies of one element by such copies."""
     x = n.inputs[0]
     if not n.size and (n.op is not BROADCAST_TO or x.op is not const_op):
         return _copies(0, n, nodes)
@@ -187,7 +187,7 @@ def _subtract(n: Node, nodes: Nodes) -> Node:
 
 
 def _is_zero(x: Node, sign: int) -> bool:
-    """Whether `x` is the zero of that sign, or an integer's."""
+    """Whether `x` is known to be zero: for floats, the zero of that sign."""
     value = _number(x)
     return value is not None and value == 0 and (x.dtype.kind != "f" or math.copysign(1, value) == sign)
 
@@ -256,7 +256,7 @@ def _broadcast_to(n: Node, nodes: Nodes) -> Node:
     x = n.inputs[0]
     if x.op is BROADCAST_TO:
         return nodes.broadcast_to(x.inputs[0], n.shape)
-    if x.op is RESHAPE:  # a broadcast has leading axes of size 1 by itself
+    if x.op is RESHAPE:  # a broadcast adds leading axes of size 1 by itself
         inner = x.inputs[0]
         if x.shape == (1,) * (x.ndim - inner.ndim) + inner.shape:
             return nodes.broadcast_to(inner, n.shape)
@@ -274,10 +274,10 @@ def _cast(n: Node, nodes: Nodes) -> Node:
 
 
 def _holds(wide: np.dtype, dtype: np.dtype, then: np.dtype) -> bool:
-    """Whether numbers of `dtype` go over `wide` to `then` as they would directly."""
+    """Whether a cast of `dtype` to `wide` and then to `then` equals a cast to `then` directly."""
     if not np.can_cast(dtype, wide) or (wide.kind == "f" and dtype.kind in "iu" and dtype.itemsize == 8):
-        return False  # not all are numbers of `wide`
-    return then == dtype or not (wide.kind == "f" and then.kind in "iu")  # what is out of range is no number there
+        return False  # `wide` cannot represent all of them
+    return then == dtype or not (wide.kind == "f" and then.kind in "iu")  # out of range, casts of floats are undefined
 
 
 def _fold_transposes(n: Node, nodes: Nodes) -> Node:
@@ -298,7 +298,7 @@ def _fold_transposes(n: Node, nodes: Nodes) -> Node:
 
 
 def _leaf(n: Node, nodes: Nodes) -> Node:
-    """A leaf without its device, which is nothing to a kernel."""
+    """A leaf without its device, on which kernels do not depend."""
     of, index = n.attrs
     if of.device is None:
         return n
@@ -307,13 +307,13 @@ def _leaf(n: Node, nodes: Nodes) -> Node:
 
 
 def _operand(n: Node, nodes: Nodes) -> Node:
-    """What matters to derivatives only is its operand."""
+    """Replace an op that matters to derivatives only by its operand."""
     return n.inputs[0]
 
 
 Rule = Callable[[Node, Nodes], Node]
 
-#: By op; then by its kind.
+#: Rules by op, which come first, and by kind of op.
 _RULES: dict[Op, Rule] = {
     leaf_op: _leaf, cast_op: _cast, ADD: _add, SUBTRACT: _subtract, MULTIPLY: _multiply, DIVIDE: _divide,
     NEGATIVE: _negative, WHERE: _where, RESHAPE: _reshape, TRANSPOSE: _transpose, BROADCAST_TO: _broadcast_to,

@@ -1,9 +1,9 @@
 """Symbolic sizes: integers that record their expression and every comparison made with them.
 
 A `SymbolicSize` stands for a number in computations and comparisons. Each comparison is noted as a guard in the shape
-environment that sizes share. Where other first sizes fulfil all guards, computing again the expressions that the
-environment defines gives what the computation would have given. The first sizes are called s[0], s[1], …, what is
-computed from them t0, t1, …. Products of sizes are known as such, so that many comparisons need no guard.
+environment that sizes share. For other first sizes that fulfil all guards, evaluating the environment's expressions
+again gives the results that the computation would give. The first sizes are called s[0], s[1], …, the values computed
+from them t0, t1, …. Products of sizes are recognized, so that many comparisons need no guard.
 
 >>> env = ShapeEnv([6, 8])
 >>> a, b = env.first
@@ -24,18 +24,18 @@ from typing import Any
 
 _LOCAL = re.compile(r"\bt\d+\b")
 
-#: A product: an integer above 0, and the numbers of the first sizes in it.
+#: A product: a factor above 0, and the indices of the first sizes in it.
 Product = tuple[int, tuple[int, ...]]
 
 
 class NotSymbolic(TypeError):
-    """A concrete integer was required."""
+    """The error for a symbolic size where a concrete integer is required."""
 
 
 class ShapeEnv:
-    """A shape environment holds the first sizes, counts and numbers, the expressions of others, and the guards.
+    """A shape environment: the first sizes, counts and numbers, the expressions of derived ones, and the guards.
 
-    Sizes and counts are at least 2; no two sizes are alike.
+    Sizes and counts are at least 2; no two sizes are equal.
     guards: the text of each comparison -> its outcome.
     """
 
@@ -44,13 +44,13 @@ class ShapeEnv:
         self.first, self.counts = known[:len(sizes)], known[len(sizes):]
         self.numbers = [SymbolicSize(v, f"s[{i}]", self) for i, v in enumerate(numbers, len(known))]
         self.guards: dict[str, bool] = {}
-        self.space: dict[str, Any] = {"inf": math.inf, "nan": math.nan, "__name__": __name__}  # what texts name
+        self.space: dict[str, Any] = {"inf": math.inf, "nan": math.nan, "__name__": __name__}  # named in texts
         self._names: dict[int, str] = {}
-        self._defined: dict[str, str] = {}  # an expression -> the local variable with its value
-        self._expressions: dict[str, str] = {}  # the other way
+        self._defined: dict[str, str] = {}  # an expression -> its local variable
+        self._expressions: dict[str, str] = {}  # a local variable -> its expression
 
     def name(self, what: Any) -> str:
-        """The name by which a text calls an object, which stays."""
+        """The name of an object in texts; the environment keeps the object alive."""
         name = self._names.get(id(what))
         if name is None:
             name = self._names[id(what)] = f"k{len(self._names)}"
@@ -66,7 +66,7 @@ class ShapeEnv:
         return name
 
     def lines(self, text: str, known: set[str]) -> list[str]:
-        """The assignments that `text` needs, of variables that are not `known`, which they are then."""
+        """The assignments of the variables that `text` needs and that are not in `known`, to which they are added."""
         missing: set[str] = set()
         stack = [text]
         while stack:
@@ -101,7 +101,7 @@ def text_of(value: Any) -> str:
 
 
 def value_of(x: Any) -> Any:
-    """The plain number."""
+    """The concrete number of a number or a symbolic size."""
     return x.value if isinstance(x, SymbolicSize) else x
 
 
@@ -114,12 +114,12 @@ def _product(x: Any) -> Product | None:
 
 
 def _lower_bound(product: Product) -> int:
-    """The least that a product can be."""
+    """The least possible value of a product."""
     return product[0] << len(product[1])
 
 
 def _quotient(a: Product, b: Product) -> Product | None:
-    """What `a` is of `b`, if that is a product whatever the sizes."""
+    """The quotient of `a` by `b`, if it is a product for all sizes."""
     rest = Counter(a[1])
     rest.subtract(b[1])
     if a[0] % b[0] or min(rest.values(), default=0) < 0:
@@ -136,7 +136,7 @@ def _of_product(value: int, product: Product, env: ShapeEnv) -> Any:
 
 
 def _always(a: Any, b: Any) -> bool:
-    """Whether all comparisons of two numbers come out as these do."""
+    """Whether comparisons of the two numbers have the same outcome for all sizes."""
     if isinstance(a, SymbolicSize) and isinstance(b, SymbolicSize) and a.text == b.text:
         return True
     x, y = _product(a), _product(b)
@@ -192,7 +192,7 @@ def _result(a: Any, symbol: str, b: Any, compute: Callable[[Any, Any], Any], env
 
 
 def applied(function: Callable[..., Any], *values: Any) -> Any:
-    """function(*values), symbolic if one of them is: for what operators do not express. The function is pure.
+    """function(*values), symbolic if one of them is: for pure functions that operators do not express.
 
     >>> applied(math.sqrt, *ShapeEnv([9]).first)
     <t0 = 3.0>
@@ -218,7 +218,7 @@ def lcm(a: Any, b: Any) -> Any:
 
 
 def _comparison(symbol: str, compute: Callable[[Any, Any], bool]) -> Any:
-    exact = symbol in ("==", "!=")  # of two first sizes that is settled
+    exact = symbol in ("==", "!=")  # of two first sizes these are settled: they differ
 
     def compare(self: SymbolicSize, other: Any) -> Any:
         if not isinstance(other, (int, float, SymbolicSize)):
@@ -232,7 +232,7 @@ def _comparison(symbol: str, compute: Callable[[Any, Any], bool]) -> Any:
 
 
 class SymbolicSize:
-    """A number with its expression. As a text or an index it raises NotSymbolic.
+    """A number with its expression. Its use as a text or an index raises NotSymbolic.
 
     text: its name in the environment's functions.
     product: the factors, where it is a product of first sizes.
@@ -278,7 +278,7 @@ class SymbolicSize:
         return applied(abs, self)
 
     def __float__(self) -> float:
-        """The concrete number, with a guard that it is this one."""
+        """The concrete number, with a guard that other sizes give the same."""
         return float(self._concrete())
 
     def __int__(self) -> int:

@@ -1,1 +1,1 @@
-"""Python's own hot functions as machine code: what recording costs is Python, and most of that is interpretation."""
+"""Hot Python functions compiled to machine code: recording is Python, and most of its cost is interpretation."""

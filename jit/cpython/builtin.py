@@ -1,4 +1,4 @@
-"""Built-in functions of Python around native code."""
+"""Built-in functions of Python that call native code."""
 from __future__ import annotations
 
 import ctypes
@@ -16,13 +16,13 @@ class _Definition(ctypes.Structure):
 
 
 def builtin(name: str, address: int, held: Any, module: str, keywords: bool = False) -> Callable[..., Any]:
-    """A function of Python that is the native one at `address`, of `held`, the arguments and their number.
+    """A built-in function that calls the native one at `address` with `held`, the arguments and their number.
 
-    keywords: it is given the names of keyword arguments, too.
+    keywords: whether the native function also takes the names of keyword arguments.
     """
     definition = _Definition(name.encode(), address, _FASTCALL | (_KEYWORDS if keywords else 0), None)
     make = ctypes.pythonapi.PyCFunction_NewEx
     make.restype = ctypes.py_object
     make.argtypes = [ctypes.c_void_p, ctypes.py_object, ctypes.py_object]
-    ctypes.pythonapi.Py_IncRef(ctypes.py_object(definition))  # the function points at it, and may outlive us
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(definition))  # the function points to it, and may outlive this call
     return make(ctypes.addressof(definition), held, module)

@@ -1,5 +1,5 @@
-"""Calls -> LLVM IR: of the unit's own functions and classes directly, of some of Python's in place, of all else as
-Python calls it."""
+"""Lowering of calls to LLVM IR: direct calls of the unit's functions and classes, code in place for some functions of
+Python, and calls through the C API for all others."""
 from __future__ import annotations
 
 import ast
@@ -23,7 +23,7 @@ SPECIAL: dict[Any, str] = {type: "_call_type", len: "_call_len", tuple: "_call_t
 
 
 class Calls(Expressions):
-    """The calls in one function."""
+    """The lowering of one function's calls."""
 
     def _value_Call(self, node: ast.Call) -> Found:
         if len(node.args) == 1 and isinstance(node.args[0], ast.Starred) and not node.keywords:
@@ -57,7 +57,7 @@ class Calls(Expressions):
         return self.e.called(self.b.call(function, [self.e.function.args[0], *filled]), *arguments)
 
     def _of_thread(self, function: Any) -> Object:
-        """What a function of the thread alone gives: it is asked when another thread than before wants to know."""
+        """The result of a function of `per_thread`, called only when the thread is not that of the last call."""
         e, b, held = self.e, self.b, self.e.cell()
         whose, what = self.unit.known_of_thread(function)
         thread = e.call("PyThreadState_GetID", e.call("PyThreadState_Get"))
@@ -117,7 +117,7 @@ class Calls(Expressions):
         return sum(p.default is p.empty for p in parameters) <= count <= len(parameters)
 
     def _on(self, owner: Object, name: str, given: list[Object], special: list[tuple[type, Any]]) -> Object:
-        """`special` of the arguments for an owner of exactly its class, for all others the method called `name`."""
+        """A method call: by a function in `special` if the owner is exactly of its class, else by the name `name`."""
         e = self.e
         if not special:
             return e.method(self._constant(sys.intern(name)), [owner, *given])
@@ -193,7 +193,7 @@ class Calls(Expressions):
         return self.e.checked(result)
 
     def _call_getrefcount(self, node: ast.Call) -> ir.Value:
-        """As Python's own, whose argument is one reference more than a variable's."""
+        """`sys.getrefcount`, which counts its argument as one reference more than the variable's."""
         value = self.object(node.args[0])
         if value.cell is not None:
             raise self.refuse(node, "references of a temporary")

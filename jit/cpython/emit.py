@@ -1,8 +1,8 @@
-"""LLVM IR over CPython's C API: references counted, slots and items read in place, calls made.
+"""LLVM IR over CPython's C API: reference counts, slots and items in place, calls.
 
 An `Object` is a reference at compile time: borrowed, when something else keeps it alive while it is used, or owned, and
-then kept in a cell of the frame until it is handed on or dropped. Which cells are full is known at each place: when a
-call fails, they are emptied on the way out, one block for each, shared by all that fail there.
+then kept in a cell of the frame until it is handed on or dropped. The full cells are known at each place: when a call
+fails, they are emptied on the way out, in one block for each cell, which all failures at that place share.
 """
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ I1, I8, I32, I64 = (ir.IntType(n) for n in (1, 8, 32, 64))
 OBJECT = I8.as_pointer()
 OBJECTS = OBJECT.as_pointer()
 NULL = ir.Constant(OBJECT, None)
-#: The flag by which a callee may use the place before its first argument.
+#: PY_VECTORCALL_ARGUMENTS_OFFSET: the callee may use the place before its first argument.
 _OFFSET_FLAG = 1 << 63
 
 _SIGNATURES = {
@@ -46,14 +46,17 @@ _LETTERS: dict[str, ir.Type] = {"o": OBJECT, "i": I32, "l": I64, "p": OBJECTS, "
 
 
 class Object(NamedTuple):
-    """A reference: `cell` is where it is owned, None for a borrowed one."""
+    """A reference.
+
+    cell: the cell that owns it, None for a borrowed one.
+    """
 
     ptr: ir.Value
     cell: ir.Value | None = None
 
 
 class Emitter:
-    """A function being emitted: its blocks, its cells, and where it goes when a call fails."""
+    """A function being emitted: its blocks, its cells, and its ways out when a call fails."""
 
     def __init__(self, module: ir.Module, function: ir.Function) -> None:
         self.module = module
@@ -72,14 +75,14 @@ class Emitter:
         return self.function.append_basic_block(name)
 
     def begin(self, block: ir.Block) -> None:
-        """Go on in `block`, coming from where we are, unless that has ended."""
+        """Go on in `block`, with a branch to it from the current block, unless that has ended."""
         if not self.builder.block.is_terminated:
             self.builder.branch(block)
         self.builder.position_at_end(block)
 
     @property
     def ended(self) -> bool:
-        """Whether nothing more can be reached from here."""
+        """Whether the current block has ended, so that nothing after it is reached."""
         return self.builder.block.is_terminated
 
     def guard(self, fine: ir.Value) -> None:
@@ -89,7 +92,7 @@ class Emitter:
         self.builder.position_at_end(on)
 
     def way_out(self) -> ir.Block:
-        """Where to go when something has failed here: the cells that are full are emptied on the way."""
+        """The block for a failure here: it empties the full cells."""
         return self._way(tuple(self.full[self._kept:]))
 
     def _way(self, full: tuple[ir.Value, ...]) -> ir.Block:
@@ -105,14 +108,14 @@ class Emitter:
 
     @contextmanager
     def failing_to(self, block: ir.Block) -> Iterator[None]:
-        """What fails meanwhile goes to `block`, with the cells full that are full now."""
+        """The context in which failures go to `block`; the cells that are full at its start stay full."""
         before, self.failed, self._kept = (self.failed, self._kept), block, len(self.full)
         yield
         self.failed, self._kept = before
 
     @contextmanager
     def apart(self) -> Iterator[None]:
-        """What is emitted meanwhile is one way of several: the cells that are full now are so in the others, too."""
+        """The context for one of several paths: the cells that are full at its start are full again at its end."""
         full = self.full.copy()
         yield
         self.full = full
@@ -127,19 +130,19 @@ class Emitter:
         return place
 
     def own(self, ptr: ir.Value) -> Object:
-        """The owner of a new reference."""
+        """The object that owns a new reference."""
         cell = self.cell()
         self.builder.store(ptr, cell)
         self.full.append(cell)
         return Object(ptr, cell)
 
     def joined(self, cell: ir.Value) -> Object:
-        """The owner of what several ways have put into `cell`."""
+        """The object that owns the reference that several paths have put into `cell`."""
         self.full.append(cell)
         return Object(self.builder.load(cell), cell)
 
     def take(self, value: Object) -> ir.Value:
-        """The reference, for somebody else to own."""
+        """The reference, whose ownership passes to the caller."""
         if value.cell is None:
             self.incref(value.ptr)
         else:
@@ -147,7 +150,7 @@ class Emitter:
         return value.ptr
 
     def drop(self, *values: Object) -> None:
-        """Done with them."""
+        """Give up the references that are owned."""
         for value in values:
             if value.cell is not None:
                 self.full.remove(value.cell)
@@ -160,7 +163,7 @@ class Emitter:
         self.builder.call(self._helper("decref", _decref), [ptr])
 
     def release(self, ptr: ir.Value) -> None:
-        """`decref` of what may be NULL."""
+        """`decref` of a reference that may be NULL."""
         self.builder.call(self._helper("release", _release), [ptr])
 
     def _helper(self, name: str, define: Callable[[Emitter], None]) -> ir.Function:
@@ -173,11 +176,11 @@ class Emitter:
         return function
 
     def refcount(self, ptr: ir.Value) -> ir.Value:
-        """How many references there are, an int64."""
+        """The number of references to an object, as an int64."""
         return self.builder.zext(self.builder.load(self.builder.bitcast(ptr, I32.as_pointer())), I64)
 
     def finish(self, variables: Iterable[ir.Value] = ()) -> None:
-        """The function is whole: what failed lets go of the variables and leaves with NULL, or just leaves."""
+        """End the function: a failure releases the variables and returns NULL, or nothing if the function is void."""
         self.builder.position_at_end(self.failed)
         for cell in variables:
             self.release(self.builder.load(cell))
@@ -196,11 +199,11 @@ class Emitter:
         return self.builder.call(declared, arguments)
 
     def new(self, name: str, *arguments: ir.Value) -> Object:
-        """A call that gives a new reference; fails on NULL."""
+        """A call that gives a new reference; NULL is a failure."""
         return self.checked(self.call(name, *arguments))
 
     def checked(self, ptr: ir.Value) -> Object:
-        """The owner of a new reference, which is NULL when what made it has failed."""
+        """The object that owns a new reference, checked for NULL, which is a failure."""
         self.guard(self.builder.icmp_unsigned("!=", ptr, NULL))
         return self.own(ptr)
 
@@ -216,20 +219,20 @@ class Emitter:
         return held.bitcast(OBJECT)
 
     def status(self, name: str, *arguments: ir.Value) -> ir.Value:
-        """A call that gives an int, which is negative when it failed."""
+        """A call that gives an int; a negative one is a failure."""
         result = self.call(name, *arguments)
         self.guard(self.builder.icmp_signed(">=", result, result.type(0)))
         return result
 
     def caught(self) -> ir.Value:
-        """The exception that is raised, a new reference, and no longer raised."""
+        """The raised exception, as a new reference; CPython's error is cleared."""
         kind, found, trace = self.fetched("PyErr_NormalizeException")
         self.release(kind)
         self.release(trace)
         return found
 
     def fetched(self, *then: str) -> list[ir.Value]:
-        """The class, the exception and the traceback that are raised, and no longer raised."""
+        """The class, the value and the traceback of the raised exception; CPython's error is cleared."""
         with self.builder.goto_block(self.entry):
             places = [self.builder.alloca(OBJECT) for _ in range(3)]
         for name in ("PyErr_Fetch", *then):
@@ -251,7 +254,7 @@ class Emitter:
         return self.called(result, *arguments)
 
     def array(self, values: Sequence[Object], before: int = 0) -> ir.Value:
-        """The references in a row in the frame, after `before` free places."""
+        """An array of the references in the frame, after `before` free places."""
         with self.builder.goto_block(self.entry):
             array = self.builder.alloca(OBJECT, before + len(values))
         for i, v in enumerate(values):
@@ -259,7 +262,7 @@ class Emitter:
         return array
 
     def called(self, result: ir.Value, *used: Object) -> Object:
-        """The owner of what a call gave, which has used these."""
+        """The object that owns a call's result; the references in `used` are dropped."""
         self.drop(*used)
         return self.checked(result)
 
@@ -275,17 +278,17 @@ class Emitter:
         return self.builder.load(self.field(ptr, layout.TYPE))
 
     def size_of(self, ptr: ir.Value) -> ir.Value:
-        """How many items a tuple or list has."""
+        """The number of items of a tuple or list."""
         return self.builder.load(self.builder.bitcast(self.field(ptr, layout.SIZE), I64.as_pointer()))
 
     def item_place(self, ptr: ir.Value, index: int | ir.Value) -> ir.Value:
-        """Where a tuple keeps an item."""
+        """The address of an item in a tuple."""
         if isinstance(index, int):
             return self.field(ptr, layout.TUPLE_ITEMS + 8 * index)
         return self.field(ptr, self.builder.add(self.builder.shl(index, I64(3)), I64(layout.TUPLE_ITEMS)))
 
 
-# What becomes of a reference count is for each version of Python to say: from 3.12 on some objects are immortal.
+# The handling of reference counts depends on the version of Python: from 3.12 on some objects are immortal.
 
 def _incref(e: Emitter) -> None:
     ptr, b = e.function.args[0], e.builder

@@ -1,4 +1,4 @@
-"""Expressions -> LLVM IR: names, attributes, items, numbers, comparisons, tuples and lists, one method each."""
+"""Lowering of expressions to LLVM IR: names, attributes, items, numbers, comparisons, tuples, lists, a method each."""
 from __future__ import annotations
 
 import ast
@@ -24,27 +24,31 @@ NUMBER: dict[type, str] = {ast.Add: "Add", ast.Sub: "Subtract", ast.Mult: "Multi
 
 
 class Unit(Protocol):
-    """What is compiled together, and what is known of it."""
+    """The functions that are compiled together, with the facts about them that lowering uses (unit.py)."""
 
-    #: attribute -> the classes that have it as a slot, and where
+    #: attribute -> the classes that have it as a slot, with its offset
     slots: dict[str, list[tuple[type, int]]]
     #: (class, name) -> the function of this unit that is the method
     methods: dict[tuple[type, str], Any]
-    #: functions of nothing, whose result is the same for all calls on one thread
+    #: functions without parameters whose result is the same for all calls on one thread
     per_thread: Sequence[Any]
 
     def known_of_thread(self, function: Any) -> tuple[ir.Value, ir.Value]:
-        """Where the thread that asked one of `per_thread` last is kept, and what it was given."""
+        """The variables that keep the thread of the last call of one of `per_thread`, and its result."""
 
     def constant(self, value: Any) -> int:
-        """The place of an object among the constants."""
+        """The index of an object among the constants."""
 
     def sibling(self, function: Any) -> tuple[ir.Function, inspect.Signature] | None:
-        """The function of this unit that is `function`."""
+        """The emitted form of `function` and its signature, if it is of this unit."""
 
 
 class Expressions:
-    """The expressions of one function. names: the cells of its variables; parameters: those that nothing assigns to."""
+    """The lowering of one function's expressions.
+
+    names: the cells of its variables.
+    parameters: the parameters that nothing assigns to.
+    """
 
     def __init__(self, unit: Unit, emitter: Emitter, function: Any) -> None:
         self.unit = unit
@@ -56,7 +60,7 @@ class Expressions:
         self.parameters: dict[str, ir.Value] = {}
 
     def refuse(self, node: Any, what: str = "") -> CannotCompile:
-        """The error that says what is outside of the subset."""
+        """The error for code outside of the subset."""
         return CannotCompile(f"{self.function.__qualname__}: {what or type(node).__name__} in line {node.lineno}")
 
     def _visit(self, node: ast.AST, kind: str) -> Any:
@@ -66,11 +70,11 @@ class Expressions:
         return handle(node)
 
     def value(self, node: ast.expr) -> Found:
-        """What an expression gives, in its cheapest form."""
+        """The value of an expression, in its cheapest form."""
         return self._visit(node, "value")
 
     def object(self, node: ast.expr) -> Object:
-        """What an expression gives, as a reference."""
+        """The value of an expression, as a reference."""
         return self._boxed(self.value(node))
 
     def _boxed(self, value: Found) -> Object:
@@ -81,7 +85,7 @@ class Expressions:
         return self.e.new("PyLong_FromSsize_t", value)
 
     def truth(self, node: ast.expr) -> ir.Value:
-        """Whether an expression holds, a bit."""
+        """The truth of an expression, as a bit."""
         if isinstance(node, ast.BoolOp):
             return self._both(node)
         if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
@@ -110,7 +114,7 @@ class Expressions:
         return self.b.load(found)
 
     def _both(self, node: ast.BoolOp) -> ir.Value:
-        """`and` or `or` of which only the truth matters."""
+        """The truth of `and` or `or`, without its value."""
         with self.b.goto_block(self.e.entry):
             found = self.b.alloca(I1)
         on = self.e.block("decided")
@@ -309,7 +313,7 @@ class Expressions:
     def _room_for(self, items: Object, more: int) -> tuple[ir.Value, Object]:
         """The size of a list or tuple, and a new tuple of so many and `more` items, to be filled at once.
 
-        An allocation may collect garbage, and a finalizer may change the list: then there is another one.
+        The allocation may collect garbage, and a finalizer may change the list: then it is repeated.
         """
         e = self.e
         test, changed, on = e.block("room"), e.block("changed"), e.block("on")
@@ -343,13 +347,13 @@ class Expressions:
         return place
 
     def _is_a(self, ptr: ir.Value, *classes: type) -> ir.Value:
-        """Whether an object is exactly of one of these classes, a bit."""
+        """Whether an object is exactly of one of these classes, as a bit."""
         kind = self.e.type_of(ptr)
         same = [self.b.icmp_unsigned("==", kind, self._constant(c).ptr) for c in classes]
         return reduce(self.b.or_, same)
 
     def _listed(self, value: Object) -> Object:
-        """A list or tuple of what is iterated over."""
+        """A list or tuple of the items of an iterable."""
         return self._made_one_of(value, (list, tuple), "PySequence_List")
 
     def _made_one_of(self, value: Object, classes: Sequence[type], convert: str) -> Object:
@@ -374,7 +378,7 @@ class Expressions:
         return self.b.load(self.b.gep(self.b.select(is_tuple, tuple_items, self._items(ptr)), [index]))
 
     def _items(self, ptr: ir.Value) -> ir.Value:
-        """Where a list keeps its items."""
+        """The address of a list's items."""
         return self.b.bitcast(self.b.load(self.e.field(ptr, layout.LIST_ITEMS)), OBJECTS)
 
     def _append(self, items: Object, value: Object) -> None:

@@ -1,4 +1,4 @@
-"""The compiler of functions that call native functions of words (foreign.py)."""
+"""The compiler of callers of native functions whose parameters are words (foreign.py)."""
 from __future__ import annotations
 
 from llvmlite import ir
@@ -8,7 +8,7 @@ from .unit import object_code
 
 
 def caller_code(symbol: str, count: int) -> bytes:
-    """The object code of the method `symbol(_, (address, *words), count of these)`."""
+    """The object code of the C function `symbol(_, (address, *words), count of these)`."""
     module = ir.Module(symbol)
     function = ir.Function(module, ir.FunctionType(OBJECT, [OBJECT, OBJECTS, I64]), symbol)
     e = Emitter(module, function)

@@ -1,4 +1,4 @@
-"""Sequences compared by the identity of their items: compiled code does it in place."""
+"""Comparison of sequences by the identity of their items, which compiled code does in place."""
 from __future__ import annotations
 
 import operator

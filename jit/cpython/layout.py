@@ -1,7 +1,7 @@
-"""Where CPython keeps things: what code that reads objects' memory must know, read off this interpreter.
+"""The layout of CPython's objects in memory, for code that reads them in place; taken from this interpreter.
 
-Only what public headers have had in one place for years is used: the object header, items of tuples and lists, and
-slots (`__slots__`), whose offsets their own descriptors hold. `sound` compares all of it with living objects.
+It is limited to parts that have not moved in the public headers for years: the object header, items of tuples and
+lists, and slots (`__slots__`), whose offsets their own descriptors hold. `sound` checks all of it on live objects.
 """
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import sysconfig
 from functools import lru_cache
 from types import MemberDescriptorType
 
-#: Bytes from the start of an object.
+#: Offsets in bytes from the start of an object.
 TYPE = 8
 SIZE = 16
 LIST_ITEMS = 24
 LIST_ROOM = 32
 TUPLE_ITEMS: int = tuple.__basicsize__
 
-#: Of operators: the number by which PyType_GetSlot knows them, and which of PyNumberMethods they are.
+#: The operators: the number of each for PyType_GetSlot, and its index in PyNumberMethods.
 _NUMBER_SLOTS = {"add": (7, 0), "sub": (36, 1), "mul": (29, 2), "truediv": (37, 30), "matmul": (75, 34),
                  "iadd": (14, 19), "isub": (23, 20), "imul": (18, 21), "itruediv": (24, 32)}
 _AS_NUMBER = 96  # bytes from the start of a class to the address of its PyNumberMethods
@@ -40,7 +40,7 @@ def slots_of(cls: type) -> dict[str, int]:
 
 
 def number_slot(cls: type, name: str) -> int | None:
-    """The address of the C function of an operator ("mul", "isub") in a class; None where it is not where we look."""
+    """The address of an operator's slot ("mul", "isub") in a class; None where the known offset is not that of the slot."""
     if name not in _NUMBER_SLOTS:
         return None
     known_as, index = _NUMBER_SLOTS[name]
@@ -52,7 +52,7 @@ def number_slot(cls: type, name: str) -> int | None:
 
 @lru_cache(maxsize=1)
 def sound() -> bool:
-    """Whether this interpreter is laid out as we read it."""
+    """Whether this interpreter has the layout above."""
     if sys.implementation.name != "cpython" or sysconfig.get_config_var("Py_GIL_DISABLED") or \
             ctypes.sizeof(ctypes.c_void_p) != 8 or sys.byteorder != "little" or hasattr(sys, "getobjects"):
         return False

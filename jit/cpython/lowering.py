@@ -1,11 +1,11 @@
-"""A Python function -> LLVM IR. Here its statements, one method each; expressions.py and calls.py have the rest.
+"""Lowering of a Python function to LLVM IR: its statements, one method each; expressions.py and calls.py have the rest.
 
 The subset that hot functions are written in: names, attributes, items, tuples (with a starred list at the end), lists,
 calls by position, comparisons, `and`, `or`, `not`, `... if ... else`, list comprehensions; assignment, `if`, `for`,
-`while`, `return`, `break`, `continue`, `try` with one `except`. What is outside of it raises CannotCompile.
+`while`, `return`, `break`, `continue`, `try` with one `except`. All other code raises CannotCompile.
 
-The meaning is Python's, with these liberties: global names are what they were when the function was compiled; a `for`
-goes over a copy of what is neither list nor tuple; what fails inside leaves no frame in the traceback.
+The semantics is Python's, with these exceptions: global names have the values of the time of compilation; a `for`
+iterates over a copy of an object that is neither list nor tuple; an error leaves no frame in the traceback.
 """
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ from .expressions import NUMBER, Unit
 
 
 class Lowering(Calls):
-    """One function. Its parameters: the tuple of constants, then its own, borrowed; its result is new, or NULL."""
+    """The lowering of one function to one that takes the constants' tuple and the arguments, all borrowed references,
+    and returns a new one, or NULL."""
 
     def __init__(self, unit: Unit, emitter: Emitter, function: Any, tree: ast.FunctionDef) -> None:
         super().__init__(unit, emitter, function)
@@ -119,7 +120,7 @@ class Lowering(Calls):
             raise self.refuse(target, "an assignment")
 
     def _unpacked(self, value: Object, count: int) -> list[Object]:
-        """The items of a tuple of `count`; anything else is made one."""
+        """The items of a tuple, which must be `count`; any other object is converted to a tuple first."""
         e = self.e
         items = self._made_one_of(value, (tuple,), "PySequence_Tuple")
         right = self.b.icmp_signed("==", e.size_of(items.ptr), I64(count))
@@ -183,7 +184,8 @@ class Lowering(Calls):
         self._loop(self._rows(node.target, node.iter), lambda: self._all(node.body))
 
     def _rows(self, target: ast.expr, iterable: Any) -> list[tuple[ast.expr, Object | None]]:
-        """Each target, and what it goes over (None: the number of the turn): `zip` and `enumerate` make no tuples."""
+        """Each target of a loop with the sequence that it iterates over, None for the iteration's number: `zip` and
+        `enumerate` make no tuples."""
         called = self._known(iterable.func) if isinstance(iterable, ast.Call) and not iterable.keywords else None
         if called is enumerate and isinstance(target, ast.Tuple) and len(target.elts) == 2 and len(iterable.args) == 1:
             return [(target.elts[0], None), (target.elts[1], self._listed(self.object(iterable.args[0])))]
@@ -193,7 +195,7 @@ class Lowering(Calls):
         return [(part, self._listed(self.object(x))) for part, x in pairs]
 
     def _loop(self, rows: list[tuple[ast.expr, Object | None]], body: Callable[[], None]) -> None:
-        """`body()` with the items of each of `rows` in its target; a list may grow meanwhile."""
+        """Emit a loop that assigns the items of each of `rows` to its target, then runs `body()`; a list may grow."""
         e = self.e
         place = self._index()
         test, turn, after, on = e.block("test"), e.block("turn"), e.block("next"), e.block("on")
@@ -205,7 +207,7 @@ class Lowering(Calls):
         found = [e.new("PyLong_FromSsize_t", index) if items is None else self._held(self._item(items.ptr, index))
                  for _, items in rows]
         for (part, _), item in zip(rows, found, strict=True):
-            self._assign(part, item)  # only now: what a variable held may have a finalizer, which may change the lists
+            self._assign(part, item)  # only now: an old value's finalizer may change lists
         self.loops.append((after, on))
         body()
         self.loops.pop()
@@ -245,7 +247,7 @@ class Lowering(Calls):
         self.b.branch(self.e.way_out())
 
     def _statement_With(self, node: ast.With) -> None:
-        """A lock held: its exit is not told what failed."""
+        """Hold a lock; its `__exit__` does not get the exception."""
         e, item = self.e, node.items[0]
         if len(node.items) > 1 or item.optional_vars:
             raise self.refuse(node, "more than a lock")
@@ -259,7 +261,7 @@ class Lowering(Calls):
         self._guarded(node, node.body, lambda: self._all(node.finalbody))
 
     def _guarded(self, node: ast.stmt, body: Sequence[ast.stmt], leave: Callable[[], None]) -> None:
-        """The body, and `leave()` after it, whether it fails or not."""
+        """Emit the body, and `leave()` after it whether it fails or not."""
         e, caught, on = self.e, self.e.block("caught"), self.e.block("on")
         if any(isinstance(n, (ast.Return, ast.Break, ast.Continue)) for n in ast.walk(node)):
             raise self.refuse(node, "another way out of with, or of try and finally,")

@@ -1,8 +1,8 @@
-"""Operators of classes, bound to compiled functions: `x * y` comes straight to the function, without a Python frame.
+"""Operators of classes, bound to compiled functions: `x * y` calls the function directly, without a Python frame.
 
-Python looks an operator up in a slot of the operand's class, where it keeps a C function that finds the method and
-calls it. A shortcut takes the place of that function: for exactly the class on one side, and it or a plain number on
-the other, it calls the compiled function, else the methods. Writing a method of the class anew undoes it.
+Python finds an operator in a slot of the operand's class, which holds a C function that looks the method up and calls
+it. A shortcut replaces that function: where one operand is exactly of the class, and the other one too or a plain
+number, it calls the compiled function, else the methods. Assigning to a method of the class undoes it.
 """
 from __future__ import annotations
 
@@ -22,7 +22,10 @@ Operators = dict[tuple[type, str], tuple[Any, tuple]]
 
 
 class Shortcut(NamedTuple):
-    """One slot of one class: for each operand that may be the class's, the function to call and its first arguments."""
+    """A replacement for the function in one slot of one class.
+
+    ways: for the left operand as the class's, and for the right one, the function to call and its first arguments.
+    """
 
     cls: type
     slot: str
@@ -35,7 +38,7 @@ class Shortcut(NamedTuple):
 
 
 def shortcuts_of(operators: Operators) -> list[Shortcut]:
-    """The slots that operators such as (cls, "__mul__") and (cls, "__rmul__") share, those that can be found."""
+    """Shortcuts for the slots that are found; operators such as (cls, "__mul__") and (cls, "__rmul__") share one."""
     found = []
     for (cls, method), way in operators.items():
         name = method.strip("_")
@@ -45,7 +48,7 @@ def shortcuts_of(operators: Operators) -> list[Shortcut]:
 
 
 def constants_of(shortcuts: list[Shortcut]) -> Iterator[Any]:
-    """What their code names."""
+    """The objects that their code names."""
     for s in shortcuts:
         yield from (s.cls, float, int, NotImplemented, *s.names)
         for way in s.ways:
@@ -54,7 +57,10 @@ def constants_of(shortcuts: list[Shortcut]) -> Iterator[Any]:
 
 
 def emit(unit: Unit, module: ir.Module, shortcut: Shortcut, constants: ir.Value) -> ir.Function:
-    """The slot's new function; constants: where the unit's will be."""
+    """The slot's new function.
+
+    constants: the variable that will hold the address of the unit's constants.
+    """
     name = f"{shortcut.cls.__module__}.{shortcut.cls.__name__}.{shortcut.slot}"
     function = ir.Function(module, ir.FunctionType(OBJECT, [OBJECT, OBJECT]), name)
     function.linkage = "internal"
@@ -78,7 +84,7 @@ def emit(unit: Unit, module: ir.Module, shortcut: Shortcut, constants: ir.Value)
             assert sibling is not None
             with b.if_then(fit):
                 b.ret(b.call(guarded(sibling[0]), [held, *map(constant, way[1]), *operands]))
-    # Python's own function for the slot does nothing for a class whose slot is another: so the methods by name.
+    # Python's own function for a slot does nothing for a class whose slot has another: the methods are called by name.
     for name, our, operands in zip(shortcut.names, ours, ((left, right), (right, left)), strict=True):
         if hasattr(shortcut.cls, name):
             with b.if_then(our):
@@ -91,7 +97,7 @@ def emit(unit: Unit, module: ir.Module, shortcut: Shortcut, constants: ir.Value)
 
 
 def slot_of(shortcut: Shortcut) -> ctypes.c_int64:
-    """The slot, to be written."""
+    """The memory of the slot, for writing."""
     address = layout.number_slot(shortcut.cls, shortcut.slot)
     assert address is not None
     return ctypes.c_int64.from_address(address)

@@ -1,7 +1,7 @@
-"""Guards make compiled functions that call each other in a circle raise RecursionError, as Python's functions do.
+"""Recursion guards: compiled functions that call each other recursively raise RecursionError, as Python's do.
 
-CPython counts the calls that it makes itself. Direct calls between compiled functions, and those from an operator's
-slot, are not among them.
+CPython counts only the calls that it makes itself. Direct calls between compiled functions, and those from an
+operator's slot, are not among them.
 """
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .emit import I32, Emitter
 
 
 def guard_cycles(functions: Collection[ir.Function]) -> None:
-    """Have each direct call by which a function may come back to itself go through `guarded`."""
+    """Redirect each direct call from which a function may be reached again to the `guarded` form of its callee."""
     calls = {f: [x for block in f.blocks for x in block.instructions
                  if isinstance(x, ir.CallInstr) and x.callee in functions] for f in functions}
     reached = {f: _reached(f, calls) for f in functions}
@@ -34,7 +34,7 @@ def _reached(start: ir.Function, calls: dict[ir.Function, list[ir.CallInstr]]) -
 
 
 def guarded(function: ir.Function) -> ir.Function:
-    """A function that does the same, if the stack is not too deep."""
+    """The function that calls `function`, or raises RecursionError where the stack is too deep."""
     name = f"{function.name}.guarded"
     made = function.module.globals.get(name)
     if made is None:

@@ -1,4 +1,4 @@
-"""Hot Python functions, compiled together: from their sources to built-in functions that do the same."""
+"""Units of hot Python functions: compiled together from their sources to built-in functions that do the same."""
 from __future__ import annotations
 
 import ast
@@ -24,11 +24,11 @@ from .lowering import Lowering
 from .operators import Operators, constants_of, emit, shortcuts_of, slot_of
 from .recursion import guard_cycles
 
-#: `PyObject_Vectorcall`, which is no symbol of Python 3.10, where this one of functions in Python is.
+#: `PyObject_Vectorcall`; Python 3.10 has no such symbol, but it has this one for functions written in Python.
 _VECTORCALL = "PyObject_Vectorcall" if hasattr(ctypes.pythonapi, "PyObject_Vectorcall") else "_PyFunction_Vectorcall"
 
 
-#: What the emitted code names besides what its sources do.
+#: Objects that the emitted code names, besides those that its sources name.
 _ALWAYS = (None, True, False, (), tuple, list, dict, ValueError, UnboundLocalError, BaseException,
            "__enter__", "__exit__")
 
@@ -36,10 +36,10 @@ _ALWAYS = (None, True, False, (), tuple, list, dict, ValueError, UnboundLocalErr
 class Unit:
     """Functions that are compiled together, so that they call each other directly.
 
-    methods: some of them, by the class and name under which `x.name(...)`, or `cls(...)` for `__init__`, means them.
-    slotted: classes whose slots are read in place; a subclass of one of them is not it.
-    per_thread: functions of nothing, whose result is the same for all calls on one thread: it is kept.
-    operators: such as (cls, "__mul__") -> a function of the unit and its first arguments.
+    methods: those that are methods, by class and name: `x.name(...)` calls them, and `cls(...)` the `__init__`.
+    slotted: classes whose slots are read in place; this does not hold for their subclasses.
+    per_thread: functions without parameters whose result is the same for all calls on one thread, and is kept.
+    operators: (class, name of a method such as "__mul__") -> a function of the unit and its first arguments.
     """
 
     def __init__(self, functions: Sequence[Any], methods: dict[tuple[type, str], Any], slotted: Iterable[type],
@@ -68,7 +68,7 @@ class Unit:
         self._order = [self._places[id(value)] for value in named]
 
     def _named(self) -> Iterator[Any]:
-        """What the sources name, and the defaults of their parameters, in one order for one text."""
+        """The objects that the sources name, and the parameters' defaults, in an order that the text determines."""
         for (function, (_, signature)), tree in zip(self.functions.items(), self.trees, strict=True):
             known = {**vars(builtins), **function.__globals__}
             for node in ast.walk(tree):
@@ -81,7 +81,7 @@ class Unit:
             yield from [p.default for p in signature.parameters.values() if p.default is not p.empty]
 
     def text(self) -> str:
-        """All that the code depends on: the sources, and where this interpreter keeps what is read in place."""
+        """All that the code depends on: the sources, and this interpreter's offsets of the slots read in place."""
         places = [(name, [offset for _, offset in where]) for name, where in self.slots.items()]
         methods = [(self.constant(cls), name, self._meaning(f)) for (cls, name), f in self.methods.items()]
         meanings = [self._meaning(value) for value in self.constants]
@@ -91,18 +91,18 @@ class Unit:
                          repr((places, methods, meanings, kept, shortcuts, self._order))])
 
     def _meaning(self, value: Any) -> Any:
-        """The meaning of a named object to the compiler: a function of the unit by its place, one that is emitted in
+        """The meaning of a named object to the compiler: a function of the unit by its index, one that is emitted in
         place, or None for a constant."""
         if not callable(value) or not value.__hash__:
             return None
         return list(self.functions).index(value) if value in self.functions else SPECIAL.get(value)
 
     def constant(self, value: Any) -> int:
-        """The place of an object among the constants."""
+        """The index of an object among the constants."""
         return self._places[id(value)]
 
     def known_of_thread(self, function: Any) -> tuple[ir.Value, ir.Value]:
-        """Where the thread that asked one of `per_thread` last is kept, and what it was given."""
+        """The variables that keep the thread of the last call of one of `per_thread`, and its result."""
         return self._kept(f"{function.__name__}.thread", I64(-1)), self._kept(function.__name__, NULL)
 
     def _kept(self, name: str, first: ir.Constant) -> ir.Value:
@@ -113,11 +113,11 @@ class Unit:
         return place
 
     def sibling(self, function: Any) -> tuple[ir.Function, inspect.Signature] | None:
-        """The function of this unit that is `function`."""
+        """The emitted form of `function` and its signature, if it is of this unit."""
         return self.functions.get(function) if inspect.isfunction(function) else None
 
     def lower(self) -> None:
-        """Emit all functions, and for each what CPython calls."""
+        """Emit all functions, and for each the entry that CPython calls."""
         for (function, (emitted, _)), tree in zip(self.functions.items(), self.trees, strict=True):
             Lowering(self, Emitter(self.module, emitted), function, tree)
         guard_cycles({emitted for emitted, _ in self.functions.values()})
@@ -125,10 +125,10 @@ class Unit:
             self._entry(function, emitted, list(signature.parameters.values()))
 
     def _entry(self, function: Any, emitted: ir.Function, parameters: list[inspect.Parameter]) -> None:
-        """The function by CPython's convention: the constants are its `self`, defaults are filled in.
+        """Emit a function's entry by CPython's convention: the constants are its `self`, defaults are filled in.
 
-        A call with keywords, or with too few or too many arguments, is one of the function in Python, which does the
-        same or says what is wrong.
+        A call with keywords, or with too few or too many arguments, becomes one of the function in Python, which does
+        the same or raises the error.
         """
         kind = ir.FunctionType(OBJECT, [OBJECT, OBJECTS, I64, OBJECT])
         entry = ir.Function(self.module, kind, f"{emitted.name}.entry")
@@ -164,8 +164,8 @@ class Unit:
         return e.builder.load(e.item_place(e.function.args[0], self.constant(value)))
 
     def compile(self, symbol: str) -> bytes:
-        """The object code; in it `void symbol(int64 *)`, which takes the address of the constants, and writes those of
-        the entries and of the shortcuts over it."""
+        """The object code with `void symbol(int64 *)`, which reads the address of the constants there, and writes those
+        of the entries and of the shortcuts over it."""
         self.lower()
         self._table(symbol)
         return object_code(str(self.module))
@@ -182,7 +182,7 @@ class Unit:
         b.ret_void()
 
     def load(self, address: int) -> list[Callable]:
-        """The functions, from where `symbol` is; the shortcuts are put in place."""
+        """The built-in functions, given the address of `symbol`. The shortcuts are put in place."""
         constants = tuple(self.constants)
         words = (ctypes.c_int64 * (len(self.functions) + len(self.shortcuts)))(id(constants))
         ctypes.CFUNCTYPE(None, ctypes.c_void_p)(address)(ctypes.addressof(words))
@@ -190,18 +190,18 @@ class Unit:
                 for f, entry in zip(self.functions, words, strict=False)]
         for shortcut, entry in zip(self.shortcuts, words[len(made):], strict=True):
             slot_of(shortcut).value = entry
-        ctypes.pythonapi.Py_IncRef(ctypes.py_object(constants))  # the shortcuts have no other hold on them
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(constants))  # the shortcuts hold no reference to them
         return made
 
 
 def compile_functions(functions: Sequence[Any], *, methods: dict[tuple[type, str], Any] | None = None,
                       slotted: Iterable[type] = (), per_thread: Sequence[Any] = (),
                       operators: Operators | None = None, anew: bool = True) -> list[Callable]:
-    """Built-in functions that do what these do. `Unit` says what the rest means.
+    """Built-in functions that do what these do. `Unit` describes the other parameters.
 
-    anew: compile them if they are not on disk; else NotKept.
-    CannotCompile when one of them is outside of the subset (lowering.py), when its source is not at hand, or when
-    this interpreter is laid out otherwise than we know.
+    anew: whether to compile them if they are not on disk; else that raises NotKept.
+    Raises CannotCompile when one of them is outside of the subset (lowering.py), when its source is not available, or
+    when the layout of this interpreter's objects is unknown.
     """
     if not sound():
         raise CannotCompile("this interpreter keeps its objects otherwise than CPython 3.10 to 3.13 on 64 bits")
@@ -219,7 +219,10 @@ def compile_functions(functions: Sequence[Any], *, methods: dict[tuple[type, str
 
 
 class NotKept(CannotCompile):
-    """The error for functions that are not in the disk cache, where compiling was not allowed; entry: their file."""
+    """The error for functions that are not in the disk cache, where compiling was not allowed.
+
+    entry: the name of their file.
+    """
 
     def __init__(self, entry: str) -> None:
         super().__init__(f"{entry} is not in the cache folder")
@@ -227,7 +230,7 @@ class NotKept(CannotCompile):
 
 
 def object_code(text: str) -> bytes:
-    """LLVM's assembly, compiled for this processor."""
+    """The object code of LLVM assembly, for this processor."""
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     module = llvm.parse_assembly(text)
@@ -238,7 +241,7 @@ def object_code(text: str) -> bytes:
     module.triple = machine.triple
     passes = llvm.create_new_module_pass_manager()
     passes.add_always_inliner_pass()
-    passes.add_sroa_pass()  # cells become registers; the rest of what LLVM can do takes long and finds little
+    passes.add_sroa_pass()  # cells become registers; LLVM's other passes take long and gain little
     passes.add_simplify_cfg_pass()
     passes.add_instruction_combine_pass()
     passes.add_simplify_cfg_pass()
@@ -247,7 +250,7 @@ def object_code(text: str) -> bytes:
 
 
 def as_method(function: Any) -> Any:
-    """A built-in function as a class's attribute: called on an instance, it is given it first."""
+    """A built-in function as a method of a class: its first argument is the instance."""
     make = ctypes.pythonapi.PyInstanceMethod_New
     make.restype = ctypes.py_object
     make.argtypes = [ctypes.py_object]

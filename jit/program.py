@@ -149,7 +149,7 @@ FORGETTERS.append(forget)
 
 
 def find_program(outputs: tuple[Node, ...]) -> Program:
-    """The program that computes `outputs`, planned at the first request."""
+    """The program that computes `outputs`, made at the first request."""
     program = _PROGRAMS.get(outputs)
     if program is None:
         COUNTERS.programs += 1

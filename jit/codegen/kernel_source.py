@@ -35,10 +35,11 @@ from .generated import Generated, KernelResult, Part
 from .loop_nest import kept_position
 from .scalar_text import accumulate, literal, register, short, total_dtype
 
-#: Elements from which a sum accumulates in float64: along a row, where one loop has many sums side by side; elsewhere.
+#: Elements from which a sum accumulates in float64. LONG_ROW: along a row, where one loop has many sums side by side.
+#: LONG_COLUMN: elsewhere.
 LONG_ROW = 8192
 LONG_COLUMN = 256
-#: Columns times operands from which a column is cut into CHUNKS or more (runtime/costs.py), each with few rows to sum.
+#: WIDE: columns times operands from which at least CHUNKS chunks share a column (runtime/costs.py): each sums few rows.
 WIDE, CHUNKS = 512, 8
 
 

@@ -40,7 +40,7 @@ def slots_of(cls: type) -> dict[str, int]:
 
 
 def number_slot(cls: type, name: str) -> int | None:
-    """The address of an operator's slot ("mul", "isub") in a class; None where the known offset is not that of the slot."""
+    """The address of an operator's slot ("mul", "isub") in a class; None where the slot is not at the known offset."""
     if name not in _NUMBER_SLOTS:
         return None
     known_as, index = _NUMBER_SLOTS[name]

@@ -2,7 +2,8 @@
 
 The subset that hot functions are written in: names, attributes, items, tuples (with a starred list at the end), lists,
 calls by position, comparisons, `and`, `or`, `not`, `... if ... else`, list comprehensions; assignment, `if`, `for`,
-`while`, `return`, `break`, `continue`, `try` with one `except`. All other code raises CannotCompile.
+`while`, `return`, `break`, `continue`, `raise`, `with` for a lock, `try` with one `except` or with `finally`. All other
+code raises CannotCompile.
 
 The semantics is Python's, with these exceptions: global names have the values of the time of compilation; a `for`
 iterates over a copy of an object that is neither list nor tuple; an error leaves no frame in the traceback.

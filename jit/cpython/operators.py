@@ -1,7 +1,7 @@
 """Operators of classes, bound to compiled functions: `x * y` calls the function directly, without a Python frame.
 
 Python finds an operator in a slot of the operand's class, which holds a C function that looks the method up and calls
-it. A shortcut replaces that function: where one operand is exactly of the class, and the other one too or a plain
+it. A shortcut replaces that function: where one operand is exactly of the class, and the other of it or a plain
 number, it calls the compiled function, else the methods. Assigning to a method of the class undoes it.
 """
 from __future__ import annotations

@@ -42,7 +42,8 @@ MAX_ROOTS = 24
 CANDIDATES = 32
 #: The most times that grouping is repeated because values turn out to cost more to compute twice than to store.
 SHARING_ROUNDS = 6
-#: Cost (Op.cost) from which a value that several kernels use is stored rather than computed again.
+#: Cost from which a value that several kernels use is stored rather than computed again: Op.cost of its op alone, but
+#: summed over its operations for the passes of one kernel (codegen/row_passes.py).
 STORE_COST = 8
 #: Operations from memory from which the same holds for a value that more than two kernels use, however cheap each is:
 #: else each kernel would compute a state that is carried along a loop from its beginning.
@@ -354,7 +355,7 @@ def operands(node: Node, index_map: IndexMap, domain: Shape, materialized: set[N
 # ---- values that cost more to compute twice than to store ----------------------------------------
 
 def _shared(steps: Sequence[Step], materialized: set[Node]) -> set[Node]:
-    """The values inlined in several kernels that are expensive: by their own op, or by all operations from memory."""
+    """The values inlined in several kernels that are expensive: by their own op, or by their operations from memory."""
     users: dict[Node, set[int]] = {}
     for i, step in enumerate(steps):
         if isinstance(step, Kernel):

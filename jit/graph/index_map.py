@@ -66,7 +66,7 @@ def flat(index_map: IndexMap, shape: Shape, rank: int) -> IndexMap:
 
 
 def unflatten(position: Affine, shape: Shape, domain: Shape) -> IndexMap:
-    """The map into an array of `shape` of a row-major position; NotAffine when digits would carry."""
+    """The map into an array of `shape` of a row-major position. Raises NotAffine when digits would carry."""
     offset, coefs = position
     rest = list(coefs)
     out: list[Affine] = []

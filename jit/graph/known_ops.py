@@ -1,4 +1,4 @@
-"""The ops that passes know by name. All other facts about an op are in its record (ops/ir/op.py)."""
+"""The ops that the compiler knows by name. All other facts about an op are in its record (ops/ir/op.py)."""
 from __future__ import annotations
 
 from tracer.ops import load

@@ -22,12 +22,16 @@ from ..runtime.costs import CHUNK_COST, cut
 from .row_bands import Chain, tile_and_fuse
 from .schedule import made_by, read_by
 
-#: Chunks at most of kernels with partial results, and of those with rows of them.
+#: The most chunks of kernels with a partial result each, and of those with a row of them.
 PARTIAL, PARTIAL_ROWS = 64, 16
 
 
 def band_chains(steps: Sequence[Step], made: Sequence[KernelResult], materialized: set[Node]) -> list[Chain]:
-    """The chains among a program's steps; made: the kernels' code; materialized: all values kept in memory."""
+    """The chains among a program's steps.
+
+    made: by step, the source of a kernel.
+    materialized: all values kept in memory.
+    """
     starts = {}
     for i, step in enumerate(steps):
         if isinstance(step, Library):
@@ -48,7 +52,7 @@ def band_chains(steps: Sequence[Step], made: Sequence[KernelResult], materialize
 
 
 def kernel_link(kernel: Kernel, made: Generated, materialized: set[Node]) -> BandLink:
-    """The link of a kernel."""
+    """The band link of a kernel."""
     points = math.prod(kernel.domain)
     whole = Kernel(kernel.domain, kernel.split, kernel.permuted, [_placed(r, kernel) for r in kernel.roots])
     flat = kernel.split is None and Nest(whole, materialized).flat
@@ -72,10 +76,10 @@ def kernel_link(kernel: Kernel, made: Generated, materialized: set[Node]) -> Ban
 
 def written_over(steps: Sequence[Step], made: Sequence[KernelResult], together: Sequence[range],
                  outputs: Container[Any]) -> dict[Node, Node]:
-    """For products in chains, the result of the same chain that may take their memory: product -> result.
+    """The products in chains whose memory a result of the same chain may take: product -> result.
 
     Only one step reads such a product, each element where it writes the result's. A result that may be written over
-    an array of the user's is left to that.
+    an array of the user's instead is not among these.
     """
     if not together:
         return {}
@@ -95,7 +99,7 @@ def written_over(steps: Sequence[Step], made: Sequence[KernelResult], together: 
 
 
 def _placed(root: Root, kernel: Kernel) -> Root:
-    """The root with its access, which one from a template lacks."""
+    """The root with its index map, which one from a template lacks."""
     node = root.node
     if root.kind == "row":
         assert kernel.split is not None
@@ -106,9 +110,9 @@ def _placed(root: Root, kernel: Kernel) -> Root:
 
 
 def _reads(kernel: Kernel, materialized: set[Node]) -> list[tuple[Node, Affine | None]]:
-    """The values in memory that a kernel reads, each with a position over the domain at which it does.
+    """The values in memory that a kernel reads, each with the position over the domain of a read.
 
-    None stands for positions that an index array tells.
+    The position is None where an index array gives it.
     """
     rank, own = len(kernel.domain), {r.node for r in kernel.roots}
     found: dict[tuple[Node, Affine | None], None] = {}
@@ -160,7 +164,7 @@ def tile_ratio_of(position: Affine, domain: Sequence[int], unit: int) -> TileRat
 
 
 def _both(a: TileRatio | None, b: TileRatio | None) -> TileRatio | None:
-    """The smallest tile that holds whole tiles of both ratios."""
+    """The ratio of the smallest tile that holds whole tiles of both; None where they differ in elements per unit."""
     if a is None or b is None or a[0] * b[1] != a[1] * b[0]:
         return None
     elements = lcm(a[0], b[0])

@@ -19,13 +19,13 @@ from ..report.timing import nbytes
 if TYPE_CHECKING:
     from .plan import Plan
 
-#: Ops that a kernel's name spells out, and digits of its hash.
+#: The most ops that a kernel's name spells out, and the digits of its hash there.
 NAMED_OPS = 6
 NAMED_DIGITS = 8
 
 
 def name_of(step: Step, native: bool, source: str | None) -> str:
-    """`tanh+multiply+sum (k_3fa2c0d1)`, `matmul 256x784x256`, `gather f32[64,16]` or `NumPy sort f32[8]`."""
+    """The name of a step: `tanh+sum (k_3fa2c0d1)`, `matmul 256x784x256`, `gather f32[64,16]`, `NumPy sort f32[8]`."""
     if isinstance(step, Kernel):
         names = list(dict.fromkeys(n.op.name for n in _inside(step)))
         if len(names) > NAMED_OPS:
@@ -48,7 +48,7 @@ def _inside(kernel: Kernel) -> list[Node]:
 
 
 def traffic(step: Step, reads: Iterable[Any], writes: Iterable[Any]) -> tuple[int, int]:
-    """Bytes of the distinct values that a step reads and writes; of a gather's source, the rows that it reads."""
+    """The bytes that a step reads, and writes: of its distinct values, and of a gather's source the rows it reads."""
     read, written = nbytes(reads), nbytes(writes)
     if not isinstance(step, Kernel):
         found = [(step.node, step.node.inputs[0])] if step.node.op.gathers is not None else []

@@ -1,4 +1,4 @@
-"""Layouts: the numbers, and few nodes, that a plan needs to run."""
+"""Layouts: the numbers, and the few nodes, that a plan needs to run."""
 from __future__ import annotations
 
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from ..runtime.launch import ArgumentLayout
 
 
 class Source(NamedTuple):
-    """How NumPy reads a value: at a slot of bind, or (-1) by computing it from `sources`."""
+    """A value that NumPy reads: at a slot of bind, or (slot -1) computed from `sources`."""
 
     node: Node
     slot: int
@@ -24,7 +24,7 @@ class ByNumPy(NamedTuple):
 
 
 class Check(NamedTuple):
-    """Asks whether a native step has noted a failure in a slot of bind: then the step is done again by NumPy."""
+    """A check after a native step: if it has noted a failure in a slot of bind, NumPy repeats it, and raises."""
 
     slot: int
     value: Source
@@ -34,14 +34,14 @@ Run = tuple[driver.Item, ...] | ByNumPy | Check
 
 
 class PlanLayout(NamedTuple):
-    """A plan's numbers, and the few nodes it needs to run.
+    """The layout of a plan.
 
     slots: the number of slots of bind.
     between: the slots with the address of a value between steps, each with the value's bytes.
-    touched: by group, those among them that it reads, and those that it writes.
+    touched: by group, the slots among these that it reads, and those that it writes.
     inputs: the slots that a run fills.
     nbytes: the bytes of each output that is computed.
-    results: for each output its number among these, or (-1, the node) for one that is an input itself.
+    results: for each output its number among the computed ones, or (-1, the node) for one that is an input itself.
     donations: by number of an output, the leaves whose memory it may be written over.
     runs: tables of native steps, NumPy's steps and checks, in order.
     fallbacks: the nodes that NumPy computes, each with the reason.

@@ -1,10 +1,10 @@
-"""Liveness: where values between steps lie in one arena, places of dead values used again."""
+"""Liveness: the values between steps get places in one arena, and places of dead values are used again."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-#: Places begin at cache lines.
+#: The alignment of places: a cache line.
 ALIGN = 64
 
 Place = tuple[int, int]  # start and size, in bytes
@@ -46,7 +46,7 @@ def arrange(touched: Sequence[tuple[Sequence[Any], Sequence[Any]]], sizes: Mappi
 
 
 def _take(free: list[Place], size: int, end: int) -> int:
-    """The smallest free place that is large enough, taken from the list; `end` if there is none."""
+    """The start of the smallest free place that is large enough, which leaves the list; `end` if there is none."""
     best = None
     for place in free:
         if place[1] >= size and (best is None or place[1] < best[1]):

@@ -1,7 +1,7 @@
-"""Steps that do not need one another, run as one: their chunks are shared by the threads with one wake-up, one barrier.
+"""Parallel groups: independent steps run as one, their chunks shared by the threads with one wake-up and one barrier.
 
-A hundred arrays' updates are a hundred steps, most too small for two threads; as one group they keep all threads busy
-to the end. Chunks are cut as they would be alone, so that results stay the same, bit for bit.
+The updates of a hundred arrays are a hundred steps, most too small for two threads; as one group they keep all threads
+busy to the end. Chunks are cut as for each step alone, so that results stay the same, bit for bit.
 """
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ from typing import Any, NamedTuple
 
 from tracer.ops.ir.node import Node
 
-#: Steps in one group: memory of what dies in it is not used again before its end.
+#: The most steps in a group: memory of values that die in it is not used again before its end.
 MAX_STEPS = 256
 
 
 class Work(NamedTuple):
-    """What counts of a step here.
+    """A step, or a chain of steps, as grouping sees it.
 
-    cost: as `Generated.cost`, or 0 for a step that is to be alone. in_place: (result, operand) pairs that may share
-    memory.
+    cost: as `Generated.cost`; 0 for a step that must be alone.
+    reads, writes: values in memory.
+    in_place: (result, operand) pairs that may share memory.
     """
 
     cost: float
@@ -28,7 +29,7 @@ class Work(NamedTuple):
 
 
 def group_steps(works: Sequence[Work], least: float) -> list[list[int]]:
-    """The steps' numbers, in order, those of a group together; a group of several costs at least `least`."""
+    """The numbers of the steps, in order, by group; a group of several steps costs at least `least`."""
     found: list[list[int]] = []
     at, group = 0, _Group()
     for i, work in enumerate(works):
@@ -40,7 +41,7 @@ def group_steps(works: Sequence[Work], least: float) -> list[list[int]]:
 
 
 class _Group:
-    """Steps that are independent so far."""
+    """A group under construction: steps that are independent so far."""
 
     def __init__(self) -> None:
         self.cost = 0.0
@@ -50,13 +51,13 @@ class _Group:
         self.replaced: set[Any] = set()  # operands that a step may write over
 
     def takes(self, work: Work) -> bool:
-        """Whether a step may run at the same time as these."""
+        """Whether a step may run at the same time as those of the group."""
         return not (self.closed or self.writes.intersection(work.reads) or self.writes.intersection(work.writes)
                     or self.reads.intersection(work.writes) or self.replaced.intersection(work.reads)
                     or self.reads.intersection([operand for _, operand in work.in_place]))
 
     def add(self, work: Work) -> None:
-        """Let the step be one of these."""
+        """Append a step to the group."""
         self.cost += work.cost
         self.closed = not work.cost
         self.reads.update(work.reads)
@@ -64,7 +65,7 @@ class _Group:
         self.replaced.update([operand for _, operand in work.in_place])
 
     def split(self, members: range, least: float) -> list[list[int]]:
-        """One group, or where that does not pay, one for each."""
+        """One group of the steps, or where that does not pay, one group for each."""
         if self.cost < least:
             return [[i] for i in members]
         return [list(members)] if members else []

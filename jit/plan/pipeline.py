@@ -1,7 +1,7 @@
-"""The passes of planning, in order: from the graph that was recorded to the layout of one native call.
+"""The passes of planning, in order: from the recorded graph to the layout of one native call.
 
-All may work with sizes that remember how they came about (graph/symbolic_size.py): the layout then holds for others,
-too (shape_templates.py). TRACER_SKIP leaves passes out, to find the one that does something wrong.
+All passes also work with symbolic sizes (graph/symbolic_size.py): the layout then holds for other sizes too
+(shape_templates.py). TRACER_SKIP leaves passes out, to find the one that is wrong.
 """
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from .parallel_groups import group_steps
 from .planner import PlanState, assign_slots, donate, lay_out, lower, works
 from .schedule import made_by, schedule
 
-#: Cost from which independent steps become one group. A step alone is cut from half of it on: many parts cost more.
+#: Cost from which independent steps become one group. A single step is cut from half of it on: many parts cost more.
 GROUP_COST = 4 * CHUNK_COST
 
 
@@ -75,10 +75,10 @@ def _group(planning: PlanState) -> None:
     planning.chain_groups = group_steps(works(planning), GROUP_COST)
 
 
-# ---- in place of what may be skipped -------------------------------------------------------------
+# ---- replacements of skipped passes --------------------------------------------------------------
 
 def _nothing(planning: PlanState) -> None:
-    """Leave all as it is."""
+    """Change nothing."""
 
 
 def _no_kernel_for_two(planning: PlanState) -> None:
@@ -94,7 +94,13 @@ def _no_groups(planning: PlanState) -> None:
 
 
 class Pass(NamedTuple):
-    """A pass, the reason for it, and what is done in its place where it is skipped (None: it must not be)."""
+    """A pass of planning.
+
+    name: its name, in TRACER_SKIP too.
+    run: the pass itself.
+    why: the reason for it.
+    without: its replacement where it is skipped; None for a pass that must not be.
+    """
 
     name: str
     run: Callable[[PlanState], None]
@@ -116,15 +122,15 @@ PASSES = [
     Pass("lay out", lay_out, "a layout holds numbers, so that it can be remembered for other sizes"),
 ]
 
-#: Called with the name of each pass that is done, and the planning: tests enter the verifier here.
+#: Functions called after each pass with its name and the state of planning: tests enter the verifier here.
 CHECKS: list[Callable[[str, PlanState], None]] = []
 
 
 def plan_graph(outputs: Sequence[Node], nodes: Nodes | None = None) -> PlanState:
-    """Take a graph through all passes, but for those in `settings.skip`; `nodes` makes the nodes of the plan."""
+    """Run all passes on a graph, except those in `settings.skip`; `nodes` makes the nodes of the plan."""
     planning = PlanState(outputs, Nodes() if nodes is None else nodes)
     for one in PASSES:
-        interrupts.check()  # of a large graph each may take seconds
+        interrupts.check()  # each pass may take seconds on a large graph
         (one.without if one.without is not None and one.name in settings.skip else one.run)(planning)
         for check in CHECKS:
             check(one.name, planning)

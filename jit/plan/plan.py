@@ -36,7 +36,7 @@ SMALL_ARENA = 1 << 12
 if settings.poison:
     poison.install()
 
-#: Called with each plan that has been made: tests, and TRACER_JIT=compare, enter the verifier here.
+#: Functions called with each new plan: tests, and TRACER_JIT=compare, enter the verifier here.
 CHECKS: list[Callable[[Plan], None]] = []
 
 
@@ -60,7 +60,7 @@ class Plan:
         self.pools = [pool_of(n) for n in layout.nbytes]
         self.direct = [a for a, _ in layout.results] == list(range(len(layout.nbytes)))
         self.donations = layout.donations
-        self.timed_runs: list[Callable[[], None]] | None = None  # as `runs`, each step by itself
+        self.timed_runs: list[Callable[[], None]] | None = None  # as `runs`, with one call a step
         self.tables: list[driver.Table] = []  # the native loop reads their memory
         self.runs = poison.runs_of(self) if settings.poison else [self.runner(run) for run in layout.runs]
         self.launch = self._launcher()
@@ -75,7 +75,7 @@ class Plan:
         return self._planning
 
     def runner(self, run: Run) -> Callable[[], None]:
-        """The call that does a part of a run."""
+        """The function that does a part of a run."""
         if isinstance(run, ByNumPy):
             return self._by_numpy(run)
         if isinstance(run, Check):
@@ -85,7 +85,7 @@ class Plan:
         return partial(table.run, self.address)
 
     def _launcher(self) -> Launch | None:
-        """The short way to run, for a program that is one native call and needs little memory of its own."""
+        """The launch function of a program that is one native call with a small arena; None for others."""
         if not self.direct or len(self.runs) != 1 or not self.tables or self.arena_bytes > SMALL_ARENA:
             return None
         if self.arena_bytes:
@@ -97,10 +97,10 @@ class Plan:
         self.bind[self.places] = self.starts + arena.addr
         self.arena_at = arena.addr
 
-    # ---- what NumPy does -------------------------------------------------------------------------
+    # ---- NumPy steps -----------------------------------------------------------------------------
 
     def _reader(self, source: Source) -> Callable[[], Any]:
-        """Reads a value as a NumPy array."""
+        """The function that reads a value as a NumPy array."""
         node, slot, of = source.node, source.slot, source.node.aval
         if node.op is scalar_op:
             kind = np.int64 if of.dtype.kind == "i" else np.float64
@@ -142,7 +142,7 @@ class Plan:
         return call
 
     def _check(self, check: Check) -> Callable[[], None]:
-        """Raises what a native step has noted, in NumPy's own words: by doing the step again."""
+        """The function that raises a failure noted by a native step, as NumPy does: by doing the step again."""
         slot, node = check.slot, check.value.node
         sources = [self._reader(s) for s in check.value.sources]
 
@@ -160,7 +160,10 @@ class Plan:
 
     def run(self, leaves: Sequence[Buffer], scalars: Sequence[float | int],
             donated: dict[int, Buffer] | None) -> list[Buffer]:
-        """Compute the outputs; `donated` gives some of them the memory to use, and is empty once that is written to."""
+        """Compute the outputs.
+
+        donated: the buffers to use for some outputs, by their numbers; emptied before these buffers are written to.
+        """
         if self.launch is not None and not donated and not timing.on:
             try:
                 return self.launch(leaves, scalars)
@@ -184,7 +187,7 @@ class Plan:
         return self._finish(self._timed() if timing.on else self.runs, arena, buffers, leaves, scalars)
 
     def _timed(self) -> list[Callable[[], None]]:
-        """The calls of `runs`, a measured one for each step; made at the first request."""
+        """The calls of `runs`, with one measured call for each step; made at the first request."""
         if self.timed_runs is None:
             self.timed_runs, planning = [], self.planning
             for i, (step, (work, reads, writes)) in enumerate(zip(planning.steps, planning.rows, strict=True)):
@@ -197,9 +200,9 @@ class Plan:
 
     def _finish(self, runs: list[Callable[[], Any]], arena: Buffer | None, buffers: list[Buffer],
                 leaves: Sequence[Buffer], scalars: Sequence[float | int]) -> list[Buffer]:
-        """The outputs, once these parts of a run are done."""
+        """Do these parts of a run, and return the outputs."""
         try:
-            for at, run in enumerate(runs):  # noqa: B007  (below it says where)
+            for at, run in enumerate(runs):  # noqa: B007  (`at` is used below)
                 run()
         except BaseException as left:
             self._leave(left, runs, at, arena, buffers, leaves, scalars)
@@ -209,9 +212,9 @@ class Plan:
         return [_copy(leaves, node, scalars) if node is not None else buffers[i] for i, node in self.layout.results]
 
     def _leave(self, left: BaseException, runs: list[Callable[[], Any]], at: int, *rest: Any) -> None:
-        """Keep a run's memory for calls that are under way, and make going on with `runs[at]` go on with all.
+        """Keep a run's memory for calls under way; the `go_on` of a paused part then does the parts after it too.
 
-        Until then nobody else may use this plan.
+        Until that is done no other run may use this plan.
         """
         calls.keep(rest)
         if isinstance(left, Paused):

@@ -1,4 +1,4 @@
-"""Planning: a graph and what the passes (pipeline.py) make of it; how steps are lowered, and the layout laid out."""
+"""Planning: the state that the passes (pipeline.py) work on, the lowering of steps, and the making of the layout."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
@@ -25,20 +25,20 @@ from .parallel_groups import Work
 
 native_steps.load()
 
-#: What a step does: its rows of the driver's table, or what NumPy does; and the values that it reads and writes.
+#: A lowered step: its rows of the driver's table, or its NumPy step; the values it reads; the values it writes.
 Row = tuple[list[driver.Step] | ByNumPy, list[Any], list[Any]]
 
 
 @dataclass(eq=False)
 class PlanState:
-    """A graph on its way to a layout: each pass reads what those before it have left here, and leaves its own.
+    """The state of planning: each pass reads the results of those before it, and adds its own.
 
-    Lists and dictionaries by step have its number in `steps`, those by chain that in `chains`.
+    Lists and dictionaries by step go by its number in `steps`, those by chain by its number in `chains`.
     """
 
     outputs: Sequence[Node]
     nodes: Nodes
-    graph: list[Node] = field(default_factory=list)  # the outputs, rewritten; then what is computed as it may fail
+    graph: list[Node] = field(default_factory=list)  # the outputs, rewritten; then calls kept because they may fail
     aliases: dict[Node, Node] = field(default_factory=dict)  # by value, the one whose memory it shares
     steps: list[Step] = field(default_factory=list)
     materialized: set[Node] = field(default_factory=set)  # the values that steps leave in memory
@@ -48,15 +48,15 @@ class PlanState:
     leaves: list[Node] = field(default_factory=list)
     numbers: list[Node] = field(default_factory=list)
     made: list[Node] = field(default_factory=list)  # distinct computed outputs, each with a buffer of its own
-    chains: list[range] = field(default_factory=list)  # the numbers of steps that are done band by band, or of one
+    chains: list[range] = field(default_factory=list)  # step numbers: those run band by band, or a single one
     chunks: dict[int, int] = field(default_factory=dict)  # by step in a chain, the length of its chunks
     rows: list[Row] = field(default_factory=list)  # by step
-    mains: dict[int, int] = field(default_factory=dict)  # by kernel, its own among its rows
+    mains: dict[int, int] = field(default_factory=dict)  # by kernel, the number of its main row
     by_step: dict[int, Generated] = field(default_factory=dict)  # the kernels that are native
     in_place: dict[int, Sequence[tuple[Node, Node]]] = field(default_factory=dict)  # (result, operand): one memory
     checked: set[tuple] = field(default_factory=set)  # keys of failures that a step notes in bind
-    checks: dict[Node, Check] = field(default_factory=dict)  # what is to be asked after such a step
-    fallbacks: list[tuple[Node, str]] = field(default_factory=list)  # what NumPy does, and why
+    checks: dict[Node, Check] = field(default_factory=dict)  # by node of such a step, the check after it
+    fallbacks: list[tuple[Node, str]] = field(default_factory=list)  # the nodes that NumPy computes, and why
     chain_groups: list[list[int]] = field(default_factory=list)  # the numbers of chains that run at the same time
     donations: list[tuple[int, tuple[int, ...]]] = field(default_factory=list)  # see PlanLayout
     layout: PlanLayout = field(init=False)
@@ -78,7 +78,7 @@ class PlanState:
 
     @property
     def offsets(self) -> dict[Any, int]:
-        """Where in the arena the values between steps lie."""
+        """The offsets in the arena of the values between steps."""
         places, _ = arrange(self.layout.touched, dict(self.layout.between))
         return {v: places[at] for v, at in self.slots.items() if at in places}
 
@@ -93,12 +93,12 @@ class PlanState:
         return self.slots[what]
 
     def checks_of(self, i: int) -> list[Check]:
-        """What is to be asked after a step, by its number."""
+        """The checks after a step, by its number."""
         return [self.checks[n] for n in self.rows[i][2] if n in self.checks]
 
 
 class _Uses:
-    """The values that a step reads and writes, noted as it asks for their slots: it cannot do what it does not say."""
+    """The values that a step reads and writes, noted as its lowering gets their slots: so no access is undeclared."""
 
     def __init__(self, planning: PlanState, chunk: int) -> None:
         self.planning, self.materialized, self.chunk = planning, planning.materialized, chunk
@@ -106,7 +106,7 @@ class _Uses:
         self.writes: dict[Any, None] = {}
 
     def read(self, value: Node) -> int:
-        """The slot of bind of a value that the step reads, unless it has written it itself; of a number too."""
+        """The slot of bind of a value or number; a value counts as read unless the step has written it itself."""
         if value.op is not scalar_op and value not in self.writes:
             self.reads[value] = None
         return self.planning.slots[value]
@@ -117,27 +117,27 @@ class _Uses:
         return self.planning.slot(what, nbytes)
 
     def failed(self, node: Node, key: tuple) -> int:
-        """The slot in which the step notes that it has failed: it is asked for, unless after a step of the same key."""
+        """The slot in which the step notes a failure; a check follows it, unless an earlier step of the key has one."""
         planning, slot = self.planning, self.planning.slot(("failed", node), 0)
         if key not in planning.checked:
             planning.checked.add(key)
             planning.checks[node] = Check(slot, Source(node, planning.slots[node], self.sources(node)))
         return slot
 
-    # ---- what NumPy does -------------------------------------------------------------------------
+    # ---- NumPy steps -----------------------------------------------------------------------------
 
     def sources(self, node: Node) -> tuple[Source, ...]:
-        """How NumPy reads the operands of a node."""
+        """The operands of a node, as NumPy reads them."""
         return tuple([self._source(x) for x in node.inputs])
 
     def _source(self, node: Node) -> Source:
-        """A value in memory, or what is computed of such."""
+        """A value in memory, or one that NumPy computes from such."""
         if node.op is scalar_op or node.op is leaf_op or node in self.materialized:
             return Source(node, self.read(node))
         return Source(node, -1, self.sources(node))
 
     def by_numpy(self, nodes: Sequence[Node], reasons: Iterable[str]) -> ByNumPy:
-        """Let NumPy compute the nodes."""
+        """Make the NumPy step that computes the nodes."""
         self.planning.fallbacks += zip(nodes, reasons)
         values = []
         for n in nodes:
@@ -149,7 +149,7 @@ class _Uses:
 # ---- passes --------------------------------------------------------------------------------------
 
 def assign_slots(planning: PlanState) -> None:
-    """The first slots of bind are those of leaves, numbers and outputs."""
+    """Assign the first slots of bind to leaves, numbers and outputs."""
     order = toposort(planning.graph)
     planning.leaves = [n for n in order if n.op is leaf_op]
     planning.numbers = [n for n in order if n.op is scalar_op]
@@ -163,9 +163,9 @@ def assign_slots(planning: PlanState) -> None:
 
 
 def lower(planning: PlanState) -> None:
-    """The rows of all steps, and the values that they read and write."""
+    """Lower all steps to rows, and note the values that they read and write."""
     for i, step in enumerate(planning.steps):
-        interrupts.check()  # a kernel that is new takes long
+        interrupts.check()  # compiling a new kernel takes long
         uses = _Uses(planning, planning.chunks.get(i, 0))
         rows = _kernel(planning, i, step, uses) if isinstance(step, Kernel) else _library(planning, i, step.node, uses)
         planning.rows.append((rows, list(uses.reads), list(uses.writes)))
@@ -216,13 +216,14 @@ def _cost(planning: PlanState, i: int) -> float:
 
 
 def donate(planning: PlanState) -> None:
-    """The leaves whose memory each output may be written over when nobody else needs them: true in-place updates.
+    """Find, for each output, the leaves that it may be written over if they are dead: true in-place updates.
 
-    All of them: which are dead is known when the program runs, and a gradient, say, lives on.
+    All candidates are kept: which of them are dead is known only in a run; a gradient, for example, lives on.
     """
     rows = planning.rows
     last = {n: i for i, (_, reads, _) in enumerate(rows) for n in reads}
-    # A step in Python may raise. Nothing before it writes over a leaf: what doesn't need it is run again.
+    # A NumPy step or a check may raise; outputs that do not need it are then computed again, so that no step up to it
+    # may write over a leaf.
     risky = max((i for i, (native, _, writes) in enumerate(rows)
                  if not isinstance(native, list) or not planning.checks.keys().isdisjoint(writes)), default=-1)
     place, kept = {n: i for i, n in enumerate(planning.made)}, set(planning.graph)
@@ -235,7 +236,7 @@ def donate(planning: PlanState) -> None:
 
 
 def lay_out(planning: PlanState) -> None:
-    """The layout: what a run needs."""
+    """Make the layout from the results of the other passes."""
     p, where = planning, {n: i for i, n in enumerate(planning.made)}
     p.layout = PlanLayout(
         len(p.slots), tuple([(p.slots[v], nbytes) for v, nbytes in p.sizes.items()]), tuple(_touched(p)),
@@ -274,7 +275,7 @@ def _runs(planning: PlanState) -> list[Run]:
 
 
 def _items(planning: PlanState, group: Sequence[Sequence[int]]) -> list[driver.Item]:
-    """The rows of a group's chains: what prepares them, the chains at once, and what combines their parts."""
+    """The rows of a group: preparations, the chains as one item, and combinations of partial results."""
     before: list[driver.Item] = []
     at_once: list[driver.Item] = []
     after: list[driver.Item] = []

@@ -1,8 +1,8 @@
-"""Poison: memory that shows what reads it too early or too late, or writes beyond it (TRACER_POISON=1).
+"""Poisoned memory: it reveals reads that come too early or too late, and writes out of bounds (TRACER_POISON=1).
 
 A buffer, and a value's place in an arena, is filled with a pattern before it is first written and when it is given
-back: NaN as floats of any width, far too large as an index. On both sides lie guards, which are looked at after each
-step of a program. Nothing of this is there without the setting: it is asked for where pools and plans are made.
+back: NaN as floats of any width, far too large as an index. On both sides lie guard bytes, which are checked after each
+step of a program. Without the setting, which is read where pools and plans are made, none of this exists.
 """
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ from .layout import ByNumPy, Check
 if TYPE_CHECKING:
     from .plan import Plan
 
-#: What fills memory that nobody may read.
+#: The pattern in memory that must not be read.
 POISON = 0x7FFA
-#: What lies around it: at least so many bytes on either side.
+#: The bytes around a buffer: at least so many on either side.
 GUARD = b"\xa5" * 64
 
-#: The memory of buffers by their addresses, for as long as somebody has it.
+#: The memory of each buffer by its address, as long as it has an owner.
 _GUARDED: weakref.WeakValueDictionary[int, _Memory] = weakref.WeakValueDictionary()
 
 
 class GuardError(AssertionError):
-    """Something has been written beyond a buffer or a value's place."""
+    """A write beyond a buffer or a value's place."""
 
 
 class _Memory(np.ndarray):
@@ -43,7 +43,7 @@ class _Memory(np.ndarray):
     end: int
 
     def is_whole(self) -> bool:
-        """Whether the guards are as they were."""
+        """Whether the guards are unchanged."""
         return self[self.start - len(GUARD):self.start].tobytes() == GUARD == \
             self[self.end:self.end + len(GUARD)].tobytes()
 
@@ -76,12 +76,12 @@ class GuardedPool(Pool):
 
 
 def install() -> None:
-    """Let all buffers from now on have guards."""
+    """Give guards to all buffers from now on."""
     buffers.new_pool = GuardedPool
 
 
 def poison(memory: np.ndarray) -> None:
-    """Fill bytes that nobody may read."""
+    """Fill bytes that must not be read."""
     even = memory.size & ~1
     memory[:even].view(np.uint16)[...] = POISON
     memory[even:] = POISON & 0xFF
@@ -90,12 +90,12 @@ def poison(memory: np.ndarray) -> None:
 # ---- plans ---------------------------------------------------------------------------------------
 
 def padded(sizes: Mapping[int, int]) -> dict[int, int]:
-    """The sizes of values between steps with a guard behind each."""
+    """The sizes of values between steps, each with room for a guard behind the value."""
     return {slot: nbytes + len(GUARD) for slot, nbytes in sizes.items()}
 
 
 def runs_of(plan: Plan) -> list[Callable[[], None]]:
-    """The calls of a plan's run, one for each item of its tables, with a look at all guards after each."""
+    """The calls of a plan's run, one for each item of its tables, with a check of all guards after each."""
     planning, watch = plan.planning, _Watch(plan)
     parts: Iterator[Any] = iter([part for run in plan.layout.runs
                                  for part in ([run] if isinstance(run, (ByNumPy, Check)) else run)])
@@ -118,7 +118,7 @@ def _told(writes: Sequence[Any]) -> str:
 
 
 class _Watch:
-    """A plan's arena and buffers while it runs: what lives, by group."""
+    """The guards of a plan's arena and buffers during a run, and the liveness of its values, by group."""
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
@@ -142,7 +142,7 @@ class _Watch:
         self.arena = np.empty(0, np.uint8)
 
     def begin(self) -> None:
-        """A run: nothing has been written."""
+        """Begin a run: poison the arena."""
         if self.plan.arena_bytes:
             raw: Any = (ctypes.c_char * self.plan.arena_bytes).from_address(self.plan.arena_at)
             self.arena = np.ndarray((self.plan.arena_bytes,), np.uint8, raw)
@@ -150,14 +150,14 @@ class _Watch:
         self.living = set()
 
     def enter(self, group: int) -> None:
-        """The values that a group makes get their guards."""
+        """Set the guards of values whose life begins with a group."""
         for slot in self.first.get(group, ()):
             _, end = self.inside[slot]
             self.arena[end:end + len(GUARD)] = GUARD[0]
             self.living.add(slot)
 
     def look(self, name: str) -> None:
-        """Raise GuardError where something has been written beyond what lives."""
+        """Raise GuardError where a write has gone beyond a live value, a buffer or the arena."""
         for slot in self.living:
             _, end = self.inside[slot]
             if self.arena[end:end + len(GUARD)].tobytes() != GUARD:
@@ -171,7 +171,7 @@ class _Watch:
             raise GuardError(f"{name}: has written beyond the arena")
 
     def leave(self, group: int) -> None:
-        """The places of values that die with a group are given back."""
+        """Poison the places of values that die with a group."""
         for slot in self.last.get(group, ()):
             start, end = self.inside[slot]
             poison(self.arena[start:end + len(GUARD)])

@@ -13,9 +13,10 @@ from ..graph.symbolic_size import ShapeEnv, SymbolicSize
 def residual(what: Any, env: ShapeEnv, places: Mapping[Node, int]) -> Callable[..., Any]:
     """The residual program of `what`: a function that makes it for other first sizes and numbers, and other nodes.
 
-    It returns None where these do not fulfil the guards; call it when all comparisons have been made.
-    places: which of the given nodes stands for one in `what`; others are made. Tuples, named ones too, and lists are
-    made anew where there is a size or node in them; all else is taken as it is.
+    It returns None where these do not fulfil the guards. Call `residual` when all comparisons have been made. Tuples,
+    named ones too, and lists are made anew where they contain a size or node; all else is taken as it is.
+
+    places: by node in `what`, the number of the given node that stands for it; others are made.
 
     >>> env = ShapeEnv([6, 8])
     >>> a, b = env.first
@@ -34,11 +35,11 @@ class _Writer:
     def __init__(self, env: ShapeEnv, places: Mapping[Node, int]) -> None:
         self.lines: list[str] = []
         self._env, self._places = env, places
-        self.known: set[str] = set()  # the environment's variables that are written
+        self.known: set[str] = set()  # the environment's variables that are written already
         self._names: dict[Any, str] = {}  # of other local variables: by the node or aval in them
 
     def text(self, what: Any) -> str | None:
-        """The expression of what depends on sizes or nodes; None for what does not."""
+        """The expression of an object that depends on sizes or nodes; None for any other."""
         if isinstance(what, SymbolicSize):
             self.lines += self._env.lines(what.text, self.known)
             return what.text

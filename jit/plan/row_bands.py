@@ -5,7 +5,7 @@ for each value that a step reads or writes, the elements per unit of the step's 
 when each reads the results of the earlier ones only within its own band: then a thread takes a band and runs all of the
 chain's steps on it. All of this follows from sizes alone, so that results do not depend on the number of threads.
 
-Measured with 1 MiB of L2 a core, runs taking turns, minima in microseconds, apart -> chained. On two free cores, before
+Measured with 1 MiB of L2 a core, alternating runs, minima in microseconds, apart -> chained. On two free cores, before
 the last changes to the rule, rows that leave the L2 gained most: `tanh(x @ w + b)` of 16384x32x256 2690 -> 2240, and
 `(x @ w + r) * r` of 4096x64x1024 4370 -> 4170; a product too small for two threads was cut with what follows it,
 256x10x256 with bias and tanh 30 -> 20. With this rule and one core taken by others: 5340 -> 4830, 8970 -> 8300, 36.7 ->
@@ -26,7 +26,7 @@ BAND_BYTES = 1 << 19
 #: Rows from which a band is halved: OpenBLAS packs the other operand in each, and lost 3 to 5 % in bands of 64 rows.
 HALVED_ROWS = 256
 #: The most bands of a product that is not cut when alone; the cost, in parts, of a band's kernels from which it is
-#: halved: for machines with more cores than were there to measure.
+#: halved: for machines with more cores than the measured one.
 FEW_BANDS, BUSY_PARTS = 4, 4
 #: The factor by which bands may be longer than wanted, to hold whole tiles of each step, where the product is cut in
 #: any case and where it is not. Longer ones leave a thread waiting: 4 bands of 208 rows for 784 made mlp-sgd-32 181.8
@@ -43,7 +43,7 @@ class Chain(NamedTuple):
 
 def tile_and_fuse(starts: Sequence[int], reads: Sequence[Collection[Any]], link: Callable[[int], BandLink | None],
            part: float) -> list[Chain]:
-    """The chains among steps in order: each starts at a product, and takes in consumers as long as bands pay.
+    """The chains among the steps: each starts at a product, and is extended by consumers as long as bands pay.
 
     starts: the numbers of the steps that may be a chain's first.
     reads: the values that each step reads.
@@ -74,14 +74,19 @@ def tile_and_fuse(starts: Sequence[int], reads: Sequence[Collection[Any]], link:
 
 
 class Total(NamedTuple):
-    """The sums over links: of their cost, of that of links that are no products, and of the bytes that they write."""
+    """Sums over links.
+
+    cost: of all links.
+    kernels: the cost of the links that are no products.
+    nbytes: the bytes that they write.
+    """
 
     cost: Any = 0
     kernels: Any = 0
     nbytes: Any = 0
 
     def with_link(self, one: BandLink) -> Total:
-        """The sums with one link more."""
+        """The sums with one more link."""
         kernels = self.kernels if one.product else self.kernels + one.cost
         return Total(self.cost + one.cost, kernels, self.nbytes + one.nbytes)
 
@@ -101,10 +106,10 @@ def rows_of_band(first: BandLink, total: Total, part: float) -> int:
 
 
 class _Growing:
-    """The links of a chain, and for each the units of its range in the smallest band.
+    """A chain under construction: its links, and for each the units of its range in the smallest band.
 
-    Each length of the chain is tried from the longest on. The sums are kept for every length: a chain of hundreds of
-    links would otherwise be planned in the third power of its length.
+    Each length of the chain is tried from the longest on. The sums are kept for every length: planning a chain of
+    hundreds of links would otherwise take cubic time.
     """
 
     def __init__(self, first: BandLink) -> None:
@@ -118,7 +123,7 @@ class _Growing:
         self.scales: list[int] = []  # the factor by which each link after the first has lengthened the bands
 
     def try_append(self, link: BandLink) -> bool:
-        """Append the link if its range goes along with the bands; returns whether it does."""
+        """Append the link if its range can be cut into the same bands; returns whether it can."""
         if not self.made.keys() >= self.reads.intersection(link.replaces) | self.replaces.intersection(link.reads):
             return False
         along: dict[Any, TileRatio] = {}
@@ -172,6 +177,6 @@ class _Growing:
         for link, units in zip(self.links, self.units, strict=True):
             chunk = units * size
             if -(-link.extent // chunk) != bands or (link.product and 0 < link.chunk < chunk / 2):
-                return None  # bands of its own are of more use to a product of a batch, say
+                return None  # a product of a batch, for example, gains more from its own chunks
             chunks.append(chunk)
         return chunks

@@ -1,8 +1,8 @@
-"""The order of a program's steps: a new value of a large array is made as soon as it can be.
+"""Scheduling: the order of a program's steps, in which the new value of a large array is computed as early as possible.
 
-`fuse` leaves the steps as the outputs were asked for: all gradients, then all updates, when the first gradient has
-left the cache. Here a step that replaces an array of the user's (`w -= lr * g` replaces w) follows what it waits for.
-It also waits for the other readers of the old array, where it may: only then can it be written in place.
+`fuse` leaves the steps in the order of the outputs: all gradients, then all updates, by when the first gradient has
+left the cache. Here a step that replaces an array of the user's (`w -= lr * g` replaces w) follows the makers of its
+operands. It also waits for the other readers of the old array, where it may: only then can it be written in place.
 """
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def schedule(steps: Sequence[Step]) -> list[int]:
     for i in range(len(steps)):
         if not waits.get(i) or not last[i]:
             run(i)
-    for i in range(len(steps)):  # what waits for one another
+    for i in range(len(steps)):  # steps that wait for each other
         run(i)
     return order
 
@@ -70,12 +70,12 @@ def made_by(step: Step) -> list[Node]:
 
 
 def read_by(step: Step, materialized: set[Node]) -> list[Node]:
-    """The values in memory that a step reads: leaves, and what other steps have made."""
+    """The values in memory that a step reads: leaves, and results of other steps."""
     return list(step.reads) if isinstance(step, Kernel) else nearest(step.node, materialized)
 
 
 def _replaced(step: Step, materialized: set[Node]) -> list[Node]:
-    """Large leaves that the step reads and may write a result of the same form over."""
+    """The large leaves that the step reads and may overwrite with a result of the same aval."""
     if not isinstance(step, Kernel):
         native = native_step(step.node)
         pairs = native.in_place(step.node, materialized) if native is not None else []

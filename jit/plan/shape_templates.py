@@ -2,9 +2,9 @@
 
 The second time that a structure comes with other sizes, it is planned with symbolic sizes (graph/symbolic_size.py).
 The result, a `Template`, serves all graphs of the structure whose sizes fulfil the guards: it is the residual program
-of the layout (residual.py). The structure is the graph as it was recorded, with
-distinct sizes from 2 on numbered as they first appear; counts among the attributes of nodes, and numbers that a kernel
-takes as arguments, are no part of it, but are remembered as sizes are.
+of the layout (residual.py). The structure is the recorded graph, with distinct sizes from 2 on numbered as they first
+appear. Counts among the attributes of nodes, and numbers that a kernel takes as arguments, are no part of it, but
+parameters of the template, as sizes are.
 """
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ from .pipeline import plan_graph
 from .planner import PlanState
 from .residual import residual
 
-#: Structures that are remembered, and templates of one structure.
+#: The most structures, and the most templates of one structure, that are remembered.
 MAX_STRUCTURES, MAX_TEMPLATES = 512, 16
-#: Nodes of a graph from which expressions would be too long.
+#: The most nodes of a graph that gets a template: expressions of a larger one would be too long.
 MAX_NODES = 4000
 
 #: Structure -> its templates, the latest used first; None where planning needs concrete sizes.
@@ -38,7 +38,7 @@ _SEEN: dict[tuple, list[Template] | None] = {}
 #: Placeholder for avals inside attributes: the key holds them separately. No attribute equals it.
 NOTHING = Aval((), np.dtype(bool))
 
-#: A layout as a function of sizes and numbers, and of the graph's nodes in order: None where it is another.
+#: A layout as a function of sizes and numbers, and of the graph's nodes in order: None where a guard fails.
 Template = Callable[[Sequence[float | int], Sequence[Node]], PlanLayout | None]
 
 
@@ -48,7 +48,7 @@ def forget() -> None:
 
 
 def layout_of(outputs: Sequence[Node]) -> tuple[PlanLayout, PlanState | None]:
-    """The layout that computes `outputs`; with the planning, if it did not come from a template."""
+    """The layout that computes `outputs`, and the state of planning, None if a template gave the layout."""
     order = toposort(outputs)
     key, sizes, counts, numbers = structure(order, outputs)
     if key not in _SEEN:
@@ -79,9 +79,11 @@ def layout_of(outputs: Sequence[Node]) -> tuple[PlanLayout, PlanState | None]:
 
 def structure(order: Sequence[Node],
               outputs: Sequence[Node]) -> tuple[tuple, list[int], list[int], list[float | int]]:
-    """What planning sees of a graph, its distinct sizes from 2 on, as they first appear, its counts and its numbers.
+    """(structure, sizes, counts, numbers) of a graph, which are all that planning depends on.
 
-    Counts are what attributes have of integers from 2 on: where a slice starts may be what a batch happens to be, too.
+    sizes: distinct ones from 2 on, as they first appear.
+    counts: the integers from 2 on in attributes: the start of a slice may happen to equal the batch size, for example.
+    numbers: the constants that kernels take as arguments.
     """
     places: dict[Node, int] = {}
     found: dict[int, int] = {0: 0, 1: 1}  # a size -> its number
@@ -105,7 +107,7 @@ def structure(order: Sequence[Node],
         key.append(kind)
         for x in n.inputs:
             key.append(places[x])
-        if attrs and not op.converts:  # to what its aval says
+        if attrs and not op.converts:  # the aval gives the dtype to convert to
             if op is const_op and not is_textual(n):
                 numbers.append(number_of(n))
             else:
@@ -116,7 +118,7 @@ def structure(order: Sequence[Node],
 
 
 def _attributes(n: Node, of: Any, counted: Callable[[int], Any]) -> tuple:
-    """The attributes of a node like `of`, with integers from 2 on that may depend on sizes put through `counted`."""
+    """The attributes of a node for the aval `of`; `counted` maps integers from 2 on that may depend on sizes."""
     op, attrs = n.op, n.attrs
     if op is leaf_op:
         return of, attrs[1]

@@ -1,7 +1,7 @@
 """Reductions of large operands by the interpreter, block by block.
 
 NumPy computes node by node: for the sum of int8 elements as int64 it would first make an array of eight times their
-bytes. So what only reductions read is not computed as a whole: each of them computes its operand a block at a time,
+bytes. So a value that only reductions read is not materialized: each reduction computes its operand a block at a time,
 reduces the block, and combines the partial results.
 """
 from __future__ import annotations
@@ -22,7 +22,12 @@ LARGE, BLOCK = 1 << 26, 1 << 22
 
 
 class Blocked(NamedTuple):
-    """A reduction with the elementwise nodes that it computes by itself, in order, and the values that these read."""
+    """A reduction that computes its operand in blocks.
+
+    node: the reduction.
+    inner: the elementwise nodes that it computes by itself, in order.
+    inputs: the values that these read.
+    """
 
     node: Node
     inner: tuple[Node, ...]
@@ -49,7 +54,7 @@ class Blocked(NamedTuple):
 
 
 def _axis(node: Node) -> int:
-    """The axis to cut: the longest one that stays, unless that is too short for so many blocks."""
+    """The axis to cut: the longest one that the reduction keeps, unless it is too short for so many blocks."""
     of, axes = node.inputs[0].aval, node.attrs[0]
     kept = max([a for a in range(of.ndim) if a not in axes], key=lambda a: of.shape[a], default=-1)
     if kept >= 0 and of.shape[kept] * BLOCK >= of.nbytes:
@@ -78,14 +83,14 @@ def blocked(order: Sequence[Node], outputs: Sequence[Node]) -> list[Blocked]:
     for n in reversed(order):
         if n.op.kind == ELEMENTWISE and n.inputs and n.shape and n not in outputs:
             by = readers[n]
-            # What several read would be computed several times: that is for casts only.
+            # A node with several readers would be computed several times: that is accepted for casts only.
             if all(r in large or r in inside for r in by) and (len(by) == 1 or n.op.converts):
                 inside.add(n)
     return [_blocked(n, inside) for n in large if n.inputs[0] in inside]
 
 
 def _rounds(node: Node) -> bool:
-    """Whether partial results would be rounded to less than what NumPy sums in."""
+    """Whether partial results would be rounded to a narrower type than the one that NumPy sums in."""
     return node.dtype == np.float16 and _axis(node) in node.attrs[0]
 
 

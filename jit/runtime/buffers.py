@@ -1,7 +1,7 @@
-"""Memory: the buffers that values live in, and the pool that keeps their pages warm.
+"""Memory: the buffers of values, and the pools that keep freed memory for reuse.
 
-Fresh pages cost more than the arithmetic done on them (design.md 7.6), so the memory of a dead buffer is kept,
-up to a stated bound, for the next buffer of its size class.
+Fresh pages cost more than the arithmetic done on them, so the memory of a dead buffer is kept, up to a stated bound,
+for the next buffer of its size class.
 """
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ import numpy as np
 
 from tracer.ops.ir.aval import Aval
 
-#: Bytes of large buffers that the pool keeps for reuse; what would exceed it is given back to the system.
+#: The most bytes of large buffers that are kept for reuse; any more are given back to the system.
 KEEP_BYTES = 1 << 30
-#: Bytes from which a buffer is large. Of each smaller size the pool keeps up to SMALL_BYTES.
+#: Bytes from which a buffer is large. Of each smaller size up to SMALL_BYTES are kept.
 LARGE = 1 << 16
 SMALL_BYTES = 1 << 20
 
 Block = tuple[np.ndarray, int]  # memory and its address
 
-#: How one element is read, by its dtype.
+#: The functions that read one element, by its dtype.
 ONE = {np.dtype(kind): struct.Struct("=" + kind).unpack_from for kind in "?efdbBhHiIqQ"}
 
 
@@ -37,7 +37,11 @@ def size_class(nbytes: int) -> int:
 
 
 class Pool(list[Block]):
-    """The free blocks of one size; room: how many are taken without a look at the sum of all."""
+    """The free blocks of one size.
+
+    size: the bytes of a block.
+    room: the most blocks that are kept without regard to all other pools; 0 for large ones.
+    """
 
     __slots__ = ("size", "room")
     __hash__ = object.__hash__  # type: ignore[assignment]
@@ -57,7 +61,7 @@ class Pool(list[Block]):
             _held -= self.size
 
     def take(self) -> Buffer:
-        """A buffer: of a free block, or of a fresh one."""
+        """A buffer on a free block, or on a fresh one."""
         return Buffer(self.pop() if self.room and self else self._block(), self)
 
     def _block(self) -> Block:
@@ -77,7 +81,7 @@ class Pool(list[Block]):
 
 
 class Buffer:
-    """Aligned memory at `addr`. Returns to its pool when the last owner lets go."""
+    """Aligned memory at `addr`, which returns to its pool when the last reference to the buffer goes."""
 
     __slots__ = ("addr", "block", "pool")
     parent: Buffer | None = None
@@ -88,20 +92,20 @@ class Buffer:
         self.pool = pool
 
     def view(self, of: Aval) -> np.ndarray:
-        """The memory as an array of shape and dtype `of`. It shares: keep the buffer while you use it.
+        """The memory as an array of the shape and dtype of `of`, which does not keep the buffer alive.
 
-        Another thread may let go of all that you have found the buffer by: a variable of your own must hold it.
+        Hold the buffer in a variable of your own meanwhile: another thread may drop all other references to it.
         """
         return np.ndarray(of.shape, of.dtype, self.block[0])
 
     def lend(self, of: Aval) -> np.ndarray:
-        """The same, for other hands: the array keeps the buffer, whose memory is neither reused nor written over."""
+        """The same, for arrays that are handed out: this one keeps the buffer, so that its memory is not reused."""
         memory: Any = (ctypes.c_char * of.nbytes).from_address(self.addr)
         memory.owner = self
         return np.ndarray(of.shape, of.dtype, memory)
 
     def item(self, of: Aval) -> Any:
-        """The only element of a value `of` this memory, as a Python number."""
+        """The only element of a value with the aval `of`, as a Python number."""
         return ONE[of.dtype](self.block[0].data)[0]
 
     def part(self, offset: int, nbytes: int) -> Buffer:
@@ -127,12 +131,12 @@ class Part(Buffer):
         self.parent = parent
 
     def __del__(self) -> None:
-        """The memory is the parent's."""
+        """Do nothing: the memory is the parent's."""
 
 
 _pools: dict[int, Pool] = {}  # by the bytes requested; requests of one size class share one
 _kept = 0  # of large blocks
-_held = 0  # what the system has given, kept and in use
+_held = 0  # bytes got from the system, kept or in use
 
 
 def _shared(nbytes: int) -> Pool:
@@ -141,7 +145,7 @@ def _shared(nbytes: int) -> Pool:
     return _pools.setdefault(size, Pool(size))
 
 
-#: The pool for a size that is asked for the first time; poison.py has others.
+#: The function that makes the pool for a new size; poison.py puts another one in its place.
 new_pool: Callable[[int], Pool] = _shared
 
 

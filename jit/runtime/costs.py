@@ -1,4 +1,4 @@
-"""Costs of steps, and how a step by itself is cut into chunks for the threads: by sizes alone."""
+"""Costs of steps, and the cut of a single step into chunks for the threads, by sizes alone."""
 from __future__ import annotations
 
 from ..codegen.generated import Generated
@@ -6,7 +6,7 @@ from ..graph.symbolic_size import applied
 
 #: Estimated cost (flops and memory accesses) of a chunk: below it a thread's wake-up is not repaid.
 CHUNK_COST = 1 << 17
-#: More chunks than this only make more partial results.
+#: The most chunks: more would only make more partial results.
 MAX_CHUNKS = 64
 
 

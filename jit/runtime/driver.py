@@ -1,27 +1,25 @@
-"""Runs a compiled program: a table of native steps, in order, on one thread or on several.
+"""The driver runs a compiled program: a table of native steps, in order, on one thread or on several.
 
-A *step* is a native function ``void step(int64_t *bind, int64_t *args, int64_t lo, int64_t hi)``: `bind`
-holds the addresses of the run-time buffers (and float64 scalars by their bits), `args` the step's own
-constants, and [lo, hi) is the part of the step's range to do. The interface:
+A *step* is a native function ``void step(int64_t *bind, int64_t *args, int64_t lo, int64_t hi)``: `bind` holds the
+addresses of the run-time buffers (and float64 scalars by their bits), `args` the step's own constants, and [lo, hi) is
+the part of the step's range to do. The interface:
 
-- ``Step(fn, args, extent, chunk)``: `fn` the function's address, `args` a sequence of ints, `extent` the
-length
-  of the range. ``chunk == 0`` means one call with (0, extent). ``chunk > 0`` means one call for each
-  [i*chunk, min((i+1)*chunk, extent)), possibly on several threads at once. The cut never depends on the
-  number of threads, so a step may keep partial results in slot ``lo // chunk`` for the step after it to
-  combine. An extent of 0 is still one call, with (0, 0).
-- ``Group(steps)``: steps that do not need one another, as one: their chunks are all run in one go. It stands in a
-  table as a step does.
-- ``Chain(steps)``: steps of which each needs of the ones before it only the same chunk: all do chunk i in one go.
-  It stands in a table, or in a group, as a step does.
-- ``Table(steps)``: lays the steps out in memory, once a program. ``table.run(bind_address)`` runs them:
-  `bind_address` is ``bind.ctypes.data`` of an int64 array; keep that array, and what its addresses point to,
-  alive meanwhile. A run that is interrupted stops between two chunks, within a tenth of a second and what a chunk
-  takes, and raises `interrupts.Paused`, whose `go_on()` does the rest.
-- ``set_threads(n)``, ``get_threads()``: threads used for chunked steps; at first one for each processor that
-  this process may use. A forked child has one until it asks for more.
+- ``Step(fn, args, extent, chunk)``: `fn` is the function's address, `args` a sequence of ints, `extent` the length of
+  the range. ``chunk == 0`` means one call with (0, extent). ``chunk > 0`` means one call for each
+  [i*chunk, min((i+1)*chunk, extent)), possibly on several threads at once. The cut never depends on the number of
+  threads, so a step may keep partial results at index ``lo // chunk`` for the step after it to combine. An extent of 0
+  is still one call, with (0, 0).
+- ``Group(steps)``: independent steps, whose chunks the threads share as those of one step. It is an item of a table.
+- ``Chain(steps)``: steps of which each reads, of results of the ones before it, only the same chunk: a thread runs
+  chunk i of all of them. It is an item of a table or of a group.
+- ``Table(steps)``: the steps laid out in memory, once a program. ``table.run(bind_address)`` runs them:
+  `bind_address` is ``bind.ctypes.data`` of an int64 array; keep that array, and the memory at its addresses, alive
+  meanwhile. A run that is interrupted stops between two chunks, within a tenth of a second and the time of a chunk,
+  and raises `interrupts.Paused`, whose `go_on()` does the rest.
+- ``set_threads(n)``, ``get_threads()``: threads used for chunked steps; at first one for each processor that this
+  process may use. A forked child has one until it sets more.
 
-Every run leaves the interpreter lock. Several Python threads may run tables at once: one of them has the pool
+Every run releases the interpreter lock. Several Python threads may run tables at once: one of them uses the pool
 (thread_pool.py), the others run on their own thread alone. The native loop is in native_loops.py.
 """
 
@@ -44,7 +42,13 @@ _ROW = 4  # words of a table's row: function, arguments, extent, chunk
 
 
 class Step(NamedTuple):
-    """One row of a program: a native function's address, its static arguments, its range, how it is cut."""
+    """A row of a table.
+
+    fn: the address of the native function.
+    args: its static arguments.
+    extent: the length of its range.
+    chunk: the length of its chunks, 0 where it is not cut.
+    """
 
     fn: int
     args: Sequence[int]
@@ -53,13 +57,13 @@ class Step(NamedTuple):
 
 
 class Chain(NamedTuple):
-    """Steps cut into equally many chunks: who takes a chunk of the first does the same one of the others."""
+    """Steps cut into equally many chunks: the thread that takes a chunk of the first does that of the others too."""
 
     steps: Sequence[Step]
 
 
 class Group(NamedTuple):
-    """Steps and chains in no order: none reads or writes what another one writes."""
+    """Independent steps and chains, in any order: none reads or writes what another one writes."""
 
     steps: Sequence["Item"]
 
@@ -67,12 +71,12 @@ class Group(NamedTuple):
 Item = Step | Chain | Group
 
 
-#: Pieces into which a group's chunks are divided at most: what is taken at once when there are very many.
+#: The most pieces that a group's calls are divided into: where there are more calls, a thread takes several at once.
 _PIECES = 128
 
 
 _take_watch, _give_watch = FREE.pop, FREE.append
-_lock = forks.guarded(threading.Lock())  # whoever holds it has the pool
+_lock = forks.guarded(threading.Lock())  # held while a run uses the pool
 _pool: thread_pool.Pool | None = None
 _threads = 0
 
@@ -104,7 +108,7 @@ def get_threads() -> int:
 
 
 def _in_child() -> None:
-    """After a fork: the pool's threads are not there."""
+    """Drop the pool in a forked child, where its threads do not exist."""
     global _threads, _pool
     if _pool is not None:
         _pool.abandon()
@@ -139,7 +143,7 @@ class Table:
         self._lay([(step.fn, at, step.extent, step.chunk) for step, at in laid], owned)
 
     def _lay(self, rows: Sequence[tuple[int, int, int, int]], owned: list[np.ndarray]) -> None:
-        """The rows, whose addresses point into `owned`."""
+        """Lay out the rows, whose addresses point into `owned`, and choose the native loop."""
         self._owned = owned
         self._rows = np.array([len(rows), *[word for row in rows for word in row]], np.int64)
         address = self._rows.ctypes.data
@@ -180,7 +184,7 @@ class Table:
         _give_watch(watch)
 
     def _left(self, watch: Sequence[int], ranges: list[tuple[int, int]] | None, bind: int) -> interrupts.Paused:
-        """The exception of a run that has been left: its `go_on()` runs the table of what has not been begun."""
+        """The exception of a run that was halted: its `go_on()` runs a table of the calls that were not begun."""
         _, row, first, end, *_ = watch
         _, *words = self._rows.tolist()
         rows = list(zip(*[iter(words)] * _ROW, strict=True))
@@ -200,14 +204,14 @@ class Table:
         return table._pause(bind)
 
     def _pause(self, bind: int) -> interrupts.Paused:
-        """The exception of a run that has been left, which to go on runs this table."""
+        """The exception of a run that was halted, whose `go_on()` runs this table."""
         left = interrupts.pause()
         left.go_on = partial(self.run, bind)
         return left
 
 
 def _single(items: Iterable[Item]) -> Iterator[Step]:
-    """The steps themselves, in order."""
+    """The single steps of items, in order."""
     for item in items:
         if isinstance(item, Step):
             yield item
@@ -223,7 +227,7 @@ def _laid(item: Item, places: Iterator[int], lists: list[np.ndarray]) -> tuple[S
     if isinstance(item, Chain):
         calls, chunk = [call for band in zip(*parts, strict=True) for call in band], len(parts)
     else:
-        # Each thread begins with the share of each step that it has when the step is alone: its cache may hold that.
+        # Each thread begins with the same share of each step as when the step is alone: its cache may hold that.
         placed = [((i + 0.5) / len(part), call) for part in parts for i, call in enumerate(part)]
         calls = [call for _, call in sorted(placed, key=itemgetter(0))]
         chunk = -(-len(calls) // _PIECES)

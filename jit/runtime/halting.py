@@ -1,10 +1,9 @@
-"""How a native run is stopped on its way: about every tenth of a second it looks whether it is to go on.
+"""Halting of native runs: about every tenth of a second a run checks whether it must stop.
 
-While a table runs, the thread that started it looks at the processor's time stamp after each chunk and each step, at
-the price of some 10 ns, or where there is none at the clock, which takes 50. When it is time it asks whether there has
-been Ctrl-C, or another thread wants to fork: then no more chunks are begun. Where the run was left stands in the words
-of its `Watch`. No Python code runs meanwhile: it would be that of signal handlers, too, and what they raise would be
-lost.
+While a table runs, the thread that started it reads the processor's time stamp after each chunk and each step, in some
+10 ns, or where there is none the clock, which takes 50. When a tenth of a second has passed it checks for Ctrl-C, and
+for another thread that is about to fork: then no more chunks are begun. The words of the run's `Watch` tell the place
+at which it stopped. No Python code runs meanwhile: signal handlers would run too, and their exceptions would be lost.
 """
 from __future__ import annotations
 
@@ -15,17 +14,20 @@ from typing import Any, NamedTuple
 from tracer.jit.native.runtime_functions import find_native
 from tracer.jit.process import forks
 
-# Words of a watch. HALTED: whether the run was left; ROW: the row of the table that it was in; FIRST, END: of that
-# row's chunks those that were not begun, unless the pool was running them, which notes them beside its shares.
+# Words of a watch:
+# HALTED: whether the run was halted.
+# ROW: the row of the table in which it was.
+# FIRST, END: the chunks of that row that were not begun; the pool, if it ran the row, notes them beside its shares.
 HALTED, ROW, FIRST, END, ASKED, TIME, _FRACTION, ASK, CLOCK, FORKING, INTERRUPTED, SIGNAL, _WORDS = range(13)
 
-#: The module of the functions that a table runs, which is imported when one has to be compiled.
+#: The module of the native loops, which is imported only when one of them has to be compiled.
 LOOPS = f"{__package__}.native_loops"
 
-#: Between two questions, in time stamps, of which processors count 1 to 5 in a nanosecond.
+#: Time stamps between two checks; processors count 1 to 5 of them in a nanosecond.
 CYCLES = 1 << 28
 
-#: The same in the clock's unit of a row of `TIME`: a clock gives SECOND units and a fraction of one.
+#: The clock writes two words at `TIME`: the first counts SECOND units each, the second single ones. EVERY: the units
+#: between two checks.
 if sys.platform == "win32":
     _clock: Any = ctypes.WinDLL("kernel32").GetSystemTimeAsFileTime  # one word, in 100 ns
     SECOND, EVERY = 1, 1_000_000
@@ -35,13 +37,13 @@ else:
 
 
 class Watch(NamedTuple):
-    """The words that a run is given: `words[HALTED]` says afterwards whether it was left."""
+    """The words of one run, and their address: `words[HALTED]` says afterwards whether it was halted."""
 
     words: Any
     address: int
 
 
-#: Watches that no run uses at present: one whose run has come to its end goes back.
+#: Watches that no run uses at present; that of a run that has ended comes back here.
 FREE: list[Watch] = []
 
 
@@ -54,8 +56,8 @@ def new_watch() -> Watch:
     return Watch(words, ctypes.addressof(words))
 
 
-#: Whether this thread is the one that handles signals, and there has been SIGINT: a C function of Python's, called from
-#: C with the interpreter lock.
+#: Whether this thread handles signals, and SIGINT has come: a C function of Python's, in a wrapper that native code
+#: calls and that takes the interpreter lock.
 _interrupted = ctypes.CFUNCTYPE(ctypes.c_int)(
     ctypes.PYFUNCTYPE(ctypes.c_int)(("PyOS_InterruptOccurred", ctypes.pythonapi)))
 

@@ -1,4 +1,4 @@
-"""The interpreter tier: a program run by NumPy, node by node, from each op's reference meaning."""
+"""The interpreter tier: NumPy runs a program node by node, by each op's reference meaning."""
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from .buffers import Buffer, from_array
 
 
 class ExecutionError(Exception):
-    """A node failed while a program ran: `node` which, `cause` why."""
+    """The failure of `node` while a program ran, raised from the exception `cause`."""
 
     def __init__(self, node: Node, cause: BaseException) -> None:
         super().__init__(f"{node.op.name}: {cause}")
@@ -91,5 +91,5 @@ class Interpreter:
 
 
 def _traffic(node: Node) -> tuple[int, int]:
-    """Bytes that NumPy reads and writes for one op: none for what only relabels memory."""
+    """The bytes that NumPy reads, and writes, for one op: none for a view."""
     return (0, 0) if node.op.kind == VIEW else (nbytes(node.inputs), nbytes([node]))

@@ -1,6 +1,6 @@
 """Launches of small programs: allocate, fill `bind` and run, as one flat function.
 
-Where the arithmetic takes a fraction of a microsecond, Python's loops over leaves and outputs are what a run costs.
+Where the arithmetic takes a fraction of a microsecond, Python's loops over leaves and outputs would dominate a run.
 """
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from .buffers import Buffer, Pool
 
 Launch = Callable[[Sequence[Buffer], Sequence[float | int]], list[Buffer]]
 
-#: Leaves, numbers and outputs up to which a launch is written out.
+#: The most leaves, numbers and outputs together of a program with a launch function.
 LIMIT = 16
 
 
 class ArgumentLayout(NamedTuple):
     """The slots of `bind` that a run fills, in order: leaves' addresses, numbers, outputs' addresses.
 
-    leaves: which of the run's leaves the program uses.
-    numbers: which of the run's numbers.
+    leaves: by slot, the number of the leaf among the run's.
+    numbers: by slot, that of the run-time scalar.
     kinds: the numbers' struct codes, "q" or "d".
     outputs: the number of outputs.
     """
@@ -35,11 +35,11 @@ class ArgumentLayout(NamedTuple):
     outputs: int
 
     def pack(self) -> Callable[..., None]:
-        """The function that writes them."""
+        """The function that writes these slots."""
         return struct.Struct("=" + "q" * len(self.leaves) + self.kinds + "q" * self.outputs).pack_into
 
     def call(self, output: str) -> str:
-        """The text of its call; output: the text of an output's buffer, with its number to be put in."""
+        """The text of a call of that function; output: the text of an output's buffer, a format of its number."""
         slots = [f"leaves[{i}].addr" for i in self.leaves] + [f"scalars[{i}]" for i in self.numbers]
         slots += [f"{output.format(i)}.addr" for i in range(self.outputs)]
         return f"pack({', '.join(['bind', '0', *slots])})"
@@ -60,9 +60,10 @@ def filler(layout: ArgumentLayout) -> Callable[..., None]:
 
 
 def launcher(layout: ArgumentLayout, pools: Sequence[Pool], bind: Any, run: Callable[[], None]) -> Launch | None:
-    """The function of a run's leaves and numbers that gives its outputs; None for a program with many of them.
+    """The launch function of a program, from leaves and numbers to outputs; None for a program with many of them.
 
-    pools: of the outputs' memory; run: runs the program on `bind`.
+    pools: those of the outputs' memory.
+    run: runs the program on `bind`.
     """
     if len(layout.leaves) + len(layout.numbers) + layout.outputs > LIMIT:
         return None

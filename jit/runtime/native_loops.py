@@ -1,4 +1,4 @@
-"""The native loops of `driver.py` and `pool.py`, as Python functions for `words.py` to compile."""
+"""The native loops of `driver.py` and `thread_pool.py`, as Python functions that `word_compiler.py` compiles."""
 
 from typing import Any
 
@@ -58,7 +58,7 @@ from .thread_pool import (
 
 
 def take_chunks(state: Any, me: int) -> None:
-    """Take and run chunks, one's own share first, until none is left. The caller, 0, looks whether to halt."""
+    """Take and run chunks, those of the thread's own share first, until none is left. Thread 0 checks for a halt."""
     threads = state[_THREADS]
     for turn in range(threads):
         share = _SHARES + _SHARE * ((me + turn) % threads)
@@ -89,16 +89,16 @@ def take_chunks(state: Any, me: int) -> None:
 
 
 def run_table(table: Any, bind: int) -> None:
-    """All steps of `table`, none of which is cut."""
+    """Run all steps of `table`, none of which is cut."""
     for i in range(table[0]):
         row = table + 8 + 8 * _ROW * i
         call_step(row[0], bind, row[1], 0, row[2])
 
 
 def run_chunked(table: Any, state: Any, watch: Any, bind: int) -> None:
-    """All steps of `table`, the chunked ones with the pool's threads, or all on this one if `state` is 0.
+    """Run all steps of `table`, the chunked ones with the pool's threads, or all on this one if `state` is 0.
 
-    Left before its end when `watch` says so.
+    The run stops early when `watch` says so.
     """
     store_atomic(watch, ASKED, cycles())
     if state:
@@ -112,7 +112,7 @@ def run_chunked(table: Any, state: Any, watch: Any, bind: int) -> None:
             call_step(fn, bind, args, 0, extent)
             call_sharer(watch[ASK], watch, 0)
         elif state:
-            # One chunked step, with the workers' help: this thread goes on when all of it is done.
+            # A chunked step, shared with the workers: this thread goes on when all of it is done.
             threads, chunks = state[_THREADS], (extent + chunk - 1) // chunk
             store_atomic(state, _FN, fn)
             store_atomic(state, _BIND, bind)
@@ -157,9 +157,9 @@ def run_chunked(table: Any, state: Any, watch: Any, bind: int) -> None:
 
 
 def ask(watch: Any, unused: int) -> None:
-    """Look whether to halt, if that was not done for a while, by a clock that may be set back.
+    """Check whether to halt, if the last check was a while ago, by a clock that may be set back.
 
-    An interrupt that was looked for is one no longer: it is signalled again, for Python's handler.
+    The check clears an interrupt, so that it is signalled again, for Python's handler.
     """
     now, every = cycles(), CYCLES
     if now == 0:
@@ -174,18 +174,18 @@ def ask(watch: Any, unused: int) -> None:
         elif call_question(watch[INTERRUPTED]) > 0:
             call_sharer(watch[SIGNAL], 0, 0)
             store_atomic(watch, HALTED, 1)
-        store_atomic(watch, ASKED, 0)  # the answer may have taken long
+        store_atomic(watch, ASKED, 0)  # the next call reads the clock anew: the check may have taken long
 
 
 def run_calls(bind: int, calls: Any, lo: int, hi: int) -> None:
-    """The step of a group: the calls lo...hi of a list, each of a function with its arguments and range."""
+    """Run calls lo...hi of a group's list, each with a function, its arguments and its range."""
     for i in range(lo, hi):
         call = calls + 8 * _ROW * i
         call_step(call[0], bind, call[1], call[2], call[3])
 
 
 def serve(state: Any, me: int) -> None:
-    """A worker: take part in what there is, until there has been nothing to do for a while."""
+    """Run a worker: it takes chunks of each new step, until there has been nothing to do for a while."""
     spins = 0
     while spins < _PATIENCE and not load_atomic(state, _STOP):
         epoch = load_atomic(state, _EPOCH)

@@ -1,18 +1,17 @@
-"""The threads that share a chunked step's chunks: why they never make it slower than one thread.
+"""The thread pool: threads that share the chunks of a step, and never make it slower than one thread.
 
-With OpenMP (Numba's `prange`) a launch ends when *every* thread has taken part, so that one busy processor
-stalls each launch for a scheduler's time slice: measured 5 ms for a product of 0.5 ms, with one other process
-beside on two cores. Here the caller takes chunks like the others, and waits only for chunks that somebody has
-begun.
+With OpenMP (Numba's `prange`) a launch ends when *every* thread has taken part, so that one busy processor stalls each
+launch for a scheduler's time slice: measured 5 ms for a product of 0.5 ms, with one other process on two cores. Here
+the caller takes chunks like the workers, and waits only for chunks that have been begun.
 
-The chunks are divided into a contiguous share for each thread (the same rows at each step, still in its
-cache); whoever has finished its own takes from the others'. A share is one word, ``next << 32 | end``, and a
-chunk is taken by a compare-and-swap of that word. Who has taken one holds up the step's end, so what he then
-reads of the job belongs to it; a word that is the same again in a later step still means what it says. To stop
-a run on its way (halting.py), the caller takes what is left of all shares, and notes it beside them.
+The chunks are divided into a contiguous share for each thread (the same rows at each step, still in its cache); a
+thread that has finished its own share takes from the others'. A share is one word, ``next << 32 | end``, and a chunk is
+taken by a compare-and-swap of that word. A step cannot end before a chunk that was taken is done, so that its taker
+reads the job of that step; a share's word with the same value in a later step is as valid there. To halt a run
+(halting.py), the caller takes the rest of all shares, and notes it beside them.
 
-Workers are daemon threads that sit in `loops.serve`, without the interpreter lock. One that has found
-nothing to do for a while between programs returns to Python to sleep; the next program wakes it.
+Workers are daemon threads that run `native_loops.serve`, without the interpreter lock. A worker that finds nothing to
+do for a while between programs returns to Python to sleep; the next program wakes it.
 """
 
 import atexit
@@ -27,11 +26,11 @@ import numpy as np
 from tracer.jit.native.runtime_functions import find_native
 from tracer.jit.runtime.halting import LOOPS
 
-# Words of the state: what is written by different threads lies in different cache lines.
+# Words of the state: those that different threads write lie in different cache lines.
 _EPOCH, _DONE, _ACTIVE, _STOP = 0, 16, 32, 40
 _FN, _BIND, _ARGS, _EXTENT, _CHUNK, _THREADS, _NAP, _NAP_ARGUMENT, _TAKE, _WATCH = range(48, 58)
 _SHARES, _SHARE = 64, 16  # first share, words from one to the next
-_LEFT, _LEFT_END = 1, 2  # in a share's line: the chunks of it that a run has left undone
+_LEFT, _LEFT_END = 1, 2  # in a share's line: its chunks that a halted run has not begun
 _NEXT, _END = 1 << 32, (1 << 32) - 1
 MAX_CHUNKS = 1 << 31
 
@@ -54,7 +53,7 @@ def _nap() -> tuple[int, int]:
 
 
 class Pool:
-    """`threads - 1` workers beside the caller; `address` is that of the shared state."""
+    """A pool of `threads - 1` workers beside the caller; `address` is that of the shared state."""
 
     def __init__(self, threads: int) -> None:
         self._memory = np.zeros(_SHARES + _SHARE * (threads + 1), np.int64)
@@ -80,17 +79,17 @@ class Pool:
             loop(self.address, me)
             gate.clear()
             self._asleep.add(me)
-            if not self._state[_ACTIVE]:  # looked at after showing itself asleep: `wake` does these in turn
+            if not self._state[_ACTIVE]:  # read after the entry in `_asleep`; `wake` has the opposite order
                 gate.wait()
             self._asleep.discard(me)
 
     def left(self) -> list[tuple[int, int]]:
-        """The chunks, as ranges, of the step in which a run has been left."""
+        """The chunks, as ranges, that a halted step has not begun."""
         lines = self._state[_SHARES:_SHARES + _SHARE * self._state[_THREADS]].reshape(-1, _SHARE)
         return [(first, end) for first, end in lines[:, [_LEFT, _LEFT_END]].tolist() if first < end]
 
     def wake(self) -> None:
-        """Call all workers to a program that is about to run; the caller need not wait for them."""
+        """Wake all workers for a program that is about to run, without waiting for them."""
         self._active.value = 1
         if self._asleep:
             for gate in self._gates:
@@ -106,5 +105,5 @@ class Pool:
             worker.join(1)
 
     def abandon(self) -> None:
-        """Leave the workers alone at exit: after a fork they are not in this process."""
+        """Do not end the workers at exit: after a fork they are not in this process."""
         atexit.unregister(self.close)

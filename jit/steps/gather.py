@@ -1,20 +1,21 @@
-"""Native steps gather and scatter rows by index arrays.
+"""Native steps of gathers and scatters: rows by index arrays.
 
-A gather copies rows: `out[r] = x[i0[r], i1[r], …]`, where a row is what the axes without an index array hold. A
-scatter-add is its adjoint, into zeros; it reads its rows through views, so that the gradient of a mean over rows, a
-broadcast, is not copied first. Negative indices count from the end; one out of range makes the step note the
-failure in a slot of `bind`, and leaves raising it to whoever runs the plan. For two index arrays a gather reads:
+A gather copies rows: `out[r] = x[i0[r], i1[r], …]`, where a row spans the axes without an index array. A scatter-add is
+its adjoint, into zeros; it reads its rows through views, so that the gradient of a mean over rows, a broadcast, is not
+copied first. Negative indices count from the end; one out of range makes the step note the failure in a slot of `bind`,
+and a check of the plan raises it. The source of a gather by two index arrays is:
 
     def kernel(bind, args, lo, hi):
         x = bind[args[0]]
         y = bind[args[1]]
         w = args[2]                              # length of a row
-        i0 = bind[args[4]]
-        n0 = args[5]
-        i1 = bind[args[6]]
-        n1 = args[7]
+        i0 = bind[args[5]]
+        n0 = args[6]
+        i1 = bind[args[7]]
+        n1 = args[8]
         for r in range(lo, hi):
             at = 0
+            bad = 0
             k0 = i64(ld_i64_0(i0, r))
             …
 """
@@ -38,7 +39,7 @@ from ..runtime.costs import CHUNK_COST, MAX_CHUNKS
 COLUMNS = 16
 
 
-# ---- the axes that are indexed, and the rows -----------------------------------------------------
+# ---- indexed axes, and rows ----------------------------------------------------------------------
 
 def _table_shape(node: Node) -> tuple[int, ...]:
     """The shape of the array that is indexed: read by a gather, made by a scatter."""
@@ -46,7 +47,7 @@ def _table_shape(node: Node) -> tuple[int, ...]:
 
 
 def _leading(node: Node) -> tuple[int, ...] | None:
-    """The sizes of the leading axes that a gather or scatter indexes; None when it has another form."""
+    """The sizes of the leading axes that a gather or scatter indexes; None where it indexes others."""
     template, shape, indices = node.attrs[0], _table_shape(node), node.inputs[1:]
     count = len(indices)
     if list(template[:count]) != [("i", k) for k in range(count)] or len(template) != len(shape):
@@ -64,9 +65,12 @@ def _width(node: Node) -> int:
 
 
 class Rows(NamedTuple):
-    """Where the rows that a scatter adds lie in memory, in elements.
+    """The place in memory of the rows that a scatter adds, in elements.
 
-    steps: (number of rows, step) for each of the loops over them, outermost first; step: between columns.
+    base: the value in memory.
+    start: the offset of the first row.
+    steps: (number of rows, step) for each of the loops over them, outermost first.
+    step: the step between columns.
     """
 
     base: Node
@@ -76,9 +80,9 @@ class Rows(NamedTuple):
 
 
 def _rows_in(node: Node, materialized: Container[Node]) -> Rows:
-    """The rows of a scatter's operand in the array that it is a view of; or of a copy, where no loops go through.
+    """The rows of a scatter's operand in the array that it is a view of; or in a copy, where no loops express the view.
 
-    Views that are in memory themselves, `materialized`, are read there.
+    A view that is `materialized` is read itself.
     """
     x, count = node.inputs[0], node.inputs[1].ndim if len(node.inputs) > 1 else 0
     index_map, base = identity(x.ndim), x
@@ -97,7 +101,7 @@ def _rows_in(node: Node, materialized: Container[Node]) -> Rows:
 
 
 def _merged(loops: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """The same loops, of (count, step), with those as one that go on where the next one ends."""
+    """Equivalent loops, as (count, step): neighbours that one loop can replace are joined."""
     out: list[tuple[int, int]] = []
     for n, step in loops:
         if n == 1:
@@ -112,11 +116,11 @@ def _merged(loops: list[tuple[int, int]]) -> list[tuple[int, int]]:
 # ---- sources --------------------------------------------------------------------------------------
 
 def source_of(node: Node, rows: Rows | None = None) -> str:
-    """The source of the step. args: slots of source and result, row length, the slot that notes a failure, and for
-    each index array its slot and the size of its axis. The range counts rows of a gather, columns of a scatter.
+    """The source of the step, whose range counts rows of a gather, or columns of a scatter, which has `rows`.
 
-    A scatter has `rows`; its number of them comes before the index arrays, and after them where its first row starts,
-    the step between columns, and for each loop its number of rows and step.
+    Its args: slots of source and result, row length, the slot that notes a failure, the number of rows, and for each
+    index array its slot and the size of its axis. For a scatter there follow the start of the first row, the step
+    between columns, and for each loop its number of rows and step.
     """
     kind = short(node.dtype)
     indices = node.inputs[1:]
@@ -146,7 +150,7 @@ def source_of(node: Node, rows: Rows | None = None) -> str:
 
 
 def _adding(node: Node, rows: Rows) -> list[str]:
-    """The lines that add the row number r of a scatter's operand at `at`."""
+    """The lines that add row number r of a scatter's operand to row `at` of the result."""
     kind = short(node.dtype)
     lines, terms, rest = [], [], "r"
     for k in reversed(range(len(rows.steps))):
@@ -169,7 +173,7 @@ def zeroing(dtype_name: str) -> str:
 # ---- records -------------------------------------------------------------------------------------
 
 def _fits(node: Node, materialized: set[Node]) -> bool:
-    """Whether integers in memory index the leading axes of an array in memory."""
+    """Whether the node indexes the leading axes of an array in memory by integers in memory."""
     read = [_operand(node, i, materialized) for i in range(len(node.inputs))]
     return len(read) > 1 and _leading(node) is not None and \
         all(x in materialized or (x.op.kind == LEAF and x.op is not scalar_op) for x in read)
@@ -181,11 +185,11 @@ def _operand(node: Node, at: int, materialized: Container[Node]) -> Node:
 
 
 def _arguments(node: Node, source: Node, uses: Uses) -> list[int]:
-    """Those that a gather and a scatter have in common."""
+    """The arguments that a gather and a scatter have in common."""
     result = uses.write(node, node.aval.nbytes)
     sizes, indices = _leading(node), [without_reshapes(x, uses.materialized) for x in node.inputs[1:]]
     assert sizes is not None
-    failed = uses.failed(node, (sizes, *indices))  # what passes one step passes its adjoint
+    failed = uses.failed(node, (sizes, *indices))  # indices that are valid in one step are in its adjoint
     args = [uses.read(source), result, _width(node), failed, indices[0].size]
     for index, n in zip(indices, sizes, strict=True):
         args += [uses.read(index), n]

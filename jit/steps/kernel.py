@@ -1,4 +1,4 @@
-"""Fused kernels as rows of the driver's table: the kernel, and what fills and combines its partial results."""
+"""The lowering of fused kernels to rows: the kernel, and the steps that fill and combine its partial results."""
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ COMBINED = 2048
 
 
 def lower(kernel: Kernel, made: Generated, uses: Uses) -> tuple[list[driver.Step], int]:
-    """The rows of a kernel with this source, and the number of its own among them. Raises CannotCompile."""
+    """The rows of a kernel with this source, and the number of its main row. Raises CannotCompile."""
     address = find_kernel(made.source)
     slots = {root.node: uses.write(root.node, root.node.aval.nbytes) for root in kernel.roots}
     chunk, chunks = cut(made)

@@ -17,12 +17,12 @@ from ..graph.symbolic_size import applied
 from ..runtime import driver
 from .gemm import openblas
 
-#: Multiplications of a matrix product in the time of one operation of a kernel.
+#: Multiplications of a matrix product that take the time of one operation of a kernel.
 PRODUCTS_PER_COST = 4
 
 
 def fits(node: Node, materialized: set[Node]) -> bool:
-    """Whether it is a product of floats whose operands are in memory, `materialized` or given."""
+    """Whether the node is a product of floats whose operands are in memory: `materialized`, or leaves."""
     if node.dtype not in (np.float32, np.float64) or not (node.size and node.inputs[0].size):
         return False
     read = [*_factors(node, materialized), *node.inputs[2:3]]
@@ -40,12 +40,12 @@ def sizes_of(node: Node) -> tuple[int, int, int, int]:
 
 
 def cost(node: Node) -> float:
-    """The cost, as `Generated.cost` is a kernel's."""
+    """The cost, in the unit of `Generated.cost`."""
     return math.prod(sizes_of(node)) / PRODUCTS_PER_COST
 
 
 def lower(node: Node, uses: Uses) -> list[driver.Step]:
-    """One row; or several, each the sum over a part of the inner length, where one would keep a thread too long."""
+    """The rows: one, or several sums over parts of the inner length, where one would keep a thread too long."""
     result = uses.write(node, node.aval.nbytes)
     a, b = _factors(node, uses.materialized)
     ta, tb, *factors = node.attrs
@@ -65,7 +65,7 @@ def lower(node: Node, uses: Uses) -> list[driver.Step]:
 
 
 def in_place(node: Node, materialized: Container[Node]) -> list[tuple[Node, Node]]:
-    """The product may take the memory of the array that it is added to, unless that is a factor too."""
+    """The pairs that may share memory: a product and the array that it is added to, unless that is a factor too."""
     onto = node.inputs[2:3]
     return [(node, x) for x in onto if x not in _factors(node, materialized)]
 
@@ -86,13 +86,13 @@ def band(node: Node, materialized: set[Node]) -> BandLink:
 
 
 def label(node: Node) -> str:
-    """`matmul 256x784x256`, or `matmul onto 784x256x256` for a product that is added to an array."""
+    """The name: `matmul 256x784x256`, or `matmul onto 784x256x256` for a product that is added to an array."""
     m, n, k, batch = sizes_of(node)
     return f"{node.op.name.replace('_', ' ')} {f'{batch} of ' if batch > 1 else ''}{m}x{k}x{n}"
 
 
 def short(node: Node) -> str:
-    """Which factors are transposed."""
+    """The transposed factors."""
     return "".join([f" {name}.T" for name, turned in zip("ab", node.attrs[:2], strict=True) if turned])
 
 

@@ -1,8 +1,8 @@
-"""Accesses: the memory that a row of a plan's table reads and writes, read off the kernel's source and its arguments.
+"""Access analysis: the memory that a row of a plan's table reads and writes, from the kernel's source and arguments.
 
-A kernel's source is run with linear forms in place of loop variables: `bind[args[k]]` is an address, loads and stores
-are noted, what is loaded is unknown. So nothing is taken from what planned the row, or generated the kernel, but the
-text that was compiled. Matrix products have no such text: `of_product` says what BLAS reads and writes.
+An abstract interpreter runs the source with linear forms in place of loop variables: `bind[args[k]]` is an address,
+loads and stores are noted, loaded values are unknown. So the analysis takes nothing from the planner or the generator
+of kernels but the text that was compiled. Matrix products have no such text: `of_product` states what BLAS accesses.
 """
 from __future__ import annotations
 
@@ -17,15 +17,17 @@ from .forms import Form, Var
 
 _SIZES = {"b1": 1, **{f"{kind}{bits}": bits // 8 for kind in "iuf" for bits in (8, 16, 32, 64)}}
 
-#: Functions of addresses and indices.
+#: Functions that occur in addresses and indices.
 _WHOLE = {"min", "i64", "select"}
 
 
 class Access(NamedTuple):
     """A load or a store of elements.
 
-    role: which argument of the row names the word with the address. place: the byte offsets from there in all
-    iterations; None where they are unknown.
+    role: the place among the row's arguments of the slot with the address.
+    write: whether it is a store.
+    place: the byte offsets from the address in all iterations; None where they are unknown.
+    itemsize: the bytes of an element.
     """
 
     role: int
@@ -35,7 +37,11 @@ class Access(NamedTuple):
 
 
 class Effects(NamedTuple):
-    """The accesses of a row, or of a chunk, in the order of the text; and the roles of words that it sets itself."""
+    """The effects of a row, or of a chunk.
+
+    accesses: in the order of the text.
+    flags: the roles of slots of bind that it sets itself.
+    """
 
     accesses: list[Access]
     flags: list[int]
@@ -51,7 +57,7 @@ class _Address(NamedTuple):
 
 
 class _Tail(NamedTuple):
-    """min(block, total - rows * block)"""
+    """The value min(block, total - rows * block)."""
 
     block: int
     total: int
@@ -80,7 +86,11 @@ def _range(extent: int, chunk: int, at: int) -> tuple[Form, int]:
 
 
 class _Text(NamedTuple):
-    """A kernel's statements, without those that only compute values; and of each loop the names that it assigns."""
+    """A kernel's text.
+
+    body: its statements, without those that only compute values.
+    assigned: the names that each loop assigns.
+    """
 
     body: list[ast.stmt]
     assigned: dict[ast.For, set[str]]
@@ -95,7 +105,7 @@ def _parsed(source: str) -> _Text:
 
 
 def _kept(statements: Sequence[ast.stmt], assigned: dict[ast.For, set[str]], names: set[str]) -> list[ast.stmt]:
-    """The statements that matter here; `names` gathers what they assign."""
+    """The statements that affect accesses; `names` collects the names that they assign."""
     found = []
     for s in statements:
         if isinstance(s, ast.For):
@@ -115,7 +125,7 @@ def _kept(statements: Sequence[ast.stmt], assigned: dict[ast.For, set[str]], nam
 
 
 class _Run:
-    """The run of a kernel's text on forms."""
+    """The abstract run of a kernel's text on linear forms."""
 
     def __init__(self, text: _Text, args: Sequence[int], lo: Form, hi: int) -> None:
         self.text, self.args, self.lo, self.hi = text, args, lo, hi
@@ -167,11 +177,11 @@ class _Run:
         else:
             raise Unreadable(ast.unparse(s.iter))
         for name in self.text.assigned[s].intersection(env):
-            env[name] = None  # what one iteration leaves to the next is not known
+            env[name] = None  # values that one iteration leaves to the next are unknown
         env[s.target.id] = Form(0, ((var, 1),))
         self.body(s.body, env)
 
-    # ---- expressions: a Form, an _Address, a _Tail, or None for what is not known ----------------
+    # ---- expressions: a Form, an _Address, a _Tail, or None for an unknown value -----------------
 
     def value(self, e: ast.expr, env: dict[str, Any]) -> Any:
         if isinstance(e, ast.Constant):
@@ -274,7 +284,7 @@ def of_product(args: Sequence[int], extent: int, chunk: int, at: int = -1) -> Ef
 
     def matrix(role: str, start: int, outer: int, own: int, *terms: tuple[Var, int]) -> tuple[int, Form]:
         if (outer == own * a.inner or last < a.inner) and not a.columns and terms[0][0] is rows and own == \
-                a.m * terms[0][1]:  # rows go on through the batch
+                a.m * terms[0][1]:  # the rows of the whole batch follow each other
             place = Form(start, ((Var(lo, hi - 1), a.itemsize * terms[0][1]), (terms[1][0], a.itemsize * terms[1][1])))
         else:
             batch: tuple = ((Var(first, last), own),) if outer == own * a.inner or last < a.inner else (

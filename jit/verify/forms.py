@@ -1,37 +1,38 @@
 """Linear forms: byte offsets as sums of loop variables times numbers, and the ranges that they span.
 
-A kernel's address is `base + c0 * r + c1 * j + …`. Kept as such, a range of bytes is exact, two accesses can be told
-to be at the same place in each iteration, and two chunks to lie apart although their columns interleave.
+A kernel's address is `base + c0 * r + c1 * j + …`. In this form a range of bytes is exact, and it can be proved that
+two accesses are at the same place in each iteration, or that two chunks are disjoint although their columns interleave.
 """
 from __future__ import annotations
 
 from typing import NamedTuple
 
-#: The greatest value of a variable that may have any.
+#: The bound of a variable whose range is unknown.
 ANY = 1 << 62
 
 
 class Var:
-    """An integer from `low` to `high`: a loop variable, or a digit of a form.
+    """An integer from `low` to `high`: a loop variable, or a quotient or remainder of a form, its digits.
 
     of: ("//", form, d) or ("%", form, d) for a digit; ("tail", block, total, rows) for the place within a block of a
-    flat loop, whose last block is shorter: `rows` counts the blocks.
+        flat loop, whose last block is shorter: `rows` counts the blocks.
+    flat: for a tail, the place in the whole flat loop.
     """
 
     __slots__ = ("low", "high", "of", "flat")
 
     def __init__(self, low: int, high: int, of: tuple = ()) -> None:
         self.low, self.high, self.of = low, high, of
-        self.flat: Var | None = None  # the place in the whole of a flat loop
+        self.flat: Var | None = None
 
     @classmethod
     def any(cls) -> Var:
-        """One that is not known."""
+        """A variable of unknown range."""
         return cls(-ANY, ANY)
 
 
 class Form(NamedTuple):
-    """start + the sum of coefficient * variable."""
+    """A linear form: start + the sum of coefficient * variable."""
 
     start: int
     terms: tuple[tuple[Var, int], ...] = ()
@@ -56,7 +57,7 @@ class Form(NamedTuple):
         return low, high
 
     def fused(self) -> Form:
-        """The same values with variables joined that are digits of one number, and those of one value left out."""
+        """An equal form, in which the digits of one number are joined, and variables of one value are constants."""
         start, sums = self.start, dict(self.terms)
         queue = list(sums)
         while queue:
@@ -84,15 +85,15 @@ class Form(NamedTuple):
                     start += c * v.of[1].start
                     for u, d in v.of[1].terms:
                         sums[u] = sums.get(u, 0) + c * d
-                    queue = list(sums)  # the number may be a digit itself, whose other one has been looked at before
+                    queue = list(sums)  # the number may itself be a digit, and the other digit already visited
         return Form(start, tuple([(v, c) for v, c in sums.items() if c]))
 
     def is_open(self) -> bool:
-        """Whether a variable has no bounds that are known."""
+        """Whether a variable has no known bounds."""
         return any([v.high == ANY for v, _ in self.terms])
 
     def is_dense(self, itemsize: int) -> bool:
-        """Whether elements of that size at all the values leave no bytes out, and none is met twice."""
+        """Whether elements of that size at all the values cover a range of bytes without gaps and overlaps."""
         step = itemsize
         for v, c in sorted(self.terms, key=lambda term: abs(term[1])):
             if abs(c) != step:
@@ -102,10 +103,10 @@ class Form(NamedTuple):
 
 
 def apart(a: Form, b: Form, size_a: int, size_b: int) -> bool:
-    """Whether elements of these sizes at the values of two forms never overlap, which may vary independently.
+    """Whether elements of these sizes at the values of two forms, which vary independently, provably never overlap.
 
-    They do not if the ranges lie apart; or where both move in equal steps, as over the rows of a matrix, if within a
-    step they do. False where that cannot be told.
+    They do not if their ranges are disjoint; or, where both have a term of the same stride, as over the rows of a
+    matrix, if their ranges without it are disjoint within one stride. False where neither can be proved.
     """
     for pitch in (0, *{abs(c) for _, c in a.terms}.intersection({abs(c) for _, c in b.terms})):
         low, high = zip(*[Form(f.start, tuple([t for t in f.terms if abs(t[1]) != pitch])).span() for f in (a, b)])

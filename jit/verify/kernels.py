@@ -1,11 +1,11 @@
-"""The verifier of kernels: runs a step's generated source in plain Python, and compares with what its graph means.
+"""The verifier of kernels: runs a step's generated source in plain Python, and compares it with the graph's meaning.
 
-Proved of a small step, however its range is cut: each access lies in its array, at an element of its dtype; each
-element of each result is written once, of the right numbers and computed of exactly the elements of memory that the
-graph's nodes name; partial results are there before they are combined, and once; no chunk touches what another one
-writes; and a result that may be written over an operand comes out the same over it.
+It proves of a small step, however its range is cut: each access lies in its array, at an element of its dtype; each
+element of each result is written once, has the right value, and is computed from exactly the elements of memory that
+the graph's nodes name; partial results are written before they are combined, and once; no chunk accesses an element
+that another one writes; and a result that may be written over an operand is the same when it is.
 
-Sources and arguments are taken as they are in the plan; what they should do, from the nodes' NumPy references.
+Sources and arguments are those of the plan; the expected results come from the nodes' NumPy references.
 """
 from __future__ import annotations
 
@@ -27,12 +27,13 @@ from ..plan.planner import PlanState
 from .machine import Buffer, KernelError, Machine, Number, bits
 from .reference import Found, Reference
 
-#: Points of a step's loops times lines of its source up to which it is run here.
+#: The most points of a step's loops times lines of its source for which it is run here.
 MOST = 4000
-#: How far floats are moved to see how much results depend on rounding, and how much more they may differ.
+#: The relative change of floats that shows how much results depend on rounding; the factor by which they may differ
+#: more than that.
 NUDGE, SLACK = 1e-13, 1e4
 
-#: Of steps that have been proved, what they are: kernels are planned again and again.
+#: The keys of steps that have been proved: kernels are planned again and again.
 _PROVED: set[Any] = set()
 
 
@@ -46,7 +47,13 @@ class Row(NamedTuple):
 
 
 class Part(NamedTuple):
-    """Memory for partial results: so many elements of a dtype for each chunk, or for all chunks together."""
+    """Memory for partial results.
+
+    slot: the slot of bind with its address.
+    size: the number of elements.
+    dtype: their dtype.
+    shared: whether all chunks share them; else each chunk has so many.
+    """
 
     slot: int
     size: int
@@ -58,7 +65,8 @@ class Part(NamedTuple):
 class Case:
     """A step to be proved.
 
-    rows: in order; `main` is the number of the one that is cut.
+    rows: its rows of the table, in order.
+    main: the number of the row that is cut.
     values, numbers: by slot of bind, the values in memory and the run-time scalars.
     results: the values that the step makes.
     materialized: the values that it may read from memory, besides leaves.
@@ -79,7 +87,7 @@ class Case:
     align: int = 1
     in_place: Sequence[tuple[Node, Node]] = ()
     once: bool = True
-    nodes: list[Node] = field(default_factory=list)  # what the results are computed from, memory last
+    nodes: list[Node] = field(default_factory=list)  # those that the results are computed from, memory last
 
     def __post_init__(self) -> None:
         seen: dict[Node, None] = {}
@@ -103,9 +111,9 @@ def cases(planning: PlanState, most: int = MOST) -> Iterator[Case]:
     """The steps of a plan that are kernels, gathers or scatters, and small, unless they have been proved."""
     for i, (step, (rows, reads, writes)) in enumerate(zip(planning.steps, planning.rows, strict=True)):
         if not isinstance(rows, list):
-            continue  # NumPy's
+            continue  # a NumPy step
         if not isinstance(step, Kernel) and step.node.op.step not in ("gather", "scatter"):
-            continue  # a matrix product, or another step that is no business of these references
+            continue  # a matrix product, or another step that these references do not cover
         sources = [source_at(row.fn) for row in rows]
         results = [n for n in writes if isinstance(n, Node)]
         points = math.prod(step.domain) if isinstance(step, Kernel) else max([n.size for n in (*results, *reads)])
@@ -116,7 +124,7 @@ def cases(planning: PlanState, most: int = MOST) -> Iterator[Case]:
                     {planning.slots[n]: n for n in planning.numbers}, results,
                     planning.materialized.difference(results))
         if max([n.size for n in case.nodes]) > most:
-            continue  # of a large array it takes a part
+            continue  # a step that reads a part of a large array
         made = planning.by_step.get(i)
         if made is not None:
             case.parts = [Part(planning.slots[step, k], part.count, part.dtype, part.shared)
@@ -132,7 +140,7 @@ def cases(planning: PlanState, most: int = MOST) -> Iterator[Case]:
 
 
 def _key(case: Case) -> Any:
-    """A key that tells steps apart: sources and arguments but for slots' numbers, and the graphs that they mean."""
+    """A key that tells cases apart: sources, arguments without the numbers of slots, and the graphs of the results."""
     number = {n: i for i, n in enumerate(case.nodes)}
     nodes = [(n.op, n.attrs if n.op not in (leaf_op, scalar_op) else (), n.aval,
               *[number.get(x) for x in n.inputs]) for n in case.nodes]
@@ -156,7 +164,7 @@ def verify(case: Case) -> None:
 
 
 def chunkings(case: Case) -> list[int]:
-    """Lengths of chunks with which a step is run: as planned, the shortest, and where it has parts one with a rest."""
+    """Lengths of chunks to run a step with: as planned, the shortest, and if it has parts, one with a remainder."""
     row = case.rows[case.main]
     units = row.extent // case.align
     found = [case.align * n for n in ((1, units // 2 + 1) if case.parts else (1,)) if n < units]
@@ -164,8 +172,10 @@ def chunkings(case: Case) -> list[int]:
 
 
 def _wanted(case: Case) -> Iterator[tuple[Reference, Reference]]:
-    """References for the results, and others with floats a little off: of numbers of both signs, or if these give NaN,
-    of positive ones. Nothing where the references refuse random numbers."""
+    """References for the results, and the same with floats slightly changed.
+
+    The numbers have both signs, or if these give NaN, are positive. There are none where NumPy rejects random numbers.
+    """
     whole = _integers(case.nodes)
     for positive in (False, True):
         pair = [Reference(case.materialized, 5, nudge, positive, whole) for nudge in (0.0, NUDGE)]
@@ -183,7 +193,7 @@ def _wanted(case: Case) -> Iterator[tuple[Reference, Reference]]:
 
 
 def _integers(nodes: Sequence[Node]) -> tuple[int, int]:
-    """The range of integers in memory, each of which may be an index."""
+    """The range of integers in memory: each of them may be an index."""
     low, high = -5, 5
     for n in nodes:
         if n.op.step in ("gather", "scatter"):
@@ -196,7 +206,7 @@ def _integers(nodes: Sequence[Node]) -> tuple[int, int]:
 
 def _run(case: Case, chunk: int, reference: Reference, nudged: Reference,
          pair: tuple[Node, Node] | None = None) -> None:
-    """Run the step with chunks of this length, a result over an operand if so said, and compare."""
+    """Run the step with chunks of this length, the result of `pair` over its operand if given, and compare."""
     rows, chunks = _cut(case, chunk)
     buffers = {n: Buffer(n, SHORT[n.dtype.name], [None] * n.size if n in case.results else reference.held(n).cells())
                for n in case.values.values()}
@@ -220,7 +230,7 @@ def _run(case: Case, chunk: int, reference: Reference, nudged: Reference,
 
 
 def _cut(case: Case, chunk: int) -> tuple[list[Row], int]:
-    """The rows of the step where its main one has chunks of this length, and how many these are."""
+    """The rows of the step with chunks of this length in the main one, and the number of chunks."""
     rows = list(case.rows)
     main = rows[case.main]
     chunks = -(-main.extent // chunk) if chunk else 1
@@ -245,7 +255,7 @@ def _compare(node: Node, buffer: Buffer, wanted: Found, nudged: Found, once: boo
 
 
 def _alike(got: Any, want: Any, other: Any) -> bool:
-    """Whether a number is as wanted, as far as that can be told: `other` is what it is with operands a little off."""
+    """Whether a number is as wanted within rounding; `other` is the number wanted for slightly changed operands."""
     if got == want or got != got and want != want:
         return True
     if not math.isfinite(want) or not math.isfinite(other):

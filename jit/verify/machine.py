@@ -1,8 +1,8 @@
-"""A machine in plain Python for the sources of kernels: functions in place of the intrinsics, memory that checks.
+"""A machine in plain Python that runs the sources of kernels, with functions as intrinsics, and checks each access.
 
 A number carries its origins: the elements of memory that it has been computed from, as the bits of an integer. Floats
 are computed in float64, whatever their dtype, and integers wrap around at casts, as everywhere in generated code. An
-access must lie in one buffer, at an element, and be of the buffer's dtype; what is read must have been written.
+access must lie in one buffer, at an element, and be of the buffer's dtype; a read element must have been written.
 """
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ import numpy as np
 
 from ..native import elementary
 
-#: Addresses of a buffer's elements begin in the middle of a range of so many, so that negative offsets lie in it, too.
+#: The addresses of a buffer's range; its elements begin in the middle, so that negative offsets lie in the range too.
 SPAN = 1 << 40
 
 _MEMORY = re.compile(r"\b(?:ld|st)_([a-z]+\d+)_(\d+)\b")
@@ -26,7 +26,7 @@ _CALLED = re.compile(r"\b([A-Za-z_]\w*)\(")
 
 
 class KernelError(AssertionError):
-    """A kernel does not do what its graph means."""
+    """A kernel does not compute the meaning of its graph."""
 
 
 def bits(number: float) -> int:
@@ -37,7 +37,7 @@ def bits(number: float) -> int:
 # ---- numbers -------------------------------------------------------------------------------------
 
 class Number:
-    """A number, and the elements of memory that it comes from."""
+    """A number `x`, and its origins `of`: the elements of memory that it is computed from."""
 
     __slots__ = ("x", "of")
 
@@ -85,7 +85,7 @@ for _name in ("eq", "ne", "lt", "le", "gt", "ge"):
 
 
 def wrapped(x: Any, kind: str) -> int:
-    """A number as an integer of a short dtype name: the whole part, modulo its range; 0 for one out of int64's."""
+    """A number as an integer of a short dtype name: the whole part, modulo its range; 0 for one beyond int64."""
     if not isinstance(x, int):
         x = int(x) if math.isfinite(x) and abs(x) < 2.0**63 else 0
     size = int(kind[1:])
@@ -116,7 +116,7 @@ def _quotient(x: Any, y: Any) -> Any:
 _GREATER: Any = lambda x, y: max(x, y) if isinstance(x, int) else np.maximum(x, y)
 _SMALLER: Any = lambda x, y: min(x, y) if isinstance(x, int) else np.minimum(x, y)
 
-#: What the functions that kernels call compute: NumPy's of that name, if nothing else is said.
+#: The functions that kernels call: NumPy's of that name, if no other one is given.
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     **{name: getattr(np, name) for name in elementary.FUNCTIONS if hasattr(np, name)},
     **{name: _of_floats(getattr(np, name)) for name in ("floor", "ceil", "rint", "trunc")},
@@ -158,11 +158,15 @@ _CALLS = {name: _on_numbers(function) for name, function in FUNCTIONS.items()}
 # ---- memory --------------------------------------------------------------------------------------
 
 class Buffer:
-    """An array in memory: `cells` of one dtype, by its short name, None where nothing has been written.
+    """An array in memory.
 
-    stores: how often each has been written. Of the row that runs, owner: the chunk that has written each; scopes: the
-    alias scope under which each has been accessed first. shared: whether a result lies over an operand; loads: which
-    have been read since a store.
+    kind: the short name of its dtype.
+    cells: its elements, None where nothing has been written.
+    stores: by element, how often it has been written.
+    owner: by element, the chunk of the running row that has written it.
+    scopes: by element, the alias scope under which the running row has first accessed it.
+    shared: whether a result lies over an operand.
+    loads: the elements read since the last store.
     """
 
     def __init__(self, name: Any, kind: str, cells: Sequence[Number | None]) -> None:
@@ -177,13 +181,13 @@ class Buffer:
         self.loads: set[int] = set()
 
     def forget(self) -> None:
-        """Let another row run."""
+        """Forget the accesses of the row that has run."""
         self.owner.clear()
         self.scopes.clear()
         self.loads.clear()
 
     def enter(self, element: int, chunk: int, scope: int, writes: bool) -> None:
-        """Note an access. KernelError if it may be at the same time as another one, or be taken for another place."""
+        """Note an access. KernelError if it may race with another one, or if its alias scope or order is wrong."""
         if self.owner.get(element, chunk) != chunk:
             raise KernelError(f"the element {element} of {self.name} is touched by a chunk, and another one writes it")
         if self.shared:
@@ -199,7 +203,10 @@ class Buffer:
 
 
 class Machine:
-    """Runs kernels on buffers. words: of bind, each with the buffer whose address it holds, or a number."""
+    """The machine that runs kernels on buffers.
+
+    words: by slot of bind, the buffer whose address it holds, or a number.
+    """
 
     def __init__(self, words: Mapping[int, Buffer | Number | int]) -> None:
         self.buffers: list[Buffer] = []

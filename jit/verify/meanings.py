@@ -1,7 +1,8 @@
-"""Meanings: which values a row of a table is to read and to write, by its step's node and its kernel's arguments.
+"""Meanings: the values that a row of a table must read and write, by its step's node and its kernel's arguments.
 
-A value in memory has a tag: its node before reshapes, which only relabel memory; ("leaf", i) for the i-th leaf, and so
-for run-time scalars; ("part", step, i) for partial results of a step; ("zeros", node) for what a scatter adds to.
+A value in memory has a tag: its node before reshapes, which only relabel memory; ("leaf", i) for the i-th leaf, and
+likewise ("scalar", i) for run-time scalars; ("part", step, i) for partial results of a step; ("zeros", node) for the
+zeros that a scatter adds to.
 """
 from __future__ import annotations
 
@@ -23,16 +24,23 @@ from .accesses import chunks_of
 
 Tag = Node | tuple
 
-#: Where a product's node has its operands: A, B, what it is added to, and then run-time factors.
+#: The places of a product's operands among its node's inputs: A, B, the array it is added to, the run-time factors.
 _A, _B, _ONTO, _FACTORS = range(4)
 
 
 @dataclass
 class Meaning:
-    """The task of a row.
+    """The meaning of a row. A role is the place of a slot of bind among the row's arguments.
 
-    reads, writes: by role (the place of a slot of bind among the row's arguments) the value there, or for one that is
-    read, several of which it may be; numbers: roles of run-time scalars; settled: what other arguments must be.
+    step: the number of its step.
+    node: the node that it computes, or a part of.
+    reads: by role, the values of which one must be there.
+    writes: by role, the value that it writes there.
+    numbers: by role, a run-time scalar.
+    settled: by place, the number that another argument must be.
+    extent: the length of the row's range, None where its accesses imply it.
+    scatters: whether the several values that it may read stand for the rows of a scatter.
+    checked: the sizes of axes and the indices whose check makes the row note a failure.
     """
 
     step: int
@@ -41,13 +49,13 @@ class Meaning:
     writes: dict[int, Tag] = field(default_factory=dict)
     numbers: dict[int, Node] = field(default_factory=dict)
     settled: dict[int, int] = field(default_factory=dict)
-    extent: int | None = None  # of the row's range, where its accesses do not tell
-    scatters: bool = False  # whether what it reads of several values is the rows of a scatter
-    checked: tuple | None = None  # what makes the row note a failure: the sizes of axes, and their indices
+    extent: int | None = None
+    scatters: bool = False
+    checked: tuple | None = None
 
 
 class Meaningless(Exception):
-    """A step's kernel cannot compute what the step is said to make."""
+    """A step's kernel cannot compute the results of the step."""
 
     def __init__(self, node: Node, reason: str) -> None:
         super().__init__(reason)
@@ -62,7 +70,7 @@ def tag_of(node: Node) -> Tag:
 
 
 def views(node: Node) -> Iterator[Node]:
-    """A node, and what it is a view of, and so on."""
+    """A node, the node that it is a view of, and so on."""
     yield node
     while node.op.kind == VIEW:
         node = node.inputs[0]
@@ -90,7 +98,7 @@ def meanings_of(planning: PlanState) -> dict[int, Meaning]:
 
 
 def _kernel(i: int, kernel: Kernel, made: Generated, rows: Sequence[Any], main: int) -> list[Meaning]:
-    """Those of a kernel: of what fills partial results, of the kernel itself, and of what combines them."""
+    """The meanings of a kernel's rows: those that fill partial results, its main row, those that combine them."""
     own = Meaning(i, kernel.roots[0].node)
     roots = {r.node for r in kernel.roots}
     parts: dict[int, int] = {}  # by slot
@@ -123,7 +131,7 @@ def _kernel(i: int, kernel: Kernel, made: Generated, rows: Sequence[Any], main: 
 
 
 def _check_kernel(kernel: Kernel, made: Generated) -> None:
-    """Raise Meaningless where a kernel has no argument for a value that a result of it is computed from."""
+    """Raise Meaningless where a kernel has no argument for a value from which one of its results is computed."""
     given = {tag_of(what[1]) for what in made.args if isinstance(what, tuple) and what[0] == "slot"}
     if not math.prod(kernel.domain):
         return
@@ -140,7 +148,7 @@ def _check_kernel(kernel: Kernel, made: Generated) -> None:
 
 
 def _products(i: int, node: Node, rows: Sequence[Any]) -> list[Meaning]:
-    """Those of a matrix product in one row, or in several, which sum over the inner dimension one after the other."""
+    """The meanings of a matrix product's rows: one, or several, which sum over parts of the inner dimension in turn."""
     role = {name: k for k, name in enumerate(GemmArgs._fields)}
     meanings, start, total = [], 0, node.inputs[0].shape[-2 if node.attrs[0] else -1]
     for row in rows:
@@ -161,7 +169,7 @@ def _products(i: int, node: Node, rows: Sequence[Any]) -> list[Meaning]:
 
 
 def _product(i: int, node: Node) -> Meaning:
-    """A matrix product, onto what is there if the node says so."""
+    """The meaning of a matrix product, added to an array if the node has one."""
     role = {name: k for k, name in enumerate(GemmArgs._fields)}
     transposed_a, transposed_b, *factors = node.attrs
     a, b = node.inputs[:2]
@@ -190,7 +198,7 @@ def _bits(number: float) -> int:
 
 
 def _indexed(i: int, node: Node) -> list[Meaning]:
-    """A gather, or a scatter: zeros, and what adds to them."""
+    """The meanings of the rows of a gather, or of a scatter: the zeros, and the additions to them."""
     source, *indices = node.inputs
     scatter = node.op.step == "scatter"
     shape = node.attrs[1] if scatter else source.shape
@@ -211,14 +219,14 @@ def _indexed(i: int, node: Node) -> list[Meaning]:
 
 
 def _other(i: int, node: Node, row: Any) -> Meaning:
-    """A row of another kind of step: it reads operands of its node, and what is made of the node, and makes that."""
+    """The meaning of a row of another kind of step: it may read the node's operands and value, and writes the value."""
     made, roles = tag_of(node), range(len(row.args))
     read = tuple(dict.fromkeys([made, *[tag_of(x) for operand in node.inputs for x in views(operand)]]))
     return Meaning(i, node, dict.fromkeys(roles, read), dict.fromkeys(roles, made))
 
 
 def check_rows(node: Node, args: Sequence[int], tag: Tag) -> None:
-    """Raise Meaningless where a scatter's rows are not where its operand, a view of the value `tag`, has them."""
+    """Raise Meaningless where a scatter does not read its rows from where its operand, a view of `tag`, has them."""
     chain = []
     for base in views(node.inputs[0]):
         chain.append(base)

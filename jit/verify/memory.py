@@ -1,4 +1,4 @@
-"""Memory of a verifier: which value lies where, and whether two touches of it get in each other's way."""
+"""The memory model of a verifier: the values in each range of bytes, and conflicts between accesses."""
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
@@ -16,7 +16,12 @@ _start = itemgetter(0)
 
 
 class Room(NamedTuple):
-    """Where a slot of bind points: the buffer, the place in it, and the bytes that are the value's own."""
+    """The target of a slot of bind.
+
+    buffer: the buffer.
+    start: the place in it.
+    size: the bytes of the value there.
+    """
 
     buffer: Buffer
     start: int
@@ -26,8 +31,11 @@ class Room(NamedTuple):
 class Touch(NamedTuple):
     """A read or a write of the bytes from `low` up to `high` of a buffer.
 
-    place: the bytes where elements begin, if that is known. when: the number of the item of the table, unit: of what in
-    it runs at the same time as the rest, row: of the row in that, order: of the access in the row's text.
+    place: the bytes where elements begin, if they are known.
+    when: the number of the item of the table.
+    unit: the number, in the item, of the unit, which may run at the same time as others.
+    row: the number of the row in the unit.
+    order: the number of the access in the row's text.
     """
 
     buffer: Buffer
@@ -38,7 +46,7 @@ class Touch(NamedTuple):
     itemsize: int
     role: int
     slot: int
-    step: Any  # whose text names it
+    step: Any  # its text names it in errors
     when: int = 0
     unit: int = 0
     row: int = 0
@@ -52,22 +60,22 @@ class Touch(NamedTuple):
             not apart(self.place, other.place, self.itemsize, other.itemsize)
 
     def precedes(self, write: Touch, start: int = 0) -> bool:
-        """Whether this reads each element before `write`, of the same row, writes over it, and no other afterwards.
+        """Whether this read of each element comes before `write`, of the same row, overwrites just that element.
 
-        start: how far behind this buffer's beginning the other one's lies.
+        start: the offset of the other buffer's beginning from this one's.
         """
         return self.order < write.order and self.itemsize == write.itemsize and self.place is not None \
             and write.place is not None and self.place == write.place.plus(Form(start))
 
 
 class Memory:
-    """The stretches of each buffer that hold a value, in order."""
+    """The ranges of each buffer that hold a value, in order."""
 
     def __init__(self) -> None:
         self._held: dict[Buffer, list[tuple[int, int, Tag]]] = {}
 
     def write(self, buffer: Buffer, low: int, high: int, tag: Tag) -> None:
-        """Let the value `tag` lie in a stretch."""
+        """Put the value `tag` into a range."""
         if low >= high:
             return
         held = self._held.setdefault(buffer, [])
@@ -77,7 +85,7 @@ class Memory:
         held[first:last] = [*left, (low, high, tag), *right]
 
     def read(self, buffer: Buffer, low: int, high: int) -> Iterator[Tag | None]:
-        """The values in a stretch, None for bytes that nobody has written."""
+        """The values in a range, None for bytes that have not been written."""
         held = self._held.get(buffer, [])
         at = _first(held, low)
         while low < high:
@@ -90,13 +98,13 @@ class Memory:
 
 
 def _first(held: list[tuple[int, int, Tag]], low: int) -> int:
-    """The number of the first stretch that ends behind `low`."""
+    """The number of the first range that ends behind `low`."""
     at = bisect_right(held, low, key=_start)
     return at - 1 if at and held[at - 1][1] > low else at
 
 
 def conflicts(touches: Sequence[Touch]) -> Iterator[tuple[Touch, Touch]]:
-    """Pairs of different units that touch the same memory, one of which writes."""
+    """Pairs of touches by different units of the same memory, the first of which writes."""
     by_buffer: dict[Buffer, list[Touch]] = {}
     for t in touches:
         by_buffer.setdefault(t.buffer, []).append(t)

@@ -1,4 +1,4 @@
-"""The verifier of passes: what each pass of planning leaves is what the next ones count on."""
+"""The verifier of passes: checks after each pass of planning the invariants that the next ones rely on."""
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -13,16 +13,16 @@ from ..fusion.kernel import Kernel
 from ..plan.planner import PlanState
 from ..plan.schedule import made_by, read_by
 
-#: Nodes of a graph up to which each is inferred again.
+#: The most nodes of a graph for which each is inferred again.
 MANY = 1000
 
 
 class PassError(AssertionError):
-    """A pass has left something wrong."""
+    """A pass has broken an invariant."""
 
 
 def check(name: str, planning: PlanState) -> None:
-    """Raise PassError where the pass has. Sizes that remember are not looked at: each look would be noted."""
+    """Raise PassError where the pass has broken an invariant. Symbolic sizes are skipped: a check would add guards."""
     if name in _PROOFS and planning.nodes.aval is avals.aval:
         _PROOFS[name](name, planning)
 
@@ -33,7 +33,7 @@ def _expect(true: Any, name: str, what: str) -> None:
 
 
 def _graph(name: str, planning: PlanState) -> None:
-    """The outputs are of the form that they were; each node is what its op infers, and equal ones are one."""
+    """Check that outputs keep shape and dtype, that nodes have the avals that ops infer, and that none occurs twice."""
     for before, after in zip(planning.outputs, planning.results, strict=True):
         _expect((before.shape, before.dtype) == (after.shape, after.dtype), name, f"{before!r} has become {after!r}")
     order = toposort(planning.graph)
@@ -49,7 +49,7 @@ def _graph(name: str, planning: PlanState) -> None:
 
 
 def _steps(name: str, planning: PlanState) -> None:
-    """Each value is made by one step, before the steps that read it, and all outputs are made."""
+    """Check that each value is made by one step, before the steps that read it, and that all outputs are made."""
     made: set[Node] = set()
     for step in planning.steps:
         own = made_by(step)
@@ -67,7 +67,7 @@ def _chains(name: str, planning: PlanState) -> None:
 
 
 def _rows(name: str, planning: PlanState) -> None:
-    """Each step writes the values that it makes, and reads values that have been written."""
+    """Check that each step writes the values that it makes, and reads values that have been written."""
     written: set[Any] = set()
     for step, (_, reads, writes) in zip(planning.steps, planning.rows, strict=True):
         _expect(set(made_by(step)) <= set(writes), name, f"{made_by(step)} is not written")
@@ -77,7 +77,7 @@ def _rows(name: str, planning: PlanState) -> None:
 
 
 def _groups(name: str, planning: PlanState) -> None:
-    """The groups hold all steps in order; chains of one group do not write what another one touches."""
+    """Check that groups hold all steps in order, and that no chain writes a value that another of its group touches."""
     _expect([i for group in planning.groups for i in group] == list(range(len(planning.steps))), name, "a step is left")
     for group in planning.chain_groups:
         seen: set[Any] = set()

@@ -1,11 +1,11 @@
-"""The verifier of plans: proves of a laid-out table that each step finds in memory what it is to read.
+"""The verifier of plans: proves that each step of a laid-out table finds the right values in memory.
 
-The table is run on memory that holds, in place of bytes, which value lies where. What a row reads and writes is read
-off its kernel (accesses.py); which values those are to be, off the graph's nodes (meanings.py): what the planner
-declares of its steps is not asked. Proved of each access: it lies within its buffer; what it reads was written before,
-is the value that the node means, and has not been written over since; nothing that may run at the same time, of a
-group, a chain or another chunk, gets in its way; and where a result shares memory with what is read, as a donated leaf
-or a value that dies, each element is read before it is written.
+The table is run on memory that holds values in place of bytes. The accesses of a row come from its kernel
+(accesses.py), the values that they must find from the graph's nodes (meanings.py), and nothing from the planner's
+declarations. It proves of each access: it lies within its buffer; a value that it reads was written before, is the one
+that the node means, and has not been overwritten since; nothing that may run at the same time, of a group, a chain or
+another chunk, conflicts with it; and where a result shares memory with an operand, as a donated leaf or a value that
+dies, each element is read before it is written.
 """
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from .memory import Memory, Room, Touch, conflicts
 
 
 class PlanError(AssertionError):
-    """A plan is wrong: the step, the slot of bind and the node that it is about, and the reason."""
+    """An error in a plan: the step, the slot of bind and the node where it is, and the reason."""
 
     def __init__(self, step: Any, slot: int, node: Any, reason: str) -> None:
         super().__init__(f"{step}: slot {slot}, {node!r}: {reason}")
@@ -37,16 +37,17 @@ class PlanError(AssertionError):
 
 
 def verify(layout: PlanLayout, places: Mapping[int, int], arena_bytes: int, planning: PlanState) -> None:
-    """Raise PlanError where a layout does not do what its graph means.
+    """Raise PlanError where a layout does not compute the meaning of its graph.
 
-    places: by slot of bind where in the arena of `arena_bytes` a value between steps lies. planning: how the layout has
-    come about, or one like it for the same graph: its graph and its steps are believed, and which row is of which step.
+    places: by slot of bind, the offset in the arena of `arena_bytes` of a value between steps.
+    planning: the state of planning that gave the layout, or an equal one. Its graph, its steps, and the assignment of
+        rows to steps are trusted.
     """
     _Verifier(layout, places, arena_bytes, planning).run()
 
 
 class _Row(NamedTuple):
-    """A row of the table, a chunk of it if `chunk` is not -1, and what it is to do."""
+    """A row of the table, or its chunk number `chunk` if that is not -1, and its meaning."""
 
     step: driver.Step
     meaning: Meaning
@@ -71,14 +72,14 @@ class _Row(NamedTuple):
 
 
 class _Verifier:
-    """One proof."""
+    """The proof of one layout."""
 
     def __init__(self, layout: PlanLayout, places: Mapping[int, int], arena_bytes: int, planning: PlanState) -> None:
         self.layout, self.planning = layout, planning
         self.memory = Memory()
         self.rooms: dict[int, Room] = {}  # by slot
         self.numbers: dict[int, Tag] = {}  # run-time scalars by slot
-        self.objects: set[Node] = set()  # what has several arrays lies in no memory of ours
+        self.objects: set[Node] = set()  # values of several arrays, which lie in no buffer
         self.touches: list[Touch] = []  # of leaves and outputs
         self.asked: set[tuple] = set()  # the failures that checks have asked for
         self.unasked: dict[tuple, _Row] = {}
@@ -87,7 +88,7 @@ class _Verifier:
         self._furnish(places, arena_bytes)
 
     def _furnish(self, places: Mapping[int, int], arena_bytes: int) -> None:
-        """Say where the slots of bind point, and let the leaves lie there."""
+        """Set the targets of the slots of bind, and put the leaves into memory."""
         layout, inputs = self.layout, self.layout.inputs
         order = toposort(self.planning.graph)
         nbytes = {n.attrs[1]: n.aval.nbytes for n in order if n.op is leaf_op}
@@ -119,7 +120,7 @@ class _Verifier:
         self.rooms[slot] = room
 
     def run(self) -> None:
-        """Run the table, and look at what it leaves."""
+        """Run the table, and check its results."""
         try:
             self.meanings = meanings_of(self.planning)
         except Meaningless as why:
@@ -148,7 +149,7 @@ class _Verifier:
     # ---- native rows -----------------------------------------------------------------------------
 
     def _item(self, item: driver.Item, meant: Any) -> None:
-        """One item of the table: what may run at the same time lies apart, and each row finds what it reads."""
+        """Run an item of the table: its units must not conflict, and each row must find its operands."""
         touches: list[Touch] = []
         for number, unit in enumerate(_units(item, meant)):
             for at, (step, of, chunk) in enumerate(unit):
@@ -188,12 +189,12 @@ class _Verifier:
         return touches
 
     def _touch(self, row: _Row, access: Access, order: int) -> Touch:
-        """Where in memory an access goes: within the buffer of its slot."""
+        """The touch of an access, which must be within the buffer of its slot."""
         slot = row.step.args[access.role]
         room = self.rooms.get(slot)
         if room is None:
             raise PlanError(row, slot, row.meaning.node, f"argument {access.role} is no address")
-        low, high = 0, room.size  # of what is found through an index, which the graph keeps within the axis
+        low, high = 0, room.size  # for a place found through an index, which the graph keeps within the axis
         if access.place is not None and not access.place.is_open():
             low, high = access.place.span()
             high += access.itemsize
@@ -204,7 +205,7 @@ class _Verifier:
                      access.role, slot, row, self.when, order=order)
 
     def _touched(self, row: _Row, touch: Touch) -> Touch:
-        """Let it happen: what is read must be what is meant."""
+        """Apply a touch to memory: a read must find the value that is meant."""
         meaning, role, slot = row.meaning, touch.role, touch.slot
         if touch.write:
             if role not in meaning.writes:
@@ -232,7 +233,7 @@ class _Verifier:
         return found
 
     def _chunks(self, row: _Row) -> None:
-        """Chunks of a row may run at the same time: neighbours at both ends must not get in each other's way."""
+        """Check that neighbouring chunks at both ends of a row do not conflict: they may run at the same time."""
         count = chunks_of(row.step.extent, row.step.chunk)
         for first in {0, count - 2} if count > 1 else ():
             touches = [self._touch(row, access, 0)._replace(unit=chunk)
@@ -240,7 +241,7 @@ class _Verifier:
             for write, other in conflicts(touches):
                 raise PlanError(row, write.slot, row.meaning.node, f"another chunk writes while {_told(other)}")
 
-    # ---- what NumPy does -------------------------------------------------------------------------
+    # ---- NumPy steps -----------------------------------------------------------------------------
 
     def _by_numpy(self, value: Source, meant: Source) -> None:
         name = f"NumPy {meant.node.op.name} {meant.node.aval!r}"
@@ -282,7 +283,7 @@ class _Verifier:
                      name, self.when)
 
     def _check(self, check: Check, meant: Check) -> None:
-        """A step that has noted a failure is done again: its operands must still be there."""
+        """Run a check: NumPy may repeat its step, so that the operands must still be there."""
         node = meant.value.node
         for touch in self._sources(f"check of {node.op.name} {node.aval!r}", check.value, meant.value):
             self.touches += [touch] if touch.buffer[0] != "arena" else []
@@ -299,7 +300,7 @@ class _Verifier:
         for row in self.unasked.values():
             raise PlanError(row, row.step.args[3], row.meaning.node, "a failure is noted and nobody asks for it")
 
-    # ---- what a run leaves -----------------------------------------------------------------------
+    # ---- results ---------------------------------------------------------------------------------
 
     def _results(self) -> None:
         for (number, leaf), node in zip(self.layout.results, self.planning.results, strict=True):
@@ -315,7 +316,7 @@ class _Verifier:
                     raise PlanError("results", -1, node, f"{'nothing' if found is None else repr(found)} lies there")
 
     def _donations(self) -> None:
-        """An output over a leaf: what reads the leaf comes before, and in the same row reads each element before."""
+        """Check outputs over leaves: a leaf is read before the output is written, in the same row by element."""
         kept = {tag_of(leaf) for _, leaf in self.layout.results if leaf is not None}
         for number, leaves in self.layout.donations:
             writes = [t for t in self.touches if t.buffer == ("output", number) and t.write]
@@ -334,7 +335,7 @@ class _Verifier:
 
 
 def _before(read: Touch, write: Touch) -> bool:
-    """Whether what is read of a leaf is so before it is written over, were the output the leaf."""
+    """Whether a read of a leaf comes before the write of an output that takes the leaf's memory."""
     if read.when != write.when:
         return read.when < write.when
     if read.unit != write.unit:
@@ -351,8 +352,7 @@ def _alike(a: Any, b: Any) -> bool:
 
 
 def _units(item: driver.Item, meant: Any) -> Iterator[list[tuple[driver.Step, driver.Step, int]]]:
-    """The units of an item, which may run at the same time: rows in order, each with its counterpart and its chunk
-    (-1: whole)."""
+    """The units of an item, which may run at the same time: rows in order, with counterparts, and chunks or -1."""
     if isinstance(item, driver.Step):
         yield [(item, meant, -1)]
     elif isinstance(item, driver.Chain):
@@ -368,14 +368,14 @@ def _units(item: driver.Item, meant: Any) -> Iterator[list[tuple[driver.Step, dr
 
 
 def _plain(what: Any) -> Any:
-    """A layout without its nodes, of which a plan's own are others each time."""
+    """A layout with ops and avals in place of nodes, which differ from plan to plan."""
     if isinstance(what, Node):
         return what.op, what.aval
     return [_plain(x) for x in what] if isinstance(what, (tuple, list)) else what
 
 
 def check(plan: Plan) -> None:
-    """Verify a plan that has been made. The layout that a template gave must be the one that planning gives, too."""
+    """Verify a new plan. A layout that a template gave must equal the one that planning gives."""
     planning = plan._planning or plan_graph(plan._outputs)
     if plan.layout is not planning.layout and _plain(plan.layout) != _plain(planning.layout):
         raise PlanError("template", -1, None, "gives another layout than planning")

@@ -1,7 +1,7 @@
-"""Values by the graph's meaning: the numbers of each node, by NumPy in float64, and the elements of memory they are of.
+"""Reference values: the numbers of each node, by NumPy in float64, and their origins, the elements of memory used.
 
-The meaning is what the ops' own NumPy references say. Elements of memory are pushed through views and gathers as
-arrays of objects: as a number is moved, so is its origin.
+The numbers come from the ops' own NumPy references. Origins pass through views and gathers as arrays of objects, which
+move them as numbers.
 """
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .machine import Number, wrapped
 
 
 class Found(NamedTuple):
-    """The numbers of a node and, as an array of integers' bits, the elements of memory that each comes from."""
+    """The numbers of a node and their origins: the elements of memory that each comes from, as bits of an integer."""
 
     numbers: np.ndarray
     origins: np.ndarray
@@ -32,10 +32,12 @@ class Found(NamedTuple):
 
 
 class Reference:
-    """The values of nodes; leaves, scalars and values that are `materialized` are read from memory, filled at random.
+    """The values of nodes. Leaves, scalars and `materialized` values are read from memory, which is filled at random.
 
-    seed: of the numbers; nudge: how far, relatively, floats are moved from them; positive: whether floats are; whole:
-    the least integer, where they may be negative, and the one that all are below.
+    seed: of the random numbers.
+    nudge: the relative change of floats from these.
+    positive: whether all floats are positive.
+    whole: the least integer (0 for unsigned ones), and the bound that all are below.
     """
 
     def __init__(self, materialized: Container[Node], seed: int, nudge: float = 0.0, positive: bool = False,
@@ -49,14 +51,14 @@ class Reference:
         self._held: dict[Node, Found] = {}
 
     def value(self, node: Node) -> Found:
-        """The value of a node that is computed of what is in memory. What its reference raises is raised."""
+        """The value of a node, computed from memory. Exceptions of its reference pass through."""
         if node not in self._found:
             held = node.op in (leaf_op, scalar_op) or node in self.materialized
             self._found[node] = self.held(node) if held else self.computed(node)
         return self._found[node]
 
     def held(self, node: Node) -> Found:
-        """A value in memory: that of a view has the same elements as what it is a view of."""
+        """A value in memory; a view has the elements of its source."""
         if node not in self._held:
             if node.op.kind == VIEW:
                 self._held[node] = self._viewed(node, self.held(node.inputs[0]))
@@ -132,14 +134,16 @@ def _cast(x: np.ndarray, dtype: np.dtype) -> np.ndarray:
 
 
 def _indices(node: Node, shape: tuple[int, ...], inputs: Sequence[Found]) -> list[np.ndarray]:
-    """For each index array of a gather from `shape`, or of a scatter to it, the origins of the index by which each
-    element of the rows is read or written."""
+    """The origins of the index for each element of the rows, by index array of a gather or scatter.
+
+    shape: that of the array from which a gather reads, or to which a scatter writes.
+    """
     together = np.broadcast_shapes(*[x.numbers.shape for x in inputs])
     count = math.prod(together)
     template = node.attrs[0]
     axes = [axis for axis, entry in enumerate(entry for entry in template if entry[0] != "n") if entry[0] == "i"]
     first = next(entry[1] for entry in template if entry[0] == "i")
-    # A gather from an array that has the numbers of the indices along its first indexed axis tells which is used where.
+    # A gather from an array with the numbers of the indices along its first indexed axis gives each element's index.
     numbers = np.arange(count).reshape([count if axis == axes[0] else 1 for axis in range(len(shape))])
     lengths = [count if axis == axes[0] else 1 if axis in axes else n for axis, n in enumerate(shape)]
     own = np.arange(count).reshape(together)

@@ -1,9 +1,9 @@
-"""Programs run on both tiers, and compared: TRACER_JIT=compare.
+"""The comparison of the two tiers: programs run on both, and their outputs are compared (TRACER_JIT=compare).
 
-Each run is interpreted, and then done by the plan, which the verifier has seen. Outputs must agree to some units in the
-last place. Where they do not, that may be rounding that the program magnifies, as by a difference of nearly equal
-numbers or a comparison: then the interpreter runs it again a few times, with each op's rounding drawn at random, and
-results may differ as much as these do. What still differs is an error of the first node that does when all are outputs.
+The interpreter does each run, and then the plan, which the verifier has checked. Outputs must agree to some units in
+the last place. Where they do not, the program may magnify rounding, as by a difference of nearly equal numbers or a
+comparison: then the interpreter repeats the run a few times, with each op's rounding drawn at random, and results may
+differ as much as these do. A larger difference is an error of the first node that differs when all nodes are outputs.
 """
 from __future__ import annotations
 
@@ -24,8 +24,9 @@ from .plan import check
 
 #: Units in the last place by which results may differ at once.
 ULPS = 8
-#: Runs with random rounding, at first and before it is an error: one that meets a number to the last bit, as a
-#: comparison may ask, is rare. MARGIN: how many times the largest difference among these is taken for rounding.
+#: SAMPLES, MOST: the runs with random rounding, at first and before a difference is an error: a run that meets a number
+#: to the last bit, as a comparison may need, is rare. MARGIN: the multiple of the largest difference among these runs
+#: that counts as rounding.
 SAMPLES, MOST, MARGIN = 5, 300, 32
 
 if check not in CHECKS:
@@ -33,7 +34,7 @@ if check not in CHECKS:
 
 
 class Difference(AssertionError):
-    """The tiers do not agree."""
+    """A difference between the tiers."""
 
 
 class Compared(Plan):
@@ -45,9 +46,9 @@ class Compared(Plan):
 
     def run(self, leaves: Sequence[Buffer], scalars: Sequence[float | int],
             donated: dict[int, Buffer] | None) -> list[Buffer]:
-        """Compute the outputs, natively; an ExecutionError with a Difference where NumPy gives others."""
+        """Compute the outputs natively. ExecutionError with a Difference where NumPy gives other ones."""
         given = {id(b) for b in donated.values()} if donated else ()
-        kept = [from_array(b.block[0]) if id(b) in given else b for b in leaves]  # still to be read afterwards
+        kept = [from_array(b.block[0]) if id(b) in given else b for b in leaves]  # they are read again afterwards
         failure = None
         try:
             right = self._interpreter.run(kept, scalars)
@@ -68,7 +69,10 @@ class Compared(Plan):
 
 def _first_difference(interpreter: Interpreter, nodes: Sequence[Node], made: Sequence[Buffer], right: Sequence[Buffer],
                       inputs: tuple) -> tuple[Node, str] | None:
-    """The first of the nodes with other values in `made` than in `right`, and which they are; inputs: the run's."""
+    """The first of the nodes with other values in `made` than in `right`, and a text of the difference.
+
+    inputs: the run's leaves and scalars.
+    """
     samples: list[list[Buffer]] = []
     for i, node in enumerate(nodes):
         a, b = made[i].view(node.aval), right[i].view(node.aval)
@@ -85,7 +89,7 @@ def _first_difference(interpreter: Interpreter, nodes: Sequence[Node], made: Seq
 
 
 def apart(a: np.ndarray, b: np.ndarray, samples: Sequence[np.ndarray] = ()) -> np.ndarray:
-    """Where values differ by more than rounding: `b` was computed also as `samples`, with other rounding.
+    """A mask of the elements that differ by more than rounding; `samples` are `b` computed with other rounding.
 
     >>> apart(np.array([1.0, np.nan, 3.0]), np.array([1 + 1e-15, np.nan, 3.1]))
     array([False, False,  True])
@@ -114,7 +118,7 @@ def rounded_at_random(interpreter: Interpreter, seed: int) -> Interpreter:
 
 
 def _shaken(node: Node, ref: Callable, draw: np.random.Generator) -> Callable:
-    """An op's meaning with another rounding: of its result, or where it adds up many, of these."""
+    """An op's reference with random rounding of its result, or for a sum, of its operands."""
     sums = node.op.name in ("reduce_sum", "reduce_prod") or node.op.step in ("gemm", "scatter")
     if isinstance(node.aval, tuple) or node.dtype.kind != "f" or not (sums or node.op.kind == ELEMENTWISE):
         return ref

@@ -1,4 +1,4 @@
-"""The native step of a matrix product, as a Python function for `words.py` to compile: see `blas.GemmArgs`."""
+"""The native step of a matrix product, a Python function that `word_compiler.py` compiles; see `openblas.GemmArgs`."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,9 +10,9 @@ from ...native.word_intrinsics import as_float, as_word, copy_bytes, smaller
 from .openblas import GemmArgs
 from .tiles import DEPTH, LANES, LONGEST, REUSED, WIDTH
 
-#: Where each argument stands among a step's: `args[AT.m]` is the word that `gemm_args` calls m.
+#: The place of each argument among a step's: `args[AT.m]` is the word that `gemm_args` calls m.
 AT = GemmArgs(*range(len(GemmArgs._fields)))
-_LEAST = 2.0**-126  # of float32's normal numbers
+_LEAST = 2.0**-126  # the least normal float32
 _ROW_MAJOR, _PLAIN, _TRANSPOSED = 101, 111, 112  # values of the CBLAS enumerations
 
 
@@ -35,24 +35,24 @@ def _call(b: Any, kinds: str, fn: Any, size: Any, values: Sequence[Any]) -> None
 
 @emits
 def _call_gemm(b: Any, fn: Any, size: Any, *values: Any) -> None:
-    """order, ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc."""
+    """Call gemm with order, ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc."""
     _call(b, "iiiiiifpipifpi", fn, size, values)
 
 
 @emits
 def _call_gemv(b: Any, fn: Any, size: Any, *values: Any) -> None:
-    """order, ta, m, n, alpha, a, lda, x, incx, beta, y, incy."""
+    """Call gemv with order, ta, m, n, alpha, a, lda, x, incx, beta, y, incy."""
     _call(b, "iiiifpipifpi", fn, size, values)
 
 
 @emits
 def _call_tiles(b: Any, fn: Any, *values: Any) -> None:
-    """`tiles.columns`, at an address."""
+    """Call `tiles.columns` at address `fn`."""
     b.call(b.inttoptr(fn, ir.FunctionType(ir.VoidType(), [I64] * len(values)).as_pointer()), values)
 
 
 def run_product(bind: Any, args: Any, lo: int, hi: int) -> None:
-    """The step: rows (or columns) lo...hi, counted through all products of the batch."""
+    """Compute rows (or columns) lo...hi of a product, counted through the whole batch."""
     m, n, k = args[AT.m], args[AT.n], args[AT.k]
     if m == 0 or n == 0:
         return
@@ -65,8 +65,8 @@ def run_product(bind: Any, args: Any, lo: int, hi: int) -> None:
         alpha *= as_float(bind[args[AT.alpha_index]])
     if args[AT.beta_index] >= 0:
         beta *= as_float(bind[args[AT.beta_index]])
-    # BLAS does not look at what has a factor of 0. These factors may happen to be 0, and NaNs still count: so take
-    # the least instead, and for the product its opposite afterwards.
+    # BLAS does not read operands with a factor of 0. Run-time factors may happen to be 0, and NaNs must still show: so
+    # the least number stands in for 0, and the product is then added once more with the opposite factor.
     turns = 1
     zero = _LEAST if size == 4 else 0.0
     if args[AT.alpha_index] >= 0 and -zero <= alpha and alpha <= zero:

@@ -4,9 +4,9 @@
 `tracer.jit.runtime.driver`; ``gemm_step``, ``gemm_args`` and ``gemm_range`` are its parts. ``matmul`` is the same for
 NumPy arrays.
 
-OpenBLAS itself is kept on one thread: the driver calls it for parts of a product from several threads, which
-its buffers' lock makes safe. Products are cut by rows or, where C is wider than high, by columns: a part
-packs all of the operand that is not cut, so the longer side is cut, and into few parts.
+OpenBLAS itself runs on one thread: the driver calls it for parts of a product from several threads, which the lock of
+its buffers makes safe. Products are cut by rows or, where C is wider than high, by columns: each part packs all of the
+operand that is not cut, so the longer side is cut, and into few parts.
 """
 
 import ctypes
@@ -32,7 +32,11 @@ _loading = forks.guarded(threading.Lock())
 
 
 class Blas(NamedTuple):
-    """The private library: `functions` maps (name, itemsize) to an address, `core` names its kernels."""
+    """The private library.
+
+    functions: (name, itemsize) -> address.
+    core: the processor type of its kernels.
+    """
 
     library: ctypes.CDLL
     functions: dict[tuple[str, int], int]
@@ -71,7 +75,7 @@ def _open(path: Path) -> ctypes.CDLL:
 
     wanted = {"OPENBLAS_NUM_THREADS": "1", "OPENBLAS_CORETYPE": core_type(dict(llvm.get_host_cpu_features()))}
     if os.environ.get("OPENBLAS_CORETYPE"):
-        del wanted["OPENBLAS_CORETYPE"]  # the user's word counts more than ours
+        del wanted["OPENBLAS_CORETYPE"]  # the user's setting takes precedence
     before = {name: os.environ.get(name) for name in wanted}
     try:
         os.environ.update({name: value for name, value in wanted.items() if value is not None})
@@ -106,7 +110,7 @@ def _load() -> Blas:
 
 
 def load() -> Blas:
-    """The private OpenBLAS, loaded on first use. ImportError, saying what to install, if it is not there."""
+    """The private OpenBLAS, loaded on first use. ImportError, naming the package to install, if it is missing."""
     with _loading:
         return _load()
 
@@ -120,9 +124,9 @@ class GemmArgs(NamedTuple):
 
     gemm: int  # addresses of the two library functions
     gemv: int
-    tiles: int  # address of `tiles.columns`, or 0 where it is not to be used
+    tiles: int  # address of `tiles.columns`, or 0 where it must not be used
     itemsize: int  # 4 or 8
-    a: int  # words of bind that hold the addresses of A, B, C
+    a: int  # slots of bind that hold the addresses of A, B, C
     b: int
     c: int
     a_offset: int
@@ -145,10 +149,10 @@ class GemmArgs(NamedTuple):
     c_inner: int
     columns: int  # 1: the range counts columns of C, 0: rows
     alpha: int  # bits of a float64
-    alpha_index: int  # word of bind with a float64 that multiplies alpha, or -1
+    alpha_index: int  # slot of bind with a float64 that multiplies alpha, or -1
     beta: int
     beta_index: int
-    source: int  # word of bind with the address of what C is before, if that is elsewhere: it is copied
+    source: int  # slot of bind with the address of an array to copy to C first, or -1
 
 
 def gemm_step(dtype: Any) -> int:
@@ -159,7 +163,7 @@ def gemm_step(dtype: Any) -> int:
 
 @lru_cache(maxsize=1)
 def _tiles() -> int:
-    """The address of the products in registers, where there are enough of these; 0 elsewhere."""
+    """The address of `tiles.columns` where the processor has AVX-512's registers; 0 elsewhere."""
     import llvmlite.binding as llvm
 
     return find_native(f"{__package__}.tiles", "columns") if llvm.get_host_cpu_features().get("avx512f") else 0
@@ -173,10 +177,10 @@ def _itemsize(dtype: Any) -> int:
 
 
 # Measured on 2 cores: from 2 million operations on, two threads beat one; beyond 4 parts, those of less than
-# 32 million or of fewer than 128 rows lose more to packing the other operand again than they win.
+# 32 million or of fewer than 128 rows lose more to packing the other operand again than they gain.
 _PART, _BIG_PART, _PART_SIDE = 1 << 20, 1 << 25, 128
 
-#: Operations of a chunk, at most, which take some tenths of a second: a run can be left between two (halting.py).
+#: The most operations of a chunk, which take some tenths of a second: a run can halt between two chunks (halting.py).
 LONGEST = 1 << 34
 
 
@@ -235,13 +239,12 @@ def gemm_args(
 ) -> list[int]:
     """The `args` of a product's step.
 
-    `a`, `b`, `c` are indices into bind; op(A) is m x k, op(B) k x n, C m x n, all row-major; with `ta` (`tb`)
-    the stored A is k x m (B is n x k). Leading dimensions and the strides over `batch` (at most two
-    dimensions) count elements, offsets bytes; a stride of 0 repeats an operand. The factor of the product is
-    `alpha`, times the float64 bits in ``bind[alpha_index]`` if that index is not -1; `beta` likewise. With
-    beta 0, C is never read; with alpha 0, A and B are not, so that their NaNs do not show; but with a factor
-    from bind that is 0, they do. The C that is read is the one at ``bind[source]``, laid out alike, if that is
-    given. ValueError for what BLAS cannot express.
+    `a`, `b`, `c` are slots of bind; op(A) is m x k, op(B) k x n, C m x n, all row-major; with `ta` (`tb`) the stored A
+    is k x m (B is n x k). Leading dimensions and the strides over `batch` (at most two dimensions) count elements,
+    offsets bytes; a stride of 0 repeats an operand. The factor of the product is `alpha`, times the float64 bits in
+    ``bind[alpha_index]`` if that index is not -1; `beta` likewise. With beta 0, C is never read; with alpha 0, A and B
+    are not, so that their NaNs do not show; but with a factor of 0 from bind they do. If `source` is given, the C that
+    is read is the one at ``bind[source]``, of the same layout. ValueError for a product that BLAS cannot express.
     """
     widths = [m if ta else k, k if tb else n, n]
     given = [lda, ldb, ldc]
@@ -277,9 +280,9 @@ def gemm(dtype: Any, a: int, b: int, c: int, m: int, n: int, k: int, **options: 
 
 
 def parts_of(step: Step) -> list[Step]:
-    """The step of a product as several, each the sum over a part of the inner dimension, if a chunk takes long.
+    """The step of a product, split into sums over parts of the inner dimension if a chunk takes too long.
 
-    Those after the first one add to what is there.
+    The parts after the first one add to its result.
     """
     of = GemmArgs._make(step.args)
     row = 2 * step.chunk * (of.m if of.columns else of.n)

@@ -1,14 +1,15 @@
-"""Matrix products in registers: columns of a product by rows of vectors, without packing.
+"""Matrix products by register tiling, with little packing.
 
-OpenBLAS copies both operands into the order in which its kernel reads them, on each thread anew: a part of a product
-that has few rows, or whose other operand is long, pays for that. Here a tile of the product stays in registers through
-one loop over the inner dimension, which reads a row of B as it lies and spreads elements of A. Where many rows of A
-follow each other, a copy of B's columns is made first, on the stack; where B is stored by columns, always.
+OpenBLAS packs both operands, on each thread anew, which is slow for a part of a product that has few rows, or whose
+other operand is long. Here a tile of the product stays in registers through one loop over the inner dimension, which
+reads rows of B in place and broadcasts elements of A. Where A has many rows, the tile's columns of B are packed first,
+on the stack; where B is stored by columns, always.
 
-Measured on two Zen 4 cores (peak 226 GFLOP/s), OpenBLAS -> here, microseconds: 784x256x256 with A turned 536 -> 455,
-32x256x256 25.6 -> 21.4, 16x64x64 2.1 -> 1.5, 4x512x512 31 -> 12, 4096x64x64 177 -> 151, 200x50x300 45 -> 33;
-256x784x256 and 1000x1000x1000 are equal. B stored by columns: 16x64x64 2.0 -> 1.5, 32x256x256 29 -> 23, 3x1000x784
-184 -> 99, 256x784x256 570 -> 490. Sums of 8192 are 30 % slower here: those are OpenBLAS's.
+Measured on two Zen 4 cores (peak 226 GFLOP/s), OpenBLAS -> here, microseconds: 784x256x256 with A transposed
+536 -> 455, 32x256x256 25.6 -> 21.4, 16x64x64 2.1 -> 1.5, 4x512x512 31 -> 12, 4096x64x64 177 -> 151,
+200x50x300 45 -> 33; 256x784x256 and 1000x1000x1000 are equal. B stored by columns: 16x64x64 2.0 -> 1.5,
+32x256x256 29 -> 23, 3x1000x784 184 -> 99, 256x784x256 570 -> 490. Sums of 8192 are 30 % slower here: those are left to
+OpenBLAS.
 """
 from __future__ import annotations
 
@@ -27,20 +28,21 @@ LANES = 16
 WIDTH = 2 * LANES  # columns of a tile
 _VECTOR = ir.VectorType(_FLOAT, LANES)
 
-#: Rows of a tile, from the largest, by the vectors that it is wide: together they fill 24 of AVX-512's 32 registers.
+#: Heights of tiles, the largest first, by the width in vectors: the largest fill 24 of AVX-512's 32 registers.
 ROWS = {2: (12, 4, 1), 1: (24, 4, 1)}
 
-#: Of the inner dimension, how much is done at once; rows of A from which copying B's columns first repays.
+#: The part of the inner dimension that is done at once; the rows of A from which packing B's columns pays.
 DEPTH, REUSED = 512, 36
 
-#: The longest inner dimension: beyond, OpenBLAS's order of blocks is faster.
+#: The longest inner dimension: beyond it OpenBLAS's order of blocks is faster.
 LONGEST = 1024
 
 
 class _Tiles:
     """The loops of one call, being emitted: addresses and steps are int64, steps in bytes.
 
-    vectors: of each row of a tile; some: how many of its columns there are, where these may not be all.
+    vectors: the width of a tile.
+    some: the number of its columns that the product has; None where it has all.
     """
 
     def __init__(self, builder: Any, values: list[Any], vectors: int, some: Any = None) -> None:
@@ -58,7 +60,7 @@ class _Tiles:
             place = self._rows(rows, place)
 
     def _pack(self, way: Any, column: Any) -> None:
-        """Lay the columns of B one row after the other: not at all (0), by vectors (1), or turned (2)."""
+        """Pack the columns of B row by row: not at all (way 0), by vectors (1), or transposed (2)."""
         b = self.b
         to = self._room(DEPTH * self.vectors)
         with b.if_else(b.icmp_signed("==", way, _I64(2))) as (turned, plain):
@@ -83,7 +85,7 @@ class _Tiles:
             self.y, self.y_next = b.select(there, self.y, to), b.select(there, self.y_next, packed)
 
     def _columns(self, column: Any) -> list[Any]:
-        """How far into B each column of a tile starts; in place of those that there are not, the first."""
+        """The offset in B of each column of a tile; that of the first one in place of columns that B does not have."""
         b = self.b
         found = []
         for i in range(LANES * self.vectors):
@@ -92,7 +94,7 @@ class _Tiles:
         return found
 
     def _room(self, vectors: int) -> Any:
-        """The address of so many vectors on the stack."""
+        """The address of room for so many vectors on the stack."""
         b = self.b
         with b.goto_entry_block():
             room = b.alloca(ir.ArrayType(_VECTOR, vectors))
@@ -100,7 +102,7 @@ class _Tiles:
         return b.ptrtoint(room, _I64)
 
     def _move(self, to: Any, source: Any) -> None:
-        """Copy the columns that there are."""
+        """Copy a row of the columns that the product has."""
         copy_bytes.emit(self.b, to, source, self.b.mul(self.some, _I64(4)))
 
     def _shift(self, source: Any, target: Any) -> None:
@@ -108,14 +110,14 @@ class _Tiles:
             self._put(self._load(self.b.add(source, _I64(at))), self.b.add(target, _I64(at)))
 
     def _spell(self, source: Any, target: Any, columns: Sequence[Any]) -> None:
-        """A row of what is stored by columns, number by number."""
+        """Copy a row of B, stored by columns, number by number."""
         b = self.b
         for i, column in enumerate(columns):
             number = b.load(b.inttoptr(b.add(source, column), _FLOAT.as_pointer()))
             b.store(number, b.inttoptr(b.add(target, _I64(4 * i)), _FLOAT.as_pointer()))
 
     def _turn(self, source: Any, target: Any, columns: Sequence[Any]) -> None:
-        """LANES rows at once: squares of numbers are turned in registers, halves of halves changing places."""
+        """Copy LANES rows of B, stored by columns: square blocks are transposed in registers by exchanges of lanes."""
         b = self.b
         for first in range(0, len(columns), LANES):
             square = [self._load(b.add(source, column)) for column in columns[first:first + LANES]]
@@ -132,11 +134,11 @@ class _Tiles:
                 self._put(row, b.add(target, _I64(4 * (len(columns) * i + first))))
 
     def _mixed(self, one: Any, other: Any, places: list[int]) -> Any:
-        """Of two vectors, the numbers at these places."""
+        """The numbers at these places of two vectors."""
         return self.b.shuffle_vector(one, other, ir.Constant(ir.VectorType(ir.IntType(32), LANES), places))
 
     def _copy(self, to: Any, one: Callable[[Any, Any], Any], rows: int = 1) -> None:
-        """`one(from, to)` for each row of B, or for so many at a time, some of them twice."""
+        """Emit `one(source, target)` for each row of B, or for so many at a time; the last ones may overlap."""
         b, start = self.b, self.b.block
         loop, end = b.append_basic_block("pack"), b.append_basic_block("packed")
         b.branch(loop)
@@ -152,7 +154,7 @@ class _Tiles:
         b.position_at_end(end)
 
     def _rows(self, rows: int, before: Any) -> Any:
-        """Tiles of so many rows, as long as there are as many left; the row after them."""
+        """Emit the loop over tiles of so many rows, while as many are left; returns the row after them."""
         b = self.b
         start = b.block
         test, turn, end = (b.append_basic_block(f"{name}{rows}") for name in ("test", "turn", "end"))
@@ -200,7 +202,7 @@ class _Tiles:
         self._store(made, b.add(self.c, b.mul(row, self.c_row)))
 
     def _store(self, made: list[list[Any]], c: Any) -> None:
-        """`alpha * made + beta * c`; what has a factor of 0 is not read."""
+        """Store `alpha * made + beta * c`; with beta 0, c is not read."""
         b = self.b
         alpha, beta = (self._spread(b.fptrunc(x, _FLOAT)) for x in (self.alpha, self.beta))
         fresh = b.fcmp_ordered("==", self.beta, self.beta.type(0.0))
@@ -222,7 +224,7 @@ class _Tiles:
                         self._put(b.call(self.fma, [alpha, value, kept]), where)
 
     def _store_some(self, made: list[Any], c: Any, alpha: Any, beta: Any, fresh: Any) -> None:
-        """The same by way of the stack, since behind the columns there is something else."""
+        """The same by way of the stack, since the memory behind the columns is not the tile's."""
         b, row = self.b, self._room(1)
         for value in made:
             value = b.fmul(alpha, value)
@@ -250,10 +252,12 @@ class _Tiles:
 @emits
 def columns(builder: Any, a: Any, a_row: Any, a_next: Any, b: Any, b_next: Any, b_column: Any, c: Any, c_row: Any,
             m: Any, k: Any, way: Any, width: Any, alpha: Any, beta: Any) -> None:
-    """`width` columns of `alpha * A @ B + beta * C` in float32, m rows, 0 < k <= DEPTH; steps count bytes.
+    """Compute `width` columns of `alpha * A @ B + beta * C` in float32, m rows, 0 < k <= DEPTH; steps count bytes.
 
-    width: WIDTH, or up to LANES. way: B is read as it lies (0), or copied first: by vectors (1), as what is narrow
-    always is, or turned, where it is stored by columns (2). alpha and beta are float64s' words.
+    width: WIDTH, or up to LANES.
+    way: 0 where B is read in place; 1 where it is packed by vectors, as a narrow one always is; 2 where it is stored by
+        columns, and packed transposed.
+    alpha, beta: words with the bits of float64s.
     """
     factors = [builder.bitcast(x, F64) for x in (alpha, beta)]
     values = [a, a_row, a_next, b, b_next, b_column, c, c_row, m, k, way, *factors]

@@ -1,4 +1,4 @@
-"""A process in the background compiles what this one can do without for now; its work is found in the cache folder."""
+"""Background compilation: another process compiles code that is not needed yet, and leaves it in the cache folder."""
 from __future__ import annotations
 
 import os
@@ -10,21 +10,21 @@ from tracer.ops.ir.errors import CannotCompile
 
 from . import cache_folder
 
-#: The process imports what this one would, whatever folder it starts in.
+#: The text of the process, with the import path of this one, whatever folder it starts in.
 _PROGRAM = "import sys; sys.path[:] = {path!r}; {program}"
 
 
 def start(program: str) -> None:
-    """Begin to run a Python program at low priority; nobody waits for it.
+    """Start a Python program at low priority, without waiting for it.
 
-    CannotCompile when there is no folder to leave its work in, or no process can be started.
+    CannotCompile when there is no cache folder, or no process can be started.
     """
     if cache_folder.folder() is None:
         raise CannotCompile("no folder keeps machine code")
     if not sys.executable or not hasattr(os, "posix_spawn"):
         raise CannotCompile("no process can be started in the background")
     text = _PROGRAM.format(path=[os.path.abspath(p) for p in sys.path], program=program)
-    # The shell ends at once, and its child is the system's: a script that waits for its children does not meet it.
+    # The shell ends at once, so that the program is no child of this process: a script may wait for its own children.
     command = f"nice -n 10 {shlex.join([sys.executable, '-c', text])} </dev/null >/dev/null 2>&1 &"
     try:
         shell = os.posix_spawn("/bin/sh", ["sh", "-c", command], os.environ)

@@ -1,9 +1,9 @@
-"""The cache folder keeps machine code between processes: it is found here, and its files are read, written and locked.
+"""The cache folder keeps machine code between processes; this module reads, writes and locks its files.
 
-The folder and each file must belong to this user or to root, and nobody else may write them: they become code of this
-process. The check is of the open descriptor, not of a path that may name another file a moment later. Everything else
-counts as no folder, or as no file. So does a file that cannot be read or written: a cache that fails costs
-compilations, nothing else. `explain()` gives the reasons (`stats.LOG.refused`).
+The folder and each file must belong to this user or to root, and no other user may write them: they become code of this
+process. The check is of the open descriptor, not of a path that may name another file a moment later. A folder or file
+that fails it, or cannot be read or written, counts as missing: a cache that fails costs compilations, nothing else.
+`explain()` gives the reasons (`counters.LOG.refused`).
 """
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ except ImportError:  # Windows: processes that start together compile the same f
 PATIENCE = 60.0
 _patient = True
 
-#: Links are not followed, and a pipe's other end is not waited for.
+#: The flags of all opens: links are not followed, and the other end of a pipe is not waited for.
 _SAFELY = sum(getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_CLOEXEC", "O_NONBLOCK", "O_BINARY"))
 
 
@@ -43,7 +43,7 @@ def folder() -> Path | None:
         return None
     if chosen is None:
         base = os.environ.get("XDG_CACHE_HOME", "")
-        if not os.path.isabs(base):  # which XDG's rules say to ignore
+        if not os.path.isabs(base):  # XDG's rules say to ignore it then
             base = os.path.join(os.path.expanduser("~"), ".cache")
         chosen = os.path.join(base, "tracer")
     if not os.path.isabs(chosen):
@@ -53,7 +53,7 @@ def folder() -> Path | None:
 
 
 def read(name: str) -> bytes | None:
-    """The contents of a file of the folder; None if it is not there, or not to be trusted."""
+    """The contents of a file of the folder; None if it is missing, or not trusted."""
     with _opened() as here:
         if here is None:
             return None
@@ -69,7 +69,7 @@ def read(name: str) -> bytes | None:
 
 
 def write(name: str, data: bytes) -> None:
-    """Create or replace a file of the folder, which nobody sees half-written; nothing happens where that fails."""
+    """Create or replace a file of the folder atomically; a failure is only noted."""
     with _opened(make=True) as here:
         if here is None:
             return
@@ -81,7 +81,7 @@ def write(name: str, data: bytes) -> None:
 
 @contextmanager
 def locked(name: str) -> Iterator[None]:
-    """Keep other processes from making the file `name` meanwhile; waits for one that is making it.
+    """Lock the file `name`, so that no other process makes it meanwhile; waits for one that is making it.
 
     A lock is one byte of the file `.lock`, at a place derived from the name; the system releases it when its owner
     dies. After PATIENCE seconds or Ctrl-C, and where nothing can be locked, the caller goes on without a lock.
@@ -139,7 +139,7 @@ class _Folder:
         return {"path": name, "dir_fd": self.descriptor}
 
     def open(self, name: str, flags: int) -> int:
-        """The descriptor of a file; what is created here is for its owner alone."""
+        """The descriptor of a file; a new file is accessible to its owner alone."""
         return os.open(**self._named(name), flags=flags | _SAFELY, mode=0o600)
 
     def trusts(self, name: str, descriptor: int) -> bool:
@@ -151,7 +151,7 @@ class _Folder:
         _refuse(f"{self.path}/{name}", _reason(what, error))
 
     def replace(self, name: str, data: bytes) -> None:
-        """Write a file under another name, then give it its own."""
+        """Write a file under a temporary name, then rename it."""
         temporary = f".tmp_{os.urandom(8).hex()}"
         descriptor = self.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
         try:
@@ -168,7 +168,7 @@ class _Folder:
 
 @contextmanager
 def _opened(make: bool = False) -> Iterator[_Folder | None]:
-    """The folder, or None if there is none to be trusted; make: it is created if it is not there."""
+    """The open folder, or None if there is none that is trusted; make: create it if it is missing."""
     where = folder()
     here = None if where is None else _open(where, make)
     try:

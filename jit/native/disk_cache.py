@@ -1,12 +1,12 @@
-"""Native functions on disk: from a name to an address, compiled only when no earlier process has done it.
+"""The disk cache of native functions: from a name to an address, compiled only when no earlier process has done it.
 
-An entry is the object code after its digest; what is damaged, foreign or unwritable is compiled afresh
+An entry is the object code after its digest; damaged, foreign or unwritable ones are compiled afresh
 (`cache_folder.py`). A function's name carries a hash of its source and of all else that shapes its code, never a time.
-When several processes need a function at once, one compiles it and the others wait for its entry. LLVM's linker is
-the only way to an address: it refuses code that calls what this process does not have, before any of it can run.
+When several processes need a function at once, one compiles it and the others wait for its entry. Only LLVM's linker
+makes addresses: it refuses code that calls a function missing in this process, before any of it can run.
 
 Numba's own disk cache is not used: its symbol names carry a per-process counter, by which one function's file can
-resolve to another one's helper (numba issue 10486), and loading from it takes most of Numba. Here all of a function is
+resolve to another one's helper (numba issue 10486), and loading from it needs most of Numba. Here all of a function is
 one object, linked by itself.
 """
 from __future__ import annotations
@@ -34,7 +34,7 @@ _LOCK = forks.guarded(threading.RLock(), forks.COMPILING)
 #: The folders of the packages whose files shape code: that of the passes and compilers, and that of the operations.
 _PACKAGES = tuple(Path(package.__path__[0]) for package in (tracer.jit, tracer.ops))
 
-#: Numba's settings that do not shape code; all others are taken to.
+#: Numba's settings that do not shape code; all others count as shaping it.
 _SHAPELESS = frozenset(("NUMBA_CACHE_DIR", "NUMBA_NUM_THREADS"))
 
 
@@ -46,7 +46,7 @@ def host() -> str:
 
     features = ",".join(sorted(k for k, v in llvm.get_host_cpu_features().items() if v))
     settings = [f"{k}={v}" for k, v in sorted(os.environ.items()) if k.startswith("NUMBA_") and k not in _SHAPELESS]
-    settings.append(_digest([".numba_config.yaml"]))  # where Numba looks for more of them
+    settings.append(_digest([".numba_config.yaml"]))  # more of Numba's settings
     return "|".join([str(_FORMAT), _numba(), llvmlite.__version__, llvm.get_process_triple(),
                      llvm.get_host_cpu_name(), features, sources(_PACKAGES), *settings])
 
@@ -57,16 +57,16 @@ def key(text: str) -> str:
 
 
 def _numba() -> str:
-    """A digest that tells versions of Numba apart, without importing it: that takes longer than loading kernels."""
+    """A digest that tells versions of Numba apart without importing it, which takes longer than loading kernels."""
     spec = importlib.util.find_spec("numba")
     return _digest([str(Path(spec.origin).with_name("_version.py"))]) if spec and spec.origin else ""
 
 
 def sources(folders: Iterable[Path]) -> str:
-    """A digest of all files of packages, whichever of them compiles what: a list would miss a file one day.
+    """A digest of all files of packages: a list of those that shape code would be incomplete one day.
 
     Compiled files stand in for sources, where a package comes without them. Where there are no files at all (a package
-    in an archive), the digest is another one in each process.
+    in an archive), the digest differs in each process.
     """
     paths = [os.path.join(here, name) for folder in folders for here, _, names in os.walk(folder)
              if not here.endswith("__pycache__") for name in names if name.endswith((".py", ".pyc"))]
@@ -85,10 +85,12 @@ def _digest(paths: Iterable[str]) -> str:
 
 
 def find(name: str, ending: str, compile_: Callable[[], bytes], text: str = "") -> tuple[int, bool]:
-    """The address of the function `name`, and whether it came from disk. `text` is stored beside it, to be read.
+    """The address of the function `name`, and whether it came from disk.
 
-    `compile_` makes its object code, with `name` as its symbol. CannotCompile passes through, and is raised if the
-    linker refuses what it made; NoCompiler for errors that no compiler should raise.
+    compile_: makes its object code, with `name` as its symbol.
+    text: the source that is stored beside it, for readers.
+    CannotCompile of `compile_` passes through, and is raised if the linker refuses the object code; NoCompiler stands
+    for all other errors of the compiler.
     """
     with _LOCK:
         address = load(name, ending)
@@ -124,7 +126,7 @@ def load(name: str, ending: str) -> int | None:
         try:
             return _link(name, stored[32:])
         except RuntimeError:
-            return None  # of another system, though the name says otherwise
+            return None  # code of another system, in spite of its name
 
 
 def _link(name: str, code: bytes) -> int:
@@ -135,9 +137,9 @@ def _link(name: str, code: bytes) -> int:
 
 @contextmanager
 def _uncollected() -> Iterator[None]:
-    """Without collections of garbage: Numba's import and compiling make many objects, of which most live on.
+    """Disable garbage collection: Numba's import and compiling make many objects, of which most live on.
 
-    What was made counts as old afterwards, as if it had been looked through: that took 0.1 s in the first program.
+    Afterwards these objects count as old without having been traversed, which took 0.1 s in the first program.
     """
     collecting = gc.isenabled()
     gc.disable()

@@ -1,8 +1,8 @@
-"""What generated kernels call: typed loads and stores, casts, and operators that Numba would guard or branch on.
+"""The intrinsics of kernels: typed loads and stores, casts, and operators that Numba would guard or branch on.
 
-All of them emit LLVM inline. A load or store names an alias scope in its name (`ld_f32_0`, `st_f32_2`): memory of
+All of them emit LLVM inline. The name of a load or store ends with an alias scope (`ld_f32_0`, `st_f32_2`): memory of
 different scopes never overlaps at different points of the loop, so that LLVM vectorizes without run-time checks.
-Scope 0 is what a kernel only reads; each array that it writes has a scope of its own.
+Scope 0 is for arrays that a kernel only reads; each array that it writes has a scope of its own.
 """
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ _MEMORY = {
 
 @intrinsic
 def f16(typingctx, x):
-    """x rounded to the nearest float16, which is held in a float32 as all of them are."""
+    """x rounded to the nearest float16, which is held in a float32 as all float16 values are."""
     if not isinstance(x, (types.Float, types.Integer, types.Boolean)):
         return None
 
     def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         value = values[0]
-        if x != types.float64:  # what a float32 rounds of an integer is beyond float16, or is not near a tie
+        if x != types.float64:  # an integer that float32 rounds is beyond float16, or not near a tie
             value = context.cast(builder, value, x, types.float32)
         return rounded(builder, value)
 
@@ -44,9 +44,9 @@ def f16(typingctx, x):
 
 
 def _truncated(builder: Any, value: Any, bits: int) -> Any:
-    """A float as a signed integer; what is out of range, or NaN, as the least one, as the processor has it.
+    """A float as a signed integer; NaN, and a value out of range, as the least one, as the processor converts them.
 
-    To LLVM such a conversion means nothing: it may fold or vectorize it to anything.
+    LLVM leaves such a conversion undefined: it may fold or vectorize it to anything.
     """
     limit = ir.Constant(value.type, -2.0 ** (bits - 1))
     inside = builder.and_(builder.fcmp_ordered(">=", value, limit),
@@ -55,7 +55,7 @@ def _truncated(builder: Any, value: Any, bits: int) -> Any:
 
 
 def _integer_cast(name: str) -> Any:
-    """The cast to an integer type: floats go by way of a wider one, as in C compilers', so that -5 is 251 as uint8."""
+    """The cast to an integer type: floats go by way of a wider one, as in C compilers, so that -5 is 251 as uint8."""
     memory, register = _MEMORY[name]
     wide = 64 if memory.width == 64 or name == "u32" else 32
 
@@ -81,7 +81,7 @@ def _integer_cast(name: str) -> Any:
     return intrinsic(typing)
 
 
-#: Casts by short name, such as `f32(x)`: Numba's types, where its own casts mean something for all numbers.
+#: Casts by short name, such as `f32(x)`: Numba's types, where its own casts are defined for all numbers.
 CASTS: dict[str, Any] = {name: register for name, (_, register) in _MEMORY.items()} | {"f16": f16} | {
     name: _integer_cast(name) for name in _MEMORY if name[0] in "iu"}
 
@@ -149,7 +149,7 @@ def word_as_f64(typingctx, word):
 
 @intrinsic
 def widened(typingctx, x):
-    """A float32 as a float64, where it is an operation of its own and not a part of a sum's."""
+    """A float32 as a float64, for a cast that is an operation of its own and not part of a sum."""
     if x != types.float32:
         return None
 
@@ -184,7 +184,7 @@ def _call_float(name: str) -> Callable:
 
 
 def _either(name: str, integer: Callable) -> Any:
-    """An intrinsic of two equal types: the elementary function for floats, `integer(builder, a, b, signed)` else."""
+    """An intrinsic of two equal types: the elementary function for floats, else `integer(builder, a, b, signed)`."""
     floating = _call_float(name)
 
     def typing(typingctx, x, y):
@@ -266,7 +266,7 @@ def _rounding(name: str) -> Any:
 
 
 def _shift(name: str) -> Any:
-    """A shift of integers of one type; by more than there are bits, or by less than none, it leaves the sign only."""
+    """A shift of integers of one type; by a negative count, or one beyond the width, it leaves the sign only."""
 
     def typing(typingctx, x, y):
         if x != y or not isinstance(x, types.Integer):
@@ -304,7 +304,7 @@ _CALLED = re.compile(r"\b([A-Za-z_]\w*)\(")
 
 
 def namespace_for(source: str) -> dict[str, Any]:
-    """The globals under which the source of a kernel is compiled: just what it names."""
+    """The globals under which the source of a kernel is compiled: only those that it names."""
     space = {name: NAMES[name] for name in _CALLED.findall(source) if name in NAMES}
     for name in ("INF", "NAN"):
         if name in source:

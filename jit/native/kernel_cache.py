@@ -14,12 +14,12 @@ from ..report import timing
 from ..report.counters import COUNTERS
 from . import disk_cache
 
-#: The first and the last version of Numba with which `make matrix` passes. Another one is tried out before it is used.
+#: The first and the last version of Numba with which `make matrix` passes. Any other one is tested before it is used.
 KNOWN = "0.62", "0.68"
 
 _LOADED: dict[str, int] = {}
 _SOURCES: dict[int, str] = {}  # by address
-#: source -> why it has no native code: compiling it again would end the same way.
+#: source -> the reason why it has no native code: compiling it again would fail in the same way.
 _REFUSED: dict[str, str] = {}
 _LOCK = forks.guarded(threading.RLock(), forks.COMPILING)
 
@@ -30,7 +30,7 @@ def key_of(source: str) -> str:
 
 
 def find_kernel(source: str) -> int:
-    """The address of the native function of `source`, whose function is named `kernel`; or CannotCompile."""
+    """The address of the native function of `source`, whose function is named `kernel`. Raises CannotCompile."""
     address = _LOADED.get(source)
     if address is not None:
         COUNTERS.kernel_hits += 1
@@ -56,7 +56,7 @@ def _find_once(source: str) -> int:
 
 
 def source_at(address: int) -> str | None:
-    """The source of the kernel whose code is at an address; None where none of this process is."""
+    """The source of the kernel whose code is at an address; None where this process has no kernel there."""
     return _SOURCES.get(address)
 
 
@@ -92,6 +92,6 @@ def _find(source: str) -> int:
 
 
 def _compile(name: str, text: str) -> bytes:
-    from .kernel_compiler import compile_kernel  # not before a kernel is to be compiled: it needs Numba
+    from .kernel_compiler import compile_kernel  # only when a kernel is compiled: it needs Numba
 
     return compile_kernel(name, text, KNOWN)

@@ -1,4 +1,4 @@
-"""The compiler of kernels: source text -> object code, by Numba; a Numba that is not known is tried out first."""
+"""The compiler of kernels: source text -> object code, by Numba; an unknown version of Numba is tested first."""
 from __future__ import annotations
 
 import ctypes
@@ -28,7 +28,7 @@ def kernel(bind, args, lo, hi):
 def compile_kernel(name: str, text: str, known: tuple[str, str]) -> bytes:
     """The object code of a kernel named `name`.
 
-    known: the first and the last version of Numba that are not tried out. NoCompiler where another one is wrong.
+    known: the first and the last version of Numba that are not tested. NoCompiler where another one fails the test.
     """
     _try_out(known)
     return _compile_text(name, text)
@@ -42,7 +42,7 @@ def _compile_text(name: str, text: str) -> bytes:
 
 @cache
 def _try_out(known: tuple[str, str]) -> None:
-    """Run a kernel compiled by a Numba of another version than the known. NoCompiler where its numbers are wrong."""
+    """Test a version of Numba outside the known ones with one kernel. NoCompiler where its numbers are wrong."""
     first, last, version = [[int(x) for x in text.split(".")[:2]] for text in (*known, numba.__version__)]
     if first <= version <= last:
         return

@@ -1,4 +1,4 @@
-"""What LLVM is told of a kernel's innermost loops, beyond what its own estimates know."""
+"""Loop hints: metadata on a kernel's innermost loops, for facts that LLVM's own estimates miss."""
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -6,12 +6,12 @@ from typing import Any
 
 from llvmlite import ir
 
-#: Float operations in a loop's body from which one turn fills the processor's window, so that it must find independent
-#: work within the turn: turns are interleaved (measured: a third faster to twice as fast).
+#: Float operations in a loop's body from which one iteration fills the processor's window, so that it must contain
+#: independent work: iterations are interleaved (measured: a third faster to twice as fast).
 LONG = 16
 INTERLEAVED = 4
-#: Loads and stores in a turn from which half as many are interleaved: what more turns hold at once does not fit the
-#: processor (measured on layer norm's gradient: from run to run, 60 to 90 cycles a vector became 57).
+#: Loads and stores in an iteration from which half as many are interleaved: the values that more of them hold at once
+#: do not fit the processor (measured on layer norm's gradient: from run to run, 60 to 90 cycles a vector became 57).
 WIDE = 8
 
 _ARITHMETIC = frozenset(("fadd", "fsub", "fmul", "fdiv", "fcmp"))
@@ -33,7 +33,7 @@ def _computes(x: Any) -> bool:
 
 
 def _innermost(function: Any) -> Iterator[tuple[Any, set[Any]]]:
-    """(the block that jumps back, all blocks) of each loop that has no loop inside; blocks stand in Numba's order."""
+    """(latch, all blocks) of each loop without an inner loop; expects blocks in Numba's order."""
     place = {block: i for i, block in enumerate(function.blocks)}
     before: dict[Any, list[Any]] = {}
     back = {}
@@ -55,7 +55,7 @@ def _innermost(function: Any) -> Iterator[tuple[Any, set[Any]]]:
 
 
 def say(module: ir.Module, back: Any, name: str, *value: ir.Constant) -> None:
-    """Say `name` of the loop that the jump `back` closes: LLVM knows one by metadata that begins with itself."""
+    """Add the hint `name` to the loop that the jump `back` closes: LLVM's loop metadata has itself as first operand."""
     said = module.add_metadata([ir.MetaDataString(module, name), *value])
     loop = ir.MDValue(module, [said], name=str(len(module.metadata)))
     loop.operands = (loop, said)

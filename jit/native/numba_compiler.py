@@ -1,14 +1,14 @@
-"""A function of scalars and loops -> object code, by Numba with only what such functions need.
+"""The compiler from functions of scalars and loops to object code: Numba with only the parts that these need.
 
-No other file uses names that Numba or llvmlite do not document (test_numba_versions.py). Where these have
-changed, `disk_cache.find` makes NoCompiler of the error, and the interpreter runs every program.
+No other file uses names that Numba or llvmlite do not document (test_numba_versions.py). Where these have changed,
+`disk_cache.find` raises NoCompiler for the error, and the interpreter runs every program.
 
 Numba's usual set-up loads the typing of all of NumPy, which takes longer than compiling a kernel: here the typing knows
 Python's operators, `range` and our intrinsics, and the pipeline has no passes for closures, arrays or reference counts.
 Type inference and lowering are Numba's own. LLVM's passes run once over each function: Numba runs them before and after
 linking modules, to count references between.
 
-Imported only by what compiles: a process that finds all of its kernels on disk never imports Numba.
+This is imported only to compile: a process that finds all of its kernels on disk never imports Numba.
 """
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ _OURS = templates.Registry()
 def intrinsic(define: Callable[..., Any]) -> Any:
     """Make `define(typing_context, *types)` a function that compiled code may call, for any of Numba's compilers.
 
-    As `numba.extending.intrinsic`: it returns a signature and what emits LLVM IR, or None for types that it does not
-    take. That one sets up all of Numba at the first call that it types; this one does not.
+    As with `numba.extending.intrinsic`, `define` returns a signature and the function that emits LLVM IR, or None for
+    types that it does not take. Numba's sets up all of Numba at the first call that it types; this one does not.
     """
     known: dict[Any, Any] = {}
 
@@ -78,7 +78,7 @@ def _operators() -> Any:
 
 
 class _Typing(typing.BaseContext):
-    """What the functions compiled here may name."""
+    """The typing context: the names that the functions compiled here may use."""
 
     def _load_builtins(self) -> None:
         if not hasattr(self, "_chosen"):
@@ -98,7 +98,7 @@ class ClosedFlags(FastMathFlags):
 
 
 class _Library(codegen.CodeLibrary):
-    """The LLVM modules of a function, as text: nothing is asked of LLVM while Numba works."""
+    """The LLVM modules of a function, as text: Numba does its work without calls of LLVM."""
 
     def __init__(self, generator: Any, name: str) -> None:
         super().__init__(generator, name)
@@ -141,7 +141,7 @@ class _Target(cpu.CPUContext):
         return module
 
     def get_abi_sizeof(self, ty: Any) -> int:
-        """Numba asks at each variable, and gets it by having LLVM parse a module."""
+        """The size of a type, kept: Numba requests it for each variable, and has LLVM parse a module for it."""
         if ty not in self._sizes:
             self._sizes[ty] = super().get_abi_sizeof(ty)
         return self._sizes[ty]
@@ -155,7 +155,7 @@ class _Target(cpu.CPUContext):
         give_hints(module)
 
     def create_cfunc_wrapper(self, library: Any, fndesc: Any, env: Any, call_helper: Any) -> None:
-        """The C function, under the Python function's plain name. There is nobody to hand an exception to: it traps."""
+        """Add the C function, under the Python function's plain name. It traps on an exception: nothing handles it."""
         module = self.create_module("wrapper")
         kind = self.call_conv.get_function_type(fndesc.restype, fndesc.argtypes)
         inner = ir.Function(module, kind, fndesc.llvm_func_name)
@@ -172,7 +172,7 @@ class _Target(cpu.CPUContext):
 
 @register_pass(mutates_CFG=True, analysis_only=False)
 class _Lowering(NativeLowering):
-    """Numba's lowering, without its statistics, which it would ask LLVM for."""
+    """Numba's lowering, without its statistics, which need calls of LLVM."""
 
     _name = "tracer_lowering"
 
@@ -190,7 +190,7 @@ class _Lowering(NativeLowering):
 
 
 class _Pipeline(compiler.CompilerBase):
-    """Numba's passes, without those for what kernels do not contain: a variable of theirs has one type throughout."""
+    """Numba's passes, without those for features that kernels lack: a variable has one type throughout, for example."""
 
     def define_pipelines(self) -> list[Any]:
         passes = PassManager("tracer")
@@ -205,7 +205,7 @@ _TARGET = _Target(_TYPING)
 
 
 class Lowered(NamedTuple):
-    """A function as LLVM modules: what is left to do is LLVM's, during which Python goes on."""
+    """A function as LLVM modules: LLVM does the rest, while other Python threads run."""
 
     texts: list[str]
 
@@ -225,9 +225,9 @@ class Lowered(NamedTuple):
 
 
 def lower_function(function: Any, symbol: str, parameters: str, fastmath: Iterable[str] = ()) -> Lowered:
-    """Make of a Python function the C function `void symbol(...)`.
+    """Lower a Python function to the C function `void symbol(...)`. Divisions by zero are as NumPy's.
 
-    `parameters` has a letter for each: p a pointer to int64, i an int64. Divisions by zero are as NumPy's.
+    parameters: a letter for each: p a pointer to int64, i an int64.
     CannotCompile when Numba refuses.
     """
     named = FunctionType(function.__code__, function.__globals__, symbol)

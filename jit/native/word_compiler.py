@@ -1,12 +1,12 @@
-"""A Python function of words -> object code: the compiler of the native functions that every program needs.
+"""The word compiler: Python functions of words -> object code, for the native functions that every program needs.
 
 A word is an int64: a number, or an address, of which `args[i]` is the word at place i. The subset: assignments, `if`,
 `while`, `for … in range(…)`, arithmetic and comparisons of words or of float64s, constants and attributes of constants,
-and calls of what `emits` marks.
-`and`, `or` and `x if c else y` compute all that they name; `//` and `%` are of numbers that are not negative.
+and calls of functions that `emits` marks. `and`, `or` and `x if c else y` evaluate all their operands; those of `//`
+and `%` must not be negative.
 
-Numba would take half a second for these few functions, of which most is finding their types. A kernel's source has
-numbers of many types and long loops to vectorize: that is Numba's (`compiler.py`).
+Numba would take half a second for these few functions, most of it for type inference. A kernel's source has numbers of
+many types and long loops to vectorize: Numba compiles it (`numba_compiler.py`).
 """
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _SIGNS = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "==", 
 
 
 class Emitted:
-    """What `emits` makes: in the functions compiled here, a call of it is what `emit(builder, *values)` emits."""
+    """A function that `emits` marks: in compiled code, `emit(builder, *values)` emits the instructions of each call."""
 
     def __init__(self, emit: Callable[..., Any]) -> None:
         self.emit = emit
@@ -48,12 +48,12 @@ def emits(emit: Callable[..., Any]) -> Emitted:
 
 
 def word_at(builder: Any, address: Any, index: Any) -> Any:
-    """The place of a word, as LLVM's pointer."""
+    """The LLVM pointer to the word at place `index` from `address`."""
     return builder.gep(builder.inttoptr(address, I64.as_pointer()), [index])
 
 
 class _Function(ast.NodeVisitor):
-    """One function, being emitted: each variable is a cell of its type, and LLVM makes registers of cells."""
+    """One function, being emitted: each variable is a stack cell of its type, which LLVM promotes to registers."""
 
     def __init__(self, emitted: ir.Function, function: Any) -> None:
         self.known = function.__globals__
@@ -77,7 +77,7 @@ class _Function(ast.NodeVisitor):
             self.visit(statement)
 
     def _jump(self, to: Any = None) -> None:
-        """Go there, or return, from a block that has not gone elsewhere."""
+        """End the block by a jump to `to`, or by a return, unless it has ended already."""
         if not self.b.block.is_terminated:
             if to is None:
                 self.b.ret_void()
@@ -236,10 +236,10 @@ class _Function(ast.NodeVisitor):
 
 
 def compile_words(function: Any, symbol: str) -> bytes:
-    """The object code of the C function `void symbol(int64_t, ...)` made of a Python function of words, or of what
-    `emits` marks.
+    """The object code of a C function `void symbol(int64_t, ...)`.
 
-    CannotCompile for what is outside of the subset, OSError where there is no source.
+    function: a Python function of words, or one that `emits` marks.
+    CannotCompile for code outside of the subset, OSError where there is no source.
     """
     emitted = function.emit if isinstance(function, Emitted) else function
     count = emitted.__code__.co_argcount - (emitted is not function)
@@ -264,7 +264,7 @@ def _machine() -> Any:
 
 
 def _object_code(text: str) -> bytes:
-    """What LLVM makes of it with a few passes: the others take most of the time, and find little here."""
+    """The object code of LLVM assembly, by a few passes: the others take most of the time, and find little here."""
     module, machine = llvm.parse_assembly(text), _machine()
     module.verify()
     module.triple, module.data_layout = machine.triple, str(machine.target_data)

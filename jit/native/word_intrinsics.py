@@ -1,6 +1,6 @@
-"""Words of memory, atomics and calls through an address, for the functions that `words.py` compiles.
+"""The intrinsics of the word compiler: words of memory, atomics, and calls through an address.
 
-Nothing here bakes an address into the code, so that it can be cached on disk and used by another process.
+No address becomes a constant of the code, so that it can be cached on disk and used by another process.
 """
 
 import platform
@@ -39,7 +39,7 @@ def call_sharer(b: Any, fn: Any, state: Any, me: Any) -> None:
 
 @emits
 def call_question(b: Any, fn: Any) -> Any:
-    """Call the C function ``int fn(void)`` at address `fn`; returns what it gives."""
+    """Call the C function ``int fn(void)`` at address `fn`; returns its result."""
     return b.sext(b.call(b.inttoptr(fn, _QUESTION.as_pointer()), []), I64)
 
 
@@ -83,19 +83,19 @@ def load_atomic(b: Any, address: Any, index: Any) -> Any:
 
 @emits
 def store_atomic(b: Any, address: Any, index: Any, value: Any) -> None:
-    """Publish the word, and all that was written before it (release)."""
+    """Publish the word, and all writes before it (release)."""
     b.store_atomic(value, word_at(b, address, index), "release", 8)
 
 
 @emits
 def add_atomic(b: Any, address: Any, index: Any, value: Any) -> Any:
-    """Add to the word; returns what it was."""
+    """Add to the word; returns its old value."""
     return b.atomic_rmw("add", word_at(b, address, index), value, "acq_rel")
 
 
 @emits
 def swap_atomic(b: Any, address: Any, index: Any, expected: Any, value: Any) -> Any:
-    """Replace the word by `value` if it is `expected`; returns what it was."""
+    """Replace the word by `value` if it is `expected`; returns its old value."""
     return b.extract_value(b.cmpxchg(word_at(b, address, index), expected, value, "acq_rel", "acquire"), 0)
 
 

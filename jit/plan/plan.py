@@ -30,7 +30,7 @@ from .pipeline import plan_graph
 from .planner import PlanState
 from .shape_templates import layout_of
 
-#: Bytes of arena up to which a plan keeps it between runs.
+#: The most bytes of an arena that a plan keeps between runs.
 SMALL_ARENA = 1 << 12
 
 if settings.poison:

@@ -1,1 +1,1 @@
-"""Runs: memory, threads, the table's loop, and the interpreter tier."""
+"""The runtime: memory, threads, the table's loop, and the interpreter tier."""

@@ -174,7 +174,7 @@ def ask(watch: Any, unused: int) -> None:
         elif call_question(watch[INTERRUPTED]) > 0:
             call_sharer(watch[SIGNAL], 0, 0)
             store_atomic(watch, HALTED, 1)
-        store_atomic(watch, ASKED, 0)  # the next call reads the clock anew: the check may have taken long
+        store_atomic(watch, ASKED, 0)  # the next call sets it anew: the check may have taken long
 
 
 def run_calls(bind: int, calls: Any, lo: int, hi: int) -> None:

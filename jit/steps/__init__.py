@@ -1,4 +1,4 @@
-"""Native steps that are no fused kernels. Each file registers its records; being here is enough for it to be loaded."""
+"""Native steps other than fused kernels. Each file registers its records, and `load` imports all files of the folder."""
 import importlib
 import pkgutil
 

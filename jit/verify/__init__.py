@@ -1,1 +1,1 @@
-"""Verifiers: what is proved of a plan before it may run, by code that shares nothing with what made it."""
+"""Verifiers: proofs of a plan before it may run, by code that shares nothing with the code that made it."""

@@ -33,7 +33,7 @@ class Touch(NamedTuple):
 
     place: the bytes where elements begin, if they are known.
     when: the number of the item of the table.
-    unit: the number, in the item, of the unit, which may run at the same time as others.
+    unit: the number of the unit in the item: units may run at the same time.
     row: the number of the row in the unit.
     order: the number of the access in the row's text.
     """

@@ -1,8 +1,8 @@
 """Elementary functions that are emitted inside the calling loop and vectorize with it.
 
-`FUNCTIONS[name]` is the text, for a machine and its lanes; a file of `routines/` has its name in `__all__`.
+`FUNCTIONS[name]` is a function of a machine and its lanes; a file of `routines/` has its name in `__all__`.
 `intrinsics.INTRINSICS[name]` makes compiled code of it. `NUMPY[name]` runs it on NumPy arrays (float16 is computed in
-float32, and rounded). A function's docstring states its largest error in units in the last place.
+float32, and rounded). The docstring states the largest error in units in the last place.
 
 >>> float(NUMPY["sigmoid"](0.0))
 0.5

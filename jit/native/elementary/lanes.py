@@ -1,12 +1,11 @@
-"""Two machines that run the same text: NumPy arrays, here, and scalar LLVM values (`llvm_lanes.py`).
+"""Two machines that run the same function: on NumPy arrays, here, and on scalar LLVM values (`llvm_lanes.py`).
 
-An elementary function is a plain Python function `f(m, x, ...)`. Its lanes (`x`) carry ordinary operators:
-`+ - * /` and comparisons, on integer lanes `+ - & | ^ << >>`, on conditions `& |`. Everything else is a
-method of the machine `m`. A Python number beside a lane takes the lane's type. Integer lanes are as wide as
-the float lanes they were taken from.
+An elementary function is a plain Python function `f(m, x, ...)`. Its lanes (`x`) have ordinary operators: `+ - * /` and
+comparisons, on integer lanes `+ - & | ^ << >>`, on conditions `& |`. Everything else is a method of the machine `m`. A
+Python number beside a lane takes the lane's type. Integer lanes are as wide as the float lanes they were taken from.
 
-Control flow does not exist: `m.select` picks between two values that were both computed, so that a loop over
-the function has no branch and can be vectorized.
+There is no control flow: `m.select` picks between two values that were both computed, so that a loop over the function
+has no branch and can be vectorized.
 """
 from __future__ import annotations
 
@@ -16,7 +15,7 @@ import numpy as np
 
 
 class NumpyMachine:
-    """Runs lane functions on NumPy arrays; tests use it to see the formulas without a compiler.
+    """The machine that runs lane functions on NumPy arrays; tests check the formulas with it, without a compiler.
 
     >>> m = NumpyMachine()
     >>> float(m.fma(np.float64(3), np.float64(4), np.float64(5)))

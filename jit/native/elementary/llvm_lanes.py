@@ -15,9 +15,9 @@ I32, I64 = ir.IntType(32), ir.IntType(64)
 _INT_OF = {F32: I32, F64: I64}
 _FLOAT_OF = {I32: F32, I64: F64}
 
-# Numba's fastmath option adds its flags to every float instruction that has none. Inside a range reduction
-# "reassoc" is fatal, so our instructions carry one flag that means nothing on them: "afn" speaks of calls to
-# functions such as sin, never of + - * / or a comparison.
+# Numba's fastmath option adds its flags to every float instruction that has none. Inside a range reduction "reassoc" is
+# fatal, so these instructions carry one flag that has no effect on them: "afn" applies to calls of functions such as
+# sin, never to + - * / or a comparison.
 _SHIELD = ("afn",)
 
 

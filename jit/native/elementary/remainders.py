@@ -1,8 +1,8 @@
 """Quotients rounded down, and remainders, in compiled code: NumPy's, bit for bit.
 
-A remainder by zero is 0, and so is a quotient of integers. Of floats, the remainder is exact however large the
-quotient is: a loop takes off multiples of the divisor's double, its double's double …, 51 bits at a time; mostly there
-is one turn.
+A remainder by zero is 0, and so is a quotient of integers by zero. The remainder of floats is exact however large the
+quotient is: a loop subtracts multiples of the divisor, scaled up by powers of 2**51, the largest power first; mostly
+there is one iteration.
 """
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from numba import types
 from ..numba_compiler import intrinsic
 from .llvm_lanes import F64, Lane, LlvmMachine
 
-#: A quotient below 2**53 is an integer of float64 when rounded; a turn of the loop leaves one of up to 2**52.
+#: A quotient below 2**53 is an integer of float64 when rounded; an iteration leaves one of up to 2**52.
 TURN, BELOW = 2.0**51, 2.0**-52
 INFINITE = float("inf")
 
@@ -56,7 +56,7 @@ def _remainder(builder: Any, x: ir.Value, y: ir.Value) -> ir.Value:
 
 
 def _float_remainder(m: LlvmMachine, x: Lane, y: Lane) -> Lane:
-    """The remainder of the quotient rounded to zero, as C's fmod: of the sign of `x`."""
+    """The remainder of the quotient rounded to zero, as C's fmod, with the sign of `x`."""
     if m.bits(x) == 64:
         rest = Lane(m, _remainder(m.builder, x.value, y.value))
     else:
@@ -101,7 +101,7 @@ def _integers(builder: Any, x: ir.Value, y: ir.Value, signed: bool) -> tuple[ir.
 
 
 def _crosses(builder: Any, rest: ir.Value, y: ir.Value) -> ir.Value:
-    """Whether a signed remainder's sign is not the divisor's: then the quotient was rounded up."""
+    """Whether a signed remainder's sign differs from the divisor's: then the quotient was rounded up."""
     zero = ir.Constant(y.type, 0)
     differ = builder.icmp_signed("<", builder.xor(rest, y), zero)
     return builder.and_(builder.icmp_signed("!=", rest, zero), differ)

@@ -1,1 +1,1 @@
-"""The texts of the elementary functions, a file a family; `__all__` names those that kernels may call."""
+"""The elementary functions, one file for each family; `__all__` names those that kernels may call."""

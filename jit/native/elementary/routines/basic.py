@@ -66,7 +66,7 @@ def minimum(m: Any, a: Any, b: Any) -> Any:
 
 
 def fadd_reassoc(m: Any, a: Any, b: Any) -> Any:
-    """a + b, which a loop may add up in any order: without this leave no sum is vectorized."""
+    """a + b, which a loop may add up in any order: without this permission no sum is vectorized."""
     return m.add_reassoc(a, b)
 
 

@@ -1,9 +1,9 @@
-"""exp and what is made of it: exp2, expm1, sinh, cosh, tanh, sigmoid, erf.
+"""exp and functions made of it: exp2, expm1, sinh, cosh, tanh, sigmoid, erf.
 
-All reduce x = n log(2) + r with |r| <= log(2) / 2 and n an integer, found by adding and taking off a "magic"
-number so large that the last bit of the sum weighs one (no conversion instruction). A polynomial gives
-(e**r - 1 - r) / r**2. Coefficients, here and in the other files, are minimax: fitted by Remez exchange in 45
-digits, the low ones rounded to the type first and the others fitted again.
+All reduce x = n log(2) + r with |r| <= log(2) / 2 and n an integer, found by adding and subtracting a "magic" number so
+large that the last bit of the sum weighs one (no conversion instruction). A polynomial gives (e**r - 1 - r) / r**2.
+Coefficients, here and in the other files, are minimax: fitted by Remez exchange in 45 digits, the low ones rounded to
+the type first and the others fitted again.
 """
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["cosh", "erf", "exp", "exp2", "exp_below_zero", "expm1", "one_plus_er
 
 @dataclass(frozen=True)
 class Format:
-    """What the formulas need to know of a float type; beyond low and high, exp is 0 and infinite."""
+    """The constants of a float type for the formulas; below `low` exp is 0, above `high` it is infinite."""
 
     mantissa: int
     bias: int
@@ -38,7 +38,7 @@ class Format:
 
     @property
     def biased(self) -> float:
-        """As `magic`, but that the last bits of the sum hold the biased exponent of 2**n."""
+        """The magic number for sums whose last bits hold the biased exponent of 2**n."""
         return self.magic + self.bias
 
 
@@ -95,12 +95,13 @@ FORMATS = {
     ),
 }
 
-#: Of `one_plus_erf` in float32: beyond high, erf is 1. Powers are of x**2 less the centre: fewer roundings count.
+#: Constants of `one_plus_erf` in float32: above ERF_HIGH erf is 1. The polynomials are of x**2 - ERF_CENTRE: fewer
+#: roundings count.
 ERF_HIGH, ERF_CENTRE = 3.8, 3.0
 ERF_ABOVE = (58550.4921875, 16243.4111328125, 2606.6708984375, 187.76731872558594, 8.184024810791016,
              0.054533701390028)
 ERF_BELOW = (102884.2734375, 43997.38671875, 8172.1337890625, 823.2135620117188, 44.50820541381836)
-#: Of `one_plus_erf_by` in float32: beyond high, its e is 0.
+#: Constants of `one_plus_erf_by` in float32: above ERFCX_HIGH its e is 0.
 ERFCX_HIGH = 16.0
 ERFCX_ABOVE = (7.358767509460449, 6.9835968017578125, 3.076042652130127, 0.5639668703079224)
 ERFCX_BELOW = (7.358767509460449, 15.287064552307129, 12.967100143432617, 5.44287109375)
@@ -115,7 +116,7 @@ def polynomial(m: Any, x: Any, coefficients: tuple[float, ...]) -> Any:
 
 
 def clamp(m: Any, x: Any, low: float | None, high: float | None) -> Any:
-    """x cut to [low, high]; a NaN stays."""
+    """x clamped to [low, high]; a NaN stays."""
     if low is not None:
         x = m.select(x < low, low, x)
     return x if high is None else m.select(x > high, high, x)
@@ -250,7 +251,7 @@ def tanh(m: Any, x: Any) -> Any:
     f = FORMATS[m.bits(x)]
     a = clamp(m, m.fabs(x), None, f.tanh_high)
     t = m.fma(a, 2.0 / LN2, f.biased)
-    # log(2)'s low part counts for n times its weight: where n is large, the quotient hardly depends on e.
+    # The low part of log(2) is left out: it counts n times, and where n is large the quotient hardly depends on e.
     r = m.fma(t - f.biased, -f.ln2_high, a + a)
     scale = m.as_float(m.as_int(t) << f.mantissa)
     e = m.fma(scale, _expm1_reduced(m, r), scale - 1.0)
@@ -277,7 +278,7 @@ def erf(m: Any, x: Any) -> Any:
 
 
 def _monic(m: Any, x: Any, coefficients: tuple[float, ...]) -> Any:
-    """c0 + c1 x + ... + x**n, whose first step is no product."""
+    """c0 + c1 x + ... + x**n, whose first step needs no product."""
     total = x + coefficients[-1]
     for coefficient in coefficients[-2::-1]:
         total = m.fma(total, x, coefficient)
@@ -287,7 +288,7 @@ def _monic(m: Any, x: Any, coefficients: tuple[float, ...]) -> Any:
 def one_plus_erf(m: Any, x: Any) -> Any:
     """1 + erf(x), the normal distribution function of sqrt(2) x, doubled.
 
-    In float32 erf is x times a quotient of polynomials in x**2, good to 3e-7, with exact ends, but not relatively.
+    In float32 erf is x times a quotient of polynomials in x**2: to 3e-7 absolutely, not relatively, with exact ends.
     """
     if m.bits(x) == 64:
         return erf(m, x) + 1.0
@@ -298,7 +299,7 @@ def one_plus_erf(m: Any, x: Any) -> Any:
 def one_plus_erf_by(m: Any, x: Any, e: Any) -> Any:
     """1 + erf(x), given e = exp(-x**2): erfc(a) is e times a quotient of polynomials, for a = |x|.
 
-    In float32 good to 3e-7, and to 1e-5 relatively.
+    In float32 this is good to 3e-7 absolutely, and to 1e-5 relatively.
     """
     if m.bits(x) == 64:
         return erf(m, x) + 1.0

@@ -1,4 +1,4 @@
-"""pow, by way of the logarithm with more bits than the result has: float32 in float64, float64 in pairs; cbrt."""
+"""pow and cbrt, by a logarithm with more bits than the result: in float64 for float32, in pairs for pow of float64."""
 from __future__ import annotations
 
 import math

@@ -1,11 +1,11 @@
 """sin, cos and tan for every finite argument, without a slow path.
 
-x / (2 pi) needs only the bits of 1 / (2 pi) around the weight of x: those above give whole turns, those below
-are too small. So 1 / (2 pi) is kept as 22 chunks of 53 bits, and |x| scaled down selects the window of chunks
-that counts, in steps of 16, 8, 4, 2 and 1 chunks: selects among constants, no table in memory. The products
-of x with the window are exact pairs; taking off their whole parts and the nearest number of quarter turns
-leaves at most 1/8 of a turn. What is cut off weighs 2**-107 of a turn at most, which is nothing to a float32.
-To a float64 it can be 6 ulp at a few dozen arguments: those beyond 2**70 that lie within 2**-50 of a zero.
+x / (2 pi) needs only the bits of 1 / (2 pi) around the weight of x: those above give whole turns, those below are too
+small. So 1 / (2 pi) is kept as 22 chunks of 53 bits, and |x| scaled down selects the window of chunks that counts, in
+steps of 16, 8, 4, 2 and 1 chunks: selects among constants, no table in memory. The products of x with the window are
+exact pairs; subtracting their whole parts and the nearest number of quarter turns leaves at most 1/8 of a turn. The
+rest beyond the window weighs 2**-107 of a turn at most: negligible for float32; for float64 it can be 6 ulp at a few
+dozen arguments, those beyond 2**70 that lie within 2**-50 of a zero.
 """
 from __future__ import annotations
 

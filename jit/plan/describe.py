@@ -60,7 +60,7 @@ def traffic(step: Step, reads: Iterable[Any], writes: Iterable[Any]) -> tuple[in
 
 
 def show(plan: Plan) -> None:
-    """Print a new plan to stderr, in the detail that `settings.debug` asks for."""
+    """Print a new plan to stderr, in the detail that `settings.debug` sets."""
     level = settings.debug
     if level < 1:
         return

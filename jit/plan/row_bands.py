@@ -30,7 +30,7 @@ HALVED_ROWS = 256
 FEW_BANDS, BUSY_PARTS = 4, 4
 #: The factor by which bands may be longer than wanted, to hold whole tiles of each step, where the product is cut in
 #: any case and where it is not. Longer ones leave a thread waiting: 4 bands of 208 rows for 784 made mlp-sgd-32 181.8
-#: -> 186.0. Running the blocks across borders afterwards gained nothing either, 1072 -> 1083 in mlp-sgd-256.
+#: -> 186.0. Running blocks that cross a band's border afterwards gained nothing either, 1072 -> 1083 in mlp-sgd-256.
 LONGER, LONGER_FEW = 1.02, 1.25
 
 

@@ -1,4 +1,4 @@
-"""Native steps other than fused kernels. Each file registers its records, and `load` imports all files of the folder."""
+"""Native steps other than fused kernels. Each file registers its records; `load` imports all files of this folder."""
 import importlib
 import pkgutil
 

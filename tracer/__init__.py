@@ -41,10 +41,10 @@ __all__ = [
 
 native_recording.begin()
 
-# What `hybrid_forward(F, ...)` reaches through F when arrays are np's.
+# `hybrid_forward(F, ...)` uses F.np and F.npx when arrays are np's.
 vars(nd).update(np=np, npx=npx)
 
-#: Modules of MXNet's that are not here: to ask for one says so.
+#: MXNet modules that tracer lacks: access to one raises ImportError.
 _ABSENT = frozenset((
     "amp", "attribute", "callback", "contrib", "executor", "image", "init", "initializer", "io", "kv",
     "kvstore", "lr_scheduler", "metric", "mod", "model", "module", "mon", "monitor", "onnx", "operator", "optimizer",
@@ -52,7 +52,7 @@ _ABSENT = frozenset((
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("profiler", "test_utils"):  # which scripts use without importing them, and most never
+    if name in ("profiler", "test_utils"):  # loaded lazily: scripts use them without an import, most never
         return import_module(f"{__name__}.{name}")
     if name in ("viz", "visualization"):  # MXNet's two names of it
         return import_module(f"{__name__}.viz")

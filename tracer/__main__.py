@@ -19,7 +19,7 @@ python -m tracer [--report] [--draw out.svg] script.py [args]
 
 
 def _parse(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
-    """Options of ours, and the rest: the script (or what -m or -c names) and its own arguments, untouched."""
+    """Split the command line into tracer's options and the rest: the script, if any, and its own arguments."""
     parser = argparse.ArgumentParser(
         prog="python -m tracer",
         usage=_USAGE,
@@ -33,7 +33,7 @@ def _parse(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
     what = parser.add_mutually_exclusive_group()
     what.add_argument("-m", dest="module", metavar="module", help="run a module, as python -m does")
     what.add_argument("-c", dest="code", metavar="code", help="run a program given as a string")
-    # argparse would look for its options among the script's arguments as well: cut them off first.
+    # argparse would look for its options among the script's arguments too, so those are split off first.
     end = 0
     while end < len(argv) and argv[end].startswith("-") and argv[end] != "-":
         option = argv[end]
@@ -47,7 +47,7 @@ def _parse(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
 
 
 def _prepend_path(folder: str) -> None:
-    """Put the program's folder where `python -m tracer` has put the current one (nowhere under -P or -I)."""
+    """Replace sys.path[0], which `python -m tracer` set to the current folder, by `folder`; not under -P or -I."""
     isolated = getattr(sys.flags, "safe_path", False) or sys.flags.isolated
     if not isolated:
         sys.path[0] = folder
@@ -95,7 +95,7 @@ def _code(source: str) -> tuple[CodeType, ModuleType]:
 
 
 def _below(traceback: TracebackType | None) -> TracebackType | None:
-    """The traceback without this file's frames, which say nothing to the script's author."""
+    """The traceback without this file's frames, which tell the script's author nothing."""
     while traceback is not None and traceback.tb_frame.f_code.co_filename == _below.__code__.co_filename:
         traceback = traceback.tb_next
     return traceback
@@ -113,7 +113,7 @@ def _run(options: argparse.Namespace, rest: list[str]) -> None:
         else:
             sys.argv = rest
             code, module = _script(rest[0])
-        # The real __main__, not a namespace: pickling and multiprocessing look the script's classes up in it.
+        # A real module __main__ in sys.modules: pickle and multiprocessing look the script's classes up there.
         module.__dict__["__builtins__"] = builtins
         sys.modules["__main__"] = module
         exec(code, module.__dict__)
@@ -126,7 +126,7 @@ def _run(options: argparse.Namespace, rest: list[str]) -> None:
 
 
 def _draw(options: argparse.Namespace, rest: list[str]) -> None:
-    """Run the program, then draw what it ran, whatever its end."""
+    """Run the program, then draw the programs that it ran, even if it ended with an exception."""
     path, taking = os.path.abspath(options.draw), tracer.viz.capture()
     try:
         with taking:
@@ -136,7 +136,7 @@ def _draw(options: argparse.Namespace, rest: list[str]) -> None:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Run what the command line names, then print the report if asked. Exits as the program does."""
+    """Run the script, module or code of the command line, then print the report if requested; exit as it does."""
     options, rest = _parse(sys.argv[1:] if argv is None else argv)
     install_as_mxnet()
     if options.report:

@@ -34,14 +34,19 @@ __all__ = ["Function", "backward", "grad", "is_recording", "is_training", "mark_
 # ---- variables -----------------------------------------------------------------------------------
 
 class Variable:
-    """Where the gradient of a marked array goes: the array that holds it, and how ("write" or "add")."""
+    """The destination of a marked array's gradient.
+
+    grad: the array that holds the gradient.
+    request: "write" or "add".
+    fresh: whether a backward has written it; Gluon's trainer reads this and resets it after use.
+    """
 
     __slots__ = ("grad", "request", "fresh")
 
     def __init__(self, grad: Any, request: str) -> None:
         self.grad = grad
         self.request = request
-        self.fresh = False  # whether a backward has written it: Gluon's trainer asks, and says when it has used it
+        self.fresh = False
 
 
 _REQUESTS = {0: "null", 1: "write", 2: "write", 3: "add",
@@ -49,9 +54,13 @@ _REQUESTS = {0: "null", 1: "write", 2: "write", 3: "add",
 
 
 def mark_variables(variables: Any, gradients: Any, grad_reqs: str | Sequence[str] = "write") -> None:
-    """Make arrays the variables that gradients are taken by, with the arrays that shall hold these.
+    """Mark arrays as variables of autograd, each with an array for its gradient.
 
-    ValueError when the sequences' lengths differ, KeyError when a request is not "null", "write" or "add".
+    variables: an array or a sequence of arrays.
+    gradients: the arrays that receive the gradients, of the variables' shapes (MXNetError otherwise).
+    grad_reqs: "write", "add" or "null" for all, or one for each variable. KeyError for another word.
+
+    ValueError when the sequences' lengths differ.
     """
     if isinstance(variables, Handle):
         variables, gradients = [variables], [gradients]
@@ -71,9 +80,9 @@ def mark_variables(variables: Any, gradients: Any, grad_reqs: str | Sequence[str
 
 
 def attach(handle: Handle, variable: Variable | None) -> None:
-    """Make `handle` a variable, or an ordinary array for None; inside `record()` it is cut off from its past.
+    """Make `handle` a variable, or an ordinary array for None; inside `record()` it is detached from its history.
 
-    Outside, what has been recorded keeps its past, as in MXNet 2: its gradient is put down on the way through.
+    Outside, a recorded value keeps its history, as in MXNet 2: a backward stores its gradient and goes on through it.
     """
     next(effects)
     old, trace = handle._value, current().trace
@@ -89,7 +98,7 @@ def attach(handle: Handle, variable: Variable | None) -> None:
         value = trace.new(stop(old.node), None, old.line)  # type: ignore[arg-type]
     else:
         if old.rest is not None:
-            compute(old)  # a value beside it would not be among those that the run is to compute
+            compute(old)  # the unfinished run would not give a buffer to a new value
         value = computed(old.aval, old.buffer)
         if old.buffer is None:
             value.node, value.trace, value.error = old.node, old.trace, old.error
@@ -118,7 +127,7 @@ def _heads(heads: Any, head_grads: Any) -> tuple[list[Value], list[Value | None]
 
 
 def _paired(values: list[Value], head_grads: Any) -> tuple[list[Value], list[Value | None]]:
-    """Heads, each once, and their cotangents."""
+    """The heads without duplicates, and their cotangents."""
     if head_grads is None or type(head_grads) is list and all([g is None for g in head_grads]):
         return list(dict.fromkeys(values)), [None] * len(set(values))
     given = as_list(head_grads)
@@ -129,7 +138,7 @@ def _paired(values: list[Value], head_grads: Any) -> tuple[list[Value], list[Val
     for v, g in zip(values, grads, strict=True):
         if g is not None and g.aval.shape != v.aval.shape:
             raise MXNetError(f"head gradient of shape {g.aval.shape} for a head of shape {v.aval.shape}")
-    last = dict(zip(values, grads, strict=True))  # of a head given twice the last counts, as in MXNet
+    last = dict(zip(values, grads, strict=True))  # for a head given twice the last cotangent counts, as in MXNet
     return list(last), list(last.values())
 
 
@@ -145,16 +154,18 @@ def _no_array(x: Any) -> TypeError:
 
 def _differentiable(value: Value) -> bool:
     if value.history and value.entry is None and value.trace is not current().trace:
-        compute(value)  # pending in another thread's trace: that makes it an entry of the tape
+        compute(value)  # pending in another thread's trace: computing it makes an entry of the tape
     return bool(value.history)
 
 
 def backward(heads: Any, head_grads: Any = None, retain_graph: bool = False, train_mode: bool = True) -> None:
     """Compute the gradients of `heads` into the `.grad` of all variables that they were computed from.
 
-    heads: an array or a list of them; head_grads: their cotangents (None: ones), of the same shapes.
-    retain_graph: keep what was recorded for another backward. Raises MXNetError for a head that was not
-    recorded, or whose graph a backward has already consumed.
+    heads: an array or a list of arrays.
+    head_grads: their cotangents (None: ones), of the same shapes.
+    retain_graph: whether the recorded graph is kept for another backward.
+
+    MXNetError for a head that was not recorded, or whose graph a backward has already consumed.
     """
     values, grads = _heads(heads, head_grads)
     histories = histories_of(values)
@@ -192,9 +203,14 @@ def _propagate(values: list[Value], grads: list[Value | None], create_graph: boo
 
 def grad(heads: Any, variables: Any, head_grads: Any = None, retain_graph: bool | None = None,
          create_graph: bool = False, train_mode: bool = True) -> list[Any]:
-    """The gradients of `heads` by `variables`, as a list of new arrays; `.grad` stays as it is.
+    """The gradients of `heads` with respect to `variables`, as a list of new arrays; `.grad` is left unchanged.
 
+    heads, head_grads: as in `backward`.
+    variables: an array or a list of arrays with attach_grad() called on each (MXNetError otherwise).
+    retain_graph: whether the recorded graph is kept for another backward; None: if create_graph.
     create_graph: record the gradients' own computation, so that they can be differentiated again.
+
+    MXNetError also where the heads do not depend on one of the variables.
     """
     wanted = [variables] if isinstance(variables, Handle) else list(variables)
     if not wanted:
@@ -217,7 +233,7 @@ def grad(heads: Any, variables: Any, head_grads: Any = None, retain_graph: bool 
         if parts is None:
             raise MXNetError("autograd.grad: the heads do not depend on one of the variables")
         total = add_values(parts)
-        if create_graph:  # one that is the same everywhere is a function of the heads' variables, too
+        if create_graph:  # a constant gradient is a function of the heads' variables too
             total = pending(depend(node_of(total), *reached), whole)
         out.append(wrap(type(v), total))
     if not retain:
@@ -228,12 +244,12 @@ def grad(heads: Any, variables: Any, head_grads: Any = None, retain_graph: bool 
 
 
 def replay(value: Value) -> Value:
-    """`value` recomputed in this trace from the segments that it came from: its gradient is a graph then."""
+    """`value` recomputed in this trace from the segments that it came from, so that its gradient is a graph."""
     if value.variable is not None:
         return value
     done: dict[Value, Node] = {}
     stack = [value]
-    while stack:  # a loop may have left thousands of segments behind, so no recursion
+    while stack:  # no recursion: a loop may have left thousands of segments
         v = stack[-1]
         needed = _needs(v)
         missing = [w for w in needed.values() if w not in done]
@@ -253,7 +269,7 @@ def _segment(value: Value) -> Segment | None:
 
 
 def _needs(value: Value) -> dict[Node, Value]:
-    """The nodes of `value`'s graph that stand for values from earlier on the tape, and these values."""
+    """The nodes of `value`'s graph that stand for values earlier on the tape, and these values."""
     segment = _segment(value)
     if segment is None:
         known = current().trace.targets
@@ -278,11 +294,11 @@ def _rebuilt(value: Value, mapping: dict[Node, Node]) -> Node:
 # ---- user-defined functions ----------------------------------------------------------------------
 
 class Function:
-    """A function with a gradient of its own: subclass, and define `forward` and `backward` on arrays.
+    """A function with a user-defined gradient: subclass it, and define `forward` and `backward` on arrays.
 
-    `backward` takes the cotangents of forward's outputs and returns those of its inputs, None for none. In
-    both, operations are not recorded, and anything goes, NumPy included. An instance is used once; again, it
-    raises AssertionError.
+    `backward` takes the cotangents of forward's outputs and returns those of its inputs, None for an input without
+    one. In both, operations are not recorded, so any code may be used, NumPy included. An instance can be called
+    once; a second call raises AssertionError.
     """
 
     def __init__(self) -> None:
@@ -298,7 +314,7 @@ class Function:
         raise NotImplementedError(f"{type(self).__name__} defines no forward")
 
     def backward(self, *output_grads: Any) -> Any:
-        """The inputs' cotangents, for those of the outputs."""
+        """The inputs' cotangents, from those of the outputs."""
         raise NotImplementedError(f"{type(self).__name__} defines no backward")
 
     def __call__(self, *inputs: Any) -> Any:

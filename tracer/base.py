@@ -1,4 +1,4 @@
-"""`mx.base`: the error type, and the names of types that scripts check against."""
+"""`mx.base`: the error type, and the tuples of types that scripts use in isinstance()."""
 from __future__ import annotations
 
 from typing import Any
@@ -9,7 +9,7 @@ from tracer.ops.ir.errors import MXNetError
 
 __all__ = ["MXNetError", "integer_types", "mx_real_t", "numeric_types", "py_str", "string_types"]
 
-# Where users find it; install_as_mxnet() makes it mxnet.base.
+# The public module name; install_as_mxnet() changes it to mxnet.base.
 MXNetError.__module__ = __name__
 
 integer_types = (int, _np.int32, _np.int64)
@@ -19,12 +19,12 @@ mx_real_t = _np.float32
 
 
 def py_str(x: bytes) -> str:
-    """Bytes in UTF-8 as a string."""
+    """Bytes decoded from UTF-8."""
     return x.decode("utf-8")
 
 
 def as_list(x: Any) -> list[Any]:
-    """A list or tuple as a list; anything else as a list of it."""
+    """A list of the items of a list or tuple; for any other object, a list with that one item."""
     return list(x) if isinstance(x, (list, tuple)) else [x]
 
 

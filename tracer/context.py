@@ -1,8 +1,8 @@
-"""Contexts (devices): which one an array is on. All arrays are in the CPU's memory, and computed there; a context other
-than cpu(0) is a label, as each of several CPU contexts is in MXNet.
+"""Contexts (devices) of arrays. All arrays are in the CPU's memory, and computed there; a context other than cpu(0) is
+a label, as each of several CPU contexts is in MXNet.
 
 MXNet without a GPU refuses to make arrays on one. So does tracer, unless TRACER_GPU=cpu is set: then GPU contexts are
-labels, too, and there is one GPU to be counted, for scripts with `mx.gpu()` written in them.
+labels too, and num_gpus() is 1, for scripts with `mx.gpu()` written in them.
 """
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from tracer.ops.ir.errors import MXNetError
 
 
 class _Scopes(threading.local):
-    """The contexts whose `with` blocks a thread is in, the outermost first."""
+    """The contexts whose `with` blocks this thread has entered, the outermost first."""
 
     def __init__(self) -> None:
         self.entered: list[Context] = []
-        self.default = False  # whether the first of them is the one outside of all blocks
+        self.default = False  # whether the first is that of set_default_context
 
 
 SCOPES = _Scopes()
@@ -36,9 +36,10 @@ class _Default:
 
 
 class Context:
-    """A device by type and number, as `mx.cpu()`. In a `with` block, arrays are made there.
+    """A device, given by type and number. Inside `with context:`, new arrays are made on it.
 
-    KeyError for a type that is none of "cpu", "gpu", "cpu_pinned" and "cpu_shared".
+    device_type: "cpu", "gpu", "cpu_pinned" or "cpu_shared" (KeyError for another), or a context to copy.
+    device_id: the number of the device.
 
     >>> from tracer import nd
     >>> with cpu(1):
@@ -82,7 +83,7 @@ class Context:
         SCOPES.entered.pop()
 
     def empty_cache(self) -> None:
-        """Give the memory kept for reuse back to the system."""
+        """Return the memory that is kept for reuse to the operating system."""
         trim()
 
 
@@ -90,32 +91,32 @@ Device = Context
 
 
 def cpu(device_id: int = 0) -> Context:
-    """The CPU."""
+    """A CPU context."""
     return Context("cpu", device_id)
 
 
 def gpu(device_id: int = 0) -> Context:
-    """A GPU context. To make an array there is an MXNetError, unless TRACER_GPU=cpu is set."""
+    """A GPU context. Making an array on it raises MXNetError, unless TRACER_GPU=cpu is set."""
     return Context("gpu", device_id)
 
 
 def cpu_pinned(device_id: int = 0) -> Context:
-    """The CPU (pinned memory has no meaning here)."""
+    """A context of pinned CPU memory, which is ordinary memory here."""
     return Context("cpu_pinned", device_id)
 
 
 def num_gpus() -> int:
-    """How many GPUs there are: 0, or, with TRACER_GPU=cpu, 1."""
+    """The number of GPUs: 0, or 1 with TRACER_GPU=cpu."""
     return int(settings.gpu_on_cpu())
 
 
 def gpu_memory_info(device_id: int = 0) -> tuple[int, int]:
-    """MXNetError: there is no GPU."""
+    """Not supported: raises MXNetError, as there is no GPU."""
     raise MXNetError(f"gpu_memory_info({device_id}): tracer computes on the CPU")
 
 
 def current_context() -> Context:
-    """The context of the innermost `with` block that this thread is in; cpu(0) outside of all."""
+    """The context of this thread's innermost `with` block; outside of all, the default one, cpu(0)."""
     entered = SCOPES.entered
     return entered[-1] if entered else cpu()
 
@@ -124,7 +125,7 @@ current_device = current_context
 
 
 def set_default_context(context: Context) -> None:
-    """Make a context the current one of this thread outside of all `with` blocks. MXNetError for a GPU."""
+    """Set this thread's context outside of all `with` blocks. MXNetError for a GPU, unless TRACER_GPU=cpu is set."""
     key_of(context)
     if SCOPES.default:
         SCOPES.entered.pop(0)
@@ -133,7 +134,7 @@ def set_default_context(context: Context) -> None:
 
 
 def key_of(context: Context | str | None) -> Key:
-    """Which device is meant, None: the current one. MXNetError for what is no context, and for a GPU."""
+    """The device of a context, or of the current one for None. MXNetError for an invalid name, and for a GPU."""
     if context is None:
         if not SCOPES.entered:
             return None

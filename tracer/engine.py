@@ -1,4 +1,4 @@
-"""`mx.engine`: how many operations run at a time. They are always recorded and run together here."""
+"""`mx.engine`: bulk execution. tracer always records operations and runs them together, so the size has no effect."""
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ _size = 15
 
 
 def set_bulk_size(size: int) -> int:
-    """Remember a bulk size, which changes nothing; returns what it was."""
+    """Store a bulk size, which has no effect here; returns the previous one."""
     global _size
     before, _size = _size, size
     return before
@@ -18,7 +18,7 @@ def set_bulk_size(size: int) -> int:
 
 @contextmanager
 def bulk(size: int) -> Iterator[None]:
-    """A scope with a bulk size, which changes nothing."""
+    """A scope with a bulk size, which has no effect here."""
     before = set_bulk_size(size)
     try:
         yield

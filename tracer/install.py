@@ -1,10 +1,10 @@
-"""`install_as_mxnet()`: from then on, every way of importing `mxnet` gives tracer.
+"""`install_as_mxnet()`: after this call, every form of `import mxnet` gives tracer.
 
 The modules are the same objects under two names (`mxnet.np is tracer.np`), so classes, flags and state are
-shared whichever name a line of code uses. Nothing is imported before it is asked for.
+shared. Modules are still imported lazily.
 
-Processes started by `multiprocessing`'s *spawn* method run the main script again and know nothing of the call
-in their parent: a script that uses them calls `install_as_mxnet()` at its top.
+Processes started by `multiprocessing`'s *spawn* method run the main script again without the call that their parent
+made: a script that uses them calls `install_as_mxnet()` at its top.
 """
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ _PACKAGE = "tracer"
 
 
 class _SameModule(Loader):
-    """Loads `mxnet.x.y` by putting the module that `load` gives into `sys.modules` under that name."""
+    """The loader of `mxnet.x.y`: it puts the module that `load` returns into `sys.modules` under that name."""
 
     def __init__(self, load: Callable[[], ModuleType]) -> None:
         self.load = load
 
     def exec_module(self, module: ModuleType) -> None:
-        # The import system takes what stands in sys.modules after this call. Returning tracer's module from
+        # The import system takes the module from sys.modules after this call. Returning tracer's module from
         # create_module() instead would overwrite its __spec__ with the alias's.
         assert module.__spec__ is not None
         sys.modules[module.__spec__.name] = self.load()
 
 
 class _MXNetFinder(MetaPathFinder):
-    """Finds `mxnet.x.y` where tracer has that module; otherwise Python itself says what is missing."""
+    """The finder of `mxnet.x.y`, for modules that tracer has; for others Python raises its usual error."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
@@ -48,9 +48,10 @@ class _MXNetFinder(MetaPathFinder):
 
 
 def _loader_of(parent: ModuleType, child: str) -> Callable[[], ModuleType] | None:
-    """How to get the submodule `child` of tracer's module `parent`: by importing it or as an attribute.
+    """A function that returns the submodule `child` of tracer's module `parent`; None if there is none.
 
-    Some modules of MXNet's have a second name that is only an attribute (`mxnet.nd` is `mxnet.ndarray`).
+    It imports the module or reads an attribute: some MXNet modules have a second name that is only an attribute
+    (`mxnet.nd` is `mxnet.ndarray`).
     """
     name = f"{parent.__name__}.{child}"
     if name in sys.modules or importlib.util.find_spec(name) is not None:
@@ -62,9 +63,9 @@ def _loader_of(parent: ModuleType, child: str) -> Callable[[], ModuleType] | Non
 
 
 def install_as_mxnet() -> None:
-    """Make `import mxnet` and every `mxnet.x.y` resolve to tracer. Calling it again does nothing.
+    """Make `import mxnet` and every `mxnet.x.y` resolve to tracer. Further calls do nothing.
 
-    Raises RuntimeError when the real MXNet has already been imported: arrays of both would mix.
+    RuntimeError when another mxnet has already been imported: arrays of both would mix.
 
     >>> install_as_mxnet()
     >>> import mxnet, tracer
@@ -80,7 +81,7 @@ def install_as_mxnet() -> None:
             "Call it before the first `import mxnet`."
         )
     sys.modules[_ALIAS] = package
-    package.MXNetError.__module__ = f"{_ALIAS}.base"  # as tracebacks show it, and logs that are compared
+    package.MXNetError.__module__ = f"{_ALIAS}.base"  # shown in tracebacks, and in logs that are compared
     if not any(isinstance(finder, _MXNetFinder) for finder in sys.meta_path):
-        # First, or Python's own path finder would load a second copy of tracer's files as mxnet.x.
+        # First in the list, or Python's path finder would load a second copy of tracer's files as mxnet.x.
         sys.meta_path.insert(0, _MXNetFinder())

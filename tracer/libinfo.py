@@ -1,4 +1,4 @@
-"""`mx.libinfo`: the version of MXNet whose interface this is."""
+"""`mx.libinfo`: the MXNet version whose API tracer implements."""
 
-#: Scripts compare it: what is here is MXNet 2.0's interface, and 1.x's beside it.
+#: Scripts compare it. tracer has MXNet 2.0's API, and 1.x's beside it.
 __version__ = "2.0.0"

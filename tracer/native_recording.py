@@ -1,10 +1,10 @@
-"""The compiled recorder: once a process has recorded enough, machine code takes the place of what records in Python.
+"""The compiled recorder: machine code that replaces the Python functions of recording in long-running processes.
 
-After some thousand values it is loaded from the cache folder. What is not there yet is compiled by a process in the
-background, since it takes seconds, and is loaded once it is there.
+After some thousand recorded values it is loaded from the cache folder. If it is not there yet, a background process
+compiles it, which takes seconds, and it is loaded once it is there.
 
-The functions below are ordinary Python, and stay so where they cannot be compiled (jit/cpython) and when the setting
-TRACER_RECORDER is "python". Their compiled forms do the same, two to four times as fast.
+The functions listed below are ordinary Python, and stay so where they cannot be compiled (jit/cpython) and when the
+setting TRACER_RECORDER is "python". Their compiled forms do the same, two to four times as fast.
 """
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ _METHODS: dict[tuple[type, str], Any] = {(cls, name): getattr(cls, name) for cls
     (Backward, "__init__"), (Backward, "run"), (Backward, "_propagate"), (Backward, "_accumulate"),
     (NDArray, "_bind"), (ndarray, "_bind"), (NDArray, "_rebind"), (ndarray, "_rebind"),
     (NDArray, "_check_writable"), (ndarray, "_check_writable"))}
-#: Methods that Python calls by itself.
+#: Special methods, which Python calls itself.
 _SPECIAL: tuple[tuple[type, str], ...] = (
     (Buffer, "__del__"), (Scope, "__enter__"), (Scope, "__exit__"), (NDArray, "__setitem__"),
     (NDArray, "__bool__"))
@@ -74,16 +74,18 @@ _OPERATORS: dict[tuple[type, str], tuple[Any, tuple]] = {
 
 
 def compile_all(anew: bool = True) -> bool:
-    """Put the compiled functions in the places of the Python ones, wherever these are known.
+    """Replace the Python functions by compiled ones in all modules and classes that refer to them.
 
-    anew: compile them, which takes seconds, if no other process has left them on disk. False if that is to be done.
+    anew: whether to compile them, which takes seconds, if they are not on disk.
+
+    Returns False if they are not on disk and were not compiled: then a background process compiles them.
     """
     if not isfunction(invoke.invoke):
         return True
-    from tracer.jit.cpython import unit  # the first to need LLVM
+    from tracer.jit.cpython import unit  # deferred: it loads LLVM
 
     start, before = perf_counter(), flush.find_living
-    flush.find_living = flush.living  # compiled code will know global names as they are now
+    flush.find_living = flush.living  # compiled code binds global names to their present values
     special = [getattr(cls, name) for cls, name in _SPECIAL]
     functions = list(dict.fromkeys([*_FUNCTIONS, *_METHODS.values(), *special]))
     try:
@@ -109,14 +111,14 @@ def compile_all(anew: bool = True) -> bool:
     return True
 
 
-#: Values that a process records before the compiled recorder is loaded, and again before it is looked for once more.
+#: Values that a process records before it looks for the compiled recorder, and between two looks.
 ENOUGH = 1 << 12
 _recorded, _enough = 0, ENOUGH
-_awaited = ""  # the cache entry that a process in the background makes
+_awaited = ""  # the cache entry that a background process makes
 
 
 def _count(pending: list[Value]) -> list[Value]:
-    """`flush.living`, and the counting of values until the recorder is compiled."""
+    """`flush.living`, which also counts values until the recorder is compiled."""
     global _recorded, _enough
     _recorded += len(pending)
     if _recorded >= _enough:
@@ -127,7 +129,7 @@ def _count(pending: list[Value]) -> list[Value]:
 
 
 def _await(entry: str) -> None:
-    """Have a process in the background compile the recorder, once: it takes seconds, for which no user waits."""
+    """Start a background process that compiles the recorder, once: compiling takes seconds."""
     global _awaited
     try:
         if _awaited:
@@ -142,7 +144,7 @@ def _await(entry: str) -> None:
 
 
 def begin() -> None:
-    """Say how this process records, from its first flush on."""
+    """Choose how this process records, from its first flush on, and log it."""
     global _enough
     if settings.recorder == "python":
         LOG.recording = "by Python, as TRACER_RECORDER or TRACER_JIT says"

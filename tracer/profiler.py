@@ -1,4 +1,4 @@
-"""`mx.profiler`: where the time goes, as totals (`dumps`) and as a trace that Perfetto shows (`dump`).
+"""`mx.profiler`: run times, as totals (`dumps`) and as a trace file for Perfetto (`dump`).
 
     from mxnet import profiler
     profiler.set_config(profile_all=True, aggregate_stats=True, filename="profile.json")
@@ -8,9 +8,10 @@
     print(profiler.dumps())
     profiler.dump()
 
-Each program that runs is a slice, named by its cause and the user's line; in it lie the kernels, library calls and
-NumPy steps that it ran, and what was planned, compiled or loaded for it. Of the settings, `profile_symbolic` and
-`profile_imperative` are one here (either records these slices), and `profile_api` adds nothing: tracer has no C API.
+Each program that runs is a slice, named by its cause and the user's line. Within it are the kernels, library calls and
+NumPy steps that it ran, and the planning, compiling and loading done for it. The settings `profile_symbolic` and
+`profile_imperative` mean the same here (either records these slices), and `profile_api` adds nothing: tracer has no
+C API.
 """
 from __future__ import annotations
 
@@ -42,11 +43,16 @@ _ids = itertools.count(1)
 # ---- settings and state --------------------------------------------------------------------------
 
 def set_config(**kwargs: Any) -> None:
-    """Set what is recorded and where it goes; what is not given gets its default.
+    """Set which events are recorded and where they are written; a setting that is not given gets its default.
 
-    filename ("profile.json"), profile_all (False), profile_symbolic, profile_imperative, profile_memory, profile_api,
-    continuous_dump (True: write while running), dump_period (1 second), aggregate_stats (False: `dumps` has nothing),
-    profile_process ("worker"). MXNetError for other names and for values of the wrong kind.
+    filename: the trace file ("profile.json").
+    profile_all, profile_symbolic, profile_imperative, profile_memory, profile_api: the kinds of events (False).
+    continuous_dump: write while running (True).
+    dump_period: seconds between two writes (1).
+    aggregate_stats: collect the totals that `dumps` returns (False).
+    profile_process: "worker".
+
+    MXNetError for other names and for values of the wrong kind.
 
     >>> set_config(filename="/tmp/profile.json", aggregate_stats=True)
     >>> set_config(file="profile.json")  # doctest: +IGNORE_EXCEPTION_DETAIL
@@ -87,7 +93,7 @@ def _check_process(profile_process: str, error: type[Exception] = KeyError) -> N
 
 
 def set_state(state: str = "stop", profile_process: str = "worker") -> None:
-    """Record from now on ("run"), or no more ("stop"). KeyError for another word."""
+    """Start ("run") or stop ("stop") the profiler. KeyError for another word."""
     run = _STATES[state]
     _check_process(profile_process)
     RECORDER.running, RECORDER.paused = run, not run
@@ -97,23 +103,25 @@ def set_state(state: str = "stop", profile_process: str = "worker") -> None:
 
 
 def pause(profile_process: str = "worker") -> None:
-    """Record nothing until `resume`."""
+    """Suspend recording until `resume`."""
     _check_process(profile_process)
     RECORDER.paused = True
     RECORDER.switch()
 
 
 def resume(profile_process: str = "worker") -> None:
-    """Go on after `pause`."""
+    """Continue recording after `pause`."""
     _check_process(profile_process)
     RECORDER.paused = False
     RECORDER.switch()
 
 
 def dump(finished: bool = True, profile_process: str = "worker") -> None:
-    """Write the trace file. finished: record no more; the next `set_state("run")` begins a new trace.
+    """Write the trace file.
 
-    Does nothing when nothing was started since the last final dump. OSError where the file cannot be written.
+    finished: stop recording; the next `set_state("run")` begins a new trace.
+
+    Does nothing if the profiler was not started since the last finished dump. OSError if the file cannot be written.
     """
     _check_process(profile_process)
     recorder = RECORDER
@@ -127,9 +135,12 @@ def dump(finished: bool = True, profile_process: str = "worker") -> None:
 
 
 def dumps(reset: bool = False, format: str = "table", sort_by: str = "total", ascending: bool = False) -> str:
-    """The totals as text or JSON: of each name, how often it ran, and total, least, most and average time.
+    """The totals as a string: for each name the count, and the total, minimum, maximum and average time.
 
-    format: "table" or "json"; sort_by: "total", "avg", "min", "max" or "count"; reset: forget them afterwards.
+    reset: clear the totals afterwards.
+    format: "table" or "json".
+    sort_by: "total", "avg", "min", "max" or "count".
+
     AssertionError for other words. Empty unless `set_config` was given aggregate_stats=True.
     """
     for name, value, allowed in (("format", format, ("table", "json")), ("sort_by", sort_by, tuple(_SORTS)),
@@ -167,7 +178,7 @@ def dump_profile() -> None:
 
 @contextlib.contextmanager
 def scope(name: str = NO_SCOPE, append_mode: bool = True) -> Iterator[str]:
-    """Name a part of the program: what runs in it has the name among its arguments in the trace.
+    """A named scope: events recorded in it have the name among their arguments in the trace.
 
     >>> with scope("net"), scope("block") as name:
     ...     name
@@ -183,7 +194,7 @@ def scope(name: str = NO_SCOPE, append_mode: bool = True) -> Iterator[str]:
         SCOPE.reset(token)
 
 
-# ---- what a script marks itself ------------------------------------------------------------------
+# ---- a script's own events -----------------------------------------------------------------------
 
 class Domain:
     """A group of a script's own tasks, frames, counters and markers.
@@ -217,7 +228,7 @@ class Domain:
 
 
 class _Duration:
-    """What starts and stops: it is recorded when it stops, if the profiler runs then."""
+    """An interval between `start` and `stop`. It is recorded by `stop`, if the profiler runs then."""
 
     def __init__(self, name: str, category: str) -> None:
         self.name = name
@@ -228,43 +239,43 @@ class _Duration:
         return self.name
 
     def start(self) -> None:
-        """Begin."""
+        """Begin the interval."""
         self._start = timing.now()
 
     def stop(self) -> None:
-        """End. Does nothing if it has not been started."""
+        """End the interval. Does nothing if it has not been started."""
         begin, self._start = self._start, None
         if begin is not None and RECORDER.active:
             end, number = timing.now(), next(_ids)
-            # An async pair: parts of a script's own may overlap.
+            # A pair of async events, as a script's intervals may overlap.
             RECORDER.add("b", self.name, self._category, begin, id=number)
             RECORDER.add("e", self.name, self._category, end, id=number)
             RECORDER.total("Time", self._category, self.name, end - begin)
 
 
 class Task(_Duration):
-    """A stretch of work, between its `start` and `stop`."""
+    """A piece of work, between its `start` and `stop`."""
 
     def __init__(self, domain: Domain, name: str) -> None:
         super().__init__(name, domain.name)
 
 
 class Frame(_Duration):
-    """One turn of something that comes again and again."""
+    """One pass of repeated work, between its `start` and `stop`."""
 
     def __init__(self, domain: Domain, name: str) -> None:
         super().__init__(name, f"{domain.name},frame")
 
 
 class Event(_Duration):
-    """A stretch of time without a domain."""
+    """An interval without a domain, between its `start` and `stop`."""
 
     def __init__(self, name: str) -> None:
         super().__init__(name, "event")
 
 
 class Counter:
-    """A number whose course is recorded. It may be negative, where MXNet's wraps around.
+    """A number whose changes are recorded. It may be negative; MXNet's wraps around.
 
     >>> counter = Domain("training").new_counter("batches", 5)
     >>> counter += 2
@@ -284,18 +295,18 @@ class Counter:
         return self.name
 
     def set_value(self, value: int) -> None:
-        """Set it to a number, without its fraction."""
+        """Set the counter to a number, truncated to an integer."""
         self.value = int(value)
         if RECORDER.active:
             RECORDER.add("C", self.name, self._category, timing.now(), args={self.name: self.value})
             RECORDER.total("Counter", self._category, self.name, self.value)
 
     def increment(self, delta: int = 1) -> None:
-        """Add to it."""
+        """Add `delta` to the counter."""
         self.set_value(self.value + int(delta))
 
     def decrement(self, delta: int = 1) -> None:
-        """Take from it."""
+        """Subtract `delta` from the counter."""
         self.set_value(self.value - int(delta))
 
     def __iadd__(self, delta: int) -> Counter:
@@ -308,7 +319,7 @@ class Counter:
 
 
 class Marker:
-    """A moment."""
+    """An instant event, recorded by `mark`."""
 
     def __init__(self, domain: Domain, name: str) -> None:
         self.name = name
@@ -318,7 +329,10 @@ class Marker:
         return self.name
 
     def mark(self, scope: str = "process") -> None:
-        """Record it, now. scope: "global", "process", "thread", "task" or "marker"; MXNetError for another."""
+        """Record the marker at the present time.
+
+        scope: "global", "process", "thread", "task" or "marker"; MXNetError for another word.
+        """
         if scope not in _MARKER_SCOPES:
             raise MXNetError(f"Invalid Input: '{scope}', valid values are: {', '.join(map(repr, _MARKER_SCOPES))}")
         if RECORDER.active:

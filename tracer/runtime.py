@@ -1,4 +1,4 @@
-"""`mx.runtime`: which of MXNet's build-time features there are."""
+"""`mx.runtime`: MXNet's build-time features, and whether each is enabled."""
 from __future__ import annotations
 
 __all__ = ["Feature", "Features", "feature_list"]
@@ -10,7 +10,7 @@ _PRESENT = ("BLAS_OPEN",)
 
 
 class Feature:
-    """A feature by name, and whether it is there."""
+    """A feature: its name, and whether it is enabled."""
 
     def __init__(self, name: str, enabled: bool) -> None:
         self.name = name
@@ -21,7 +21,7 @@ class Feature:
 
 
 class Features(dict[str, Feature]):
-    """The features by name.
+    """A dictionary of the features by name.
 
     >>> Features().is_enabled("CUDA")
     False
@@ -31,7 +31,7 @@ class Features(dict[str, Feature]):
         super().__init__({n: Feature(n, n in _PRESENT) for n in (*_PRESENT, *_ABSENT)})
 
     def is_enabled(self, feature_name: str) -> bool:
-        """Whether the feature is there; RuntimeError for a name that MXNet does not know."""
+        """Whether the feature is enabled. RuntimeError for a name that MXNet does not know."""
         found = self.get(feature_name.upper())
         if found is None:
             raise RuntimeError(f"Feature '{feature_name}' is unknown, known features are: {list(self)}")
@@ -39,5 +39,5 @@ class Features(dict[str, Feature]):
 
 
 def feature_list() -> list[Feature]:
-    """All features."""
+    """A list of all features."""
     return list(Features().values())

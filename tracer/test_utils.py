@@ -1,4 +1,4 @@
-"""`mx.test_utils`: what tests of MXNet code lean on: comparisons, random arrays, gradients by finite differences."""
+"""`mx.test_utils`: helpers of tests: comparisons, random arrays, gradients by finite differences."""
 from __future__ import annotations
 
 import os
@@ -19,11 +19,11 @@ from .util import use_np_default_dtype as use_np_default_dtype
 
 # There is no __all__: MXNet's tests take `mx`, `np` and more from `from mxnet.test_utils import *`.
 
-#: The relative and absolute tolerance of each dtype, where a test names none.
+#: The default relative and absolute tolerance of each dtype.
 TOLERANCES = {"float16": (1e-2, 1e-1), "float32": (1e-4, 1e-3), "float64": (1e-5, 1e-20)}
 
 
-# ---- where and in what ---------------------------------------------------------------------------
+# ---- devices, dtype, environment -----------------------------------------------------------------
 
 default_device = default_context = current_context
 
@@ -32,18 +32,18 @@ set_default_device = set_default_context
 
 
 def default_dtype() -> Any:
-    """float32."""
+    """The default dtype, float32."""
     return np.float32
 
 
 def list_gpus() -> list[int]:
-    """The numbers of the GPUs: there are none, unless TRACER_GPU=cpu is set."""
+    """The numbers of the GPUs: empty, unless TRACER_GPU=cpu is set."""
     return list(range(num_gpus()))
 
 
 @contextmanager
 def environment(*args: Any) -> Iterator[None]:
-    """A scope with environment variables set (a name and a value, or a dictionary); None unsets one."""
+    """A scope with environment variables set, given as a name and a value or as a dictionary; None unsets one."""
     wanted = args[0] if len(args) == 1 else {args[0]: args[1]}
     before = {name: os.environ.get(name) for name in wanted}
 
@@ -68,7 +68,7 @@ def _plain(x: Any) -> np.ndarray:
 
 
 def effective_dtype(dat: Any) -> np.dtype:
-    """The dtype whose tolerances suit an array: its own."""
+    """The dtype that selects the tolerances of an array: its own."""
     return np.dtype(dat.dtype)
 
 
@@ -88,7 +88,7 @@ def same(a: Any, b: Any) -> bool:
 
 def almost_equal(a: Any, b: Any, rtol: Any = None, atol: Any = None, equal_nan: bool = False,
                  use_broadcast: bool = True) -> bool:
-    """Whether |a - b| <= atol + rtol |b| everywhere; the tolerances follow the less precise dtype."""
+    """Whether |a - b| <= atol + rtol |b| everywhere. Arguments as in `assert_almost_equal`."""
     try:
         assert_almost_equal(a, b, rtol, atol, equal_nan=equal_nan, use_broadcast=use_broadcast)
     except AssertionError:
@@ -98,9 +98,12 @@ def almost_equal(a: Any, b: Any, rtol: Any = None, atol: Any = None, equal_nan: 
 
 def assert_almost_equal(a: Any, b: Any, rtol: Any = None, atol: Any = None, names: Sequence[str] = ("a", "b"),
                         equal_nan: bool = False, use_broadcast: bool = True, mismatches: Any = (10, 10)) -> None:
-    """AssertionError unless |a - b| <= atol + rtol |b| everywhere. The tolerances follow the less precise dtype.
+    """Raise AssertionError unless |a - b| <= atol + rtol |b| everywhere. The message shows the worst elements.
 
-    use_broadcast: shapes that broadcast will do. The message shows the worst elements.
+    rtol, atol: tolerances; None: those of the less precise dtype; a dictionary gives them by dtype.
+    names: the arrays' names in the message.
+    equal_nan: whether NaN equals NaN.
+    use_broadcast: whether the shapes may differ if they broadcast.
 
     >>> assert_almost_equal(nd.ones(2), [1, 1.00001])
     """
@@ -132,7 +135,7 @@ def assert_allclose(a: Any, b: Any, rtol: float = 1e-07, atol: float = 0, equal_
 
 
 def assert_exception(f: Callable, exception_type: type[BaseException], *args: Any, **kwargs: Any) -> None:
-    """AssertionError unless f(*args, **kwargs) raises the exception."""
+    """Raise AssertionError unless f(*args, **kwargs) raises `exception_type`."""
     try:
         f(*args, **kwargs)
     except exception_type:
@@ -150,25 +153,25 @@ def collapse_sum_like(a: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 # ---- random inputs -------------------------------------------------------------------------------
 
 def rand_shape_nd(num_dim: int, dim: int = 10, allow_zero_size: bool = False) -> tuple[int, ...]:
-    """A shape of `num_dim` axes of at most `dim`."""
+    """A random shape of `num_dim` axes, each of at most `dim`."""
     return tuple(np.random.randint(0 if allow_zero_size else 1, dim + 1, size=num_dim).tolist())
 
 
 def rand_shape_2d(dim0: int = 10, dim1: int = 10, allow_zero_size: bool = False) -> tuple[int, int]:
-    """A shape of two axes of at most the given sizes."""
+    """A random shape of two axes of at most the given sizes."""
     low = 0 if allow_zero_size else 1
     return int(np.random.randint(low, dim0 + 1)), int(np.random.randint(low, dim1 + 1))
 
 
 def rand_shape_3d(dim0: int = 10, dim1: int = 10, dim2: int = 10,
                   allow_zero_size: bool = False) -> tuple[int, int, int]:
-    """A shape of three axes of at most the given sizes."""
+    """A random shape of three axes of at most the given sizes."""
     low = 0 if allow_zero_size else 1
     return (*rand_shape_2d(dim0, dim1, allow_zero_size), int(np.random.randint(low, dim2 + 1)))
 
 
 def random_arrays(*shapes: tuple[int, ...]) -> Any:
-    """NumPy arrays of normal numbers, one a shape; a single one for a single shape."""
+    """A list of float32 NumPy arrays of normal numbers, one for each shape; for a single shape, the array itself."""
     arrays = [np.random.randn(*s).astype(default_dtype()) if s else np.array(np.random.randn(), default_dtype())
               for s in shapes]
     return arrays[0] if len(arrays) == 1 else arrays
@@ -177,7 +180,7 @@ def random_arrays(*shapes: tuple[int, ...]) -> Any:
 def rand_ndarray(shape: tuple[int, ...], stype: str = "default", density: Any = None, dtype: Any = None,
                  modifier_func: Any = None, shuffle_csr_indices: bool = False, distribution: Any = None,
                  ctx: Any = None) -> NDArray:
-    """An NDArray of uniform numbers in [-1, 1). NotImplementedError for a sparse one."""
+    """An NDArray of uniform random numbers in [-1, 1). NotImplementedError for a sparse `stype`."""
     if stype != "default":
         raise NotImplementedError(f"rand_ndarray(stype={stype!r}): tracer has dense arrays only")
     array = np.random.uniform(-1, 1, shape)
@@ -191,9 +194,11 @@ def rand_ndarray(shape: tuple[int, ...], stype: str = "default", density: Any = 
 def check_numeric_gradient(f: Callable, location: Sequence[Any], aux_states: Any = None,
                            numeric_eps: float | None = None, rtol: Any = 1e-2, atol: Any = None,
                            **kwargs: Any) -> None:
-    """AssertionError unless the gradient of the function `f` of arrays agrees with central differences.
+    """Raise AssertionError unless the gradient of the function `f` of arrays agrees with central differences.
 
-    location: the arrays at which. Random weights make one number of f's result. TypeError for a symbol.
+    location: the arrays at which the gradient is taken.
+
+    The gradient is that of a sum of f's result with random weights. TypeError for a symbol.
     """
     if not callable(f) or aux_states is not None or kwargs:
         raise TypeError("check_numeric_gradient: tracer has no symbol API; give a function of arrays")
@@ -221,6 +226,6 @@ def check_numeric_gradient(f: Callable, location: Sequence[Any], aux_states: Any
 
 
 def _like(x: NDArray, array: np.ndarray) -> Any:
-    """A NumPy array as one of the flavour and dtype of `x`."""
+    """A NumPy array converted to the flavour and dtype of `x`."""
     made = nd.array(array, dtype=x.dtype)
     return made if type(x) is NDArray else made.as_np_ndarray()  # type: ignore[attr-defined]

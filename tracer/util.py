@@ -1,4 +1,4 @@
-"""`mx.util`: the np mode, and helpers of scripts."""
+"""`mx.util`: the np mode, and helpers for scripts."""
 from __future__ import annotations
 
 import os
@@ -34,12 +34,12 @@ get_gpu_memory = gpu_memory_info
 
 
 def makedirs(d: str) -> None:
-    """Make a folder, with those above it, unless it is there."""
+    """Make a folder and its parents, unless it exists; `~` is expanded."""
     os.makedirs(os.path.expanduser(d), exist_ok=True)
 
 
 def getenv(name: str) -> str | None:
-    """The environment variable's value, None where it is not set."""
+    """The value of an environment variable, or None if it is not set."""
     return os.environ.get(name)
 
 
@@ -52,5 +52,5 @@ def setenv(name: str, value: str | None) -> None:
 
 
 def default_array(source_array: Any, ctx: Any = None, dtype: Any = None, device: Any = None) -> Any:
-    """An array of the flavour that the np mode asks for: `np.array` in it, else `nd.array`."""
+    """A new array: `np.array` in np mode, else `nd.array`."""
     return (numpy if is_np_array() else ndarray).array(source_array, dtype=dtype)

@@ -1,4 +1,4 @@
-"""`foreach`, `while_loop` and `cond` of `npx` and `nd.contrib`: as arrays are imperative, Python's own control flow."""
+"""`foreach`, `while_loop` and `cond` of `npx` and `nd.contrib`, by Python's control flow, as arrays are imperative."""
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -19,7 +19,11 @@ def _stacked(steps: list[list[Any]], single: bool) -> Any:
 
 
 def foreach(body: Callable, data: Any, init_states: Any) -> tuple[Any, Any]:
-    """`body(slice, states) -> (output, states)` over the first axis: the outputs stacked, the last states."""
+    """Call `body(slice, states) -> (output, states)` for each slice of `data` along its first axis.
+
+    Returns the outputs, stacked along a new first axis, and the last states. `data` and the outputs are arrays or
+    lists of arrays.
+    """
     several, states, outputs, single = isinstance(data, (list, tuple)), init_states, [], True
     for i in range(len(data[0] if several else data)):
         output, states = body([d[i] for d in data] if several else data[i], states)
@@ -30,9 +34,10 @@ def foreach(body: Callable, data: Any, init_states: Any) -> tuple[Any, Any]:
 
 def while_loop(cond: Callable, func: Callable, loop_vars: Any,
                max_iterations: int | None = None) -> tuple[Any, Any]:
-    """`func(*vars) -> (output, vars)` while `cond(*vars)`, which is read: outputs stacked, and the last vars.
+    """Call `func(*loop_vars) -> (output, loop_vars)` while `cond(*loop_vars)` is true; each test is a sync point.
 
-    The outputs are padded with zeros to `max_iterations`, which must be given (ValueError).
+    Returns the outputs, stacked and padded with zeros to `max_iterations`, and the last loop_vars. ValueError if
+    `max_iterations` is not given.
     """
     if max_iterations is None:
         raise ValueError("max_iterations should be specified")
@@ -50,7 +55,9 @@ def while_loop(cond: Callable, func: Callable, loop_vars: Any,
 
 
 def cond(pred: Any, then_func: Callable, else_func: Callable, inputs: Any = (), name: str = "cond") -> Any:
-    """`then_func(*inputs)` if `pred` (an array, or a function of the inputs; it is read) holds, else
-    `else_func`."""
+    """`then_func(*inputs)` if `pred` is true, else `else_func(*inputs)`.
+
+    pred: an array of one element, or a function of the inputs that returns one; reading it is a sync point.
+    """
     given = _listed(inputs)
     return (then_func if bool(pred(*given) if callable(pred) else pred) else else_func)(*given)

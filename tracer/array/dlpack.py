@@ -1,4 +1,4 @@
-"""DLPack: arrays of other libraries, and capsules of them, as NumPy's arrays; and capsules of ours."""
+"""DLPack: import of other libraries' arrays and capsules as NumPy arrays, and export of tracer's arrays."""
 from __future__ import annotations
 
 from typing import Any
@@ -7,7 +7,7 @@ import numpy as np
 
 
 class _Capsule:
-    """A DLPack capsule as an object that NumPy's `from_dlpack` takes."""
+    """A DLPack capsule wrapped as an object that NumPy's `from_dlpack` accepts."""
 
     def __init__(self, capsule: Any) -> None:
         self.capsule = capsule
@@ -20,7 +20,7 @@ class _Capsule:
 
 
 def read_dlpack(source: Any) -> np.ndarray:
-    """NumPy's view of another library's array, or of what a capsule holds."""
+    """A NumPy view of another library's array, or of the array in a capsule."""
     return np.from_dlpack(source if hasattr(source, "__dlpack__") else _Capsule(source))
 
 

@@ -1,4 +1,4 @@
-"""`x[key]`, of both flavours: views, slices and gathers. writing.py has `x[key] = value`."""
+"""`x[key]` for both flavours: views, slices and gathers. `x[key] = value` is in setitem.py."""
 from __future__ import annotations
 
 from functools import lru_cache
@@ -19,7 +19,7 @@ GATHER, FOUND = internal("index.read_gather"), internal("index.found")
 def getitem(self: Any, key: Any) -> Any:
     """`x[key]`: a view for a contiguous slice, else a copy.
 
-    IndexError for an index out of range; ValueError for a key that is no index.
+    IndexError for an index out of range; ValueError for a key that is not an index.
     """
     of = self._value.aval
     if type(key) is int:
@@ -43,7 +43,7 @@ def getitem(self: Any, key: Any) -> Any:
 
 
 def found_by(made: Any, *sources: Any) -> Any:
-    """An array that was made of what has been read, as a function of those of its sources that have a history."""
+    """`made`, an array computed from values that were read, recorded as a function of its sources with a history."""
     for x in sources:
         if live(x._value):
             made = invoke(FOUND, type(made), (made, x), ())
@@ -54,11 +54,11 @@ _BOUND = frozenset((int, type(None)))
 _ONE = None, 1
 
 
-# Minibatches come again every epoch: their parts are remembered, and cost a look-up then.
+# Minibatches recur every epoch, so their slices are cached.
 
 @lru_cache(maxsize=4096)
 def _row(of: Aval, index: int, scalar: tuple[int, ...]) -> Slice:
-    """The part of an array that `x[index]` shows."""
+    """The slice of an array for `x[index]`."""
     found = leading(index, of.shape, scalar)
     if found is None:
         raise IndexError("scalar tensor can only accept `()` as index")
@@ -67,19 +67,19 @@ def _row(of: Aval, index: int, scalar: tuple[int, ...]) -> Slice:
 
 @lru_cache(maxsize=4096)
 def _rows(of: Aval, start: int | None, stop: int | None) -> Slice | None:
-    """The part of an array that `x[start:stop]` shows; None for a 0-d array."""
+    """The slice of an array for `x[start:stop]`; None for a 0-d array."""
     found = leading(slice(start, stop), of.shape, ())
     return None if found is None else Slice(*found, found.spec[0][0] * prod(of.shape[1:]))
 
 
 @lru_cache(maxsize=1024)
 def _whole(shape: tuple[int, ...]) -> tuple[tuple[int, int, int], ...]:
-    """The slice of everything."""
+    """The full slice of each axis."""
     return tuple((0, n, 1) for n in shape)
 
 
 def leading(key: Any, shape: tuple[int, ...], scalar: tuple[int, ...]) -> Basic | None:
-    """The parsed form of the commonest keys, an integer or a slice of the first axis; None for all others."""
+    """The parsed form of the most frequent keys, an integer or a slice of the first axis; None for all others."""
     if not shape:
         return None
     size = shape[0]
@@ -97,5 +97,5 @@ def leading(key: Any, shape: tuple[int, ...], scalar: tuple[int, ...]) -> Basic 
 
 
 def leaf(index: Any) -> Any:
-    """An index array as an operand: a handle, or a number that is a run-time input."""
+    """An index as an operand of `invoke`: a NumPy array becomes a handle; a handle or number stays as it is."""
     return wrap(Handle, constant(index)) if isinstance(index, np.ndarray) else index

@@ -1,5 +1,4 @@
-"""What stands between the brackets of `x[key]`, made static: a slice of each axis, or a template of index
-arrays."""
+"""The static form of the key in `x[key]`: a slice of each axis, or a template of index arrays."""
 from __future__ import annotations
 
 import operator
@@ -11,16 +10,22 @@ from ..core.invoke import Handle
 
 
 class Basic(NamedTuple):
-    """A key of integers, slices, `...` and None. spec: (start, count, step) an axis; shape: what the key
-    shows."""
+    """A key of integers, slices, `...` and None.
+
+    spec: (start, count, step) for each axis.
+    shape: the shape of `x[key]`.
+    """
 
     spec: tuple[tuple[int, int, int], ...]
     shape: tuple[int, ...]
 
 
 class Advanced(NamedTuple):
-    """A key with index arrays: their places among slices and new axes (see ops/primitive/gather_scatter.py), and the
-    arrays."""
+    """A key with index arrays.
+
+    template: their places among slices and new axes (see ops/primitive/gather_scatter.py).
+    indices: the index arrays and integers.
+    """
 
     template: tuple[tuple, ...]
     indices: list[Any]
@@ -29,8 +34,10 @@ class Advanced(NamedTuple):
 def parse(key: Any, shape: tuple[int, ...], scalar: tuple[int, ...], masks: bool) -> Basic | Advanced:
     """The static form of `key` for an array of `shape`.
 
-    scalar: the shape that one element has. masks: whether bool arrays are masks (np) or integers (nd).
-    IndexError for an index out of range or too many of them; ValueError for what is no index at all.
+    scalar: the shape of a single element.
+    masks: whether bool arrays are masks (np) or integers (nd).
+
+    IndexError for an index out of range and for too many indices; ValueError for an object that is not an index.
     """
     entries = list(key) if isinstance(key, tuple) else [key]
     if not shape:
@@ -48,8 +55,7 @@ def _plain(entry: Any) -> bool:
 
 
 def _array(entry: Any, masks: bool) -> Any:
-    """An int for an integer; an integer array or handle, or a bool NumPy array, for an index array or a
-    mask."""
+    """The entry as an int, as an index array (int64, or a handle), or as a mask (a bool NumPy array)."""
     if isinstance(entry, Handle):
         if entry._value.aval.dtype.kind == "b" and masks:
             return entry._read("shape").copy()  # type: ignore[attr-defined]
@@ -77,8 +83,7 @@ def _from_sequence(entry: Any) -> np.ndarray:
 
 
 def _expand(entries: list[Any], ndim: int) -> list[Any]:
-    """The entries with `...` and the axes left out written as full slices, and masks as their index
-    arrays."""
+    """The entries with full slices for `...` and for the axes left out."""
     used = sum(e.ndim if _is_mask(e) else 0 if e is None or e is Ellipsis else 1 for e in entries)
     if used > ndim:
         raise IndexError(f"too many indices ({used}) for array with {ndim} dimensions")
@@ -154,7 +159,7 @@ def _advanced(entries: list[Any], shape: tuple[int, ...]) -> Advanced:
 
 
 def _check_bounds(index: Any, axis: int, size: int) -> None:
-    """IndexError for an index out of range, as far as it can be known without computing anything."""
+    """Raise IndexError for an index out of range; a pending index array is not checked, as that would compute it."""
     if isinstance(index, Handle):
         if index._value.buffer is None:
             return

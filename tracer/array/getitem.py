@@ -97,5 +97,5 @@ def leading(key: Any, shape: tuple[int, ...], scalar: tuple[int, ...]) -> Basic 
 
 
 def leaf(index: Any) -> Any:
-    """An index as an operand of `invoke`: a NumPy array becomes a handle; a handle or number stays as it is."""
+    """An index as an operand of `invoke`: a NumPy array becomes a handle; handles and numbers stay as they are."""
     return wrap(Handle, constant(index)) if isinstance(index, np.ndarray) else index

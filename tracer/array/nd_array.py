@@ -1,5 +1,5 @@
-"""`NDArray`: the array of `mx.nd`, and what both flavours share. Operators and most methods are generated
-(namespaces.py) from the declarations in ops/."""
+"""`NDArray`: the array of `mx.nd`, and the base class of both flavours. Operators and most methods are generated from
+the declarations in ops/ (core/surface.py)."""
 from __future__ import annotations
 
 import warnings
@@ -24,82 +24,82 @@ from .views import Slice, Whole
 
 
 class NDArray(Handle):
-    """A multi-dimensional array whose operations are recorded, and computed when a value is needed."""
+    """A multi-dimensional array. Its operations are recorded, and computed when a value is read."""
 
     __slots__ = ()
     __array_priority__ = 1000.0
     __hash__ = object.__hash__
     __getitem__ = getitem
     __setitem__ = setitem
-    #: What indexing needs to know of the flavour: the shape of one element, whether bool arrays are masks, whether
-    #: `x[::n]` of at most one row shares its elements, and the exception for a value that does not fit.
+    #: The flavour's parameters of indexing: the shape of a single element, whether bool arrays are masks, whether
+    #: `x[::n]` of at most one row shares its elements, and the exception for a value whose shape does not fit.
     _scalar: tuple[int, ...] = (1,)
     _masks = False
     _steps_share = True
     _misfit: type[Exception] = ValueError
-    #: The gradient's array where `grad_req` is "null": nothing is ever written into it.
+    #: The gradient's array where `grad_req` is "null"; it is never written to.
     _idle_grad: Any = None
     _views_bound = 8
 
-    # ---- what it is ------------------------------------------------------------------------------
+    # ---- attributes ------------------------------------------------------------------------------
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Its dimensions."""
+        """The shape, a tuple of ints."""
         return self._value.aval.shape
 
     @property
     def dtype(self) -> Any:
-        """Its element type, as a NumPy scalar class."""
+        """The element type, as a NumPy scalar class."""
         return self._value.aval.dtype.type
 
     @property
     def size(self) -> int:
-        """The number of its elements."""
+        """The number of elements."""
         return self._value.aval.size
 
     @property
     def ndim(self) -> int:
-        """The number of its dimensions."""
+        """The number of axes."""
         return len(self._value.aval.shape)
 
     @property
     def context(self) -> Context:
-        """Where it is."""
+        """The context (device) of the array."""
         return context_of(self._value.aval.device)
 
     ctx = device = context
 
     @property
     def stype(self) -> str:
-        """Its storage: always "default", dense."""
+        """The storage type: always "default", which is dense."""
         return "default"
 
     @property
     def itemsize(self) -> int:
-        """Bytes an element."""
+        """The size of an element in bytes."""
         return self._value.aval.dtype.itemsize
 
     @property
     def nbytes(self) -> int:
-        """Bytes in all."""
+        """The size of all elements in bytes."""
         return self._value.aval.nbytes
 
     # ---- reading: each of these is a sync point --------------------------------------------------
 
     def _read(self, cause: str) -> np.ndarray:
-        """The elements, shared with the buffer: for use inside tracer, which does not write to them."""
+        """A read-only use of the elements, which share the buffer's memory: tracer's own code never writes to them."""
         value = self._value
         return sync(value, cause).lend(value.aval)
 
     def asnumpy(self) -> np.ndarray:
         """A NumPy array with a copy of the elements."""
         value = self._value
-        buffer = sync(value, "asnumpy")  # `_read`, for half the price: this variable holds the memory meanwhile
+        buffer = sync(value, "asnumpy")  # half the time of `_read`: this variable keeps the memory alive
         return buffer.view(value.aval).copy()
 
     def asscalar(self) -> Any:
-        """The one element as a NumPy scalar; ValueError when there are several."""
+        """The element of an array of size 1, as a NumPy scalar. ValueError for another size."""
         value = self._value
         if value.aval.size != 1:
             raise ValueError("The current array is not a scalar")
@@ -107,7 +107,10 @@ class NDArray(Handle):
         return buffer.view(value.aval).reshape(-1)[0]
 
     def item(self, *args: Any) -> Any:
-        """One element as a Python number."""
+        """An element as a Python number.
+
+        args: its index, as in NumPy's `ndarray.item`; none for an array of size 1 (ValueError for another size).
+        """
         value = self._value
         return self._read("item").item(*args) if args or value.aval.size != 1 else sync(value, "item").item(value.aval)
 
@@ -157,7 +160,7 @@ class NDArray(Handle):
         return (self[i] for i in range(self.shape[0]))
 
     def wait_to_read(self) -> None:
-        """Compute it now; an error met in the computation is raised here."""
+        """Compute the array now; an error of the computation is raised here."""
         sync(self._value, "wait")
 
     wait_to_write = wait_to_read
@@ -170,7 +173,7 @@ class NDArray(Handle):
     # ---- writing: the handle is bound to a new value ---------------------------------------------
 
     def _rebind(self, value: Value) -> None:
-        """Make this a name for `value`, of its own shape and dtype; views see it and are seen."""
+        """Bind the handle to `value`, of the same shape and dtype; its base and its views follow."""
         base = self._base
         if base is not None:
             base[0]._rebind(base[1].write(base[0]._value, value))
@@ -178,7 +181,10 @@ class NDArray(Handle):
             self._bind(value)
 
     def _bind(self, value: Value, fresh: bool = False) -> None:
-        """Make this a name for `value`, views too. fresh: nothing else holds the value, which is of this trace."""
+        """Bind the handle and its views to `value`.
+
+        fresh: whether nothing else holds the value, which is of this trace.
+        """
         next(effects)
         old = self._value
         if self._variable is not None or old.history or value.aval is not old.aval:
@@ -193,8 +199,7 @@ class NDArray(Handle):
             raise MXNetError(INPLACE)
 
     def _view(self, part: Slice | Whole, cls: type | None = None) -> Any:
-        """A handle (of the flavour `cls`) that shares the elements of `part`: writing to one writes to the
-        other."""
+        """A view of `part`, of the flavour `cls`: writing to one writes to the other."""
         handle = wrap(cls or type(self), part.read(self._value))
         handle._base = (self, part)
         views = self._views
@@ -209,7 +214,12 @@ class NDArray(Handle):
     # ---- autograd --------------------------------------------------------------------------------
 
     def attach_grad(self, grad_req: str = "write", stype: str | None = None) -> None:
-        """Make it a variable: `backward()` puts its gradient into `.grad`. It is cut off from its past."""
+        """Make the array a variable of autograd, with a `.grad` of zeros; inside `record()` it is detached.
+
+        grad_req: "write": a backward overwrites `.grad`; "add": it adds to it; "null": it leaves it unchanged.
+
+        KeyError for another `grad_req`; NotImplementedError for a sparse `stype`.
+        """
         if stype not in (None, "default"):
             raise NotImplementedError(f"attach_grad(stype={stype!r}): tracer has dense arrays only")
         grad = wrap(type(self), zeros_value(self._value.aval))
@@ -217,13 +227,13 @@ class NDArray(Handle):
 
     @property
     def grad(self) -> Any:
-        """The gradient's array, or None for one that is no variable."""
+        """The array that holds the gradient; None if attach_grad() was not called."""
         variable = self._variable
         return self._idle_grad if variable is None else variable.grad
 
     @property
     def _fresh_grad(self) -> bool:
-        """Whether a backward has written the gradient since this was last set to False."""
+        """Whether a backward has written the gradient since this attribute was last set to False."""
         return self._variable is not None and self._variable.fresh
 
     @_fresh_grad.setter
@@ -232,7 +242,7 @@ class NDArray(Handle):
             self._variable.fresh = bool(state)
 
     def drop_grad(self) -> None:
-        """Make it an ordinary array again."""
+        """Undo `attach_grad`: make the array an ordinary one."""
         autograd.attach(self, None)
         self._idle_grad = None
 
@@ -242,18 +252,26 @@ class NDArray(Handle):
             self.grad._rebind(zeros_value(self._value.aval))
 
     def backward(self, out_grad: Any = None, retain_graph: bool = False, train_mode: bool = True) -> None:
-        """Compute the gradients of its sum (or of its product with `out_grad`) into the variables'
-        `.grad`."""
+        """Compute the gradients of the array's sum into the `.grad` of the variables that it was computed from.
+
+        out_grad: the cotangent, of the array's shape; None: ones.
+        retain_graph: whether the recorded graph is kept for another backward.
+
+        MXNetError for an array that was not recorded, or whose graph a backward has already consumed.
+        """
         autograd.backward([self], [out_grad], retain_graph, train_mode)
 
     def detach(self) -> Any:
-        """The same values as a constant of any derivative; writing to one writes to the other."""
+        """A view of the array that derivatives treat as a constant; writing to one writes to the other."""
         return self._view(Whole(self.shape, constant=True))
 
     # ---- copies ----------------------------------------------------------------------------------
 
     def copyto(self, other: Any) -> Any:
-        """Write the values into another array, or into a new one in a context."""
+        """Write the elements into another array, or into a new one on a context; returns that array.
+
+        MXNetError when the shapes differ; TypeError when `other` is neither an array nor a context.
+        """
         if isinstance(other, Context):
             return placed(self.copy(), other)  # type: ignore[attr-defined]
         if other is self:
@@ -267,17 +285,17 @@ class NDArray(Handle):
         return other
 
     def as_in_context(self, context: Context) -> Any:
-        """Itself, if it is in the context; else a copy there, through which gradients flow."""
+        """The array itself if it is on the context, else a differentiable copy there. TypeError for a non-context."""
         if not isinstance(context, Context):
             raise TypeError(f"copyto does not support type {type(context)}")
         return self if self._value.aval.device == key_of(context) else self.copyto(context)
 
     def as_in_ctx(self, ctx: Context) -> Any:
-        """Itself, if it is in the context; else a copy there, through which gradients flow."""
+        """The array itself if it is on the context, else a differentiable copy there. TypeError for a non-context."""
         return NDArray.as_in_context(self, ctx)
 
     def to_device(self, device: Context) -> Any:
-        """Itself, if it is on the device; else a copy there, through which gradients flow."""
+        """The array itself if it is on the device, else a differentiable copy there. TypeError for a non-context."""
         return NDArray.as_in_context(self, device)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -290,18 +308,18 @@ class NDArray(Handle):
         return _restore, (type(self), self.asnumpy())
 
     def __deepcopy__(self, memo: Any) -> Any:
-        return placed(self.copy(), cpu())  # type: ignore[attr-defined]  # as unpickled ones are
+        return placed(self.copy(), cpu())  # type: ignore[attr-defined]  # unpickled arrays are there too
 
 
 def _alike(value: Value, old: Value) -> Value:
-    """`value` for an array of the aval of `old`, where that is on another device; else MXNetError."""
+    """`value` moved to the device of `old`. MXNetError if shape or dtype differ."""
     if value.aval.shape != old.aval.shape or value.aval.dtype != old.aval.dtype:
         raise MXNetError(f"cannot write {value.aval!r} into an array {old.aval!r}")
     return moved(value, old.aval.device)
 
 
 def _named(handle: Any, value: Value, fresh: bool) -> Value:
-    """`value`, as one that `handle` may name."""
+    """`value`, adapted so that `handle` can be bound to it: on its device, with its history or as its variable."""
     old = handle._value
     if value.aval is not old.aval:
         value = _alike(value, old)
@@ -316,16 +334,16 @@ def _named(handle: Any, value: Value, fresh: bool) -> Value:
 
 
 def _bind_views(handle: Any, value: Value) -> None:
-    """Make `handle` a name for `value`, and its views names for their parts: all of them, or if one fails none."""
+    """Bind `handle` to `value`, and its views to their parts of it: all of them, or none if one fails."""
     bound: list[tuple[NDArray, Value]] = []
-    with autograd.pause():  # a view is read anew by no operation of the script: it keeps the history that it has
+    with autograd.pause():  # the script did not record these reads: each view keeps its history
         _gather_views(handle, value, bound)
     for view, new in bound:
         view._value = new
 
 
 def _gather_views(handle: Any, value: Value, bound: list[tuple[NDArray, Value]]) -> None:
-    """An array and all its views, each with its value when the array's is `value`."""
+    """Append an array and all its views to `bound`, each with its value when the array's is `value`."""
     bound.append((handle, value))
     views = handle._views
     if views is not None:
@@ -336,7 +354,7 @@ def _gather_views(handle: Any, value: Value, bound: list[tuple[NDArray, Value]])
 
 
 def _another(value: Value) -> Value:
-    """A constant of its own with the elements of `value`."""
+    """A new constant with the elements of `value`."""
     if value.trace is None:
         return computed(value.aval, value.buffer)
     trace = current().trace

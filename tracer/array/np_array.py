@@ -21,7 +21,7 @@ IN_PLACE = ("add", "sub", "mul", "truediv", "mod", "pow", "floordiv", "and", "or
 
 
 class ndarray(NDArray):
-    """An array that behaves as NumPy's: 0-d results, bool comparisons, promotion; float32 by default."""
+    """An array with NumPy's semantics: 0-d results, bool comparisons, promotion. The default dtype is float32."""
 
     __slots__ = ()
     _scalar = ()
@@ -42,36 +42,36 @@ class ndarray(NDArray):
 
     @property
     def dtype(self) -> Any:
-        """Its element type, a NumPy dtype."""
+        """The element type, a NumPy dtype."""
         return self._value.aval.dtype
 
     def as_nd_ndarray(self) -> NDArray:
-        """The same elements as an `mx.nd.NDArray`."""
+        """A view of the array as an `mx.nd.NDArray`."""
         return self._view(Whole(self.shape), NDArray)
 
     def as_np_ndarray(self) -> ndarray:
-        """Itself."""
+        """The array itself."""
         return self
 
     def as_in_context(self, context: Context) -> ndarray:
-        """`to_device`, but never itself: an array of the same elements where it is in the context already."""
+        """A view of the array if it is on the context, else a differentiable copy there. TypeError for a non-context."""
         found = self.to_device(context)
         return self._view(Whole(self.shape)) if found is self else found
 
-    # ---- methods whose Python side is more than one recorded operation ---------------------------
+    # ---- methods that do more in Python than to record one operation -----------------------------
 
     @property
     def T(self) -> ndarray:
-        """The axes reversed."""
+        """The array with its axes reversed."""
         return NP.transpose(self)
 
     @property
     def mT(self) -> ndarray:
-        """The last two axes exchanged."""
+        """The array with its last two axes exchanged."""
         return NP.swapaxes(self, -1, -2)
 
     def reshape(self, *shape: Any, order: str = "C", **kwargs: Any) -> ndarray:
-        """The elements under another shape of the same size (MXNetError otherwise); one -1 is inferred."""
+        """The elements in another shape of the same size (MXNetError otherwise); one -1 is inferred."""
         if "newshape" in kwargs or "shape" in kwargs:
             shape = (kwargs.pop("newshape", None) or kwargs.pop("shape", None),)
         if kwargs:
@@ -79,18 +79,21 @@ class ndarray(NDArray):
         return NP._reshape(self, shape[0] if len(shape) == 1 else shape, order)
 
     def reshape_view(self, *shape: Any, order: str = "C") -> ndarray:
-        """`reshape`."""
+        """The same as `reshape`."""
         return self.reshape(*shape, order=order)
 
     def transpose(self, *axes: Any) -> ndarray:
-        """The axes permuted; reversed without arguments."""
+        """The array with its axes permuted; without arguments, reversed."""
         if len(axes) == 1 and (axes[0] is None or isinstance(axes[0], (tuple, list))):
             axes = tuple(axes[0] or ())
         return NP.transpose(self, axes or None)
 
     def astype(self, dtype: Any, order: str = "K", casting: str = "unsafe", subok: bool = True,
                copy: bool = True) -> ndarray:
-        """The elements converted to `dtype`; itself when it is that already and `copy` is off."""
+        """The elements converted to `dtype`; the array itself if it has this dtype and `copy` is False.
+
+        TypeError for a dtype that is no float, integer or bool.
+        """
         kind = np.dtype(dtype)
         if kind.kind not in "fiub":
             raise TypeError(f"dtype {kind.name} is not supported: MXNet has floats, integers and bool")
@@ -118,12 +121,12 @@ class ndarray(NDArray):
         return self[(slice(None),) * (axis % self.ndim) + (slice(begin, end),)]
 
 def _as_np_ndarray(self: NDArray) -> ndarray:
-    """The same elements as an `mx.np.ndarray`."""
+    """A view of the array as an `mx.np.ndarray`."""
     return self._view(Whole(self.shape), ndarray)
 
 
 class _Absent:
-    """A method of `mx.nd.NDArray` that `mx.np.ndarray` does not have: it would make an NDArray."""
+    """A descriptor that hides a method of `mx.nd.NDArray` from `mx.np.ndarray`: the method would make an NDArray."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -132,7 +135,7 @@ class _Absent:
         raise AttributeError(f"'ndarray' object has no attribute {self.name!r}")
 
 
-#: The functions declared for `mx.np`, those that only Python modules use too (their names begin with "_").
+#: The functions declared for `mx.np`, and those for tracer's own use, whose names begin with "_".
 NP = types.SimpleNamespace(**functions_of("np", ndarray))
 
 NDArray.as_np_ndarray = _as_np_ndarray  # type: ignore[attr-defined]

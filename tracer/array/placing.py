@@ -1,4 +1,4 @@
-"""Putting values on devices: what makes arrays asks for the place it was given, or for the current one."""
+"""Placement of values on devices: functions that make arrays put them on a given context or on the current one."""
 from __future__ import annotations
 
 import functools
@@ -17,7 +17,7 @@ from .views import live
 
 
 def placed(array: Any, context: Any = None, device: Any = None) -> Any:
-    """A new array, put on a context (MXNet 2: device), or on the current one where none is given; returns it."""
+    """Put a new array on a context (MXNet 2: device), or on the current one if none is given; returns the array."""
     there = array._value.aval.device
     if context is None and device is None and there is None and not SCOPES.entered:
         return array
@@ -28,7 +28,7 @@ def placed(array: Any, context: Any = None, device: Any = None) -> Any:
 
 
 def moved(value: Value, device: Device) -> Value:
-    """A value of the same elements on a device. Derivatives go through it."""
+    """A value with the same elements on `device`, through which derivatives flow."""
     trace, of = current().trace, value.aval
     if live(value):
         return pending(place(trace.recorded_node_of(value), device), history_of([value]))
@@ -38,8 +38,10 @@ def moved(value: Value, device: Device) -> Value:
 
 
 def located(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Have a function that draws or reads values put its results where the first of its arrays is; without arrays, on
-    the context that it is given as `ctx` or `device`, or on the current one."""
+    """Wrap a function that draws or reads values: its results are placed on the device of its first array argument.
+
+    Without arrays, they are placed on the context given as `ctx` or `device`, or on the current one.
+    """
     names = list(inspect.signature(function).parameters)
     places = [names.index(name) for name in ("ctx", "device") if name in names]
 

@@ -1,7 +1,7 @@
-"""How arrays print: exactly as MXNet prints them, whichever NumPy is installed.
+"""Printing of arrays, exactly as MXNet prints them with any installed NumPy.
 
-MXNet shows NumPy's text, of the NumPy of its time (1.x): the user's print options count, but not what NumPy 2
-changed, such as the shape it adds to a summarized array.
+MXNet shows the text of NumPy 1.x: the user's print options apply, but not the changes of NumPy 2, such as the shape
+that it adds to a summarized array.
 """
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _unnamed(context: Any) -> bool:
 
 
 def format_str(array: np.ndarray, context: Any) -> str:
-    """`str` of an `mx.np` array: NumPy's text, and the device that is no CPU."""
+    """`str` of an `mx.np` array: NumPy's text, and the device if it is not a CPU."""
     text = format_plain(array)
     return text if _unnamed(context) else f"{text} @{context}"
 
@@ -60,7 +60,7 @@ def format_plain(array: np.ndarray) -> str:
 
 
 def _as_numpy_1() -> AbstractContextManager:
-    """In which NumPy prints as NumPy 1 does, unless the user has chosen a legacy form."""
+    """A scope in which NumPy prints as NumPy 1 does, unless the user has chosen a legacy form."""
     if np.lib.NumpyVersion(np.__version__) < "2.0.0" or np.get_printoptions()["legacy"]:
         return nullcontext()
     return np.printoptions(legacy="1.25")

@@ -1,4 +1,4 @@
-"""`x[key] = value`, of both flavours: written at once where nobody else sees the memory, else recorded."""
+"""`x[key] = value` for both flavours: written at once where no other value uses the memory, else recorded."""
 from __future__ import annotations
 
 from sys import getrefcount
@@ -20,28 +20,28 @@ from .views import WRITE, Slice, internal, live, run
 
 PUT, MASK, OVER = internal("index.write_put"), internal("index.write_mask"), internal("index.overwrite")
 
-#: The message of MXNet when an array that autograd needs is overwritten.
+#: MXNet's message when an array that autograd needs is overwritten.
 INPLACE = ("Inplace operations (+=, -=, x[:]=, etc) are not supported when recording with autograd: assigning to "
            "NDArrays that are already in a computational graph will cause undefined behavior when evaluating "
            "gradients. Use an out-of-place operation, or write outside record()")
 
 _ALL = slice(None)
 
-#: Views of one array up to which it is looked for whether they are all that sees its memory.
+#: The largest number of handles (an array and its views) that `_unseen` checks.
 FAMILY_BOUND = 16
 
 
 def setitem(self: Any, key: Any, value: Any) -> None:
-    """`x[key] = value`, broadcast and converted to `x`'s dtype.
+    """`x[key] = value`, broadcast and converted to the dtype of `x`.
 
-    MXNetError under `record()` when a derivative needs the old elements, and in `mx.np` when shapes don't fit: then
-    ValueError in `mx.nd`.
+    MXNetError under `record()` when a derivative needs the old elements. When the shapes do not fit, MXNetError in
+    `mx.np` and ValueError in `mx.nd`. IndexError for an index out of range.
     """
     self._check_writable()
     if type(key) is slice and self._base is None and isinstance(value, Handle) and key == _ALL:
         new = value._value
         if new.aval is self._value.aval and not new.history:
-            self._rebind(new)  # a constant: both may name the one value
+            self._rebind(new)  # a constant: both handles can be bound to one value
             return
     _write(self, key, value)
 
@@ -76,8 +76,7 @@ def _parsed(self: Any, key: Any) -> Basic | Advanced | Handle:
 
 
 def _mask(self: Any, key: Any) -> Any:
-    """The handle of a mask that stands alone between the brackets, so that writing need not read it; or
-    None."""
+    """The handle of the mask if the key is a single mask, so that writing need not read it; else None."""
     if not self._masks or not self.shape:
         return None
     if isinstance(key, (list, np.ndarray)):
@@ -136,16 +135,16 @@ def _write_slice(self: Any, key: Basic, value: Any) -> None:
     whole = all(count == n and step == 1 for (_, count, step), n in zip(key.spec, self.shape))
     if not whole:
         _check_partial(value)
-    # A whole write to what is no view needs no old memory: there is nothing to write into.
+    # A whole write to an array that is no view rebinds the handle: the old memory is not needed.
     if (not whole or self._base is not None) and _write_now(self, key, value):
         return
     self._rebind(run(WRITE, (self._value, _plain(value)), (key.spec, key.shape)))
 
 
 def overwritten(old: Value, new: Value) -> Value:
-    """The elements of `new` at the place on the tape of `old`, a recorded value: a write outside `record()` makes it.
+    """The result of a write outside `record()` over the recorded value `old`: the elements of `new`, `old`'s history.
 
-    As in MXNet, such a write changes numbers and no history: a derivative goes on to what `old` was computed from.
+    As in MXNet, such a write changes the elements and not the history: derivatives flow to the operands of `old`.
     """
     trace = current().trace
     recording, trace.recording = trace.recording, True
@@ -155,13 +154,13 @@ def overwritten(old: Value, new: Value) -> Value:
         current().trace.recording = recording
 
 
-# ---- at once ----------------------------------------------------------------------------------------------
+# ---- immediate writes -------------------------------------------------------------------------------------
 
 def _write_now(self: Any, key: Basic, value: Any) -> bool:
-    """Write into the memory of `self` at once, if all is computed and only it and its views see it.
+    """Write into the memory of `self` at once, if all is computed and only `self` and its views use that memory.
 
-    Returns whether it was done. A loop that fills an array element by element then records nothing, and
-    compiles nothing.
+    Returns whether it has written. A loop that fills an array element by element then records nothing, and compiles
+    nothing.
     """
     source = value._value if isinstance(value, Handle) else None
     if source is not None and (source.buffer is None or live(source)):
@@ -200,12 +199,12 @@ def _calibrate() -> tuple[int, int]:
     return _counts(handle._value)
 
 
-#: What `_counts` finds for a value of one handle and its memory: measured, as it varies with Python's version.
+#: The result of `_counts` for a value of one handle and its memory; measured, as it varies with Python's version.
 ALONE = _calibrate()
 
 
 def _unseen(self: Any) -> bool:
-    """Whether the array `self`, its base and all their views are computed constants, seen by nobody else."""
+    """Whether `self`, its base and all their views are computed constants whose memory nothing else refers to."""
     root = self
     while root._base is not None:
         root = root._base[0]
@@ -219,7 +218,7 @@ def _unseen(self: Any) -> bool:
     if root._value.buffer.parent is not None:
         return False
     if any(_memory(member) is not root._value.buffer for member in family):
-        root._bind(root._value)  # views that were computed beside their base, not from it: let them share again
+        root._bind(root._value)  # views computed on their own, not from their base: let them share its memory again
     owners: dict[Buffer, int] = {}
     for member in family:
         buffer = member._value.buffer
@@ -245,8 +244,7 @@ def _constant(handle: Any) -> bool:
 
 
 def _compute_constant(self: Any) -> None:
-    """Make the memory of an array that is one number everywhere, such as zeros, if it is still only
-    recorded."""
+    """Materialize a pending array all of whose elements are one number, such as zeros."""
     node = self._value.node
     if node is None or self._value.history:
         return

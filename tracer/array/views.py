@@ -1,7 +1,7 @@
-"""Views: arrays that share the elements of another. Writing to one writes to the other.
+"""Views: arrays that share the elements of another array, their base. Writing to one writes to the other.
 
-A view is a handle with a `Part`: how its value is read from its base's, and how the base's follows from a
-new one.
+A view is a handle with a part, a `Slice` or a `Whole`. The part reads the view's value from the base's (`read`), and
+computes the base's new value from one written to the view (`write`).
 """
 from __future__ import annotations
 
@@ -27,18 +27,23 @@ READ, WRITE = internal("index.read_slice"), internal("index.write_slice")
 
 
 def run(function: Function, operands: tuple, statics: tuple) -> Value:
-    """The value of `function` on values and numbers, recorded where it must be."""
+    """The value of `function` applied to values and numbers, as `invoke` records it."""
     handles = tuple([wrap(Handle, x) if isinstance(x, Value) else x for x in operands])
     return invoke(function, Handle, handles, statics)._value
 
 
 def live(value: Value) -> bool:
-    """Whether an operation on `value` now would be part of a derivative."""
+    """Whether an operation on `value` would now be recorded for a derivative."""
     return current().trace.recording and bool(value.history)
 
 
 class Slice:
-    """The contiguous slice `spec` of the base, at element `offset`, under `shape`."""
+    """A contiguous slice of the base.
+
+    spec: (start, count, step) for each axis.
+    shape: the view's shape.
+    offset: the position of the view's first element in the base.
+    """
 
     __slots__ = ("spec", "shape", "offset", "_of")
 
@@ -46,10 +51,10 @@ class Slice:
         self.spec = spec
         self.shape = shape
         self.offset = offset
-        self._of: Aval | None = None  # of the last value read: the next one has nearly always the same dtype
+        self._of: Aval | None = None  # aval of the last value read: the next one nearly always has the same dtype
 
     def read(self, value: Value) -> Value:
-        """The slice of the base's value: shared memory when that is computed, else a recorded slice."""
+        """The slice of the base's value: it shares memory if that value is computed; else it is a recorded slice."""
         buffer = value.buffer
         if buffer is None or live(value):
             return run(READ, (value,), (self.spec, self.shape))
@@ -60,12 +65,16 @@ class Slice:
         return computed(of, buffer.part(self.offset * dtype.itemsize, of.nbytes))
 
     def write(self, old: Value, new: Value) -> Value:
-        """The base's value with the slice replaced."""
+        """The base's value `old` with the slice replaced by `new`."""
         return run(WRITE, (old, new), (self.spec, self.shape))
 
 
 class Whole:
-    """All of the base, under `shape`; constant: as a constant of any derivative."""
+    """All elements of the base.
+
+    shape: the view's shape.
+    constant: whether derivatives treat the view as a constant.
+    """
 
     __slots__ = ("shape", "constant")
 
@@ -74,14 +83,14 @@ class Whole:
         self.constant = constant
 
     def read(self, value: Value) -> Value:
-        """The base's value under the view's shape."""
+        """The base's value in the view's shape."""
         if value.buffer is not None and (self.constant or not live(value)):
             of = aval(self.shape, value.aval.dtype, value.aval.device)
             return computed(of, value.buffer)
         return _reshaped(value, self.shape, self.constant)
 
     def write(self, old: Value, new: Value) -> Value:
-        """The new value under the base's shape."""
+        """The value `new` in the base's shape."""
         return _reshaped(new, old.aval.shape, False)
 
 
@@ -95,7 +104,7 @@ def _reshaped(value: Value, shape: tuple[int, ...], constant: bool) -> Value:
 
 
 def slice_offset(spec: tuple[tuple[int, int, int], ...], shape: tuple[int, ...]) -> int | None:
-    """The element at which the slice begins, if it is contiguous, else None.
+    """The position of the slice's first element, if the slice is contiguous, else None.
 
     >>> slice_offset(((1, 1, 1), (2, 2, 1)), (3, 4)), slice_offset(((0, 2, 1), (2, 2, 1)), (3, 4))
     (6, None)

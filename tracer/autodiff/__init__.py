@@ -1,1 +1,1 @@
-"""Reverse-mode differentiation of what was recorded: scopes, and the walk back over the tape."""
+"""Reverse-mode differentiation of recorded operations: scopes, and the backward pass over the tape."""

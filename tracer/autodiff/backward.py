@@ -1,4 +1,4 @@
-"""The walk back over the tape: cotangents handed from heads to variables."""
+"""The backward pass: propagates cotangents over the tape, from heads to variables."""
 from __future__ import annotations
 
 from operator import attrgetter
@@ -18,9 +18,12 @@ _order_of = attrgetter("order")
 
 
 class Backward:
-    """One backward pass: cotangents handed from heads to variables, latest tape entry first.
+    """One backward pass: propagates cotangents from heads to variables, the latest tape entry first.
 
     create_graph: whether the gradients will be differentiated in turn.
+    waiting: the cotangents of entries that have not been visited, by entry and slot.
+    gradients: the cotangents found for each variable.
+    visited: the entries that the pass has gone through.
     """
 
     __slots__ = ("create_graph", "waiting", "gradients", "visited")
@@ -32,7 +35,7 @@ class Backward:
         self.visited: list[Entry] = []
 
     def run(self, heads: list[Value], cotangents: list[Value | None]) -> None:
-        """Hand `cotangents` (None: ones) to `heads`, and on, until only variables' gradients are left."""
+        """Propagate `cotangents` (None: ones) from `heads` until only the variables' gradients are left."""
         self._propagate(heads, cotangents)
         while self.waiting:
             entry = _latest(self.waiting)
@@ -45,7 +48,7 @@ class Backward:
                 stretch = None if self.waiting else equal_segments(entry, given)
                 self.visited += stretch or (entry,)
                 pairs = pull(stretch, given) if stretch else entry.pull(given, self.create_graph)
-                for value, cotangent in pairs:  # all computed
+                for value, cotangent in pairs:  # all computed: there is no node to propagate through
                     self._accumulate(value, cotangent)
                 continue
             self.visited.append(entry)
@@ -93,7 +96,7 @@ def _latest(waiting: dict[Entry, Any]) -> Entry:
 
 
 def targets_of(nodes: tuple[Node, ...], trace: Trace) -> tuple[Node, ...]:
-    """The variables and earlier tape values of `trace` that `nodes` depend on."""
+    """The nodes of variables and earlier tape values in `trace` that `nodes` depend on."""
     known = trace.targets
     if len(nodes) == 1:
         return tuple([n for n in reach_of(nodes[0]) if n in known])

@@ -1,7 +1,7 @@
-"""Entries of the tape for a user's `autograd.Function`, whose backward is Python.
+"""Tape entries for a user's `autograd.Function`, whose backward is Python.
 
-A `CustomCall` is one application. An `Opaque` stands for the result of such a backward under create_graph, which cannot
-be differentiated again.
+A `CustomCall` is one application. An `Opaque` is the origin of the gradients of such a backward under create_graph,
+which cannot be differentiated again.
 """
 from __future__ import annotations
 
@@ -18,7 +18,12 @@ from ..core.trace import VARIABLE, Value, current, node_of
 
 
 class CustomCall:
-    """One application of a user's `autograd.Function`; `run` is its backward, from handles to handles."""
+    """One application of a user's `autograd.Function`.
+
+    inputs: the values that it was applied to.
+    avals: those of its outputs.
+    run: its backward, from the outputs' cotangents to the inputs', as values.
+    """
 
     __slots__ = ("order", "inputs", "avals", "run", "histories", "__weakref__")
 
@@ -31,12 +36,12 @@ class CustomCall:
         self.histories = [history_of(inputs)]
 
     def release(self) -> None:
-        """Let go of all arrays: the history of the outputs has been consumed."""
+        """Drop all references to arrays: the history of the outputs has been consumed."""
         self.inputs = []
         self.run = lambda cotangents: []
 
     def pull(self, cotangents: dict[int, list[Value]], create_graph: bool) -> list[tuple[Value, Value]]:
-        """The cotangents of the inputs, by the user's own backward; missing ones of the outputs are zeros."""
+        """The cotangents of the inputs, computed by the user's backward; missing ones of the outputs are zeros."""
         given = [add_values(cotangents[i]) if i in cotangents else zeros_value(a)
                  for i, a in enumerate(self.avals)]
         found = [(v, g) for v, g in zip(self.inputs, self.run(given), strict=True) if g is not None]
@@ -47,7 +52,7 @@ class CustomCall:
 
 
 class Opaque:
-    """A gradient that a user's own backward computed, under create_graph: what it did was not recorded."""
+    """A tape entry for gradients of a user's backward under create_graph: its operations were not recorded."""
 
     __slots__ = ("order", "histories", "__weakref__")
 
@@ -56,16 +61,16 @@ class Opaque:
         self.histories: list[list[Any]] = [[None, VARIABLE]]
 
     def release(self) -> None:
-        """There is nothing to let go of."""
+        """Do nothing: the entry holds no arrays."""
 
     def pull(self, cotangents: dict[int, list[Value]], create_graph: bool) -> list[tuple[Value, Value]]:
-        """Always MXNetError, as in MXNet."""
+        """Raise MXNetError, as MXNet does."""
         raise MXNetError("the backward of an autograd.Function is non-differentiable: operations inside it "
                          "are not recorded, so that create_graph has no second derivative through it")
 
 
 def entered(value: Value, entry: CustomCall | Opaque, slot: int) -> Value:
-    """A pending value of the same elements, from which a walk goes on to `entry` and not through its node."""
+    """A pending value with the elements of `value`; a backward pass goes from it to `entry`, not through its node."""
     trace = current().trace
     made = trace.new(stop(node_of(value)), entry.histories[0], value.line)
     made.entry, made.slot = entry, slot

@@ -1,4 +1,4 @@
-"""Scopes of autograd: whether this thread records, and in which mode layers work."""
+"""Scopes of autograd: the thread's recording flag and its training flag."""
 from __future__ import annotations
 
 from types import TracebackType
@@ -18,19 +18,22 @@ def is_training() -> bool:
 
 
 def set_recording(is_recording: bool) -> bool:
-    """Set this thread's recording flag; returns what it was."""
+    """Set this thread's recording flag; returns the previous one."""
     before, current().trace.recording = current().trace.recording, bool(is_recording)
     return before
 
 
 def set_training(train_mode: bool) -> bool:
-    """Set this thread's training flag; returns what it was."""
+    """Set this thread's training flag; returns the previous one."""
     before, current().trace.training = current().trace.training, bool(train_mode)
     return before
 
 
 class Scope:
-    """Sets the two flags on entry (None: leaves one alone) and puts back what it found; may be re-entered."""
+    """A context manager that sets the two flags and restores them at its exit; it can be re-entered.
+
+    recording, training: the flags to set; None leaves one unchanged.
+    """
 
     __slots__ = ("_recording", "_training", "_before")
 
@@ -57,20 +60,20 @@ class Scope:
 
 
 def record(train_mode: bool = True) -> Scope:
-    """A scope in which operations are recorded for `backward()`."""
+    """A scope in which operations are recorded for `backward()`, by default in training mode."""
     return Scope(True, train_mode)
 
 
 def pause(train_mode: bool = False) -> Scope:
-    """A scope inside `record()` in which operations are not recorded."""
+    """A scope inside `record()` in which operations are not recorded, by default in prediction mode."""
     return Scope(False, train_mode)
 
 
 def train_mode() -> Scope:
-    """A scope in training mode, whether or not recording."""
+    """A scope in training mode; the recording flag stays as it is."""
     return Scope(None, True)
 
 
 def predict_mode() -> Scope:
-    """A scope in prediction mode, whether or not recording."""
+    """A scope in prediction mode; the recording flag stays as it is."""
     return Scope(None, False)

@@ -1,9 +1,8 @@
-"""Straight stretches of tape: equal segments in a row, as a loop leaves behind, walked back by one program.
+"""Segment runs: consecutive equal segments of the tape, left by a loop, whose backward runs as one program.
 
-A segment's backward is small where a loop reads a value in each turn; to launch it costs more than to run it. So
-`LENGTH` of them in a row, each with one target that the one before made, run as one composed program. The length is
-fixed, and the first segment is walked alone: a loop that turns more often one day meets no program that it has not
-met before.
+A segment's backward is small where a loop reads a value in each iteration; launching it costs more than running it. So
+`LENGTH` consecutive segments, each with one target that the one before made, run as one composed program. The length
+is fixed, and the backward of the first segment runs alone, so that more iterations need no new program.
 """
 from __future__ import annotations
 
@@ -19,7 +18,7 @@ LENGTH = 4
 
 
 def equal_segments(segment: Segment, cotangents: dict[int, list[Value]]) -> list[Segment] | None:
-    """The `LENGTH` equal segments that a cotangent of `segment` would be handed through; None if there are not."""
+    """The `LENGTH` equal segments that a cotangent of `segment` would pass through; None if there are fewer."""
     if len(segment.targets) != 1 or len(cotangents) != 1 or segment.retained:
         return None
     (slot, given), = cotangents.items()
@@ -39,7 +38,7 @@ def equal_segments(segment: Segment, cotangents: dict[int, list[Value]]) -> list
 
 
 def pull(segments: list[Segment], cotangents: dict[int, list[Value]]) -> list[tuple[Value, Value]]:
-    """The cotangent of the last segment's target, from that of the first one's head, which is computed."""
+    """The cotangent of the last segment's target, from the computed cotangent of the first segment's head."""
     (slot, (cotangent,)), = cotangents.items()
     first = segments[0]
     key = "stretch", slot, len(first.leaves), len(first.scalars)

@@ -1,7 +1,7 @@
 """Call cache: (function, static arguments, operand nodes) -> result nodes. Each entry also remembers its successor.
 
-A script repeats itself: most calls are followed by the call that followed them the last time. That is checked by
-comparing identities; only where it fails a key is hashed and looked up.
+Most calls of a script are followed by the call that followed them the last time. That is checked by comparing
+identities; only where the check fails, a key is hashed and looked up.
 """
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class CachedCall:
 
     result: the node, or list of nodes, that the call makes.
     fallible: whether running it can fail.
-    sources: of several results, the operands that each is a function of; None until somebody asks.
+    sources: for each of several results, the operands that it is a function of; None until first needed.
     successor: the call that came after it the last time.
     """
 
@@ -40,10 +40,10 @@ START = CachedCall(None, (), [], None, False)
 
 
 def matches(call: CachedCall | None, function: Any, statics: tuple, nodes: list[Any]) -> bool:
-    """Whether `call` was one of the same function, with the very same static arguments and operands.
+    """Whether `call` was one of the same function, with identical static arguments and operands.
 
-    Static arguments that are equal but not the same object are left to the look-up: to compare them could take
-    1 for True, or an array's comparison for a truth.
+    Static arguments that are equal but not the same object are left to the look-up: comparing them could take 1 for
+    True, or give an array instead of a truth value.
     """
     return (call is not None and call.function is function and identical(call.nodes, nodes)
             and identical(call.statics, statics))

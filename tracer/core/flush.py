@@ -1,4 +1,4 @@
-"""Sync points: everything pending and still alive in a trace runs as one program."""
+"""Sync points: all pending values of a trace that are still alive run as one program."""
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -31,15 +31,15 @@ from .user_lines import format_line, place_of, user_line
 
 SYNCS = LOG.syncs
 
-_NEW: Any = object()  # not in a cache that holds None
+_NEW: Any = object()  # the default of look-ups in a cache that holds None
 
 def _counts(pending: list[Value]) -> list[int]:
-    """The reference counts of pending values, as `living` sees them."""
+    """The reference counts of pending values, with as many references as in `living`."""
     return [getrefcount(v) for v in pending]
 
 
 def _leaf_counts(leaves: list[Value], index: int) -> tuple[int, int]:
-    """The reference counts of a leaf and of its memory, as `_donated` sees them."""
+    """The reference counts of a leaf and of its memory, with as many references as in `_donated`."""
     value = leaves[index]
     buffer = value.buffer
     return getrefcount(value), getrefcount(buffer)
@@ -50,10 +50,10 @@ def _sample() -> Value:
 
 
 def _calibrate() -> tuple[int, tuple[int, int]]:
-    """The counts of a value that only the trace owns, and of a leaf and memory that nobody else does.
+    """The counts of a value that only the trace owns, and of a leaf and its memory that only the trace owns.
 
-    Measured, as they vary with Python's version. Where counts do not tell owners apart, they are such that every value
-    is computed and no memory donated.
+    They are measured, as they vary with Python's version. Where counts do not reflect owners, the result is such that
+    every value is computed and no memory is donated.
     """
     held = _sample()
     buffer = held.buffer
@@ -68,16 +68,16 @@ _UNOWNED, (_DEAD_LEAF, _DEAD_MEMORY) = _calibrate()
 
 
 def sync(value: Value, cause: str) -> Buffer:
-    """The buffer of `value`; if it is pending, everything pending with it runs first."""
+    """The buffer of `value`; if it is pending, its trace runs first."""
     if value.buffer is None:
         compute(value, cause)
     return value.buffer  # type: ignore[return-value]
 
 
 def compute(value: Value, cause: str = "another thread") -> None:
-    """Make `value` computed, or raise the error that its computation met.
+    """Compute `value`, or raise the error of its computation.
 
-    KeyboardInterrupt if this thread is interrupted meanwhile: then the value is still to be had.
+    KeyboardInterrupt if this thread is interrupted meanwhile: then the value can still be computed later.
     """
     trace = current().trace
     if value.error is None and value.trace is trace:
@@ -89,9 +89,9 @@ def compute(value: Value, cause: str = "another thread") -> None:
 
 
 def flush(cause: str) -> None:
-    """Run what is pending and alive in this thread's trace, and begin a new trace.
+    """Run the pending values of this thread's trace that are alive, and begin a new trace.
 
-    If this thread is interrupted meanwhile, the run is left on its way and its values wait for `compute`.
+    If this thread is interrupted meanwhile, the run stops unfinished, and `compute` finishes it for its values.
     """
     trace = current().trace
     if not trace.pending:
@@ -108,13 +108,13 @@ def flush(cause: str) -> None:
         if table_full():
             forget_all()
     finally:
-        # A dead value refers to its trace: without this the two would keep each other, and all leaves.
+        # A dead value refers to its trace: without this, the cycle would keep both and all leaves alive.
         trace.pending.clear()
         RUN_LOCK.release()
 
 
 def flush_all() -> None:
-    """Run what is pending in this thread's trace, and all that has been left on its way."""
+    """Run the pending values of this thread's trace, and finish all unfinished runs."""
     flush("waitall")
     if LEFT:
         _finish_left()
@@ -128,22 +128,25 @@ def _finish_left() -> None:
 
 
 def living(pending: list[Value]) -> list[Value]:
-    """Those of the pending values that have an owner besides this list and its caller's."""
+    """The pending values that have an owner besides this list and its caller's."""
     return [v for v in pending if getrefcount(v) > _UNOWNED and v.buffer is None]
 
 
-#: Finds the values to compute: `living`, or what counts them first (native_recording.py).
+#: Finds the values to compute: `living`, or `_count` of native_recording.py, which also counts them.
 find_living = living
 
 
 def _run(trace: Trace, alive: list[Value], cause: str, ends: bool = True) -> None:
-    """Compute the values `alive`; ends: the trace is over, so that nothing will refer to their nodes."""
+    """Compute the values `alive`.
+
+    ends: whether the trace has ended, so that nothing will refer to their nodes.
+    """
     for v in alive:
-        track(v)  # from here on it may become part of a cycle: of the tape
+        track(v)  # from here on it may become part of a cycle through the tape
     outputs: tuple[Node, ...] = tuple([v.node for v in alive])  # type: ignore[misc]
     kept = program = None
     if trace.targets:
-        # A target is on the tape already. Another value with its node (a reshape to its own shape) is not.
+        # A target is on the tape already; another value with the same node (a reshape to its own shape) is not.
         targets = trace.targets
         flags = tuple([v.variable is None and targets.get(v.node) is not v  # type: ignore[arg-type]
                        if v.history else False for v in alive])
@@ -180,7 +183,7 @@ def _run(trace: Trace, alive: list[Value], cause: str, ends: bool = True) -> Non
 
 
 def _settle(trace: Trace, alive: list[Value], kept: Kept | None, buffers: list[Buffer], ends: bool) -> None:
-    """Give the values what a run has computed for them."""
+    """Store a run's buffers in its values, and make the tape entry if a backward may need one."""
     if kept is not None:
         segment = Segment(trace, kept, buffers)
         for v, slot in zip(alive, kept.slots):
@@ -201,9 +204,10 @@ def _settle(trace: Trace, alive: list[Value], kept: Kept | None, buffers: list[B
 
 @dataclass(eq=False)
 class Rest:
-    """A run that did not come to its end, with all that is needed to finish it.
+    """An unfinished run, with all that is needed to finish it.
 
-    go_on: gives its outputs. plan: the one that it uses until then.
+    go_on: finishes the run and returns its outputs.
+    plan: the plan that the run uses until then.
     """
 
     program: Program
@@ -218,12 +222,12 @@ class Rest:
     plan: Plan | None = None
 
     def finish(self) -> None:
-        """Do the rest of the run."""
+        """Finish the run and settle its values."""
         assert self.go_on is not None
         try:
             _settle(self.trace, self.alive, self.kept, self.go_on(), self.ends)
         except BaseException as failure:
-            self._end()  # before: it has written over what it has read, and cannot be begun again
+            self._end()  # first: the run has overwritten its inputs, and cannot be restarted
             _recover(failure, self)
         else:
             self._end()
@@ -235,16 +239,16 @@ class Rest:
             v.rest = None
 
 
-#: The runs that are to be finished, as long as somebody has one of their values. A WeakSet takes a microsecond to say
-#: that it is empty, and waitall() asks.
+#: The unfinished runs one of whose values is alive. No WeakSet: its test for emptiness, which each waitall() makes,
+#: takes a microsecond.
 LEFT: set[ref[Rest]] = set()
 
 
 def _recover(failure: BaseException, rest: Rest) -> None:
-    """Leave values such that each is right when it is read, or raises an error, after a run that `failure` ended.
+    """Restore a consistent state after `failure` ended a run: each value can be computed, or raises an error when read.
 
-    A run that was left on its way can be taken up, by whoever needs one of its values first. Otherwise they are
-    computed anew, which needs the leaves: where memory that was donated may be written over, they are lost.
+    A run that was paused is resumed by the first read of one of its values. After other failures the values are
+    recomputed, which needs the leaves: where donated memory may have been overwritten, the values are lost.
     """
     if isinstance(failure, ExecutionError):
         _fail(failure, rest.trace, rest.alive, rest.cause, rest.ends)
@@ -268,9 +272,9 @@ def _recover(failure: BaseException, rest: Rest) -> None:
 
 
 def _fail(failure: ExecutionError, trace: Trace, alive: list[Value], cause: str, ends: bool) -> None:
-    """Give the error to the values that need what failed, and compute the others without it.
+    """Set the error on the values that depend on the node that failed, and compute the others without it.
 
-    Who reads a value that has no elements waits for nothing, as in MXNet.
+    A value without elements gets no error: as in MXNet, reading it does not wait.
     """
     error = _explain(failure, trace)
     broken = alive if len(alive) == 1 else [v for v in alive if failure.node in toposort([v.node])]  # type: ignore
@@ -280,14 +284,14 @@ def _fail(failure: ExecutionError, trace: Trace, alive: list[Value], cause: str,
         else:
             _settle(trace, [v], None, [from_array(np.empty(v.aval.shape, v.aval.dtype))], ends)
     rest = [v for v in alive if v.error is None and v.buffer is None]
-    # A node that a pass has made is in no value's graph: each value by itself tells, then.
+    # A node that a pass has made is in no value's graph: then each value is computed by itself.
     for part in ([rest] if broken else [[v] for v in rest]):
         if part:
             _run(trace, part, cause, ends)
 
 
 def _donated(program: Program, trace: Trace) -> dict[int, Buffer] | None:
-    """Buffers of leaves that nobody will read again, for the outputs that the program can write over them."""
+    """Buffers of leaves that will not be read again, by the number of the output that may be written over each."""
     donations = program.donations
     if not donations:
         return None
@@ -310,9 +314,9 @@ def _donated(program: Program, trace: Trace) -> dict[int, Buffer] | None:
 
 
 def _compute_left(value: Value) -> None:
-    """Compute a value that no flush of this thread's trace has: one whose run was left, or another thread's.
+    """Compute a value that no flush of this thread's trace computes: one of an unfinished run, or another thread's.
 
-    Of another thread's trace, which goes on, this value alone is computed; its gradient stays reachable.
+    In another thread's trace, which goes on, only this value is computed, and it stays differentiable.
     """
     if interrupts.wanted():
         interrupts.deliver()
@@ -330,7 +334,7 @@ def _compute_left(value: Value) -> None:
 
 
 def _lines_of(nodes: set[Node], trace: Trace) -> dict[Node, tuple[CodeType, int] | None]:
-    """The user's lines that recorded `nodes`, or what they were simplified from: one walk of the trace."""
+    """The user's lines that recorded `nodes`, or the nodes that these were simplified from; one walk of the trace."""
     found: dict[Node, tuple[CodeType, int] | None] = {}
     seen: set[Node] = set()
     for v in trace.pending:

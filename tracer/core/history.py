@@ -1,9 +1,9 @@
-"""Histories: which derivatives can still be taken through a value, and what a backward that passes it does.
+"""Histories: a history records whether derivatives can still be taken through a value.
 
-A backward frees values, not nodes, of which equal computations share one. So a recorded value has a history: a list
-of a mark, which says which walk has passed it last, and its recorded operands' histories, `VARIABLE` for a variable.
-A backward without retain_graph empties the lists that it passes. A value whose own list is empty is a constant; one
-with an empty list further back cannot be differentiated any more.
+A backward frees values, not nodes, as equal computations share a node. So a recorded value has a history: a list of a
+mark, which identifies the last traversal that visited it, and the histories of its recorded operands; a variable's
+history is `VARIABLE`. A backward without retain_graph empties the lists that it visits. A value whose own list is
+empty is a constant; one with an empty list further back can no longer be differentiated.
 """
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def history_of(operands: Iterable[Value]) -> list[Any] | None:
 
 
 def histories_of(heads: list[Value]) -> list[list[Any]]:
-    """All histories behind `heads`. MXNetError when a backward has freed one of them."""
+    """All histories reachable from `heads`. MXNetError if a backward has freed one of them."""
     found: list[list[Any]] = []
     mark: list[Any] = []
     stack: list[Any] = [v.history for v in heads]
@@ -46,7 +46,7 @@ def histories_of(heads: list[Value]) -> list[list[Any]]:
 
 
 def free(histories: list[list[Any]], visited: list[Entry]) -> None:
-    """Make the values with these histories constants, and release the tape entries that this leaves dead."""
+    """Make the values with these histories constants, and release the tape entries that are no longer needed."""
     for history in histories:
         history.clear()
     if visited:
@@ -60,7 +60,7 @@ def free(histories: list[list[Any]], visited: list[Entry]) -> None:
 
 @dataclass(frozen=True, eq=False)
 class Hook:
-    """A function that is called on some arrays, and new values for them, after each backward through a value."""
+    """A function called after each backward through a value, with arrays and the new values for them."""
 
     run: Callable[[Sequence[Any], Sequence[Any]], None]
     handles: Sequence[Any]
@@ -74,7 +74,7 @@ class Hooked(list):
     """A history with a hook."""
 
     __slots__ = ("hook", "order")
-    ever = False  # whether there has been one: most scripts have none
+    ever = False  # whether one was ever made; most scripts have none
 
     def __init__(self, history: list[Any], hook: Hook) -> None:
         super().__init__(history)
@@ -84,13 +84,13 @@ class Hooked(list):
 
 
 class GradientHistory(list):
-    """The history of a gradient taken under create_graph: a backward from it passes no layer that it came of."""
+    """The history of a gradient taken under create_graph: a backward from it calls no hooks of the layers behind it."""
 
     __slots__ = ()
 
 
 def hooked(histories: list[list[Any]], heads: list[Value]) -> list[Hooked]:
-    """The hooked histories among those behind `heads` that a backward passes, the latest first."""
+    """The histories with hooks that a backward from `heads` passes, the latest first."""
     if not Hooked.ever:
         return []
     found = [x for x in histories if type(x) is Hooked]

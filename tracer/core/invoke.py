@@ -1,4 +1,4 @@
-"""Recording: a public function called on handles becomes a node and a pending value. The hot path."""
+"""Recording: a call of a public function on handles becomes a node and a pending value. This is the hot path."""
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ _new = object.__new__
 
 
 class Handle:
-    """What a user's arrays are: a mutable name for a value. The flavours derive from it."""
+    """A handle: a mutable reference to a value. The array classes of both flavours derive from it."""
 
     __slots__ = ("_value", "__dict__", "__weakref__")
     _value: Value
@@ -44,7 +44,10 @@ def wrap(cls: type, value: Value) -> Any:
 
 
 def invoke(function: Function, cls: type, operands: tuple, statics: tuple) -> Any:
-    """Record `function` on handles, numbers or None, with static arguments. Returns new handles of `cls`."""
+    """Record a call of `function` with static arguments; returns new handles of the class `cls`.
+
+    operands: handles, numbers, NumPy arrays or None.
+    """
     trace = current().trace
     recording = trace.recording
     history: list | None = None
@@ -84,12 +87,12 @@ def invoke(function: Function, cls: type, operands: tuple, statics: tuple) -> An
 
 
 def combine(function: Function, cls: type, left: Any, right: Any) -> Any:
-    """What the generated method of an operator does."""
+    """Record a binary operator: the body of a generated operator method, for native_recording.py to compile."""
     return invoke(function, cls, (left, right), ())
 
 
 def look_up(function: Function, statics: tuple, nodes: list[Any]) -> CachedCall:
-    """The call of a function with these arguments."""
+    """The cached call of a function with these arguments, made by `learn` if it is new."""
     try:
         known = CALL_CACHE.get((function, statics, *nodes))
     except TypeError:
@@ -98,7 +101,7 @@ def look_up(function: Function, statics: tuple, nodes: list[Any]) -> CachedCall:
 
 
 def learn(function: Function, statics: tuple, nodes: list[Any]) -> CachedCall:
-    """The call, built if the function has not met these operands."""
+    """The cached call with hashable static arguments; it is built if there is none."""
     try:
         hash(statics)
     except TypeError:
@@ -111,7 +114,7 @@ def learn(function: Function, statics: tuple, nodes: list[Any]) -> CachedCall:
 
 
 def finish(result: Any, cls: type, trace: Trace, history: list | None, line: Any) -> Any:
-    """Handles of pending values for a node or several; past the bounds, the trace is run."""
+    """New handles of pending values for one node or several; a trace that reaches its limit is run."""
     if type(result) is Node:
         handle: Any = _new(cls)
         handle._value = trace.new(result, history, line)
@@ -123,7 +126,7 @@ def finish(result: Any, cls: type, trace: Trace, history: list | None, line: Any
 
 
 def finish_each(call: CachedCall, cls: type, trace: Trace, operands: tuple, line: Any) -> Any:
-    """Handles of a call's results, each with the history of the operands that it is a function of, as in MXNet."""
+    """New handles of a call's results, each with the history of the operands that it depends on, as in MXNet."""
     if call.sources is None:
         graphs = [set(toposort([node], set(call.nodes))) for node in call.result]
         call.sources = [[i for i, n in enumerate(call.nodes) if n in graph] for graph in graphs]
@@ -135,7 +138,7 @@ def finish_each(call: CachedCall, cls: type, trace: Trace, operands: tuple, line
 
 
 def stopped(trace: Trace, operands: Sequence[Any], nodes: list[Any]) -> list[Any]:
-    """The operands' nodes, those that are not recorded as constants of the derivatives of those that are."""
+    """The operands' nodes, where values without a history are constants for the derivatives by the others."""
     found = list(nodes)
     for i, x in enumerate(operands):
         if isinstance(x, Handle):
@@ -156,7 +159,7 @@ def operand(function: Function, trace: Trace, x: Any) -> Node | None:
         return literal(x)
     if isinstance(x, (np.ndarray, np.generic)):
         if x.ndim == 0 and x.dtype.kind in "fiub":
-            number = x.item()  # a longdouble's is one again
+            number = x.item()  # that of a longdouble is a longdouble again
             return operand(function, trace, float(number) if isinstance(number, np.generic) else number)
         return trace.enter(constant(x))
     if isinstance(x, (float, int)):
@@ -166,16 +169,16 @@ def operand(function: Function, trace: Trace, x: Any) -> Node | None:
 
 
 def engine_checks(function: Function) -> bool:
-    """Whether MXNet's engine checks the arguments, as it does for `mx.nd`, and raises MXNetError for all faults."""
+    """Whether MXNet's engine checks the arguments, as for `mx.nd`: then every error is an MXNetError."""
     return function.name.startswith("nd.")
 
 
-#: What a declaration raises for arguments that make no sense to it. A number beyond all integers is an OverflowError.
+#: Exceptions of a declaration for invalid arguments. A number beyond all integers raises OverflowError, not among them.
 _BAD_ARGUMENT = (TypeError, ValueError, LookupError, AttributeError, AssertionError, ZeroDivisionError)
 
 
 def _build(function: Function, nodes: list[Any], statics: tuple) -> tuple[Any, bool]:
-    """What the function means, and whether it can fail when it runs: then the user's line is kept with it."""
+    """The node or nodes that the function builds, and whether running them can fail: then the user's line is kept."""
     if None in nodes:
         for name, node in zip(function.arrays, nodes):
             if node is None and function.signature.parameters[name].annotation != "Optional":
@@ -200,7 +203,7 @@ def _build(function: Function, nodes: list[Any], statics: tuple) -> tuple[Any, b
 
 
 def _device_of(nodes: list[Any]) -> Device:
-    """Where the results are: where the first of the arrays is. Functions do not see devices; all is computed alike."""
+    """The results' device: that of the first array. Declared functions do not see devices."""
     for node in nodes:
         if node is not None and not is_number(node):
             return node.aval.device
@@ -229,12 +232,12 @@ def constant(array: Any) -> Value:
 
 
 def pending(node: Node, history: History = None) -> Value:
-    """A pending value of this thread's trace for a node made of its leaves."""
+    """A pending value of this thread's trace for a node over its leaves."""
     return current().trace.new(node, history, user_line())
 
 
 def full_value(of: Aval, number: float) -> Value:
-    """A pending value all of whose elements are `number`, a part of the program."""
+    """A pending value all of whose elements are the constant `number`."""
     node = CALL_CACHE.get((of, number))
     if node is None:
         node = CALL_CACHE[of, number] = place(broadcast_to(const(number, of.dtype), of.shape), of.device)

@@ -1,9 +1,8 @@
-"""The tape over cuts: a trace that ends leaves a segment behind, for a later backward.
+"""The tape over cuts: a trace that ends leaves a segment for a later backward.
 
-Inside one trace the node graph is the tape. When a trace ends (a sync point under `record()`) while recorded
-values live on, a `Segment` keeps its graph's identity, its inputs, and results that are expensive to recompute. Its
-backward is a cached program of its own, so that a loop that runs 9 times today and 11 times tomorrow compiles nothing
-new.
+Inside one trace the node graph is the tape. When a trace ends (a sync point under `record()`) while recorded values
+are still alive, a `Segment` keeps its graph, its inputs, and results that are expensive to recompute. Its backward is
+a cached program of its own, so that a loop of 11 iterations compiles nothing that one of 9 did not.
 """
 from __future__ import annotations
 
@@ -33,14 +32,17 @@ _ORDER = itertools.count()
 
 
 def next_order() -> int:
-    """The place on the tape of an entry that is made now."""
+    """The order of a new tape entry: a number above those of all earlier entries."""
     return next(_ORDER)
 
 
-# ---- what a trace keeps --------------------------------------------------------------------------
+# ---- what is kept of an ended trace --------------------------------------------------------------
 
 class Pullback(NamedTuple):
-    """The backward program of a segment for some of its heads, and the targets that these depend on, by number."""
+    """The backward program of a segment for some of its heads.
+
+    targets: the numbers of the targets that these heads depend on.
+    """
 
     program: Program
     targets: tuple[int, ...]
@@ -48,11 +50,18 @@ class Pullback(NamedTuple):
 
 @dataclass(eq=False)
 class Kept:
-    """Of an ended trace: the outputs that gradients may enter by (heads; slots: the number of each live output among
-    them, None for one that is no head), the targets, the values computed for the backward only (saved), and all
-    values that it need not recompute (known; places: where these stand among the outputs). uses: the leaves that any
-    head was computed from. forward: the program
-    that the trace ran as; programs: of the backward, by which heads have cotangents."""
+    """The facts about an ended trace that its backward needs.
+
+    heads: the outputs that may have cotangents.
+    targets: the nodes that gradients are taken by.
+    saved: the nodes that are computed only for the backward.
+    known: all nodes that the backward need not recompute.
+    slots: for each live output its number among the heads, None if it is no head.
+    places: the positions of `known` among the outputs.
+    uses: the numbers of the leaves that the heads were computed from.
+    forward: the program that the trace ran as.
+    programs: the programs of the backward, by the heads that have cotangents.
+    """
 
     heads: tuple[Node, ...]
     targets: tuple[Node, ...]
@@ -65,12 +74,12 @@ class Kept:
     programs: dict[tuple, Pullback] = field(default_factory=dict)
 
 
-#: By live outputs, which of them are recorded, and targets: what is kept of such a trace.
+#: By (live outputs, which of them are recorded, targets): what is kept of such a trace.
 KEPT: dict[tuple, Kept | None] = {}
 
 
 def forget() -> None:
-    """Drop what is known of graphs; the tape itself stays."""
+    """Empty the cache; the tape itself stays."""
     KEPT.clear()
 
 
@@ -78,7 +87,7 @@ FORGETTERS.append(forget)
 
 
 def keeps(key: tuple[tuple[Node, ...], tuple[bool, ...], tuple[Node, ...]]) -> Kept | None:
-    """What must be kept of a trace that is new to KEPT; None when no backward can reach it any more."""
+    """Add an entry to KEPT for a new key, and return it; None if no backward can reach such a trace."""
     outputs, recorded, all_targets = key
     kept = KEPT[key] = _decide(outputs, recorded, frozenset(all_targets))
     return kept
@@ -102,23 +111,35 @@ def _decide(outputs: tuple[Node, ...], recorded: tuple[bool, ...], targets: froz
 
 
 class Entry(Protocol):
-    """A step of the tape: takes the cotangents of its outputs to those of its inputs.
+    """A tape entry: it maps the cotangents of its outputs to those of its inputs.
 
-    order: its place on the tape; histories: those of its outputs.
+    order: its position on the tape.
+    histories: the histories of its outputs.
     """
 
     order: int
     histories: list[Any]
 
     def release(self) -> None:
-        """Let go of all arrays: no backward will come by."""
+        """Drop all references to arrays: no backward will visit the entry."""
 
     def pull(self, cotangents: dict[int, list[Value]], create_graph: bool) -> list[tuple[Value, Value]]:
-        """The cotangents of the inputs; create_graph: they will be differentiated in turn."""
+        """The inputs, each with its cotangent.
+
+        cotangents: the cotangents of the outputs, by slot.
+        create_graph: whether the result will be differentiated in turn.
+        """
 
 
 class Segment:
-    """An ended trace, seen from its backward."""
+    """The tape entry of an ended trace.
+
+    leaves: the trace's leaves, None for those that the backward does not need.
+    scalars: its run-time scalars.
+    targets: the values that gradients are taken by.
+    saved: the buffers that the backward need not recompute.
+    retained: by slot, the heads whose own gradients are stored on the way.
+    """
 
     __slots__ = ("order", "leaves", "scalars", "kept", "targets", "saved", "histories", "retained", "__weakref__")
 
@@ -126,21 +147,21 @@ class Segment:
         self.order = next(_ORDER)
         uses = kept.uses
         self.leaves: list[Value | None] = trace.leaves  # type: ignore[assignment]
-        if len(uses) < len(trace.leaves):  # another value may hold all of the tape before it
+        if len(uses) < len(trace.leaves):  # an unneeded value could keep all of the earlier tape alive
             self.leaves = [v if i in uses else None for i, v in enumerate(trace.leaves)]
         self.scalars = trace.scalars
         self.kept = kept
         self.targets = [trace.targets[n] for n in kept.targets]
         self.saved = [buffers[i] for i in kept.places]
         self.histories: list[Any] = []
-        self.retained: dict[int, Any] = {}  # heads whose gradients are wanted on the way, and where these go
+        self.retained: dict[int, Any] = {}
 
     def release(self) -> None:
-        """Let go of all arrays: the histories of all outputs have been consumed."""
+        """Drop all references to arrays: the histories of all outputs have been consumed."""
         self.leaves, self.scalars, self.targets, self.saved = [], [], [], []
 
     def pull(self, cotangents: dict[int, list[Value]], create_graph: bool) -> list[tuple[Value, Value]]:
-        """The cotangents of the segment's targets, from the computed ones of its outputs: one cached program."""
+        """The targets, each with its cotangent, computed from those of the outputs by one cached program."""
         given: list[Value] = []
         slots = sorted(cotangents) if len(cotangents) > 1 else cotangents
         for slot in slots:
@@ -174,8 +195,10 @@ class Segment:
         return Pullback(find_program(self.backward_graph(counts, tuple([wanted[i] for i in reached]))), reached)
 
     def backward_graph(self, counts: tuple[tuple[int, int], ...], targets: tuple[Node, ...]) -> tuple[Node, ...]:
-        """The cotangents of `targets` as a graph of the segment's leaves, what it saved, and counts: (head, number of
-        cotangents) for each head that has any."""
+        """The cotangents of `targets` as a graph over the segment's leaves, its saved values and its heads' cotangents.
+
+        counts: (slot, number of cotangents) for each head that has any.
+        """
         kept, index = self.kept, len(self.leaves)
         known = {n: leaf(n.aval, index + i) for i, n in enumerate(kept.known)}
         index += len(known)
@@ -192,7 +215,7 @@ class Segment:
 
 
 def run_backward(program: Program, leaves: list[Buffer], numbers: list[float | int]) -> list[Buffer]:
-    """The outputs of a segment's backward."""
+    """Run a segment's backward program; returns its outputs."""
     go_on = None
     if not RUN_LOCK.acquire(False) and not wait_to_run():
         interrupts.deliver()
@@ -213,7 +236,7 @@ def run_backward(program: Program, leaves: list[Buffer], numbers: list[float | i
 
 def _taken_up(go_on: Callable[[], list[Buffer]], program: Program, leaves: list[Buffer],
               numbers: list[float | int]) -> list[Buffer]:
-    """The outputs of a run that was left for another thread to fork."""
+    """Finish a run that was paused so that another thread could fork; returns its outputs."""
     while True:
         forks.stand_back()
         with RUN_LOCK:
@@ -225,7 +248,7 @@ def _taken_up(go_on: Callable[[], list[Buffer]], program: Program, leaves: list[
 
 def _rest_of(failure: BaseException, program: Program, leaves: list[Buffer],
              numbers: list[float | int]) -> Callable[[], list[Buffer]]:
-    """How to go on with a run that `failure` has ended, if that was for another thread to fork; else this is raised."""
+    """A function that finishes a run which was paused so that another thread could fork; other failures are raised."""
     if isinstance(failure, Paused):
         program.renew()
         if failure.interrupted:
@@ -239,16 +262,16 @@ def _rest_of(failure: BaseException, program: Program, leaves: list[Buffer],
 
 
 def _sink(value: Value) -> Value:
-    """A sink for the gradient of a retained intermediate result."""
+    """A variable that receives the gradient of a retained intermediate result."""
     sink = computed(value.aval, None)
     sink.make_variable(value.retained)
     return sink
 
 
 def written_over(value: Value) -> Value:
-    """The recorded value that `value` has been written over, if the tape has it, else `value`.
+    """The recorded value that `value` was written over, if the tape has it, else `value`.
 
-    So that of many writes, one over the other, the tape keeps the last.
+    Thus the tape keeps only the last of several writes over one value.
     """
     trace, entry = current().trace, value.entry
     if value.trace is trace and entry is None:

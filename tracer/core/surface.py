@@ -1,4 +1,4 @@
-"""The namespaces and methods, generated from the declarations of public functions in ops/."""
+"""Generation of the namespaces and array methods from the declarations of public functions in ops/."""
 from __future__ import annotations
 
 import builtins
@@ -24,7 +24,7 @@ ops.load()
 
 
 def assign(out: Any, result: Any) -> Any:
-    """Write `result` into the array `out` that a caller gave, in `out`'s dtype; returns `out`."""
+    """Write `result` into the caller's array `out`, converted to its dtype; returns `out`."""
     if isinstance(out, (list, tuple)) and isinstance(result, (list, tuple)):
         for o, r in zip(out, result, strict=True):
             assign(o, r)
@@ -38,12 +38,12 @@ def assign(out: Any, result: Any) -> Any:
 
 
 def no_array(out: Any) -> TypeError:
-    """The error for an `out` that is none."""
+    """The error for an `out` that is not an array."""
     return TypeError(f"out must be an array, got {type(out).__name__}")
 
 
 def write(out: Any, result: Any) -> None:
-    """Make the array `out` a name for the elements of `result`, in `out`'s dtype."""
+    """Bind the array `out` to the elements of `result`, converted to its dtype."""
     value = result._value
     if value.aval is not out._value.aval:
         value = _fitted(out, value)
@@ -59,10 +59,10 @@ def _fitted(out: Any, value: Value) -> Value:
     return pending(place(cast(node_of(value), of.dtype), of.device), history)
 
 
-# ---- updates: functions that write to their operands ----------------------------------------------
+# ---- updates: functions that write to their operands ---------------------------------------------
 
 def step(function: Function, cls: type, operands: tuple, statics: tuple, out: Any) -> Any:
-    """Record an update: the first result, in `out` if there is one; the others are written to their operands."""
+    """Record an update; returns the first result, in `out` if that is given. The others are written to the operands."""
     made = invoke(function, cls, operands, statics)
     if out is not None:
         if not isinstance(out, Handle) or out._value.aval is not made[0]._value.aval:
@@ -74,7 +74,10 @@ def step(function: Function, cls: type, operands: tuple, statics: tuple, out: An
 
 
 def step_many(function: Function, cls: type, operands: tuple, statics: tuple, out: Any) -> Any:
-    """Record an update of many arrays, each with a group of operands: their first results, the new states written."""
+    """Record an update of many arrays, each with a group of operands; returns their first results.
+
+    The new states are written to the operands.
+    """
     made, states = invoke(function, cls, operands, statics), function.writes or ()
     count = len(made) // (1 + len(states))
     if out is not None:
@@ -100,7 +103,7 @@ def _check_fits(out: Any, result: Any) -> None:
 
 
 def _numbers(name: str, what: str, values: Any, count: int) -> Any:
-    """A number for each of `count` arrays, as an operand: one number if all are equal."""
+    """The numbers for `count` arrays as an operand: a single number if all are equal, else a NumPy array."""
     if values is None:
         raise MXNetError(f"Required parameter {what} of tuple of <float> is not presented, in operator {name}")
     found = [float(v) for v in (values if isinstance(values, (list, tuple)) else (values,))]
@@ -110,14 +113,14 @@ def _numbers(name: str, what: str, values: Any, count: int) -> Any:
 
 
 def _gather(arrays: tuple) -> tuple:
-    """The arrays given one by one, or as one list."""
+    """The arrays, which are given one by one or as one list."""
     if len(arrays) == 1 and isinstance(arrays[0], (list, tuple)):
         return tuple(arrays[0])
     return arrays
 
 
 def refuse(name: str, unknown: dict[str, Any]) -> None:
-    """MXNetError for keywords that an operator of MXNet's engine does not have; `name` and `attr` are for symbols."""
+    """Raise MXNetError for keywords that an engine operator lacks; `name` and `attr` (for symbols) are allowed."""
     wrong = [k for k in unknown if k not in ("name", "attr")]
     if wrong:
         raise MXNetError(f"Cannot find argument {wrong[0]!r}, in operator {name}")
@@ -130,8 +133,10 @@ def _unsupported(name: str, out: Any) -> None:
 
 
 def engine(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A function written by hand that takes keywords as MXNet's engine does: a name counts for nothing, and one that
-    it lacks is an MXNetError."""
+    """Wrap a hand-written function so that it takes keywords as MXNet's engine does.
+
+    `name` is ignored, and an unknown keyword raises MXNetError.
+    """
     kinds = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
     known = frozenset(p.name for p in inspect.signature(function).parameters.values() if p.kind not in kinds)
 
@@ -147,14 +152,14 @@ def engine(function: Callable[..., Any]) -> Callable[..., Any]:
 
 @cache
 def _code(text: str) -> types.CodeType:
-    """The compiled text: many functions have the same one but for names, and compiling is most of an import."""
+    """The code compiled from `text`, cached: many functions differ in names only, and compiling dominates the import."""
     return compile(text, "<generated>", "exec").co_consts[0]
 
 
-#: What NumPy's ufuncs take besides operands. MXNet refuses another dtype, and to leave elements out.
+#: The keywords of NumPy's ufuncs, with their defaults. MXNet refuses another `dtype` or `where`.
 _UFUNC = {"where": True, "casting": "same_kind", "order": "K", "dtype": None, "subok": True}
 _ENGINE = ("engine", "overlooking")
-#: What MXNet's engine overlooks in an operator that has no parameters: whatever it is given.
+#: Keywords that MXNet's engine ignores in an operator without parameters, as it ignores all others there.
 _OVERLOOKED = {"name": None, "ctx": None, "device": None, "dtype": None}
 
 
@@ -201,12 +206,12 @@ def _further(function: Function, name: str, method: bool) -> dict[str, Any]:
 
 
 def _takes_anything(function: Function, method: bool) -> bool:
-    """Whether any keyword reaches the function, to be refused or overlooked, which costs methods too much."""
+    """Whether the function accepts any keyword, to refuse or ignore it. Methods do not, as that costs too much time."""
     return function.name.startswith("nd.") and function.keywords in _ENGINE and not method
 
 
 def _default_of(function: Function, p: inspect.Parameter) -> Any:
-    """A parameter's default: in `mx.nd` all have one, as its engine is who misses an argument."""
+    """A parameter's default. In `mx.nd` all parameters have one, as MXNet's engine reports a missing argument."""
     if p.default is not p.empty or function.keywords not in _ENGINE or not function.name.startswith("nd."):
         return p.default
     return None if p.name in function.arrays else REQUIRED
@@ -219,7 +224,7 @@ def wrapper(function: Function, name: str, cls: type, method: bool, check: Calla
     check: called with the operands of a method before, if the second is neither a number nor a `cls`.
     recorder: the functions that it calls.
 
-    In the text parameters are called p0, p1, ...; they get their names, and the function its own, afterwards.
+    In the generated text parameters are called p0, p1, ...; their names, and the function's, are set afterwards.
     """
     kinds = function.signature.parameters
     local = {p: f"p{i}" for i, p in enumerate(kinds)}
@@ -251,7 +256,7 @@ def wrapper(function: Function, name: str, cls: type, method: bool, check: Calla
         parts.append("**_unknown")
     names = [f"_numbers(_name, {a!r}, {local[a]}, {local['num_weights']})" if kinds[a].annotation == "Numbers"
              else local[a] for a in function.arrays]
-    # `out` is no part of a program: what it stands for would be kept with it.
+    # `out` is not a static argument: the call cache would keep its array alive.
     statics = "(" + "".join(f"{'None' if s == 'out' else local[s]}, " for s in function.statics) + ")"
     arrays = f"_gather({names[0]})" if function.star else \
         f"tuple({names[0]})" if function.variadic else "(" + "".join(f"{a}, " for a in names) + ")"
@@ -288,7 +293,7 @@ def wrapper(function: Function, name: str, cls: type, method: bool, check: Calla
 
 
 def _of_numbers(function: Function) -> Any:
-    """NumPy's function for one of `mx.np` that takes only operands: applied to numbers it gives a number."""
+    """NumPy's function of the same name, for one of `mx.np` that takes only operands: numbers then give a number."""
     first = function.names[0]
     operands = all(p.annotation == "Operand" for p in function.signature.parameters.values())
     return getattr(np, first[3:], None) if first.startswith("np.") and first.count(".") == 1 and operands else None
@@ -299,7 +304,7 @@ def functions_of(prefix: str, cls: type, recorder: Recorder = ARRAYS) -> dict[st
     return {name: wrapper(f, name, cls, False, recorder=recorder) for f, name in _declared(prefix)}
 
 
-#: What the generated methods of each class record.
+#: The function that each generated method records, by class and name.
 METHODS: dict[tuple[type, str], Function] = {}
 
 
@@ -317,7 +322,7 @@ def _declared(prefix: str) -> list[tuple[Function, str]]:
 
 
 def fill(module: types.ModuleType, prefix: str, cls: type) -> None:
-    """Put the functions declared under `prefix` into a module that is a namespace."""
+    """Put the functions declared under `prefix` into `module`."""
     made = functions_of(prefix, cls)
     for name, function in made.items():
         function.__module__ = module.__name__
@@ -325,7 +330,7 @@ def fill(module: types.ModuleType, prefix: str, cls: type) -> None:
 
 
 def update(operate: Callable[[Any, Any], Any], array: Any, other: Any) -> Any:
-    """Bind `array` to the result of `operate(array, other)`, in its own dtype."""
+    """Bind `array` to the result of `operate(array, other)`, converted to its dtype."""
     array._check_writable()
     made = operate(array, other)
     value = made._value
@@ -339,7 +344,7 @@ def update(operate: Callable[[Any, Any], Any], array: Any, other: Any) -> Any:
 
 
 def in_place(cls: type, name: str) -> None:
-    """Give `cls` the in-place operator of `__name__`: it binds the array to the result, in its own dtype."""
+    """Give `cls` the in-place form of the operator `__name__`: it binds the array to the result, in its dtype."""
     operate = getattr(cls, f"__{name}__")
 
     def operator(self: Any, other: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The trace: what a thread has recorded and not yet run, and the values it binds nodes to."""
+"""The trace: the operations that a thread has recorded and not yet run, and the values that stand for its nodes."""
 from __future__ import annotations
 
 import itertools
@@ -22,33 +22,33 @@ VARIABLE = ("variable",)
 
 _new = object.__new__
 
-#: Bytes of leaves that a trace may keep alive.
+#: Bytes of leaves at which a trace is run, so that it does not keep more memory alive.
 BYTES_BOUND = 1 << 28
 
-#: Counts what running Python again would do and replaying its results would not: writes, draws, marks.
+#: Counts side effects (writes, draws, marks), which a replay of recorded results would not repeat.
 effects = itertools.count()
 
 
 class Value:
     """A value binds a handle to a node of a trace while it is pending, and to a buffer once it is computed.
 
-    `Trace.new` makes pending ones, `computed` the others.
+    `Trace.new` makes pending values, `computed` makes computed ones.
 
     aval: its shape, dtype and device.
-    node, trace: the node that it waits for, and the trace that this is part of.
+    node, trace: while it is pending, its node, and the trace that the node is part of.
     buffer: its memory, once it is computed.
     history: true when a derivative can be taken through it or by it: a list (history.py), `VARIABLE` for a variable,
         None for a constant, an empty list once a backward has freed it.
-    variable: where its gradient goes, if it is a variable.
+    variable: the destination of its gradient, if it is a variable.
     retained: the same for a result that keeps its history.
     line: the user's line that recorded it, if it can fail.
-    entry, slot: the tape entry that it came from and which output of it, once its trace has ended.
-    error: the error that its computation met.
-    rest: the run that is to compute it, and has been left on its way (flush.py).
+    entry, slot: the tape entry that it is an output of, and the output's number, once its trace has ended.
+    error: the error of its computation.
+    rest: the unfinished run that will compute it (flush.py).
     """
 
     __slots__ = ("aval", "node", "trace", "buffer", "history", "variable", "line", "entry", "slot", "__dict__")
-    retained: Any = None  # these are rarely set, and so not for each value
+    retained: Any = None  # these three are rarely set, so they are class attributes and no slots
     error: BaseException | None = None
     rest: Any = None
 
@@ -63,7 +63,7 @@ class Value:
     slot: int
 
     def make_variable(self, variable: Any) -> None:
-        """Let derivatives be taken by this value; `variable` says where the gradient goes."""
+        """Make this value a variable of derivatives; `variable` is the destination of its gradient."""
         self.variable = variable
         self.history = VARIABLE
 
@@ -79,21 +79,24 @@ def computed(aval: Aval, buffer: Buffer | None) -> Value:
 
 
 class Trace:
-    """A trace is a stretch of recording, from a sync point to the next; all pending values are made by `new`.
+    """A trace: the operations recorded from one sync point to the next. All pending values are made by `new`.
 
     leaves: the computed values used, in order of first use; their index is their identity in the graph.
-    targets: the nodes by which derivatives are taken: variables, and values from earlier on the tape.
-    retained: recorded results whose gradients are wanted on the way.
-    last: the call recorded last, which tells what will probably be the next.
-    limit: how many values may be pending, none once the leaves are too large.
-    recording, training: the autograd scopes that the thread is in, here because each operation asks for the trace.
+    nodes: the leaf or other node of each value that has entered the trace.
+    scalars: the run-time scalars, Python numbers, by index.
+    pending: the pending values, in the order of recording.
+    targets: the nodes by which derivatives are taken (variables, and values earlier on the tape), and their values.
+    retained: recorded results whose own gradients are stored when a backward passes them.
+    last: the call recorded last; its successor in the call cache is tried first for the next call.
+    limit: the number of pending values at which the trace is run; 0 once the leaves are too large.
+    recording, training: the thread's autograd flags, here because each operation reads the trace anyway.
     """
 
     __slots__ = ("retained", "leaves", "nodes", "scalars", "pending", "last", "targets", "updated", "bytes", "marks",
                  "limit", "recording", "training")
     #: Computes a value that is pending in another thread's trace; flush.py sets it.
     compute_foreign: Callable[[Value], Any]
-    bound = 4096  # pending values at which a trace is run although nobody has read anything
+    bound = 4096  # the number of pending values at which a trace is run without a read
 
     def __init__(self, recording: bool = False, training: bool = False) -> None:
         self.recording = recording
@@ -111,7 +114,7 @@ class Trace:
         self.marks = 0
 
     def enter(self, value: Value) -> Node:
-        """The leaf that stands for a computed value in this trace."""
+        """The leaf node of a computed value in this trace."""
         node = self.nodes.get(value)
         if node is None:
             if value.buffer is None:
@@ -123,7 +126,7 @@ class Trace:
                 self.limit = 0
             if value.history and (value.variable is not None or value.entry is not None):
                 self.targets[node] = value
-            self.nodes[value] = node  # at last: what is found here has been entered as a whole
+            self.nodes[value] = node  # last, so that an interrupted `enter` leaves no incomplete entry
         return node
 
     def new(self, node: Node, history: History, line: Line | None) -> Value:
@@ -141,7 +144,7 @@ class Trace:
         return value
 
     def node_of(self, value: Value) -> Node:
-        """The node that stands for a value in this trace."""
+        """The node of a value in this trace."""
         return value.node if value.trace is self else self.enter(value)  # type: ignore[return-value]
 
     def recorded_node_of(self, value: Value) -> Node:
@@ -150,19 +153,19 @@ class Trace:
             return self.enter(value)
         node: Node = value.node  # type: ignore[assignment]
         if value.variable is not None and node not in self.targets:
-            # A variable whose new value has not been computed yet: derivatives are taken by it, not through it.
+            # A variable whose new value is pending: derivatives are taken by it, not through it.
             value.node = node = self.target(node, value)
         return node
 
     def target(self, node: Node, value: Value) -> Node:
-        """A node of its own for `value`, by which derivatives are taken, with the elements of `node`."""
+        """A new node for `value`, with the elements of `node`, by which derivatives are taken."""
         marked = mark(node, self.marks)
         self.marks += 1
         self.targets[marked] = value
         return marked
 
     def number(self, value: float | int) -> Node:
-        """The run-time scalar that stands for a Python number; OverflowError for an integer beyond all float64s."""
+        """The run-time scalar for a Python number. OverflowError for an integer beyond the range of float64."""
         index = len(self.scalars)
         table = FLOATS if type(value) is float else INTS
         if table is INTS and (value > INT64_MAX or value < INT64_MIN):
@@ -174,34 +177,34 @@ class Trace:
         return table[index]
 
     def note_draw(self, value: Value, draw: Callable[[], Any]) -> None:
-        """Called for a value that a layer has drawn by `draw`; a pass that is captured remembers it."""
+        """Note that a layer has drawn `value` by `draw`; does nothing here, see gluon/cached_graph.py: Capture."""
 
     def note_hook(self, history: Any) -> None:
-        """Called for a history with a hook (history.py); a pass that is captured remembers it."""
+        """Note a history with a hook (history.py); does nothing here, see gluon/cached_graph.py: Capture."""
 
     def snapshot(self) -> Trace:
-        """What has been recorded so far, for a thread that reads a value while the owner goes on."""
+        """A copy of the trace, for another thread that reads one of its values while the owner goes on recording."""
         copy = Trace(self.recording, self.training)
         copy.leaves, copy.scalars, copy.pending = self.leaves.copy(), self.scalars.copy(), self.pending.copy()
         copy.targets, copy.retained = self.targets.copy(), self.retained.copy()
         return copy
 
 
-#: The run-time scalars by index.
+#: The nodes of the run-time scalars, by index.
 FLOATS: list[Node] = []
 INTS: list[Node] = []
 _LENGTHENING = forks.guarded(threading.Lock())
 
 
 def _lengthen(table: list[Node], index: int) -> None:
-    """Make `index` one of the table's. Several threads record: each entry is at its own place all the same."""
+    """Extend the table to contain `index`; the lock keeps each entry at its index when several threads record."""
     with _LENGTHENING:
         while len(table) <= index:
             table.append(scalar("float64" if table is FLOATS else "int64", len(table)))
 
 
 class Current:
-    """What a thread has of its own: the trace that it records, and with it the autograd scopes it is in."""
+    """The thread-local state: the trace being recorded, with the autograd flags."""
 
     __slots__ = ("trace",)
 
@@ -209,7 +212,8 @@ class Current:
         self.trace = Trace()
 
     def __del__(self) -> None:
-        # The thread has ended. What is pending refers to the trace, which the collector does not see (collector.py).
+        # The thread has ended. Pending values refer to the trace, a cycle that the collector does not see
+        # (jit/cpython/collector.py).
         self.trace.pending.clear()
 
 
@@ -222,10 +226,10 @@ _OWN = _Own()
 
 
 def current() -> Current:
-    """The state of this thread."""
+    """The state of the calling thread."""
     return _OWN.current
 
 
 def node_of(value: Value) -> Node:
-    """The node that stands for `value` in this thread's trace."""
+    """The node of `value` in this thread's trace."""
     return current().trace.node_of(value)

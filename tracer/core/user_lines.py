@@ -1,4 +1,4 @@
-"""Where in the user's own files something was recorded or read."""
+"""User lines: the line of the user's own code that records or reads a value."""
 from __future__ import annotations
 
 import os
@@ -9,7 +9,7 @@ from tracer.jit.report.counters import NOWHERE, Line, Place
 
 
 class _Ours(dict[str | None, bool]):
-    """Whether frames of a package are tracer's own, and never the user's line: by the package's top name."""
+    """Whether the frames of a package are tracer's own, so never the user's line; decided by the top package's name."""
 
     def __missing__(self, package: str | None) -> bool:
         ours = self[package] = package is not None and package.partition(".")[0] == "tracer"
@@ -20,7 +20,7 @@ OURS = _Ours()
 
 
 def user_frame(depth: int = 1) -> FrameType | None:
-    """The innermost frame, from `depth` callers up, that is not tracer's own."""
+    """The innermost frame that is not tracer's own, starting `depth` callers up."""
     frame: FrameType | None = sys._getframe(depth + 1)
     while frame is not None and OURS[frame.f_globals.get("__package__")]:
         frame = frame.f_back
@@ -28,7 +28,7 @@ def user_frame(depth: int = 1) -> FrameType | None:
 
 
 def user_line() -> Line | None:
-    """Where the user's own code is now, cheaply."""
+    """The user's line that is running, as its code object and instruction offset, which is cheap to find."""
     frame: FrameType | None = sys._getframe()
     while frame is not None and OURS[frame.f_globals.get("__package__")]:
         frame = frame.f_back
@@ -36,12 +36,12 @@ def user_line() -> Line | None:
 
 
 def place_of(line: Line | None) -> Place:
-    """The file and number of a line."""
+    """The file name and line number of a line."""
     return NOWHERE if line is None else (line[0].co_filename, line_number(*line))
 
 
 def line_number(code: CodeType, lasti: int) -> int:
-    """The line of an instruction."""
+    """The line number of an instruction."""
     for start, end, line in code.co_lines():
         if start <= lasti < end and line is not None:
             return line
@@ -49,13 +49,13 @@ def line_number(code: CodeType, lasti: int) -> int:
 
 
 def format_line(line: Line | None) -> str:
-    """`train.py:31`, or `?`."""
+    """A line as text, such as `train.py:31`, or `?` for None."""
     if line is None:
         return "?"
     return f"{os.path.basename(line[0].co_filename)}:{line_number(*line)}"
 
 
 def where(depth: int = 1) -> Place:
-    """File and number of the user's line that is running now; the first `depth` callers are known to be tracer's."""
+    """The file name and line number of the user's line that is running; the first `depth` callers are tracer's."""
     frame = user_frame(depth + 1)
     return NOWHERE if frame is None else (frame.f_code.co_filename, frame.f_lineno)

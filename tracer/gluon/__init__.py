@@ -1,4 +1,4 @@
-"""`mx.gluon`, so far: blocks as callable compositions. Parameters, layers, losses and trainers are not here yet."""
+"""`mx.gluon`: blocks as callable compositions. Parameters, layers, losses and trainers are not implemented yet."""
 from typing import NoReturn
 
 from .block import Block, HybridBlock

@@ -1,4 +1,4 @@
-"""Blocks: named compositions of functions of arrays."""
+"""Blocks: compositions of functions of arrays."""
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
@@ -10,7 +10,7 @@ from . import cached_graph
 
 
 class Block:
-    """A function of arrays with a `forward`; blocks assigned as attributes are its children.
+    """A function of arrays, defined by `forward`. Blocks assigned as attributes are its children.
 
     >>> from tracer import np
     >>> class Double(Block):
@@ -29,7 +29,7 @@ class Block:
         super().__setattr__(name, value)
 
     def register_child(self, block: Block, name: str | None = None) -> None:
-        """Make `block` a child, which `apply` and the like reach."""
+        """Add a child block, which `apply`, `hybridize` and the like visit. name: None: its number."""
         self._children[name or str(len(self._children))] = block
 
     def apply(self, fn: Callable[[Block], Any]) -> Block:
@@ -41,15 +41,15 @@ class Block:
 
     def initialize(self, init: Any = None, ctx: Any = None, verbose: bool = False, force_reinit: bool = False,
                    device: Any = None) -> None:
-        """Initialize the parameters of this block and its children: there are none, yet."""
+        """Initialize the parameters of this block and its children. Does nothing: there are no parameters yet."""
 
     def hybridize(self, active: bool = True, **kwargs: Any) -> None:
-        """Let the hybrid blocks among the children remember what they record; see `HybridBlock.hybridize`."""
+        """Hybridize all hybrid blocks among the children; see `HybridBlock.hybridize`."""
         for child in self._children.values():
             child.hybridize(active, **kwargs)
 
     def forward(self, *args: Any) -> Any:
-        """The block's value: to be defined by subclasses."""
+        """The block's output. Subclasses define it."""
         raise NotImplementedError(f"{type(self).__name__} defines no forward")
 
     def __call__(self, *args: Any) -> Any:
@@ -57,9 +57,9 @@ class Block:
 
 
 class HybridBlock(Block):
-    """A block that may be told to run its Python once: `hybridize()`.
+    """A block whose recorded graph can be cached, so that its Python runs once: `hybridize()`.
 
-    It defines `forward(x, ...)`, or `hybrid_forward(F, x, ...)` in MXNet 1's style, where F is `mx.nd`.
+    Subclasses define `forward(x, ...)`, or `hybrid_forward(F, x, ...)` in MXNet 1's style, where F is `mx.nd`.
     """
 
     _graph: Any = None
@@ -68,11 +68,14 @@ class HybridBlock(Block):
 
     def hybridize(self, active: bool = True, static_alloc: bool = False, static_shape: bool = False,
                   **kwargs: Any) -> None:
-        """Remember what `forward` records for given operands, and do without its Python from then on.
+        """Cache the graph that `forward` records for given operands, and reuse it without running Python again.
 
-        As in MXNet, what Python does on the way (branches, attributes, printing) is settled by the first call. A pass
+        active: whether to cache; False: run `forward` at each call.
+        static_alloc, static_shape: no effect; memory is managed in the same way in any case.
+
+        As in MXNet, the first call fixes the effects of Python code (branches, attributes, printing). A forward pass
         that reads values, writes into arrays which are not its operands, or draws random numbers outside of a layer
-        goes on being run. The memory that static_alloc and static_shape are about is managed alike in any case.
+        is not cached.
 
         >>> from tracer import np
         >>> class Scale(HybridBlock):
@@ -89,11 +92,11 @@ class HybridBlock(Block):
         super().hybridize(active, static_alloc=static_alloc, static_shape=static_shape, **kwargs)
 
     def hybrid_forward(self, F: Any, *args: Any) -> Any:
-        """The block's value, by the functions of the namespace F: for subclasses in MXNet 1's style."""
+        """The block's output, computed by functions of the namespace F. Subclasses in MXNet 1's style define it."""
         raise NotImplementedError(f"{type(self).__name__} defines neither forward nor hybrid_forward")
 
     def forward(self, *args: Any) -> Any:
-        """The block's value: to be defined by subclasses, unless they define `hybrid_forward`."""
+        """The block's output. Subclasses define it, unless they define `hybrid_forward`."""
         return self.hybrid_forward(ndarray, *args)
 
     def __call__(self, *args: Any) -> Any:

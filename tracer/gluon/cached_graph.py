@@ -1,9 +1,9 @@
-"""Cached graphs: what a forward pass recorded is remembered by its operands, and recorded again without Python.
+"""Cached graphs: the graph that a forward pass recorded is cached by its operands, and recorded again without Python.
 
-The first call with given operands runs `forward`; a later one with the same nodes looks its results up. That holds for
-a pass that is a function of its operands: arguments, parameters, auxiliary states. The writes into these, the draws of
-layers and the hooks of a backward are repeated. A pass that reads a value, writes into another array, draws outside of
-a layer or uses an array which it was not given runs as Python every time.
+The first call with given operands runs `forward`; a later one with the same nodes looks up its results. This applies
+to a pass that is a function of its operands: arguments, parameters, auxiliary states. Its writes into these, the draws
+of its layers and its hooks of a backward are repeated. A pass that reads a value, writes into another array, draws
+outside of a layer or uses an array which is not an operand runs as Python every time.
 """
 from __future__ import annotations
 
@@ -24,7 +24,13 @@ from ..core.trace import Trace, Value, current, effects
 
 
 class Result(NamedTuple):
-    """A result of a pass; hooks: those that a backward from it passes, by number."""
+    """A result of a forward pass.
+
+    node: its node.
+    flavour: the class of its handle.
+    recorded: whether it has a history.
+    hooks: the numbers of the hooks that a backward from it passes.
+    """
 
     node: Node
     flavour: type
@@ -33,7 +39,12 @@ class Result(NamedTuple):
 
 
 class RememberedHook(NamedTuple):
-    """A hook of a pass: its function, the operands that it is given, by number, and the nodes of its values."""
+    """A hook of a forward pass.
+
+    run: its function.
+    operands: the numbers of the operands that the function is called with.
+    nodes: the nodes of the new values for them.
+    """
 
     run: Callable[[Sequence[Any], Sequence[Any]], None]
     operands: tuple[int, ...]
@@ -42,16 +53,16 @@ class RememberedHook(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class CachedGraph:
-    """A remembered pass.
+    """A cached forward pass.
 
     results: its arrays.
-    nesting: how these are nested.
+    nesting: the structure of lists and tuples that these are returned in.
     numbers: the Python numbers that it used.
-    plain: whether that is all.
+    plain: whether it has no draws, writes or hooks.
     draws: the functions that draw its random numbers, in order.
-    entered: which draws are leaves, in the leaves' order.
-    writes: the operands that it writes, by number, with what.
-    hooks: what is done after a backward has passed it.
+    entered: the numbers of the draws that are leaves, in the leaves' order.
+    writes: the numbers of the operands that it writes to, with the nodes of their new values.
+    hooks: its hooks of a backward.
     """
 
     results: tuple[Result, ...]
@@ -64,12 +75,19 @@ class CachedGraph:
     hooks: tuple[RememberedHook, ...]
 
 
-#: Stands for a pass that draws: its nodes depend on the number of leaves before it, which is part of its key.
+#: The cache entry of a pass that draws: its nodes depend on the number of earlier leaves, which extends its key.
 DRAWS = "draws"
 
 
 class Capture(Trace):
-    """The trace during a pass: the same as the one outside, but it notices what is no function of the operands."""
+    """The trace during a forward pass: it shares the state of the trace outside, and notes draws, hooks and other arrays.
+
+    outside: the trace outside.
+    open: whether the pass uses an array that is not an operand.
+    draws: the drawn values, each with the function that draws it.
+    entered: the numbers of the draws that are leaves.
+    hooks: the histories with hooks.
+    """
 
     __slots__ = ("outside", "open", "draws", "entered", "hooks")
 
@@ -78,14 +96,14 @@ class Capture(Trace):
             setattr(self, name, getattr(outside, name))
         self.outside = outside
         self.nodes = nodes
-        self.limit = sys.maxsize  # a pass is remembered whole
+        self.limit = sys.maxsize  # a pass is cached as a whole
         self.open = False
         self.draws: dict[Value, Callable[[], np.ndarray]] = {}
         self.entered: list[int] = []
         self.hooks: list[Hooked] = []
 
     def enter(self, value: Value) -> Node:
-        """The node of a value from outside."""
+        """The node of a value from outside the pass."""
         node = self.nodes.get(value)
         if node is None:
             if value in self.draws:
@@ -96,15 +114,15 @@ class Capture(Trace):
         return node
 
     def note_draw(self, value: Value, draw: Callable[[], np.ndarray]) -> None:
-        """Remember how `value` was drawn."""
+        """Note the function that draws `value`."""
         self.draws[value] = draw
 
     def note_hook(self, history: Hooked) -> None:
-        """Remember what is to be done after a backward."""
+        """Note a history with a hook."""
         self.hooks.append(history)
 
     def close(self) -> None:
-        """Go on outside, with what is still alive."""
+        """Make the trace outside the current one again, with the pending values that are alive."""
         outside = self.outside
         self.pending[:] = living(self.pending)
         for v in self.pending:
@@ -116,9 +134,9 @@ class Capture(Trace):
 
 
 def call(identity: Any, forward: Callable[..., Any], args: tuple, parameters: Sequence[Handle]) -> Any:
-    """`forward(*args)`, or what it recorded when `identity` last met these operands.
+    """The result of `forward(*args)`, from the cache if `identity` was called with these operands before.
 
-    parameters: the arrays that it uses besides its arguments.
+    parameters: the arrays that `forward` uses besides its arguments.
     """
     operands: list[Handle] = []
     nesting = _flatten(args, operands)
@@ -162,7 +180,7 @@ def call(identity: Any, forward: Callable[..., Any], args: tuple, parameters: Se
 
 
 def _repeat(known: CachedGraph, operands: Sequence[Any], history: list[Any]) -> list[Hooked]:
-    """Draw, write and hang up hooks as the pass did."""
+    """Repeat the draws and writes of a cached pass, and return new histories with its hooks."""
     trace = current().trace
     drawn = [constant(draw()) for draw in known.draws]
     for i in known.entered:
@@ -175,7 +193,7 @@ def _repeat(known: CachedGraph, operands: Sequence[Any], history: list[Any]) -> 
 
 
 def _run(key: tuple, forward: Callable[..., Any], args: tuple, operands: list[Handle], nodes: list[Node]) -> Any:
-    """`forward(*args)`, to be remembered by `key` if it is a function of its operands."""
+    """The result of `forward(*args)`, which is cached under `key` if it is a function of the operands."""
     trace = current().trace
     values = [x._value for x in operands]
     inside = Capture(trace, dict(zip(values, nodes)))
@@ -199,7 +217,7 @@ def _run(key: tuple, forward: Callable[..., Any], args: tuple, operands: list[Ha
 
 def _remembered(result: Any, inside: Capture, operands: list[Handle], nodes: list[Node], written: list[int],
                 numbers: tuple[float | int, ...]) -> CachedGraph | None:
-    """The pass that gave `result`; None if it is no function of the operands."""
+    """The cached form of the pass that returned `result`; None if it is no function of the operands."""
     trace = inside.outside
     handles: list[Handle] = []
     nesting = _flatten((result,), handles)
@@ -231,7 +249,7 @@ def _node_in(trace: Trace, x: Handle) -> Any:
 
 
 def _passed(x: Handle, hooks: list[Hooked], operands: list[Handle]) -> tuple[int, ...]:
-    """The hooks between the operands and `x`, by number."""
+    """The numbers of the hooks between the operands and `x`."""
     if not hooks or not x._value.history:
         return ()
     seen = {id(operand._value.history) for operand in operands}
@@ -244,7 +262,7 @@ def _passed(x: Handle, hooks: list[Hooked], operands: list[Handle]) -> tuple[int
 
 
 def _flatten(x: Any, into: list[Handle]) -> Any:
-    """How the arrays of `x` are nested, which go `into` a list; None when there is anything but arrays in it."""
+    """The nesting of the arrays of `x`, which are appended to `into`; None if `x` contains anything but arrays."""
     if isinstance(x, Handle):
         into.append(x)
         return "array"

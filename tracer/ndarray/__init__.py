@@ -52,7 +52,7 @@ uniform, normal, shuffle = random.OPERATORS["random_uniform"], random.OPERATORS[
 
 
 class _Sparse(types.ModuleType):
-    """`mx.nd.sparse`: not here. Every name of it raises NotImplementedError when called."""
+    """`mx.nd.sparse`, which is not supported: each of its functions raises NotImplementedError when called."""
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
@@ -69,6 +69,6 @@ sys.modules[sparse.__name__] = sparse
 
 #: Python's own slice, which `mx.nd.slice` hides; MXNet has it under this name.
 py_slice = builtins.slice
-#: What MXNet has in a module of its own, `mxnet.ndarray.ndarray`.
+#: MXNet's module `mxnet.ndarray.ndarray`, which is this one.
 ndarray = sys.modules[__name__]
 sys.modules[f"{__name__}.ndarray"] = ndarray

@@ -1,4 +1,4 @@
-"""`mx.nd`'s functions that make arrays: float32 unless told otherwise."""
+"""The functions of `mx.nd` that make arrays; the default dtype is float32."""
 from __future__ import annotations
 
 import builtins
@@ -23,9 +23,11 @@ Shape = int | Sequence[int]
 
 
 def array(source_array: Any, ctx: Any = None, dtype: Any = None) -> NDArray:
-    """A copy of an array, a nested list or a number: in `dtype`, else float32, or the dtype of an NDArray.
+    """A new array with a copy of an array, a nested list or a number.
 
-    TypeError when there is no such array.
+    dtype: None: that of an NDArray, else float32.
+
+    TypeError if the elements cannot be converted.
 
     >>> array([[1, 2], [3, 4]])
     <BLANKLINE>
@@ -52,7 +54,7 @@ def _shape(shape: Shape) -> tuple[int, ...]:
 
 
 def full(shape: Shape, val: float, ctx: Any = None, dtype: Any = None, out: NDArray | None = None) -> NDArray:
-    """An array of `shape` filled with `val`; MXNetError for a negative dimension."""
+    """An array of `shape` filled with `val`, float32 by default. MXNetError for a negative dimension."""
     number = val if type(val) is int else float(val)
     made = invoke(_FULL, NDArray, (), (_shape(shape), number, np.dtype(dtype or np.float32)))
     if out is None:
@@ -63,13 +65,13 @@ def full(shape: Shape, val: float, ctx: Any = None, dtype: Any = None, out: NDAr
 
 def zeros(shape: Shape, ctx: Any = None, dtype: Any = None, stype: str | None = None,
           **kwargs: Any) -> NDArray:
-    """An array of zeros."""
+    """An array of zeros, float32 by default. NotImplementedError for a sparse `stype`."""
     _dense(stype)
     return full(shape, 0, ctx, dtype) if not kwargs else _filled("zeros", shape, 0, ctx, dtype, **kwargs)
 
 
 def ones(shape: Shape, ctx: Any = None, dtype: Any = None, **kwargs: Any) -> NDArray:
-    """An array of ones."""
+    """An array of ones, float32 by default."""
     return full(shape, 1, ctx, dtype) if not kwargs else _filled("ones", shape, 1, ctx, dtype, **kwargs)
 
 
@@ -80,7 +82,7 @@ def _filled(operator: str, shape: Shape, value: int, ctx: Any, dtype: Any, out: 
 
 
 def empty(shape: Shape, ctx: Any = None, dtype: Any = None, stype: str | None = None) -> NDArray:
-    """An array to be written to; it holds zeros."""
+    """An array of unspecified elements, which are zeros here; float32 by default."""
     return zeros(shape, ctx, dtype, stype)
 
 
@@ -91,7 +93,7 @@ def _dense(stype: str | None) -> None:
 
 def arange(start: float, stop: float | None = None, step: float = 1.0, repeat: int = 1,
            infer_range: bool | None = None, ctx: Any = None, dtype: Any = "float32") -> NDArray:
-    """start, start + step, ... below stop (from 0 to `start` without `stop`), each `repeat` times."""
+    """The numbers start, start + step, ... below stop, each `repeat` times; without `stop`, from 0 to `start`."""
     if stop is None:
         if infer_range:
             raise NotImplementedError("nd.arange(infer_range=True)")
@@ -102,36 +104,35 @@ def arange(start: float, stop: float | None = None, step: float = 1.0, repeat: i
 
 def linspace(start: float, stop: float, num: int, endpoint: bool = True, ctx: Any = None,
              dtype: Any = "float32") -> NDArray:
-    """`num` numbers from start to stop, evenly spaced."""
+    """`num` evenly spaced numbers from start to stop, float32 by default; endpoint: whether stop is included."""
     return placed(invoke(_LINSPACE, NDArray, (), (start, stop, num, bool(endpoint), np.dtype(dtype))), ctx)
 
 
 def eye(N: int, M: int = 0, k: int = 0, ctx: Any = None, dtype: Any = None, out: NDArray | None = None,
         **kwargs: Any) -> NDArray:
-    """Ones on the k-th diagonal of an N x M matrix (M = 0: square)."""
+    """An N x M matrix (M = 0: N x N) with ones on the k-th diagonal and zeros elsewhere, float32 by default."""
     refuse("eye", kwargs)
     made = placed(invoke(_EYE, NDArray, (), (int(N), int(M) or int(N), int(k), np.dtype(dtype or np.float32))), ctx)
     return made if out is None else assign(out, made)
 
 
 def concatenate(arrays: Sequence[NDArray], axis: int = 0, always_copy: bool = True) -> NDArray:
-    """The arrays one after the other along `axis`."""
+    """The arrays of a list, concatenated along `axis`. MXNetError for an empty list or other objects."""
     if not builtins.all(isinstance(x, NDArray) for x in arrays) or not arrays:
         raise MXNetError("concatenate wants a list of arrays")
     return invoke(internal("nd._concatenate"), NDArray, tuple(arrays), (axis,))
 
 
 def from_numpy(ndarray: np.ndarray, zero_copy: bool = True) -> NDArray:
-    """An array with the elements and the dtype of a NumPy array. They are copied, whatever `zero_copy`
-    says."""
+    """An array with a copy of the elements of a NumPy array, in its dtype; `zero_copy` has no effect."""
     return wrap(NDArray, constant(ndarray))
 
 
 def from_dlpack(dlpack: Any) -> NDArray:
-    """An array with a copy of the elements of a DLPack capsule, or of an object that makes one."""
+    """An array with a copy of the elements of a DLPack capsule, or of an object with `__dlpack__`."""
     return wrap(NDArray, constant(read_dlpack(dlpack)))
 
 
 def waitall() -> None:
-    """Compute all that is pending; an error met in it is raised by the arrays that it hit."""
+    """Compute all pending arrays of this thread. An error of a computation is raised when its array is read."""
     flush_all()

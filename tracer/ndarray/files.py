@@ -1,8 +1,7 @@
-"""`nd.save` and `nd.load`: MXNet's own binary format of named arrays, as in `.params` files.
+"""`nd.save` and `nd.load`: MXNet's binary format of named arrays, as in `.params` files.
 
-A file: 0x112, 0, the arrays (a count, then each), the names (a count, then each with its length), all
-little-endian.
-An array: a magic number that tells the version, its storage, shape, context, dtype and elements.
+A file: 0x112, 0, the arrays (a count, then each), the names (a count, then each with its length), all little-endian.
+An array: a magic number that identifies the version, its storage, shape, context, dtype and elements.
 """
 from __future__ import annotations
 
@@ -18,7 +17,7 @@ from tracer.core.invoke import constant, wrap
 from tracer.ops.ir.errors import MXNetError
 
 FILE_MAGIC = 0x112
-#: Versions of an array: 1 has 64-bit dimensions, 2 storage too, 3 (written under set_np) 0-d and empty
+#: Versions of an array: 1 has 64-bit dimensions, 2 also a storage type, 3 (written under set_np) also 0-d and empty
 #: shapes.
 V1, V2, V3 = 0xF993FAC8, 0xF993FAC9, 0xF993FACA
 TYPES = [np.dtype(t) for t in ("float32", "float64", "float16", "uint8", "int32", "int8", "int64", "bool",
@@ -28,10 +27,9 @@ Arrays = NDArray | Sequence[NDArray] | dict[str, NDArray]
 
 
 def save(fname: str, data: Arrays) -> None:
-    """Write an array, a list of arrays, or a dict of them to a file that real MXNet loads.
+    """Write an array, a list of arrays, or a dict of them to a file in MXNet's format. This is a sync point.
 
-    TypeError for anything else; MXNetError, an OSError too, for a file that cannot be written. Values are computed
-    first.
+    TypeError for anything else. For a file that cannot be written an MXNetError that is an OSError too.
     """
     data_bytes = dumps(data)
     with opened(fname, "wb") as file:
@@ -39,7 +37,7 @@ def save(fname: str, data: Arrays) -> None:
 
 
 def opened(fname: str, mode: str) -> IO[bytes]:
-    """The open file. What fails raises an MXNetError that is Python's own error too, such as FileNotFoundError."""
+    """Open a file. A failure raises an MXNetError that is Python's error too, such as FileNotFoundError."""
     try:
         return open(fname, mode)
     except OSError as error:
@@ -47,7 +45,7 @@ def opened(fname: str, mode: str) -> IO[bytes]:
 
 
 def _file_error(kind: type[OSError]) -> type[OSError]:
-    """The class of errors that `except MXNetError` and `except kind` catch."""
+    """A subclass of both MXNetError and `kind`."""
     plain = {"__module__": MXNetError.__module__, "__reduce__": lambda self: (MXNetError, (str(self),))}
     return type(MXNetError.__name__, (kind, MXNetError), plain)
 
@@ -84,17 +82,17 @@ def _array_bytes(array: np.ndarray) -> list[bytes]:
 
 
 def load(fname: str) -> list[NDArray] | dict[str, NDArray]:
-    """The arrays of a file that `save`, or real MXNet, has written: a dict if they have names, else a list.
+    """Load the arrays of a file that `save` or real MXNet has written: a dict if they have names, else a list.
 
-    MXNetError for a file of another format, and (an OSError too) for one that cannot be read; NotImplementedError for
-    sparse arrays.
+    MXNetError for a file of another format; NotImplementedError for sparse arrays. For a file that cannot be read an
+    MXNetError that is an OSError too.
     """
     with opened(fname, "rb") as file:
         return load_frombuffer(file.read())
 
 
 def load_frombuffer(buf: bytes) -> list[NDArray] | dict[str, NDArray]:
-    """`load`, from the bytes of a file."""
+    """Load the arrays from the bytes of a file; results and errors as in `load`."""
     reader = _Reader(buf)
     if reader.numbers("Q") != FILE_MAGIC:
         raise MXNetError("Invalid NDArray file format")
@@ -107,9 +105,9 @@ def load_frombuffer(buf: bytes) -> list[NDArray] | dict[str, NDArray]:
 
 
 def elements(data: bytes, start: int, descr: Any, shape: Sequence[int]) -> np.ndarray:
-    """The array of this dtype and shape whose elements stand in `data` from `start` on.
+    """The array of this dtype and shape whose elements are in `data` from `start` on.
 
-    ValueError if they do not, or if no array has this shape.
+    ValueError if `data` is too short, or for a negative dimension.
 
     >>> elements(b"..\\x01\\0", 2, "<i2", [1]).tolist()
     [1]
@@ -124,7 +122,7 @@ def elements(data: bytes, start: int, descr: Any, shape: Sequence[int]) -> np.nd
 
 
 class _Reader:
-    """A position in the bytes of a file; MXNetError when they end too early."""
+    """A reader of the bytes of a file, with a position. MXNetError when they end too early."""
 
     def __init__(self, data: bytes) -> None:
         self.data = data

@@ -1,4 +1,4 @@
-"""Functions of `mx.nd` whose Python side is more than one recorded operation."""
+"""Functions of `mx.nd` that do more in Python than to record one operation."""
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -23,10 +23,12 @@ __all__ = ["BatchNorm", "Dropout", "LeakyReLU", "all_finite", "histogram", "mult
 @engine
 def Dropout(data: NDArray, p: float = 0.5, mode: str = "training", axes: Sequence[int] = (),
             cudnn_off: bool = False, out: NDArray | None = None) -> NDArray:
-    """Each element zeroed with probability `p`, the others scaled by 1 / (1 - p); in training, or mode
-    "always".
+    """Set each element to 0 with probability `p`, and scale the others by 1 / (1 - p).
 
-    axes: one decision for all elements along these. MXNetError for p outside [0, 1].
+    mode: "training": only in training mode; "always": always.
+    axes: the axes along which all elements share one decision.
+
+    MXNetError for p outside [0, 1].
     """
     made = _dropout(NDArray, data, p, mode, axes)
     return made if out is None else assign(out, made)
@@ -37,9 +39,10 @@ def BatchNorm(data: NDArray, gamma: NDArray, beta: NDArray, moving_mean: NDArray
               eps: float = 1e-3, momentum: float = 0.9, fix_gamma: bool = True, use_global_stats: bool = False,
               output_mean_var: bool = False, axis: int = 1, cudnn_off: bool = False, min_calib_range: Any = None,
               max_calib_range: Any = None, out: NDArray | None = None, name: str | None = None) -> Any:
-    """`data` normalized over all axes but `axis`, times `gamma` (1: fix_gamma) plus `beta`.
+    """`data` normalized over all axes but `axis`, times `gamma` (1 with fix_gamma), plus `beta`.
 
-    In training by the batch's mean and variance, which a backward takes into the moving ones; else by these.
+    In training mode the mean and variance are those of the batch, and a backward updates the moving ones with them;
+    otherwise the moving ones are used.
     """
     made = _batch_norm(NDArray, data, gamma, beta, moving_mean, moving_var, eps, momentum, fix_gamma,
                        use_global_stats, output_mean_var, axis)
@@ -51,7 +54,10 @@ LeakyReLU = leaky_relu(NDArray, "LeakyReLU")
 
 @engine
 def boolean_mask(data: NDArray, index: NDArray, axis: int = 0, out: NDArray | None = None) -> NDArray:
-    """The parts of `data` along `axis` where `index` is not 0. Reads `index`: the shape depends on it."""
+    """The slices of `data` along `axis` where `index`, of one axis, is not 0. Reading `index` is a sync point.
+
+    MXNetError if `index` has not one element for each slice.
+    """
     if index.ndim != 1 or index.shape[0] != data.shape[axis]:
         raise MXNetError(f"boolean_mask: index {index.shape} for axis {axis} of {data.shape}")
     places = np.flatnonzero(index._read("shape"))
@@ -60,13 +66,13 @@ def boolean_mask(data: NDArray, index: NDArray, axis: int = 0, out: NDArray | No
 
 
 def onehot_encode(indices: NDArray, out: NDArray) -> NDArray:
-    """Write into `out`, a row an index, 1 at the index and 0 elsewhere."""
+    """Write a row for each index into the matrix `out`: 1 at the index and 0 elsewhere; returns `out`."""
     out[:] = invoke(internal("nd.one_hot"), NDArray, (indices,), (out.shape[1], 1.0, 0.0, out.dtype))
     return out
 
 
 def histogram(a: NDArray, bins: Any = 10, range: Any = None) -> list[NDArray]:
-    """Counts (int64) and the edges of the bins. Reads `a`."""
+    """The counts (int64) and the edges (in the dtype of `a`) of a histogram's bins. Reading `a` is a sync point."""
     edges = bins.asnumpy() if isinstance(bins, NDArray) else bins
     if range is not None:
         range = (float(range[0]), float(range[1]))
@@ -74,18 +80,18 @@ def histogram(a: NDArray, bins: Any = 10, range: Any = None) -> list[NDArray]:
     return [wrap(NDArray, constant(counts.astype(np.int64))), wrap(NDArray, constant(found.astype(a.dtype)))]
 
 
-# ---- what optimizers ask of arrays ---------------------------------------------------------------
+# ---- functions for optimizers --------------------------------------------------------------------
 
 @engine
 def all_finite(data: NDArray, init_output: bool = True, out: NDArray | None = None) -> NDArray:
-    """Whether all elements are finite, as 1.0 or 0.0; without init_output, `out` stays 0 where it is."""
+    """Whether all elements are finite, as 1.0 or 0.0; with init_output=False, an `out` of 0 stays 0."""
     return multi_all_finite(data, num_arrays=1, init_output=init_output, out=out)
 
 
 @engine
 def multi_all_finite(*data: NDArray, num_arrays: int = 1, init_output: bool = True,
                      out: NDArray | None = None) -> NDArray:
-    """all_finite of several arrays together."""
+    """Whether all elements of `num_arrays` arrays are finite, as 1.0 or 0.0. Other arguments as in `all_finite`."""
     _counted("multi_all_finite", data, num_arrays)
     onto = not init_output and out is not None
     made = invoke(internal("nd._all_finite"), NDArray, (*data, out) if onto else data, (onto,))
@@ -94,7 +100,7 @@ def multi_all_finite(*data: NDArray, num_arrays: int = 1, init_output: bool = Tr
 
 @engine
 def reset_arrays(*data: NDArray, num_arrays: int | None = None) -> None:
-    """Fill the arrays with zeros."""
+    """Fill `num_arrays` arrays with zeros. MXNetError for another number of them."""
     _counted("reset_arrays", data, num_arrays)
     for array in data:
         array[:] = 0

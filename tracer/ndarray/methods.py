@@ -1,5 +1,4 @@
-"""The methods of `mx.nd.NDArray` that are more than one declared function: views, flexible signatures,
-operators."""
+"""The methods of `mx.nd.NDArray` that are more than one declared function: views, flexible signatures, operators."""
 from __future__ import annotations
 
 import math
@@ -23,13 +22,13 @@ COMPARISONS = ("eq", "ne", "lt", "le", "gt", "ge")
 
 
 def method(build: Callable) -> Callable:
-    """Make the function a method of NDArray."""
+    """Make a function a method of NDArray; a decorator."""
     setattr(NDArray, build.__name__, build)
     return build
 
 
 def _several(args: tuple[Any, ...], given: Any) -> tuple[int, ...]:
-    """Numbers given one by one, as one sequence, or by keyword."""
+    """Integers, which are given one by one, as one sequence, or by keyword."""
     if given is None:
         given = args[0] if len(args) == 1 else args
     return (int(given),) if isinstance(given, (int, np.integer)) else tuple(int(d) for d in given)
@@ -37,10 +36,9 @@ def _several(args: tuple[Any, ...], given: Any) -> tuple[int, ...]:
 
 @method
 def reshape(self: NDArray, *shape: Any, **kwargs: Any) -> NDArray:
-    """The same elements under another shape, with the codes 0, -1, -2, -3, -4; writing to one writes to the
-    other.
+    """A view of the elements in another shape, which may have the codes 0, -1, -2, -3, -4.
 
-    MXNetError when the shape does not fit the codes or wants more elements than there are; ValueError for fewer.
+    MXNetError for a shape that does not fit the codes or has more elements than the array; ValueError for fewer.
     """
     wanted = _several(shape, kwargs.pop("shape", None))
     reverse = kwargs.pop("reverse", False)
@@ -56,7 +54,7 @@ def reshape(self: NDArray, *shape: Any, **kwargs: Any) -> NDArray:
 
 
 def _viewable(name: str) -> None:
-    """Give the method `name`, which adds or drops axes of size 1, the keyword `inplace`: the result is a view."""
+    """Add the keyword `inplace` to the method `name`, which changes the shape only: the result is then a view."""
     copying = getattr(NDArray, name)
 
     def shaped(self: NDArray, *args: Any, inplace: bool = False, **kwargs: Any) -> NDArray:
@@ -73,7 +71,7 @@ for _name in ("flatten", "expand_dims", "squeeze"):
 
 @method
 def transpose(self: Any, *axes: Any, **kwargs: Any) -> NDArray:
-    """A copy with the axes permuted; reversed when none are given."""
+    """A copy with the axes permuted; without arguments, reversed."""
     given = kwargs.pop("axes", axes[0] if len(axes) == 1 else axes)
     out = kwargs.pop("out", None)
     refuse("transpose", kwargs)
@@ -92,7 +90,7 @@ def astype(self: Any, dtype: Any, copy: bool = True) -> NDArray:
 
 @method
 def broadcast_to(self: Any, shape: Any) -> NDArray:
-    """A copy repeated along axes of size 1 to `shape`; new axes come first."""
+    """A copy broadcast to `shape`: repeated along axes of size 1; new axes come first."""
     wanted = _several((), shape)
     lead = len(wanted) - self.ndim
     base = self.reshape((1,) * lead + self.shape) if lead > 0 else self
@@ -101,7 +99,7 @@ def broadcast_to(self: Any, shape: Any) -> NDArray:
 
 @method
 def tostype(self: NDArray, stype: str) -> NDArray:
-    """A copy: arrays are dense ("default"); NotImplementedError for another storage."""
+    """A copy of the storage type `stype`, which must be "default" (dense); NotImplementedError for another."""
     if stype != "default":
         raise NotImplementedError(f"tostype({stype!r}): tracer has dense arrays only")
     return self.copy()  # type: ignore[attr-defined]
@@ -118,14 +116,14 @@ def __dlpack__(self: NDArray, **kwargs: Any) -> Any:
 
 @method
 def __dlpack_device__(self: NDArray) -> tuple[int, int]:
-    """The CPU, in DLPack's numbers."""
+    """DLPack's device type and number of the CPU."""
     return (1, 0)
 
 
-# ---- operators: what stands beside an array must be one of its flavour, or a number ------------------------
+# ---- operators: the other operand must be an array of the same flavour, or a number ------------------------
 
 def _check(array: Any, other: Any) -> None:
-    """An error for what cannot stand beside `array`."""
+    """Raise TypeError if `other` can be no operand together with `array`."""
     if isinstance(other, Handle):
         if array._masks != other._masks:  # type: ignore[attr-defined]
             raise TypeError(f"an operator between {type(array).__name__} and {type(other).__name__}: convert with "
@@ -135,7 +133,7 @@ def _check(array: Any, other: Any) -> None:
 
 
 def _checked(cls: type, name: str) -> None:
-    """Let the operator `name` of `cls` look at what stands on its other side."""
+    """Make the operator `name` of `cls` check its other operand."""
     space = getattr(cls, name).__globals__
     setattr(cls, name, wrapper(space["_function"], name, space["_cls"], True, _check))
 
@@ -144,7 +142,7 @@ for _name in OPERATORS:
     for _form in (f"__{_name}__", f"__r{_name}__"):
         _checked(NDArray, _form)
     in_place(NDArray, _name)
-    # Python asks the subclass first: nd + np is np's __radd__.
+    # Python calls the subclass's reflected method first: nd + np is np's __radd__.
     _checked(ndarray, f"__r{_name}__")
 for _name in COMPARISONS:
     for _cls in (NDArray, ndarray):

@@ -26,7 +26,10 @@ def _kind(dtype: Any) -> np.dtype:
 
 
 def _drawn(method: Callable[..., np.ndarray], params: tuple, shape: Any, dtype: Any, out: Any) -> Any:
-    """`shape` values for each element of the parameters; (1,) for numbers alone, as nd has no scalars."""
+    """An array of draws: `shape` values for each element of the parameters.
+
+    The default shape is (1,) if all parameters are numbers, as `mx.nd` has no 0-d arrays.
+    """
     given = [parameter(p) for p in params]
     default = () if isinstance(given[0], np.ndarray) else (1,)
     if shape is None and out is not None and default:
@@ -36,23 +39,29 @@ def _drawn(method: Callable[..., np.ndarray], params: tuple, shape: Any, dtype: 
 
 def uniform(low: Any = 0, high: Any = 1, shape: Any = None, dtype: Any = None, ctx: Any = None,
             out: Any = None) -> NDArray:
-    """Uniform in [low, high); of array parameters `shape` values for each element. MXNetError for low > high."""
+    """Uniform random numbers in [low, high), float32 by default. MXNetError for low > high.
+
+    shape: the result's shape; for array parameters, the shape of the draws for each of their elements.
+    """
     return _drawn(STREAMS.par_uniform, (low, high), shape, dtype, out)
 
 
 def normal(loc: Any = 0, scale: Any = 1, shape: Any = None, dtype: Any = None, ctx: Any = None,
            out: Any = None) -> NDArray:
-    """Normal with mean `loc` and deviation `scale`, which must be positive (MXNetError)."""
+    """Normal random numbers with mean `loc` and standard deviation `scale`, float32 by default. `shape` as in `uniform`.
+
+    MXNetError for a `scale` that is not positive.
+    """
     return _drawn(STREAMS.par_normal, (loc, scale), shape, dtype, out)
 
 
 def randn(*shape: int, loc: Any = 0, scale: Any = 1, dtype: Any = None, ctx: Any = None, out: Any = None) -> NDArray:
-    """Normal, of the given dimensions."""
+    """Normal random numbers in an array of the given dimensions; the other arguments as in `normal`."""
     return normal(loc, scale, shape or None, dtype, out=out)
 
 
 def randint(low: int, high: int, shape: Any = None, dtype: Any = None, ctx: Any = None, out: Any = None) -> NDArray:
-    """Integers in [low, high), int32 or int64. MXNetError for an empty range and for another dtype."""
+    """Random integers in [low, high), int32 (the default) or int64. MXNetError for an empty range or another dtype."""
     kind = np.dtype("int32" if dtype is None else dtype)
     check_choice(kind.name, ("int32", "int64"))
     return deliver(NDArray, STREAMS.par_randint(int(low), int(high), shape_of(shape, (1,)), kind), out)
@@ -65,7 +74,7 @@ def shuffle(data: NDArray, out: Any = None) -> NDArray:
 
 
 def exponential(scale: Any = 1, shape: Any = None, dtype: Any = None, ctx: Any = None, out: Any = None) -> NDArray:
-    """Exponential with mean `scale`."""
+    """Exponential random numbers with mean `scale`, float32 by default. `shape` as in `uniform`."""
     return _drawn(_sampler("exponential"), (1.0 / scale,), shape, dtype, out)
 
 
@@ -88,8 +97,11 @@ _DRAWS = {**{_name: _sampler(_name) for _name in _PARAMETERS},
 
 def _family(name: str, family: str, others: Sequence[str] = ("shape", "dtype", "ctx", "out"),
             names: Sequence[str] = ()) -> Callable[..., NDArray]:
-    """The function `name`, which takes the parameters of a family (under other `names`, if there are any) and `others`,
-    one of which may be the array that a draw is to be like."""
+    """The function `name`, which draws from a family of distributions.
+
+    others: its arguments besides the family's parameters; "data" is an array that gives shape and dtype.
+    names: other names of the family's parameters.
+    """
     draw, defaults = _DRAWS[family], _PARAMETERS[family]
     params = dict(zip(names or defaults, defaults.values(), strict=True))
     listed = {**params, **dict.fromkeys(others)}
@@ -119,10 +131,11 @@ generalized_negative_binomial = _family("generalized_negative_binomial", "genera
 
 def categorical(data: NDArray, shape: Any = None, get_prob: bool = False, out: Any = None,
                 dtype: Any = "int32") -> Any:
-    """Indices drawn by the weights along the last axis of `data`; get_prob: also the logarithms of these
-    weights.
+    """Random indices, drawn with the weights along the last axis of `data`. Reading `data` is a sync point.
 
-    The result has shape data.shape[:-1] + shape; (1,) for one draw from one line.
+    shape: the draws for each row of weights; the result has shape data.shape[:-1] + shape, or (1,) for a single draw.
+    get_prob: also return the logarithms of the weights of the drawn indices.
+    dtype: int32 by default.
     """
     values = data._read("numpy")
     lead = data.shape[:-1]
@@ -137,8 +150,10 @@ def categorical(data: NDArray, shape: Any = None, get_prob: bool = False, out: A
 
 def multinomial(data: Any = None, shape: Any = None, get_prob: bool = False, out: Any = None, dtype: Any = None,
                 n: Any = None, p: Any = None) -> Any:
-    """1.9.1's: indices drawn by the weights `data` (see `categorical`). With n= and p=, 2.0's: counts of `n`
-    trials."""
+    """Random indices, drawn with the weights `data`, as in MXNet 1.9.1 (see `categorical`).
+
+    With n= and p=, as in MXNet 2.0: the counts of each outcome in `n` trials with the probabilities `p`.
+    """
     if p is None:
         return categorical(data, shape, get_prob, out, dtype or "int32")
     trials, weights = parameter(n), parameter(p)
@@ -149,7 +164,7 @@ def multinomial(data: Any = None, shape: Any = None, get_prob: bool = False, out
 
 def bernoulli(p: Any = 0.5, shape: Any = None, dtype: Any = None, ctx: Any = None,
               out: Any = None) -> NDArray:
-    """1 with probability `p`, else 0."""
+    """Random numbers that are 1 with probability `p`, else 0; float32 by default."""
     given = parameter(p)
     default = given.shape if isinstance(given, np.ndarray) else (1,)
     return deliver(NDArray, STREAMS.single_bernoulli(given, None, shape_of(shape, default), _kind(dtype)),
@@ -173,7 +188,7 @@ OPERATORS = {
 
 def _random_randint(low: int, high: int, shape: Any = None, ctx: Any = None, dtype: Any = None,
                     out: Any = None) -> NDArray:
-    """Integers in [low, high), int32 or int64."""
+    """Random integers in [low, high), int32 (the default) or int64."""
     return randint(low, high, shape, dtype, ctx, out)
 
 

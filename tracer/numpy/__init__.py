@@ -1,6 +1,6 @@
 """`mx.np`: NumPy's functions on traced arrays.
 
-What is declared in ops/ is recorded; what NumPy has beyond that is computed by NumPy (fallback.py).
+Functions declared in ops/ are recorded; other functions of NumPy are computed by NumPy (fallback.py).
 """
 import sys
 from typing import Any
@@ -42,7 +42,7 @@ float_, int_, uint = float64, int64, uint64
 
 
 def set_printoptions(*args: Any, **kwargs: Any) -> None:
-    """How arrays print: NumPy's own settings."""
+    """Set the options of printing, which are NumPy's: see `numpy.set_printoptions`."""
     _numpy.set_printoptions(*args, **kwargs)
 
 
@@ -50,7 +50,7 @@ def __getattr__(name: str) -> Any:
     return _fallback.attribute(name, _numpy, "mxnet.numpy")
 
 
-#: What MXNet has in a module of its own, `mxnet.numpy.multiarray`.
+#: MXNet's module `mxnet.numpy.multiarray`, which is this one.
 multiarray = sys.modules[__name__]
 _protocol.install(multiarray)
 sys.modules[f"{__name__}.multiarray"] = multiarray

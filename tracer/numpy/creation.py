@@ -1,4 +1,4 @@
-"""The functions of `mx.np` that make arrays: they fill in MXNet's default dtypes and record the rest."""
+"""The functions of `mx.np` that make arrays: they apply MXNet's default dtypes and record the operation."""
 from __future__ import annotations
 
 from typing import Any
@@ -32,7 +32,7 @@ def _shape(shape: Any) -> tuple[int, ...]:
 
 
 def _dtype(dtype: Any) -> _np.dtype:
-    """A dtype argument; None is the default float, Python's float and int are float64 and int64."""
+    """A dtype argument as a NumPy dtype: None is the default float; Python's float and int are float64 and int64."""
     if dtype is None:
         return default_float()
     found = _np.dtype(dtype)
@@ -42,15 +42,17 @@ def _dtype(dtype: Any) -> _np.dtype:
 
 
 def made(values: Any, *sources: Any) -> ndarray:
-    """An array with a copy of a NumPy array, on the current context: a function of those `sources` with a history."""
+    """An array with a copy of a NumPy array, on the current context, recorded as a function of the `sources`."""
     return found_by(placed(wrap(ndarray, constant(values))), *sources)
 
 
 def array(object: Any, dtype: Any = None, ctx: Where = None, device: Where = None, copy: bool = True) -> ndarray:
-    """An array with a copy of `object`: nested lists, numbers, a NumPy or mx.np array.
+    """A new array with a copy of `object`: nested lists, numbers, a NumPy or mx.np array.
 
-    dtype None: that of an mx.np array or NumPy scalar; else float32, or what NumPy finds under
-    `npx.set_np(dtype=True)`. TypeError for what is no number; ValueError for an mx.nd array.
+    dtype: None: that of an mx.np array or NumPy scalar; else float32, or NumPy's choice under
+        `npx.set_np(dtype=True)`.
+
+    TypeError for elements that are not numbers; ValueError for an mx.nd array.
 
     >>> from tracer import np
     >>> np.array([1, 2]).dtype
@@ -76,16 +78,16 @@ def array(object: Any, dtype: Any = None, ctx: Where = None, device: Where = Non
 
 
 def _of_large_integers(values: _np.ndarray, dtype: _np.dtype) -> _np.ndarray:
-    """Python's integers, some of them beyond 64 bits, as floats."""
+    """Python integers, some of them beyond 64 bits, converted to a float dtype; TypeError for another dtype."""
     if dtype.kind != "f":
-        raise TypeError("Python int too large to convert to C long")  # MXNet's words
+        raise TypeError("Python int too large to convert to C long")  # MXNet's message
     with _np.errstate(over="ignore"):
         return values.astype(_np.float64).astype(dtype)
 
 
 def asarray(obj: Any, dtype: Any = None, ctx: Where = None, device: Where = None,
             copy: bool | None = None) -> ndarray:
-    """`obj` itself when it is an array of `dtype`, else a new array."""
+    """`obj` itself if it is an array of `dtype` on the device, else a new array; copy: True: always a new one."""
     if isinstance(obj, ndarray) and not copy and dtype in (None, obj.dtype):
         where = ctx or device
         return obj if where is None else obj.as_in_ctx(where)
@@ -109,7 +111,7 @@ def _filled(shape: Any, value: Any, dtype: Any, order: str, ctx: Where, device: 
 
 def zeros(shape: Any, dtype: Any = None, order: str = "C", ctx: Where = None,
           device: Where = None) -> ndarray:
-    """Zeros, float32 unless `dtype` says otherwise.
+    """An array of zeros, float32 by default.
 
     >>> from tracer import np
     >>> np.zeros(2)
@@ -119,22 +121,24 @@ def zeros(shape: Any, dtype: Any = None, order: str = "C", ctx: Where = None,
 
 
 def ones(shape: Any, dtype: Any = None, order: str = "C", ctx: Where = None, device: Where = None) -> ndarray:
-    """Ones, float32 unless `dtype` says otherwise."""
+    """An array of ones, float32 by default."""
     return _filled(shape, 1, dtype, order, ctx, device)
 
 
 def empty(shape: Any, dtype: Any = None, order: str = "C", ctx: Where = None,
           device: Where = None) -> ndarray:
-    """An array whose elements are of no meaning: zeros here."""
+    """An array of unspecified elements, which are zeros here; float32 by default."""
     return _filled(shape, 0, dtype, order, ctx, device)
 
 
 def full(shape: Any, fill_value: Any, dtype: Any = None, order: str = "C", ctx: Where = None,
          device: Where = None,
          out: ndarray | None = None) -> ndarray:
-    """An array filled with a number or with an array, broadcast.
+    """An array filled with a number or with an array, which is broadcast.
 
-    dtype None: int64 for an int, bool for a bool, float32 for a float, an array's own.
+    dtype: None: int64 for an int, bool for a bool, float32 for a float, an array's own dtype for an array.
+
+    TypeError for a `fill_value` that is neither.
     """
     if isinstance(fill_value, _np.ndarray) and fill_value.ndim:
         fill_value = array(fill_value)
@@ -167,7 +171,7 @@ def _number(x: Any, name: str) -> Any:
 
 def arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = None, ctx: Where = None,
            device: Where = None) -> ndarray:
-    """start, start + step, … below stop (arange(stop): from 0); float32 unless `dtype` says otherwise.
+    """The numbers start, start + step, … below stop, float32 by default; arange(stop) starts from 0.
 
     >>> from tracer import np
     >>> np.arange(3)
@@ -184,7 +188,13 @@ def arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = None, ctx: 
 def linspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, retstep: bool = False,
              dtype: Any = None,
              axis: int = 0, ctx: Where = None, device: Where = None) -> Any:
-    """`num` numbers from start to stop (`endpoint`: included); float32 unless `dtype` says otherwise."""
+    """`num` evenly spaced numbers from start to stop, float32 by default.
+
+    endpoint: whether stop is included.
+    retstep: also return the step.
+
+    NotImplementedError for arrays as start or stop, and for another axis than 0.
+    """
     if axis != 0 or any(isinstance(x, (list, _np.ndarray, Handle)) for x in (start, stop)):
         raise NotImplementedError("linspace: start and stop must be numbers, axis 0")
     start, stop, num = _number(start, "linspace"), _number(stop, "linspace"), int(num)
@@ -195,48 +205,52 @@ def linspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, retste
 def logspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, base: float = 10.0,
              dtype: Any = None,
              axis: int = 0, ctx: Where = None, device: Where = None) -> ndarray:
-    """`num` powers of `base`, from base ** start to base ** stop."""
+    """`num` powers of `base`, from base ** start to base ** stop, with evenly spaced exponents; float32 by default."""
     exponents = linspace(start, stop, num, endpoint, dtype="float64", axis=axis, ctx=ctx, device=device)
     return NP.power(float(base), exponents).astype(_dtype(dtype))
 
 
 def eye(N: int, M: int | None = None, k: int = 0, dtype: Any = None, ctx: Where = None,
         device: Where = None) -> ndarray:
-    """Ones on the k-th diagonal of an N x M matrix (M None: N)."""
+    """An N x M matrix (M None: N x N) with ones on the k-th diagonal and zeros elsewhere, float32 by default."""
     return placed(NP._eye(int(N), int(N if M is None else M), int(k), _dtype(dtype)), ctx, device)
 
 
 def identity(n: int, dtype: Any = None, ctx: Where = None, device: Where = None) -> ndarray:
-    """The n x n unit matrix."""
+    """The n x n identity matrix, float32 by default."""
     return eye(n, dtype=dtype, ctx=ctx, device=device)
 
 
 def tri(N: int, M: int | None = None, k: int = 0, dtype: Any = None, ctx: Where = None,
         device: Where = None) -> ndarray:
-    """Ones at and below the k-th diagonal of an N x M matrix (M None: N)."""
+    """An N x M matrix (M None: N x N) with ones at and below the k-th diagonal, float32 by default."""
     return placed(NP._tri(int(N), int(N if M is None else M), int(k), _dtype(dtype)), ctx, device)
 
 
 def meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str = "xy") -> list[ndarray]:
-    """The coordinates of a grid, an array for each vector; indexing "xy": the first runs along columns."""
+    """The coordinates of a grid, one array for each of the vectors `xi`.
+
+    sparse: keep axes of size 1 instead of broadcasting the arrays.
+    indexing: "xy": the first vector runs along the columns; "ij": along the first axis. ValueError for another word.
+    """
     if indexing not in ("xy", "ij"):
         raise ValueError("Valid values for `indexing` are 'xy' and 'ij'.")
     return NP._meshgrid(list(xi), indexing, bool(sparse)) if xi else []
 
 
 def indices(dimensions: Any, dtype: Any = None, ctx: Where = None, device: Where = None) -> ndarray:
-    """The indices of a grid: shape (len(dimensions), *dimensions), int64 unless `dtype` says otherwise."""
+    """The indices of a grid, an array of shape (len(dimensions), *dimensions), int64 by default."""
     return placed(NP._indices(_shape(dimensions), "int64" if dtype is None else _dtype(dtype)), ctx, device)
 
 
 def tril_indices(n: int, k: int = 0, m: int | None = None) -> tuple[ndarray, ...]:
-    """The rows and columns at and below the k-th diagonal of an n x m matrix, int64."""
+    """The row and column indices of the elements at and below the k-th diagonal of an n x m matrix, int64."""
     return tuple(made(i) for i in _np.tril_indices(n, k, m))
 
 
 def triu_indices(n: int, k: int = 0, m: int | None = None, ctx: Where = None,
                  device: Where = None) -> tuple[ndarray, ...]:
-    """The rows and columns at and above the k-th diagonal of an n x m matrix, int64."""
+    """The row and column indices of the elements at and above the k-th diagonal of an n x m matrix, int64."""
     return tuple(placed(wrap(ndarray, constant(i)), ctx, device) for i in _np.triu_indices(n, k, m))
 
 
@@ -253,6 +267,6 @@ hanning, hamming, blackman = _window("hanning"), _window("hamming"), _window("bl
 
 
 def from_dlpack(x: Any) -> ndarray:
-    """An array with a copy of another library's array."""
+    """An array with a copy of another library's array, which has `__dlpack__`."""
     return made(_np.from_dlpack(x))
 

@@ -1,7 +1,6 @@
-"""What `mx.np` lacks and NumPy has: NumPy computes it on copies, and the answer becomes an mx.np array.
+"""NumPy fallbacks: functions that `mx.np` lacks are computed by NumPy on copies, with mx.np arrays as results.
 
-Each use is counted with the user's line (`tracer.explain()` shows them): it is a sync point, and has no
-gradient.
+Each use is counted with the user's line (`tracer.explain()` shows them): it is a sync point, and has no gradient.
 """
 from __future__ import annotations
 
@@ -25,7 +24,7 @@ AUTOGRAD = ("Falling back to NumPy operator {} with autograd active is not suppo
             "Please consider moving the operator to the outside of the autograd scope.")
 
 
-#: Keywords of the NumPy of MXNet's time, and what they are called by now.
+#: Keywords of older NumPy versions, which MXNet scripts use, and their present names.
 _RENAMED = {"interpolation": "method", "normed": "density"}
 
 
@@ -33,12 +32,12 @@ _RENAMED = {"interpolation": "method", "normed": "density"}
 def _parameters(function: Callable[..., Any]) -> frozenset[str]:
     try:
         return frozenset(inspect.signature(function).parameters)
-    except ValueError:  # a ufunc's
+    except ValueError:  # a ufunc has no signature
         return frozenset()
 
 
 def to_numpy(x: Any) -> Any:
-    """Arguments with tracer's arrays read, inside lists and dictionaries too."""
+    """Arguments with tracer's arrays replaced by NumPy arrays, inside lists, tuples and dictionaries too."""
     if isinstance(x, NDArray):
         return x._read("numpy")
     if isinstance(x, (list, tuple)):
@@ -49,7 +48,7 @@ def to_numpy(x: Any) -> Any:
 
 
 def from_numpy(x: Any) -> Any:
-    """NumPy's answer as mx.np arrays, where it is numbers; in lists and tuples too."""
+    """NumPy's result with arrays of numbers replaced by mx.np arrays, inside lists and tuples too."""
     if isinstance(x, _np.ndarray) and x.dtype.kind in "fiub":
         return placed(wrap(ndarray, constant(x)))
     if isinstance(x, tuple):
@@ -67,7 +66,7 @@ def _recorded(x: Any) -> bool:
 
 
 def call(name: str, function: Callable[..., Any], args: tuple, kwargs: dict[str, Any]) -> Any:
-    """NumPy's `function` on tracer's arrays. ValueError under `record()` for arrays with a gradient."""
+    """Apply NumPy's `function` to tracer's arrays. ValueError under `record()` for arrays with a history."""
     if current().trace.recording and (_recorded(args) or _recorded(list(kwargs.values()))):
         raise ValueError(AUTOGRAD.format(name))
     out = kwargs.pop("out", None)
@@ -92,7 +91,7 @@ def _answer(*args: Any, _function: Callable[..., Any], **kwargs: Any) -> Any:
 
 @functools.cache
 def function(name: str, original: Callable[..., Any]) -> Callable[..., Any]:
-    """The mx.np function that asks NumPy's `original`."""
+    """The mx.np function that calls NumPy's `original`."""
     @functools.wraps(original, assigned=("__doc__",), updated=())
     def fallback(*args: Any, **kwargs: Any) -> Any:
         return call(name, original, args, kwargs)
@@ -103,8 +102,10 @@ def function(name: str, original: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def attribute(name: str, module: ModuleType, ours: str) -> Any:
-    """What the module `ours` gives for a name that it lacks: NumPy's, its functions wrapped.
-    AttributeError."""
+    """NumPy's attribute for a name that the module `ours` lacks, a function wrapped as a fallback.
+
+    AttributeError if NumPy lacks it too.
+    """
     if not name.startswith("_"):
         found = getattr(module, name, None)
         if found is not None and not isinstance(found, ModuleType):

@@ -46,7 +46,8 @@ def set_config(**kwargs: Any) -> None:
     """Set which events are recorded and where they are written; a setting that is not given gets its default.
 
     filename: the trace file ("profile.json").
-    profile_all, profile_symbolic, profile_imperative, profile_memory, profile_api: the kinds of events (False).
+    profile_all: record all kinds of events (False).
+    profile_symbolic, profile_imperative, profile_memory, profile_api: the kinds of events to record (True).
     continuous_dump: write while running (True).
     dump_period: seconds between two writes (1).
     aggregate_stats: collect the totals that `dumps` returns (False).

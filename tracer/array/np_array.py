@@ -54,7 +54,7 @@ class ndarray(NDArray):
         return self
 
     def as_in_context(self, context: Context) -> ndarray:
-        """A view of the array if it is on the context, else a differentiable copy there. TypeError for a non-context."""
+        """A view of the array if it is on the context, else a differentiable copy there. TypeError if it is none."""
         found = self.to_device(context)
         return self._view(Whole(self.shape)) if found is self else found
 

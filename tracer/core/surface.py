@@ -152,7 +152,7 @@ def engine(function: Callable[..., Any]) -> Callable[..., Any]:
 
 @cache
 def _code(text: str) -> types.CodeType:
-    """The code compiled from `text`, cached: many functions differ in names only, and compiling dominates the import."""
+    """The code compiled from `text`. Cached: many functions differ in names only, and compiling dominates an import."""
     return compile(text, "<generated>", "exec").co_consts[0]
 
 

@@ -29,7 +29,10 @@ class Block:
         super().__setattr__(name, value)
 
     def register_child(self, block: Block, name: str | None = None) -> None:
-        """Add a child block, which `apply`, `hybridize` and the like visit. name: None: its number."""
+        """Add a child block, which `apply` and `hybridize` visit.
+
+        name: the child's name; None: its number.
+        """
         self._children[name or str(len(self._children))] = block
 
     def apply(self, fn: Callable[[Block], Any]) -> Block:

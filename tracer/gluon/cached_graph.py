@@ -80,10 +80,10 @@ DRAWS = "draws"
 
 
 class Capture(Trace):
-    """The trace during a forward pass: it shares the state of the trace outside, and notes draws, hooks and other arrays.
+    """The trace during a forward pass: it shares the outer trace's state, and notes draws, hooks and foreign arrays.
 
     outside: the trace outside.
-    open: whether the pass uses an array that is not an operand.
+    open: whether the pass uses an array that is neither an operand nor a draw.
     draws: the drawn values, each with the function that draws it.
     entered: the numbers of the draws that are leaves.
     hooks: the histories with hooks.

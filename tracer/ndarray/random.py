@@ -39,18 +39,22 @@ def _drawn(method: Callable[..., np.ndarray], params: tuple, shape: Any, dtype: 
 
 def uniform(low: Any = 0, high: Any = 1, shape: Any = None, dtype: Any = None, ctx: Any = None,
             out: Any = None) -> NDArray:
-    """Uniform random numbers in [low, high), float32 by default. MXNetError for low > high.
+    """Uniform random numbers in [low, high), float32 by default.
 
     shape: the result's shape; for array parameters, the shape of the draws for each of their elements.
+
+    MXNetError for numbers low > high.
     """
     return _drawn(STREAMS.par_uniform, (low, high), shape, dtype, out)
 
 
 def normal(loc: Any = 0, scale: Any = 1, shape: Any = None, dtype: Any = None, ctx: Any = None,
            out: Any = None) -> NDArray:
-    """Normal random numbers with mean `loc` and standard deviation `scale`, float32 by default. `shape` as in `uniform`.
+    """Normal random numbers with mean `loc` and standard deviation `scale`, float32 by default.
 
-    MXNetError for a `scale` that is not positive.
+    shape: as in `uniform`.
+
+    MXNetError for a number `scale` that is not positive.
     """
     return _drawn(STREAMS.par_normal, (loc, scale), shape, dtype, out)
 

@@ -13,12 +13,12 @@ fill(sys.modules[__name__], "np.linalg", ndarray)
 
 
 def trace(a: ndarray, offset: int = 0) -> ndarray:
-    """The sums of the diagonals of matrices."""
+    """The sums of the diagonals of matrices, which are the last two axes."""
     return NP.trace(a, offset, -2, -1)
 
 
 def multi_dot(arrays: Any, out: ndarray | None = None) -> ndarray:
-    """The product of several matrices, from left to right."""
+    """The product of several matrices, multiplied from left to right."""
     product, *rest = arrays
     for each in rest:
         product = NP.dot(product, each)
@@ -26,7 +26,7 @@ def multi_dot(arrays: Any, out: ndarray | None = None) -> ndarray:
 
 
 def matrix_power(a: ndarray, n: int) -> ndarray:
-    """A square matrix times itself n times; negative: its inverse."""
+    """The n-th power of a square matrix; for a negative n, that of its inverse."""
     if n == 0:
         return NP._eye(a.shape[-1], a.shape[-1], 0, _np.dtype(a.dtype).name) + NP.zeros_like(a)
     base = inv(a) if n < 0 else a  # type: ignore[name-defined]  # noqa: F821 - filled from the declarations
@@ -39,9 +39,11 @@ def matrix_power(a: ndarray, n: int) -> ndarray:
 
 
 def lstsq(a: ndarray, b: ndarray, rcond: Any = "warn") -> Any:
-    """The least-squares solution of a x = b, its residuals, the rank and the singular values of `a`; NumPy's.
+    """The least-squares solution x of a x = b, its residuals, and the rank and the singular values of `a`.
 
-    rcond: the singular values that count as 0, relative to the largest; "warn": those below the machine's precision.
+    NumPy computes it: it is a sync point without a gradient.
+
+    rcond: the bound, relative to the largest, below which singular values count as 0; "warn": machine precision.
     """
     return _fallback.call("lstsq", _np.linalg.lstsq, (a, b, -1 if rcond == "warn" else rcond), {})
 

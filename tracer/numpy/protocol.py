@@ -1,4 +1,4 @@
-"""NumPy's protocols: its own functions called on `mx.np` arrays, and methods that are functions of the namespace."""
+"""NumPy's protocols: NumPy functions called on `mx.np` arrays, and methods that call functions of the namespace."""
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -14,10 +14,10 @@ from . import fallback
 
 
 def install(space: ModuleType) -> None:
-    """Give `ndarray` the protocols; functions are looked up in `space`, which is `mx.np`."""
+    """Add the protocols to `ndarray`; functions are looked up in `space`, the module `mx.np`."""
 
     def __array_namespace__(self: ndarray, api_version: str | None = None) -> ModuleType:
-        """The module of the array API standard: `mx.np`. ValueError for another version than "2021.10"."""
+        """The namespace of the array API standard: `mx.np`. ValueError for another version than "2021.10"."""
         if api_version not in (None, "2021.10"):
             raise ValueError(f"Unrecognized array API version: {api_version!r}")
         return space
@@ -30,7 +30,7 @@ def install(space: ModuleType) -> None:
         return ours(*args, **kwargs)
 
     def nonzero(self: ndarray) -> tuple[ndarray, ...]:
-        """The indices of the elements that are not zero, an int64 array an axis."""
+        """The indices of the nonzero elements: one int64 array for each axis. A sync point."""
         return space.nonzero(self)
 
     for method in (__array_namespace__, __array_function__, __array_ufunc__, nonzero):

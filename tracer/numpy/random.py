@@ -1,4 +1,4 @@
-"""`mx.np.random`: draws from MXNet's generators, bit for bit, made when a function is called."""
+"""`mx.np.random`: draws from MXNet's generators, bit for bit, at the time of the call."""
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -25,7 +25,7 @@ def _float(dtype: Any) -> _np.dtype:
 
 
 def _drawn(method: Callable[..., _np.ndarray], params: tuple, size: Any, dtype: Any, out: Any = None) -> Any:
-    """A draw of `size` (None: that of the parameters, broadcast)."""
+    """An array of draws of the shape `size` (None: the broadcast shape of the parameters)."""
     given = [parameter(p) for p in params]
     shape = shape_of(size, _np.broadcast_shapes(*(_np.shape(p) for p in given)))
     extra = () if dtype is None else (dtype,)
@@ -34,7 +34,7 @@ def _drawn(method: Callable[..., _np.ndarray], params: tuple, size: Any, dtype: 
 
 def _located(method: Callable[..., _np.ndarray], loc: Any, scale: Any, size: Any, dtype: Any, out: Any,
              standard: tuple[float, float] = (0.0, 1.0)) -> Any:
-    """A draw of a family with location and scale; where a gradient is wanted by them, loc + scale * noise."""
+    """Draws from a family with location and scale; under `record()`, if one has a gradient, loc + scale * noise."""
     if not has_gradient(loc) and not has_gradient(scale):
         return _drawn(method, (loc, scale), size, dtype, out)
     shape = shape_of(size, _np.broadcast_shapes(_np.shape(loc), _np.shape(scale)))
@@ -44,7 +44,9 @@ def _located(method: Callable[..., _np.ndarray], loc: Any, scale: Any, size: Any
 
 def uniform(low: Any = 0.0, high: Any = 1.0, size: Any = None, dtype: Any = None, ctx: Any = None,
             device: Any = None, out: ndarray | None = None) -> ndarray:
-    """Uniform in [low, high), of the shape `size` or of the parameters, broadcast; float32 by default.
+    """Uniform random numbers in [low, high), float32 by default.
+
+    size: the result's shape; None: that of the parameters, broadcast.
 
     >>> from tracer import np
     >>> np.random.seed(0)
@@ -58,30 +60,37 @@ def uniform(low: Any = 0.0, high: Any = 1.0, size: Any = None, dtype: Any = None
 
 def normal(loc: Any = 0.0, scale: Any = 1.0, size: Any = None, dtype: Any = None, ctx: Any = None,
            device: Any = None, out: ndarray | None = None) -> ndarray:
-    """Normal with mean `loc` and deviation `scale` (ValueError when negative); float32 by default."""
+    """Normal random numbers with mean `loc` and standard deviation `scale`, float32 by default.
+
+    size: the result's shape; None: that of the parameters, broadcast.
+
+    ValueError for a negative `scale`.
+    """
     return _located(STREAMS.single_normal, loc, scale, size, _float(dtype), out)
 
 
 def rand(*size: int, **kwargs: Any) -> ndarray:
-    """Uniform in [0, 1), of the given dimensions."""
+    """Uniform random numbers in [0, 1), in an array of the given dimensions; float32 by default."""
     return uniform(0, 1, size, **kwargs)
 
 
 def randn(*size: int, **kwargs: Any) -> ndarray:
-    """Standard normal, of the given dimensions."""
+    """Standard normal random numbers in an array of the given dimensions; float32 by default."""
     return normal(0, 1, size, **kwargs)
 
 
 def lognormal(mean: Any = 0.0, sigma: Any = 1.0, size: Any = None, dtype: Any = None, ctx: Any = None,
               device: Any = None, out: ndarray | None = None) -> ndarray:
-    """The exponential of a normal."""
+    """Log-normal random numbers: exp of normal ones with `mean` and deviation `sigma`; float32 by default."""
     return _drawn(STREAMS.single_lognormal, (mean, sigma), size, _float(dtype), out)
 
 
 def randint(low: int, high: int | None = None, size: Any = None, dtype: Any = None, ctx: Any = None,
             device: Any = None, out: ndarray | None = None) -> ndarray:
-    """Integers in [low, high), or in [0, low) for one bound; int64 by default. MXNetError for an empty
-    range."""
+    """Random integers in [low, high), or in [0, low) for a single bound; int64 (the default) or int32.
+
+    MXNetError for an empty range and for another dtype.
+    """
     low, high = (0, low) if high is None else (low, high)
     kind = _np.dtype("int64" if dtype is None else dtype)
     check_choice(kind.name, ("int32", "int64"))
@@ -90,8 +99,12 @@ def randint(low: int, high: int | None = None, size: Any = None, dtype: Any = No
 
 def choice(a: Any, size: Any = None, replace: bool = True, p: Any = None, ctx: Any = None, device: Any = None,
            out: ndarray | None = None) -> ndarray:
-    """Elements of `a` (a number n: of 0 … n-1, int64), drawn with or without replacement, with weights
-    `p`."""
+    """Random elements of `a` along its first axis; for a number n, of 0 … n-1, int64.
+
+    size: the shape of the draws.
+    replace: whether an element can be drawn again; False with too many draws: MXNetError.
+    p: the elements' weights; None: equal ones.
+    """
     population = None if isinstance(a, (int, _np.integer)) else a if isinstance(a, ndarray) else array(a)
     n = int(a) if population is None else population.shape[0]
     weights = None if p is None else _np.asarray(parameter(p), _np.float32)
@@ -106,28 +119,33 @@ def _order(x: ndarray) -> ndarray:
 
 
 def shuffle(x: ndarray) -> None:
-    """Put the rows of `x` into a random order, in place."""
+    """Shuffle `x` along its first axis, in place. MXNetError for a 0-d array."""
     if not x.shape:
         raise MXNetError("shuffle wants at least one dimension")
     x[:] = NP.take(x, _order(x), 0)
 
 
 def permutation(x: Any) -> ndarray:
-    """A copy of `x` (a number n: of 0 … n-1) with its rows in a random order."""
+    """A copy of `x`, shuffled along its first axis; for a number n, the numbers 0 … n-1 in random order."""
     x = NP._arange(0, int(x), 1, default_float().name) if isinstance(x, (int, _np.integer)) else x
     return NP.take(x, _order(x), 0)
 
 
 def multinomial(n: int, pvals: Any, size: Any = None, **kwargs: Any) -> ndarray:
-    """How often each of len(pvals) outcomes came in `n` trials; int64. ValueError for weights that exceed
-    1."""
+    """The counts of each outcome in `n` trials with the probabilities `pvals`, int64.
+
+    The result has shape size + (len(pvals),). MXNetError if the probabilities sum to more than 1.
+    """
     weights = parameter(pvals) if isinstance(pvals, (ndarray, _np.ndarray)) else list(pvals)
     return deliver(ndarray, STREAMS.single_multinomial(int(n), weights, shape_of(size, ())))
 
 
 def multivariate_normal(mean: Any, cov: Any, size: Any = None, check_valid: Any = None,
                         tol: Any = None) -> ndarray:
-    """Normal vectors with mean `mean` (n,) and covariance `cov` (n, n)."""
+    """Random normal vectors with the mean `mean`, of shape (n,), and the covariance `cov`, of shape (n, n).
+
+    The result has shape size + (n,). NotImplementedError for `check_valid` and `tol`.
+    """
     if check_valid is not None or tol is not None:
         raise NotImplementedError("multivariate_normal(check_valid, tol)")
     shape = shape_of(size, ())
@@ -138,22 +156,22 @@ def multivariate_normal(mean: Any, cov: Any, size: Any = None, check_valid: Any 
 def gamma(shape: Any, scale: Any = 1.0, size: Any = None, dtype: Any = None, ctx: Any = None, device: Any =
 None,
           out: ndarray | None = None) -> ndarray:
-    """Gamma with `shape` and `scale`, which must be positive (ValueError)."""
+    """Gamma random numbers with parameters `shape` and `scale`, float32 by default. ValueError unless positive."""
     return _drawn(STREAMS.single_gamma, (shape, scale), size, _float(dtype), out)
 
 
 def beta(a: Any, b: Any, size: Any = None, dtype: Any = None, ctx: Any = None, device: Any = None) -> ndarray:
-    """Beta with parameters `a` and `b`."""
+    """Beta random numbers with parameters `a` and `b`, float32 by default. ValueError unless positive."""
     return _drawn(STREAMS.single_beta, (a, b), size, _float(dtype))
 
 
 def chisquare(df: Any, size: Any = None, dtype: Any = None, ctx: Any = None, device: Any = None) -> ndarray:
-    """Chi-square with `df` degrees of freedom."""
+    """Chi-square random numbers with `df` degrees of freedom, float32 by default. ValueError unless positive."""
     return _drawn(STREAMS.single_chisquare, (df,), size, _float(dtype))
 
 
 def f(dfnum: Any, dfden: Any, size: Any = None, ctx: Any = None, device: Any = None) -> ndarray:
-    """F with `dfnum` and `dfden` degrees of freedom."""
+    """F-distributed random numbers with `dfnum` and `dfden` degrees of freedom, float32. ValueError unless positive."""
     return _drawn(STREAMS.single_f, (dfnum, dfden), size, None)
 
 

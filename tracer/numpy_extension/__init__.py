@@ -1,4 +1,4 @@
-"""`mx.npx`: what deep learning adds to `mx.np`."""
+"""`mx.npx`: the functions of deep learning that `mx.np` lacks, such as layers and activations."""
 import sys
 
 from tracer.array.control_flow import cond, foreach, while_loop

@@ -23,7 +23,7 @@ def _values(x: Any) -> _np.ndarray:
 def save(file: str, arr: Any) -> None:
     """Write an array to a .npy file, or a list or dict of arrays in MXNet 1.x's format. `load` reads both.
 
-    ValueError for anything else; MXNetError, an OSError too, for a file that cannot be written.
+    ValueError for anything else. For a file that cannot be written an MXNetError that is an OSError too.
     """
     if isinstance(arr, (list, tuple, dict)):
         for each in arr.values() if isinstance(arr, dict) else arr:
@@ -31,12 +31,12 @@ def save(file: str, arr: Any) -> None:
         files.save(file, arr)
         return
     values = _values(arr)
-    with files.opened(file, "wb") as stream:  # the name as it is: NumPy would add .npy
+    with files.opened(file, "wb") as stream:  # opened here, as NumPy would add .npy to the name
         _np.save(stream, values)
 
 
 def savez(file: str, *args: Any, **kwds: Any) -> None:
-    """Write arrays to an .npz file under their keywords, or as arr_0, arr_1 and so on."""
+    """Write arrays to an .npz file, under their keywords or as arr_0, arr_1 and so on. Errors as in `save`."""
     names = {f"arr_{i}": x for i, x in enumerate(args)}
     if names.keys() & kwds.keys():
         raise ValueError(f"keywords that name unnamed arrays: {', '.join(names.keys() & kwds.keys())}")
@@ -46,10 +46,10 @@ def savez(file: str, *args: Any, **kwds: Any) -> None:
 
 
 def load(file: str) -> Any:
-    """Read a file: an array, a list, or a dict of arrays by name, as they were written.
+    """Load a file of `save`, `savez` or MXNet: an array, a list of arrays, or a dict of arrays by name.
 
-    MXNetError for a damaged file, and (an OSError too) for one that cannot be read; NotImplementedError for sparse
-    arrays.
+    MXNetError for a damaged file; NotImplementedError for sparse arrays. For a file that cannot be read an MXNetError
+    that is an OSError too.
     """
     with files.opened(file, "rb") as stream:
         data = stream.read()

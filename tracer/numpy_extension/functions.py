@@ -1,4 +1,4 @@
-"""The functions of `mx.npx` whose Python side is more than one recorded operation."""
+"""The functions of `mx.npx` that do more in Python than to record one operation."""
 from __future__ import annotations
 
 from typing import Any
@@ -20,10 +20,12 @@ __all__ = ["batch_norm", "constraint_check", "dropout", "from_dlpack", "from_num
 
 def dropout(data: ndarray, p: float = 0.5, mode: str = "training", axes: Any = None, cudnn_off: bool = False,
             **kwargs: Any) -> ndarray:
-    """Zero each element with probability `p` and scale the others by 1 / (1 - p).
+    """Set each element to 0 with probability `p`, and scale the others by 1 / (1 - p).
 
-    In training only, unless `mode` is "always". axes: one decision for all along these. MXNetError for p
-    outside [0, 1].
+    mode: "training": only in training mode; "always": always.
+    axes: the axes along which all elements share one decision.
+
+    MXNetError for p outside [0, 1].
     """
     return _dropout(ndarray, data, p, mode, axes or ())
 
@@ -33,9 +35,10 @@ def batch_norm(x: ndarray, gamma: ndarray, beta: ndarray, running_mean: ndarray,
                eps: float = 1e-3, momentum: float = 0.9, fix_gamma: bool = True, use_global_stats: bool = False,
                output_mean_var: bool = False, axis: int = 1, cudnn_off: bool = False, min_calib_range: Any = None,
                max_calib_range: Any = None, out: ndarray | None = None) -> Any:
-    """`x` normalized over all axes but `axis`, times `gamma` (1: fix_gamma) plus `beta`.
+    """`x` normalized over all axes but `axis`, times `gamma` (1 with fix_gamma), plus `beta`.
 
-    In training by the batch's mean and variance, which a backward takes into the running ones; else by these.
+    In training mode the mean and variance are those of the batch, and a backward updates the running ones with them;
+    otherwise the running ones are used.
     """
     made = _batch_norm(ndarray, x, gamma, beta, running_mean, running_var, eps, momentum, fix_gamma, use_global_stats,
                        output_mean_var, axis)
@@ -48,7 +51,7 @@ leaky_relu = _leaky_relu(ndarray, "leaky_relu")
 @engine
 @located
 def nonzero(a: ndarray, out: ndarray | None = None) -> ndarray:
-    """The indices of the elements that are not zero, a row each, int64."""
+    """The indices of the nonzero elements: an int64 array with a row for each. A sync point."""
     found = made(_np.argwhere(_np.atleast_1d(a._read("shape"))), a)
     return found if out is None else assign(out, found)
 
@@ -56,14 +59,14 @@ def nonzero(a: ndarray, out: ndarray | None = None) -> ndarray:
 @engine
 @located
 def shape_array(data: ndarray, out: ndarray | None = None) -> ndarray:
-    """The dimensions as an int64 array."""
+    """The shape of `data` as an int64 array."""
     found = made(_np.array(data.shape, _np.int64), data)
     return found if out is None else assign(out, found)
 
 
 @located
 def constraint_check(x: ndarray, msg: str = "Constraint violated!") -> ndarray:
-    """True when all elements hold; ValueError with `msg` otherwise."""
+    """An array of one element, True, if all elements of `x` are true; else ValueError with `msg`. A sync point."""
     found = x._read("bool")
     if not found.all():
         raise ValueError(msg)
@@ -71,9 +74,9 @@ def constraint_check(x: ndarray, msg: str = "Constraint violated!") -> ndarray:
 
 
 def from_numpy(ndarray: Any, zero_copy: bool = True) -> Any:
-    """An array with the elements (a copy) and dtype of a NumPy array.
+    """An array with a copy of the elements of a NumPy array, in its dtype.
 
-    ValueError for one that is not stored row by row, if `zero_copy`, as in MXNet.
+    zero_copy: the elements are copied in any case; True: ValueError for an array that is not row-major, as in MXNet.
     """
     if zero_copy and not ndarray.flags["C_CONTIGUOUS"]:
         raise ValueError("Only c-contiguous arrays are supported for zero-copy")
@@ -81,5 +84,5 @@ def from_numpy(ndarray: Any, zero_copy: bool = True) -> Any:
 
 
 def from_dlpack(dlpack: Any) -> ndarray:
-    """An array with a copy of another library's array, or of what a DLPack capsule holds."""
+    """An array with a copy of another library's array, or of the array in a DLPack capsule."""
     return made(read_dlpack(dlpack))

@@ -1,4 +1,4 @@
-"""The np mode: which semantics Gluon and the defaults follow."""
+"""The np mode: flags that select NumPy's semantics for Gluon, shapes and default dtypes."""
 from __future__ import annotations
 
 import functools
@@ -31,7 +31,7 @@ def is_np_array() -> bool:
 
 
 def is_np_shape() -> bool:
-    """Whether shapes follow NumPy: () is a scalar, 0 an empty axis."""
+    """Whether shapes have NumPy's meaning: () is a scalar, and 0 an empty axis."""
     return _MODE.shape
 
 
@@ -41,22 +41,26 @@ def is_np_default_dtype() -> bool:
 
 
 def set_np_default_dtype(is_np_default_dtype: bool = True) -> bool:
-    """Set the default dtypes, NumPy's or MXNet's; returns what it was."""
+    """Make the default dtypes NumPy's (True) or MXNet's (False); returns the previous flag."""
     before = default_float() == _np.float64
     if before != bool(is_np_default_dtype):
         set_default_float(_np.dtype("float64" if is_np_default_dtype else "float32"))
-        call_cache.forget()  # what was built holds the old defaults
+        call_cache.forget()  # cached calls have the old default dtypes
     return before
 
 
 def set_np_shape(active: bool) -> bool:
-    """Set NumPy's shapes on or off; returns what it was."""
+    """Turn NumPy's shapes on or off in this thread; returns the previous flag."""
     before, _MODE.shape = _MODE.shape, bool(active)
     return before
 
 
 def set_np(shape: bool = True, array: bool = True, dtype: bool = False) -> None:
-    """Turn the np mode on. ValueError for np arrays without np shapes.
+    """Turn the np mode on.
+
+    shape: NumPy's shapes.
+    array: np arrays in Gluon; ValueError if `shape` is off.
+    dtype: NumPy's default dtypes, float64 and int64.
 
     >>> from tracer import npx
     >>> npx.set_np()
@@ -76,7 +80,7 @@ def reset_np() -> None:
 
 
 class _Scope:
-    """A `with` scope in which a part of the mode is set."""
+    """A `with` scope in which one flag of the mode is set: "array", "shape" or "dtype"."""
 
     def __init__(self, name: str, active: bool) -> None:
         self._name, self._active = name, bool(active)
@@ -115,7 +119,7 @@ def np_default_dtype(active: bool = True) -> _Scope:
 
 def _using(*names: str) -> Callable[[Any], Any]:
     def decorate(target: Any) -> Any:
-        if isinstance(target, type):  # a Block: the methods that run user code
+        if isinstance(target, type):  # a Block: decorate the methods that run the user's code
             for method in ("__init__", "forward", "hybrid_forward", "__call__"):
                 if method in target.__dict__:
                     setattr(target, method, decorate(target.__dict__[method]))

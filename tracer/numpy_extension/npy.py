@@ -1,7 +1,7 @@
-"""Readers parse NumPy's formats: a .npy file is an array, an .npz file is a zip archive of them.
+"""Readers of NumPy's formats: a .npy file is an array, an .npz file is a zip archive of .npy files.
 
-NumPy's own readers raise a dozen kinds of errors for damaged files, and allocate what a header claims. Here whatever is
-wrong is an MXNetError, and nothing is allocated that the file is too short for.
+NumPy's own readers raise a dozen kinds of errors for damaged files, and allocate any size that a header gives. Here
+every error is an MXNetError, and no array is allocated that is larger than the file.
 """
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from tracer.ops.ir.errors import MXNetError
 
 MAGIC = b"\x93NUMPY"
 
-#: An entry of the header, which is a Python dictionary's text: its key, and a string, bool or tuple.
+#: An entry of the header, which is the text of a Python dictionary: a key, and a string, bool or tuple.
 _ENTRY = re.compile(rb" *'(\w+)' *: *('[^']*'|True|False|\([^()']*\)) *(?:,|$)")
 _DTYPE = re.compile(rb"'[<>=|]?[fiub]\d{1,2}'")
-#: A tuple of sizes as Python writes it, with Python 2's L.
+#: A tuple of sizes as Python writes it, with Python 2's suffix L.
 _SHAPE = re.compile(rb"\( *\)|\( *(?:N, *)+(?:N)?\)".replace(b"N", rb"(?:0|[1-9]\d{0,18})L? *"))
 
 
@@ -44,7 +44,7 @@ def read_array(data: bytes) -> np.ndarray:
     try:
         descr = fields[b"descr"][1:-1].decode()
         found = elements(data, start + size, descr, shape[::-1] if order == b"True" else shape)
-    except (TypeError, ValueError) as error:  # TypeError: a dtype of no such size
+    except (TypeError, ValueError) as error:  # TypeError: no dtype has this size
         raise MXNetError(f"Invalid npy file format: {error}") from None
     return found.T if order == b"True" else found
 
@@ -55,7 +55,7 @@ def _long_size(data: bytes) -> int:
 
 
 def _fields(header: bytes) -> dict[bytes, bytes]:
-    """The entries of a header; none if it is something else."""
+    """The entries of a header; empty if it is malformed."""
     text = header.strip(b" \n")
     found: dict[bytes, bytes] = {}
     at, end = 1, len(text) - 1
@@ -68,7 +68,7 @@ def _fields(header: bytes) -> dict[bytes, bytes]:
 
 
 def read_arrays(data: bytes) -> dict[str, np.ndarray]:
-    """The arrays of an .npz file by name. MXNetError if it is damaged; NotImplementedError for sparse arrays."""
+    """The arrays of an .npz file, by name. MXNetError if it is damaged; NotImplementedError for sparse arrays."""
     members = []
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
@@ -78,7 +78,7 @@ def read_arrays(data: bytes) -> dict[str, np.ndarray]:
                 members.append(archive.open(f"{name}.npy").read(size))
                 if len(members[-1]) < size:
                     raise EOFError(f"{name}.npy ends too early")
-    except Exception as error:  # zipfile and what it unpacks with raise whatever they come upon
+    except Exception as error:  # zipfile and its decompressors raise many kinds of errors
         raise MXNetError(f"Invalid npz file format: {error or type(error).__name__}") from error
     if len({*names}) < len(names):
         raise MXNetError("Invalid npz file format: two arrays of one name")

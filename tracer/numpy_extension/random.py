@@ -16,8 +16,10 @@ __all__ = ["bernoulli", "categorical", "normal_n", "seed", "uniform_n"]
 
 def bernoulli(prob: Any = None, logit: Any = None, size: Any = None, dtype: Any = None, ctx: Any = None,
               device: Any = None, out: ndarray | None = None) -> ndarray:
-    """1 with probability `prob`, or with that of the log-odds `logit`; else 0. ValueError unless one is
-    given."""
+    """Random numbers that are 1 with probability `prob`, or with log-odds `logit`, else 0; float32 by default.
+
+    size: the result's shape; None: that of the parameter. ValueError unless exactly one of prob and logit is given.
+    """
     if (prob is None) == (logit is None):
         raise ValueError("Either `prob` or `logit` must be specified, but not both.")
     p, odds = (None if x is None else parameter(x, "bernoulli") for x in (prob, logit))
@@ -28,13 +30,13 @@ def bernoulli(prob: Any = None, logit: Any = None, size: Any = None, dtype: Any 
 
 def normal_n(loc: Any = 0.0, scale: Any = 1.0, batch_shape: Any = None, dtype: Any = None, ctx: Any = None,
              device: Any = None) -> ndarray:
-    """`np.random.normal(loc, scale)`, `batch_shape` values each."""
+    """Normal random numbers, float32 by default: `batch_shape` values for each element of the broadcast parameters."""
     return _random.normal(loc, scale, _batched(batch_shape, loc, scale), dtype)
 
 
 def uniform_n(low: Any = 0.0, high: Any = 1.0, batch_shape: Any = None, dtype: Any = None, ctx: Any = None,
               device: Any = None) -> ndarray:
-    """`np.random.uniform(low, high)`, `batch_shape` values each."""
+    """Uniform random numbers, float32 by default: `batch_shape` values for each element of the broadcast parameters."""
     return _random.uniform(low, high, _batched(batch_shape, low, high), dtype)
 
 
@@ -44,8 +46,12 @@ def _batched(shape: Any, *params: Any) -> tuple[int, ...]:
 
 def categorical(data: ndarray, shape: Any = None, get_prob: bool = False, dtype: Any = "int32", size: Any = None,
                 out: ndarray | None = None) -> Any:
-    """Indices drawn by the weights along the last axis of `data`, of shape `shape` (or `size`) for each line; get_prob:
-    also the logarithms of these weights."""
+    """Random indices, drawn with the weights along the last axis of `data`. A sync point.
+
+    shape, size: the shape of the draws for each row of weights; the result has shape data.shape[:-1] + shape.
+    get_prob: also return the logarithms of the weights of the drawn indices.
+    dtype: int32 by default.
+    """
     index = STREAMS.single_categorical(data._read("numpy"), shape_of(size if shape is None else shape, ()),
                                        _np.dtype(dtype))
     drawn = deliver(ndarray, index, out)

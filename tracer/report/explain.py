@@ -1,4 +1,4 @@
-"""`explain()`: what was compiled and why, where the program was cut, and what NumPy had to do, by the user's line."""
+"""`explain()`: a report of compilations and their causes, sync points, and NumPy fallbacks, by the user's line."""
 from __future__ import annotations
 
 import os
@@ -34,9 +34,9 @@ def _top(counts: Any, title: str, limit: int = 5) -> list[str]:
 
 
 def time_kernels(on: bool = True) -> None:
-    """From now on measure each kernel, library call and NumPy step by itself, for `explain()` to list; or stop.
+    """Start (or, with False, stop) to measure each kernel, library call and NumPy step, for `explain()` to list.
 
-    Results are the same, bit for bit; programs run a little slower. What has been measured is kept.
+    Results are the same, bit for bit; programs run a little slower. Measurements are kept when it stops.
 
     >>> time_kernels()
     >>> from tracer import np
@@ -52,7 +52,7 @@ def time_kernels(on: bool = True) -> None:
 def kernel_source(name: str) -> str:
     """The generated source of a kernel of this process, by the name in `explain()`'s list, `k_3fa2c0d1`.
 
-    A longer or shorter beginning of the name will do; KeyError when it fits no kernel, or several.
+    A longer or shorter prefix of the name is accepted; KeyError when it fits no kernel, or several.
 
     >>> kernel_source("k_none")
     Traceback (most recent call last):
@@ -62,7 +62,7 @@ def kernel_source(name: str) -> str:
 
 
 def _times(limit: int = 10) -> list[str]:
-    """The steps that took longest, one line each."""
+    """The lines on the slowest steps."""
     entries = sorted(timing.ENTRIES.values(), key=lambda e: e.total, reverse=True)
     if not entries:
         return []
@@ -81,7 +81,7 @@ def _times(limit: int = 10) -> list[str]:
 def explain() -> str:
     """A report of some fifteen lines: programs, kernels, sync points, fallbacks, and why programs were new.
 
-    While steps are measured (`time_kernels`, the profiler, `python -m tracer --report`), also the slowest of them.
+    If steps were measured (`time_kernels`, the profiler, `python -m tracer --report`), it also lists the slowest.
     """
     c = COUNTERS
     runs = c.native + c.interpreted

@@ -1,4 +1,4 @@
-"""What the profiler leaves behind: a trace file in Chrome's JSON format, and tables of totals."""
+"""The profiler's output: a trace file in Chrome's JSON format, and tables of totals."""
 from __future__ import annotations
 
 import json
@@ -10,7 +10,7 @@ from typing import Any
 _HEAD = '{"displayTimeUnit": "ms", "traceEvents": [\n'
 _TAIL = "\n]}\n"
 
-#: Sections of the totals: what is measured, its unit in JSON, the divisor that gives it, columns of the table.
+#: Sections of the totals, by name: the unit in JSON, the divisor that converts to it, columns of the table.
 _SECTIONS = {
     "Memory": ("kB", 1e3, ("Min Use  (kB)", "Max Use  (kB)", "Avg Use  (kB)")),
     "Time": ("ms", 1e6, ("Time (ms)", "Min Time (ms)", "Max Time (ms)", "Avg Time (ms)")),
@@ -19,14 +19,14 @@ _SECTIONS = {
 
 
 class TraceFile:
-    """A file of one process's trace events that grows and is complete JSON after every `append`."""
+    """A file of one process's trace events, which is complete JSON after every `append`."""
 
     def __init__(self, path: str) -> None:
         self.path = path
         self.begun = False
 
     def append(self, events: list[dict[str, Any]]) -> None:
-        """Write more events. OSError where the file cannot be written."""
+        """Append events to the file. OSError if the file cannot be written."""
         if not self.begun or not os.path.exists(self.path):
             process = {"ph": "M", "name": "process_name", "pid": os.getpid(), "args": {"name": "tracer"}}
             with open(self.path, "wb") as file:
@@ -39,7 +39,7 @@ class TraceFile:
 
 @dataclass
 class Total:
-    """Of one name: how often it was measured, and the sum and extremes of what was."""
+    """The totals of one name: the number of values, their sum, and the least and the largest."""
 
     count: int = 0
     total: float = 0
@@ -47,7 +47,7 @@ class Total:
     most: float = -math.inf
 
     def add(self, value: float) -> None:
-        """Count one more value."""
+        """Add a value."""
         self.count += 1
         self.total += value
         self.least = min(self.least, value)
@@ -61,22 +61,22 @@ class Total:
 
 @dataclass
 class Totals:
-    """All that was measured: section ("Time", "Memory", "Counter") -> category -> name -> Total."""
+    """All measurements: section ("Time", "Memory", "Counter") -> category -> name -> Total."""
 
     sections: dict[str, dict[str, dict[str, Total]]] = field(default_factory=lambda: {s: {} for s in _SECTIONS})
 
     def add(self, section: str, category: str, name: str, value: float) -> None:
-        """Count a value: nanoseconds, bytes, or a counter's."""
+        """Add a value: nanoseconds, bytes, or a counter's value."""
         names = self.sections[section].setdefault(category, {})
         names.setdefault(name, Total()).add(value)
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Remove all totals."""
         for section in self.sections.values():
             section.clear()
 
     def sorted(self, section: str, by: str, ascending: bool) -> dict[str, dict[str, dict[str, float]]]:
-        """category -> name -> stats, the names in order of one of the stats."""
+        """The totals of a section as category -> name -> stats, with the names sorted by one of the stats."""
         unit = _SECTIONS[section][1]
         return {
             category: dict(sorted(((name, t.stats(unit)) for name, t in names.items()), key=lambda row: row[1][by],
@@ -84,7 +84,7 @@ class Totals:
             for category, names in sorted(self.sections[section].items())}
 
     def table(self, by: str, ascending: bool) -> str:
-        """Text: a table for each category."""
+        """The totals as text, with a table for each category."""
         lines = ["", "Profile Statistics:", "\tNote the difference in units for different entries."]
         for section, (_, _, columns) in _SECTIONS.items():
             keys = ("Total", "Min", "Max", "Avg")[-len(columns):]
@@ -99,10 +99,10 @@ class Totals:
         return "\n".join(lines) + "\n"
 
     def json(self, by: str, ascending: bool) -> str:
-        """JSON: section -> category -> name -> Count, Total, Min, Max, Avg; "Unit" has the sections' units."""
+        """The totals as JSON: section -> category -> name -> Count, Total, Min, Max, Avg; "Unit" has the units."""
         data: dict[str, Any] = {s: self.sorted(s, by, ascending) for s in _SECTIONS}
         for names in (names for s in ("Memory", "Counter") for names in data[s].values()):
             for stats in names.values():
-                del stats["Total"]  # the sum of a quantity's values at many moments says nothing
+                del stats["Total"]  # a sum of one quantity's values at different times is meaningless
         data["Unit"] = {s: unit for s, (unit, _, _) in _SECTIONS.items() if unit}
         return json.dumps(data, indent=4)

@@ -1,4 +1,4 @@
-"""The recorder of the profiler: slices that jit/report/timing.py reports, memory, and a script's own marks."""
+"""The recorder of the profiler: slices reported by jit/report/timing.py, memory use, and a script's own events."""
 from __future__ import annotations
 
 import atexit
@@ -14,56 +14,56 @@ from tracer.jit.runtime.buffers import used_bytes
 
 from .profile_output import Totals, TraceFile
 
-#: What `set_config` takes, and what holds for what it is not given.
+#: The settings of `set_config`, with their defaults.
 DEFAULTS: dict[str, Any] = {
     "profile_all": False, "profile_symbolic": True, "profile_imperative": True, "profile_memory": True,
     "profile_api": True, "filename": "profile.json", "gpu_memory_profile_filename_prefix": "gpu_memory_profile",
     "continuous_dump": True, "dump_period": 1.0, "aggregate_stats": False, "profile_process": "worker",
 }
-#: Categories of the slices, as far as they are not their kinds.
+#: Categories of slices by kind; for other kinds the category is the kind.
 _CATEGORIES = dict.fromkeys(("kernel", "library", "numpy"), "operator")
 
-#: The name of the part of the program that runs; this one means none.
+#: The name of the current scope (profiler.scope); this one means none.
 NO_SCOPE = "<unk>:"
 SCOPE = contextvars.ContextVar("profilerscope", default=NO_SCOPE)
 
 
 class Recorder:
-    """The state of the profiler: settings, and the events and totals since they were last written or reset."""
+    """The state of the profiler: its settings, the events since the last write, and the totals since the last reset."""
 
     def __init__(self) -> None:
-        # What holds before the first set_config.
+        # The settings before the first set_config.
         self.config = DEFAULTS | {"profile_memory": False, "continuous_dump": False}
         self.running = self.paused = False
-        self.dumped = True  # after a final dump nothing is recorded before the next set_state("run")
+        self.dumped = True  # after a finished dump nothing is recorded until the next set_state("run")
         self.clear()
 
     def clear(self) -> None:
-        """Forget all events and totals, and hold no lock: a forked child has no part in its parent's."""
+        """Remove all events and totals, and make a new lock: a forked child does not share its parent's."""
         self.lock = forks.guarded(threading.RLock())
         self.events: list[dict[str, Any]] = []
         self.totals = Totals()
         self.begin_file()
 
     def begin_file(self) -> None:
-        """From now on write to a new file, by the settings' name."""
-        self.threads: set[int] = set()  # those that the file knows by name
+        """Begin a new file, named by the settings."""
+        self.threads: set[int] = set()  # threads whose names are in the file
         self.file = TraceFile(self.config["filename"])
         self.written = timing.now()
 
     @property
     def active(self) -> bool:
-        """Whether what happens is recorded."""
+        """Whether events are recorded."""
         return self.running and not self.paused and not self.dumped
 
     def switch(self) -> None:
-        """Listen, or don't, as the state says."""
+        """Start or stop listening, according to the state."""
         if self.active != (self.listen in timing.LISTENERS):
             (timing.LISTENERS.append if self.active else timing.LISTENERS.remove)(self.listen)
         timing.switch(self, self.active)
 
     def add(self, phase: str, name: str, category: str, at: int, **fields: Any) -> None:
-        """Record an event at a time of `profile.now`'s, on this thread."""
+        """Record an event of this thread at the time `at` (of `timing.now`)."""
         thread = threading.get_native_id()
         event = {"ph": phase, "name": name, "cat": category, "ts": at / 1e3, "pid": os.getpid(), "tid": thread}
         with self.lock:
@@ -74,13 +74,13 @@ class Recorder:
             self.events.append(event | fields)
 
     def total(self, section: str, category: str, name: str, value: float) -> None:
-        """Count a value in the totals, if there are to be any."""
+        """Add a value to the totals, if aggregate_stats is set."""
         if self.config["aggregate_stats"]:
             with self.lock:
                 self.totals.add(section, category, name, value)
 
     def listen(self, part: timing.Slice) -> None:
-        """Record a slice; after a program's run also the memory in use."""
+        """Record a slice, and after a program's run the memory in use."""
         config, args, name = self.config, part.args, part.name
         if config["profile_all"] or config["profile_symbolic"] or config["profile_imperative"]:
             if part.kind == "sync":
@@ -102,12 +102,12 @@ class Recorder:
             self.write_in_time()
 
     def write_in_time(self) -> None:
-        """Write the events so far, under continuous_dump, if that is due."""
+        """With continuous_dump, write the events so far once in each dump_period."""
         if self.config["continuous_dump"] and timing.now() - self.written > self.config["dump_period"] * 1e9:
             self.try_to_write()
 
     def try_to_write(self) -> None:
-        """Write; a file that cannot be written makes a warning here, in the middle of other work."""
+        """Write the events; a file that cannot be written gives a warning, as other work is going on."""
         try:
             self.write()
         except OSError as error:
@@ -115,14 +115,14 @@ class Recorder:
             warnings.warn(f"the profile is not written: {error}", stacklevel=2)
 
     def write(self) -> None:
-        """Append the events so far to the file. OSError where it cannot be written."""
+        """Append the events so far to the file. OSError if it cannot be written."""
         with self.lock:
             self.file.append(self.events)
             self.events = []
             self.written = timing.now()
 
     def finish(self) -> None:
-        """At the end of the process: write what has not been."""
+        """Write the remaining events at the end of the process."""
         if not self.dumped:
             self.dumped = True
             self.try_to_write()

@@ -1,1 +1,1 @@
-"""Random numbers as MXNet's: generators, distributions, and the streams that devices draw from."""
+"""MXNet's random numbers: generators, distributions, and the streams of a process."""

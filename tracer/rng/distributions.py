@@ -1,6 +1,6 @@
-"""How MXNet turns the words of its engines into numbers of each distribution; used by `tracer.rng.streams` only.
+"""Distributions: MXNet's computation of random numbers from its engines' words; used by `tracer.rng.streams` only.
 
-All arithmetic is in the types and order MXNet's kernels use, because the last bit depends on it.
+All arithmetic has the types and the order of MXNet's kernels, because the last bit depends on them.
 """
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Param = float | np.ndarray
 
 
 def kind_of(first: Param, second: Param | None) -> np.dtype:
-    """The dtype a kernel reads its parameters in: float32 for numbers, otherwise the arrays' own."""
+    """The dtype in which a kernel reads its parameters: float32 for numbers, else the arrays' own."""
     if not isinstance(first, np.ndarray):
         return second.dtype if isinstance(second, np.ndarray) else _F32
     if isinstance(second, np.ndarray) and first.dtype != second.dtype:
@@ -29,14 +29,14 @@ def kind_of(first: Param, second: Param | None) -> np.dtype:
 
 
 def rounded(values: np.ndarray, dtype: Any) -> np.ndarray:
-    """`values` in `dtype`; MXNet goes from float64 to float16 through float32."""
+    """`values` converted to `dtype`; MXNet converts float64 to float16 through float32."""
     if values.dtype == _F64 and np.dtype(dtype) == np.float16:
         values = values.astype(_F32)
     return values.astype(dtype, copy=False)
 
 
 def remainder(values: np.ndarray, divisor: int) -> np.ndarray:
-    """C's `values % divisor` of int64, of the value's sign. NumPy vectorizes only the division."""
+    """C's `values % divisor` of int64, which has the sign of the value. NumPy vectorizes only the division."""
     out = values // divisor
     out *= -divisor
     out += values
@@ -46,20 +46,20 @@ def remainder(values: np.ndarray, divisor: int) -> np.ndarray:
 
 
 def affine(first: Param, second: Param, raw: np.ndarray, dtype: Any, width: bool = False) -> np.ndarray:
-    """first + raw * second, or with `width` first + raw * (second - first), where a parameter is an array.
+    """first + raw * second, or with `width` first + raw * (second - first), where one parameter or both are arrays.
 
-    A number beside an integer array is truncated to its dtype, as MXNet does.
+    A number together with an integer array is truncated to its dtype, as in MXNet.
     """
     kind = kind_of(first, second)
     shift, scale = np.asarray(first).astype(kind), np.asarray(second).astype(kind)
     if width:
         scale = scale - shift
     if kind == _F64:
-        raw = raw.astype(_F64)  # said aloud, as NumPy 1 lets float64 of no dimension stay float32
+        raw = raw.astype(_F64)  # explicit, as NumPy 1 keeps float32 for a product with a 0-d float64
     elif kind.kind in "iu":
         shift, scale = shift.astype(raw.dtype), scale.astype(raw.dtype)
     product = raw * scale
-    if kind == np.float16:  # a half times anything is a half in MXNet
+    if kind == np.float16:  # in MXNet a float16 times any type is a float16
         product = rounded(product, kind)
     return rounded(shift + product, dtype)
 
@@ -77,7 +77,7 @@ def _rayleigh(u: np.ndarray, scale: Param, _: Param | None) -> np.ndarray:
 
 
 def _reciprocal(a: Param) -> Any:
-    """1 / a, divided in float64, in the dtype of a."""
+    """1 / a in the dtype of a, divided in float64."""
     return (1.0 / np.asarray(_number(a)).astype(_F64)).astype(kind_of(a, None))
 
 
@@ -114,7 +114,7 @@ TRANSFORMS: dict[str, Callable[[np.ndarray, Param, Param | None], np.ndarray]] =
 
 
 def check_transformed(name: str, first: Param, second: Param | None) -> None:
-    """Raise as MXNet does for parameters that make no distribution."""
+    """Raise MXNet's errors for invalid parameters."""
     kind_of(first, second)
     if name in ("exponential", "rayleigh") and np.any(np.asarray(first) < 0):
         raise ValueError("expect scale >= 0")
@@ -125,7 +125,7 @@ def check_transformed(name: str, first: Param, second: Param | None) -> None:
 
 
 def gamma_single(engine: Engine, a: Param, scale: Param, shape: Any) -> np.ndarray:
-    """Marsaglia and Tsang's method; as in MXNet all values are drawn again until the last one is accepted."""
+    """Gamma numbers by Marsaglia and Tsang's method; as in MXNet, all values are redrawn until the last is accepted."""
     kind = kind_of(a, scale)
     size = np.empty(shape, np.bool_).size
     alpha = np.broadcast_to(np.asarray(a).astype(kind), shape).ravel().astype(_F64)
@@ -154,7 +154,10 @@ def gamma_single(engine: Engine, a: Param, scale: Param, shape: Any) -> np.ndarr
 
 
 def multinomial_single(engine: Engine, n: int, p: np.ndarray, shape: Any, unused: int) -> np.ndarray:
-    """Counts of `n` trials each; the last outcome takes what is left. Draws `unused` uniforms more."""
+    """The counts of each outcome in `n` trials; the last outcome has the remaining probability.
+
+    unused: the number of further uniforms that are drawn.
+    """
     running = np.cumsum(p, dtype=p.dtype)
     if np.any(running.astype(_F64) > 1.0 + 1e-12):
         raise MXNetError("sum(pvals[:-1]) > 1.0")
@@ -170,13 +173,13 @@ def multinomial_single(engine: Engine, n: int, p: np.ndarray, shape: Any, unused
 
 
 def categorical(rows: np.ndarray, u: np.ndarray) -> np.ndarray:
-    """For each row of probabilities the indices its uniforms fall on."""
+    """The indices that each row of uniforms selects by its row of probabilities."""
     table = np.cumsum(rows.astype(_F64), axis=1).astype(_F32)
     return np.stack([np.searchsorted(t, v) for t, v in zip(table, u, strict=True)]) if len(rows) else u
 
 
 def choice(engine: Engine, n: int, count: int, replace: bool, p: np.ndarray | None) -> np.ndarray:
-    """`count` of the indices below `n`."""
+    """`count` random indices below `n`, with the weights `p` (None: equal ones)."""
     if p is not None:
         if replace:
             u = mt19937.uniform((engine,), (count,), False)
@@ -203,7 +206,7 @@ def choice(engine: Engine, n: int, count: int, replace: bool, p: np.ndarray | No
 
 
 def shuffle_rows(engine: Engine, n: int) -> np.ndarray:
-    """Fisher and Yates from the last row down."""
+    """A random permutation by Fisher and Yates, from the last row down."""
     order = list(range(n))
     places = mt19937.below(engine, np.arange(n - 1, 0, -1)).tolist()
     for i, j in zip(range(n - 1, 0, -1), places, strict=True):
@@ -212,7 +215,7 @@ def shuffle_rows(engine: Engine, n: int) -> np.ndarray:
 
 
 def shuffle_flat(engine: Engine, n: int) -> np.ndarray:
-    """Fisher and Yates from the second element up."""
+    """A random permutation by Fisher and Yates, from the second element up."""
     order = list(range(n))
     places = mt19937.below(engine, np.arange(1, n)).tolist()
     for i, j in enumerate(places, 1):

@@ -1,9 +1,8 @@
 """The C library's elementary functions, bit for bit, over NumPy arrays.
 
-MXNet's kernels call `logf`, `log`, `powf`, ... of the system's C library; NumPy's own vector versions
-differ from them in the last bit, which a random draw then shows. `logf` is computed here with array
-operations, as glibc 2.27 and later compute it; the others go through the C library one element at a time,
-and only the rarer distributions use them.
+MXNet's kernels call `logf`, `log`, `powf`, ... of the system's C library. NumPy's own vector versions differ from them
+in the last bit, which would change random draws. `logf` is computed here with array operations, as glibc 2.27 and later
+compute it; the others call the C library one element at a time, and only the rarer distributions use them.
 """
 from __future__ import annotations
 
@@ -29,7 +28,7 @@ _LOGARITHM = np.array([float.fromhex(v) for v in (
 _LN2 = float.fromhex("0x1.62e42fefa39efp-1")
 _A0, _A1, _A2 = (float.fromhex(v) for v in ("-0x1.00ea348b88334p-2", "0x1.5575b0be00b6ap-2",
                                             "-0x1.ffffef20a4123p-2"))
-# 1/c in two parts: a 24-bit z times the high one is exact, so z/c - 1 is rounded once, like a fused one.
+# 1/c in two parts: the product of a 24-bit z and the high one is exact, so z/c - 1 is rounded once, as by an FMA.
 _INVERSE_HIGH = (_INVERSE.view(np.uint64) & np.uint64(0xFFFFFFFFFE000000)).view(np.float64)
 _INVERSE_LOW = _INVERSE - _INVERSE_HIGH
 _HIGH_LIST, _LOW_LIST, _LOGARITHM_LIST = (a.tolist() for a in (_INVERSE_HIGH, _INVERSE_LOW, _LOGARITHM))
@@ -72,7 +71,7 @@ def logf(x: np.ndarray) -> np.ndarray:
 
 
 def logf_one(x: float) -> float:
-    """`logf` of one float32 value above 2**-126, as Python floats."""
+    """`logf` of one float32 value above 2**-126; argument and result are Python floats."""
     bits, = _WORD.unpack(_FLOAT.pack(x))
     shifted = bits - 0x3F330000
     i = shifted >> 19 & 15
@@ -85,13 +84,13 @@ def logf_one(x: float) -> float:
 
 
 def log_one(x: float) -> float:
-    """The C library's `log` of one value, without Python's exceptions."""
+    """The C library's `log` of one value, with -inf for 0 and NaN for negative values instead of exceptions."""
     return math.log(x) if x > 0 else -math.inf if x == 0 else math.nan
 
 
 def _load() -> ctypes.CDLL | None:
-    """The C library's mathematical part, or None where it has no file of its own (Windows)."""
-    for name in ("libm.so.6", "libm.dylib"):  # asking ctypes for the name starts a process, or several
+    """The C library's mathematical part, or None if it is no file of its own (Windows)."""
+    for name in ("libm.so.6", "libm.dylib"):  # tried first, as find_library starts one process or several
         try:
             return ctypes.CDLL(name)
         except OSError:
@@ -107,7 +106,7 @@ _LIBRARY = _load()
 
 
 def _one(name: str, fallback: Callable[..., float], arguments: int = 1) -> Callable[..., float]:
-    """The C function `name` of floats; where the library is missing `fallback`, rounded to float32."""
+    """The C function `name` of floats; without the library, `fallback` rounded to float32."""
     if _LIBRARY is None or not hasattr(_LIBRARY, name):
         return lambda *x: _FLOAT.unpack(_FLOAT.pack(fallback(*x)))[0]
     function = getattr(_LIBRARY, name)
@@ -117,7 +116,7 @@ def _one(name: str, fallback: Callable[..., float], arguments: int = 1) -> Calla
 
 
 def _each(function: Callable[..., float], dtype: type) -> Callable[..., np.ndarray]:
-    """`function` of numbers, applied to every element of broadcast arrays."""
+    """A function that applies `function`, of numbers, to each element of broadcast arrays."""
     def apply(*arrays: np.ndarray) -> np.ndarray:
         columns = np.broadcast_arrays(*arrays)
         values = map(function, *[c.ravel().tolist() for c in columns])

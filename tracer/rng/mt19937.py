@@ -1,7 +1,7 @@
-"""std::mt19937 engines, and what libstdc++ makes of their words: uniforms, normals, bounded integers.
+"""std::mt19937 engines, and libstdc++'s distributions over their words: uniforms, normals, bounded integers.
 
-Every function takes the engines it draws from and how many values it wants from each; the values come back
-in one flat array, engine after engine. Words are uint64 arrays holding 32-bit numbers.
+Every function takes the engines that it draws from and the number of values from each, and returns the values in one
+flat array, engine after engine. Words are uint64 arrays of 32-bit numbers.
 """
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from tracer.rng import libm
 
 _BELOW_ONE_32 = np.float32(1 - 2.0**-24)
 _BELOW_ONE_64 = 1 - 2.0**-53
-# Rejecting draws look ahead by about this many words at a time, to stay inside the cache.
+# Rejection sampling takes about this many words at a time, so that they stay in the CPU's cache.
 _BLOCK = 1 << 17
-# Up to here a Python loop beats array operations.
+# The number of values up to which a Python loop is faster than array operations.
 _FEW = 8
 _FLOAT = struct.Struct("<f")
 _FLOATS = struct.Struct("<ff")
@@ -29,9 +29,9 @@ _NO_WORDS = np.empty(0, np.uint64)
 
 
 class _NoSeed(ISeedSequence):
-    """Stands in for a real seed sequence, which would gather entropy only to be overwritten."""
+    """A seed sequence of zeros: a real one would collect entropy, and its state is overwritten anyway."""
 
-    _words = (0,) * 624  # MT19937 reads it element by element, and an array slows that down
+    _words = (0,) * 624  # a tuple, as MT19937 reads it element by element, which is slower with an array
 
     def generate_state(self, n_words: int, dtype: Any = np.uint32) -> Any:
         return self._words
@@ -41,7 +41,7 @@ _NO_SEED = _NoSeed()
 
 
 class Engine:
-    """One std::mt19937. Words taken but not used can be given back.
+    """One std::mt19937 engine. Words that were taken but not used can be given back.
 
     >>> engine = Engine(5489)
     >>> [int(w) for w in engine.take(2)]
@@ -56,7 +56,7 @@ class Engine:
         self.seed(seed)
 
     def seed(self, seed: int) -> None:
-        """Start again from `seed` modulo 2**32."""
+        """Reset the engine to `seed` modulo 2**32."""
         self._bits._legacy_seeding(seed & 0xFFFFFFFF)
         self._ahead: np.ndarray | None = None
 
@@ -72,7 +72,7 @@ class Engine:
         return np.concatenate((ahead, self._raw(n - len(ahead))))
 
     def give_back(self, words: np.ndarray) -> None:
-        """Put `words`, the last ones taken, back in front of the stream."""
+        """Return `words`, the last ones taken, to the front of the stream."""
         if len(words):
             ahead = self._ahead
             self._ahead = words.copy() if ahead is None else np.concatenate((words, ahead))
@@ -81,7 +81,7 @@ class Engine:
 class ParEngines:
     """MXNet's "parallel" generator: 1024 engines, each made when first used.
 
-    `n` values are split over min(ceil(n / 64), 1024) engines, consecutive values to each.
+    `n` values are split over min(ceil(n / 64), 1024) engines; each makes consecutive values.
     """
 
     COUNT = 1024
@@ -93,7 +93,7 @@ class ParEngines:
         self._fresh = 0
 
     def seed(self, seed: int) -> None:
-        """Engine i starts again from `seed` + i."""
+        """Reset each engine i to `seed` + i."""
         self._seed = seed
         self._fresh = 0
 
@@ -110,7 +110,7 @@ class ParEngines:
         return engines[:n]
 
     def split(self, n: int) -> tuple[list[Engine], list[int]]:
-        """The engines that `n` values come from, and how many come from each."""
+        """The engines that `n` values are drawn from, and the number from each."""
         if n <= self.LEAST:
             return self.first(min(n, 1)), [n] if n else []
         step = -(-n // min(-(-n // self.LEAST), self.COUNT))
@@ -119,7 +119,7 @@ class ParEngines:
 
 
 def words(engines: Sequence[Engine], counts: Sequence[int], per_value: int = 1) -> np.ndarray:
-    """`per_value` words for each value."""
+    """The next words of the engines, `per_value` for each value."""
     if len(engines) == 1:
         return engines[0].take(counts[0] * per_value)
     if not engines:
@@ -128,7 +128,7 @@ def words(engines: Sequence[Engine], counts: Sequence[int], per_value: int = 1) 
 
 
 def canonical(raw: np.ndarray, double: bool) -> np.ndarray:
-    """libstdc++'s generate_canonical: a float32 in [0, 1) from each word, or a float64 from each two."""
+    """libstdc++'s generate_canonical: a float32 in [0, 1) from each word, or a float64 from two words."""
     if not double:
         u = raw.astype(np.float32)
         u *= np.float32(2.0**-32)
@@ -173,9 +173,9 @@ def polar(engines: Sequence[Engine], counts: Sequence[int], double: bool) -> tup
 
 
 def _polar_few(engines: Sequence[Engine], counts: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
-    """`polar` for a handful of values, where the overhead of array operations would dominate.
+    """`polar` for few values, where the overhead of array operations would dominate.
 
-    In double precision with every result rounded to float32, which gives float32 arithmetic exactly.
+    It computes in double precision and rounds every result to float32, which gives float32 arithmetic exactly.
     """
     one, two = _FLOAT, _FLOATS
     first, second = [], []
@@ -199,7 +199,7 @@ def _polar_few(engines: Sequence[Engine], counts: Sequence[int]) -> tuple[np.nda
 def _polar_rows(engines: Sequence[Engine], counts: np.ndarray, double: bool) -> tuple[np.ndarray, np.ndarray]:
     per_pair = 2 * (1 + double)
     width = int(counts.max())
-    # pi/4 of the pairs are accepted; four standard deviations more make a second look rare.
+    # pi/4 of the pairs are accepted; with four standard deviations more, a second pass is rare.
     need = int(width * 1.2733 + 2.4 * width**0.5) + 4
     raw = np.stack([e.take(need * per_pair) for e in engines])
     while True:
@@ -223,19 +223,19 @@ def _polar_rows(engines: Sequence[Engine], counts: np.ndarray, double: bool) -> 
 
 
 def normal_single(engine: Engine, n: int, double: bool = False) -> np.ndarray:
-    """`n` normals of one std::normal_distribution, which keeps the second of each pair for the next value."""
+    """`n` normals from one std::normal_distribution, which keeps the second of each pair for the next value."""
     out = np.empty(n + n % 2, np.float64 if double else np.float32)
     out[0::2], out[1::2] = polar([engine], [(n + 1) // 2], double)
     return out[:n]
 
 
 def normal_par(engines: Sequence[Engine], counts: Sequence[int], double: bool) -> np.ndarray:
-    """Normals of a new std::normal_distribution each: the second of each pair is thrown away."""
+    """Normals, each from a new std::normal_distribution: the second of each pair is discarded."""
     return polar(engines, counts, double)[0]
 
 
 def below(engine: Engine, bounds: np.ndarray) -> np.ndarray:
-    """For each bound k an integer in [0, k], as libstdc++ drew it before GCC 11."""
+    """An integer in [0, k] for each bound k, as libstdc++ drew it before GCC 11."""
     out = np.empty(len(bounds), np.int64)
     start = 0
     while start < len(bounds):
@@ -245,6 +245,6 @@ def below(engine: Engine, bounds: np.ndarray) -> np.ndarray:
         refused = np.flatnonzero(raw >= scale * k)
         n = int(refused[0]) if len(refused) else len(k)
         out[start:start + n] = raw[:n] // scale[:n]
-        engine.give_back(raw[n + 1:])  # the refused word itself is used up
+        engine.give_back(raw[n + 1:])  # the rejected word itself is consumed
         start += n
     return out

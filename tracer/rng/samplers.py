@@ -1,6 +1,6 @@
-"""The parallel generators' rejection samplers, value after value, rounded where MXNet's variables are.
+"""The rejection samplers of the parallel generators, one value at a time, rounded where MXNet's variables are.
 
-Used by `tracer.rng.streams` only. A value costs some microseconds: where its words begin depends on every value
+Used by `tracer.rng.streams` only. A value takes some microseconds: the position of its words depends on all values
 before it.
 """
 from __future__ import annotations
@@ -32,7 +32,7 @@ def _exact(x: float) -> float:
 
 
 class Feed:
-    """Uniforms and normals of one engine, one by one; `close` gives back the words looked at but not used."""
+    """The uniforms and normals of one engine, one by one; `close` gives back the words that were not used."""
 
     def __init__(self, engine: Engine, double: bool, about: int) -> None:
         self._engine, self._double, self._about = engine, double, about
@@ -43,7 +43,7 @@ class Feed:
         self._next = 0
 
     def uniform(self) -> float:
-        """A float32, or with `double` a float64, in [0, 1)."""
+        """A uniform in [0, 1): a float32, or with `double` a float64."""
         if self._next == len(self._values):
             self._words = self._engine.take(self._about * (1 + self._double))
             self._values = mt19937.canonical(self._words, self._double).tolist()
@@ -52,7 +52,7 @@ class Feed:
         return self._values[self._next - 1]
 
     def normal(self) -> float:
-        """A standard normal by the polar method; the second of the pair is thrown away."""
+        """A standard normal by the polar method; the second of the pair is discarded."""
         r = self.round
         while True:
             x, y = r(2 * self.uniform() - 1), r(2 * self.uniform() - 1)
@@ -65,7 +65,7 @@ class Feed:
 
 
 def gamma(feed: Feed, a: float, b: float) -> float:
-    """Marsaglia and Tsang's method; for a < 1 that of a + 1, scaled by a power of a uniform."""
+    """A gamma number by Marsaglia and Tsang's method; for a < 1, one of a + 1 scaled by a power of a uniform."""
     r = feed.round
     d = r(a + 2.0 / 3.0 if a < 1 else a - 1.0 / 3.0)
     k = r(math.sqrt(9.0 * d))
@@ -85,7 +85,7 @@ _PI = round32(3.1415926)
 
 
 def poisson(feed: Feed, lam: float) -> float:
-    """By multiplying uniforms below 12, above by rejection from a Lorentzian."""
+    """A Poisson number: for lam < 12 by multiplying uniforms, else by rejection from a Lorentzian."""
     r, uniform = round32, feed.uniform
     lam = r(lam)
     if lam < 12.0:
@@ -109,13 +109,13 @@ def poisson(feed: Feed, lam: float) -> float:
 
 
 def negative_binomial(feed: Feed, k: float, p: float) -> float:
-    """Poisson of a gamma draw."""
+    """A negative binomial number: Poisson with a gamma number as mean."""
     k, p = round32(k), round32(p)
     return poisson(feed, gamma(feed, k, round32((1.0 - p) / p)))
 
 
 def generalized_negative_binomial(feed: Feed, mu: float, alpha: float) -> float:
-    """Poisson of a gamma draw of mean `mu`; plain Poisson without dispersion."""
+    """A generalized negative binomial number: Poisson with a gamma number of mean `mu` as mean (alpha = 0: `mu`)."""
     if alpha == 0:
         return poisson(feed, mu)
     return poisson(feed, gamma(feed, round32(1 / alpha), round32(alpha * mu)))
@@ -135,7 +135,7 @@ def _stirling(k: float) -> float:
 
 
 def binomial(feed: Feed, n: float, p: float) -> float:
-    """Inversion for small means, otherwise Hormann's rejection (BTRD). MXNet 1.9.1 has no binomial."""
+    """A binomial number: by inversion for small means, else by Hormann's rejection (BTRD). MXNet 1.9.1 has none."""
     if p >= 1:
         return n
     q = p if p <= 0.5 else round32(1.0 - p)
@@ -215,7 +215,7 @@ def _binomial_btrd(feed: Feed, n: float, p: float) -> float:
             return k
 
 
-_SAMPLERS: dict[str, tuple[Callable[..., float], int]] = {  # and about how many uniforms a value takes
+_SAMPLERS: dict[str, tuple[Callable[..., float], int]] = {  # with the approximate number of uniforms for a value
     "gamma": (gamma, 5), "poisson": (poisson, 8), "negative_binomial": (negative_binomial, 12),
     "generalized_negative_binomial": (generalized_negative_binomial, 12), "binomial": (binomial, 3),
 }
@@ -227,7 +227,7 @@ _LABELS = {"exponential": ("lambda",), "gamma": ("alpha", "beta"), "poisson": ("
 
 
 def check(name: str, params: Sequence[Any]) -> None:
-    """Raise as MXNet does for parameters that make no distribution."""
+    """Raise MXNet's errors for invalid parameters."""
     positive = name in ("exponential", "gamma")
     for label, value in zip(_LABELS[name], params, strict=True):
         if value < 0 or (positive and value == 0):
@@ -237,7 +237,7 @@ def check(name: str, params: Sequence[Any]) -> None:
 
 def sample(name: str, split: tuple[list[Engine], list[int]], params: list[np.ndarray], each: int,
            dtype: np.dtype) -> np.ndarray:
-    """`each` values for every position of the flat parameter arrays, in a flat array."""
+    """A flat array of `each` values for every element of the flat parameter arrays."""
     if name == "exponential":
         u = mt19937.uniform(*split, dtype != _F32).astype(_F64)
         return -libm.log(1.0 - u) / np.repeat(params[0].astype(_F64), each)
@@ -254,7 +254,7 @@ def sample(name: str, split: tuple[list[Engine], list[int]], params: list[np.nda
 
 
 def multinomial(split: tuple[list[Engine], list[int]], n: np.ndarray, p: np.ndarray, each: int) -> np.ndarray:
-    """Counts by one binomial after the other: `each` rows for every row of `p`."""
+    """The counts of outcomes, drawn as successive binomials: `each` rows for every row of `p`."""
     out = np.zeros((len(n) * each, p.shape[1]))
     i = 0
     for engine, count in zip(*split, strict=True):

@@ -1,4 +1,4 @@
-"""The process's one state of random numbers, and how its draws become arrays."""
+"""The process-wide state of random numbers, and the conversion of its draws to arrays."""
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -14,12 +14,15 @@ from ..core.invoke import Handle, constant, wrap
 from ..core.trace import current
 from .streams import Streams
 
-#: Seed 0, as in a fresh process of MXNet. Draws are made when an op is called, in the program's order.
+#: The streams, with seed 0 as in a new process of MXNet. Draws are made when a function is called, in program order.
 STREAMS = Streams(0)
 
 
 def seed(seed_state: int, ctx: Any = "all", device: Any = "all") -> None:
-    """Seed all generators, or ("cpu") the way MXNet seeds those of one device. ValueError unless an integer.
+    """Seed all generators.
+
+    seed_state: an integer, no bool (ValueError otherwise).
+    ctx, device: a context: seed as MXNet does for one device, which gives other numbers.
 
     >>> import tracer
     >>> tracer.random.seed(42)
@@ -32,7 +35,7 @@ def seed(seed_state: int, ctx: Any = "all", device: Any = "all") -> None:
 
 
 def shape_of(size: Any, default: tuple[int, ...]) -> tuple[int, ...]:
-    """A size argument as a tuple; MXNetError for negative ones."""
+    """A size argument as a tuple; `default` for None. MXNetError for a negative dimension."""
     if size is None:
         return default
     shape = (int(size),) if not isinstance(size, (tuple, list)) else tuple(int(d) for d in size)
@@ -42,7 +45,7 @@ def shape_of(size: Any, default: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def deliver(cls: type, values: np.ndarray, out: Any = None) -> Any:
-    """Drawn values as an array of `cls` on the current context, or written into `out`."""
+    """The drawn values as an array of `cls` on the current context, or written into `out`, whose shape must agree."""
     if out is None:
         return placed(wrap(cls, constant(values)))
     if tuple(out.shape) != values.shape:
@@ -52,19 +55,19 @@ def deliver(cls: type, values: np.ndarray, out: Any = None) -> Any:
 
 
 def drawn(cls: type, draw: Callable[[], np.ndarray]) -> Any:
-    """A layer's draw, as an array of `cls`; a remembered pass (gluon/cached_graph.py) draws anew."""
+    """A layer's draw as an array of `cls`; a cached forward pass (gluon/cached_graph.py) repeats the draw."""
     value = constant(draw())
     current().trace.note_draw(value, draw)
     return wrap(cls, value)
 
 
 def has_gradient(x: Any) -> bool:
-    """Whether a parameter is an array that a gradient is wanted by."""
+    """Whether a parameter is an array that gradients flow to."""
     return isinstance(x, Handle) and live(x._value)
 
 
 def parameter(x: Any, name: str = "a distribution") -> Any:
-    """A parameter as a float or a NumPy array."""
+    """A parameter as a number or a NumPy array. NotImplementedError if gradients would flow to it."""
     if has_gradient(x):
         raise NotImplementedError(f"the gradient of {name} by its parameters")
     if isinstance(x, Handle):

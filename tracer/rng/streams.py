@@ -1,14 +1,13 @@
 """MXNet's random number streams, bit for bit: `Streams` draws what MXNet draws from the same seed.
 
-Every method gives a NumPy array. `single_*` methods draw from MXNet's one sequential generator
-(`np.random.*`, shuffles, choices), `par_*` methods and `dropout_mask` from its 1024 parallel ones
-(`nd.random.*`, `np.random.randint`, Dropout). Where MXNet 1.9.1 and 2.0 differ in the last bit, `single_*`
-follow 2.0 and `par_*` follow 1.9.1, except for what only 2.0 has (binomial, multinomial). Invalid
-parameters raise what MXNet raises: `single_*` mostly ValueError, `par_*` MXNetError.
+Every method returns a NumPy array. `single_*` methods draw from MXNet's one sequential generator (`np.random.*`,
+shuffles, choices), `par_*` methods and `dropout_mask` from its 1024 parallel ones (`nd.random.*`, `np.random.randint`,
+Dropout). Where MXNet 1.9.1 and 2.0 differ in the last bit, `single_*` follow 2.0 and `par_*` follow 1.9.1, except for
+distributions that only 2.0 has (binomial, multinomial). Invalid parameters raise MXNet's errors: `single_*` mostly
+ValueError, `par_*` MXNetError.
 
-Shapes are the final shapes of the results; parameters of `single_*` methods broadcast to them, while array
-parameters of `par_*` methods give `shape` values for each of their elements: the result's shape is theirs
-followed by `shape`.
+`shape` is the result's shape, and parameters of `single_*` methods broadcast to it. For array parameters of `par_*`
+methods it is the shape of the draws for each of their elements: the result's shape is theirs followed by `shape`.
 """
 from __future__ import annotations
 
@@ -38,7 +37,7 @@ def size_of(shape: Shape) -> int:
 
 
 class Streams:
-    """All random state of one process, safe to share between threads. A fresh process is `Streams()`: seed 0.
+    """The random state of one process, which threads can share. A new process has `Streams()`: seed 0.
 
     >>> streams = Streams(42)
     >>> streams.single_uniform(0, 1, 2)
@@ -55,9 +54,8 @@ class Streams:
     def seed(self, seed: int, device_only: bool = False) -> None:
         """`mx.random.seed(seed)`; with `device_only`, `mx.random.seed(seed, ctx=mx.cpu())`.
 
-        The seed is taken modulo 2**32. Naming a context (any) seeds the sequential generator with the seed
-        itself, not 127 times it. `mx.random.seed` raises ValueError("seed_state must be int") for anything
-        but an integer, which a bool or NumPy integer is.
+        The seed is taken modulo 2**32. With any context, the sequential generator is seeded with the seed itself, not
+        with 127 times it.
         """
         with self._lock:
             self._single.seed(seed if device_only else seed * _MAGIC)
@@ -69,7 +67,7 @@ class Streams:
             return mt19937.uniform((self._single,), (n,), False)
 
     def single_uniform(self, low: Param, high: Param, shape: Shape, dtype: Any = _F32) -> np.ndarray:
-        """`np.random.uniform`: [low, high), float32 numbers whatever the `dtype`; low > high is allowed.
+        """`np.random.uniform`: [low, high), drawn in float32 for every `dtype`; low > high is allowed.
 
         Array parameters of two dtypes raise MXNetError.
         """
@@ -85,7 +83,7 @@ class Streams:
         return _shaped(u, shape, dtype)
 
     def single_normal(self, loc: Param, scale: Param, shape: Shape, dtype: Any = _F32) -> np.ndarray:
-        """`np.random.normal`, `randn`: float32 numbers whatever the `dtype`. scale < 0 raises ValueError."""
+        """`np.random.normal`, `randn`: drawn in float32 for every `dtype`. scale < 0 raises ValueError."""
         _check(scale, "scale < 0", strict=False)
         distributions.kind_of(loc, scale)
         with self._lock:
@@ -104,22 +102,22 @@ class Streams:
 
     def single_transformed(self, name: str, first: Param, second: Param | None, shape: Shape,
                            dtype: Any = _F32) -> np.ndarray:
-        """`np.random.NAME` for the distributions made of one uniform u each, as MXNet 2.0 computes them:
+        """`np.random.NAME` for distributions that are functions of one uniform u, as MXNet 2.0 computes them:
 
         exponential(scale), rayleigh(scale), weibull(a), pareto(a), power(a), logistic(loc, scale),
         gumbel(loc, scale), laplace(loc, scale). u may be 0: exponential and rayleigh then give infinity.
-        Raises ValueError for scale < 0 or a <= 0, except laplace, which does not look.
+        ValueError for scale < 0 or a <= 0, except for laplace, which does not check.
         """
         distributions.check_transformed(name, first, second)
         n = size_of(shape)
-        u = self._noise(n + (name == "power"))[:n].reshape(shape)  # MXNet's power draws one more than it uses
+        u = self._noise(n + (name == "power"))[:n].reshape(shape)  # MXNet's power draws one number more than it uses
         return distributions.TRANSFORMS[name](u, first, second).astype(dtype, copy=False)
 
     def single_gamma(self, a: Param, scale: Param, shape: Shape, dtype: Any = _F32) -> np.ndarray:
         """`np.random.gamma`: computed in float64. Raises ValueError unless a > 0 and scale > 0.
 
-        MXNet looks at an uninitialized flag after its first round, and so may draw a round too many, which
-        shifts what follows; this never does.
+        MXNet reads an uninitialized flag after its first round, and so may draw one round too many, which shifts all
+        later numbers; this method never does.
         """
         _check(a, "expect shape > 0")
         _check(scale, "expect scale > 0")
@@ -133,7 +131,7 @@ class Streams:
         return (x / (x + y)).astype(dtype)
 
     def single_chisquare(self, df: Param, shape: Shape, dtype: Any = _F32) -> np.ndarray:
-        """`np.random.chisquare` of 2.0: gamma(df / 2, scale 2). (1.9.1 gives a quarter of it, by mistake.)"""
+        """`np.random.chisquare` of 2.0: gamma(df / 2, scale 2). (1.9.1 gives a quarter of it, an error.)"""
         return self.single_gamma(df / 2, 2, shape, dtype)
 
     def single_f(self, dfnum: Param, dfden: Param, shape: Shape) -> np.ndarray:
@@ -145,8 +143,8 @@ class Streams:
     def single_multivariate_normal(self, mean: np.ndarray, cov: np.ndarray, shape: Shape) -> np.ndarray:
         """`np.random.multivariate_normal`: mean + chol(cov) @ noise, in an array of `shape` + mean.shape.
 
-        The noise is MXNet's, the result is not: both versions multiply by the transposed factor, which gives
-        another covariance than `cov`; this gives `cov`.
+        The noise is MXNet's, the result is not: both versions multiply by the transposed factor, which gives another
+        covariance than `cov`; this method gives `cov`.
         """
         tail = (shape,) if isinstance(shape, int) else tuple(shape)
         noise = self.single_normal(0, 1, tail + mean.shape, mean.dtype)
@@ -169,21 +167,21 @@ class Streams:
 
     def single_multinomial(self, n: int, pvals: np.ndarray | list[float] | tuple[float, ...],
                            shape: Shape) -> np.ndarray:
-        """`np.random.multinomial`: how often each of len(pvals) outcomes came in `n` trials; int64.
+        """`np.random.multinomial`: the counts of each of len(pvals) outcomes in `n` trials, int64.
 
-        A list is summed in float64, an array in its own dtype. A running sum above 1 + 1e-12 raises
-        MXNetError, as a float32 array of [0.1] * 10 does. (MXNet refuses a NumPy array with ValueError.)
+        A list is summed in float64, an array in its own dtype. A running sum above 1 + 1e-12 raises MXNetError, as a
+        float32 array of [0.1] * 10 does. (MXNet raises ValueError for a NumPy array.)
         """
         given = isinstance(pvals, np.ndarray)
         p = np.asarray(pvals, None if given else _F64)
-        with self._lock:  # MXNet keeps a list behind its uniforms, and draws over its place too
+        with self._lock:  # MXNet stores a list after its uniforms, and draws numbers for that space too
             return distributions.multinomial_single(self._single, n, p, shape, 0 if given else len(p))
 
     def single_categorical(self, data: np.ndarray, shape: Shape, dtype: Any = np.int32) -> np.ndarray:
         """`nd.random.multinomial` of 1.9.1, `nd.random.categorical` of 2.0: weighted indices.
 
-        The last axis of `data` holds probabilities; the result has shape data.shape[:-1] + `shape`. They are
-        not normalized, and where they sum to less than 1 the index past the last is possible, as in MXNet.
+        The last axis of `data` has probabilities; the result has shape data.shape[:-1] + `shape`. They are not
+        normalized, and where they sum to less than 1 the index past the last is possible, as in MXNet.
         """
         rows = data.reshape(-1, data.shape[-1])
         u = self._noise(len(rows) * size_of(shape)).reshape(len(rows), -1)
@@ -192,10 +190,10 @@ class Streams:
 
     def single_choice(self, n: int, shape: Shape, replace: bool = True,
                       p: np.ndarray | None = None) -> np.ndarray:
-        """`np.random.choice`: int64 indices below `n`; of an array, take these. `p` is an array of weights.
+        """`np.random.choice`: int64 indices below `n`, drawn with the weights `p`.
 
-        `p` works as in 1.9.1 (2.0 ignores it unless it chooses from an array). n < 1, which kills MXNet's
-        process, and too many draws without replacement, for which it gives up on memory, raise MXNetError.
+        `p` works as in 1.9.1 (2.0 ignores it unless it chooses from an array). MXNetError for n < 1, which kills
+        MXNet's process, and for too many draws without replacement, for which MXNet fails to allocate memory.
         """
         if n < 1 or (not replace and size_of(shape) > n):
             raise MXNetError(f"cannot choose {size_of(shape)} of {n} with replace={replace}")
@@ -203,15 +201,15 @@ class Streams:
             return distributions.choice(self._single, n, size_of(shape), replace, p).reshape(shape)
 
     def single_permutation(self, n: int, rows: bool = False) -> np.ndarray:
-        """The order in which a shuffle leaves `n` elements, or `rows` of an array with several axes.
+        """The order of `n` elements after a shuffle, or with `rows` that of rows of an array with several axes.
 
-        From 2**19 bytes of one axis on this is what 1.9.1 does; 2.0 then shuffles in bins.
+        For an axis of 2**19 bytes or more this follows 1.9.1; 2.0 then shuffles in bins.
         """
         with self._lock:
             return (distributions.shuffle_rows if rows else distributions.shuffle_flat)(self._single, n)
 
     def single_shuffle(self, array: np.ndarray) -> np.ndarray:
-        """`nd.random.shuffle(array)`; `np.random.shuffle(array)` writes it back. Along the first axis."""
+        """`nd.random.shuffle(array)`, along the first axis; `np.random.shuffle(array)` writes the result back."""
         return array[self.single_permutation(len(array), array.ndim > 1)]
 
     def par_uniform(self, low: Param, high: Param, shape: Shape, dtype: Any = _F32) -> np.ndarray:
@@ -275,12 +273,12 @@ class Streams:
         return _shaped(distributions.remainder(wide.view(np.int64), high - low) + low, shape, dtype)
 
     def par_sample(self, name: str, params: tuple[Param, ...], shape: Shape, dtype: Any = _F32) -> np.ndarray:
-        """`nd.random.NAME`, one value after the other (some microseconds each):
+        """`nd.random.NAME`, drawn one value at a time (some microseconds each):
 
         exponential(lam), gamma(alpha, beta), poisson(lam), negative_binomial(k, p),
         generalized_negative_binomial(mu, alpha), binomial(n, p).
-        Negative parameters raise MXNetError, and for exponential and gamma zero ones do too; array parameters
-        are not checked. Only gamma computes in float64 for that dtype; exponential always does.
+        Negative parameters raise MXNetError, and for exponential and gamma zero too; array parameters are not checked.
+        gamma computes in float64 for that dtype only, exponential always, the others never.
         """
         arrays = isinstance(params[0], np.ndarray)
         if not arrays:
@@ -305,11 +303,11 @@ class Streams:
         return counts.reshape((*n.shape, *tail, p.shape[-1])).astype(dtype)
 
     def dropout_mask(self, p: float, shape: Shape, dtype: Any = _F32, strict: bool = False) -> np.ndarray:
-        """What Dropout multiplies its input by: 0 or 1 / (1 - p), in `dtype`.
+        """The factors by which Dropout multiplies its input: 0 or 1 / (1 - p), in `dtype`.
 
-        `strict` is how MXNet draws with `axes`: the mask then has size 1 along those axes. With p = 0 MXNet
-        draws nothing, and nor must the caller; with p = 1 the mask is NaN where MXNet's is. p outside [0, 1]
-        raises MXNetError.
+        `strict` is MXNet's comparison for `axes`: the mask then has size 1 along those axes. With p = 0 MXNet draws no
+        numbers, so this method must not be called; with p = 1 the mask is NaN where MXNet's is. p outside [0, 1] raises
+        MXNetError.
         """
         if not 0 <= p <= 1:
             raise MXNetError(f"value {p} for Parameter p exceed bound [0,1]")
@@ -328,7 +326,7 @@ def _shaped(flat: np.ndarray, shape: Shape, dtype: Any) -> np.ndarray:
 
 
 def _check(value: Param, message: str, strict: bool = True) -> None:
-    """Raise unless every element of `value` is positive (or, not `strict`, at least not negative)."""
+    """Raise ValueError unless every element of `value` is positive (or, if not `strict`, not negative)."""
     low = value.min(initial=math.inf) if isinstance(value, np.ndarray) else value
     if low < 0 or (strict and low == 0):
         raise ValueError(message)

@@ -1,1 +1,1 @@
-"""Layers that write or draw, once for nd and npx."""
+"""Layers that write to arrays or draw random numbers, shared by nd and npx."""

@@ -1,4 +1,4 @@
-"""Batch normalization, and its running statistics, which change in `backward()`, as in MXNet."""
+"""Batch normalization, and its running statistics, which are updated in `backward()`, as in MXNet."""
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -16,8 +16,10 @@ def batch_norm(cls: type, data: Any, gamma: Any, beta: Any, running_mean: Any, r
                momentum: float, fix_gamma: bool, use_global_stats: bool, output_mean_var: bool, axis: int) -> Any:
     """`data` normalized over all axes but `axis`: by its own mean and variance in training, else by the running ones.
 
-    output_mean_var: the mean and 1 / sqrt(variance + eps) too. A backward through a result of training moves the
-    running statistics: momentum * old + (1 - momentum) * new. MXNetError for shapes and dtypes that don't fit.
+    output_mean_var: also return the mean and 1 / sqrt(variance + eps).
+
+    A backward through a result of training updates the running statistics: momentum * old + (1 - momentum) * new.
+    MXNetError for shapes and dtypes that do not fit.
     """
     training = current().trace.training and not use_global_stats
     function = internal("npx._batch_norm")
@@ -40,7 +42,7 @@ def _constant(x: Handle) -> Handle:
 
 
 def _move(momentum: float, running: Sequence[Any], found: Sequence[Handle]) -> None:
-    """Take new statistics into the running ones."""
+    """Update the running statistics with new ones."""
     with autograd.pause(train_mode=current().trace.training):
         for old, new in zip(running, found, strict=True):
             old._rebind(invoke(internal("npx._running"), Handle, (old, new), (momentum,))._value)

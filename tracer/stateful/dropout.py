@@ -1,4 +1,4 @@
-"""Dropout, whose masks are drawn from MXNet's streams."""
+"""Dropout, with masks drawn from MXNet's streams."""
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -14,8 +14,13 @@ from ..rng.state import STREAMS, drawn
 
 
 def dropout(cls: type, data: Any, p: float, mode: str, axes: Sequence[int]) -> Any:
-    """`data` with each element zeroed with probability `p` and the others scaled by 1 / (1 - p), in training or mode
-    "always"; else a copy. axes: one decision for all elements along these. MXNetError for p outside [0, 1]."""
+    """`data` with each element set to 0 with probability `p`, and the others scaled by 1 / (1 - p).
+
+    mode: "training": only in training mode, else a copy; "always": always.
+    axes: the axes along which all elements share one decision.
+
+    MXNetError for p outside [0, 1].
+    """
     if not 0 <= p <= 1:
         raise MXNetError(f"value {p} for Parameter p exceed bound [0,1]")
     if p == 0 or mode == "training" and not current().trace.training:

@@ -1,6 +1,7 @@
-"""Pictures of what runs: `tracer.viz.draw(step, x, y)` draws each program of a call as SVG.
+"""Pictures of programs: `tracer.viz.draw(step, x, y)` draws each program that a call runs as SVG.
 
-MXNet's own `mx.viz` draws symbols, which tracer does not have yet: `plot_network` and `print_summary` say so.
+MXNet's own `mx.viz` draws symbols, which tracer does not have yet: `plot_network` and `print_summary` raise
+NotImplementedError.
 """
 from __future__ import annotations
 
@@ -18,9 +19,9 @@ __all__ = ["Picture", "capture", "draw", "plot_network", "print_summary"]
 
 
 class Picture:
-    """The programs that ran while it was taken: shown by notebooks; `str` gives the SVG, `save` writes it.
+    """A picture of the programs that ran during a `capture` or `draw`. Notebooks show it; `str` gives the SVG.
 
-    result: what the drawn function returned.
+    result: the result of the drawn function.
     """
 
     def __init__(self, recorder: Recorder) -> None:
@@ -30,7 +31,7 @@ class Picture:
 
     @property
     def diagrams(self) -> list[Diagram]:
-        """What is drawn, a program each, in the order of their first runs. Plans those that only NumPy has run."""
+        """The diagrams of the programs, in the order of their first runs. Programs run by NumPy only are planned."""
         runs = [(run, run.count) for run in self._recorder.runs.values()]
         self._known = {known: self._known.get(known) or describe(known[0]) for known in runs}
         return list(self._known.values())
@@ -50,7 +51,7 @@ class Picture:
 
 
 class capture:
-    """A picture of the programs that run inside the `with` statement, complete when it ends.
+    """A context manager that gives a `Picture` of the programs run inside it, complete at its end.
 
     >>> from tracer import np
     >>> with capture() as picture:
@@ -73,9 +74,9 @@ class capture:
 
 
 def draw(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Picture:
-    """Call the function and draw the programs that it ran, each sync point's by itself, in order.
+    """Call the function and draw the programs that it runs, one for each sync point, in order.
 
-    What is pending before it runs beforehand; what it leaves pending runs as well and is a part of the picture.
+    Operations pending before the call run first; those that it leaves pending run as well and are part of the picture.
 
     >>> from tracer import np
     >>> picture = draw(lambda x: (x * x).sum(), np.ones((2, 3)))
@@ -85,19 +86,19 @@ def draw(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Picture:
     taking = capture()
     with taking as picture:
         picture.result = function(*args, **kwargs)
-        # Its frame is gone: what it calls the arrays of what is pending is found otherwise.
+        # The function's frame is gone, so the names of its pending arrays come from its arguments and globals.
         taking._recorder.variables = variables_of(function, args, kwargs) | {"result": picture.result}
     taking._recorder.variables = {}
     return picture
 
 
 def plot_network(*args: Any, **kwargs: Any) -> Any:
-    """Not supported: it draws symbols."""
+    """Not supported, as it draws symbols: raises NotImplementedError."""
     raise NotImplementedError("mx.viz.plot_network: symbols are not supported yet; tracer.viz.draw(function, *args) "
                               "draws what a call of plain code runs")
 
 
 def print_summary(*args: Any, **kwargs: Any) -> None:
-    """Not supported: it summarizes symbols."""
+    """Not supported, as it summarizes symbols: raises NotImplementedError."""
     raise NotImplementedError("mx.viz.print_summary: symbols are not supported yet; tracer.viz.draw(function, *args) "
                               "draws what a call of plain code runs")

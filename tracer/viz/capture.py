@@ -1,4 +1,4 @@
-"""Collecting the programs that run while a picture is taken."""
+"""Capture: collects the programs that run while a picture is taken."""
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -17,8 +17,15 @@ from .names import names_of
 
 @dataclass(eq=False)
 class Run:
-    """The first run of a program, and how many followed. cause, place: of the sync point that ran it; numbers: its
-    run-time scalars; donated: the leaf that an output was written over; names, lines: of its nodes, as far as known."""
+    """The first run of a program, and the number of its runs.
+
+    cause, place: those of the sync point that ran it.
+    numbers: its run-time scalars.
+    donated: by output, the leaf that it was written over.
+    names, lines: the names and user's lines of its nodes, as far as they are known.
+    native: whether native code ran it.
+    count: the number of runs.
+    """
 
     program: Program
     cause: str
@@ -33,16 +40,17 @@ class Run:
 
 @dataclass
 class Recorder:
-    """Notes each program that runs between start() and stop(), whichever thread runs it. Holds no arrays.
+    """A recorder of the programs that run between start() and stop(), in any thread. It holds no arrays.
 
-    variables: names for arrays besides those in the user's frames.
+    variables: arrays by name, besides those in the user's frames.
+    runs: the recorded programs.
     """
 
     variables: dict[str, Any] = field(default_factory=dict)
     runs: dict[Program, Run] = field(default_factory=dict)
 
     def start(self) -> None:
-        """Begin; what was pending before is run and not noted."""
+        """Start recording; pending operations run before, and are not recorded."""
         flush("waitall")
         self.last: Run | None = None
         self.native = 0
@@ -50,7 +58,7 @@ class Recorder:
         WATCHERS.append(self._watch)
 
     def stop(self, complete: bool = True) -> None:
-        """End; complete: after running what is still pending, so that it is noted as well."""
+        """Stop recording; complete: run pending operations first, so that they are recorded as well."""
         try:
             if complete:
                 flush("waitall")
@@ -59,7 +67,7 @@ class Recorder:
             self._settle()
 
     def _settle(self) -> None:
-        """Note which tier ran the latest program: now that it has."""
+        """Note which tier ran the latest program, once it has run."""
         if self.last is not None and COUNTERS.native > self.native:
             self.last.native = True
 

@@ -1,8 +1,8 @@
-"""Layered layout of a directed acyclic graph of boxes: sizes and edges in, places and routes out. A pure function.
+"""Layered layout of a directed acyclic graph of boxes: a pure function from sizes and edges to places and routes.
 
-After Sugiyama: longest-path layers; an edge over several layers becomes a chain of points, one a layer; sweeps put
-each layer in the order of its neighbours' means; places in a layer are the nearest to those means that keep order
-and gaps (a regression with pooled violators). Edges bend in the gaps between layers only, and so cross no box.
+It follows Sugiyama: longest-path layers; an edge over several layers becomes a chain of points, one for each layer;
+sweeps sort each layer by its neighbours' means; places in a layer are the nearest to those means that keep order and
+gaps (isotonic regression by pooling adjacent violators). Edges bend only between layers, so they cross no box.
 """
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-Key = Any  # hashable; the type of one graph's keys is its own
+Key = Any  # hashable; each graph may have its own type of keys
 
-#: Sweeps over the layers for their order, and for places; of these, the last, by neighbours on both sides.
+#: Sweeps over the layers for their order, and for places; the last of these use neighbours on both sides.
 ORDER_SWEEPS, PLACE_SWEEPS, FINAL_SWEEPS = 12, 24, 8
-#: How much straighter the middle of a long edge is kept than a box is kept near its neighbours.
+#: The weight of a point of a long edge, relative to a box's: it keeps the edge straight.
 STRAIGHT = 8.0
-#: How much each box is drawn to the middle of the picture: a long chain would else wander off, step by step.
+#: The pull of each box to the middle of the picture, without which a long chain would drift to one side.
 GATHER = 0.05
 #: Horizontal room of an edge that passes a layer.
 LANE = 6.0
@@ -25,9 +25,10 @@ LANE = 6.0
 
 @dataclass(frozen=True)
 class Edge:
-    """From the bottom of one box to the top of another; leaves, enters: where, from the box's left (None: middle).
+    """An edge from the bottom of one box to the top of another.
 
-    far: over more layers than this it has no route, only the order of its ends.
+    leaves, enters: the positions of its ends, from the boxes' left (None: middle).
+    far: over more layers than this it has no route, and only orders the layers of its ends.
     """
 
     source: Key
@@ -39,8 +40,12 @@ class Edge:
 
 @dataclass
 class Layout:
-    """places: left and top of each box; routes: the points of each edge, in the order given, downwards; none
-    of one that goes too far."""
+    """The result of `arrange`.
+
+    places: the left and top of each box.
+    routes: the points of each edge downwards, in the order of the edges; empty for an edge that goes too far.
+    width, height: the size of the picture.
+    """
 
     places: dict[Key, tuple[float, float]]
     routes: list[list[tuple[float, float]]]
@@ -50,24 +55,34 @@ class Layout:
 
 @dataclass(eq=False)
 class _Cell:
-    """A box, or a point of a long edge (key None), in its layer. above, below: neighbour, its port, own port."""
+    """A box, or a point of a long edge, in its layer.
+
+    key: the box's key; None for a point.
+    x: its left edge.
+    rank: its number in the layer.
+    chain: for a point, all points of its edge.
+    above, below: (neighbour, its port, own port) for each edge.
+    """
 
     key: Key | None
     width: float
     height: float = 0.0
     x: float = 0.0
     rank: int = 0
-    chain: list[_Cell] = field(default_factory=list)  # of a point: all points of its edge
+    chain: list[_Cell] = field(default_factory=list)
     above: list[tuple[_Cell, float, float]] = field(default_factory=list)
     below: list[tuple[_Cell, float, float]] = field(default_factory=list)
 
 
 def layers(sizes: Mapping[Key, tuple[float, float]], edges: Sequence[Edge], top: Collection[Key] = (),
            bottom: Collection[Key] = (), limit: float = math.inf) -> dict[Key, int]:
-    """The layer of each box: below all that it depends on; one without inputs just above its first user.
+    """The layer of each box: below all boxes that it depends on; for one without inputs just above its first user.
 
-    `top` boxes, which may have no inputs, have layer 0 for themselves; `bottom` boxes, without outputs, go to the
-    last layer. limit: the width of a layer, from which on boxes go to a later one. ValueError when there is a cycle.
+    top: boxes without inputs, which have layer 0 to themselves.
+    bottom: boxes without outputs, which go to the last layer.
+    limit: the width of a layer; boxes that exceed it go to a later one.
+
+    ValueError when there is a cycle.
 
     >>> layers(dict.fromkeys("abcd", (1, 1)), [Edge("a", "b"), Edge("b", "c"), Edge("d", "c")])
     {'a': 0, 'b': 1, 'c': 2, 'd': 1}
@@ -104,7 +119,13 @@ def layers(sizes: Mapping[Key, tuple[float, float]], edges: Sequence[Edge], top:
 
 def arrange(sizes: Mapping[Key, tuple[float, float]], edges: Sequence[Edge], *, gap: float = 24.0, space: float = 44.0,
             top: Collection[Key] = (), bottom: Collection[Key] = (), limit: float = math.inf) -> Layout:
-    """Places for boxes of `sizes` (width, height) and routes for `edges`; gap: between boxes, space: between layers."""
+    """Places for boxes and routes for edges.
+
+    sizes: the width and height of each box.
+    gap: the distance between boxes.
+    space: the distance between layers.
+    top, bottom, limit: as in `layers`.
+    """
     depth = layers(sizes, edges, top, bottom, limit)
     rows: list[list[_Cell]] = [[] for _ in range(max(depth.values(), default=-1) + 1)]
     cells = {k: _Cell(k, w, h) for k, (w, h) in sizes.items()}
@@ -131,7 +152,7 @@ def arrange(sizes: Mapping[Key, tuple[float, float]], edges: Sequence[Edge], *, 
 
 
 def _chain(edge: Edge, cells: dict[Key, _Cell], depth: dict[Key, int], rows: list[list[_Cell]]) -> list[_Cell]:
-    """The cells along an edge, ends included, joined as neighbours."""
+    """The cells along an edge, ends included, linked as neighbours."""
     first, last = cells[edge.source], cells[edge.target]
     if depth[edge.target] - depth[edge.source] > edge.far:
         return []
@@ -158,7 +179,7 @@ def _chain(edge: Edge, cells: dict[Key, _Cell], depth: dict[Key, int], rows: lis
 # ---- order in a layer ----------------------------------------------------------------------------
 
 def _order(rows: list[list[_Cell]]) -> None:
-    """Sort each layer by its neighbours' means, up and down in turn; keep the order with the fewest crossings."""
+    """Sort each layer by its neighbours' means, downwards and upwards in turn; keep the order with fewest crossings."""
     def number(row: list[_Cell]) -> None:
         for i, c in enumerate(row):
             c.rank = i
@@ -187,7 +208,7 @@ def _order(rows: list[list[_Cell]]) -> None:
 
 
 def _crossings(rows: list[list[_Cell]]) -> int:
-    """Pairs of edges that cross: inversions of their lower ends, counted in a tree of partial sums."""
+    """The number of pairs of edges that cross: inversions of their lower ends, counted in a Fenwick tree."""
     total = 0
     for row in rows:
         ends = [(lower.rank, into) for c in row for lower, into, _ in sorted(c.below, key=lambda b: (b[2], b[0].rank))]
@@ -209,7 +230,7 @@ def _crossings(rows: list[list[_Cell]]) -> int:
 # ---- places in a layer ---------------------------------------------------------------------------
 
 def _place(rows: list[list[_Cell]], gap: float) -> None:
-    """Give each cell its left edge: in order, with gaps, as near to its neighbours' ports as that allows."""
+    """Set the left edge of each cell: in order, with gaps, as near to its neighbours' ports as these allow."""
     for row in rows:
         offsets = _offsets(row, gap)
         for c, x in zip(row, offsets, strict=True):
@@ -224,7 +245,7 @@ def _place(rows: list[list[_Cell]], gap: float) -> None:
                 near = (c.above if down else c.below) or (c.below if down else c.above)
                 if final:
                     near = c.above + c.below
-                if final and c.chain:  # an edge is straight where it can be
+                if final and c.chain:  # keep a long edge straight
                     wanted.append(means[id(c.chain)])
                 else:
                     x = sum(n.x + port - own for n, port, own in near) / len(near) if near else c.x
@@ -234,7 +255,7 @@ def _place(rows: list[list[_Cell]], gap: float) -> None:
 
 
 def _offsets(row: list[_Cell], gap: float) -> list[float]:
-    """Left edges when all stand as close as they may: passing edges closer than boxes."""
+    """The left edges of the cells at their least distances, which are smaller between points of edges."""
     offsets, x = [], 0.0
     for c, following in zip(row, [*row[1:], None]):
         offsets.append(x)
@@ -243,7 +264,7 @@ def _offsets(row: list[_Cell], gap: float) -> list[float]:
 
 
 def _settle(row: list[_Cell], wanted: list[float], weights: list[float], gap: float) -> None:
-    """The places nearest to `wanted` (least squares) at which the cells of a layer keep order and gap."""
+    """Move the cells of a layer to the places nearest to `wanted` (least squares) that keep order and gaps."""
     offsets = _offsets(row, gap)
     blocks: list[list[float]] = []  # mean, weight, cells
     for want, weight, offset in zip(wanted, weights, offsets, strict=True):
@@ -263,7 +284,7 @@ def _settle(row: list[_Cell], wanted: list[float], weights: list[float], gap: fl
 
 def _route(edge: Edge, chain: list[_Cell], places: dict[Key, tuple[float, float]],
            bands: list[tuple[float, float]], depth: dict[Key, int]) -> list[tuple[float, float]]:
-    """Down from a box to the end of its layer, along the chain's points, and down to the other box."""
+    """The points of an edge: from a box down to the end of its layer, along the chain, and down to the other box."""
     if not chain:
         return []
     first, last = chain[0], chain[-1]

@@ -1,4 +1,4 @@
-"""What a picture shows: a program's plan as boxes with lines of text, steps that hold boxes, and edges between them."""
+"""The model of a picture: a program's plan as boxes with lines of text, steps that contain boxes, and edges."""
 from __future__ import annotations
 
 import math
@@ -34,7 +34,7 @@ def text_width(text: str, font: float = FONT) -> float:
 
 
 def short(text: str, longest: int = LONGEST) -> str:
-    """A line that is not too long.
+    """`text`, truncated to at most `longest` characters.
 
     >>> short("a rather long name", 10)
     'a rather …'
@@ -44,8 +44,13 @@ def short(text: str, longest: int = LONGEST) -> str:
 
 @dataclass(eq=False)
 class Item:
-    """A box. kind: array, number, value (between steps), output; in a step: op, root (an op whose result is stored),
-    many (a summary of ops), port (what is read), exit (where a result leaves)."""
+    """A box.
+
+    kind: "array", "number", "value" (between steps) or "output"; in a step: "op", "root" (an op whose result is
+        stored), "many" (a summary of ops), "port" (a value that is read) or "exit" (the point where a result leaves).
+    lines: its text.
+    title: its tooltip.
+    """
 
     key: str
     kind: str
@@ -54,7 +59,7 @@ class Item:
 
     @property
     def size(self) -> tuple[float, float]:
-        """Width and height: what its text needs."""
+        """The width and height that its text needs."""
         if self.kind == "exit":
             return 6.0, 6.0
         width = max((text_width(line) for line in self.lines), default=0.0) + 2 * PAD
@@ -63,7 +68,16 @@ class Item:
 
 @dataclass(eq=False)
 class Group:
-    """A step: kind kernel, library or numpy; head: what stands beside its operations; ports: what it reads."""
+    """A step.
+
+    kind: "kernel", "library" or "numpy".
+    head: the text beside its operations.
+    title: its tooltip.
+    ports: the values that it reads.
+    items: its operations.
+    exits: the points where its results leave.
+    edges: (source, target), by the boxes' keys.
+    """
 
     key: str
     kind: str
@@ -77,7 +91,13 @@ class Group:
 
 @dataclass(eq=False)
 class Diagram:
-    """A program. edges: (source, port or exit there, target, port there), by keys."""
+    """The diagram of a program.
+
+    head: its heading.
+    items: the boxes outside of steps.
+    groups: the steps.
+    edges: (source, its port or exit, target, its port), by keys.
+    """
 
     head: list[str]
     items: list[Item] = field(default_factory=list)
@@ -86,7 +106,7 @@ class Diagram:
 
 
 def describe(run: Run) -> Diagram:
-    """The diagram of a program in its native form, whichever tier has run it."""
+    """The diagram of a program in its native form, even if the interpreter tier has run it."""
     return _Describer(run, run.program.plan or Plan(run.program.outputs)).diagram
 
 
@@ -100,7 +120,7 @@ class _Describer:
         leaves = {n.attrs[1]: n for n in state.leaves}
         self.over = {state.made[o]: (o, leaves[run.donated.get(o, candidates[0])]) for o, candidates in plan.donations}
         for made, (_, leaf) in self.over.items():
-            if made in self.names:  # x -= y gave its name away to the result
+            if made in self.names:  # after x -= y the name belongs to the result, and the leaf has it too
                 self.names.setdefault(leaf, self.names[made])
         self.diagram = Diagram(self._head())
         self.keys: dict[Node, str] = {}
@@ -139,7 +159,7 @@ class _Describer:
         self.diagram.items.append(Item(key, "array", lines, f"{name}: {_form(n)}\nleaf {n.attrs[1]} of the program"))
 
     def _value(self, n: Node) -> None:
-        """The box of what a step has left in memory."""
+        """Add the box of a value that a step has written to memory."""
         key = self.keys[n] = f"value{len(self.keys)}"
         name = self.names.setdefault(n, f"t{self.values}")
         self.values += 1
@@ -214,7 +234,7 @@ class _Describer:
                       f"{_many(chunks, 'chunk')}\nsource k_{key_of(made.source)}")
 
     def _inside(self, roots: dict[Node, str]) -> tuple[list[Node], list[Node]]:
-        """What a step reads from memory, and the operations it does, inputs first."""
+        """The values that a step reads from memory, and its operations, inputs first."""
         reads: dict[Node, None] = {}
         ops: dict[Node, None] = {}
         materialized = self.state.materialized
@@ -243,7 +263,7 @@ class _Describer:
             group.edges += [(own[x], own[n]) for x in dict.fromkeys(n.inputs)]
 
     def _summary(self, group: Group, ops: list[Node], roots: dict[Node, str]) -> None:
-        """One box for many operations: how many of which, and what they leave."""
+        """Add one box for many operations: their numbers by name, and the results that they store."""
         counts = Counter(n.op.name for n in ops).most_common()
         lines = [f"{len(ops)} operations", *(f"{count} × {name}" for name, count in counts[:8])]
         if len(counts) > 8:
@@ -259,14 +279,14 @@ class _Describer:
 
 
 def _form(n: Node) -> str:
-    """`float32[256,784]`."""
+    """A node's dtype and shape as text, such as `float32[256,784]`."""
     if isinstance(n.aval, tuple):
         return f"{len(n.aval)} values"
     return f"{n.dtype.name}[{','.join(map(str, n.shape))}]"
 
 
 def _attrs(n: Node) -> str:
-    """Static arguments that fit into a box: those that change what an op does, not its shape."""
+    """The static arguments that change an op's meaning, not its shape, if they fit into a box."""
     record = native_step(n)
     if record is not None and record.short is not None:
         return record.short(n)
@@ -279,7 +299,7 @@ def _many(count: int, what: str) -> str:
 
 
 def _about(cost: Any) -> str:
-    """A number to two digits.
+    """A number as text, rounded to two digits.
 
     >>> _about(12345.0)
     '12k'

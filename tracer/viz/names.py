@@ -1,4 +1,4 @@
-"""What the user calls the arrays of a program, and where its operations were recorded: read off the user's frames."""
+"""The user's names of a program's arrays, and the lines that recorded its operations, found in the user's frames."""
 from __future__ import annotations
 
 import inspect
@@ -15,15 +15,15 @@ from ..core import user_lines
 from ..core.invoke import Handle
 from ..core.trace import Trace
 
-#: Frames that are searched, from the innermost of the user's, and elements of one container.
+#: The numbers of frames that are searched, from the user's innermost one, and of elements of one container.
 FRAMES, ELEMENTS = 6, 64
 
 
 def names_of(outputs: Sequence[Node], leaves: Sequence[Buffer], extra: Mapping[str, Any]) -> \
         tuple[dict[Node, str], dict[Node, str]]:
-    """(names, lines) of nodes of a program that is about to run: what the user's variables say, the innermost first.
+    """The names and lines of nodes of a program that is about to run, from the user's variables, the innermost first.
 
-    extra: variables by name that come before those, for when the function that had them has returned.
+    extra: variables by name that take precedence, for a function that has returned.
     """
     nodes = {n.attrs[1]: n for n in toposort(outputs) if n.op is leaf_op}
     buffers = {id(leaves[i]): n for i, n in nodes.items()}
@@ -44,7 +44,7 @@ def names_of(outputs: Sequence[Node], leaves: Sequence[Buffer], extra: Mapping[s
 
 
 def _handles(extra: Mapping[str, Any]) -> Iterator[tuple[str, Handle]]:
-    """Every array that a variable in sight refers to, and the gradient of each."""
+    """Every array that a visible variable refers to, and the gradient of each."""
     for name, handle in _all(extra):
         yield name, handle
         grad = handle._variable.grad if handle._variable is not None else None
@@ -71,8 +71,8 @@ def _in_frame(frame: FrameType) -> Iterator[tuple[str, Handle]]:
         yield from _in(name, x)
     if local is not frame.f_globals:
         yield from _in_globals(code.co_names, frame.f_globals)
-    # Before Python 3.13 a function's f_locals is a copy that the frame keeps: it would keep arrays alive. Owners of
-    # one that nobody else has asked for: the frame, `local`, and the argument of getrefcount.
+    # Before Python 3.13 a function's f_locals is a copy that the frame keeps, which would keep arrays alive. If no
+    # other code holds that copy, its owners are the frame, `local`, and the argument of getrefcount.
     if code.co_flags & inspect.CO_OPTIMIZED and sys.version_info < (3, 13) and sys.getrefcount(local) <= 3:
         local.clear()
 
@@ -84,7 +84,7 @@ def _in_globals(wanted: Sequence[str], space: Mapping[str, Any]) -> Iterator[tup
 
 
 def _in(name: str, x: Any) -> Iterator[tuple[str, Handle]]:
-    """The array `x`, or those in the container or object `x`, one level deep."""
+    """The array `x`, or the arrays in the container or object `x`, one level deep."""
     if isinstance(x, Handle):
         yield name, x
     elif isinstance(x, (list, tuple)):
@@ -96,7 +96,7 @@ def _in(name: str, x: Any) -> Iterator[tuple[str, Handle]]:
 
 
 def variables_of(function: Any, args: tuple, kwargs: dict[str, Any]) -> dict[str, Any]:
-    """What a function's names mean outside of it: its arguments, the globals and enclosing variables that it uses."""
+    """The outer variables of a function by name: its arguments, and the globals and enclosing variables that it uses."""
     function = inspect.unwrap(function)
     code = getattr(function, "__code__", None)
     if code is None:

@@ -1,4 +1,4 @@
-"""Diagrams as SVG text: boxes, steps with their operations inside, edges, headings and a legend. No dependencies."""
+"""Diagrams as SVG text: boxes, steps with their operations, edges, headings and a legend. It has no dependencies."""
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -8,9 +8,9 @@ from xml.sax.saxutils import escape, quoteattr
 from .layout import Edge, Layout, arrange
 from .model import FONT, LINE, PAD, Diagram, Group, Item, text_width
 
-#: Room around everything, and between two programs.
+#: The margin of the picture, and the distance between two programs.
 MARGIN, BETWEEN = 20.0, 36.0
-#: The width of a layer from which on a program grows downwards; layers over which an edge is still drawn.
+#: The width limit of a layer, and the number of layers over which an edge is still drawn.
 WIDEST, FAR = 2200.0, 24
 #: Size of a heading's first line.
 HEADING = 14.0
@@ -49,15 +49,21 @@ _LEGEND = [("array", "array, an input"), ("number", "number, an input"),
 
 @dataclass
 class _Inside:
-    """A step, laid out: its size, and the layout of what it holds, at (x, y) from its corner; ports lie on its edge."""
+    """The layout of a step; its ports lie on the edge of its frame.
+
+    layout: that of its boxes, at (x, y) from its corner.
+    width, height: its size.
+    top: the top of its frame.
+    extra: the distance by which its exits are moved down from their places in `layout`.
+    """
 
     layout: Layout
     width: float
     height: float
     x: float
     y: float
-    top: float  # of the frame
-    extra: float  # by which the exits are lower than the layout has them
+    top: float
+    extra: float
 
 
 def render(diagrams: Sequence[Diagram]) -> str:
@@ -84,7 +90,7 @@ def render(diagrams: Sequence[Diagram]) -> str:
 
 
 def draw_program(diagram: Diagram) -> tuple[str, float, float]:
-    """A program's SVG elements, width and height."""
+    """The SVG elements of a program, and its width and height."""
     insides = {g.key: inside(g) for g in diagram.groups}
     layout = outside(diagram, insides)
     items = {i.key: i for i in diagram.items}
@@ -100,7 +106,7 @@ def draw_program(diagram: Diagram) -> tuple[str, float, float]:
 
 
 def outside(diagram: Diagram, insides: dict[str, _Inside]) -> Layout:
-    """The layout of a program's inputs, steps and values, whose edges end at the ports of steps."""
+    """The layout of a program's inputs, steps and values, with edges that end at the ports of steps."""
     sizes = {i.key: i.size for i in diagram.items} | {k: (s.width, s.height) for k, s in insides.items()}
 
     def port(step: str, key: str) -> float | None:
@@ -115,7 +121,7 @@ def outside(diagram: Diagram, insides: dict[str, _Inside]) -> Layout:
 
 
 def inside(group: Group) -> _Inside:
-    """The layout of a step's operations between its ports, with room for its heading at their left."""
+    """The layout of a step's operations between its ports, with space for its heading on the left."""
     items = [*group.ports, *group.items, *group.exits]
     layout = arrange({i.key: i.size for i in items}, [Edge(a, b) for a, b in group.edges], gap=10.0, space=20.0,
                      top={p.key for p in group.ports}, bottom={e.key for e in group.exits})
@@ -138,7 +144,7 @@ def _text(x: float, y: float, text: str, kind: str = "", middle: bool = False) -
 
 
 def _box(item: Item, x: float, y: float) -> str:
-    """A box with its lines of text, the first one dark."""
+    """A box with its lines of text, the first one in the dark colour."""
     width, height = item.size
     title = f"<title>{escape(item.title)}</title>" if item.title else ""
     start = f'<g class="tv-{item.kind}" data-key={quoteattr(item.key)}>{title}'
@@ -172,7 +178,7 @@ def _group(group: Group, inner: _Inside, x: float, y: float) -> str:
 
 
 def _path(points: list[tuple[float, float]], title: str = "") -> str:
-    """An edge: straight down where it can be, else a curve that begins and ends vertically."""
+    """An edge: vertical lines where x does not change, else curves that begin and end vertically."""
     (x, y), d = points[0], ""
     for a, b in points[1:]:
         if abs(a - x) < 0.5:
@@ -186,7 +192,7 @@ def _path(points: list[tuple[float, float]], title: str = "") -> str:
 
 
 def _legend(body: list[str], y: float) -> tuple[float, float]:
-    """Swatches with their meanings in a line or two. Returns where it ends, and its width."""
+    """Add the legend, in one line or two; returns the y at which it ends, and its width."""
     x, widest = MARGIN, 0.0
     for kind, meaning in _LEGEND:
         wide = 26 + text_width(meaning) + 14

@@ -98,7 +98,7 @@ def attach(handle: Handle, variable: Variable | None) -> None:
         value = trace.new(stop(old.node), None, old.line)  # type: ignore[arg-type]
     else:
         if old.rest is not None:
-            compute(old)  # the unfinished run would not give a buffer to a new value
+            compute(old)  # the unfinished run computes its own values only, not one made here
         value = computed(old.aval, old.buffer)
         if old.buffer is None:
             value.node, value.trace, value.error = old.node, old.trace, old.error

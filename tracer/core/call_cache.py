@@ -1,4 +1,4 @@
-"""Call cache: (function, static arguments, operand nodes) -> result nodes. Each entry also remembers its successor.
+"""Call cache: (function, static arguments, operand nodes) -> result nodes. Each entry also refers to its successor.
 
 Most calls of a script are followed by the call that followed them the last time. That is checked by comparing
 identities; only where the check fails, a key is hashed and looked up.

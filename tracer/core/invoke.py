@@ -173,7 +173,7 @@ def engine_checks(function: Function) -> bool:
     return function.name.startswith("nd.")
 
 
-#: Exceptions of a declaration for invalid arguments. A number beyond all integers raises OverflowError, not among them.
+#: Exceptions by which declarations reject arguments. OverflowError, for a number beyond all integers, is none of them.
 _BAD_ARGUMENT = (TypeError, ValueError, LookupError, AttributeError, AssertionError, ZeroDivisionError)
 
 

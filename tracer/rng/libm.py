@@ -89,7 +89,7 @@ def log_one(x: float) -> float:
 
 
 def _load() -> ctypes.CDLL | None:
-    """The C library's mathematical part, or None if it is no file of its own (Windows)."""
+    """The C library's mathematical part, or None if it is not a separate file (Windows)."""
     for name in ("libm.so.6", "libm.dylib"):  # tried first, as find_library starts one process or several
         try:
             return ctypes.CDLL(name)

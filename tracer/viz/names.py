@@ -96,7 +96,7 @@ def _in(name: str, x: Any) -> Iterator[tuple[str, Handle]]:
 
 
 def variables_of(function: Any, args: tuple, kwargs: dict[str, Any]) -> dict[str, Any]:
-    """The outer variables of a function by name: its arguments, and the globals and enclosing variables that it uses."""
+    """The outer variables of a function by name: its arguments, and the globals and enclosing variables it uses."""
     function = inspect.unwrap(function)
     code = getattr(function, "__code__", None)
     if code is None:

@@ -160,19 +160,23 @@ def dumps(reset: bool = False, format: str = "table", sort_by: str = "total", as
 
 
 def profiler_set_config(mode: str = "symbolic", filename: str = "profile.json") -> None:
-    """The old form of `set_config`. mode: "symbolic", "imperative", "memory", "api" or "all"."""
+    """Deprecated form of `set_config`.
+
+    mode: "symbolic", "imperative", "memory", "api" or "all".
+    filename: the trace file.
+    """
     warnings.warn("profiler_set_config() is deprecated: use profiler.set_config()", stacklevel=2)
     set_config(**{f"profile_{mode}": True, "filename": filename})
 
 
 def profiler_set_state(state: str = "stop") -> None:
-    """The old name of `set_state`."""
+    """Deprecated name of `set_state`."""
     warnings.warn("profiler_set_state() is deprecated: use profiler.set_state()", stacklevel=2)
     set_state(state)
 
 
 def dump_profile() -> None:
-    """The old form of `dump`."""
+    """Deprecated form of `dump`."""
     warnings.warn("dump_profile() is deprecated: use profiler.dump()", stacklevel=2)
     dump(True)
 

@@ -95,7 +95,7 @@ class NDArray(Handle):
     def asnumpy(self) -> np.ndarray:
         """A NumPy array with a copy of the elements."""
         value = self._value
-        buffer = sync(value, "asnumpy")  # half the time of `_read`: this variable keeps the memory alive
+        buffer = sync(value, "asnumpy")  # half the time of `_read`; this variable keeps the memory alive
         return buffer.view(value.aval).copy()
 
     def asscalar(self) -> Any:
@@ -115,7 +115,7 @@ class NDArray(Handle):
         return self._read("item").item(*args) if args or value.aval.size != 1 else sync(value, "item").item(value.aval)
 
     def tolist(self) -> Any:
-        """The elements as nested lists of Python numbers."""
+        """The elements as nested lists of Python numbers; for a 0-d array, its number."""
         return self._read("item").tolist()
 
     def __bool__(self) -> bool:

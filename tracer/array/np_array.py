@@ -117,7 +117,7 @@ class ndarray(NDArray):
         self[...] = value
 
     def slice_axis(self, axis: int, begin: int, end: int | None) -> ndarray:
-        """The elements from `begin` to `end` along an axis."""
+        """The slice from `begin` to `end` (None: the end) along `axis`."""
         return self[(slice(None),) * (axis % self.ndim) + (slice(begin, end),)]
 
 def _as_np_ndarray(self: NDArray) -> ndarray:

@@ -203,7 +203,7 @@ def _build(function: Function, nodes: list[Any], statics: tuple) -> tuple[Any, b
 
 
 def _device_of(nodes: list[Any]) -> Device:
-    """The results' device: that of the first array. Declared functions do not see devices."""
+    """The results' device: that of the first array. Declared functions get and return nodes without a device."""
     for node in nodes:
         if node is not None and not is_number(node):
             return node.aval.device

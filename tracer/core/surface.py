@@ -135,7 +135,7 @@ def _unsupported(name: str, out: Any) -> None:
 def engine(function: Callable[..., Any]) -> Callable[..., Any]:
     """Wrap a hand-written function so that it takes keywords as MXNet's engine does.
 
-    `name` is ignored, and an unknown keyword raises MXNetError.
+    `name` and `attr` are ignored, and an unknown keyword raises MXNetError.
     """
     kinds = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
     known = frozenset(p.name for p in inspect.signature(function).parameters.values() if p.kind not in kinds)

@@ -82,12 +82,15 @@ class Trace:
     """A trace: the operations recorded from one sync point to the next. All pending values are made by `new`.
 
     leaves: the computed values used, in order of first use; their index is their identity in the graph.
-    nodes: the leaf or other node of each value that has entered the trace.
+    nodes: the node of each computed value that has entered the trace.
     scalars: the run-time scalars, Python numbers, by index.
     pending: the pending values, in the order of recording.
     targets: the nodes by which derivatives are taken (variables, and values earlier on the tape), and their values.
     retained: recorded results whose own gradients are stored when a backward passes them.
     last: the call recorded last; its successor in the call cache is tried first for the next call.
+    updated: whether variables, gradients or running statistics have pending updates; the next `record()` runs these.
+    bytes: the size of the leaves.
+    marks: the number of nodes made by `target`.
     limit: the number of pending values at which the trace is run; 0 once the leaves are too large.
     recording, training: the thread's autograd flags, here because each operation reads the trace anyway.
     """

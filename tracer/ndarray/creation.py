@@ -104,7 +104,10 @@ def arange(start: float, stop: float | None = None, step: float = 1.0, repeat: i
 
 def linspace(start: float, stop: float, num: int, endpoint: bool = True, ctx: Any = None,
              dtype: Any = "float32") -> NDArray:
-    """`num` evenly spaced numbers from start to stop, float32 by default; endpoint: whether stop is included."""
+    """`num` evenly spaced numbers from start to stop, float32 by default.
+
+    endpoint: whether stop is included.
+    """
     return placed(invoke(_LINSPACE, NDArray, (), (start, stop, num, bool(endpoint), np.dtype(dtype))), ctx)
 
 

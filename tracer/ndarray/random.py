@@ -72,7 +72,7 @@ def randint(low: int, high: int, shape: Any = None, dtype: Any = None, ctx: Any 
 
 
 def shuffle(data: NDArray, out: Any = None) -> NDArray:
-    """A copy of `data` with its rows in a random order."""
+    """A copy of `data`, shuffled along its first axis."""
     order = STREAMS.single_permutation(data.shape[0], data.ndim > 1)
     return _NP["take"](data, deliver(NDArray, order), 0, out=out)
 

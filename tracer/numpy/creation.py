@@ -87,7 +87,10 @@ def _of_large_integers(values: _np.ndarray, dtype: _np.dtype) -> _np.ndarray:
 
 def asarray(obj: Any, dtype: Any = None, ctx: Where = None, device: Where = None,
             copy: bool | None = None) -> ndarray:
-    """`obj` itself if it is an array of `dtype` on the device, else a new array; copy: True: always a new one."""
+    """`obj` itself if it is an mx.np array of `dtype` on the device, else a new array.
+
+    copy: True: always a new array.
+    """
     if isinstance(obj, ndarray) and not copy and dtype in (None, obj.dtype):
         where = ctx or device
         return obj if where is None else obj.as_in_ctx(where)

@@ -96,7 +96,7 @@ class Streams:
         return _shaped(z, shape, dtype)
 
     def single_lognormal(self, mean: Param, sigma: Param, shape: Shape, dtype: Any = _F32) -> np.ndarray:
-        """`np.random.lognormal`: the C library's exponential of a normal."""
+        """`np.random.lognormal`: the C library's exponential function of a normal."""
         z = self.single_normal(mean, sigma, shape, dtype)
         return libm.exp(z) if z.dtype == _F64 else libm.expf(z).astype(z.dtype)
 

@@ -58,7 +58,10 @@ class Recorder:
         WATCHERS.append(self._watch)
 
     def stop(self, complete: bool = True) -> None:
-        """Stop recording; complete: run pending operations first, so that they are recorded as well."""
+        """Stop recording.
+
+        complete: run pending operations first, so that they are recorded as well.
+        """
         try:
             if complete:
                 flush("waitall")

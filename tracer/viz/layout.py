@@ -19,7 +19,7 @@ ORDER_SWEEPS, PLACE_SWEEPS, FINAL_SWEEPS = 12, 24, 8
 STRAIGHT = 8.0
 #: The pull of each box to the middle of the picture, without which a long chain would drift to one side.
 GATHER = 0.05
-#: Horizontal room of an edge that passes a layer.
+#: The width that an edge takes in a layer that it passes.
 LANE = 6.0
 
 

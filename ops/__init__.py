@@ -1,6 +1,6 @@
 """Operations: shapes, gradients, scalar expressions or library calls, sample inputs and public names.
 
-A file declares a family of ops; being here is enough for it to be loaded.
+Each file declares a family of ops; `load` imports every file of this folder.
 """
 import importlib
 import pkgutil
@@ -10,6 +10,6 @@ if __name__ != "tracer.ops":
 
 
 def load() -> None:
-    """Import every family, so that the tables of primitives and of public functions are full."""
+    """Import every family, which fills the tables of primitives and of public functions."""
     for info in pkgutil.walk_packages(__path__, __name__ + "."):
         importlib.import_module(info.name)

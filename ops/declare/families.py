@@ -1,4 +1,4 @@
-"""Families of primitives: each carries the rule of shape and dtype, so that a record is a line."""
+"""Families of primitives: each has the rules of shape and dtype, so that a primitive is declared in a line."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
@@ -21,11 +21,11 @@ Errors = Sequence[tuple[Sequence[Aval], tuple, type[Exception]]]
 
 
 def operands(*shapes: tuple[int, ...], dtype: str = "float32") -> list[Aval]:
-    """Operands of these shapes, for samples of errors."""
+    """The avals of operands of these shapes, for samples of errors."""
     return [aval(shape, np.dtype(dtype)) for shape in shapes]
 
 
-#: Shapes that do not broadcast, and two dtypes.
+#: Samples of errors: shapes that do not broadcast, and two dtypes.
 APART: Errors = [(operands((2, 3), (4, 5)), (), MXNetError)]
 MIXED: Errors = [(operands((2,)) + operands((2,), dtype="float64"), (), MXNetError)]
 
@@ -50,7 +50,7 @@ _HALF, _SINGLE = np.dtype("float16"), np.dtype("float32")
 
 
 def _half_in_single(ref: Callable) -> Callable[[Sequence[Any], tuple], Any]:
-    """`ref` of operands of one dtype; float16s are computed in float32 and the result rounded once, as in kernels."""
+    """`ref` for operands of one dtype: float16 is computed in float32 and rounded once, as in kernels."""
     def run(arrays: Sequence[Any], attrs: tuple) -> Any:
         if arrays[0].dtype.char != "e":
             return ref(*arrays)
@@ -88,7 +88,7 @@ def elementwise(name: str, expr: str, ref: Callable, vjp: Callable | None = None
                 smooth: bool = True, backward_dtypes: Dtypes = NUMBERS) -> Op:
     """Declare an elementwise primitive of equal-dtype operands; its result has their dtype, or bool.
 
-    vjp(g, *inputs, out) -> cotangents, one an input.
+    vjp(g, *inputs, out) -> cotangents, one per input.
     """
     rule = (lambda dtypes: BOOL) if boolean else _all_equal(name)
     back = None if vjp is None else lambda node, g: vjp(g, *node.inputs, node)
@@ -103,8 +103,8 @@ def unary(name: str, expr: str, ref: Callable, vjp: Callable | None = None, *, d
           names: Iterable[Callable[[Callable], object]] = ()) -> Callable[[Node], Node]:
     """Declare a one-operand elementwise primitive: vjp(g, x, y) -> cotangent. Returns its node maker.
 
-    dtypes: None: floats, or all if the result is bool.
-    names: under which it is public, as in ops/primitive/promotion.py.
+    dtypes: None is floats, or all if the result is bool.
+    names: its public names, made by `in_np`, `in_npx` and `in_nd` of ops/primitive/promotion.py.
     """
     back = None if vjp is None else lambda g, x, y: (vjp(g, x, y),)
     dtypes = dtypes or (ALL if boolean else FLOATS)
@@ -118,7 +118,7 @@ def binary(name: str, expr: str, ref: Callable, vjp: Callable | None = None, *, 
            smooth: bool = True) -> Callable[[Node, Node], Node]:
     """Declare a two-operand elementwise primitive: vjp(g, x, y, out) -> two cotangents. Returns its node maker.
 
-    dtypes: None: numbers, or all if the result is bool.
+    dtypes: None is numbers, or all if the result is bool.
     """
     dtypes = dtypes or (ALL if boolean else NUMBERS)
     op = elementwise(name, expr, ref, vjp, arity=2, dtypes=dtypes, samples=samples, cost=cost, boolean=boolean,
@@ -126,7 +126,7 @@ def binary(name: str, expr: str, ref: Callable, vjp: Callable | None = None, *, 
     return lambda x, y: make(op, (x, y))
 
 
-# ---- reductions (attrs: the sorted axes; the reduced axes go away) -------------------------------
+# ---- reductions (attrs: the sorted axes, which the result lacks) ---------------------------------
 
 def _reduce_rule(avals: Sequence[Aval], attrs: tuple) -> Aval:
     return aval(reduced(avals[0].shape, attrs[0]), avals[0].dtype)
@@ -145,7 +145,7 @@ def _axis_samples(low: float, high: float) -> Samples:
 
 def reduction(name: str, ref: Callable, vjp: Callable | None, identity: Callable[[np.dtype], Any], *,
               combine: str, low: float = -2.0, high: float = 2.0, smooth: bool = True) -> Callable[[Node, tuple], Node]:
-    """Declare an associative reduction: vjp(g, x, axes, y) -> cotangent, with g and y of the reduced shape."""
+    """Declare an associative reduction: vjp(g, x, axes, y) -> cotangent, g and y being of the reduced shape."""
     back = None if vjp is None else lambda node, g: (vjp(g, node.inputs[0], node.attrs[0], node),)
     op = declare(Op(name, REDUCTION, _reduce_rule, lambda a, attrs: ref(a[0], attrs[0]), back,
                     samples=_axis_samples(low, high), identity=identity, combine=combine,

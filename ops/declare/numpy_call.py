@@ -1,4 +1,4 @@
-"""Elementwise functions that have no scalar expression for fused kernels: NumPy computes whole arrays."""
+"""Elementwise functions without a scalar expression for fused kernels: NumPy computes them on whole arrays."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
@@ -16,7 +16,7 @@ from .public import named
 
 
 def quiet(f: Callable) -> Callable:
-    """NumPy's function without its warnings, in the dtype of its operands."""
+    """NumPy's function `f` without its warnings, its result in the dtype of the first operand."""
     def ref(*arrays: Any) -> Any:
         with np.errstate(all="ignore"):
             return np.asarray(f(*arrays)).astype(np.asarray(arrays[0]).dtype, copy=False)
@@ -26,7 +26,7 @@ def quiet(f: Callable) -> Callable:
 
 def unary_call(name: str, f: Callable, vjp: Callable[[Node, Node, Node], Node] | None = None, *,
                samples: Samples, names: Iterable[Callable[[Callable], object]] = ()) -> Callable[[Node], Node]:
-    """Declare f(x), elementwise, of floats: vjp(g, x, y) -> cotangent. Returns its node maker.
+    """Declare f(x), elementwise on floats: vjp(g, x, y) -> cotangent. Returns its node maker.
 
     names: as in `families.unary`.
     """
@@ -36,8 +36,7 @@ def unary_call(name: str, f: Callable, vjp: Callable[[Node, Node, Node], Node] |
 
 def binary_call(name: str, f: Callable, vjp: Callable[..., tuple[Node, Node]] | None = None, *,
                 samples: Samples, dtypes: Dtypes = FLOATS) -> Callable[[Node, Node], Node]:
-    """Declare f(x, y), broadcast, of their one dtype: vjp(g, x, y, out) -> cotangents. Returns its node
-    maker."""
+    """Declare f(x, y), broadcast, on one dtype: vjp(g, x, y, out) -> cotangents. Returns its node maker."""
     def infer(x: Aval, y: Aval) -> Aval:
         if x.dtype != y.dtype:
             raise MXNetError(f"{name} wants operands of one dtype, got {x.dtype.name} and {y.dtype.name}")

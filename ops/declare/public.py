@@ -1,15 +1,21 @@
-"""Public functions: what a user calls, declared beside the primitives it is made of.
+"""Public functions: the operations that users call, declared beside the primitives that they are made of.
 
-A declaration is a Python function from nodes (and static arguments) to a node, or to a list of them, with the
-names under which users reach it. The namespaces `np`, `npx`, `nd` and the arrays' methods are generated from it.
+A declaration is a Python function from nodes (and static arguments) to a node, or to a list of nodes, with its
+public names. The namespaces `np`, `npx`, `nd` and the arrays' methods are generated from it.
 
     @public("np.sum", "np.ndarray.sum")
     def sum(a: Node, axis=None, dtype=None, keepdims=False) -> Node: ...
 
-Parameters annotated `Node` take arrays, `Operand` arrays or Python numbers, `Optional` arrays or None, `Nodes` a
-sequence of arrays (first parameter only; `star`: users pass them one by one). `Number` takes a number that is an input
-of the program, and `Numbers` one for each of `num_weights` arrays. All others are static and part of the program.
-`out=`, and what else MXNet takes besides, is added by the namespaces.
+The annotation of a parameter says what it takes:
+
+- Node: an array.
+- Operand: an array or a Python number.
+- Optional: an array or None.
+- Nodes: a sequence of arrays (first parameter only; `star`: users pass them one by one).
+- Number: a number that is an input of the program.
+- Numbers: such a number for each of `num_weights` arrays.
+
+All other parameters are static and part of the program. The namespaces add `out=` and MXNet's further keywords.
 
     @public("nd.sgd_mom_update", writes=("mom",))
     def sgd_mom(weight: Node, grad: Node, mom: Node, lr: Number, momentum: Number = 0.0) -> list[Node]: ...
@@ -37,16 +43,19 @@ OPERANDS = frozenset(("Node", "Operand", "Optional", "Nodes", "Number", "Numbers
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Function:
-    """A public function: its declaration, and where it is exposed.
+    """A public function: its declaration and its public names.
 
     names: such as "np.tanh", "nd.NDArray.tanh", "npx.relu", "np.linalg.norm".
-    arrays: names of the parameters that are arrays; variadic: whether the first is a sequence of them.
-    literals: the Python numbers that are part of the program when they stand for an operand (a power's 2).
-    keywords: what MXNet does with keywords that are not declared. "engine": it is an operator of MXNet's engine, for
-    which a name counts for nothing; "overlooking": so does any keyword, as it has no parameters; "ufunc": it takes
-    those of NumPy's ufuncs, at their defaults; "declared": it takes no others.
-    writes: the operands that the results after the first are written to; None for a function that gives all of them.
-    Of a `star` function the places are within each array's group of operands, whose last one they include.
+    arrays: the names of the parameters that are operands.
+    statics: the names of all other parameters.
+    variadic: whether the first parameter is a sequence of arrays.
+    literals: the Python numbers that become part of the program when given as an operand (the 2 of a power).
+    star: whether users pass the sequence's arrays one by one.
+    keywords: the treatment of keywords that are not declared. "engine": an operator of MXNet's engine, which ignores
+        `name`. "overlooking": an operator without parameters, which ignores all keywords. "ufunc": those of NumPy's
+        ufuncs are taken, at their defaults. "declared": no others are taken.
+    writes: the positions of the operands to which the results after the first are written; None: all results are
+        returned. For a `star` function, positions in each array's group of operands; they include the group's last.
     """
 
     name: str
@@ -70,7 +79,7 @@ FUNCTIONS: list[Function] = []
 
 
 class _Required:
-    """The default of a static parameter that has none, where MXNet's engine and not Python says so."""
+    """The default of a required static parameter where MXNet's engine, and not Python, reports that it is missing."""
 
     def __repr__(self) -> str:
         return "required"
@@ -83,8 +92,8 @@ def public(*names: str, literals: frozenset = frozenset(), star: bool = False, k
            writes: Sequence[str | int] | None = None) -> Callable[[Callable], Callable]:
     """Declare the decorated function of nodes under `names`. See the module's docstring.
 
-    keywords: as in `Function`; None: "engine" or "overlooking" in `nd` and `npx`, "ufunc" for functions of operands in
-    `np`.
+    keywords: as in `Function`; None is "engine" or "overlooking" in `nd` and `npx`, "ufunc" in `np` for functions that
+        have only operands, "declared" otherwise.
     """
 
     def enter(build: Callable) -> Callable:
@@ -102,14 +111,14 @@ def public(*names: str, literals: frozenset = frozenset(), star: bool = False, k
 
 
 def named(build: Callable, names: Iterable[Callable[[Callable], object]]) -> Any:
-    """`build`, made public under names that know how (ops/primitive/promotion.py)."""
+    """`build`, made public by each declarer in `names` (`in_np` and the like in ops/primitive/promotion.py)."""
     for declare in names:
         declare(build)
     return build
 
 
 def _arranged(build: Callable, kinds: dict[str, str], arrays: tuple[str, ...], variadic: bool) -> Callable:
-    """`build` called with all operands first, a variadic function's as one list; then the static arguments."""
+    """`build` as a function of all operands first, a variadic function's as one list; then the static arguments."""
     order = (*arrays, *[k for k in kinds if k not in arrays])
     more = len(arrays) - 1 if variadic else 0
     if order == tuple(kinds) and not more:

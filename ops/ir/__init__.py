@@ -1,1 +1,1 @@
-"""Intermediate representation: avals, ops, nodes and the rules of shapes. It knows no operation of MXNet's."""
+"""Intermediate representation: avals, ops, nodes and the rules of shapes. MXNet's operations are declared elsewhere."""

@@ -8,7 +8,7 @@ import numpy as np
 from .errors import MXNetError
 
 Shape = tuple[int, ...]
-#: A device by type and number, such as ("cpu", 1); None for cpu(0), where nearly everything is.
+#: A device as (type, number), such as ("cpu", 1); None is cpu(0), the device of nearly all arrays.
 Device = tuple[str, int] | None
 
 
@@ -37,7 +37,7 @@ class Aval:
         return f"{SHORT.get(self.dtype.name, self.dtype.name)}{list(self.shape)}{where}".replace(" ", "")
 
 
-#: The field's short names, as they stand in printed graphs and generated kernels.
+#: The usual short names of dtypes, for printed graphs and generated kernels.
 SHORT = {
     "float16": "f16", "float32": "f32", "float64": "f64", "int8": "i8", "int16": "i16", "int32": "i32",
     "int64": "i64", "uint8": "u8", "uint16": "u16", "uint32": "u32", "uint64": "u64", "bool": "b1",
@@ -47,8 +47,9 @@ _INTERNED: dict[tuple[Shape, np.dtype, Device], Aval] = {}
 
 
 def aval(shape: Shape, dtype: np.dtype, device: Device = None) -> Aval:
-    """The one `Aval` of `shape` (a tuple of ints), `dtype` (a numpy.dtype, whose byte order becomes the machine's) and
-    device. MXNetError for a dtype that is not MXNet's.
+    """The interned `Aval` of a shape (a tuple of ints), a dtype and a device. MXNetError for a dtype that MXNet lacks.
+
+    dtype: a numpy.dtype; its byte order becomes the machine's.
 
     >>> aval((3,), np.dtype(">f4")) is aval((3,), np.dtype("<f4"))
     True
@@ -59,7 +60,7 @@ def aval(shape: Shape, dtype: np.dtype, device: Device = None) -> Aval:
         if dtype.name not in SHORT:
             raise MXNetError(f"Invalid Input: '{dtype.name}', valid values are: {', '.join(SHORT)}")
         plain = np.dtype(dtype.name)
-        if dtype is not plain:  # of another byte order, or with the machine's own in its repr
+        if dtype is not plain:  # another byte order, or the machine's own, but spelled out in the repr
             return aval(shape, plain, device)
         found = _INTERNED.setdefault(key, Aval(shape, dtype, device))
     return found

@@ -1,5 +1,5 @@
-"""Devices: which one a value is on is part of its aval. All compute on the CPU, so that a device is a label, which
-operations pass on and kernels do not see."""
+"""Devices: a part of a value's aval. All of them compute on the CPU, so that a device is a label, which operations
+propagate and kernels do not see."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
@@ -27,14 +27,14 @@ place_op = declare(Op("to_device", ELEMENTWISE, _infer, lambda arrays, attrs: ar
 
 
 def place(x: Node, device: Device) -> Node:
-    """`x` on a device: itself, where it is there already."""
+    """`x` on `device`; `x` itself if it is there already."""
     while x.op is place_op:
         x = x.inputs[0]
     return x if x.aval.device == device else make(place_op, (x,), (device,))
 
 
 def placed(made: Any, device: Device) -> Any:
-    """A node, or a list or tuple of them, on a device."""
+    """A node, or a list or tuple of nodes, on `device`."""
     if isinstance(made, Node):
         return place(made, device)
     return type(made)([place(n, device) for n in made])

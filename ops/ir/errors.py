@@ -2,15 +2,19 @@
 
 
 class MXNetError(RuntimeError):
-    """What MXNet's engine raises: mismatched shapes or dtypes, misuse of autograd, failures of an operator."""
+    """The error of MXNet's engine: mismatched shapes or dtypes, misuse of autograd, failures of an operator."""
 
 
 class BroadcastError(MXNetError):
-    """A value does not fit the place it is written to. Users see ValueError in `mx.nd`, MXNetError in `mx.np`."""
+    """A value cannot be broadcast to the region it is assigned to. `mx.nd` raises ValueError, `mx.np` MXNetError."""
 
 
 class CannotCompile(Exception):
-    """A part of a program has no native form: `reason` says why, `node` where. The interpreter takes it."""
+    """A part of a program has no native form; the interpreter runs it.
+
+    reason: a text for reports.
+    node: the node concerned, if it is a single one.
+    """
 
     def __init__(self, reason: str, node: object = None) -> None:
         super().__init__(reason)
@@ -19,4 +23,4 @@ class CannotCompile(Exception):
 
 
 class NoCompiler(CannotCompile):
-    """The installed Numba or LLVM fails at what every program needs: the interpreter takes all of them."""
+    """The installed Numba or LLVM fails at code that every program needs; the interpreter runs all programs."""

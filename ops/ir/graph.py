@@ -1,4 +1,4 @@
-"""Functions of whole graphs: their order, their text, and copies with nodes replaced."""
+"""Functions on whole graphs: topological order, text, and substitution of nodes."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
@@ -7,14 +7,14 @@ from .node import Node, leaf_op, make
 
 
 def toposort(outputs: Iterable[Node], stop_at: frozenset[Node] | set[Node] = frozenset()) -> list[Node]:
-    """All nodes that `outputs` need, inputs first; nodes in `stop_at` are entered but not followed."""
+    """The nodes that `outputs` depend on, in topological order; the inputs of nodes in `stop_at` are not followed."""
     order: list[Node] = []
     seen: set[Node] = set()
     stack: list[Node | None] = [*outputs]
     stack.reverse()
     while stack:
         node = stack.pop()
-        if node is None:  # the inputs of what lies below it are done
+        if node is None:  # marks that all inputs of the next node on the stack are done
             order.append(stack.pop())  # type: ignore[arg-type]
         elif node not in seen:
             seen.add(node)
@@ -28,7 +28,9 @@ def toposort(outputs: Iterable[Node], stop_at: frozenset[Node] | set[Node] = fro
 
 
 def format_graph(outputs: Sequence[Node], lines: dict[Node, str] | None = None) -> str:
-    """The graph as text, a node a line: `%3: f32[8,4] = tanh %2    # train.py:31`.
+    """The graph as text, one node per line: `%3: f32[8,4] = tanh %2    # train.py:31`.
+
+    lines: node -> the user's line, added as a comment.
 
     >>> import numpy as np
     >>> from tracer.ops.ir.aval import aval
@@ -51,7 +53,7 @@ def format_graph(outputs: Sequence[Node], lines: dict[Node, str] | None = None) 
 
 
 def substitute(outputs: Sequence[Node], mapping: dict[Node, Node]) -> list[Node]:
-    """The graph of `outputs` with each node in `mapping` replaced, wherever it stands."""
+    """`outputs` of a graph in which each key of `mapping` is replaced by its value, wherever it occurs."""
     done = dict(mapping)
     for n in toposort(outputs, set(mapping)):
         if n not in done:

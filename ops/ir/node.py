@@ -1,7 +1,7 @@
-"""The graph: immutable, hash-consed nodes. Equal graphs are the same object, so that a graph's identity
-is a dictionary key, common subexpressions are shared from birth, and nothing about a node needs a walk twice.
+"""The graph: immutable, hash-consed nodes. Equal graphs are the same object: a node is a dictionary key for its whole
+graph, common subexpressions are shared as they are made, and a property of a node is computed once.
 
-Nodes know no arrays. A leaf is (aval, index of first use in its trace); a run-time scalar is (kind, index).
+Nodes hold no arrays. A leaf is (aval, index of first use in its trace); a run-time scalar is (kind, index).
 """
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ class Node:
 
     @property
     def reach(self) -> tuple[Node, ...]:
-        """The leaves and marks that a derivative of this node can be taken by, in order of first use.
+        """The leaves and marks with respect to which this node can be differentiated, in order of first use.
 
-        Those behind an op without a derivative are among them: a backward pass writes zeros there, as MXNet's does.
+        Those behind an op without a derivative are included: a backward pass writes zeros there, as MXNet's does.
         """
         return reach_of(self)
 
@@ -59,7 +59,7 @@ _TABLE: dict[tuple, Node] = {}
 
 
 def make(op: Op, inputs: tuple[Node, ...] = (), attrs: tuple = ()) -> Node:
-    """The node of `op` on `inputs` with static `attrs`: looked up, or inferred, checked and entered."""
+    """The interned node of `op` on `inputs` with static `attrs`. Inputs are checked, and avals inferred, once."""
     key = (op, attrs, *inputs)
     node = _TABLE.get(key)
     if node is None:
@@ -69,17 +69,17 @@ def make(op: Op, inputs: tuple[Node, ...] = (), attrs: tuple = ()) -> Node:
     return node
 
 
-#: Interned nodes at which all that is remembered of graphs should be forgotten.
+#: The number of interned nodes above which the table and all caches keyed by nodes are due to be emptied.
 NODES_BOUND = 1 << 17
 
 
 def table_size() -> int:
-    """How many nodes are interned."""
+    """The number of interned nodes."""
     return len(_TABLE)
 
 
 def table_full() -> bool:
-    """Whether it is time that whoever owns the caches keyed by nodes empties them, and the table."""
+    """Whether `forget_all` is due: more than NODES_BOUND nodes are interned."""
     return len(_TABLE) > NODES_BOUND
 
 
@@ -90,7 +90,7 @@ FORGETTERS: list[Callable[[], None]] = []
 def forget_all() -> None:
     """Empty the table and all caches keyed by nodes. Kernels, which are keyed by their source, stay.
 
-    What is recorded and not yet run, in any thread, keeps its own nodes.
+    Pending values, in any thread, keep their nodes.
 
     >>> from tracer import np
     >>> x = np.ones(3) + 1
@@ -114,45 +114,45 @@ leaf_op = declare(Op("leaf", LEAF, lambda avals, attrs: attrs[0], _no_ref))
 scalar_op = declare(Op("scalar", LEAF, lambda avals, attrs: aval((), np.dtype(attrs[0])), _no_ref))
 
 
-#: By index the leaf that was asked for last: a trace mostly uses arrays like those of the one before.
+#: Index -> the leaf made last: most traces use arrays of the same avals as the trace before.
 _LATEST: dict[int, Node] = {}
 
 
 def leaf(of: Aval, index: int) -> Node:
-    """The `index`-th array that a trace uses, of the given aval."""
+    """The leaf of the `index`-th array that a trace uses, of the given aval."""
     node = _LATEST.get(index)
     if node is None or node.aval is not of:
         node = _LATEST[index] = make(leaf_op, (), (of, index))
     return node
 
 
-#: The integers that can be run-time scalars of int64.
+#: The range of integers that can be run-time scalars of int64.
 INT64_MIN, INT64_MAX = -1 << 63, (1 << 63) - 1
 
 
 def scalar(kind: str, index: int) -> Node:
-    """The `index`-th Python number that a trace uses: "float64" or "int64". Its value is a run-time input."""
+    """The run-time scalar of the `index`-th Python number that a trace uses; kind: "float64" or "int64"."""
     return make(scalar_op, (), (kind, index))
 
 
 def large_integer(index: int) -> Node:
-    """The `index`-th Python number where it is an integer that no int64 holds: a float64, for floats only."""
+    """The run-time scalar of a Python integer beyond int64: a float64 that can be cast to floats only."""
     return make(scalar_op, (), ("float64", index, "integer"))
 
 
 def is_large_integer(x: Node) -> bool:
-    """Whether `x` is one of those."""
+    """Whether `x` was made by `large_integer`."""
     return x.op is scalar_op and len(x.attrs) > 2
 
 
 def const_value(node: Node) -> float | int | bool:
-    """The number that a `const` node stands for."""
+    """The Python number of a `const` node."""
     text, dtype = node.attrs[:2]
     kind = np.dtype(dtype).kind
     return text == "True" if kind == "b" else float(text) if kind == "f" else int(text)
 
 
-# A constant is keyed by its text: tuple equality would take 1 for True and 0.0 for -0.0, and nan for no one.
+# A constant is keyed by its text: as numbers in a tuple, 1 equals True, 0.0 equals -0.0, and NaN does not equal itself.
 const_op = declare(Op(
     "const", ELEMENTWISE, lambda avals, attrs: aval((), np.dtype(attrs[1])),
     lambda arrays, attrs: np.dtype(attrs[1]).type(attrs[0] == "True" if attrs[1] == "bool" else attrs[0]),
@@ -160,10 +160,10 @@ const_op = declare(Op(
 
 
 def const(value: float | int | bool, dtype: np.dtype | str) -> Node:
-    """A number that is part of the program's structure (as the 2 in the derivative of x*x), of shape ().
+    """A constant of shape () that is part of the program's structure, as the 2 in the derivative of x*x.
 
-    Integers wrap around in a narrow dtype, as arrays do. OverflowError for one that no int64 holds, unless `dtype` is
-    a float's.
+    Integers wrap around in a narrow dtype, as those of arrays do. OverflowError for an integer beyond int64, unless
+    `dtype` is a float.
     """
     dtype = np.dtype(dtype)
     return make(const_op, (), (repr(converted(value, dtype).item()), dtype.name))
@@ -173,26 +173,26 @@ _LITERALS = {bool: "bool", float: "float64", int: "int64"}
 
 
 def literal(value: float | int | bool) -> Node:
-    """A Python number that a user gives beside arrays, as a `const`: its dtype yields to theirs.
+    """A `const` for a Python number among a user's operands: its dtype yields to that of the arrays.
 
-    value: a bool, a float, or an integer that an int64 holds; `x ** 2` comes here each time that it is recorded.
+    value: a bool, a float, or an integer within int64. Each recording of `x ** 2` calls this.
     """
     return make(const_op, (), (repr(value), _LITERALS[type(value)], "number"))
 
 
 def is_number(x: Node) -> bool:
-    """Whether `x` came as a Python number, not as an array without axes."""
+    """Whether `x` is a Python number of the user's, rather than a 0-d array."""
     return x.op is scalar_op or x.op is const_op and len(x.attrs) > 2
 
 
 def converted(value: float | int | bool, dtype: np.dtype) -> Any:
-    """A Python number as a NumPy scalar: as MXNet converts it, and NumPy an array."""
+    """A Python number as a NumPy scalar of `dtype`, by MXNet's conversion, which is that of NumPy's arrays."""
     if isinstance(value, int) and not INT64_MIN <= value <= INT64_MAX:
         if dtype.kind != "f":
             raise OverflowError("Integer out of bounds")  # MXNet's words
         value = float(value)
     if 0 <= value < 128 if type(value) is int else dtype.kind == "f" and -6e4 < value < 6e4:
-        return dtype.type(value)  # within all dtypes: `errstate` would take most of the time
+        return dtype.type(value)  # in the range of every dtype: `errstate` would take most of the time
     with np.errstate(invalid="ignore", over="ignore"):
         return np.asarray(value).astype(dtype)[()]
 
@@ -212,7 +212,7 @@ def _depend_samples() -> Iterable[tuple[list[np.ndarray], tuple]]:
         yield [np.linspace(-1, 1, int(np.prod(s))).reshape(s) for s in (shape, other)], ()
 
 
-#: The first input, as a function of the others too.
+#: The first input, made to depend on the others too, by which the derivative is 0.
 depend_op = declare(Op("depend", VIEW, _same, lambda a, attrs: a[0], lambda n, g: (g, *[None] * (len(n.inputs) - 1)),
                        expr="{0}", cost=0, samples=_depend_samples))
 
@@ -226,33 +226,33 @@ def _refuse(node: Node, g: Node) -> Sequence[Node | None]:
 #: A gradient that cannot be differentiated.
 once_op = declare(Op("once", ELEMENTWISE, _same, lambda a, attrs: a[0], _refuse, expr="{0}", cost=0))
 
-#: The elements of the first input, in place of those of the second, through which a derivative goes.
+#: The elements of the first input, with the derivative of the identity of the second.
 overwrite_op = declare(Op("overwrite", ELEMENTWISE, _same, lambda a, attrs: a[0], lambda n, g: (None, g), expr="{0}",
                           cost=0))
 
 
 def stop(x: Node) -> Node:
-    """`x` as a constant of any derivative."""
+    """`x` as a constant: derivatives do not go through it."""
     return make(stop_op, (x,))
 
 
 def once(gradient: Node, layer: str) -> Node:
-    """`gradient`, that of a layer by this name, of which a derivative raises MXNetError."""
+    """The `gradient` of the named layer; differentiating it raises MXNetError."""
     return make(once_op, (gradient,), (layer,))
 
 
 def straight(value: Node, x: Node) -> Node:
-    """The elements of `value`, as if they were those of `x`: the derivative is that of the identity of `x`."""
+    """The elements of `value` with the derivative of the identity of `x`: a straight-through estimator."""
     return make(overwrite_op, (value, x))
 
 
 def mark(x: Node, index: int) -> Node:
-    """`x` as the `index`-th variable of its trace: derivatives are taken by it and go no further."""
+    """`x` as the `index`-th variable of its trace: derivatives are taken with respect to it and go no further."""
     return make(mark_op, (x,), (index,))
 
 
 def depend(value: Node, *operands: Node) -> Node:
-    """`value` as a function of `operands` too, whose elements it does not depend on: their derivative is 0."""
+    """`value`, made to depend on `operands` too; the derivative by these is 0."""
     return make(depend_op, (value, *operands))
 
 
@@ -273,7 +273,7 @@ def items(multi: Node) -> tuple[Node, ...]:
 # ---- reach ---------------------------------------------------------------------------------------
 
 def reach_of(node: Node) -> tuple[Node, ...]:
-    """`node.reach`, as a function: where a property's frame counts."""
+    """`node.reach` as a function, which saves hot code the frame of a property."""
     if node._reach is None:
         _fill_reach(node)
     return node._reach  # type: ignore[return-value]

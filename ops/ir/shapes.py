@@ -1,4 +1,4 @@
-"""The rules of shapes: broadcasting, axes, and what reductions and reshapes leave. The only copy of each."""
+"""Rules of shapes: broadcasting, axes, reductions and reshapes. Each rule is implemented here only."""
 from __future__ import annotations
 
 import math
@@ -62,14 +62,14 @@ def normalize_axes(axis: int | Sequence[int] | None, ndim: int) -> tuple[int, ..
 
 
 def reduced(shape: Shape, axes: Sequence[int], keepdims: bool = False) -> Shape:
-    """What is left of `shape` when `axes` (normalized) are reduced."""
+    """The shape that remains of `shape` when `axes` (normalized) are reduced."""
     if keepdims:
         return tuple(1 if i in axes else d for i, d in enumerate(shape))
     return tuple(d for i, d in enumerate(shape) if i not in axes)
 
 
 def reshape_to(shape: Shape, wanted: Sequence[int]) -> Shape:
-    """`wanted` with its one -1 filled in; MXNetError when the sizes differ."""
+    """The shape `wanted` with its -1, if there is one, inferred; MXNetError when the sizes differ."""
     size, target = math.prod(shape), [operator.index(d) for d in wanted]
     if target.count(-1) > 1:
         raise MXNetError(f"can only specify one unknown dimension, got {tuple(wanted)}")
@@ -84,10 +84,11 @@ def reshape_to(shape: Shape, wanted: Sequence[int]) -> Shape:
 
 
 def decode_reshape(shape: Shape, codes: Sequence[int], meaning: dict[int, str], reverse: bool = False) -> list[int]:
-    """The sizes that a reshape's special codes mean; -1 is kept. MXNetError for codes that `shape` does not fit.
+    """The sizes given by a reshape's special codes; -1 is kept. MXNetError for codes that do not fit `shape`.
 
-    meaning: "copy" the next axis; "drop" it, of size 1; the "rest" of the axes; "merge" the next two into one; "split"
-    the next one into the two numbers that follow. reverse: read from the right.
+    meaning: of each code: "copy" the next axis; "drop" it, of size 1; take the "rest" of the axes; "merge" the next two
+        into one; "split" the next one into the two numbers that follow.
+    reverse: whether codes and shape are read from the right.
     """
     given = list(codes)
     if reverse:
@@ -136,6 +137,6 @@ def sum_axes(shape: Shape, target: Shape) -> tuple[int, ...]:
 
 
 def check_choice(given: Any, allowed: Sequence[str]) -> None:
-    """MXNetError unless the keyword's value `given` is one of those `allowed`."""
+    """Raise MXNetError unless the value `given` for a keyword is one of `allowed`."""
     if given not in allowed:
         raise MXNetError(f"Invalid Input: {given!r}, valid values are: {{{', '.join(map(repr, allowed))}}}")

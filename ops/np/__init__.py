@@ -1,1 +1,1 @@
-"""Public functions of `mx.np` and methods of its arrays, made of primitives."""
+"""The public functions of `mx.np` and the methods of its arrays, composed of primitives."""

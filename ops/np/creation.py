@@ -1,4 +1,4 @@
-"""Public functions that make arrays of a shape and a dtype, or like another array."""
+"""The functions of `mx.np` that create arrays, of a given shape and dtype or like another array."""
 from __future__ import annotations
 
 import numpy as np
@@ -12,11 +12,11 @@ from ..primitive.iota import iota
 from ..primitive.linear import broadcast_to, concatenate, reshape
 from ..primitive.promotion import FLOAT64
 
-# ---- public: the functions whose dtype is known; tracer/numpy fills in MXNet's defaults ----------
+# ---- functions of an explicit dtype; tracer/numpy fills in MXNet's defaults ------------------------
 
 @public("np._full")
 def _full(shape, value, dtype) -> Node:
-    """An array of `shape` (checked) filled with a number."""
+    """An array of `shape` filled with a number. MXNetError for a negative size."""
     if any(d < 0 for d in shape):
         raise MXNetError(f"Shape dim size cannot be a negative value: {shape}")
     return full(shape, value, dtype)
@@ -24,7 +24,7 @@ def _full(shape, value, dtype) -> Node:
 
 @public("np._arange")
 def _arange(start, stop, step, dtype) -> Node:
-    """start, start + step, … below stop."""
+    """The numbers start, start + step, … below stop. MXNetError for step 0."""
     if step == 0:
         raise MXNetError("arange: step must not be zero")
     n = max(0, int(np.ceil((stop - start) / step)))
@@ -37,7 +37,7 @@ def _arange(start, stop, step, dtype) -> Node:
 
 @public("np._linspace")
 def _linspace(start, stop, num, endpoint, dtype) -> Node:
-    """`num` numbers from start to stop, computed in float64."""
+    """`num` evenly spaced numbers from start to stop, computed in float64. MXNetError for a negative `num`."""
     if num < 0:
         raise MXNetError(f"Number of sequence should be non-negative, received {num}")
     step = (stop - start) / max(num - 1 if endpoint else num, 1)
@@ -50,7 +50,7 @@ def _linspace(start, stop, num, endpoint, dtype) -> Node:
 
 @public("np._eye")
 def _eye(N, M, k, dtype) -> Node:
-    """Ones on the k-th diagonal of an N x M matrix."""
+    """An N x M matrix with ones on the k-th diagonal. MXNetError for negative sizes."""
     if N < 0 or M < 0:
         raise MXNetError(f"negative dimensions are not allowed. N is {N}, M is {M}")
     return cast(band((N, M), k, k), dtype)
@@ -58,7 +58,7 @@ def _eye(N, M, k, dtype) -> Node:
 
 @public("np._tri")
 def _tri(N, M, k, dtype) -> Node:
-    """Ones at and below the k-th diagonal of an N x M matrix."""
+    """An N x M matrix with ones at and below the k-th diagonal."""
     return cast(band((N, M), None, k), dtype)
 
 
@@ -70,33 +70,33 @@ def _matrix(m: Node) -> Node:
 
 @public("np.tril", "np.ndarray.tril")
 def tril(m: Node, k=0) -> Node:
-    """A matrix (or a stack of them) with the elements above the k-th diagonal zeroed."""
+    """The matrices in the last two axes, with zeros above the k-th diagonal. MXNetError for 0-d arrays."""
     m = _matrix(m)
     return where(broadcast_to(band(m.shape, None, k), m.shape), m, like(m, 0))
 
 
 @public("np.triu", "np.ndarray.triu")
 def triu(m: Node, k=0) -> Node:
-    """A matrix (or a stack of them) with the elements below the k-th diagonal zeroed."""
+    """The matrices in the last two axes, with zeros below the k-th diagonal. MXNetError for 0-d arrays."""
     m = _matrix(m)
     return where(broadcast_to(band(m.shape, k, None), m.shape), m, like(m, 0))
 
 
 @public("np._full_of")
 def _full_of(fill_value: Operand, shape, dtype) -> Node:
-    """An array of `shape` filled with an array, broadcast."""
+    """An array of `shape` filled with `fill_value`, an array that is broadcast."""
     return broadcast_to(cast(fill_value, dtype or fill_value.dtype), shape)
 
 
 @public("np.full_like")
 def full_like(a: Node, fill_value: Operand, dtype=None, order="C", ctx=None, device=None) -> Node:
-    """An array of the shape and dtype of `a`, filled with a number."""
+    """An array of the shape and dtype of `a`, filled with `fill_value`."""
     return depend(broadcast_to(cast(fill_value, dtype or a.dtype), a.shape), a)
 
 
 @public("np.empty_like")
 def empty_like(prototype: Node, dtype=None, order="C", subok=False, shape=None, ctx=None, device=None) -> Node:
-    """An array to be written to, of the shape and dtype of `prototype`; it holds zeros."""
+    """An array of the shape and dtype of `prototype`, to be written to; it holds zeros."""
     return zeros_like(prototype, dtype, order, subok, shape)
 
 
@@ -114,7 +114,7 @@ def ones_like(a: Node, dtype=None, order="C", ctx=None, device=None) -> Node:
 
 @public("np._meshgrid")
 def _meshgrid(xi: Nodes, indexing, sparse) -> list[Node]:
-    """A grid's coordinates, an array an axis."""
+    """The coordinates of a grid, one array for each axis."""
     order = list(range(len(xi)))
     if indexing == "xy" and len(xi) > 1:
         order[:2] = 1, 0
@@ -130,7 +130,7 @@ def _meshgrid(xi: Nodes, indexing, sparse) -> list[Node]:
 
 @public("np._indices")
 def _indices(dimensions, dtype) -> Node:
-    """The indices of a grid: shape (len(dimensions), *dimensions)."""
+    """The indices of a grid, of shape (len(dimensions), *dimensions)."""
     dtype = np.dtype(dtype)
     shape = (1, *dimensions)
     return concatenate([iota(shape, i, dtype) for i in range(1, len(shape))], 0)

@@ -1,4 +1,4 @@
-"""The elementwise functions of `mx.np` that are more than an op under its public names, and those of two operands."""
+"""The elementwise functions of `mx.np` that are compositions of ops, and those of two operands."""
 from __future__ import annotations
 
 import math
@@ -28,7 +28,7 @@ named(lambda x: a.less(u.absolute(x), like(x, math.inf)), in_np("isfinite", _alw
 
 @public("np.around", "np.round", "np.round_", "np.ndarray.round", "np.ndarray.__round__")
 def around(x: Operand, decimals=0, out=None) -> Node:
-    """The elements rounded to `decimals` places, halves to even; negative: to tens, hundreds and so on."""
+    """The elements rounded to `decimals` places, halves to even; negative `decimals` round to tens, hundreds …"""
     decimals = decimals or 0
     if numeric(x).dtype.kind != "f":
         return x if decimals >= 0 else _to_tens(x, -decimals)
@@ -36,18 +36,19 @@ def around(x: Operand, decimals=0, out=None) -> Node:
 
 
 def _to_tens(x: Node, places: int) -> Node:
-    """`around` of integers to tens, hundreds and so on: towards 0, as MXNet has it."""
+    """`around` of integers to tens, hundreds …: towards 0, as in MXNet."""
     scale = 10 ** min(places, 20)
     return a.sub(x, a.fmod(x, like(x, scale)) if scale <= np.iinfo(x.dtype).max else x)
 
 
-#: So many tens take any float64 but 0 beyond all others, or to 0.
+#: Multiplied or divided by 10 so often, any float64 but 0 becomes infinite or 0.
 _ALL_TENS = 640
 
 
 @a.in_single
 def _to_places(x: Node, decimals: int) -> Node:
-    """`around` of floats. MXNet scales ten by ten, each product rounded: 10 ** decimals may find another half."""
+    """`around` of floats. As in MXNet, scaling is by 10 repeatedly, each product rounded; scaling by 10 ** decimals at
+    once may round other numbers to halves."""
     there, back = (a.mul, a.div) if decimals > 0 else (a.div, a.mul)
     steps = min(abs(decimals), _ALL_TENS)
     for _ in range(steps):
@@ -60,7 +61,7 @@ def _to_places(x: Node, decimals: int) -> Node:
 
 @public("np._nan_to_num")
 def nan_to_num(x: Operand, nan=0.0, posinf=None, neginf=None) -> Node:
-    """NaN replaced by `nan`, infinities by `posinf` and `neginf` (None: the largest and lowest number)."""
+    """The elements with NaN replaced by `nan`, infinities by `posinf` and `neginf` (None: the dtype's extremes)."""
     if x.dtype.kind != "f":
         return x
     limits = np.finfo(x.dtype)
@@ -85,7 +86,7 @@ def _pair_function(names: str, primitive: Callable[[Node, Node], Node],
 
 
 def _through_floats(primitive: Callable[[Node, Node], Node]) -> Callable[[Node, Node], Node]:
-    """Computed in floats; integers give integers, by truncation, as in MXNet."""
+    """`primitive` computed in floats; the results of integers are truncated to integers, as in MXNet."""
     def build(x: Node, y: Node) -> Node:
         if x.dtype.kind == "f":
             return primitive(x, y)
@@ -95,7 +96,7 @@ def _through_floats(primitive: Callable[[Node, Node], Node]) -> Callable[[Node, 
 
 
 def _ldexp(x: Node, n: Node) -> Node:
-    """x * 2 ** n. Of float16, 2 ** n is beyond it where the product is not."""
+    """x * 2 ** n; float16 is computed in float64, because 2 ** n may overflow where the product does not."""
     if x.dtype.itemsize == 2:
         return cast(_ldexp(cast(x, FLOAT64), cast(n, FLOAT64)), x.dtype)
     return a.mul(x, u.exp2(n))

@@ -1,6 +1,6 @@
-"""Functions that `x[key]` and `x[key] = value` record, for the arrays of np and of nd.
+"""The functions recorded by `x[key]` and `x[key] = value`, for the arrays of np and of nd.
 
-tracer/array/getitem.py and tracer/array/setitem.py make the static arguments from the key.
+tracer/array/getitem.py and tracer/array/setitem.py derive the static arguments from the key.
 """
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from ..primitive.linear import broadcast_to, reshape, slice_
 
 
 def _fit(value: Node, dtype: np.dtype, shape: Shape) -> Node:
-    """`value` converted to `dtype` and broadcast to `shape`, leading axes of size 1 dropped as NumPy does."""
+    """`value` cast to `dtype`, in a shape that broadcasts to `shape`: surplus leading axes of size 1 are dropped, as by
+    NumPy. BroadcastError if it does not fit."""
     value = cast(value, dtype)
     if value.shape == shape or value.ndim == 0:
         return value
@@ -29,13 +30,13 @@ def _fit(value: Node, dtype: np.dtype, shape: Shape) -> Node:
 
 @public("index.read_slice")
 def read_slice(x: Node, spec, shape) -> Node:
-    """The slice `spec` of `x`, under the shape that the key gives it."""
+    """The slice `spec` of `x`, reshaped to the shape that the key yields."""
     return reshape(slice_(x, spec), shape)
 
 
 @public("index.write_slice")
 def write_slice(x: Node, value: Operand, spec, shape) -> Node:
-    """`x` with the slice `spec`, which the key shows as `shape`, replaced by `value`."""
+    """`x` with the slice `spec`, whose shape by the key is `shape`, replaced by `value`."""
     value = _fit(value, x.dtype, shape)
     region = tuple(count for _, count, _ in spec)
     if value.ndim and region != shape:
@@ -47,26 +48,26 @@ def write_slice(x: Node, value: Operand, spec, shape) -> Node:
 
 @public("index.overwrite")
 def overwrite(x: Node, old: Node) -> Node:
-    """`x`, written over the recorded `old`: of other elements, at the same place among what derivatives go through."""
+    """The elements of `x`, written over the recorded `old`: derivatives go to `old`, as by the identity."""
     return straight(x, old)
 
 
 @public("index.found")
 def found(x: Node, source: Node) -> Node:
-    """`x`, found by what has been read of `source`: its derivative by that is 0."""
+    """`x`, computed from values read of `source`: it depends on `source` with the derivative 0."""
     return depend(x, source)
 
 
 @public("index.read_gather")
 def read_gather(arrays: Nodes, template) -> Node:
-    """`x[key]` for arrays (x, index, index, ...), the indices standing in `template`'s places."""
+    """`x[key]`, for arrays (x, index, index, ...); the key is `template` with the index arrays filled in."""
     x, *indices = arrays
     return gather(x, tuple(cast(i, "int64") for i in indices), template)
 
 
 @public("index.write_put")
 def write_put(arrays: Nodes, template) -> Node:
-    """`x` with `x[key]` replaced, for arrays (x, value, index, index, ...)."""
+    """`x` with `x[key]` replaced by value, for arrays (x, value, index, index, ...)."""
     x, value, *indices = arrays
     places = tuple(cast(i, "int64") for i in indices)
     return put(x, _fit(value, x.dtype, gather(x, places, template).shape), places, template)
@@ -74,7 +75,7 @@ def write_put(arrays: Nodes, template) -> Node:
 
 @public("index.write_mask")
 def write_mask(x: Node, mask: Node, value: Operand) -> Node:
-    """`x` with `value` written where `mask`, which covers leading axes of `x`, holds."""
+    """`x` with `value` written where `mask`, of the shape of leading axes of `x`, is true."""
     value = cast(value, x.dtype)
     rest = x.shape[mask.ndim:]
     if value.ndim <= len(rest):

@@ -1,4 +1,4 @@
-"""The functions of `mx.np` that join arrays and take them apart."""
+"""The functions of `mx.np` that join and split arrays."""
 from __future__ import annotations
 
 from ..declare.public import Nodes, public
@@ -15,8 +15,7 @@ def _some(arrays: Nodes, name: str) -> None:
 
 @public("np.concatenate", "np.concat")
 def np_concatenate(seq: Nodes, axis=0, out=None) -> Node:
-    """The arrays one after the other along `axis` (None: flattened); MXNetError unless shapes and dtypes
-    agree.
+    """The concatenation of the arrays along `axis` (None: flattened). MXNetError unless shapes and dtypes agree.
 
     >>> from tracer import np
     >>> np.concatenate([np.array([1, 2]), np.array([3])])
@@ -30,7 +29,7 @@ def np_concatenate(seq: Nodes, axis=0, out=None) -> Node:
 
 @public("np.stack")
 def stack(arrays: Nodes, axis=0, out=None) -> Node:
-    """Arrays of one shape along a new axis."""
+    """The arrays joined along a new axis. MXNetError unless they have one shape and dtype."""
     _some(arrays, "stack")
     index = normalize_axis(axis, arrays[0].ndim + 1)
     for x in arrays:
@@ -40,7 +39,7 @@ def stack(arrays: Nodes, axis=0, out=None) -> Node:
 
 
 def at_least(x: Node, rank: int) -> Node:
-    """`x` with at least `rank` axes, by NumPy's atleast_ rules."""
+    """`x` with at least `rank` axes, by the rules of NumPy's atleast_1d, atleast_2d and atleast_3d."""
     if rank == 3 and x.ndim == 2:
         return reshape(x, (*x.shape, 1))
     if rank == 3 and x.ndim == 1:
@@ -50,14 +49,14 @@ def at_least(x: Node, rank: int) -> Node:
 
 @public("np.vstack", "np.row_stack")
 def vstack(arrays: Nodes, out=None) -> Node:
-    """The arrays on top of each other; vectors are rows."""
+    """The arrays joined along the first axis; vectors become rows."""
     _some(arrays, "vstack")
     return concatenate([at_least(x, 2) for x in arrays], 0)
 
 
 @public("np.hstack")
 def hstack(arrays: Nodes) -> Node:
-    """The arrays beside each other: along the second axis, vectors along the first."""
+    """The arrays joined along the second axis, vectors along their only one."""
     _some(arrays, "hstack")
     flat = [at_least(x, 1) for x in arrays]
     return concatenate(flat, 0 if flat[0].ndim == 1 else 1)
@@ -65,21 +64,21 @@ def hstack(arrays: Nodes) -> Node:
 
 @public("np.dstack")
 def dstack(arrays: Nodes) -> Node:
-    """The arrays behind each other, along the third axis."""
+    """The arrays joined along the third axis."""
     _some(arrays, "dstack")
     return concatenate([at_least(x, 3) for x in arrays], 2)
 
 
 @public("np.column_stack")
 def column_stack(tup: Nodes) -> Node:
-    """Vectors as columns of a matrix; matrices beside each other."""
+    """Vectors as the columns of a matrix; matrices are joined along the second axis."""
     _some(tup, "column_stack")
     return concatenate([reshape(x, (x.size, 1)) if x.ndim < 2 else x for x in tup], 1)
 
 
 @public("np.append")
 def append(arr: Node, values: Node, axis=None) -> Node:
-    """`values` after `arr` along `axis` (None: both flattened)."""
+    """`arr` followed by `values` along `axis` (None: both flattened)."""
     return np_concatenate([arr, values], axis)
 
 
@@ -96,7 +95,7 @@ for _rank in (1, 2, 3):
     _atleast(_rank)
 
 
-# ---- taking apart --------------------------------------------------------------------------------
+# ---- splitting -----------------------------------------------------------------------------------
 
 def _cut(x: Node, axis: int, borders: list[int]) -> list[Node]:
     n, out, start = x.shape[axis], [], 0
@@ -109,7 +108,7 @@ def _cut(x: Node, axis: int, borders: list[int]) -> list[Node]:
 
 @public("np.split", "np.ndarray.split")
 def split(ary: Node, indices_or_sections, axis=0) -> list[Node]:
-    """The array cut along `axis` into equal parts (ValueError when it can't be), or at the given places."""
+    """The parts of the array along `axis`: a number of equal parts (else ValueError), or split at a list of indices."""
     index = normalize_axis(axis, ary.ndim)
     if isinstance(indices_or_sections, int):
         if indices_or_sections <= 0 or ary.shape[index] % indices_or_sections:
@@ -120,7 +119,7 @@ def split(ary: Node, indices_or_sections, axis=0) -> list[Node]:
 
 @public("np.array_split")
 def array_split(ary: Node, indices_or_sections, axis=0) -> list[Node]:
-    """The array cut along `axis` into parts as equal as can be, or at the given places."""
+    """The parts of the array along `axis`: a number of nearly equal parts, or split at a list of indices."""
     index = normalize_axis(axis, ary.ndim)
     if isinstance(indices_or_sections, int):
         if indices_or_sections <= 0:
@@ -133,7 +132,7 @@ def array_split(ary: Node, indices_or_sections, axis=0) -> list[Node]:
 
 @public("np.hsplit")
 def hsplit(ary: Node, indices_or_sections) -> list[Node]:
-    """`split` along the second axis; of a vector, along its only one."""
+    """`split` along the second axis, or along the only axis of a vector."""
     if ary.ndim < 1:
         raise ValueError("hsplit only works on arrays of 1 or more dimensions")
     return split(ary, indices_or_sections, 0 if ary.ndim == 1 else 1)
@@ -141,7 +140,7 @@ def hsplit(ary: Node, indices_or_sections) -> list[Node]:
 
 @public("np.vsplit")
 def vsplit(ary: Node, indices_or_sections) -> list[Node]:
-    """`split` along the first axis of at least two."""
+    """`split` along the first axis. ValueError for less than two axes."""
     if ary.ndim < 2:
         raise ValueError("vsplit only works on arrays of 2 or more dimensions")
     return split(ary, indices_or_sections, 0)
@@ -149,7 +148,7 @@ def vsplit(ary: Node, indices_or_sections) -> list[Node]:
 
 @public("np.dsplit")
 def dsplit(ary: Node, indices_or_sections) -> list[Node]:
-    """`split` along the third axis."""
+    """`split` along the third axis. ValueError for less than three axes."""
     if ary.ndim < 3:
         raise ValueError("dsplit only works on arrays of 3 or more dimensions")
     return split(ary, indices_or_sections, 2)

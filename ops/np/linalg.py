@@ -1,4 +1,4 @@
-"""Products of `mx.np`: dot and its kin, einsum, norms."""
+"""Products of `mx.np` (dot, tensordot, outer …), einsum and norms."""
 from __future__ import annotations
 
 import math
@@ -24,8 +24,7 @@ def _arrays(a: Node, b: Node, name: str) -> tuple[Node, Node]:
 
 
 def contract(a: Node, b: Node, axes_a: tuple[int, ...], axes_b: tuple[int, ...]) -> Node:
-    """The sum of products over pairs of axes: the other axes of `a`, then those of `b`. One matrix
-    product."""
+    """The sum of products over pairs of axes, by one matrix product; its axes: the others of `a`, then those of `b`."""
     if tuple(a.shape[i] for i in axes_a) != tuple(b.shape[i] for i in axes_b):
         raise MXNetError(f"Shape inconsistent: shapes {a.shape} and {b.shape} don't agree in the axes "
                          f"{axes_a} and {axes_b}")
@@ -40,10 +39,9 @@ def contract(a: Node, b: Node, axes_a: tuple[int, ...], axes_b: tuple[int, ...])
 
 @public("np.dot", "np.ndarray.dot")
 def dot(a: Node, b: Node, out=None) -> Node:
-    """The sum of products over the last axis of `a` and the last but one (or only) axis of `b`; 0-d: the
-    product.
+    """The sum of products over the last axis of `a` and the second to last (or only) axis of `b`; 0-d: the product.
 
-    MXNetError when these differ in size, or the dtypes differ.
+    MXNetError if these axes differ in size, or the arrays in dtype.
 
     >>> from tracer import np
     >>> np.dot(np.array([[1, 2], [3, 4]]), np.array([1, 1]))
@@ -61,8 +59,7 @@ def dot(a: Node, b: Node, out=None) -> Node:
 
 @public("np.tensordot", "np.linalg.tensordot")
 def tensordot(a: Node, b: Node, axes=2) -> Node:
-    """The sum of products over the last axes of `a` and the first of `b` (a number), or over two lists of
-    axes."""
+    """The sum of products over `axes`: a number of last axes of `a` and first of `b`, or a pair of lists of axes."""
     a, b = _arrays(a, b, "tensordot")
     if isinstance(axes, int):
         if axes > min(a.ndim, b.ndim):
@@ -75,7 +72,7 @@ def tensordot(a: Node, b: Node, axes=2) -> Node:
 
 @public("np.inner")
 def inner(a: Node, b: Node) -> Node:
-    """The sum of products over the last axes."""
+    """The sum of products over the last axes of both; 0-d: the product."""
     a, b = _arrays(a, b, "inner")
     if a.ndim == 0 or b.ndim == 0:
         return mul(a, b)
@@ -84,7 +81,7 @@ def inner(a: Node, b: Node) -> Node:
 
 @public("np.outer", "np.linalg.outer")
 def outer(a: Node, b: Node) -> Node:
-    """All products of the elements of two vectors (flattened): shape (a.size, b.size)."""
+    """The products of all pairs of elements of two flattened arrays: shape (a.size, b.size)."""
     a, b = _arrays(a, b, "outer")
     return mul(reshape(a, (a.size, 1)), reshape(b, (1, b.size)))
 
@@ -124,7 +121,7 @@ def linalg_cross(a: Node, b: Node, axis=-1) -> Node:
 @public("np.cross")
 @in_single
 def cross(a: Node, b: Node, axisa=-1, axisb=-1, axisc=-1, axis=None) -> Node:
-    """The cross product of vectors of 2 or 3 components; of two 2-vectors its third component."""
+    """The cross product of vectors of 2 or 3 components; for two 2-vectors only its third component."""
     a, b = _arrays(a, b, "cross")
     if axis is not None:
         axisa = axisb = axisc = axis
@@ -147,8 +144,7 @@ def cross(a: Node, b: Node, axisa=-1, axisb=-1, axisc=-1, axis=None) -> Node:
 @public("np._einsum")
 @in_single
 def einsum(operands: Nodes, subscripts) -> Node:
-    """Sums of products named by subscripts ("ij,jk->ik"), as a chain of matrix products from left to
-    right."""
+    """The sums of products given by subscripts ("ij,jk->ik"), as a chain of matrix products from left to right."""
     names, result = _parse(subscripts, [x.ndim for x in operands])
     terms = [_diagonals(x, n) for x, n in zip(operands, names, strict=True)]
     sizes: dict[str, int] = {}
@@ -170,7 +166,7 @@ def einsum(operands: Nodes, subscripts) -> Node:
 
 
 def _parse(subscripts: str, ranks: list[int]) -> tuple[list[list[str]], list[str]]:
-    """Each operand's labels and the result's; an ellipsis becomes the labels "0", "1"… from the right."""
+    """The labels of each operand and of the result; an ellipsis becomes the labels "0", "1" … from the right."""
     text = subscripts.replace(" ", "")
     left, arrow, right = text.partition("->")
     parts = left.split(",")
@@ -197,7 +193,7 @@ def _labels(text: str, hidden: int) -> list[str]:
 
 
 def _diagonals(x: Node, labels: list[str]) -> tuple[Node, list[str]]:
-    """The operand with repeated labels taken on the diagonal."""
+    """The operand and its labels, with each repeated label replaced by the diagonal."""
     for label in dict.fromkeys(labels):
         while labels.count(label) > 1:
             i = labels.index(label)
@@ -210,7 +206,7 @@ def _diagonals(x: Node, labels: list[str]) -> tuple[Node, list[str]]:
 
 
 def _keep(x: Node, labels: list[str], wanted: set[str]) -> tuple[Node, list[str]]:
-    """Summed over the labels that nobody wants."""
+    """The term summed over all labels that are not in `wanted`."""
     axes = tuple(i for i, c in enumerate(labels) if c not in wanted)
     return (reduce_sum(x, axes) if axes else x), [c for c in labels if c in wanted]
 
@@ -244,11 +240,10 @@ def _pair(left: tuple[Node, list[str]], right: tuple[Node, list[str]], later: se
 
 @public("np.linalg.norm", "np.ndarray.norm")
 def norm(x: Node, ord=None, axis=None, keepdims=False) -> Node:
-    """A vector norm over one axis (or all), or a matrix norm over two. Integers are taken as float32.
+    """The vector norm over one axis (or all), or the matrix norm over two. Integers are cast to float32.
 
-    ord: None and "fro": the root of the sum of squares; for vectors inf, -inf, 0, or any p; for matrices 1,
-    -1,
-    inf, -inf, 2, -2, "nuc".
+    ord: None or "fro" is the root of the sum of squares; also, for vectors, inf, -inf, 0 or any p; for matrices 1, -1,
+        inf, -inf, 2, -2 or "nuc". MXNetError for others.
     """
     x = inexact(x)
     if axis is None and ord is None:
@@ -269,7 +264,7 @@ def _vector_norm(x: Node, ord: object, axes: tuple[int, ...]) -> Node:
     if ord is not None and not isinstance(ord, (int, float)):
         raise MXNetError(f"Invalid norm order {ord!r} for vectors.")
     if ord is None or ord == 2 or not all(x.shape[a] for a in axes):
-        return euclidean(x, axes)  # of nothing every norm is 0
+        return euclidean(x, axes)  # without elements every norm is 0
     if ord == math.inf:
         return reduce_max(absolute(x), axes)
     if ord == -math.inf:
@@ -286,7 +281,7 @@ def _matrix_norm(x: Node, ord: object, row: int, column: int) -> Node:
     if ord not in (None, "fro", "f", 1, -1, 2, -2, math.inf, -math.inf, "nuc"):
         raise MXNetError(f"Invalid norm order {ord!r} for matrices.")
     if ord in (None, "fro", "f") or not (x.shape[row] and x.shape[column]):
-        return euclidean(x, tuple(sorted((row, column))))  # of nothing every norm is 0
+        return euclidean(x, tuple(sorted((row, column))))  # without elements every norm is 0
     if ord in (1, -1, math.inf, -math.inf):
         summed, kept = (row, column) if ord in (1, -1) else (column, row)
         sums = reduce_sum(absolute(x), (summed,))
@@ -300,7 +295,7 @@ def _matrix_norm(x: Node, ord: object, row: int, column: int) -> Node:
 
 @public("np.linalg.vector_norm")
 def vector_norm(x: Node, ord=2, axis=None, keepdims=False) -> Node:
-    """The norm of vectors over `axis` (None: of the flattened array; or several axes as one)."""
+    """The vector norm over `axis` (None: of the flattened array); several axes are taken as one vector."""
     x = inexact(x)
     axes = normalize_axes(axis, x.ndim)
     return kept(_vector_norm(x, ord, axes), x.shape, axes, keepdims)
@@ -308,7 +303,7 @@ def vector_norm(x: Node, ord=2, axis=None, keepdims=False) -> Node:
 
 @public("np.linalg.matrix_norm")
 def matrix_norm(x: Node, ord="fro", axis=(-2, -1), keepdims=False) -> Node:
-    """The norm of matrices in two axes."""
+    """The norm of the matrices in two axes; `ord` as in `np.linalg.norm`."""
     return norm(x, ord, axis, keepdims)
 
 
@@ -316,7 +311,7 @@ def matrix_norm(x: Node, ord="fro", axis=(-2, -1), keepdims=False) -> Node:
 
 @public("npx.batch_dot")
 def batch_dot(a: Node, b: Node, transpose_a=False, transpose_b=False, forward_stype="default") -> Node:
-    """The matrix products of two stacks of equal leading axes: (b, m, k) and (b, k, n) give (b, m, n)."""
+    """The matrix products of two stacks: (b, m, k) and (b, k, n) give (b, m, n). MXNetError if leading axes differ."""
     a, b = _arrays(a, b, "batch_dot")
     if a.ndim < 3 or a.ndim != b.ndim or a.shape[:-2] != b.shape[:-2]:
         raise MXNetError("batch_dot shape error (the leading batch dimensions must be equal): "
@@ -326,5 +321,5 @@ def batch_dot(a: Node, b: Node, transpose_a=False, transpose_b=False, forward_st
 
 @public("np.linalg.diagonal")
 def matrix_diagonal(a: Node, offset=0) -> Node:
-    """The diagonal of each matrix in the last two axes, as NumPy's: `np.diagonal` takes the first two."""
+    """The diagonals of the matrices in the last two axes, as NumPy's; `np.diagonal` uses the first two."""
     return diagonal(a, offset, -2, -1)

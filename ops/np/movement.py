@@ -1,4 +1,4 @@
-"""The functions of `mx.np` that re-index one array."""
+"""The functions of `mx.np` that rearrange the elements of one array."""
 from __future__ import annotations
 
 import math
@@ -17,7 +17,10 @@ from .padding import _pad_constant
 
 @public("np._reshape")
 def np_reshape(a: Node, newshape, order) -> Node:
-    """`a` under another shape; one -1 is inferred. order "F": both shapes are read column by column."""
+    """`a` in another shape, in which one -1 is inferred. MXNetError when the sizes differ.
+
+    order: "C", or "F": the elements are read and placed in column-major order.
+    """
     shape = (newshape,) if isinstance(newshape, int) else tuple(newshape)
     if order in ("C", "K", None):
         return reshape(a, reshape_to(a.shape, shape))
@@ -30,11 +33,15 @@ def np_reshape(a: Node, newshape, order) -> Node:
 
 @public("npx.reshape", "np.ndarray.npx_reshape")
 def npx_reshape(a: Node, newshape, reverse=False, order="C") -> Node:
-    """`a` under a shape with special codes.
+    """`a` in a shape given with special codes. MXNetError for codes that do not fit.
 
-    -1: inferred; -2: copied; -3: an axis of size 1, left out; -4: all remaining axes; -5: the product of the
-    next
-    two; -6: the next axis split into the following two numbers. reverse: read from the right.
+    -1: an inferred size.
+    -2: the size of the next axis, copied.
+    -3: leaves out the next axis, of size 1.
+    -4: all remaining axes.
+    -5: the product of the next two axes.
+    -6: the next axis split into the two numbers that follow.
+    reverse: whether shape and codes are read from the right.
     """
     codes = [newshape] if isinstance(newshape, int) else list(newshape)
     meaning = {-2: "copy", -3: "drop", -4: "rest", -5: "merge", -6: "split"}
@@ -43,7 +50,7 @@ def npx_reshape(a: Node, newshape, reverse=False, order="C") -> Node:
 
 @public("np.transpose", "np.permute_dims")
 def np_transpose(a: Node, axes=None) -> Node:
-    """`a` with its axes permuted; None: reversed."""
+    """`a` with its axes permuted (None: reversed). MXNetError or ValueError unless `axes` is a permutation."""
     if axes is None:
         return transpose(a, tuple(range(a.ndim))[::-1])
     perm = tuple(normalize_axis(i, a.ndim) for i in axes)
@@ -65,7 +72,7 @@ def swapaxes(a: Node, axis1, axis2) -> Node:
 
 @public("np.moveaxis")
 def moveaxis(a: Node, source, destination) -> Node:
-    """`a` with the axes `source` put to the places `destination`."""
+    """`a` with the axes `source` moved to the positions `destination`; MXNetError for repeated axes."""
     sources, places = ([normalize_axis(i, a.ndim) for i in ((x,) if isinstance(x, int) else x)]
                        for x in (source, destination))
     if len(sources) != len(places):
@@ -80,7 +87,7 @@ def moveaxis(a: Node, source, destination) -> Node:
 
 @public("np.rollaxis")
 def rollaxis(a: Node, axis, start=0) -> Node:
-    """`a` with one axis rolled back until it lies before `start`."""
+    """`a` with one axis moved to lie before the axis `start`."""
     index = normalize_axis(axis, a.ndim)
     start = start + a.ndim if start < 0 else start
     perm = [i for i in range(a.ndim) if i != index]
@@ -90,7 +97,7 @@ def rollaxis(a: Node, axis, start=0) -> Node:
 
 @public("np.expand_dims", "np.ndarray.expand_dims")
 def expand_dims(a: Node, axis) -> Node:
-    """`a` with a new axis of size 1 at `axis` (or at each of several)."""
+    """`a` with a new axis of size 1 at `axis`, or at each of several. MXNetError for one out of range."""
     axes = (axis,) if isinstance(axis, int) else tuple(axis)
     rank = a.ndim + len(axes)
     for i in axes:
@@ -103,7 +110,7 @@ def expand_dims(a: Node, axis) -> Node:
 
 @public("np.squeeze", "np.ndarray.squeeze")
 def squeeze(a: Node, axis=None) -> Node:
-    """`a` without its axes of size 1, or without those named; MXNetError when one of these is longer."""
+    """`a` without its axes of size 1, or without those of `axis`; MXNetError if one of these is longer."""
     if axis is None:
         return reshape(a, tuple(d for d in a.shape if d != 1))
     axes = normalize_axes(axis, a.ndim)
@@ -116,25 +123,25 @@ def squeeze(a: Node, axis=None) -> Node:
 
 @public("np.ravel", "np.ndarray.flatten", "np.ndarray.ravel")
 def ravel(x: Node, order="C") -> Node:
-    """`x` in one dimension."""
+    """`x` reshaped to one axis."""
     return np_reshape(x, -1 if x.size else (0,), order)
 
 
 @public("npx.batch_flatten")
 def batch_flatten(data: Node) -> Node:
-    """`data` in two dimensions: the first, and all others."""
+    """`data` reshaped to two axes: the first, and all others as one."""
     return reshape(data, (data.shape[0], math.prod(data.shape[1:])))
 
 
 @public("np.broadcast_to", "np.ndarray.broadcast_to")
 def np_broadcast_to(array: Node, shape) -> Node:
-    """`array` broadcast to a shape."""
+    """`array` broadcast to `shape`. MXNetError if it does not fit."""
     return broadcast_to(array, (shape,) if isinstance(shape, int) else tuple(shape))
 
 
 @public("np._broadcast_arrays")
 def broadcast_arrays(arrays: Nodes) -> list[Node]:
-    """The arrays, each broadcast to the shape that all have in common."""
+    """The arrays, each broadcast to their common shape. MXNetError if there is none."""
     shape = broadcast(*(a.shape for a in arrays))
     return [broadcast_to(a, shape) for a in arrays]
 
@@ -143,7 +150,7 @@ def broadcast_arrays(arrays: Nodes) -> list[Node]:
 
 @public("np.repeat", "np.ndarray.repeat")
 def repeat(a: Node, repeats, axis=None) -> Node:
-    """Each element along `axis` (None: flattened) repeated; `repeats` is a number, or one for each."""
+    """Each element along `axis` (None: flattened) repeated; `repeats`: one number, or one for each element."""
     if axis is None:
         a, axis = reshape(a, (a.size,)), 0
     axis = normalize_axis(axis, a.ndim)
@@ -163,7 +170,7 @@ def repeat(a: Node, repeats, axis=None) -> Node:
 
 @public("np.tile", "np.ndarray.tile")
 def tile(A: Node, reps) -> Node:
-    """`A` laid out `reps` times along each axis."""
+    """`A` repeated as a whole along each axis, `reps` times."""
     times = (reps,) if isinstance(reps, int) else tuple(reps)
     if not all(isinstance(t, numbers.Integral) for t in times):
         raise MXNetError(f"tile: {reps!r} are no numbers of copies")
@@ -179,7 +186,7 @@ def tile(A: Node, reps) -> Node:
 
 @public("np.flip", "np.ndarray.flip")
 def np_flip(m: Node, axis=None) -> Node:
-    """`m` backwards along `axis` (None: along all)."""
+    """`m` reversed along `axis` (None: all axes)."""
     for i in normalize_axes(axis, m.ndim):
         m = flip(m, i)
     return m
@@ -187,20 +194,19 @@ def np_flip(m: Node, axis=None) -> Node:
 
 @public("np.flipud")
 def flipud(m: Node) -> Node:
-    """`m` backwards along its first axis."""
+    """`m` reversed along its first axis."""
     return flip(m, normalize_axis(0, m.ndim))
 
 
 @public("np.fliplr")
 def fliplr(m: Node) -> Node:
-    """`m` backwards along its second axis."""
+    """`m` reversed along its second axis."""
     return flip(m, normalize_axis(1, m.ndim))
 
 
 @public("np.roll")
 def roll(a: Node, shift, axis=None) -> Node:
-    """The elements moved by `shift` places along `axis` (None: flattened), those that fall off put in
-    again."""
+    """The elements rotated by `shift` positions along `axis` (None: flattened), cyclically."""
     if axis is None:
         return reshape(roll(reshape(a, (a.size,)), shift, 0), a.shape)
     axes = (axis,) if isinstance(axis, int) else axis
@@ -231,7 +237,7 @@ def rot90(m: Node, k=1, axes=(0, 1)) -> Node:
 
 @public("np.diagonal", "np.ndarray.diagonal")
 def diagonal(a: Node, offset=0, axis1=0, axis2=1) -> Node:
-    """The diagonal of the matrices in two axes; it becomes the last axis."""
+    """The diagonals of the matrices in two axes, as the last axis. MXNetError if the axes are equal."""
     i, j = normalize_axis(axis1, a.ndim), normalize_axis(axis2, a.ndim)
     if i == j:
         raise MXNetError("diagonal: the axes must be different")
@@ -246,13 +252,13 @@ def diagonal(a: Node, offset=0, axis1=0, axis2=1) -> Node:
 
 @public("np.diag", "np.ndarray.diag")
 def diag(v: Node, k=0) -> Node:
-    """A vector's diagonal matrix, or a matrix's diagonal; the k-th of them."""
+    """The matrix with a vector on its `k`-th diagonal, or the `k`-th diagonal of a matrix."""
     if v.ndim == 2:
         return diagonal(v, k)
     if v.ndim != 1:
         raise MXNetError(f"diag wants one or two dimensions, got shape {v.shape}")
     n = v.size + abs(k)
-    # The element of row i (of column j, below the main diagonal) fills its row or column; the band picks.
+    # Each element fills its row (its column if k < 0); the band selects its diagonal position.
     long = _pad_constant(v, 0, 0, abs(k), 0, 0)
     grid = broadcast_to(reshape(long, (n, 1) if k >= 0 else (1, n)), (n, n))
     return where(band((n, n), k, k), grid, like(grid, 0))
@@ -260,12 +266,12 @@ def diag(v: Node, k=0) -> Node:
 
 @public("np.diagflat")
 def diagflat(v: Node, k=0) -> Node:
-    """The matrix with the flattened elements on its k-th diagonal."""
+    """The matrix with the flattened elements on its `k`-th diagonal."""
     return diag(reshape(v, (v.size,)), k)
 
 
 @public("np.trace", "np.ndarray.trace")
 def trace(a: Node, offset=0, axis1=0, axis2=1) -> Node:
-    """The sum of the diagonal of the matrices in two axes."""
+    """The sums of the diagonals of the matrices in two axes."""
     found = diagonal(a, offset, axis1, axis2)
     return reduce_sum(found, (found.ndim - 1,))

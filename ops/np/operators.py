@@ -1,4 +1,4 @@
-"""The operators of `mx.np` arrays, and the functions of the same meaning."""
+"""The operators of `mx.np` arrays, and the functions that do the same."""
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -30,7 +30,7 @@ Pair = Callable[[Node, Node], tuple[Node, Node]]
 
 def _operator(names: str, primitive: Callable[[Node, Node], Node], method: str = "", *, pair: Pair = np_pair,
               reflected: bool = True, literals: frozenset = frozenset(), keywords: str | None = None) -> None:
-    """Declare a two-operand function under its `names`, and as an operator with its reflection."""
+    """Declare a two-operand function under its `names`, and as the operator `method` with its reflection."""
     def build(x1: Operand, x2: Operand) -> Node:
         return primitive(*pair(x1, x2))
 
@@ -47,7 +47,7 @@ def _operator(names: str, primitive: Callable[[Node, Node], Node], method: str =
 
 
 def _as_floats(x: Node, y: Node) -> tuple[Node, Node]:
-    """Operands of the true division: numbers yield to arrays, integers become floats."""
+    """Both operands of true division, cast: numbers to the arrays' dtype, integers to floats."""
     if is_number(x) and not is_number(y):
         y = inexact(y)
         return cast(x, y.dtype), y
@@ -64,7 +64,7 @@ def _bits(x: Node, y: Node) -> tuple[Node, Node]:
 
 
 def _logical_bits(x: Node, y: Node) -> tuple[Node, Node]:
-    """A bool array beside a Python bool stays bool."""
+    """Both operands of a bitwise operator: two bools, of which one may be a Python bool, stay bools."""
     if x.dtype == BOOL and y.dtype == BOOL:
         return x, y
     return _bits(x, y)
@@ -97,7 +97,7 @@ _operator("minimum", minimum, pair=np_same)
 
 
 def _fmax(x: Node, y: Node) -> Node:
-    return where(a.isnan(y), stop(x), where(a.isnan(x), stop(y), maximum(x, y)))  # as in MXNet, no gradient beside NaN
+    return where(a.isnan(y), stop(x), where(a.isnan(x), stop(y), maximum(x, y)))  # no gradient beside NaN, as in MXNet
 
 
 def _fmin(x: Node, y: Node) -> Node:
@@ -110,14 +110,14 @@ _operator("fmin", _fmin, pair=np_same)
 
 @public("np.divmod", "np.ndarray.__divmod__")
 def divmod_(x1: Operand, x2: Operand) -> tuple[Node, Node]:
-    """Quotient rounded down and remainder, elementwise."""
+    """The quotient rounded down, and the remainder, elementwise and broadcast."""
     x, y = np_pair(x1, x2)
     return a.floor_divide(x, y), a.mod(x, y)
 
 
 @public("np.float_power")
 def float_power(x1: Operand, x2: Operand) -> Node:
-    """x1 ** x2 in float64."""
+    """x1 ** x2, elementwise and broadcast, in float64."""
     return e.power(cast(x1, FLOAT64), cast(x2, FLOAT64))
 
 
@@ -129,28 +129,27 @@ def negative(x: Operand) -> Node:
 
 @public("np.positive", "np.ndarray.__pos__")
 def positive(x: Operand) -> Node:
-    """+x: the same elements."""
+    """+x, elementwise: the same elements."""
     return x
 
 
 @public("np.logical_not")
 def logical_not(x: Operand) -> Node:
-    """Whether each element is zero."""
+    """Whether each element is zero; bool."""
     return a.logical_not(x)
 
 
 @public("np.invert", "np.bitwise_not", "np.bitwise_invert", "np.ndarray.__invert__")
 def invert(x: Operand) -> Node:
-    """The complement of each integer; the negation of each bool."""
+    """The bitwise complement of integers, the negation of bools; MXNetError for floats."""
     return a.logical_not(x) if integral(x).dtype == BOOL else a.bitwise_not(x)
 
 
 @public("np.matmul", "np.ndarray.__matmul__", keywords="ufunc")
 def np_matmul(a: Node, b: Node) -> Node:
-    """The matrix product, of stacks of matrices too: (…, m, k) @ (…, k, n) is (…, m, n); 1-d ones are
-    vectors.
+    """The matrix product of matrices or stacks of them, (…, m, k) @ (…, k, n) -> (…, m, n); 1-d operands are vectors.
 
-    MXNetError when the inner dimensions or the dtypes differ, or for 0-d operands.
+    MXNetError if the inner sizes or the dtypes differ, and for 0-d operands.
     """
     return matmul(*_factors(a, b))
 
@@ -169,7 +168,7 @@ def _factors(x: Node, y: Node) -> tuple[Node, Node]:
 
 @public("np.where")
 def np_where(condition: Operand, x: Operand, y: Operand) -> Node:
-    """`x` where `condition` is not zero, else `y`, broadcast. Arrays must be of one dtype (MXNetError).
+    """`x` where `condition` is nonzero, else `y`, broadcast. MXNetError for `x` and `y` of two dtypes.
 
     >>> from tracer import np
     >>> np.where(np.array([1, 0]), np.array([1, 2]), 7)
@@ -185,7 +184,9 @@ def np_where(condition: Operand, x: Operand, y: Operand) -> Node:
 
 @public("np.clip")
 def clip(a: Node, a_min, a_max) -> Node:
-    """The elements, those above `a_max` replaced by it, of the others those below `a_min` by that; None: no such bound.
+    """The elements limited to [a_min, a_max]; None is no bound. ValueError if both are None.
+
+    If a_min > a_max, elements above a_max become a_max, all others a_min.
 
     >>> from tracer import np
     >>> np.clip(np.array([1, 5]), 2, None)
@@ -200,13 +201,13 @@ def clip(a: Node, a_min, a_max) -> Node:
 
 @public("np.ndarray.clip")
 def clipped(a: Node, min=None, max=None, out=None) -> Node:
-    """`np.clip` with these bounds."""
+    """The elements limited to [min, max], as by `np.clip`."""
     return clip(a, min, max)
 
 
 @public("np._astype")
 def astype(x: Operand, dtype) -> Node:
-    """The elements converted to `dtype`: floats to integers by truncation, integers by wrapping."""
+    """The elements converted to `dtype`: floats to integers by truncation, integers by wrapping around."""
     return a.make(a.cast_op, (x,), (dtype.name,))
 
 

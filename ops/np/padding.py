@@ -1,4 +1,4 @@
-"""`np.pad`: constant, edge, periodic and extreme values around an array."""
+"""`np.pad`: padding with constant, edge, periodic or extreme values."""
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
@@ -16,8 +16,9 @@ from ..primitive.reductions import reduce_max, reduce_min
 
 @public("np._pad")
 def pad(x: Node, pad_width, mode, constant_values) -> Node:
-    """`x` with elements put before and after along each axis.
+    """`x` padded before and after along each axis.
 
+    pad_width: a number, (before, after), or such a pair for each axis.
     mode: "constant" (`constant_values`), "edge", "reflect", "symmetric", "wrap", "minimum" or "maximum".
     """
     widths = _widths(pad_width, x.ndim)
@@ -69,7 +70,7 @@ def _pad_edge(x: Node, axis: int, before: int, after: int) -> Node:
 
 
 def _pad_periodic(period: Callable[[int], int], source: Callable[[int, int], int]) -> Callable:
-    """A padding whose element at place p (counted from the first one) is the one at source(p, n)."""
+    """A padding in which position p, counted from the first element of n, holds the element at source(p, n)."""
     def extend(x: Node, axis: int, before: int, after: int) -> Node:
         n = x.shape[axis]
         if n == 0 and (before or after):
@@ -84,7 +85,7 @@ def _pad_periodic(period: Callable[[int], int], source: Callable[[int, int], int
 
 
 def _runs(places: Sequence[int]) -> list[tuple[int, int, int]]:
-    """Places as (start, count, step) with steps of 1 or -1."""
+    """Positions as runs (start, count, step), with a step of 1 or -1."""
     out: list[tuple[int, int, int]] = []
     for p in places:
         if out:

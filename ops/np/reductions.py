@@ -25,7 +25,7 @@ def _reduce(primitive: Callable[[Node, tuple], Node], a: Node, axis: object, kee
 
 
 def _summand(a: Node, dtype: object) -> Node:
-    """In the dtype that sums are made in: bools are counted in int64."""
+    """`a` in the dtype of its sum: int64 for bools."""
     return cast(a, dtype or ("int64" if a.dtype == BOOL else a.dtype))  # type: ignore[arg-type]
 
 
@@ -43,7 +43,7 @@ def np_sum(a: Node, axis=None, dtype=None, out=None, keepdims=False, initial=Non
 
 @public("np.prod", "np.product", "np.ndarray.prod")
 def np_prod(a: Node, axis=None, dtype=None, out=None, keepdims=False, initial=None, where=None) -> Node:
-    """The product over `axis` (None: all)."""
+    """The product over `axis` (None: all; or a tuple), in `dtype` or that of `a`; int64 for bools."""
     _plain(initial, where)
     return _reduce(reduce_prod, _summand(a, dtype), axis, keepdims)
 
@@ -77,7 +77,7 @@ def mean_of(a: Node, axis: object, keepdims: bool) -> Node:
 
 @in_single
 def variance(a: Node, axis: object, ddof: float, keepdims: bool) -> Node:
-    """The variance of floats over `axis`, in two passes."""
+    """The variance of floats over `axis`, computed in two passes."""
     axes = normalize_axes(axis, a.ndim)  # type: ignore[arg-type]
     count = math.prod(a.shape[i] for i in axes)
     mean = spread(div(reduce_sum(a, axes), like(a, count)), axes, a)
@@ -87,14 +87,14 @@ def variance(a: Node, axis: object, ddof: float, keepdims: bool) -> Node:
 
 @public("np.var", "np.ndarray.var")
 def np_var(a: Node, axis=None, dtype=None, out=None, ddof=0, keepdims=False, correction=None) -> Node:
-    """The variance over `axis`, divided by the count less `ddof`. Integers are taken as float32."""
+    """The variance over `axis` (None: all): the sum of squares over count - `ddof`. Integers are cast to float32."""
     a = cast(a, dtype) if dtype else inexact(a)
     return variance(a, axis, ddof if correction is None else correction, keepdims)
 
 
 @public("np.std", "np.ndarray.std")
 def np_std(a: Node, axis=None, dtype=None, out=None, ddof=0, keepdims=False, correction=None) -> Node:
-    """The standard deviation over `axis`: the root of `var`."""
+    """The standard deviation over `axis` (None: all): the square root of `var`. Integers are cast to float32."""
     a = cast(a, dtype) if dtype else inexact(a)
     return _deviation(a, axis, ddof if correction is None else correction, keepdims)
 
@@ -121,7 +121,7 @@ _extreme("minimum", reduce_min, "np.min", "np.amin", "np.ndarray.min")
 
 @public("np.ptp")
 def ptp(a: Node, axis=None, out=None, keepdims=False) -> Node:
-    """The maximum less the minimum over `axis`. ValueError for no elements."""
+    """The maximum minus the minimum over `axis` (None: all). ValueError for no elements."""
     if any(a.shape[i] == 0 for i in normalize_axes(axis, a.ndim)):
         raise ValueError("zero-size array to reduction operation maximum which has no identity")
     return sub(_reduce(reduce_max, a, axis, keepdims), _reduce(reduce_min, a, axis, keepdims))
@@ -129,19 +129,19 @@ def ptp(a: Node, axis=None, out=None, keepdims=False) -> Node:
 
 @public("np.any", "np.sometrue", "np.ndarray.any")
 def np_any(a: Node, axis=None, out=None, keepdims=False) -> Node:
-    """Whether an element over `axis` is not zero."""
+    """Whether any element over `axis` (None: all axes) is nonzero; bool."""
     return _reduce(reduce_max, not_equal(a, like(a, 0)), axis, keepdims)
 
 
 @public("np.all", "np.alltrue", "np.ndarray.all")
 def np_all(a: Node, axis=None, out=None, keepdims=False) -> Node:
-    """Whether all elements over `axis` are not zero."""
+    """Whether all elements over `axis` (None: all axes) are nonzero; bool."""
     return _reduce(reduce_min, not_equal(a, like(a, 0)), axis, keepdims)
 
 
 @public("np.count_nonzero")
 def count_nonzero(a: Node, axis=None, keepdims=False) -> Node:
-    """How many elements over `axis` are not zero, int64."""
+    """The number of nonzero elements over `axis` (None: all axes), int64."""
     return _reduce(reduce_sum, cast(not_equal(a, like(a, 0)), "int64"), axis, keepdims)
 
 
@@ -164,8 +164,11 @@ _positions("minimum", argmin, "np.argmin", "np.ndarray.argmin")
 @public("np.average")
 @in_single
 def average(a: Node, axis=None, weights: Optional = None, returned=False, out=None) -> Node | tuple[Node, Node]:
-    """The mean over `axis`, weighted by `weights` (of the shape of `a`, or of its length along `axis`); returned: and
-    the sum of the weights."""
+    """The weighted mean over `axis` (None: all).
+
+    weights: of the shape of `a`, or a vector of its length along `axis`.
+    returned: whether to return the sum of the weights too.
+    """
     a = inexact(a)
     if weights is None:
         mean = mean_of(a, axis, False)
@@ -191,14 +194,14 @@ def like_ones(x: Node) -> Node:
 
 @public("np.cumsum", "np.ndarray.cumsum")
 def np_cumsum(a: Node, axis=None, dtype=None, out=None) -> Node:
-    """Running sums along `axis` (None: of the flattened array), in the dtype of `sum`."""
+    """Running sums along `axis` (None: of the flattened array), in `dtype` or that of `a`; int64 for bools."""
     a = _summand(a, dtype)
     return cumsum(reshape(a, (a.size,)), 0) if axis is None else cumsum(a, normalize_axis(axis, a.ndim))
 
 
 @public("np.argsort", "np.ndarray.argsort")
 def np_argsort(a: Node, axis=-1, descending=False, stable=True, kind=None, order=None) -> Node:
-    """The order that sorts `a` along `axis` (None: flattened); int64, stable."""
+    """The positions, int64, that sort `a` along `axis` (None: flattened) stably."""
     if axis is None:
         return argsort(reshape(a, (a.size,)), 0, bool(descending))
     return argsort(a, normalize_axis(axis, a.ndim), bool(descending))
@@ -216,7 +219,7 @@ def np_sort(a: Node, axis=-1, descending=False, stable=True, kind=None, order=No
 @public("np.diff")
 @in_single
 def diff(a: Node, n=1, axis=-1, prepend=None, append=None) -> Node:
-    """The n-th differences of neighbours along `axis`."""
+    """The `n`-th differences of adjacent elements along `axis`; of bools, whether they differ."""
     if prepend is not None or append is not None:
         raise NotImplementedError("np.diff(prepend=..., append=...): not supported, as in MXNet")
     index = normalize_axis(axis, a.ndim)
@@ -229,19 +232,22 @@ def diff(a: Node, n=1, axis=-1, prepend=None, append=None) -> Node:
 
 @public("np.median")
 def median(a: Node, axis=None, out=None, overwrite_input=None, keepdims=False) -> Node:
-    """The median over `axis` (None: all), a float."""
+    """The median over `axis` (None: all); integers are cast to float32."""
     return quantile_of(a, 0.5, axis, "linear", keepdims)
 
 
 @public("np._quantile")
 def quantile_of(a: Node, q, axis, method, keepdims) -> Node:
-    """The quantile `q` (a number in [0, 1], or a tuple of them for a new first axis) over `axis`; NaN of nothing."""
+    """The quantile `q` over `axis` (None: all); NaN if there are no elements. MXNetError for `q` out of [0, 1].
+
+    q: a number in [0, 1], or a tuple of such numbers, which gives a new first axis.
+    """
     if isinstance(q, tuple):
         parts = [quantile_of(a, each, axis, method, keepdims) for each in q]
         return concatenate([reshape(p, (1, *p.shape)) for p in parts], 0)
     if not 0 <= q <= 1:
         raise MXNetError("quantiles must be in the range [0, 1]")
-    a = cast(a, "float32") if a.dtype == "float16" else inexact(a)  # as MXNet's
+    a = cast(a, "float32") if a.dtype == "float16" else inexact(a)  # as in MXNet
     axes = normalize_axes(axis, a.ndim)
     rest = tuple(i for i in range(a.ndim) if i not in axes)
     n = math.prod(a.shape[i] for i in axes)
@@ -269,5 +275,5 @@ def _between(x: Node, y: Node, weight: float) -> Node:
 
 @public("np._array_equal")
 def array_equal(a1: Node, a2: Node) -> Node:
-    """Whether all elements of two arrays of one shape are equal."""
+    """Whether all elements of two arrays of one shape are equal; bool."""
     return _reduce(reduce_min, equal(*np_pair(a1, a2)), None, False)

@@ -1,1 +1,1 @@
-"""Primitives: the record of every op (inference, gradient, NumPy meaning, scalar expression, samples)."""
+"""Primitives: the declaration of every op (inference, gradient, NumPy reference, scalar expression, samples)."""

@@ -17,7 +17,7 @@ from ..ir.shapes import broadcast
 
 
 def like(x: Node, value: float) -> Node:
-    """The number `value` in the dtype of `x`, as part of the program."""
+    """The constant `value` in the dtype of `x`, part of the program's structure."""
     return const(value, x.dtype)
 
 
@@ -35,7 +35,7 @@ cast_op = declare(Op(
 
 
 def cast(x: Node, dtype: np.dtype | str) -> Node:
-    """`x` converted to `dtype`; floats go to integers by truncation. OverflowError for a number beyond all integers."""
+    """`x` converted to `dtype`, floats to integers by truncation. OverflowError for a `large_integer` to integers."""
     dtype = np.dtype(dtype)
     if x.dtype == dtype:
         return x
@@ -50,10 +50,10 @@ _HALF, _SINGLE = np.dtype("float16"), np.dtype("float32")
 
 
 def in_single(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Make what is one op of MXNet's, but several nodes, round once: float16 operands are taken as float32.
+    """Let a composition of nodes round once, as the single op of MXNet does: float16 operands are cast to float32.
 
-    function: of nodes and sequences of nodes, beside other arguments, to one node or several; those of float32 become
-    float16 again. Where some operands are wider floats it is left alone.
+    function: takes nodes and sequences of nodes, beside other arguments, and returns one node or several; float32
+        results are cast back to float16. If some float operands are wider than float16, nothing is cast.
     """
     @wraps(function)
     def build(*args: Any, **more: Any) -> Any:
@@ -67,7 +67,7 @@ def in_single(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _recast(x: Any, dtype: np.dtype, to: np.dtype) -> Any:
-    """The nodes of one dtype in another."""
+    """The node `x`, or the nodes of a list or tuple, cast to `to` where they are of `dtype`."""
     if isinstance(x, (list, tuple)):
         return type(x)([_recast(i, dtype, to) for i in x])
     return cast(x, to) if isinstance(x, Node) and x.dtype == dtype else x
@@ -89,7 +89,7 @@ neg: Callable[[Node], Node] = unary("negative", "-{0}", np.negative, lambda g, x
 
 
 def sub(x: Node, y: Node) -> Node:
-    """`x` minus `y`. MXNetError for two bools, which only kernels would subtract, and NumPy would not."""
+    """`x` minus `y`. MXNetError for two bools, which kernels would subtract and NumPy refuses."""
     if x.dtype.kind == y.dtype.kind == "b":
         raise MXNetError("this operation does not support bool; use astype")
     return _subtract(x, y)
@@ -101,7 +101,7 @@ def _int_floor_divide(a: Any, b: Any) -> Any:
 
 
 def _remainder(of: Any, a: Any, b: Any) -> Any:
-    """NumPy's remainder `of`; 0 where the divisor is, as in MXNet."""
+    """NumPy's remainder function `of`, with 0 where the divisor is 0, as in MXNet."""
     with np.errstate(divide="ignore", invalid="ignore"):
         found = of(a, b)
     return np.where(np.equal(b, 0), found.dtype.type(0), found)
@@ -118,7 +118,7 @@ fmod = binary("fmod", "trunc_mod({0}, {1})", lambda a, b: _remainder(np.fmod, a,
 
 
 def rounding(name: str, f: Any) -> Callable[[Node], Node]:
-    """The op of one float that rounds as NumPy's `f` and the intrinsic `name` do; its gradient is 0 whatever comes."""
+    """Declare the op that rounds floats as NumPy's `f` and the intrinsic `name` do; its gradient is always 0."""
     return unary(name, f"{name}({{0}})", f, samples=interval(-5, 5), smooth=False)
 
 
@@ -127,9 +127,9 @@ floor: Callable[[Node], Node] = rounding("floor", np.floor)
 
 
 def quotient_below(x: Node, y: Node) -> Node:
-    """`x` / `y` rounded down as MXNet does it: of floats the quotient is rounded before, so that 1 // 0.1 is 10.
+    """MXNet's floor division: the floor of the rounded quotient of floats, so that 1 // 0.1 is 10.
 
-    `floor_divide` is NumPy's, to which `mod` is the remainder: 9.
+    `floor_divide` is NumPy's, whose remainder is `mod`: there 1 // 0.1 is 9.
     """
     return floor(div(x, y)) if x.dtype.kind == "f" else floor_divide(x, y)
 
@@ -197,14 +197,15 @@ where_op = declare(Op(
 
 
 def where(condition: Node, x: Node, y: Node) -> Node:
-    """`x` where the bool `condition` holds, else `y`; both of one dtype."""
+    """`x` where the bool `condition` is true, else `y`; both of one dtype."""
     return make(where_op, (condition, x, y))
 
 
 def clip(x: Node, low: Node | None, high: Node | None) -> Node:
-    """`x`, with `high` for what is above it, else `low` for what is below it. Nothing is above or below NaN.
+    """`x` with elements above `high` replaced by it, and of the others those below `low` by that; NaN stays.
 
-    low, high: numbers as nodes. Beside integers they are compared as float64: infinities are no bounds either.
+    low, high: number nodes, or None for no bound. Integers are compared with them as float64, so that an infinite
+        bound is none.
     """
     wide = x if x.dtype.kind == "f" else cast(x, np.dtype(np.float64))
     out = x

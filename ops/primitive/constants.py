@@ -1,4 +1,4 @@
-"""Arrays of constants: one number everywhere, and diagonal bands of a matrix. Both fuse into what uses them."""
+"""Arrays of constants: one number everywhere, and diagonal bands of a matrix. Both fuse into their consumers."""
 from __future__ import annotations
 
 import numpy as np
@@ -11,12 +11,12 @@ from .linear import broadcast_to
 
 
 def full(shape: Shape, value: float | int | bool, dtype: np.dtype | str) -> Node:
-    """An array all of whose elements are `value`."""
+    """An array of `shape` whose elements are all `value`."""
     return broadcast_to(const(value, dtype), shape)
 
 
 def band(shape: Shape, low: int | None, high: int | None) -> Node:
-    """Bools, true where low <= column - row <= high (None: no bound), over the last two axes of `shape`."""
+    """A bool matrix, true where low <= column - row <= high (None: no bound), of the last two axes of `shape`."""
     rows, columns = counts(shape[-2], 2, 0), counts(shape[-1], 2, 1)
     inside = const(True, "bool")
     if low is not None:

@@ -19,7 +19,7 @@ from .rounding import sign_of
 
 
 def _rounded(f: Any) -> Any:
-    """NumPy's function, its float32 results rounded correctly: NumPy's own are off in the last digit printed."""
+    """NumPy's function `f` with correctly rounded float32 results: NumPy's own differ in the last digit printed."""
     def ref(x: Any) -> Any:
         x = np.asarray(x)
         with np.errstate(all="ignore"):
@@ -41,7 +41,7 @@ def _ref_sigmoid(x: Any) -> Any:
 
 
 def _relu_vjp(g: Node, x: Node, y: Node) -> Node:
-    # NaN where x is, as in MXNet.
+    # NaN where x is NaN, as in MXNet.
     return where(greater(x, like(x, 0)), g, where(equal(x, x), like(g, 0), x))
 
 
@@ -95,7 +95,7 @@ named(lambda x: div(like(x, 1), x), in_np("reciprocal", kept))
 named(lambda x: mul(x, like(x, 180 / math.pi)), in_np("degrees rad2deg", methods="degrees") + in_nd("degrees"))
 named(lambda x: mul(x, like(x, math.pi / 180)), in_np("radians deg2rad", methods="radians") + in_nd("radians"))
 
-#: Unlike `stop`, which hides what is behind it from a backward pass: this one writes zeros there, as MXNet's does.
+#: The identity with the gradient 0. Unlike behind `stop`, a backward pass reaches x and writes zeros there, as MXNet's.
 without_gradient = unary("without_gradient", "{0}", lambda x: x, samples=interval(-2, 2), cost=0, dtypes=ALL,
                          names=in_npx("stop_gradient", as_is) + in_nd("BlockGrad stop_gradient", as_is, ""))
 
@@ -127,7 +127,7 @@ arccos = unary_call("arccos", np.arccos, lambda g, x, y: neg(div(g, sqrt(_one_mi
                     samples=interval(-0.9, 0.9), names=in_np("arccos acos") + in_nd("arccos"))
 arctan = unary_call("arctan", np.arctan, lambda g, x, y: div(g, _one_plus_square(x)), samples=interval(-3, 3),
                     names=in_np("arctan atan") + in_nd("arctan"))
-# The squares of these two derivatives may be beyond float16 where the derivative is not.
+# The squares in these two derivatives may exceed float16's range where the derivative does not.
 arcsinh = unary_call("arcsinh", np.arcsinh, in_single(lambda g, x, y: div(g, sqrt(_one_plus_square(x)))),
                      samples=interval(-3, 3), names=in_np("arcsinh asinh") + in_nd("arcsinh"))
 arccosh = unary_call("arccosh", np.arccosh, in_single(lambda g, x, y: div(g, sqrt(sub(square(x), _one(x))))),
@@ -150,9 +150,9 @@ hypot = binary_call("hypot", np.hypot, lambda g, x, y, out: (mul(g, div(x, out))
 
 def _power_ref(a: Any, b: Any) -> Any:
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        if np.asarray(b).dtype.kind in "iu":  # NumPy refuses negative integer powers; the engine computes pow()
+        if np.asarray(b).dtype.kind in "iu":  # NumPy refuses negative integer powers; MXNet computes pow()
             return np.power(np.asarray(a, float), b).astype(np.asarray(a).dtype)
-        if np.size(b) == 1 and np.ravel(b)[0] == 0.5:  # then NumPy takes the square root, which has others of these
+        if np.size(b) == 1 and np.ravel(b)[0] == 0.5:  # NumPy then takes sqrt, unlike pow() at -inf and -0
             a = np.where(np.equal(a, -np.inf), np.inf, a) + np.asarray(a).dtype.type(0)
         return np.power(a, b)
 
@@ -162,7 +162,7 @@ def _power_vjp(g: Node, x: Node, y: Node, out: Node) -> tuple[Node, Node]:
     # The derivative by the exponent at x = 0 is 0 (for y > 0), where log(x) * 0 would be NaN.
     at_zero = equal(x, like(x, 0))
     positive, value = where(at_zero, like(x, 1), x), out
-    if x.dtype.kind != "f":  # MXNet computes it in floats, and truncates
+    if x.dtype.kind != "f":  # MXNet computes this in floats and truncates
         positive, value = cast(positive, "float64"), cast(out, "float64")
     return by_base, where(at_zero, like(g, 0), mul(g, cast(mul(value, log(positive)), x.dtype)))
 
@@ -170,13 +170,13 @@ def _power_vjp(g: Node, x: Node, y: Node, out: Node) -> tuple[Node, Node]:
 general_power = binary("power", "pow({0}, {1})", _power_ref, _power_vjp, samples=interval(0.5, 2, 2), cost=30,
                        dtypes=ALL)
 
-#: Exponents that change the code, and so are part of the program, not run-time scalars.
+#: Exponents with code of their own, which are therefore part of the program and no run-time scalars.
 LITERAL_EXPONENTS = frozenset((-1, -0.5, 0, 0.5, 1, 2, 3))
 
 
 @in_single
 def power(x: Node, y: Node) -> Node:
-    """x ** y of one dtype; the literal exponents become products, roots and quotients."""
+    """x ** y of one dtype; exponents in LITERAL_EXPONENTS become products, roots and quotients."""
     if y.op is const_op and x.dtype.kind == "f":
         exponent, one = const_value(y), like(x, 1)
         if exponent == 0:
@@ -190,7 +190,7 @@ def power(x: Node, y: Node) -> Node:
         if exponent == -1:
             return div(one, x)
         if exponent in (0.5, -0.5):
-            # pow() takes -inf as inf and -0 as 0 here, of which sqrt would give NaN and -0.
+            # pow() treats -inf as inf and -0 as 0 here; sqrt would give NaN and -0.
             root = sqrt(add(where(equal(x, like(x, -math.inf)), like(x, math.inf), x), like(x, 0)))
             return root if exponent > 0 else div(one, root)
     return general_power(x, y)

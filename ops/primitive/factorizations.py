@@ -1,5 +1,4 @@
-"""Inverses, determinants, solutions and factorizations of matrices (the last two axes), by LAPACK through
-NumPy."""
+"""Inverses, determinants, linear solves and factorizations of matrices (the last two axes), by NumPy's LAPACK."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
@@ -19,7 +18,7 @@ from .matmul import matmul
 
 
 def transposed(x: Node) -> Node:
-    """The matrices' transposes."""
+    """The transposes of the matrices in the last two axes."""
     return transpose(x, (*range(x.ndim - 2), x.ndim - 1, x.ndim - 2))
 
 
@@ -35,7 +34,7 @@ def _square(x: Aval) -> None:
 
 
 def _lapack(f: Callable) -> Callable:
-    """NumPy's routine: float16 through float32, and its failures as MXNetError."""
+    """NumPy's routine `f`: float16 is computed in float32, LinAlgError becomes MXNetError."""
     def ref(*arrays: Any) -> Any:
         dtype = np.asarray(arrays[0]).dtype
         try:
@@ -73,7 +72,7 @@ def _stack_of_numbers(x: Aval) -> Aval:
 
 
 def _scaled(g: Node, x: Node) -> Node:
-    """One number a matrix, times the matrix."""
+    """Each matrix of `x` times its number in `g`."""
     return mul(reshape(g, (*g.shape, 1, 1)), x)
 
 
@@ -82,7 +81,7 @@ def _inv_vjp(g: Node, node: Node) -> tuple[Node]:
     return (neg(matmul(matmul(y, g), y)),)
 
 
-#: Operands that are no matrices, and those that are not square.
+#: Samples of errors: operands that are not matrices, and matrices that are not square.
 _FLAT: Errors = [(operands((3,)), (), MXNetError)]
 _OBLONG: Errors = [*_FLAT, (operands((2, 3)), (), MXNetError)]
 
@@ -121,7 +120,7 @@ solution = call("solve", _solve_infer, _lapack(np.linalg.solve), _solve_vjp, sam
 
 
 def _halved_lower(x: Node) -> Node:
-    """The lower triangle with half the diagonal."""
+    """The lower triangle of the matrices, with half the diagonal."""
     shape = x.shape
     diagonal = broadcast_to(band(shape, 0, 0), shape)
     lower = broadcast_to(band(shape, None, 0), shape)
@@ -185,12 +184,12 @@ def _svd_vjp(g: Any, node: Node) -> tuple[Node]:
     gaps = where(on_diagonal, like(s, 1), sub(mul(columns, columns), mul(rows, rows)))
 
     def turning(basis: Node, gb: Node) -> Node:
-        """The antisymmetric part of a basis's cotangent within its own span, over the gaps of the values."""
+        """The antisymmetric part of a basis's cotangent within the basis's span, divided by the gaps of the values."""
         inside = matmul(transposed(basis), gb)
         return where(on_diagonal, like(s, 0), div(sub(inside, transposed(inside)), gaps))
 
     def beyond(basis: Node, gb: Node) -> Node:
-        """The part of a cotangent outside the basis's span, over the singular values."""
+        """The part of a cotangent outside the basis's span, divided by the singular values."""
         return div(sub(gb, matmul(basis, matmul(transposed(basis), gb))), columns)
 
     out = like(s, 0) if gs is None else matmul(mul(u, reshape(gs, columns.shape)), vt)

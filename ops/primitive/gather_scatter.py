@@ -43,8 +43,8 @@ def update(x: Node, value: Node, spec: Spec) -> Node:
 
 
 # ---- advanced indexing: a template of slices and placeholders for index arrays -------------------
-# template: an entry an axis of the input: ("s", start, count, step) or ("i", k) for the k-th index array or
-# ("n",) for a new axis.
+# template: one entry per axis of the input, ("s", start, count, step) or ("i", k) for the k-th index array; and ("n",)
+# for a new axis.
 
 Template = tuple[tuple, ...]
 
@@ -110,9 +110,9 @@ def _scatter_vjp(g: Node, node: Node) -> tuple[Node | None, ...]:
 
 
 def _axes_gathered(node: Node) -> tuple[int | None, ...] | None:
-    """See `Op.gathers`: the indices are positions for sure, and all other axes are whole.
+    """`Op.gathers` of a gather: its index arrays by axis, if all indices are in range and all other axes are whole.
 
-    Along an axis of size 0 there are no positions.
+    No index is in range of an axis of size 0.
     """
     template, inside = node.attrs
     x, *indices = node.inputs
@@ -131,15 +131,15 @@ _scatter_add = call("scatter_add", lambda g, *rest: aval(rest[-2], g.dtype), _sc
 
 
 def gather(x: Node, indices: tuple[Node, ...], template: Template, inside: bool = False) -> Node:
-    """`x[key]` with integer index arrays in `template`'s places; NumPy's advanced indexing.
+    """`x[key]`, NumPy's advanced indexing: the key is `template` with the integer arrays `indices` filled in.
 
-    inside: whether the indices are known to be positions of their axes, none negative: clipped, or wrapped around.
+    inside: whether the indices are known to be non-negative and in range, because they were clipped or wrapped.
     """
     return _gather(x, *indices, attrs=(template, inside))
 
 
 def scatter_add(g: Node, indices: tuple[Node, ...], template: Template, shape: Shape, inside: bool = False) -> Node:
-    """Zeros of `shape` with `g` added at the gathered places: the adjoint of `gather`."""
+    """Zeros of `shape` with `g` added at the positions that `gather` reads: the adjoint of `gather`."""
     return in_single(lambda wide: _scatter_add(wide, *indices, attrs=(template, shape, inside)))(g)
 
 
@@ -167,7 +167,7 @@ _put = call("put", lambda x, value, *rest: x, _put_ref, _put_vjp, samples=_put_s
 
 
 def put(x: Node, value: Node, indices: tuple[Node, ...], template: Template) -> Node:
-    """`x` with `value` (of `x`'s dtype, broadcast) written at the gathered places."""
+    """`x` with `value` (of `x`'s dtype, broadcast) written at the positions that `gather` reads."""
     return _put(x, value, *indices, attrs=(template,))
 
 
@@ -188,5 +188,5 @@ _put_mask = call("put_mask", lambda x, mask, value: x, _mask_ref, samples=_mask_
 
 
 def put_mask(x: Node, mask: Node, value: Node) -> Node:
-    """`x` with consecutive elements of `value` written where the bool `mask` (of leading axes) holds."""
+    """`x` with consecutive elements of `value` written where the bool `mask` (of leading axes) is true."""
     return _put_mask(x, mask, value)

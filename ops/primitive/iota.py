@@ -1,4 +1,4 @@
-"""Counts along an axis: an op without operands, which fuses into what uses it."""
+"""iota, the indices along an axis: an op without operands, which fuses into its consumers."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
@@ -32,19 +32,19 @@ def _iota_samples() -> Iterable[tuple[list[np.ndarray], tuple]]:
         yield [], (shape, axis, dtype)
 
 
-#: Of no input: attrs are the shape, the axis along which it counts, and the dtype. {index} is the index there.
+#: The op without inputs; attrs: the shape, the axis whose index is the value, and the dtype. {index} is that index.
 iota_op = declare(Op("iota", ELEMENTWISE, _iota_infer, _iota_ref, vjp=lambda node, g: (), expr="{index}",
                      samples=_iota_samples, same=False, smooth=False, index=lambda attrs: attrs[1], shaped=True,
                      errors=[((), ((3,), 0, "bool"), MXNetError)]))
 
 
 def iota(shape: Shape, axis: int, dtype: np.dtype | str) -> Node:
-    """0, 1, 2 … along `axis` of an array of `shape`, the same along all others."""
+    """An array of `shape` whose elements are their indices along `axis`: 0, 1, 2 …"""
     return make(iota_op, (), (shape, axis, np.dtype(dtype).name))
 
 
 def counts(n: int, ndim: int, axis: int, dtype: np.dtype | str = "int64") -> Node:
-    """0 … n-1 along `axis` of an otherwise size-1 array of `ndim` dimensions: broadcasts against one."""
+    """0 … n-1 along `axis` of an array of `ndim` axes, the others of size 1, so that it broadcasts."""
     shape = [1] * ndim
     shape[axis] = n
     return iota(tuple(shape), axis, dtype)

@@ -1,4 +1,4 @@
-"""Linear ops and their adjoints: reshape, transpose, broadcast and sum, slice and place, concatenate and part."""
+"""Linear ops and their adjoints: reshape, transpose, broadcast_to and sum, slice and place, concatenate and part."""
 from __future__ import annotations
 
 import math
@@ -15,7 +15,7 @@ from ..ir.shapes import broadcast, reduced, sum_axes
 from .arithmetic import equal, like, where
 from .iota import counts
 
-#: (start, count, step) along each axis
+#: A slice: (start, count, step) for each axis.
 Spec = tuple[tuple[int, int, int], ...]
 
 
@@ -42,7 +42,7 @@ _reshape = view("reshape", _reshape_infer, lambda x, shape: np.reshape(x, shape)
 
 
 def reshape(x: Node, shape: Shape) -> Node:
-    """`x` in row-major order under another shape of the same size."""
+    """`x` in another shape of the same size, in row-major order."""
     if x.shape == shape:
         return x
     return _reshape(x, shape)
@@ -86,7 +86,7 @@ _broadcast = view("broadcast_to", _broadcast_infer, lambda x, shape: np.broadcas
 
 
 def broadcast_to(x: Node, shape: Shape) -> Node:
-    """`x` repeated along new or size-1 axes, by NumPy's rule."""
+    """`x` repeated along new or size-1 axes, by NumPy's broadcasting rule."""
     if x.shape == shape:
         return x
     return _broadcast(x, shape)
@@ -95,14 +95,14 @@ def broadcast_to(x: Node, shape: Shape) -> Node:
 # ---- sums ----------------------------------------------------------------------------------------
 
 def spread(x: Node, axes: tuple[int, ...], to: Node) -> Node:
-    """`x`, of `to`'s shape without `axes`, broadcast back over them."""
+    """`x`, which has the shape of `to` without `axes`, broadcast to the shape of `to`."""
     return broadcast_to(reshape(x, reduced(to.shape, axes, keepdims=True)), to.shape)
 
 
 def totalled(f: Any, wider: dict[str, str]) -> Any:
-    """The meaning of NumPy's sum or product in the dtype of its operand, rounded once, at the end.
+    """The reference of a sum or product: NumPy's `f`, with the result rounded once to the operand's dtype.
 
-    wider: for the dtypes that are added up or multiplied in a wider one, that.
+    wider: dtype name -> the wider dtype to accumulate in.
     """
     def ref(x: Any, axes: tuple) -> Any:
         x = np.asarray(x)
@@ -113,14 +113,14 @@ def totalled(f: Any, wider: dict[str, str]) -> Any:
     return ref
 
 
-#: MXNet adds up what float32 loses of a sum; NumPy loses a hundredth of a million equal numbers where the axis is not
-#: the last.
+#: MXNet's sums are compensated for the rounding of float32; NumPy loses a hundredth of a sum of a million equal numbers
+#: along any axis but the last.
 reduce_sum = reduction("reduce_sum", totalled(np.sum, {"float16": "float32", "float32": "float64"}),
                        lambda g, x, axes, y: spread(g, axes, x), lambda dtype: 0, combine="+")
 
 
 def unbroadcast(g: Node, shape: Shape) -> Node:
-    """A cotangent of a broadcast value, summed to the `shape` of the operand that was broadcast."""
+    """The cotangent `g` of a broadcast value, summed to the `shape` of the operand that was broadcast."""
     if g.shape == shape:
         return g
     axes = sum_axes(g.shape, shape)
@@ -137,7 +137,7 @@ def _slice_infer(avals: Sequence[Aval], attrs: tuple) -> Aval:
 
 
 def slice_key(spec: tuple) -> tuple[slice, ...]:
-    """NumPy's key for a slice given as (start, count, step) an axis."""
+    """NumPy's key for a slice given as (start, count, step) for each axis."""
     out = []
     for start, count, step in spec:
         stop = start + count * step
@@ -156,7 +156,7 @@ _slice = view("slice", _slice_infer, lambda x, spec: x[slice_key(spec)], _slice_
 
 
 def slice_(x: Node, spec: tuple[tuple[int, int, int], ...]) -> Node:
-    """`x[start : : step]` of `count` elements along each axis; spec: (start, count, step) an axis."""
+    """A slice of `x`: along each axis `count` elements from `start`. spec: (start, count, step) for each axis."""
     if all(start == 0 and step == 1 and count == n for (start, count, step), n in zip(spec, x.shape, strict=True)):
         return x
     return _slice(x, spec)
@@ -179,12 +179,12 @@ _place = call("place", lambda g, shape, spec: aval(shape, g.dtype), _place_ref,
 
 
 def place(g: Node, shape: Shape, spec: Spec) -> Node:
-    """Zeros of `shape` with `g` at the slice `spec`: the adjoint of reading that slice."""
+    """Zeros of `shape` with `g` at the slice `spec`: the adjoint of `slice_`."""
     single = [axis for axis, ((start, count, step), n) in enumerate(zip(spec, shape, strict=True))
               if (start, count, step) != (0, n, 1)]
     if any(spec[axis][1] != 1 for axis in single):
         return _place(g, attrs=(shape, spec))
-    out = g  # whole axes and single positions: a mask, which fuses
+    out = g  # only whole axes and single positions: a comparison with a mask, which fuses
     for axis in single:
         here = equal(counts(shape[axis], len(shape), axis), const(spec[axis][0], "int64"))
         out = where(here, out, like(g, 0))
@@ -233,12 +233,12 @@ _concatenate = call("concatenate", _concatenate_infer, lambda *a: np.concatenate
 
 
 def concatenate(parts: Sequence[Node], axis: int) -> Node:
-    """Arrays of one dtype one after the other along a (non-negative) axis."""
+    """The concatenation of arrays of one dtype along a non-negative axis."""
     if len(parts) == 1:
         return parts[0]
     return _concatenate(*parts, attrs=(axis,))
 
 
 def part(x: Node, axis: int, start: int, count: int, step: int = 1) -> Node:
-    """`count` elements of `x` along one axis from `start`."""
+    """`count` elements of `x` along one axis, from `start` with `step`."""
     return slice_(x, tuple((start, count, step) if i == axis else (0, n, 1) for i, n in enumerate(x.shape)))

@@ -1,4 +1,4 @@
-"""Matrix products. The primitive is batched, with its operands' transpositions as attributes."""
+"""Matrix products. The primitive is batched; its attributes say which operands are transposed."""
 from __future__ import annotations
 
 import math
@@ -76,20 +76,20 @@ def _onto_samples() -> Iterable[tuple[list[np.ndarray], tuple]]:
     yield [rng.randn(2, 3, 4), rng.randn(2, 4, 5), rng.randn(2, 3, 5)], (False, False, 1.0, -1.0, -1, -1)
 
 
-# (a, b, c, *numbers) with attributes (ta, tb, alpha, beta, alpha_at, beta_at): alpha * op(a) @ op(b) + beta * c, for
-# floats; each factor also times the number at its place, if that is not -1. A pass (jit/graph/fold_matmul.py) makes
-# these, from what has been differentiated already.
+# alpha * op(a) @ op(b) + beta * c for floats. Inputs: (a, b, c, *numbers); attrs: (ta, tb, alpha, beta, alpha_at,
+# beta_at). alpha is also multiplied by numbers[alpha_at] unless that is -1; beta likewise. There is no vjp: the pass
+# jit/graph/fold_matmul.py makes these nodes after differentiation.
 call("matmul_onto", _onto_infer, _onto_ref, samples=_onto_samples, step="gemm", may_fail=False, dtypes=FLOATS,
      errors=[(operands((2, 3), (3, 2), (2, 3)), (False, False, 1.0, 1.0, -1, -1), MXNetError)])
 
 
 def product(a: Node, b: Node, ta: bool = False, tb: bool = False) -> Node:
-    """op(a) @ op(b) over equal batch dimensions; both of one dtype and at least 2-d."""
+    """op(a) @ op(b) with equal batch axes; both of one dtype and at least 2-d. ta, tb: whether a, b is transposed."""
     return _product(a, b, attrs=(ta, tb))
 
 
 def matmul(a: Node, b: Node) -> Node:
-    """NumPy's matmul: 1-d operands are rows and columns, batch dimensions broadcast."""
+    """NumPy's matmul: a 1-d operand is a row on the left, a column on the right; batch axes broadcast."""
     if a.ndim == 0 or b.ndim == 0:
         raise MXNetError("matmul: input operands do not have enough dimensions (0-d is not allowed)")
     x = reshape(a, (1, *a.shape)) if a.ndim == 1 else a

@@ -1,4 +1,4 @@
-"""Which dtype an operation computes in: the two flavours' rules, Python scalars beside arrays, and the public names of
+"""Dtype promotion: the rules of `mx.np` and `mx.nd`, also for Python numbers beside arrays; and the public names of
 elementwise functions with their rules: `names=in_np("tanh") + in_nd("tanh")`, functions and methods."""
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ BOOL = np.dtype(bool)
 
 
 def promote(a: np.dtype, b: np.dtype) -> np.dtype:
-    """MXNet 2's promotion of two array dtypes: a float wins over any integer, else as NumPy.
+    """MXNet 2's promotion of two array dtypes: the float of a float and an integer, else NumPy's.
 
     >>> promote(np.dtype("int64"), np.dtype("float16"))
     dtype('float16')
@@ -35,7 +35,7 @@ def promote(a: np.dtype, b: np.dtype) -> np.dtype:
 
 
 def np_pair(x: Node, y: Node) -> tuple[Node, Node]:
-    """Both operands in the dtype that `mx.np` computes in: a float number beside integers makes float64."""
+    """Both operands in the dtype that `mx.np` computes in; a float number beside an integer array gives float64."""
     if is_number(x) or is_number(y):
         weak, array = (x, y) if is_number(x) else (y, x)
         dtype = array.dtype
@@ -49,7 +49,7 @@ def np_pair(x: Node, y: Node) -> tuple[Node, Node]:
 
 
 def np_compared(x: Node, y: Node) -> tuple[Node, Node]:
-    """Both operands of a comparison in one dtype: a number beside bools is taken as a bool, as in MXNet."""
+    """Both operands of a comparison in one dtype; a number beside a bool array is cast to bool, as in MXNet."""
     if is_number(x) and y.dtype.kind == "b":
         return cast(x, BOOL), y
     if is_number(y) and x.dtype.kind == "b":
@@ -58,7 +58,7 @@ def np_compared(x: Node, y: Node) -> tuple[Node, Node]:
 
 
 def np_same(x: Node, y: Node) -> tuple[Node, Node]:
-    """Both operands of a function that takes arrays of one dtype only; MXNetError for two."""
+    """Both operands of a function that takes arrays of one dtype only; MXNetError for arrays of different dtypes."""
     if not is_number(x) and not is_number(y) and x.dtype != y.dtype:
         raise MXNetError(f"Incompatible attr: expected {x.dtype.name}, got {y.dtype.name}: "
                          "this function does not promote; use astype")
@@ -66,7 +66,7 @@ def np_same(x: Node, y: Node) -> tuple[Node, Node]:
 
 
 def beside(x: Node, array: Node) -> Node:
-    """`x` in the dtype of `array`: a number is cast, an array must have it already."""
+    """`x` in the dtype of `array`: a number is cast; MXNetError for an array of another dtype."""
     if is_number(x):
         return cast(x, array.dtype)
     if x.dtype != array.dtype:
@@ -88,18 +88,18 @@ def nd_pair(x: Node, y: Node) -> tuple[Node, Node]:
 
 
 class _Default:
-    """The dtype of floats that nobody named; float64 under `npx.set_np(dtype=True)`."""
+    """The default dtype of floats: float32, or float64 under `npx.set_np(dtype=True)`."""
 
     dtype = FLOAT32
 
 
 def default_float() -> np.dtype:
-    """The dtype of floats that nobody named."""
+    """The default dtype of floats."""
     return _Default.dtype
 
 
 def set_default_float(dtype: np.dtype) -> None:
-    """Change it. Who memoizes what was built must forget it."""
+    """Change the default dtype of floats. The caller must clear memos of nodes that depend on it."""
     _Default.dtype = dtype
 
 
@@ -109,29 +109,28 @@ def inexact(x: Node) -> Node:
 
 
 def np_inexact(x: Node) -> Node:
-    """`x` as the float that `mx.np`'s elementary functions compute in: one-byte integers and bools are
-    float16."""
+    """`x` as the float that `mx.np`'s elementary functions compute in; one-byte integers and bools become float16."""
     if x.dtype.kind == "f":
         return x
     return cast(x, FLOAT16 if x.dtype.itemsize == 1 else _Default.dtype)
 
 
 def numeric(x: Node) -> Node:
-    """`x`, which must not be bool: MXNetError."""
+    """`x`; MXNetError if it is of bools."""
     if x.dtype.kind == "b":
         raise MXNetError("this operation does not support bool; use astype")
     return x
 
 
 def integral(x: Node) -> Node:
-    """`x`, which must be of integers or bools: MXNetError."""
+    """`x`; MXNetError unless it is of integers or bools."""
     if x.dtype.kind == "f":
         raise MXNetError(f"this operation only supports integer types or bool, got {x.dtype.name}")
     return x
 
 
 def floating(x: Node) -> Node:
-    """`x`, which must be of floats: MXNetError."""
+    """`x`; MXNetError unless it is of floats."""
     if x.dtype.kind != "f":
         raise MXNetError(f"This operation only support floating point types, not {x.dtype.name}")
     return x
@@ -144,7 +143,11 @@ Names = list[Callable[[Unary], object]]
 
 
 class Rule(NamedTuple):
-    """A function of floats made one of all dtypes, and the sentence about that in the public function's docstring."""
+    """The extension of a function on floats to other dtypes.
+
+    doc: the sentence about it in the public function's docstring.
+    apply: (function, operand) -> result.
+    """
 
     doc: str
     apply: Callable[[Unary, Node], Node]
@@ -167,17 +170,17 @@ nd_round = Rule("Integers are left alone.", lambda f, x: f(x) if x.dtype.kind ==
 
 
 def in_np(names: str, rule: Rule = as_floats, methods: str | None = None) -> Names:
-    """Functions of `mx.np`, and methods of its arrays (None: of all these names)."""
+    """Declarers of functions of `mx.np`, and of methods of its arrays (None: by the same names)."""
     return _names("np", "np.ndarray", names, rule, names if methods is None else methods)
 
 
 def in_npx(names: str, rule: Rule = kept, methods: str = "") -> Names:
-    """Functions of `mx.npx`, and methods of `mx.np`'s arrays."""
+    """Declarers of functions of `mx.npx`, and of methods of `mx.np`'s arrays."""
     return _names("npx", "np.ndarray", names, rule, methods)
 
 
 def in_nd(names: str, rule: Rule = through_float, methods: str | None = None) -> Names:
-    """Functions of `mx.nd`, and methods of its arrays (None: of all these names)."""
+    """Declarers of functions of `mx.nd`, and of methods of its arrays (None: by the same names)."""
     return _names("nd", "nd.NDArray", names, rule, names if methods is None else methods)
 
 

@@ -1,4 +1,4 @@
-"""Reductions over axes. The primitives drop the reduced axes; keepdims is a reshape."""
+"""Reductions over axes. The results of the primitives lack the reduced axes; keepdims is a reshape."""
 from __future__ import annotations
 
 import math
@@ -33,7 +33,7 @@ from .linear import broadcast_to, concatenate, part, reduce_sum, reshape, spread
 
 
 def _extreme_vjp(g: Node, x: Node, axes: tuple, y: Node) -> Node:
-    # MXNet gives the whole cotangent to every element that attains the extreme.
+    # As in MXNet, every element equal to the extreme gets the whole cotangent.
     return where(equal(x, spread(y, axes, x)), spread(g, axes, x), like(g, 0))
 
 
@@ -63,9 +63,9 @@ def kept(x: Node, shape: Shape, axes: tuple, keepdims: bool) -> Node:
 
 @in_single
 def euclidean(x: Node, axes: tuple[int, ...]) -> Node:
-    """The 2-norm over `axes`, scaled by the largest element as MXNet's is: no square overflows or vanishes."""
+    """The 2-norm over `axes`, scaled by the largest element as MXNet's: no square overflows or underflows."""
     if not all(x.shape[a] for a in axes):
-        return reduce_sum(x, axes)  # of nothing: 0
+        return reduce_sum(x, axes)  # 0: there are no elements
     if x.dtype.kind != "f":
         return cast(euclidean(cast(x, np.dtype("float64")), axes), x.dtype)
     largest = stop(reduce_max(absolute(x), axes))
@@ -74,7 +74,7 @@ def euclidean(x: Node, axes: tuple[int, ...]) -> Node:
     return mul(scale, sqrt(reduce_sum(square(div(x, spread(scale, axes, x))), axes)))
 
 
-# ---- products: a derivative that divides by no element, so that zeros leave it finite --------------
+# ---- products: their derivative divides by no zero, so that it stays finite ------------------------
 
 def _prod_vjp(g: Node, x: Node, axes: tuple, y: Node) -> Node:
     return mul(spread(g, axes, x), product_of_others(x, axes)) if axes else g
@@ -86,20 +86,20 @@ reduce_prod = reduction("reduce_prod", totalled(np.prod, {"float16": "float32"})
 
 @in_single
 def product_of_others(x: Node, axes: tuple[int, ...]) -> Node:
-    """For each element of `x` the product of all others over `axes`."""
+    """For each element of `x`, the product of all others over `axes`."""
     if x.dtype.kind != "f":
         return _by_quotients(x, axes)
     return make(_others_op, (stop(_by_quotients(x, axes)), x), (axes,))
 
 
 def _by_quotients(x: Node, axes: tuple[int, ...]) -> Node:
-    """The same in two passes over `x`: the products with and without the odd elements, then a quotient each.
+    """`product_of_others` in two passes over `x`: products of the regular and of the odd elements, then quotients.
 
-    Odd are zeros, infinities and NaN, by which there is no dividing. Where one alone is odd, the others' product is
-    that of the regular elements; where several are, it is theirs and the odd ones', of which one more or less matters
-    for the sign only.
+    Odd elements are zeros, infinities and NaN, by which one cannot divide. For a single odd element the product of the
+    others is that of the regular elements. Where several are odd, the product of the odd ones enters, in which leaving
+    out one of them changes only the sign.
     """
-    if x.dtype == np.float32:  # the product of all may leave the range, where that of the others does not
+    if x.dtype == np.float32:  # the product of all may overflow where the product of the others does not
         return cast(_by_quotients(cast(x, "float64"), axes), x.dtype)
     one, zero = like(x, 1), like(x, 0)
     regular = logical_not(equal(x, zero))
@@ -114,7 +114,7 @@ def _by_quotients(x: Node, axes: tuple[int, ...]) -> Node:
     return mul(quotient(product, divisor), where(regular, odd, alone))
 
 
-# ---- the derivative of that ----------------------------------------------------------------------
+# ---- the derivative of product_of_others ---------------------------------------------------------
 
 def _others_vjp(node: Node, g: Node) -> Sequence[Node | None]:
     return None, _slope(node.inputs[1], g, node.attrs[0])
@@ -134,16 +134,16 @@ def _others_infer(avals: Sequence[Aval], attrs: tuple) -> Aval:
     return value
 
 
-#: Inputs: the products of the others, and of what, for the derivative. attrs: the axes.
+#: Inputs: the products of the others, which are the result, and their factors, for the derivative. attrs: the axes.
 _others_op = declare(Op("product_of_others", ELEMENTWISE, _others_infer, lambda arrays, attrs: arrays[0], _others_vjp,
                         expr="{0}", cost=0, samples=_others_samples, smooth=False, dtypes=FLOATS,
                         errors=[(operands((3,), (4,)), ((0,),), MXNetError)]))
 
 
 def _slope(x: Node, g: Node, axes: tuple[int, ...]) -> Node:
-    """The derivative by `x` of the sum of g * product_of_others(x): of the product's own derivative in direction g.
+    """The derivative with respect to `x` of sum(g * product_of_others(x)), the product's derivative in direction g.
 
-    Made of products alone, pair by pair, so that all further derivatives are right where `x` is zero.
+    It consists of products only, computed pairwise, so that all further derivatives are right where `x` is zero.
     """
     rest = tuple([a for a in range(x.ndim) if a not in axes])
     order = rest + axes
@@ -154,9 +154,9 @@ def _slope(x: Node, g: Node, axes: tuple[int, ...]) -> Node:
 
 
 def _pull(x: Node, dx: Node) -> tuple[Node, Node]:
-    """The derivatives, by `x` and by `dx`, of the change of the product over the last axis where `x` changes by `dx`.
+    """The derivatives, by `x` and by `dx`, of the product's derivative over the last axis in direction `dx`.
 
-    The pairs' products, and their changes, are a shorter line with the same product.
+    Recursive: the products of pairs, and their derivatives, are a line of half the length with the same product.
     """
     axis = x.ndim - 1
     n = x.shape[axis]

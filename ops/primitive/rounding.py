@@ -1,4 +1,4 @@
-"""Rounding, and the sign of numbers."""
+"""Rounding functions, and the sign of numbers."""
 from __future__ import annotations
 
 import numpy as np
@@ -29,12 +29,12 @@ _rint = rounding("rint", np.rint)
 
 
 def round_half_even(x: Node) -> Node:
-    """MXNet's `around`: to the nearest, halves to even; of -0.5 it makes 0, of what is nearer to zero -0."""
+    """MXNet's `around`: to the nearest, halves to even; -0.5 gives 0, numbers between it and zero give -0."""
     return where(equal(x, like(x, -0.5)), like(x, 0), _rint(x))
 
 
 def round_half_down(x: Node) -> Node:
-    """MXNet's `rint`: to the nearest, halves to the lower."""
+    """MXNet's `rint`: to the nearest, halves down."""
     low, high = floor(x), ceil(x)
     return where(less_equal(sub(x, low), sub(high, x)), low, high)
 
@@ -62,7 +62,7 @@ named(sign_of, in_nd("sign", as_is))
 
 
 def copysign(x: Node, y: Node) -> Node:
-    """`x` where both are at least 0 or both are below, else -x, as in MXNet: -0 counts as 0, NaN as the other sign."""
+    """`x` if both operands are >= 0 or both are < 0, else -x, as in MXNet: -0 counts as 0, and NaN as neither."""
     zero = like(x, 0)
     same = logical_or(logical_and(greater_equal(x, zero), greater_equal(y, zero)),
                       logical_and(less(x, zero), less(y, zero)))

@@ -1,4 +1,4 @@
-"""What runs along an axis: running sums, positions of extremes, orders."""
+"""Scans along an axis: running sums, positions of extremes, sorting orders."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
@@ -25,7 +25,7 @@ def _samples(*extra: Any) -> Samples:
 
 
 def flip(x: Node, axis: int) -> Node:
-    """`x` backwards along an axis."""
+    """`x` reversed along an axis."""
     n = x.shape[axis]
     return part(x, axis, n - 1, n, -1) if n > 1 else x
 
@@ -48,7 +48,7 @@ def _position(x: Aval, axis: int) -> Aval:
 
 
 def _position_ref(find: Callable, passed: float) -> Callable[[Any, int], Any]:
-    # MXNet passes over NaN, NumPy stops at it.
+    # MXNet ignores NaN; NumPy returns its position.
     def ref(x: Any, axis: int) -> Any:
         if not x.size:
             return np.zeros(reduced(x.shape, (axis,)), "int64")
@@ -65,12 +65,12 @@ _argmin = call("argmin", _position, _position_ref(np.argmin, np.inf), samples=_s
 
 
 def argmax(x: Node, axis: int) -> Node:
-    """The first position of the maximum along an axis, int64; MXNetError for the position of nothing."""
+    """The first position of the maximum along an axis, int64; MXNetError if the axis is empty and the result is not."""
     return _argmax(x, attrs=(axis,))
 
 
 def argmin(x: Node, axis: int) -> Node:
-    """The first position of the minimum along an axis, int64; MXNetError for the position of nothing."""
+    """The first position of the minimum along an axis, int64; MXNetError if the axis is empty and the result is not."""
     return _argmin(x, attrs=(axis,))
 
 
@@ -87,7 +87,7 @@ _argsort = call("argsort", lambda x, axis, descending: aval(x.shape, np.dtype("i
 
 
 def argsort(x: Node, axis: int, descending: bool = False) -> Node:
-    """The stable order of the elements along an axis, int64."""
+    """The positions, int64, that sort the elements along an axis stably."""
     return _argsort(x, attrs=(axis, descending))
 
 
@@ -130,5 +130,5 @@ def _taken_from(g: Node, node: Node) -> Node:
 
 
 def take_along(x: Node, index: Node, axis: int) -> Node:
-    """The elements at integer positions `index` along an axis; shapes agree but for that axis."""
+    """The elements at integer positions `index` along an axis; the shapes agree in all other axes."""
     return _take_along(x, index, attrs=(axis,))

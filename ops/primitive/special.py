@@ -1,4 +1,4 @@
-"""Special functions, and smooth activations that are more than one expression."""
+"""Special functions, and smooth activations composed of several operations."""
 from __future__ import annotations
 
 import math
@@ -28,7 +28,7 @@ logaddexp = binary_call("logaddexp", np.logaddexp, _logaddexp_vjp, samples=inter
 # ---- the error function's inverse ----------------------------------------------------------------
 
 def _erfinv_start(x: np.ndarray) -> np.ndarray:
-    """Giles' approximation, good to seven digits."""
+    """Giles' approximation of erfinv, accurate to seven digits."""
     w = -np.log1p(-x * x)
     small = w < 5
     v = np.where(small, w - 2.5, np.sqrt(np.maximum(w, 5)) - 3)
@@ -43,7 +43,7 @@ def _erfinv_ref(x: Any) -> Any:
     x64 = np.asarray(x, np.float64)
     inside = np.abs(x64) < 1
     y = _erfinv_start(np.where(inside, x64, 0.0))
-    for _ in range(2):  # Newton's steps square the error
+    for _ in range(2):  # each Newton step squares the error
         y = y - (np.vectorize(math.erf, otypes=[np.float64])(y) - np.where(inside, x64, 0.0)) \
             * (math.sqrt(math.pi) / 2) * np.exp(y * y) if y.size else y
     return np.where(inside, y, np.where(np.abs(x64) == 1, np.copysign(np.inf, x64), np.nan))
@@ -67,7 +67,7 @@ def _each(f: Any) -> Any:
 def _gamma(x: float) -> float:
     try:
         return math.gamma(x)
-    except (OverflowError, ValueError):  # too large, or a pole: at 0 of either sign, at the others of both
+    except (OverflowError, ValueError):  # too large, or a pole: at 0 the zero's sign counts
         return math.nan if x < 0 and (x == -math.inf or x == math.floor(x)) else math.copysign(math.inf, x)
 
 
@@ -79,10 +79,9 @@ def _gammaln(x: float) -> float:
 
 
 def _polygamma(order: int, x: float) -> float:
-    """The `order`-th derivative of digamma, by recurrence from -15 up to 15, the asymptotic series
-    from there, and reflection below.
+    """The `order`-th derivative of digamma, by recurrence from -15 to 15, asymptotic series above, reflection below.
 
-    Digamma is inf at its poles, as MXNet's; derivatives of it are where both sides tend to that.
+    At poles digamma is inf, as MXNet's; a derivative is inf there if both sides tend to inf, else NaN.
     """
     if math.isnan(x):
         return math.nan
@@ -97,7 +96,7 @@ def _polygamma(order: int, x: float) -> float:
     bernoulli = (1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6)
     sign, shift = (-1.0) ** (order + 1), 0.0
     while x < 15:
-        shift += sign * math.factorial(order) * math.prod([1 / x] * (order + 1))  # a power of it may overflow
+        shift += sign * math.factorial(order) * math.prod([1 / x] * (order + 1))  # (1 / x) ** n may raise OverflowError
         x += 1
     if order == 0:
         series = math.log(x) - 0.5 / x - sum(b / (2 * k) * (1 / x) ** (2 * k) for k, b in enumerate(bernoulli, 1))
@@ -109,7 +108,7 @@ def _polygamma(order: int, x: float) -> float:
 
 
 def _cotangent(order: int, x: float) -> float:
-    """The `order`-th derivative of cot(pi * x): a polynomial in it."""
+    """The `order`-th derivative of cot(pi * x), which is a polynomial in cot(pi * x)."""
     found = Polynomial([0.0, 1.0])
     for _ in range(order):
         found = found.deriv() * Polynomial([-math.pi, 0.0, -math.pi])
@@ -164,21 +163,21 @@ softsign = named(in_single(unary("softsign", "{0} / ({T}(1) + fabs({0}))", lambd
 
 @in_single
 def gelu(x: Node) -> Node:
-    """x times the normal distribution function of x."""
+    """x times the standard normal distribution function of x."""
     half = mul(x, like(x, 0.5))
     return mul(half, add(like(x, 1), erf(mul(x, like(x, math.sqrt(0.5))))))
 
 
 @in_single
 def gelu_tanh(x: Node) -> Node:
-    """`gelu` by its approximation with tanh."""
+    """The tanh approximation of `gelu`."""
     inner = mul(like(x, math.sqrt(2 / math.pi)), add(x, mul(like(x, 0.044715), mul(square(x), x))))
     return mul(mul(x, like(x, 0.5)), add(like(x, 1), tanh(inner)))
 
 
 @in_single
 def elu(x: Node, slope: float) -> Node:
-    """x where positive, else slope * (exp(x) - 1)."""
+    """x where x > 0, else slope * (exp(x) - 1)."""
     zero = like(x, 0)
     positive = greater(x, zero)
     return where(positive, x, mul(like(x, slope), expm1(where(positive, zero, x))))

@@ -1,1 +1,1 @@
-"""Public functions of `mx.nd` and methods of its arrays, made of primitives and of what np and npx share with it."""
+"""The public functions of `mx.nd` and the methods of its arrays, made of primitives and of functions of np and npx."""

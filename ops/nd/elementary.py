@@ -1,4 +1,4 @@
-"""The elementwise functions of `mx.nd` that are more than an op under its public names."""
+"""The elementwise functions of `mx.nd` that are compositions of ops."""
 from __future__ import annotations
 
 import math

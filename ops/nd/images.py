@@ -1,4 +1,4 @@
-"""The functions of `mx.nd` on images (batch, channels, height, width) that are compositions."""
+"""The functions of `mx.nd` on images (batch, channels, height, width) that are compositions of other functions."""
 from __future__ import annotations
 
 from ..declare.public import Nodes, public
@@ -23,7 +23,7 @@ def up_sampling(data: Nodes, scale=1, num_filter=0, sample_type="nearest", multi
 
 @public("nd.Crop", star=True)
 def crop(data: Nodes, num_args=1, offset=(0, 0), h_w=(0, 0), center_crop=False) -> Node:
-    """A window of size `h_w` (or of a second array's size) at `offset`, or in the middle."""
+    """A window of size `h_w`, or of the second array's size, at `offset` or centered. MXNetError if it does not fit."""
     x = data[0]
     size = data[1].shape[2:] if len(data) == 2 else tuple(h_w)
     start = [(n - d) // 2 for n, d in zip(x.shape[2:], size, strict=True)] if center_crop else list(offset)
@@ -39,8 +39,10 @@ def crop(data: Nodes, num_args=1, offset=(0, 0), h_w=(0, 0), center_crop=False) 
 @public("nd.LRN")
 @in_single
 def lrn(data: Node, alpha=1e-4, beta=0.75, knorm=2.0, nsize=None) -> Node:
-    """Local response normalization: the data over (knorm + alpha / nsize * squares of near channels) **
-    beta."""
+    """Local response normalization: data / (knorm + alpha / nsize * sum) ** beta.
+
+    sum: that of the squares over the `nsize` channels around each. MXNetError unless `nsize` is odd.
+    """
     if not nsize or nsize % 2 == 0:
         raise MXNetError(f"LRN wants an odd nsize, got {nsize}")
     half, n = nsize // 2, data.shape[1]

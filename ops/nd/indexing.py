@@ -1,4 +1,4 @@
-"""The functions of `mx.nd` that choose elements by index arrays, sort, and work on sequences."""
+"""The functions of `mx.nd` that select elements by index arrays, sort, or work on sequences."""
 from __future__ import annotations
 
 import numpy as np
@@ -18,26 +18,29 @@ from ..primitive.scans import argsort, take_along
 
 @public("nd.take", "nd.NDArray.take")
 def take(a: Node, indices: Node, axis=0, mode="clip") -> Node:
-    """The elements at integer positions along `axis`; positions outside are clipped or wrapped."""
+    """The elements at integer positions along `axis`; positions out of range are clipped or wrapped (mode)."""
     return p.take(a, indices, axis, mode)
 
 
 @public("nd.batch_take")
 def batch_take(a: Node, indices: Node) -> Node:
-    """The element of each row of a matrix that `indices` names."""
+    """The element at position `indices` of each row of a matrix."""
     return p.pick(a, indices, 1)
 
 
 @public("nd.pick", "nd.NDArray.pick", "nd.choose_element_0index")
 def pick(data: Node, index: Node, axis=-1, keepdims=False, mode="clip") -> Node:
-    """The element at position `index` of each line along `axis` (None: of the flattened array)."""
+    """The element at position `index` of each line along `axis` (None: of the flattened array).
+
+    Positions out of range are clipped or wrapped (mode).
+    """
     out = p.pick(data, index, axis, mode, keepdims)
     return out if out.ndim else reshape(out, (1,))
 
 
 @public("nd.one_hot", "nd.NDArray.one_hot")
 def one_hot(indices: Node, depth=None, on_value=1.0, off_value=0.0, dtype="float32") -> Node:
-    """A new last axis of `depth`: `on_value` at the position that `indices` names, `off_value` elsewhere."""
+    """The indices as one-hot vectors along a new last axis of `depth`: `on_value` at the index, else `off_value`."""
     if depth is None:
         raise MXNetError("Required parameter depth of int is not presented, in operator one_hot")
     return p.one_hot(indices, depth, on_value, off_value, dtype)
@@ -48,27 +51,27 @@ public("nd.gather_nd")(p.gather_nd)
 
 @public("nd.scatter_nd")
 def scatter_nd(data: Node, indices: Node, shape) -> Node:
-    """Zeros of `shape` with `data` written at the places whose coordinates are the columns of `indices`."""
+    """Zeros of `shape` with `data` written at the positions whose coordinates are the columns of `indices`."""
     return p.scatter_nd(data, indices, shape)
 
 
 @public("nd.Embedding")
 def embedding(data: Node, weight: Node, input_dim=None, output_dim=None, dtype="float32",
               sparse_grad=False) -> Node:
-    """The rows of `weight` that `data` names; positions outside are clipped."""
+    """The rows of `weight` at the positions `data`, which are clipped to its length."""
     return p.embedding(data, weight, input_dim, output_dim, dtype, sparse_grad)
 
 
 @public("nd.contrib.index_copy")
 def index_copy(old_tensor: Node, index_vector: Node, new_tensor: Node) -> Node:
-    """A copy of `old_tensor` with the rows that `index_vector` names replaced by those of `new_tensor`."""
+    """A copy of `old_tensor` with the rows at `index_vector` replaced by those of `new_tensor`."""
     template = (("i", 0), *(("s", 0, n, 1) for n in old_tensor.shape[1:]))
     return put(old_tensor, new_tensor, (cast(index_vector, INT64),), template)
 
 
 @public("nd.ravel_multi_index")
 def ravel_multi_index(data: Node, shape) -> Node:
-    """The flat positions of the places whose coordinates are the columns of `data`."""
+    """The flat indices, in an array of `shape`, of the coordinates in the columns of `data`."""
     weights = [int(np.prod(shape[i + 1:], dtype=int)) for i in range(len(shape))]
     rows = [reshape(row, data.shape[1:]) for row in p._rows(data)]
     total = mul(rows[0], like(rows[0], weights[0]))
@@ -79,7 +82,7 @@ def ravel_multi_index(data: Node, shape) -> Node:
 
 @public("nd.unravel_index")
 def unravel_index(data: Node, shape) -> Node:
-    """The coordinates of flat positions, a row an axis; shape: a number for one axis."""
+    """The coordinates, in an array of `shape`, of flat indices: one row for each axis. shape: a number for one axis."""
     shape = shape if isinstance(shape, (tuple, list)) else (shape,)
     rest = cast(data, INT64)
     rows: list[Node] = []
@@ -99,22 +102,24 @@ def _line(data: Node, axis: int | None) -> tuple[Node, int]:
 
 @public("nd.sort", "nd.NDArray.sort")
 def sort(data: Node, axis=-1, is_ascend=True) -> Node:
-    """The elements in order along `axis` (None: of the flattened array)."""
+    """The elements sorted along `axis` (None: of the flattened array)."""
     data, at = _line(data, axis)
     return take_along(data, argsort(data, at, not is_ascend), at)
 
 
 @public("nd.argsort", "nd.NDArray.argsort")
 def nd_argsort(data: Node, axis=-1, is_ascend=True, dtype="float32") -> Node:
-    """The positions of the elements in order along `axis` (None: of the flattened array)."""
+    """The positions, of `dtype`, that sort the elements along `axis` (None: of the flattened array)."""
     data, at = _line(data, axis)
     return cast(argsort(data, at, not is_ascend), dtype)
 
 
 @public("nd.topk", "nd.NDArray.topk")
 def topk(data: Node, axis=-1, k=1, ret_typ="indices", is_ascend=False, dtype="float32") -> Node | list[Node]:
-    """The `k` largest elements along `axis` (smallest: is_ascend): "value", "indices" (of `dtype`), "both",
-    "mask"."""
+    """The `k` largest elements along `axis` (None: flattened), or the smallest (is_ascend).
+
+    ret_typ: "value", "indices" (of `dtype`), "both", or a "mask" of ones at the elements.
+    """
     return p.topk(data, axis, k, ret_typ, is_ascend, dtype)
 
 
@@ -123,7 +128,7 @@ def topk(data: Node, axis=-1, k=1, ret_typ="indices", is_ascend=False, dtype="fl
 @public("nd.SequenceMask")
 def sequence_mask(data: Node, sequence_length: Optional = None, use_sequence_length=False, value=0.0,
                   axis=0) -> Node:
-    """`data` with the steps beyond each sequence's length replaced by `value`."""
+    """`data` with the steps from each sequence's length on replaced by `value`."""
     return p.sequence_mask(data, sequence_length, use_sequence_length, value, axis)
 
 
@@ -135,5 +140,5 @@ def sequence_last(data: Node, sequence_length: Optional = None, use_sequence_len
 
 @public("nd.SequenceReverse")
 def sequence_reverse(data: Node, sequence_length: Optional = None, use_sequence_length=False, axis=0) -> Node:
-    """Each sequence backwards up to its length; the rest stays."""
+    """Each sequence reversed up to its length; the rest is unchanged."""
     return p.sequence_reverse(data, sequence_length, use_sequence_length, axis)

@@ -1,4 +1,4 @@
-"""The layers of `mx.nd` as functions: most are those of `mx.npx` under their old names."""
+"""The layers of `mx.nd` as functions; most are those of `mx.npx` under their old names."""
 from __future__ import annotations
 
 from ..declare.public import Optional, public
@@ -28,7 +28,7 @@ for _name, _build in [
 @public("nd.FullyConnected")
 def nd_fully_connected(data: Node, weight: Node, bias: Optional = None, num_hidden=None, no_bias=False,
                        flatten=True) -> Node:
-    """data W^T + b, of the data flattened to two axes, or (flatten=False) along its last."""
+    """data @ weight.T + bias, with the data flattened to two axes, or (flatten=False) along the data's last axis."""
     if bias is None and not no_bias:
         raise MXNetError("FullyConnected wants a bias, or no_bias=True")
     return fully_connected(data, weight, bias, num_hidden, no_bias, flatten)
@@ -36,13 +36,13 @@ def nd_fully_connected(data: Node, weight: Node, bias: Optional = None, num_hidd
 
 @public("nd.Activation")
 def nd_activation(data: Node, act_type) -> Node:
-    """"relu", "sigmoid", "tanh", "softrelu" (log(1 + exp(x))) or "softsign", elementwise."""
+    """An activation, elementwise: "relu", "sigmoid", "tanh", "softrelu" (log(1 + exp(x))) or "softsign"."""
     return activation(data, act_type)
 
 
 @public("nd.GroupNorm")
 def nd_group_norm(data: Node, gamma: Node, beta: Node, num_groups=1, eps=1e-5, output_mean_var=False) -> Node:
-    """The data normalized over groups of channels, times `gamma` plus `beta` of each group (or channel)."""
+    """The data normalized over groups of channels, times `gamma` plus `beta`, which are per group or per channel."""
     channels = data.shape[1]
     if gamma.shape == (num_groups,) and num_groups != channels:
         gamma, beta = (repeat(x, channels // num_groups) for x in (gamma, beta))
@@ -54,7 +54,7 @@ def nd_group_norm(data: Node, gamma: Node, beta: Node, num_groups=1, eps=1e-5, o
 @public("nd.softmax", "nd.NDArray.softmax")
 def nd_softmax(data: Node, length: Optional = None, axis=-1, temperature=None, dtype=None,
                use_length=False) -> Node:
-    """exp(x / temperature) over its sum along `axis`; with lengths, over the first of them only, else 0."""
+    """exp(x / temperature), normalized to the sum 1 along `axis`; with `use_length`, 0 from `length` on."""
     return softmax(data, length, axis, temperature, use_length, dtype)
 
 
@@ -79,9 +79,9 @@ def softmin(data: Node, axis=-1, temperature=None, dtype=None, use_length=False)
 
 @public("nd.SoftmaxActivation")
 def softmax_activation(data: Node, mode="instance") -> Node:
-    """`softmax` over the last axis ("instance"), or over axis 1 of three or more ("channel").
+    """`softmax` over the last axis (mode "instance"), or over axis 1 of three or more axes ("channel").
 
-    MXNet documents the first as a softmax of each instance; it takes the last axis, whatever the number of axes.
+    MXNet documents "instance" as a softmax over each instance, but takes the last axis for any number of axes.
     """
     check_choice(mode, ("channel", "instance"))
     if mode == "channel" and data.ndim < 3:

@@ -1,4 +1,4 @@
-"""The matrix products of `mx.nd`, and its `linalg` functions."""
+"""The matrix products of `mx.nd`, and the functions of `mx.nd.linalg`."""
 from __future__ import annotations
 
 import math
@@ -32,8 +32,11 @@ def _square(A: Node, name: str) -> Node:
 
 @public("nd.dot", "nd.NDArray.dot")
 def dot(lhs: Node, rhs: Node, transpose_a=False, transpose_b=False, forward_stype=None) -> Node:
-    """The sum over the last axis of `lhs` (first: transpose_a) and the first axis of `rhs` (last:
-    transpose_b)."""
+    """The sum of products over the last axis of `lhs` and the first axis of `rhs`. MXNetError if shapes don't fit.
+
+    transpose_a: whether to use the first axis of `lhs`.
+    transpose_b: whether to use the last axis of `rhs`.
+    """
     _same_dtype(lhs, rhs, "dot")
     if lhs.ndim == 1 and rhs.ndim == 1:
         if lhs.shape != rhs.shape:
@@ -53,7 +56,7 @@ def dot(lhs: Node, rhs: Node, transpose_a=False, transpose_b=False, forward_styp
 
 @public("nd.batch_dot")
 def batch_dot(lhs: Node, rhs: Node, transpose_a=False, transpose_b=False, forward_stype=None) -> Node:
-    """The product of the matrices in the last two axes; the leading axes agree."""
+    """The products of the matrices in the last two axes. MXNetError unless the leading axes agree."""
     _same_dtype(lhs, rhs, "batch_dot")
     if lhs.ndim < 3 or lhs.shape[:-2] != rhs.shape[:-2]:
         raise MXNetError(f"batch_dot shape error: {lhs.shape} X {rhs.shape}: the leading axes must agree")
@@ -62,7 +65,7 @@ def batch_dot(lhs: Node, rhs: Node, transpose_a=False, transpose_b=False, forwar
 
 @public("nd.linalg_gemm2", "nd.linalg.gemm2")
 def gemm2(A: Node, B: Node, transpose_a=False, transpose_b=False, alpha=1.0, axis=-2) -> Node:
-    """alpha * op(A) op(B), of the matrices in the last two axes."""
+    """alpha * op(A) op(B) for the matrices in the last two axes; op transposes if transpose_a or transpose_b."""
     _same_dtype(A, B, "linalg_gemm2")
     if axis not in (-2, A.ndim - 2):
         raise NotImplementedError("linalg_gemm2(axis != -2)")
@@ -73,7 +76,7 @@ def gemm2(A: Node, B: Node, transpose_a=False, transpose_b=False, alpha=1.0, axi
 @public("nd.linalg_gemm", "nd.linalg.gemm")
 def gemm(A: Node, B: Node, C: Node, transpose_a=False, transpose_b=False, alpha=1.0, beta=1.0,
          axis=-2) -> Node:
-    """alpha * op(A) op(B) + beta * C, of the matrices in the last two axes."""
+    """alpha * op(A) op(B) + beta * C for the matrices in the last two axes; op as in linalg_gemm2."""
     out = gemm2(A, B, transpose_a, transpose_b, alpha, axis)
     if out.shape != C.shape:
         raise MXNetError(f"linalg_gemm: C has shape {C.shape}, the product {out.shape}")
@@ -82,26 +85,26 @@ def gemm(A: Node, B: Node, C: Node, transpose_a=False, transpose_b=False, alpha=
 
 @public("nd.linalg_syrk", "nd.linalg.syrk")
 def syrk(A: Node, transpose=False, alpha=1.0) -> Node:
-    """alpha * A A^T, or alpha * A^T A."""
+    """alpha * A A^T, or alpha * A^T A (transpose), for the matrices in the last two axes."""
     return gemm2(A, A, transpose, not transpose, alpha)
 
 
 @public("nd.linalg_sumlogdiag", "nd.linalg.sumlogdiag")
 def sumlogdiag(A: Node) -> Node:
-    """The sum of the logarithms of the diagonal of the matrices in the last two axes."""
+    """The sums of the logarithms of the diagonals of the matrices in the last two axes."""
     line = diagonal(_square(A, "sumlogdiag"), 0, -2, -1)
     return left(reduce_sum(log(line), (line.ndim - 1,)), line.shape, (line.ndim - 1,), False)
 
 
 @public("nd.linalg_extractdiag", "nd.linalg.extractdiag")
 def extractdiag(A: Node, offset=0) -> Node:
-    """The diagonal of the matrices in the last two axes."""
+    """The diagonals of the matrices in the last two axes."""
     return diagonal(_square(A, "extractdiag"), offset, -2, -1)
 
 
 @public("nd.khatri_rao", star=True, keywords="engine")
 def khatri_rao(args: Nodes) -> Node:
-    """The column-wise Kronecker product of matrices with as many columns each."""
+    """The column-wise Kronecker product of matrices. MXNetError unless they have equally many columns."""
     out = args[0]
     for x in args[1:]:
         if x.ndim != 2 or x.shape[1] != out.shape[1]:
@@ -120,13 +123,13 @@ def _triangle(A: Node, lower: bool, name: str) -> Node:
 def potrf(A: Node, lower=True) -> Node:
     """The Cholesky factor of symmetric positive definite matrices: L of L L^T, or (lower=False) U of U^T U.
 
-    Only that triangle of A is read. MXNetError, when read, for other matrices.
+    Only that triangle of A is read. MXNetError for other matrices, when the result is read.
     """
     return cholesky(A) if lower else transposed(cholesky(transposed(A)))
 
 
 def potri(A: Node, lower=True) -> Node:
-    """The inverse of the matrix that `potrf` has factored into A, of which only that triangle is read."""
+    """The inverse of a matrix, from its factor A by `potrf`, of which only the triangle is read."""
     inverse = inv(_triangle(A, lower, "potri"))
     return product(inverse, inverse, bool(lower), not lower)
 
@@ -139,7 +142,7 @@ def trmm(A: Node, B: Node, transpose=False, rightside=False, lower=True, alpha=1
 
 
 def trsm(A: Node, B: Node, transpose=False, rightside=False, lower=True, alpha=1.0) -> Node:
-    """The X of op(A) X = alpha * B, or of X op(A) = alpha * B (rightside), with A triangular."""
+    """The solution X of op(A) X = alpha * B, or of X op(A) = alpha * B (rightside), with A triangular."""
     a = _triangle(A, lower, "trsm")
     b = B if alpha == 1 else mul(B, like(B, alpha))
     if rightside:
@@ -154,18 +157,20 @@ def nd_det(A: Node) -> Node:
 
 
 def nd_slogdet(A: Node) -> list[Node]:
-    """The signs and the logarithms of the determinants."""
+    """The signs and the logarithms of the absolute values of the determinants of the matrices in the last two axes."""
     return [x if x.ndim else reshape(x, (1,)) for x in slogdet(A)]
 
 
 def nd_inverse(A: Node) -> Node:
-    """The inverse matrices."""
+    """The inverses of the matrices in the last two axes."""
     return inv(A)
 
 
 def syevd(A: Node) -> list[Node]:
-    """The eigenvectors of symmetric matrices, as rows whose largest element is positive, and the eigenvalues in
-    ascending order."""
+    """The eigenvectors and the eigenvalues, ascending, of symmetric matrices.
+
+    The eigenvectors are rows, with the sign that makes their element of largest magnitude positive.
+    """
     values, vectors = eigh(A)
     rows = transposed(vectors)
     largest = argmax(absolute(rows), rows.ndim - 1)
@@ -175,7 +180,7 @@ def syevd(A: Node) -> list[Node]:
 
 
 def makediag(A: Node, offset=0) -> Node:
-    """The matrices with the vectors in the last axis as their diagonals."""
+    """The matrices with the vectors in the last axis on their `offset`-th diagonals."""
     if A.ndim == 1:
         return diag(A, offset)
     flat = reshape(A, (math.prod(A.shape[:-1]), A.shape[-1]))

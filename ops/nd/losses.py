@@ -1,4 +1,4 @@
-"""The loss layers of `mx.nd`: outputs whose gradient is their own, whatever head gradient comes in."""
+"""The loss layers of `mx.nd`: each defines the gradient of its data itself; most ignore the head gradient."""
 from __future__ import annotations
 
 import math
@@ -39,7 +39,7 @@ NORMALIZATIONS = ("batch", "null", "valid")
 
 
 def _own_infer(avals: Sequence[Aval], attrs: tuple) -> Aval:
-    # A gradient that is one number everywhere may come as that number.
+    # A gradient with equal elements may be given as a scalar.
     if any(other.dtype != avals[0].dtype or other.shape not in (avals[0].shape, ()) for other in avals):
         raise MXNetError("a value and its own gradient differ: "
                          + ", ".join(f"{a.dtype.name} of shape {a.shape}" for a in avals))
@@ -58,22 +58,22 @@ def _own_samples() -> Iterable[tuple[list[np.ndarray], tuple]]:
             yield [rng.uniform(-2, 2, shape) for _ in range(3)], (scaled,)
 
 
-#: Inputs: the value, the data, and the data's gradient, all of one shape and dtype. attrs: whether the head gradient
-#: multiplies that gradient; it is ignored otherwise.
+#: The first input, with a gradient of its own. Inputs: the value, the data, and the data's gradient, all of one shape
+#: and dtype. attrs: whether the head gradient multiplies that gradient; otherwise it is ignored.
 own_gradient_op = declare(Op("own_gradient", ELEMENTWISE, _own_infer, lambda arrays, attrs: arrays[0], _own_vjp,
                              seeds=lambda node: not node.attrs[0], expr="{0}", cost=0, smooth=False,
                              samples=_own_samples, errors=[(operands((3,), (3,), (4,)), (False,), MXNetError)]))
 
 
 def own_gradient(value: Node, data: Node, gradient: Node, scaled: bool = False) -> Node:
-    """`value`, whose derivative by `data` is `gradient` whatever comes from outside; scaled: times what comes."""
+    """`value`, with the gradient `gradient` for `data`; scaled: times the head gradient, which is ignored otherwise."""
     return make(own_gradient_op, (stop(value), data, gradient), (scaled,))
 
 
 # ---- softmax with the gradient of the cross entropy ----------------------------------------------
 
 def _rows(data: Node, multi_output: bool, preserve_shape: bool) -> Shape:
-    """The shape, classes along axis 1, in which the softmax of `data` is taken."""
+    """The shape to which `data` is brought for its softmax: classes along axis 1."""
     n = data.shape[0] if data.ndim > 1 else 1
     if multi_output:
         return (n, data.shape[1], math.prod(data.shape[2:]))
@@ -83,7 +83,7 @@ def _rows(data: Node, multi_output: bool, preserve_shape: bool) -> Shape:
 
 
 def _labels(label: Node, data: Node, rows: Shape, multi_output: bool) -> Node:
-    """The class numbers, one for each line of `rows`."""
+    """The class numbers, one for each line of the shape `rows`."""
     if label.dtype != data.dtype:
         raise MXNetError(f"SoftmaxOutput: data is {data.dtype.name}, label {label.dtype.name}; they must agree")
     wanted = (rows[0], *rows[2:])
@@ -92,11 +92,11 @@ def _labels(label: Node, data: Node, rows: Shape, multi_output: bool) -> Node:
     if not fits:
         raise MXNetError(f"SoftmaxOutput: Shape inconsistent: labels {label.shape} for data {data.shape}")
     flat = reshape(label, (label.size,))
-    return reshape(part(flat, 0, 0, math.prod(wanted)), wanted)  # the first ones, where there are more than lines
+    return reshape(part(flat, 0, 0, math.prod(wanted)), wanted)  # surplus labels are ignored
 
 
 def _cross_entropy_slope(out: Node, label: Node, smooth_alpha: float) -> Node:
-    """The derivative of the cross entropy by what `out`, classes along axis 1, is the softmax of."""
+    """The derivative of the cross entropy by the softmax's input; `out`: the softmax, classes along axis 1."""
     classes = out.shape[1]
     others = smooth_alpha / (classes - 1) if classes > 1 else 0.0
     target = one_hot(label, classes, 1 - smooth_alpha, others, out.dtype)
@@ -109,7 +109,7 @@ def _not_ignored(label: Node, ignore_label: float) -> Node:
 
 
 def _count(found: Node, dtype: np.dtype) -> Node:
-    """How many elements hold, at least 1."""
+    """The number of true elements, at least 1."""
     count = reduce_sum(cast(found, dtype), axes_of(None, found.ndim))
     return maximum(count, like(count, 1))
 
@@ -120,8 +120,12 @@ def softmax_output(data: Node, label: Node, grad_scale=1.0, ignore_label=-1.0, m
                    smooth_alpha=0.0) -> Node:
     """`softmax` whose gradient is that of the cross entropy with `label`: softmax - one_hot(label).
 
-    `label` holds class numbers, or probabilities in the shape of `data`, which the other options leave alone.
-    The head gradient is ignored, or, with out_grad, multiplies this gradient.
+    label: class numbers; or probabilities in the shape of `data`, to which only `grad_scale` and `out_grad` apply.
+    out_grad: whether the head gradient multiplies this gradient; otherwise it is ignored.
+    use_ignore: whether elements labelled `ignore_label` have the gradient 0.
+    normalization: the gradient's divisor: the size of the "batch", the number of "valid" labels, or 1 ("null"). With
+        multi_output, "batch" and "null" divide by the number of positions, too.
+    smooth_alpha: the share of the target probability given to the other classes.
     """
     check_choice(normalization, NORMALIZATIONS)
     rows = _rows(data, multi_output, preserve_shape)
@@ -149,9 +153,9 @@ def softmax_output(data: Node, label: Node, grad_scale=1.0, ignore_label=-1.0, m
 
 @public("nd.softmax_cross_entropy")
 def softmax_cross_entropy(data: Node, label: Node) -> Node:
-    """The sum over the rows of -log softmax at the label; of shape (1,).
+    """The sum over the rows of -log(softmax) at the label; of shape (1,).
 
-    A row adds at most -log(1e-8), and just that where its label is no column; the gradient is softmax - one_hot.
+    A row adds at most -log(1e-8), and exactly that if its label is out of range. The gradient is softmax - one_hot.
     """
     if data.ndim != 2 or label.shape != data.shape[:1]:
         raise MXNetError(f"softmax_cross_entropy: labels {label.shape} for data {data.shape}")
@@ -172,7 +176,7 @@ def _cross_entropy(data: Node, label: Node, most: float) -> Node:
     return reshape(reduce_sum(each, (0, 1)), (1,))
 
 
-# ---- regressions, and anything as a loss ---------------------------------------------------------
+# ---- regressions, and any array as a loss --------------------------------------------------------
 
 def _regression(name: str, value: Callable[[Node], Node], slope: Callable[[Node], Node], doc: str) -> None:
     def build(data: Node, label: Node, grad_scale=1.0) -> Node:
@@ -192,7 +196,7 @@ def _same(x: Node) -> Node:
 
 
 def _direction(x: Node) -> Node:
-    """1 where positive, else -1: MXNet's slope of the absolute distance, at 0 too."""
+    """1 where x > 0, else -1: MXNet's derivative of the absolute value, also at 0."""
     return where(greater(x, like(x, 0)), like(x, 1), like(x, -1))
 
 
@@ -203,10 +207,10 @@ _regression("LogisticRegressionOutput", sigmoid, _same, "sigmoid(data), whose gr
 
 @public("nd.MakeLoss")
 def make_loss_scaled(data: Node, grad_scale=1.0, valid_thresh=0.0, normalization="null") -> Node:
-    """`data`, whose gradient is `grad_scale` whatever comes from outside.
+    """`data`, with the gradient `grad_scale`; the head gradient is ignored.
 
-    normalization: "batch" divides it by the length of the first axis, "valid" by the number of elements above
-    `valid_thresh` (at least 1).
+    normalization: "batch" divides the gradient by the length of the first axis, "valid" by the number of elements above
+        `valid_thresh` (at least 1).
     """
     check_choice(normalization, NORMALIZATIONS)
     gradient = like(data, grad_scale / (data.shape[0] if normalization == "batch" else 1))
@@ -217,5 +221,5 @@ def make_loss_scaled(data: Node, grad_scale=1.0, valid_thresh=0.0, normalization
 
 @public("nd.make_loss")
 def make_loss(data: Node) -> Node:
-    """`data`, whose gradient is 1 whatever comes from outside."""
+    """`data`, with the gradient 1; the head gradient is ignored."""
     return own_gradient(data, data, like(data, 1))

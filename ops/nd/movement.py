@@ -1,4 +1,4 @@
-"""The functions of `mx.nd` that re-index arrays, join them and take them apart."""
+"""The functions of `mx.nd` that rearrange, join and split arrays."""
 from __future__ import annotations
 
 import math
@@ -19,10 +19,14 @@ from ..primitive.linear import broadcast_to, concatenate, part, reshape, slice_,
 # ---- shapes --------------------------------------------------------------------------------------
 
 def decode(shape: Shape, codes: Sequence[int], reverse: bool = False) -> list[int]:
-    """The sizes that nd's special codes mean, with at most one -1; MXNetError for codes that `shape` does not fit.
+    """The sizes given by nd's special codes, with at most one -1; MXNetError for codes that do not fit `shape`.
 
-    0: copied; -1: inferred; -2: all remaining axes; -3: the product of the next two; -4: the next axis split
-    into the following two numbers. reverse: read from the right.
+    0: the size of the next axis, copied.
+    -1: an inferred size.
+    -2: all remaining axes.
+    -3: the product of the next two axes.
+    -4: the next axis split into the two numbers that follow.
+    reverse: whether shape and codes are read from the right.
 
     >>> decode((2, 3, 4), (-3, 0)), decode((2, 3, 4), (-4, 1, 2, -2)), decode((2, 3, 4), (-1, 0), True)
     ([6, 4], [1, 2, 3, 4], [-1, 4])
@@ -35,7 +39,15 @@ def decode(shape: Shape, codes: Sequence[int], reverse: bool = False) -> list[in
 
 @public("nd.reshape", "nd.Reshape")
 def nd_reshape(data: Node, shape=None, reverse=False) -> Node:
-    """`data` under another shape, with nd's special codes 0, -1, -2, -3 and -4."""
+    """`data` in another shape, which may have nd's special codes. MXNetError if it does not fit.
+
+    0: the size of the next axis, copied.
+    -1: an inferred size.
+    -2: all remaining axes.
+    -3: the product of the next two axes.
+    -4: the next axis split into the two numbers that follow.
+    reverse: whether shape and codes are read from the right.
+    """
     codes = (shape,) if isinstance(shape, int) else tuple(shape)
     return reshape(data, reshape_to(data.shape, decode(data.shape, codes, reverse)))
 
@@ -45,7 +57,7 @@ public("nd.reshape_like", "nd.NDArray.reshape_like")(reshape_like)
 
 @public("nd.flatten", "nd.Flatten", "nd.NDArray.flatten")
 def flatten(data: Node) -> Node:
-    """All axes but the first made one."""
+    """`data` reshaped to two axes: the first, and all others as one."""
     return reshape(data, (data.shape[0], math.prod(data.shape[1:])))
 
 
@@ -65,7 +77,7 @@ def nd_swapaxes(data: Node, dim1=0, dim2=0) -> Node:
 
 @public("nd.moveaxis", keywords="declared")
 def nd_moveaxis(tensor: Node, source, destination) -> Node:
-    """The axes at `source` moved to `destination`. ValueError for axes that there are not."""
+    """`tensor` with the axes `source` moved to the positions `destination`. ValueError for axes out of range."""
     try:
         return moveaxis(tensor, source, destination)
     except MXNetError as error:
@@ -74,14 +86,17 @@ def nd_moveaxis(tensor: Node, source, destination) -> Node:
 
 @public("nd.expand_dims", "nd.NDArray.expand_dims")
 def expand_dims(data: Node, axis) -> Node:
-    """`data` with an axis of size 1 put in at `axis`."""
+    """`data` with a new axis of size 1 at `axis`."""
     at = normalize_axis(axis, data.ndim + 1)
     return reshape(data, (*data.shape[:at], 1, *data.shape[at:]))
 
 
 @public("nd.squeeze", "nd.NDArray.squeeze")
 def squeeze(data: Node, axis=None) -> Node:
-    """`data` without the axes of size 1 (or those of them given); one of them is left of (1, 1)."""
+    """`data` without its axes of size 1, or without those of `axis`; of shape (1,) rather than ().
+
+    MXNetError if an axis of `axis` is longer.
+    """
     thin = tuple(i for i, d in enumerate(data.shape) if d == 1)
     axes = thin if axis is None else normalize_axes(axis, data.ndim)
     for i in axes:
@@ -94,7 +109,7 @@ def squeeze(data: Node, axis=None) -> Node:
 
 @public("nd.broadcast_to", "nd.NDArray._broadcast_to")
 def nd_broadcast_to(data: Node, shape) -> Node:
-    """`data` repeated along axes of size 1 to `shape`; 0 there keeps the size."""
+    """`data` repeated along axes of size 1 to `shape`, of the same number of axes; a 0 there keeps the size."""
     if len(shape) != data.ndim:
         raise MXNetError(f"broadcast_to: shape {tuple(shape)} for an array of {data.ndim} dimensions")
     return broadcast_to(data, tuple(n or d for n, d in zip(shape, data.shape, strict=True)))
@@ -102,7 +117,7 @@ def nd_broadcast_to(data: Node, shape) -> Node:
 
 @public("nd.broadcast_axis", "nd.broadcast_axes", "nd.NDArray.broadcast_axes")
 def broadcast_axis(data: Node, axis=(), size=()) -> Node:
-    """`data` repeated along axes of size 1, to the sizes given."""
+    """`data` repeated along the axes `axis`, of size 1, to the sizes `size`."""
     shape = list(data.shape)
     pairs = zip((axis,) if isinstance(axis, int) else axis, (size,) if isinstance(size, int) else size,
                 strict=True)
@@ -134,7 +149,7 @@ def _numbers(values: Shape) -> Node:
 
 @public("nd.slice", "nd.crop", "nd.NDArray.slice")
 def nd_slice(data: Node, begin, end, step=None) -> Node:
-    """data[begin[0]:end[0]:step[0], begin[1]:...]; None is an open end."""
+    """data[begin[0]:end[0]:step[0], begin[1]:…]; None is an open end. MXNetError for an empty range."""
     begin, end = (b if isinstance(b, tuple) else (b,) for b in (begin, end))
     step = (None,) * len(begin) if not step else step if isinstance(step, tuple) else (step,)
     spec = []
@@ -150,7 +165,7 @@ def nd_slice(data: Node, begin, end, step=None) -> Node:
 
 @public("nd.slice_axis", "nd.NDArray.slice_axis")
 def slice_axis(data: Node, axis, begin, end) -> Node:
-    """data[begin:end] along one axis."""
+    """data[begin:end] along one axis. MXNetError for an empty range."""
     at = normalize_axis(axis, data.ndim)
     start, stop, _ = slice(begin, end).indices(data.shape[at])
     if stop <= start:
@@ -161,7 +176,7 @@ def slice_axis(data: Node, axis, begin, end) -> Node:
 
 @public("nd.slice_like", "nd.NDArray.slice_like")
 def slice_like(data: Node, shape_like: Node, axes=()) -> Node:
-    """The leading part of `data` that has the shape of `shape_like`, along `axes` (none: all)."""
+    """The leading part of `data` with the sizes of `shape_like` along `axes` (empty: all); MXNetError for larger ones."""
     chosen = normalize_axes(axes or None, data.ndim)
     for i in chosen:
         if i >= shape_like.ndim or shape_like.shape[i] > data.shape[i]:
@@ -171,29 +186,32 @@ def slice_like(data: Node, shape_like: Node, axes=()) -> Node:
     return depend(slice_(data, tuple((0, n, 1) for n in counts)), shape_like)
 
 
-# ---- joining and taking apart --------------------------------------------------------------------
+# ---- joining and splitting -----------------------------------------------------------------------
 
 @public("nd.concat", "nd.Concat", star=True)
 def concat(data: Nodes, dim=1, num_args=None) -> Node:
-    """The arrays one after the other along axis `dim`."""
+    """The concatenation of the arrays along axis `dim`."""
     return concatenate(list(data), normalize_axis(dim, data[0].ndim))
 
 
 @public("nd._concatenate")
 def nd_concatenate(arrays: Nodes, axis=0) -> Node:
-    """The arrays one after the other along `axis`."""
+    """The concatenation of the arrays along `axis`."""
     return concatenate(list(arrays), normalize_axis(axis, arrays[0].ndim))
 
 
 @public("nd.stack", star=True)
 def nd_stack(data: Nodes, axis=0, num_args=None) -> Node:
-    """Arrays of one shape along a new axis."""
+    """The arrays, of one shape and dtype, joined along a new axis."""
     return stack(list(data), axis)
 
 
 @public("nd.split", "nd.SliceChannel", "nd.NDArray.split")
 def split(data: Node, num_outputs, axis=1, squeeze_axis=False) -> Node | list[Node]:
-    """The array cut along `axis` into equal parts; squeeze_axis: without that axis, which must become 1."""
+    """The `num_outputs` equal parts of the array along `axis`. MXNetError if there are no such parts.
+
+    squeeze_axis: whether the parts, then of size 1 along `axis`, lack that axis.
+    """
     at = normalize_axis(axis, data.ndim)
     n = data.shape[at]
     if num_outputs < 1 or n % num_outputs:
@@ -214,7 +232,7 @@ def _parts(data: Node, axis: int, parts: list[Node], squeeze_axis: bool) -> Node
 
 @public("nd.split_v2", "nd.NDArray.split_v2", keywords="declared")
 def split_v2(ary: Node, indices_or_sections, axis=0, squeeze_axis=False) -> Node | list[Node]:
-    """The array cut along `axis` into equal parts, or at the given places."""
+    """The parts of the array along `axis`: a number of equal parts, or split at a list of indices."""
     if isinstance(indices_or_sections, int):
         return split(ary, indices_or_sections, axis, squeeze_axis)
     at = normalize_axis(axis, ary.ndim)
@@ -225,7 +243,7 @@ def split_v2(ary: Node, indices_or_sections, axis=0, squeeze_axis=False) -> Node
 
 @public("nd.tile", "nd.NDArray.tile")
 def nd_tile(data: Node, reps) -> Node:
-    """The array laid out `reps` times along each axis."""
+    """The array repeated as a whole along each axis, `reps` times."""
     return tile(data, reps)
 
 
@@ -237,13 +255,13 @@ def nd_repeat(data: Node, repeats, axis=None) -> Node:
 
 @public("nd.flip", "nd.reverse", "nd.NDArray.flip")
 def flip(data: Node, axis) -> Node:
-    """The array backwards along `axis` (one or several)."""
+    """The array reversed along `axis` (one or several)."""
     return np_flip(data, axis)
 
 
 @public("nd.pad", "nd.Pad", "nd.NDArray.pad")
 def nd_pad(data: Node, mode="constant", pad_width=None, constant_value=0.0) -> Node:
-    """4-d or 5-d data padded along all axes but the first two: "constant", "edge" or "reflect"."""
+    """4-d or 5-d data padded along all axes but the first two; mode: "constant", "edge" or "reflect"."""
     if data.ndim not in (4, 5) or len(pad_width) != 2 * data.ndim or any(pad_width[:4]):
         raise MXNetError(f"pad wants 4-d or 5-d data with no padding of the first two axes, got "
                          f"{data.shape} and {pad_width}")
@@ -253,7 +271,7 @@ def nd_pad(data: Node, mode="constant", pad_width=None, constant_value=0.0) -> N
 
 @public("nd.diag", "nd.NDArray.diag")
 def nd_diag(data: Node, k=0, axis1=0, axis2=1) -> Node:
-    """A vector's diagonal matrix, or the diagonal of the matrices in two axes."""
+    """The matrix with a vector on its `k`-th diagonal, or the `k`-th diagonals of the matrices in two axes."""
     return diag(data, k) if data.ndim == 1 else diagonal(data, k, axis1, axis2)
 
 

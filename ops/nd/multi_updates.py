@@ -1,4 +1,4 @@
-"""More of `mx.nd`'s optimizer steps: of many arrays, on float32 copies of float16 weights, LAMB, FTML, AdamW."""
+"""Further optimizer steps of `mx.nd`: on many arrays, on float32 copies of float16 weights, LAMB, FTML, AdamW."""
 from __future__ import annotations
 
 import math
@@ -38,7 +38,7 @@ def _element(x: Node, i: int) -> Node:
 
 
 def _each(given: Node, count: int) -> list[Node]:
-    """A factor for each of `count` arrays, from an array of them or from one number for all."""
+    """A factor for each of `count` arrays, from an array or one number for all. MXNetError for another length."""
     if given.ndim == 1 and given.size != count:
         raise MXNetError(f"{given.size} learning rates or weight decays for {count} arrays")
     return [_element(given, i) for i in range(count)] if given.ndim == 1 else [given] * count
@@ -47,7 +47,7 @@ def _each(given: Node, count: int) -> list[Node]:
 @update("nd.mp_sgd_update", "weight32")
 def mp_sgd(weight: Node, grad: Node, weight32: Node, lr: Number, wd: Number = 0.0, rescale_grad: Number = 1.0,
            clip_gradient=-1.0, lazy_update=True) -> list[Node]:
-    """sgd_update on a float32 copy of the weight."""
+    """sgd_update on `weight32`, the float32 copy of the weight."""
     new, = sgd(weight32, cast(grad, FLOAT32), lr, wd, rescale_grad, clip_gradient)
     return [cast(new, weight.dtype), new]
 
@@ -55,13 +55,13 @@ def mp_sgd(weight: Node, grad: Node, weight32: Node, lr: Number, wd: Number = 0.
 @update("nd.mp_sgd_mom_update", "mom", "weight32")
 def mp_sgd_mom(weight: Node, grad: Node, mom: Node, weight32: Node, lr: Number, momentum: Number = 0.0,
                wd: Number = 0.0, rescale_grad: Number = 1.0, clip_gradient=-1.0, lazy_update=True) -> list[Node]:
-    """sgd_mom_update on a float32 copy of the weight."""
+    """sgd_mom_update on `weight32`, the float32 copy of the weight."""
     new, mom = sgd_mom(weight32, cast(grad, FLOAT32), mom, lr, momentum, wd, rescale_grad, clip_gradient)
     return [cast(new, weight.dtype), mom, new]
 
 
 def _of_many(name: str, step: Callable[..., list[Node]], states: int) -> None:
-    """Declare the step of many arrays, with rates and decays as numbers, and (preloaded) as the last two arrays."""
+    """Declare the step on many arrays, with rates and decays as numbers, and (preloaded_) as the last two arrays."""
     width, moments = 2 + states, "mom" in name
 
     def steps(data: Nodes, lrs: Numbers = None, wds: Numbers = None, momentum: Number = 0.0,
@@ -104,7 +104,7 @@ _of_many("multi_mp_sgd_mom_update", mp_sgd_mom, 2)
 @update("nd.mp_nag_mom_update", "mom", "weight32")
 def mp_nag_mom(weight: Node, grad: Node, mom: Node, weight32: Node, lr: Number, momentum: Number = 0.0,
                wd: Number = 0.0, rescale_grad: Number = 1.0, clip_gradient=-1.0) -> list[Node]:
-    """nag_mom on the float32 copy. As in MXNet 1.9.1, the momentum that is kept has decay from the new weight."""
+    """nag_mom_update on the float32 copy. As in MXNet 1.9.1, the new momentum has its decay from the new weight."""
     grad = cast(grad, FLOAT32)
     new, _ = nag_mom(weight32, grad, mom, lr, momentum, wd, rescale_grad, clip_gradient)
     _, kept = nag_mom(new, grad, mom, lr, momentum, wd, rescale_grad, clip_gradient)
@@ -112,7 +112,7 @@ def mp_nag_mom(weight: Node, grad: Node, mom: Node, weight32: Node, lr: Number, 
 
 
 def _correction(beta: Node, t: Node, wanted: bool = True) -> Node:
-    """1 - beta ** t, by which a running mean over t steps is divided: in float64 of beta in float32, as in MXNet."""
+    """The bias correction 1 - beta ** t of a running mean over t steps; as in MXNet, in float64 of a float32 beta."""
     base = cast(cast(beta, FLOAT32), FLOAT64)
     one = like(base, 1)
     return sub(one, power(base, cast(t, FLOAT64))) if wanted else one
@@ -122,7 +122,7 @@ def _correction(beta: Node, t: Node, wanted: bool = True) -> Node:
 def lamb_phase1(weight: Node, grad: Node, mean: Node, var: Node, beta1: Number = 0.9, beta2: Number = 0.999,
                 epsilon: Number = 1e-6, t: Number = None, bias_correction=True, wd: Number = None,
                 rescale_grad: Number = 1.0, clip_gradient=-1.0) -> list[Node]:
-    """mean / (sqrt(var) + epsilon) + wd * weight, with running means that are divided by their corrections."""
+    """LAMB, first phase: mean / (sqrt(var) + epsilon) + wd * weight, with bias-corrected running means."""
     g = scaled(weight, grad, rescale_grad, clip_gradient)
     mean = mixed(mean, g, number(beta1, weight))
     var = mixed(var, square(g), number(beta2, weight))
@@ -135,7 +135,7 @@ def lamb_phase1(weight: Node, grad: Node, mean: Node, var: Node, beta1: Number =
 def mp_lamb_phase1(weight: Node, grad: Node, mean: Node, var: Node, weight32: Node, beta1: Number = 0.9,
                    beta2: Number = 0.999, epsilon: Number = 1e-6, t: Number = None, bias_correction=True,
                    wd: Number = None, rescale_grad: Number = 1.0, clip_gradient=-1.0) -> list[Node]:
-    """The same from the float32 copy."""
+    """lamb_update_phase1 on the float32 copy."""
     return lamb_phase1(weight32, cast(grad, FLOAT32), mean, var, beta1, beta2, epsilon, t, bias_correction, wd,
                        rescale_grad, clip_gradient)
 
@@ -143,7 +143,7 @@ def mp_lamb_phase1(weight: Node, grad: Node, mean: Node, var: Node, weight32: No
 @update("nd.lamb_update_phase2")
 def lamb_phase2(weight: Node, g: Node, r1: Number, r2: Number, lr: Number, lower_bound=-1.0,
                 upper_bound=-1.0) -> list[Node]:
-    """weight - lr * r1 / r2 * g, with r1 kept in its bounds; the quotient counts as 1 where one of the two is 0."""
+    """LAMB, second phase: weight - lr * r1 / r2 * g, with r1 kept in its bounds; r1 / r2 is 1 if one of them is 0."""
     r1, r2 = (reshape(cast(r, weight.dtype), ()) for r in (r1, r2))
     if lower_bound >= 0:
         r1 = maximum(r1, like(r1, lower_bound))
@@ -157,7 +157,7 @@ def lamb_phase2(weight: Node, g: Node, r1: Number, r2: Number, lr: Number, lower
 @update("nd.mp_lamb_update_phase2")
 def mp_lamb_phase2(weight: Node, g: Node, r1: Number, r2: Number, weight32: Node, lr: Number, lower_bound=-1.0,
                    upper_bound=-1.0) -> list[Node]:
-    """The same from the float32 copy, which MXNet leaves as it is."""
+    """lamb_update_phase2 on the float32 copy, which MXNet does not update."""
     new, = lamb_phase2(weight32, g, r1, r2, lr, lower_bound, upper_bound)
     return [cast(new, weight.dtype)]
 
@@ -166,7 +166,7 @@ def mp_lamb_phase2(weight: Node, g: Node, r1: Number, r2: Number, weight32: Node
 def ftml(weight: Node, grad: Node, d: Node, v: Node, z: Node, lr: Number, beta1: Number = 0.6, beta2: Number = 0.999,
          epsilon: Number = 1e-8, t: Number = None, wd: Number = 0.0, rescale_grad: Number = 1.0,
          clip_grad=-1.0) -> list[Node]:
-    """Follow the moving leader."""
+    """FTML: the step of "follow the moving leader"."""
     g = decayed(weight, grad, wd, rescale_grad, clip_grad)
     keep = number(beta1, weight)
     v = mixed(v, square(g), number(beta2, weight))
@@ -180,8 +180,10 @@ def ftml(weight: Node, grad: Node, d: Node, v: Node, z: Node, lr: Number, beta1:
 def adamw(weight: Node, grad: Node, mean: Node, var: Node, rescale_grad: Number, lr: Number, eta: Number,
           beta1: Number = 0.9, beta2: Number = 0.999, epsilon: Number = 1e-8, wd: Number = 0.0,
           clip_gradient=-1.0) -> list[Node]:
-    """weight - eta * (lr * mean / (sqrt(var) + epsilon) + wd * weight); nothing moves when the factor of the gradient
-    is 0 or not finite."""
+    """AdamW: weight - eta * (lr * mean / (sqrt(var) + epsilon) + wd * weight).
+
+    Nothing changes if rescale_grad, the gradient's factor, is 0 or not finite.
+    """
     factor = reshape(cast(rescale_grad, weight.dtype), ())
     size = absolute(factor)
     usable = logical_and(greater(size, like(size, 0)), less(size, like(size, math.inf)))
@@ -197,13 +199,13 @@ def adamw(weight: Node, grad: Node, mean: Node, var: Node, rescale_grad: Number,
 def mp_adamw(weight: Node, grad: Node, mean: Node, var: Node, weight32: Node, rescale_grad: Number, lr: Number,
              eta: Number, beta1: Number = 0.9, beta2: Number = 0.999, epsilon: Number = 1e-8, wd: Number = 0.0,
              clip_gradient=-1.0) -> list[Node]:
-    """The same on the float32 copy."""
+    """contrib.adamw_update on the float32 copy."""
     new, mean, var = adamw(weight32, cast(grad, FLOAT32), mean, var, rescale_grad, lr, eta, beta1, beta2, epsilon, wd,
                            clip_gradient)
     return [cast(new, weight.dtype), mean, var, new]
 
 
-# ---- what optimizers ask of many arrays ----------------------------------------------------------
+# ---- functions of many arrays, for optimizers ----------------------------------------------------
 
 def _counted(data: Nodes, num_arrays: int | None, name: str) -> None:
     if num_arrays is None:
@@ -230,7 +232,7 @@ def multi_sum_sq(data: Nodes, num_arrays=None) -> Node:
 @public("nd.multi_lars")
 def multi_lars(lrs: Node, weights_sum_sq: Node, grads_sum_sq: Node, wds: Node, eta: Number, eps: Number,
                rescale_grad: Number = 1.0) -> Node:
-    """The rates of layer-wise scaling: lr * eta * |w| / (rescale_grad * |g| + wd * |w| + eps), lr where a norm is 0."""
+    """LARS's rates: lr * eta * |w| / (rescale_grad * |g| + wd * |w| + eps); lr where |w| or |g| is 0."""
     w, g = sqrt(weights_sum_sq), sqrt(grads_sum_sq)
     below = add(add(mul(g, number(rescale_grad, g)), mul(wds, w)), number(eps, g))
     scaled_rate = div(mul(mul(lrs, number(eta, g)), w), below)
@@ -249,5 +251,5 @@ def _finite(data: Nodes) -> Node:
 
 @public("nd._all_finite")
 def all_finite(operands: Nodes, onto) -> Node:
-    """Whether all elements of all arrays are finite, as float32[1]; onto: and the last operand is not 0."""
+    """Whether all elements of all arrays are finite, as float32[1]; onto: multiplied by the last operand."""
     return mul(_finite(operands[:-1]), operands[-1]) if onto else _finite(operands)

@@ -1,8 +1,7 @@
 """The operators of `mx.nd` arrays, and the functions of two arrays, broadcast or of equal shapes.
 
-`mx.nd` never promotes: both operands have one dtype, the result has it too, comparisons included, and a
-number
-is converted to the array's dtype (beside bools, to int64).
+`mx.nd` never promotes: both operands must have one dtype, which is also the result's, even of comparisons. A number is
+converted to the array's dtype (beside bools, to int64).
 """
 from __future__ import annotations
 
@@ -25,14 +24,14 @@ Binary = Callable[[Node, Node], Node]
 
 
 def pair(x: Node, y: Node) -> tuple[Node, Node]:
-    """Both operands in the array's dtype; bools beside a number are counted in int64."""
+    """Both operands in the array's dtype; bools beside a number are cast to int64."""
     if is_number(x) is not is_number(y):
         x, y = (cast(n, INT64) if n.dtype == BOOL and not is_number(n) else n for n in (x, y))
     return nd_pair(x, y)
 
 
 def divide(x: Node, y: Node) -> Node:
-    """x / y; of integers, truncated towards zero."""
+    """x / y; the quotient of integers is truncated towards zero."""
     if x.dtype.kind == "f":
         return a.div(x, y)
     if x.dtype == BOOL:
@@ -52,8 +51,12 @@ def _equal_shapes(x: Node, y: Node, name: str) -> None:
 
 def _declare(name: str, apply: Binary, *, method: str = "", functions: str = "", elemwise: str = "",
              reflected: bool = False, literals: frozenset = frozenset()) -> None:
-    """Declare `apply`, of operands of one dtype, as broadcast_{name} and as the functions and methods
-    named."""
+    """Declare `apply`, on operands of one dtype, as broadcast_{name} and under the given names.
+
+    method: the operator's name without underscores; reflected: whether there is a reflected operator, too.
+    functions: names of functions.
+    elemwise: the name of a function on arrays of one shape.
+    """
     def build(lhs: Operand, rhs: Operand) -> Node:
         return apply(*pair(lhs, rhs))
 
@@ -70,7 +73,7 @@ def _declare(name: str, apply: Binary, *, method: str = "", functions: str = "",
     listed = functions.split()
     ours = [f"nd.{f}" for f in (f"broadcast_{name}", *(f for f in listed if f.startswith("broadcast_")))]
     public(*ours, *([f"nd.NDArray.__{method}__"] if method else []), literals=literals)(build)
-    # MXNet's Python, not its engine, has the functions of plainer names.
+    # The functions without "broadcast_" are Python functions in MXNet, not operators of its engine.
     theirs = [f"nd.{f}" for f in listed if not f.startswith("broadcast_")]
     if theirs:
         public(*theirs, literals=literals, keywords="declared")(build)
@@ -115,13 +118,13 @@ def negative(data: Operand) -> Node:
 
 @public("nd.NDArray.__neg__")
 def negated(data: Operand) -> Node:
-    """-x, elementwise; int64 for bools."""
+    """-x, elementwise; bools give int64."""
     return a.neg(cast(data, INT64) if data.dtype == BOOL else data)
 
 
 @public("nd.logical_not")
 def logical_not(data: Operand) -> Node:
-    """1 where an element is 0, else 0."""
+    """1 where an element is 0, else 0; in the dtype of `data`."""
     return cast(a.logical_not(data), data.dtype)
 
 
@@ -133,14 +136,14 @@ def astype(data: Node, dtype) -> Node:
 
 @public("nd.cast", "nd.Cast")
 def cast_(data: Node, dtype) -> Node:
-    """The elements converted to `dtype`; floats go to integers by truncation."""
+    """The elements converted to `dtype`, floats to integers by truncation."""
     return a.make(a.cast_op, (data,), (np.dtype(dtype).name,))
 
 
 @public("nd.add_n", "nd.ElementWiseSum", "nd.elemwise_sum", star=True)
 @a.in_single
 def add_n(args: Nodes, num_args=None) -> Node:
-    """The sum of arrays of one shape and dtype."""
+    """The sum of arrays; MXNetError unless they have one shape and dtype."""
     total = args[0]
     for x in args[1:]:
         _equal_shapes(total, x, "add_n")
@@ -150,7 +153,10 @@ def add_n(args: Nodes, num_args=None) -> Node:
 
 @public("nd.where")
 def nd_where(condition: Node, x: Node, y: Node) -> Node:
-    """`x` where the condition is not 0, else `y`, of one shape and dtype. A 1-d condition may choose rows."""
+    """`x` where the condition is nonzero, else `y`. MXNetError unless `x` and `y` have one shape and dtype.
+
+    condition: of the shape of `x`, or 1-d, to select rows.
+    """
     if x.dtype != y.dtype or x.shape != y.shape:
         raise MXNetError(f"where: x and y must agree, got {x.aval!r} and {y.aval!r}")
     if condition.shape != x.shape:
@@ -162,7 +168,10 @@ def nd_where(condition: Node, x: Node, y: Node) -> Node:
 
 @public("nd.clip", "nd.NDArray.clip", keywords="engine")
 def clip(data: Node, a_min: Optional = None, a_max: Optional = None) -> Node:
-    """The elements limited to [a_min, a_max], to a_max if that is less; MXNetError when one is missing."""
+    """The elements limited to [a_min, a_max]. MXNetError if a bound is missing.
+
+    If a_min > a_max, elements above a_max become a_max, all others a_min.
+    """
     if a_min is None or a_max is None:
         raise MXNetError("Required parameter a_min or a_max of float is not presented, in operator clip")
     return a.clip(data, a_min, a_max)

@@ -1,4 +1,4 @@
-"""The reductions of `mx.nd`: in the dtype of their operand, and of shape (1,) where nothing is left."""
+"""The reductions of `mx.nd`: in the dtype of their operand, and of shape (1,) where no axis is left."""
 from __future__ import annotations
 
 import math
@@ -21,13 +21,13 @@ Reduction = Callable[[Node, tuple], Node]
 
 
 def axes_of(axis: object, ndim: int, exclude: bool = False) -> tuple[int, ...]:
-    """The axes that `axis` means (None or (): all), or with `exclude` all but these."""
+    """The sorted axes given by `axis` (None or (): all), or with `exclude` all others."""
     axes = normalize_axes(None if axis in (None, (), []) else axis, ndim)  # type: ignore[arg-type]
     return tuple(i for i in range(ndim) if i not in axes) if exclude else axes
 
 
 def left(x: Node, shape: Shape, axes: tuple[int, ...], keepdims: bool) -> Node:
-    """A reduced `x` with its axes kept as 1, or as it is; of shape (1,) rather than ()."""
+    """The reduced `x`, with the axes kept at size 1 if `keepdims`; of shape (1,) rather than ()."""
     x = kept(x, shape, axes, keepdims)
     return reshape(x, (1,)) if not x.ndim else x
 
@@ -44,7 +44,7 @@ def _declare(names: str, doc: str, reduce: Reduction) -> None:
 
 @in_single
 def mean(data: Node, axes: tuple[int, ...]) -> Node:
-    """The mean over `axes`, in the dtype of `data` (of integers, truncated)."""
+    """The mean over `axes`, in the dtype of `data`; that of integers is truncated."""
     return divide(reduce_sum(data, axes), like(data, math.prod(data.shape[i] for i in axes)))
 
 
@@ -72,7 +72,7 @@ _declare("nanprod", "The product of what is not NaN,", _without_nan(1, reduce_pr
 
 @public("nd.norm", "nd.NDArray.norm")
 def norm(data: Node, ord=2, axis=None, out_dtype=None, keepdims=False) -> Node:
-    """The 1-norm or 2-norm over `axis` (None: all, an axis or two)."""
+    """The 1-norm or 2-norm over `axis`: None (all), one axis or two. MXNetError for another `ord`."""
     if ord not in (1, 2):
         raise MXNetError(f"norm only supports ord=1 and ord=2, got {ord}")
     axes = axes_of(axis, data.ndim)
@@ -82,11 +82,11 @@ def norm(data: Node, ord=2, axis=None, out_dtype=None, keepdims=False) -> Node:
 
 
 def _found(data: Node, find: Callable[[Node, int], Node], nan_as: float, axis: int) -> Node:
-    """Positions along `axis` in the dtype of `data`, as 1.9.1 gives them."""
+    """Positions along `axis`, in the dtype of `data` as in MXNet 1.9.1. MXNetError for bools."""
     dtype = data.dtype
     if dtype == BOOL:
         raise MXNetError("positions of extremes: this operation does not support bool type")
-    if dtype.kind == "f":  # 1.9.1 stops at NaN, which the primitives of 2.0 pass over
+    if dtype.kind == "f":  # 1.9.1 returns the position of NaN; the primitives ignore NaN, as 2.0
         data = where(isnan(data), like(data, nan_as), data)
     return cast(find(data, axis), dtype)
 
@@ -116,7 +116,7 @@ def argmax_channel(data: Node) -> Node:
 
 @public("nd.cumsum")
 def nd_cumsum(a: Node, axis=None, dtype=None) -> Node:
-    """Running sums along `axis`, or of all elements in order."""
+    """Running sums along `axis` (None: of the flattened array), in `dtype` or that of `a`."""
     a = a if dtype is None else cast(a, dtype)
     if axis is None:
         return cumsum(reshape(a, (a.size,)), 0)

@@ -1,6 +1,6 @@
-"""The optimizers' steps as functions of `mx.nd`: each gives the new weight and writes the new states back.
+"""The optimizers' steps as functions of `mx.nd`: each returns the new weight and writes the new states to its operands.
 
-All numbers but the clipping bound are run-time inputs: a schedule of learning rates makes no new program.
+All numbers but the clipping bound are run-time inputs: a changing learning rate makes no new program.
 """
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SINGLE = np.dtype("float32")
 
 
 def number(x: Node, weight: Node) -> Node:
-    """A number that a step is given, which MXNet holds in float32, in the dtype of the weight."""
+    """A step's number, rounded to float32 as in MXNet, in the dtype of the weight."""
     return cast(cast(x, _SINGLE), weight.dtype)
 
 
@@ -36,7 +36,7 @@ def scaled(weight: Node, grad: Node, rescale_grad: Node, clip_gradient: float | 
 
 
 def decayed(weight: Node, grad: Node, wd: Node, rescale_grad: Node, clip_gradient: float | None) -> Node:
-    """The gradient scaled, with weight decay, then clipped: the order of adam and rmsprop."""
+    """The gradient, scaled, with weight decay added, then clipped: the order of adam and rmsprop."""
     return clipped(add(mul(grad, number(rescale_grad, weight)), mul(weight, number(wd, weight))),
                     clip_gradient)
 
@@ -51,9 +51,9 @@ def mixed(old: Node, new: Node, keep: Node) -> Node:
 
 
 def update(name: str, *writes: str) -> Callable[[Callable], Callable]:
-    """Declare an optimizer's step, which gives the new weight and then what is written to the operands `writes`.
+    """Declare an optimizer's step, which returns the new weight and the new values of the operands `writes`.
 
-    Its arrays (parameters annotated `Node`) must be of one shape, or else it raises MXNetError.
+    The declared function raises MXNetError unless its arrays (parameters annotated `Node`) have one shape.
     """
     def enter(build: Callable) -> Callable:
         arrays = [i for i, p in enumerate(inspect.signature(build).parameters.values()) if p.annotation == "Node"]
@@ -74,7 +74,7 @@ def update(name: str, *writes: str) -> Callable[[Callable], Callable]:
 @update("nd.sgd_update")
 def sgd(weight: Node, grad: Node, lr: Number, wd: Number = 0.0, rescale_grad: Number = 1.0, clip_gradient=-1.0,
         lazy_update=True) -> list[Node]:
-    """weight - lr * (gradient + wd * weight)."""
+    """SGD: weight - lr * (gradient + wd * weight)."""
     g = add(scaled(weight, grad, rescale_grad, clip_gradient), mul(weight, number(wd, weight)))
     return [sub(weight, mul(g, number(lr, weight)))]
 
@@ -82,7 +82,7 @@ def sgd(weight: Node, grad: Node, lr: Number, wd: Number = 0.0, rescale_grad: Nu
 @update("nd.sgd_mom_update", "mom")
 def sgd_mom(weight: Node, grad: Node, mom: Node, lr: Number, momentum: Number = 0.0, wd: Number = 0.0,
             rescale_grad: Number = 1.0, clip_gradient=-1.0, lazy_update=True) -> list[Node]:
-    """mom = momentum * mom - lr * (gradient + wd * weight); weight + mom."""
+    """SGD with momentum: weight + mom, with the new mom = momentum * mom - lr * (gradient + wd * weight)."""
     g = add(scaled(weight, grad, rescale_grad, clip_gradient), mul(weight, number(wd, weight)))
     mom = sub(mul(mom, number(momentum, weight)), mul(g, number(lr, weight)))
     return [add(weight, mom), mom]
@@ -91,7 +91,7 @@ def sgd_mom(weight: Node, grad: Node, mom: Node, lr: Number, momentum: Number = 
 @update("nd.nag_mom_update", "mom")
 def nag_mom(weight: Node, grad: Node, mom: Node, lr: Number, momentum: Number = 0.0, wd: Number = 0.0,
             rescale_grad: Number = 1.0, clip_gradient=-1.0) -> list[Node]:
-    """Nesterov's momentum: as sgd_mom, with one more step of the momentum ahead."""
+    """Nesterov's momentum: as sgd_mom_update, but adds a further step of the momentum."""
     g = add(scaled(weight, grad, rescale_grad, clip_gradient), mul(weight, number(wd, weight)))
     step, momentum = mul(g, number(lr, weight)), number(momentum, weight)
     mom = sub(mul(mom, momentum), step)
@@ -102,7 +102,7 @@ def nag_mom(weight: Node, grad: Node, mom: Node, lr: Number, momentum: Number = 
 def adam(weight: Node, grad: Node, mean: Node, var: Node, lr: Number, beta1: Number = 0.9, beta2: Number = 0.999,
          epsilon: Number = 1e-8, wd: Number = 0.0, rescale_grad: Number = 1.0, clip_gradient=-1.0,
          lazy_update=True) -> list[Node]:
-    """weight - lr * mean / (sqrt(var) + epsilon), with running means of the gradient and of its square."""
+    """Adam: weight - lr * mean / (sqrt(var) + epsilon), with running means of the gradient and of its square."""
     g = decayed(weight, grad, wd, rescale_grad, clip_gradient)
     mean = mixed(mean, g, number(beta1, weight))
     var = mixed(var, square(g), number(beta2, weight))
@@ -113,7 +113,7 @@ def adam(weight: Node, grad: Node, mean: Node, var: Node, lr: Number, beta1: Num
 @update("nd.rmsprop_update", "n")
 def rmsprop(weight: Node, grad: Node, n: Node, lr: Number, gamma1: Number = 0.95, epsilon: Number = 1e-8,
             wd: Number = 0.0, rescale_grad: Number = 1.0, clip_gradient=-1.0, clip_weights=-1.0) -> list[Node]:
-    """weight - lr * gradient / sqrt(n + epsilon), with n a running mean of its square."""
+    """RMSProp: weight - lr * gradient / sqrt(n + epsilon), with n a running mean of the gradient's square."""
     g = decayed(weight, grad, wd, rescale_grad, clip_gradient)
     n = mixed(n, square(g), number(gamma1, weight))
     step = div(mul(g, number(lr, weight)), sqrt(add(n, number(epsilon, weight))))
@@ -124,7 +124,7 @@ def rmsprop(weight: Node, grad: Node, n: Node, lr: Number, gamma1: Number = 0.95
 def rmspropalex(weight: Node, grad: Node, n: Node, g: Node, delta: Node, lr: Number, gamma1: Number = 0.95,
                 gamma2: Number = 0.9, epsilon: Number = 1e-8, wd: Number = 0.0, rescale_grad: Number = 1.0,
                 clip_gradient=-1.0, clip_weights=-1.0) -> list[Node]:
-    """rmsprop with a running mean g of the gradient, centred, and a momentum delta."""
+    """Centered RMSProp, by a running mean g of the gradient, with a momentum delta."""
     gradient = decayed(weight, grad, wd, rescale_grad, clip_gradient)
     keep = number(gamma1, weight)
     n, g = mixed(n, square(gradient), keep), mixed(g, gradient, keep)
@@ -136,7 +136,7 @@ def rmspropalex(weight: Node, grad: Node, n: Node, g: Node, delta: Node, lr: Num
 @update("nd.ftrl_update", "z", "n")
 def ftrl(weight: Node, grad: Node, z: Node, n: Node, lr: Number, lamda1: Number = 0.01, beta: Number = 1.0,
          wd: Number = 0.0, rescale_grad: Number = 1.0, clip_gradient=-1.0) -> list[Node]:
-    """Follow the regularized leader."""
+    """FTRL: the step of "follow the regularized leader"."""
     g = scaled(weight, grad, rescale_grad, clip_gradient)
     lr, lamda1 = number(lr, weight), number(lamda1, weight)
     total = add(n, square(g))
@@ -149,7 +149,7 @@ def ftrl(weight: Node, grad: Node, z: Node, n: Node, lr: Number, lamda1: Number 
 @update("nd.signsgd_update")
 def signsgd(weight: Node, grad: Node, lr: Number, wd: Number = 0.0, rescale_grad: Number = 1.0,
             clip_gradient=-1.0) -> list[Node]:
-    """(1 - lr * wd) * weight - lr * sign(gradient)."""
+    """SignSGD: (1 - lr * wd) * weight - lr * sign(gradient)."""
     lr = number(lr, weight)
     kept = mul(weight, _rest(mul(lr, number(wd, weight))))
     return [sub(kept, mul(sign_of(grad), lr))]
@@ -158,7 +158,7 @@ def signsgd(weight: Node, grad: Node, lr: Number, wd: Number = 0.0, rescale_grad
 @update("nd.signum_update", "mom")
 def signum(weight: Node, grad: Node, mom: Node, lr: Number, momentum: Number = 0.0, wd: Number = 0.0,
            rescale_grad: Number = 1.0, clip_gradient=-1.0, wd_lh: Number = 0.0) -> list[Node]:
-    """(1 - lr * wd_lh) * weight + lr * sign(mom), with mom a running mean of the gradient's opposite."""
+    """Signum: (1 - lr * wd_lh) * weight + lr * sign(mom), with mom a running mean of the negated gradient."""
     g = add(scaled(weight, grad, rescale_grad, clip_gradient), mul(weight, number(wd, weight)))
     mom = mixed(mom, neg(g), number(momentum, weight))
     lr = number(lr, weight)

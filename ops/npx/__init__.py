@@ -1,1 +1,1 @@
-"""Neural-network functions of `mx.npx`, with the primitives that only they use."""
+"""The neural-network functions of `mx.npx`, with the primitives that only they use."""

@@ -1,8 +1,8 @@
-"""Convolution over one to three spatial axes, and its two adjoints, which are each other's derivatives.
+"""Convolution over one to three spatial axes, and its two adjoints; the derivatives of the three are among them.
 
 convolve(x, w) is linear in both operands. x: (batch, channels, *size), w: (filters, channels / groups, *kernel),
-result: (batch, filters, *positions). `spread` gives x's cotangent, which is also the transposed convolution
-("deconvolution"); `correlate` gives w's.
+result: (batch, filters, *positions). `spread` computes the cotangent of x, and is also the transposed convolution
+("deconvolution"); `correlate` computes the cotangent of w.
 """
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from ..primitive.linear import reshape
 from ..primitive.promotion import floating
 from .windows import GEOMETRIES, Sizes, check_rank, columns, folded, per_axis, positions
 
-#: Elements of im2col's result that are made at a time: what the caches hold.
+#: The number of elements of im2col's result that are made at a time, so that they stay in the caches.
 _BLOCK = 1 << 20
 
 
 def _wide(*arrays: Any) -> list[np.ndarray]:
-    """The arrays in a dtype that a matrix product is quick and exact enough in."""
+    """The arrays with float16 cast to float32, in which matrix products are fast and accurate enough."""
     return [np.asarray(a, np.float32) if a.dtype == np.float16 else np.asarray(a) for a in arrays]
 
 
@@ -38,7 +38,7 @@ def _blocks(batch: int, each: int) -> Iterator[slice]:
 
 
 def _grouped(cols: np.ndarray, groups: int) -> np.ndarray:
-    """(batch, channels, window, position) as (batch, group, channel * window, position)."""
+    """(batch, channels, window, position) reshaped to (batch, group, channel * window, position)."""
     batch, channels, window, count = cols.shape
     return cols.reshape(batch, groups, channels // groups * window, count)
 
@@ -128,7 +128,7 @@ def _correlate_vjp(g: Node, node: Node) -> tuple[Node, Node]:
 # ---- the primitives ------------------------------------------------------------------------------
 
 def _cases() -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, tuple]]:
-    """Inputs, weights, results' cotangents and attributes, for one group of channels and for several."""
+    """Inputs, weights, cotangents of results, and attributes, for one group of channels and for several."""
     rng = np.random.RandomState(32)
     for shape, (kernel, *geometry) in GEOMETRIES:
         batch, channels, *size = shape
@@ -187,8 +187,9 @@ def convolution(data: Node, weight: Node, bias: Optional = None, kernel=None, st
                 layout=None) -> Node:
     """Cross-correlation of (batch, channels, …) with `num_filter` kernels over one to three axes, plus `bias`.
 
-    weight: (num_filter, channels / num_group, *kernel). MXNetError for shapes that don't fit and other dtypes than
-    floats.
+    weight: (num_filter, channels / num_group, *kernel).
+
+    MXNetError for shapes that don't fit, and for dtypes other than floats.
 
     >>> from tracer import np, npx
     >>> npx.convolution(np.ones((1, 1, 3)), np.ones((1, 1, 2)), kernel=(2,), no_bias=True)
@@ -220,9 +221,13 @@ def nd_convolution(data: Node, weight: Node, bias: Optional = None, kernel=None,
 def deconvolution(data: Node, weight: Node, bias: Optional = None, kernel=None, stride=None, dilate=None, pad=None,
                   adj=None, target_shape=None, num_filter=1, num_group=1, workspace=1024, no_bias=False,
                   cudnn_tune=None, cudnn_off=False, layout=None) -> Node:
-    """The transposed convolution: what `convolution` of its result's shape has as its gradient, plus `bias`.
+    """The transposed convolution, which is the gradient of `convolution` with respect to its data, plus `bias`.
 
-    weight: (channels, num_filter / num_group, *kernel); adj: added to the result's size; target_shape: that size.
+    weight: (channels, num_filter / num_group, *kernel).
+    adj: a number added to the result's size along each axis.
+    target_shape: the result's size, in place of `pad` and `adj`.
+
+    MXNetError for shapes that don't fit, and for dtypes other than floats.
     """
     rank = check_rank(data, kernel, "deconvolution")
     kernel = per_axis(kernel, rank, 1, "kernel")
@@ -253,7 +258,7 @@ def deconvolution(data: Node, weight: Node, bias: Optional = None, kernel=None, 
 def nd_deconvolution(data: Node, weight: Node, bias: Optional = None, kernel=None, stride=(), dilate=(), pad=(),
                      adj=(), target_shape=(), num_filter=None, num_group=1, workspace=512, no_bias=True,
                      cudnn_tune=None, cudnn_off=False, layout=None) -> Node:
-    """The transposed convolution: what `Convolution` of its result's shape has as its gradient, plus `bias`."""
+    """The transposed convolution, which is the gradient of `Convolution` with respect to its data, plus `bias`."""
     if num_filter is None:
         raise MXNetError("Required parameter num_filter of int (non-negative) is not presented")
     return deconvolution(data, weight, bias, kernel, stride, dilate, pad, adj, target_shape, num_filter, num_group,

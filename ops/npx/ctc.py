@@ -18,7 +18,7 @@ from ..primitive.constants import full
 from ..primitive.linear import broadcast_to, reshape
 from ..primitive.promotion import floating
 
-#: What stands for log(0): finite, so that differences of it are no NaN.
+#: Replaces log(0): finite, so that its differences are not NaN.
 _NEVER = -1e30
 
 
@@ -27,9 +27,9 @@ def _infer(x: Aval, label: Aval, steps: Aval, lengths: Aval, blank: int) -> tupl
 
 
 def _reaching(log_p: np.ndarray, skips: np.ndarray, steps: np.ndarray) -> np.ndarray:
-    """Log probabilities (steps, batch, states) of all ways to each state at each step, from the first two states.
+    """Log probabilities (steps, batch, states) of all paths to each state at each step, from the first two states.
 
-    Of a sequence only its first `steps` count: what comes later repeats its last.
+    A sequence has only its first `steps` steps; later ones repeat the last of them.
     """
     alpha = np.full(log_p.shape, _NEVER)
     alpha[0, :, :2] = log_p[0, :, :2]
@@ -43,7 +43,7 @@ def _reaching(log_p: np.ndarray, skips: np.ndarray, steps: np.ndarray) -> np.nda
 
 
 def _ref(x: Any, label: Any, steps: Any, lengths: Any, blank: int) -> tuple[np.ndarray, np.ndarray]:
-    """The losses, and their derivatives by x. x: (steps, batch, classes); label: (batch, length)."""
+    """The losses and their derivatives with respect to x. x: (steps, batch, classes); label: (batch, length)."""
     x = np.asarray(x)
     count, batch, classes = x.shape
     wide = x.astype(np.float64)
@@ -59,7 +59,7 @@ def _ref(x: Any, label: Any, steps: Any, lengths: Any, blank: int) -> tuple[np.n
     alpha = _reaching(log_p, skips, steps)
     last = alpha[-1, rows, size - 1]
     total = np.where(lengths > 0, np.logaddexp(last, alpha[-1, rows, np.maximum(size - 2, 0)]), last)
-    # The ways from each state to the end are the ways to it in the sequence read backwards.
+    # The paths from each state to the end are the paths to it in the reversed sequence.
     there = (size[:, None] - 1 - np.arange(states.shape[1])) % states.shape[1]
     then = (steps[:, None] - 1 - np.arange(count)) % count
     turned_skips = np.zeros(states.shape, bool)
@@ -100,10 +100,12 @@ _ctc = call("ctc", _infer, np.errstate(all="ignore")(_ref), _vjp, samples=_sampl
 @public("npx.ctc_loss")
 def ctc_loss(data: Node, label: Node, data_lengths: Optional = None, label_lengths: Optional = None,
              use_data_lengths=False, use_label_lengths=False, blank_label="first") -> Node:
-    """-log of the probability of each label under softmax(data), over all alignments; of shape (batch,).
+    """The CTC loss: -log of each label's probability under softmax(data), over all alignments; of shape (batch,).
 
-    data: (steps, batch, classes); label: (batch, length), padded with 0 where the blank is the "first" class, with
-    -1 where it is the "last". 0 for a label that does not fit into its sequence, as in MXNet.
+    data: (steps, batch, classes).
+    label: (batch, length), padded with 0 if the blank is the "first" class, with -1 if it is the "last".
+
+    The loss is 0 for a label that does not fit into its sequence, as in MXNet.
     """
     data = floating(data)
     if data.ndim != 3 or label.ndim != 2 or data.shape[1] != label.shape[0]:
@@ -124,7 +126,7 @@ def ctc_loss(data: Node, label: Node, data_lengths: Optional = None, label_lengt
 
 
 def _lengths_ref(label: Any, padding: int) -> Any:
-    """How many letters stand before the first padding."""
+    """The number of letters before the first padding."""
     return np.cumprod(np.asarray(label) != padding, axis=1).sum(axis=1, dtype=np.int64)
 
 

@@ -1,4 +1,4 @@
-"""The layers of `mx.npx` that are one matrix product or one activation, and small helpers of networks."""
+"""The layers of `mx.npx` that are one matrix product or one activation, and small functions for networks."""
 from __future__ import annotations
 
 import math
@@ -22,10 +22,10 @@ from ..primitive.special import elu, gelu, gelu_tanh, softplus, softsign
 @in_single
 def fully_connected(x: Node, weight: Node, bias: Optional = None, num_hidden=None, no_bias=None,
                     flatten=True) -> Node:
-    """x @ weight.T + bias. x: (batch, …), flattened to two dimensions unless `flatten` is off; weight:
-    (hidden, in).
+    """The affine layer x @ weight.T + bias. MXNetError if shapes or dtypes don't fit.
 
-    MXNetError when the shapes don't fit.
+    x: (batch, …), flattened to two axes unless `flatten` is off.
+    weight: (hidden, in).
     """
     if x.dtype != weight.dtype:
         raise MXNetError(f"fully_connected: x is {x.dtype.name}, weight {weight.dtype.name}")
@@ -61,8 +61,10 @@ ACTIVATIONS = {"relu": relu, "sigmoid": sigmoid, "tanh": tanh, "softrelu": softp
 
 @public("npx.activation")
 def activation(data: Node, act_type="relu") -> Node:
-    """"relu", "sigmoid", "tanh", "softrelu" (log(1 + exp(x))), "softsign", "log_sigmoid" or "mish";
-    elementwise."""
+    """An activation, elementwise. MXNetError for an unknown one, and for integers except by "relu".
+
+    act_type: "relu", "sigmoid", "tanh", "softrelu" (log(1 + exp(x))), "softsign", "log_sigmoid" or "mish".
+    """
     function = ACTIVATIONS.get(act_type)
     if function is None:
         raise MXNetError(f"activation: act_type {act_type!r} is none of {', '.join(ACTIVATIONS)}")
@@ -80,8 +82,11 @@ def _selu(x: Node) -> Node:
 @public("npx.leaky_relu")
 def leaky_relu(data: Node, gamma: Optional = None, act_type="leaky", slope=0.25, lower_bound=0.125,
                upper_bound=0.334) -> Node:
-    """x where positive, else `slope` * x ("leaky"), `gamma` * x ("prelu"), slope * (exp(x) - 1) ("elu"); also
-    "selu", "gelu", "gelu_tanh", and "rrelu" with its mean slope, as in prediction (training draws slopes)."""
+    """A variant of relu, elementwise. MXNetError for an unknown one, and for dtypes other than floats.
+
+    act_type: x where x > 0, else `slope` * x ("leaky"), `gamma` * x ("prelu") or slope * (exp(x) - 1) ("elu"); also
+        "selu", "gelu", "gelu_tanh", and "rrelu" with its mean slope, as in prediction (training draws slopes).
+    """
     zero = like(floating(data), 0)
     if act_type in ("leaky", "rrelu"):
         below = slope if act_type == "leaky" else (lower_bound + upper_bound) / 2
@@ -92,7 +97,7 @@ def leaky_relu(data: Node, gamma: Optional = None, act_type="leaky", slope=0.25,
         column = (1,
                   gamma.size) + (1,) * (data.ndim - 2) if data.ndim > 1 and gamma.size > 1 else (gamma.size,)
         positive = greater(data, zero)
-        below = where(positive, zero, data)  # so that an infinity above has no part in the slope of gamma
+        below = where(positive, zero, data)  # so that an infinite x > 0 does not enter the gradient of gamma
         return where(positive, data, mul(below, reshape(gamma, column)))
     if act_type == "elu":
         return elu(data, slope)
@@ -107,13 +112,13 @@ def leaky_relu(data: Node, gamma: Optional = None, act_type="leaky", slope=0.25,
 
 @public("npx._sloped")
 def sloped(data: Node, slopes: Node) -> Node:
-    """`data` where positive, else `data` times constant slopes, one an element: rrelu in training."""
+    """`data` where positive, else `data` times constant slopes, one for each element: rrelu in training."""
     return where(greater(data, like(data, 0)), data, mul(data, stop(slopes)))
 
 
 @public("npx._masked")
 def masked(data: Node, mask: Node) -> Node:
-    """`data` times a constant mask of its dtype: what Dropout does."""
+    """`data` times a constant mask of its dtype: Dropout in training."""
     return mul(data, stop(mask))
 
 
@@ -121,27 +126,26 @@ def masked(data: Node, mask: Node) -> Node:
 @in_single
 def smooth_l1(data: Node, scalar=1.0) -> Node:
     """(s x)^2 / 2 where |x| < 1 / s^2, else |x| - 1 / (2 s^2)."""
-    if data.dtype.kind != "f":  # MXNet truncates what it has computed in floats
+    if data.dtype.kind != "f":  # MXNet computes this in floats and truncates
         return cast(smooth_l1(cast(data, FLOAT64), scalar), data.dtype)
     s2 = float(scalar) ** 2
     size = absolute(data)
-    near = logical_not(greater(size, like(data, 1 / s2)))  # NaN is: its slope is NaN
-    inner = where(near, data, like(data, 0))  # so that the slope of its square is finite, too
+    near = logical_not(greater(size, like(data, 1 / s2)))  # true for NaN, whose derivative is NaN
+    inner = where(near, data, like(data, 0))  # so that the derivative of its square is finite, too
     return where(near, mul(square(inner), like(data, 0.5 * s2)), sub(size, like(data, 0.5 / s2)))
 
 
 @public("npx.gelu")
 def npx_gelu(data: Node, approximation="erf") -> Node:
-    """x times the normal distribution function of x, exactly ("erf") or approximately ("tanh")."""
+    """x times the standard normal distribution function of x, exactly ("erf") or approximately ("tanh")."""
     return gelu(data) if approximation == "erf" else gelu_tanh(data)
 
 
-# ---- shapes after other arrays -------------------------------------------------------------------
+# ---- shapes taken from other arrays --------------------------------------------------------------
 
 @public("npx.arange_like")
 def arange_like(data: Node, start=0.0, step=1.0, repeat=1, ctx=None, axis=None) -> Node:
-    """start, start + step, … in the shape of `data`, or of the length of one of its axes; each `repeat`
-    times."""
+    """start, start + step, … in the shape of `data`, or (axis) of the length of that axis; each `repeat` times."""
     if axis is None:
         n, shape = data.size, data.shape
     else:
@@ -157,7 +161,7 @@ def arange_like(data: Node, start=0.0, step=1.0, repeat=1, ctx=None, axis=None) 
 
 @public("npx.reshape_like", "np.ndarray.reshape_like")
 def reshape_like(lhs: Node, rhs: Node, lhs_begin=None, lhs_end=None, rhs_begin=None, rhs_end=None) -> Node:
-    """`lhs` with its axes from lhs_begin to lhs_end replaced by those of `rhs` from rhs_begin to rhs_end."""
+    """`lhs` reshaped: its axes lhs_begin to lhs_end become those of `rhs` from rhs_begin to rhs_end."""
     def bounds(begin: int | None, end: int | None, rank: int) -> slice:
         return slice(*slice(begin, end).indices(rank)[:2])
 
@@ -184,7 +188,7 @@ def broadcast_like(lhs: Node, rhs: Node, lhs_axes=None, rhs_axes=None) -> Node:
 
 @public("npx.slice", "np.ndarray.slice")
 def npx_slice(data: Node, begin, end, step=None) -> Node:
-    """data[begin:end:step], a number or None an axis; axes not named are whole."""
+    """data[begin:end:step], a number or None for each axis; the remaining axes are whole."""
     begin, end = ((x,) if x is None or isinstance(x, int) else x for x in (begin, end))
     step = (step,) if isinstance(step, int) else step or (None,) * len(begin)
     spec = []
@@ -225,7 +229,7 @@ def sign_ste(data: Node) -> Node:
 
 @public("npx.slice_like")
 def slice_like(data: Node, shape_like: Node, axes=None) -> Node:
-    """The leading part of `data` that is as long as `shape_like` in `axes` (None: in all)."""
+    """The leading part of `data` with the sizes of `shape_like` along `axes` (None: all); MXNetError for larger ones."""
     chosen = range(data.ndim) if not axes else tuple(normalize_axis(i, data.ndim) for i in axes)
     sizes = tuple(shape_like.shape[i] if i in chosen else n for i, n in enumerate(data.shape))
     if any(wanted > n for wanted, n in zip(sizes, data.shape, strict=True)):

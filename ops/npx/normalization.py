@@ -1,4 +1,4 @@
-"""Softmax and its kin, and the normalizations: compositions of reductions and elementwise ops, which fuse."""
+"""Softmax, log_softmax and the normalizations: compositions of reductions and elementwise ops, which fuse."""
 from __future__ import annotations
 
 import math
@@ -19,7 +19,7 @@ from ..primitive.reductions import reduce_max
 
 
 def _shifted(x: Node, axis: int, kept: Node | None) -> tuple[Node, Node]:
-    """x less its maximum along `axis` (over the kept places), and the exponentials of that (0 elsewhere)."""
+    """x minus its maximum along `axis`, over the elements in `kept`, and the exponentials of that (0 elsewhere)."""
     if kept is not None:
         x = where(kept, x, like(x, float(np.finfo(x.dtype).min)))
     top = stop(reduce_max(x, (axis,)))
@@ -34,23 +34,23 @@ def _over(x: Node, temperature: float | None) -> Node:
 
 @in_single
 def softmax_of(x: Node, axis: int, kept: Node | None = None, temperature: float | None = None) -> Node:
-    """exp(x / temperature), over its sum along `axis`, stable; over the places in `kept` only, 0 elsewhere.
+    """exp(x / temperature) divided by its sum along `axis`, stable; over the elements in `kept` only, 0 elsewhere.
 
-    Floats only: MXNetError.
+    MXNetError for dtypes other than floats.
     """
     if x.size == 0:
         return floating(x)
     x = _over(floating(x), temperature)
     _, e = _shifted(x, axis, kept)
     total = reduce_sum(e, (axis,))
-    if kept is not None:  # a line of which nothing is kept is all zeros
+    if kept is not None:  # a line with no kept element becomes zeros
         total = where(equal(total, like(total, 0)), like(total, 1), total)
     return div(e, spread(total, (axis,), x))
 
 
 @in_single
 def log_softmax_of(x: Node, axis: int, kept: Node | None = None, temperature: float | None = None) -> Node:
-    """The logarithm of `softmax_of`, stable; -inf at places not in `kept`. Floats only: MXNetError."""
+    """The logarithm of `softmax_of`, stable; -inf for elements not in `kept`. MXNetError unless of floats."""
     if x.size == 0:
         return floating(x)
     x = _over(floating(x), temperature)
@@ -60,7 +60,7 @@ def log_softmax_of(x: Node, axis: int, kept: Node | None = None, temperature: fl
 
 
 def _within_length(x: Node, length: Node | None, axis: int) -> Node:
-    """Whether a place along `axis` is below its line's length."""
+    """Whether a position along `axis` is below the length of its line. MXNetError for lengths that don't fit."""
     column = tuple(1 if i == axis else d for i, d in enumerate(x.shape))
     if length is None or math.prod(column) != length.size:
         raise MXNetError(f"softmax: length of shape {length and length.shape} for data of shape {x.shape}")
@@ -71,9 +71,9 @@ def _within_length(x: Node, length: Node | None, axis: int) -> Node:
 @public("npx.softmax", "np.ndarray.softmax")
 def softmax(data: Node, length: Optional = None, axis=-1, temperature=None, use_length=False,
             dtype=None) -> Node:
-    """exp(x / temperature), normalized to the sum 1 along `axis`; stable. Floats only (MXNetError).
+    """exp(x / temperature), normalized to the sum 1 along `axis`; stable. MXNetError for dtypes other than floats.
 
-    use_length: only the first `length` places of each line count, the others are 0.
+    use_length: whether only the first `length` elements of each line count; the others become 0.
 
     >>> from tracer import np, npx
     >>> npx.softmax(np.array([1000, 1000]))
@@ -99,7 +99,7 @@ def log_softmax(data: Node, axis=-1, length: Optional = None, temperature=None, 
 @public("np.ndarray.log_softmax")
 def log_softmax_method(data: Node, axis=-1, temperature=None, length: Optional = None, use_length=False,
                        dtype=None) -> Node:
-    """The logarithm of the softmax along `axis`."""
+    """The logarithm of `softmax` along `axis`, stable; as npx.log_softmax, in this method's order of parameters."""
     return log_softmax(data, axis, length, temperature, use_length, dtype)
 
 
@@ -109,20 +109,20 @@ def _as_mask(mask: Node) -> Node:
 
 @public("npx.masked_softmax")
 def masked_softmax(data: Node, mask: Node, axis=-1, temperature=1.0, normalize=True) -> Node:
-    """`softmax` over the places where `mask` (broadcast) holds; 0 elsewhere."""
+    """`softmax` over the elements where `mask` (broadcast) is true; 0 elsewhere."""
     return softmax_of(data, normalize_axis(axis, data.ndim), _as_mask(mask), temperature)
 
 
 @public("npx.masked_log_softmax")
 def masked_log_softmax(data: Node, mask: Node, axis=-1, temperature=1.0, normalize=True) -> Node:
-    """`log_softmax` over the places where `mask` (broadcast) holds; -inf elsewhere."""
+    """`log_softmax` over the elements where `mask` (broadcast) is true; -inf elsewhere."""
     return log_softmax_of(data, normalize_axis(axis, data.ndim), _as_mask(mask), temperature)
 
 
 # ---- normalizations ------------------------------------------------------------------------------
 
 def _centered(x: Node, axes: tuple[int, ...], eps: float) -> tuple[Node, Node, Node]:
-    """x less its mean over its standard deviation, and these two, with the axes kept."""
+    """(x - mean) / deviation, the mean and the standard deviation over `axes`, which are kept at size 1."""
     mean = mean_of(x, axes, True)
     deviation = sqrt(add(variance(x, axes, 0, True), like(x, eps)))
     return div(sub(x, mean), deviation), mean, deviation
@@ -132,7 +132,7 @@ def _centered(x: Node, axes: tuple[int, ...], eps: float) -> tuple[Node, Node, N
 @in_single
 def layer_norm(data: Node, gamma: Node, beta: Node, axis=-1, eps=1e-5,
                output_mean_var=False) -> Node | list[Node]:
-    """`data` along `axis` with mean 0 and variance 1, times `gamma` plus `beta` (of the axis's length)."""
+    """`data` normalized to mean 0 and variance 1 along `axis`, times `gamma` plus `beta`, vectors of its length."""
     axis = normalize_axis(-1 if axis is None else axis, data.ndim)
     if gamma.shape != (data.shape[axis],) or beta.shape != gamma.shape:
         raise MXNetError(f"layer_norm: gamma {gamma.shape} and beta {beta.shape} "
@@ -147,8 +147,10 @@ def layer_norm(data: Node, gamma: Node, beta: Node, axis=-1, eps=1e-5,
 @in_single
 def batch_norm(data: Node, gamma: Node, beta: Node, running_mean: Node, running_var: Node, eps, axis, fix_gamma,
                batch) -> list[Node]:
-    """`data` normalized over all axes but `axis`, times `gamma` (1: fix_gamma) plus `beta`; the mean, the
-    variance, and 1 / sqrt(variance + eps). `batch`: whether mean and variance are the data's, or those given.
+    """`data` normalized over all axes but `axis`, times `gamma` plus `beta`; mean, variance, 1 / sqrt(variance + eps).
+
+    fix_gamma: whether 1 takes the place of `gamma`.
+    batch: whether mean and variance are computed from the data, or are the running ones.
     """
     axis = normalize_axis(axis, data.ndim)
     for x in (gamma, beta, running_mean, running_var):
@@ -164,7 +166,7 @@ def batch_norm(data: Node, gamma: Node, beta: Node, running_mean: Node, running_
         mean, var = mean_of(x, axes, False), variance(x, axes, 0, False)
     else:
         mean, var = stop(running_mean), stop(running_var)
-    if fix_gamma:  # its gradient is zeros
+    if fix_gamma:  # the gradient of gamma is zeros
         gamma = where(equal(gamma, gamma), like(gamma, 1), like(gamma, 1))
     inverse = div(like(var, 1), sqrt(add(var, like(var, eps))))
     out = mul(sub(x, reshape(mean, column)), reshape(mul(inverse, gamma), column))
@@ -174,15 +176,14 @@ def batch_norm(data: Node, gamma: Node, beta: Node, running_mean: Node, running_
 @public("npx._running")
 @in_single
 def running(old: Node, new: Node, momentum) -> Node:
-    """The running mean `old` of a statistic after `new`: momentum * old + (1 - momentum) * new."""
+    """The updated running mean of a statistic: momentum * old + (1 - momentum) * new."""
     return add(mul(old, like(old, momentum)), mul(new, like(new, 1 - momentum)))
 
 
 @public("npx.group_norm")
 @in_single
 def group_norm(data: Node, gamma: Node, beta: Node, num_groups=1, eps=1e-3, output_mean_var=False) -> Node:
-    """`data` (batch, channels, …) normalized over groups of channels, times `gamma` plus `beta` of each
-    channel."""
+    """`data` (batch, channels, …) normalized over groups of channels, times `gamma` plus `beta`, one per channel."""
     if output_mean_var:
         raise NotImplementedError("group_norm(output_mean_var=True)")
     batch, channels, *rest = floating(data).shape
@@ -206,8 +207,7 @@ def instance_norm(data: Node, gamma: Node, beta: Node, eps=1e-3) -> Node:
 @public("npx.l2_normalization")
 @in_single
 def l2_normalization(data: Node, eps=1e-10, mode="instance") -> Node:
-    """`data` over the root of its sum of squares: of each example, "channel" (axis 1) or "spatial" (axes
-    from 2)."""
+    """`data` / sqrt(sum of squares + eps), the sum over each "instance", axis 1 ("channel") or axes >= 2 ("spatial")."""
     axes = {"instance": tuple(range(1, data.ndim)), "channel": (1,),
             "spatial": tuple(range(2, data.ndim))}.get(mode)
     if axes is None:

@@ -1,4 +1,4 @@
-"""Elements chosen by an index array along an axis: take, pick, one_hot, topk, gather_nd, sequence_mask."""
+"""Selection of elements by index arrays along an axis: take, pick, one_hot, topk, gather_nd, sequence_mask."""
 from __future__ import annotations
 
 import math
@@ -27,7 +27,7 @@ def _whole(n: int) -> tuple[Any, ...]:
 
 
 def _bounded(index: Node, n: int, mode: str) -> Node:
-    """Indices inside [0, n): clipped to it, or wrapped around."""
+    """The indices as int64, by `mode` clipped to [0, n), wrapped around, or unchanged ("raise")."""
     index = cast(index, INT64)
     if mode == "wrap":
         return mod(index, like(index, n))
@@ -39,10 +39,10 @@ def _bounded(index: Node, n: int, mode: str) -> Node:
 
 
 def _against(n: int, ndim: int, axis: int, index: Node) -> tuple[Node, Node]:
-    """The positions 0 … n-1 along `axis`, and `index` to compare them with: in 32 bits, which is twice as fast."""
+    """The positions 0 … n-1 along `axis`, and `index` for comparison with them, in int32 if n allows: twice as fast."""
     if n >= 2**31 - 1:
         return counts(n, ndim, axis), index
-    near = maximum(minimum(index, like(index, n)), like(index, -1))  # what is outside stays outside
+    near = maximum(minimum(index, like(index, n)), like(index, -1))  # indices out of range stay out of range
     return counts(n, ndim, axis, INT32), cast(near, INT32)
 
 
@@ -50,7 +50,7 @@ def _against(n: int, ndim: int, axis: int, index: Node) -> tuple[Node, Node]:
 def take(a: Node, indices: Node, axis=None, mode="raise", out=None) -> Node:
     """The elements at integer positions along `axis` (None: of the flattened array).
 
-    mode: positions outside are an error ("raise": clipped in MXNet, an IndexError here), "clip" or "wrap".
+    mode: the treatment of positions out of range: "clip", "wrap", or "raise" (IndexError here; MXNet clips them).
     """
     if is_number(indices):
         raise MXNetError("expected NDArray, got a number: take wants an array of indices")
@@ -64,7 +64,7 @@ def take(a: Node, indices: Node, axis=None, mode="raise", out=None) -> Node:
 
 @public("np.take_along_axis")
 def take_along_axis(arr: Node, indices: Node, axis) -> Node:
-    """The elements at integer positions along `axis`, a set of positions for each line."""
+    """The elements at integer positions along `axis` (None: flattened), with positions of their own for each line."""
     if axis is None:
         arr, axis = reshape(arr, (arr.size,)), 0
     axis = normalize_axis(axis, arr.ndim)
@@ -73,11 +73,11 @@ def take_along_axis(arr: Node, indices: Node, axis) -> Node:
 
 @public("npx.pick", "np.ndarray.pick")
 def pick(data: Node, index: Node, axis=-1, mode="clip", keepdims=False) -> Node:
-    """The element at position `index` of each line along `axis`; outside, the nearest ("clip") or wrapped.
+    """The element at position `index` of each line along `axis` (None: flattened), clipped or wrapped (mode).
 
-    index: the shape of `data` without `axis`, or with size 1 there. It fuses with what makes `data`: a sum
-    over a
-    comparison of positions.
+    index: of the shape of `data` without `axis`, or with size 1 there (else MXNetError).
+
+    It is the sum over a comparison of positions, which fuses with the producer of `data`.
 
     >>> from tracer import np, npx
     >>> npx.pick(np.array([[1, 2], [3, 4]]), np.array([0, 1]))
@@ -98,7 +98,7 @@ def pick(data: Node, index: Node, axis=-1, mode="clip", keepdims=False) -> Node:
 
 @public("npx.one_hot", "np.ndarray.one_hot")
 def one_hot(data: Node, depth=None, on_value=1.0, off_value=0.0, dtype="float32") -> Node:
-    """A new last axis of `depth`: `on_value` at the position that `data` names, `off_value` elsewhere.
+    """The indices as one-hot vectors along a new last axis of `depth`: `on_value` at the index, else `off_value`.
 
     >>> from tracer import np, npx
     >>> npx.one_hot(np.array([0, 2]), 3)
@@ -114,8 +114,10 @@ def one_hot(data: Node, depth=None, on_value=1.0, off_value=0.0, dtype="float32"
 
 @public("npx.topk", "np.ndarray.topk")
 def topk(data: Node, axis=-1, k=1, ret_typ="indices", is_ascend=False, dtype="float32") -> Node | list[Node]:
-    """The `k` largest elements along `axis` (smallest: is_ascend): "value", "indices" (of `dtype`), "both",
-    "mask"."""
+    """The `k` largest elements along `axis` (None: flattened), or the smallest (is_ascend).
+
+    ret_typ: "value", "indices" (of `dtype`), "both", or a "mask" of ones at the elements.
+    """
     shape = data.shape
     if axis is None:
         data, axis = reshape(data, (data.size,)), 0
@@ -133,7 +135,7 @@ def topk(data: Node, axis=-1, k=1, ret_typ="indices", is_ascend=False, dtype="fl
         return [take_along(data, order, axis), indices]
     if ret_typ != "mask":
         raise MXNetError(f"topk: ret_typ {ret_typ!r} is none of 'value', 'indices', 'mask', 'both'")
-    # A position is in the mask when it equals one of the k: compare along a new axis and take the maximum.
+    # A position is in the mask if it equals one of the k: a comparison along a new axis, and its maximum.
     lines = transpose(order, (*(i for i in range(data.ndim) if i != axis), axis))
     places = reshape(lines, (*lines.shape, 1))
     hit = reduce_max(equal(counts(n, places.ndim, places.ndim - 1), places), (places.ndim - 2,))
@@ -143,7 +145,7 @@ def topk(data: Node, axis=-1, k=1, ret_typ="indices", is_ascend=False, dtype="fl
 
 
 def _rows(indices: Node) -> tuple[Node, ...]:
-    """The index arrays, one an axis, that are the rows of `indices`."""
+    """The rows of `indices`: one index array for each axis."""
     return tuple(reshape(part(cast(indices, INT64), 0, i, 1), indices.shape[1:]) for i in
     range(indices.shape[0]))
 
@@ -156,27 +158,26 @@ def _leading(shape: tuple[int, ...], k: int) -> tuple:
 
 @public("npx.gather_nd")
 def gather_nd(data: Node, indices: Node) -> Node:
-    """The elements (or parts) of `data` at the places whose coordinates are the columns of `indices`."""
+    """The elements, or subarrays, of `data` at the coordinates in the columns of `indices`."""
     return gather(data, _rows(indices), _leading(data.shape, indices.shape[0]))
 
 
 @public("npx.scatter_nd")
 def scatter_nd(data: Node, indices: Node, shape=None) -> Node:
-    """Zeros of `shape` with `data` written at the places whose coordinates are the columns of `indices`."""
+    """Zeros of `shape` with `data` written at the coordinates in the columns of `indices`."""
     return put(full(tuple(shape), 0, data.dtype), data, _rows(indices), _leading(tuple(shape),
     indices.shape[0]))
 
 
 @public("npx.index_update")
 def index_update(a: Node, ind: Node, val: Operand) -> Node:
-    """A copy of `a` with `val` written at the places whose coordinates are the columns of `ind`."""
+    """A copy of `a` with `val` written at the coordinates in the columns of `ind`."""
     return put(a, cast(val, a.dtype), _rows(ind), _leading(a.shape, ind.shape[0]))
 
 
 @public("npx.index_add")
 def index_add(a: Node, ind: Node, val: Operand) -> Node:
-    """A copy of `a` with `val` added at the places whose coordinates are the columns of `ind`; repeats add
-    up."""
+    """A copy of `a` with `val` added at the coordinates in the columns of `ind`; repeated ones add up."""
     rows, template = _rows(ind), _leading(a.shape, ind.shape[0])
     shape = gather(a, rows, template).shape
     return add(a, scatter_add(broadcast_to(cast(val, a.dtype), shape), rows, template, a.shape))
@@ -185,7 +186,7 @@ def index_add(a: Node, ind: Node, val: Operand) -> Node:
 @public("npx.embedding")
 def embedding(data: Node, weight: Node, input_dim=None, output_dim=None, dtype="float32",
               sparse_grad=False) -> Node:
-    """The rows of `weight` that `data` names; positions outside are clipped."""
+    """The rows of `weight` at the positions `data`, which are clipped to its length."""
     if weight.ndim != 2 or (input_dim, output_dim) != (None, None) and \
             (input_dim or weight.shape[0], output_dim or weight.shape[1]) != weight.shape:
         raise MXNetError(f"embedding: a weight of shape {weight.shape} for ({input_dim}, {output_dim})")
@@ -196,8 +197,7 @@ def embedding(data: Node, weight: Node, input_dim=None, output_dim=None, dtype="
 # ---- sequences: time along `axis` (0 or 1), batch along the other --------------------------------
 
 def within(length: Node, shape: tuple[int, ...], axis: int, batch: int) -> Node:
-    """Bools that broadcast against `shape`: whether the place along `axis` is below the batch element's
-    length."""
+    """Bools that broadcast to `shape`: whether the position along `axis` is below the length of the batch element."""
     column = [1] * len(shape)
     column[batch] = shape[batch]
     return less(*_against(shape[axis], len(shape), axis, reshape(cast(length, INT64), tuple(column))))
@@ -205,7 +205,7 @@ def within(length: Node, shape: tuple[int, ...], axis: int, batch: int) -> Node:
 
 def _check_sequences(data: Node, length: Node | None, use_length: bool, axis: int,
                      axes: Sequence[int] = (0, 1)) -> None:
-    """Raise MXNetError unless `data` has axes for time and batch, and the lengths that it is to have."""
+    """Raise MXNetError unless `data` has axes for time and batch, and lengths that fit if `use_length`."""
     if data.ndim < 2:
         raise MXNetError("the data array must be of rank 2 or greater")
     if axis not in axes:
@@ -219,7 +219,7 @@ def _check_sequences(data: Node, length: Node | None, use_length: bool, axis: in
 @public("npx.sequence_mask")
 def sequence_mask(data: Node, sequence_length: Optional = None, use_sequence_length=False, value=0.0,
                   axis=0) -> Node:
-    """`data` with the steps beyond each sequence's length replaced by `value`."""
+    """`data` with the steps from each sequence's length on replaced by `value`."""
     _check_sequences(data, sequence_length, use_sequence_length, axis)
     if sequence_length is None:
         return data
@@ -233,7 +233,7 @@ def sequence_last(data: Node, sequence_length: Optional = None, use_sequence_len
     n, rest = data.shape[axis], data.shape[:axis] + data.shape[axis + 1:]
     if not n:
         if math.prod(rest):
-            raise MXNetError(f"no last step in an array of shape {data.shape}")  # MXNet gives what lies in memory
+            raise MXNetError(f"no last step in an array of shape {data.shape}")  # MXNet returns uninitialized memory
         return reshape(data, rest)
     if sequence_length is None:
         last = part(data, axis, n - 1, 1)
@@ -246,7 +246,7 @@ def sequence_last(data: Node, sequence_length: Optional = None, use_sequence_len
 
 @public("npx.sequence_reverse")
 def sequence_reverse(data: Node, sequence_length: Optional = None, use_sequence_length=False, axis=0) -> Node:
-    """Each sequence backwards up to its length; the rest stays. Time is the first axis."""
+    """Each sequence reversed up to its length; the rest is unchanged. Time is the first axis."""
     _check_sequences(data, sequence_length, use_sequence_length, axis, (0,))
     if sequence_length is None:
         return flip(data, 0)

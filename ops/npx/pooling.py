@@ -1,4 +1,4 @@
-"""Pooling: the largest, sum, mean or p-norm of the windows that slide over the spatial axes."""
+"""Pooling: the maximum, sum, mean or p-norm over windows that slide over the spatial axes."""
 from __future__ import annotations
 
 import math
@@ -29,7 +29,7 @@ def _ones(kernel: Sizes) -> Sizes:
     return (1,) * len(kernel)
 
 
-# ---- where the largest element is ----------------------------------------------------------------
+# ---- the position of the largest element ---------------------------------------------------------
 
 def _place_infer(x: Aval, kernel: Sizes, stride: Sizes, pad: Sizes, out: Sizes) -> Aval:
     return aval((*x.shape[:2], *out), np.dtype("int64"))
@@ -58,11 +58,11 @@ def _place_samples() -> Iterable[tuple[list[np.ndarray], tuple]]:
     yield [rng.randn(1, 2, 3, 4, 3)], ((2, 2, 1), (1, 2, 2), (0, 1, 0), (2, 3, 2))
 
 
-#: The flat position of each window's first largest element, NaN being smallest; -1 for one in the padding only.
+#: The flat position of each window's first largest element, NaN being smallest; -1 for windows of padding only.
 _place = call("pool_place", _place_infer, _place_ref, samples=_place_samples, smooth=False, dtypes=FLOATS)
 
 
-# ---- the sums of windows, and the adjoint of that ------------------------------------------------
+# ---- the sums of windows, and their adjoint ------------------------------------------------------
 
 def _sum_ref(x: Any, kernel: Sizes, stride: Sizes, pad: Sizes, out: Sizes) -> Any:
     of = x.dtype
@@ -121,7 +121,7 @@ def _largest(x: Node, geometry: tuple[Sizes, ...]) -> Node:
 
 
 def _counts(x: Node, geometry: tuple[Sizes, ...], with_pad: bool) -> Node:
-    """How many elements each window has, with the padding on both sides or without it; 1 for none."""
+    """The number of elements of each window, with or without the padding; at least 1."""
     kernel, stride, pad, out = geometry
     size = tuple(n + 2 * p for n, p in zip(x.shape[2:], pad, strict=True)) if with_pad else x.shape[2:]
     count = _sum(full((1, 1, *size), 1, x.dtype), attrs=(kernel, stride, (0,) * len(pad) if with_pad else pad, out))
@@ -129,7 +129,7 @@ def _counts(x: Node, geometry: tuple[Sizes, ...], with_pad: bool) -> Node:
 
 
 def _norm(x: Node, geometry: tuple[Sizes, ...], p: Any) -> Node:
-    """(sum x^p)^(1/p), without absolute values, as MXNet has it."""
+    """(sum x^p)^(1/p), without absolute values, as in MXNet."""
     if p not in (1, 2, 3):
         raise MXNetError(f"pooling: p_value={p} is none of 1, 2, 3")
     if p == 1:
@@ -159,8 +159,10 @@ def pooling(data: Node, kernel=None, stride=None, pad=None, pool_type="max", poo
             global_pool=False, cudnn_off=False, p_value=None, count_include_pad=None, layout=None) -> Node:
     """The "max", "avg", "sum" or "lp" (p_value 1, 2 or 3) of windows over the spatial axes of (batch, channels, …).
 
-    pooling_convention: windows inside only ("valid"), or one more where elements are left over ("full").
-    count_include_pad: whether padding counts in the mean. MXNetError for other dtypes than floats.
+    pooling_convention: only windows inside ("valid"), or one more where elements are left over ("full").
+    count_include_pad: whether padding counts in the mean.
+
+    MXNetError for dtypes other than floats.
 
     >>> from tracer import np, npx
     >>> npx.pooling(np.arange(4).reshape(1, 1, 2, 2), kernel=(2, 2))

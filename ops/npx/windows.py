@@ -1,4 +1,4 @@
-"""Windows that slide over the spatial axes of (batch, channels, …): their geometry, and im2col with its adjoint."""
+"""Sliding windows over the spatial axes of (batch, channels, …): their geometry, and im2col with its adjoint."""
 from __future__ import annotations
 
 import itertools
@@ -21,7 +21,7 @@ Sizes = tuple[int, ...]
 
 
 def per_axis(value: Any, rank: int, default: int, name: str) -> Sizes:
-    """A number an axis, from one for all, a sequence, or None (or an empty one) for `default`. MXNetError."""
+    """A number for each of `rank` axes, from one number, a sequence, or None or () for `default`. MXNetError."""
     if isinstance(value, (int, np.integer)):
         return (int(value),) * rank
     sizes = tuple(int(v) for v in value or ())
@@ -31,7 +31,7 @@ def per_axis(value: Any, rank: int, default: int, name: str) -> Sizes:
 
 
 def check_rank(data: Node, kernel: Any, what: str) -> int:
-    """The number of spatial axes, which the kernel must have too. MXNetError."""
+    """The number of spatial axes of `data`; MXNetError unless it is 1 to 3 and fits the kernel."""
     rank = data.ndim - 2
     if isinstance(kernel, (int, np.integer)):
         kernel = (kernel,)
@@ -42,7 +42,7 @@ def check_rank(data: Node, kernel: Any, what: str) -> int:
 
 
 def positions(size: Sequence[int], kernel: Sizes, stride: Sizes, dilate: Sizes, pad: Sizes) -> Sizes:
-    """How many windows fit along each axis. MXNetError when one does not fit at all."""
+    """The number of windows that fit along each axis. MXNetError if none fits."""
     found = []
     for n, k, s, d, p in zip(size, kernel, stride, dilate, pad, strict=True):
         reach = d * (k - 1) + 1
@@ -55,7 +55,7 @@ def positions(size: Sequence[int], kernel: Sizes, stride: Sizes, dilate: Sizes, 
 
 
 def padded(x: np.ndarray, pad: Sizes, need: Sizes, value: float = 0) -> np.ndarray:
-    """`x` with `pad` more before each spatial axis, and as many after it as make its length `need` at least."""
+    """`x` with `pad` elements added before each spatial axis, and enough after it for a length of at least `need`."""
     widths = [(p, max(0, n - p - d)) for p, n, d in zip(pad, need, x.shape[2:], strict=True)]
     if not any(map(any, widths)):
         return x
@@ -63,12 +63,12 @@ def padded(x: np.ndarray, pad: Sizes, need: Sizes, value: float = 0) -> np.ndarr
 
 
 def extent(out: Sizes, kernel: Sizes, stride: Sizes, dilate: Sizes) -> Sizes:
-    """The length of a padded axis that `out` windows cover."""
+    """The length of each padded axis that `out` windows cover."""
     return tuple((o - 1) * s + d * (k - 1) + 1 for o, k, s, d in zip(out, kernel, stride, dilate, strict=True))
 
 
 def shifts(out: Sizes, kernel: Sizes, stride: Sizes, dilate: Sizes) -> Iterator[tuple[Sizes, tuple[Any, ...]]]:
-    """For each place in the window, where the elements that stand there lie in the padded array."""
+    """For each position in the window, the key of all windows' elements at that position in the padded array."""
     for place in itertools.product(*map(range, kernel)):
         yield place, (..., *(slice(d * i, d * i + s * (o - 1) + 1, s)
                              for i, o, s, d in zip(place, out, stride, dilate, strict=True)))
@@ -86,7 +86,7 @@ def columns(x: np.ndarray, kernel: Sizes, stride: Sizes, dilate: Sizes, pad: Siz
 
 
 def folded(cols: np.ndarray, size: Sizes, kernel: Sizes, stride: Sizes, dilate: Sizes, pad: Sizes) -> np.ndarray:
-    """The adjoint of `columns`: each element added to where it came from in (batch, channels, *size)."""
+    """The adjoint of `columns`: each element is added at the position it was read from in (batch, channels, *size)."""
     out = positions(size, kernel, stride, dilate, pad)
     whole = np.zeros((*cols.shape[:2], *(n + 2 * p for n, p in zip(size, pad))), cols.dtype)
     cols = cols.reshape(*cols.shape[:2], *kernel, *out)
@@ -157,7 +157,7 @@ def im2col(data: Node, kernel, stride=(), dilate=(), pad=()) -> Node:
 
 @public("nd.col2im")
 def col2im(data: Node, output_size, kernel, stride=(), dilate=(), pad=()) -> Node:
-    """The adjoint of `im2col`: columns added up where their windows overlap, in an array of `output_size`."""
+    """The adjoint of `im2col`: an array of `output_size` in which overlapping windows are added up."""
     rank = len(output_size)
     return _fold(floating(data), attrs=(per_axis(output_size, rank, 1, "output_size"),
                                         per_axis(kernel, rank, 1, "kernel"), per_axis(stride, rank, 1, "stride"),

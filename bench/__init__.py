@@ -1,9 +1,17 @@
 """`python -m bench`: tracer beside PyTorch, JAX, PyTensor, NumPy and real MXNet, on this machine, in one run.
 
-In reading order: `workloads/` (what is run), `engines.py` (who runs it), `worker.py` (a process that does one
-thing for one of them), `pipe.py` (how it is spoken to), `campaign.py` (who is asked what, in which order),
-`check.py` (nothing wrong is timed), `machine.py` and `limits.py` (threads, and what the machine can do at
-best), `results.py` (what is kept, whatever ends the run), `report.py`, `plot.py` and `progress.py` (what you
-see). Python 3.8, which real MXNet 1.9.1 needs, runs the first four of them and `machine.py`; they import no part
-of tracer before they are told to.
+In reading order:
+
+- `workloads/`: the computations that are timed.
+- `engines.py`: tracer and its peers, behind one interface.
+- `worker.py`: the process that runs one workload on one engine.
+- `pipe.py`: messages between campaign and workers.
+- `campaign.py`: the order of a run.
+- `check.py`: comparison of results with float64 NumPy's.
+- `machine.py`, `limits.py`: the environment of workers, and the rates that the machine can reach.
+- `results.py`: the results, saved also when a run ends early.
+- `report.py`, `plot.py`, `progress.py`: tables, picture and progress bar.
+
+Python 3.8, which real MXNet 1.9.1 needs, runs the first four of them and `machine.py`; these import no part of tracer
+before an engine is loaded.
 """

@@ -40,7 +40,7 @@ def _options(argv: list[str] | None) -> argparse.Namespace:
 
 
 def _cases(only: list[str]) -> list[tuple[str, str]]:
-    """(workload, case) of everything whose name starts with one of `only`, or of everything."""
+    """The pairs (workload, case) whose names start with one of `only`, or all of them."""
     found = []
     for name in workloads.names():
         for case in workloads.load(name).CASES:
@@ -87,7 +87,7 @@ def _probes(plan: Plan) -> dict[str, Any]:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the campaign, print the tables, write the files. 1 if tracer failed or was wrong anywhere."""
+    """Run the campaign, print the tables, write the files. Returns 1 if tracer failed or was wrong anywhere."""
     options = _options(argv)
     cases = _cases(options.only.split(",") if options.only else [])
     if not cases:

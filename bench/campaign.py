@@ -1,9 +1,9 @@
-"""Who is asked what, in which order: for each case first calls in fresh processes, checks, turns of timing.
+"""The campaign: for each case, first calls in fresh processes, checks of the results, and rounds of timing.
 
 Every engine runs in a process of its own (OpenMP pools, allocators and signal handlers of several frameworks
-don't share one gladly), a new one for each case, so that first calls and memory are the case's own. Those
+conflict in one process), a new one for each case, so that first calls and memory are the case's own. Engines
 that keep compiled code on disk are started twice: with an empty cache, then with the one just filled. Then
-all take turns, A B C A B C, until each has had its rounds. An engine whose results are wrong gets no turn.
+all are timed in turn, A B C A B C, for a number of rounds. An engine with wrong results is not timed.
 """
 from __future__ import annotations
 
@@ -26,35 +26,35 @@ from bench.pipe import Pipe, Timeout
 from bench.progress import Progress
 from bench.results import Results
 
-_CALLS = 5  # of a first batch, by which every tier of every engine has compiled
+_CALLS = 5  # calls of the first batch: by then every tier of every engine has compiled
 _KEEP = [1, 3, _CALLS]  # the calls whose results are checked
 
 
 @dataclasses.dataclass
 class Plan:
-    """What a run consists of."""
+    """The parameters of a run."""
 
     engines: list[str]
     interpreters: dict[str, str]
     threads: int
     before: Path | None = None  # the checkout of an earlier commit
     rounds: int = 7
-    seconds: float = 0.15  # of each engine's turn in each round
+    seconds: float = 0.15  # the length of an engine's turn in a round
     warm: float = 0.3  # seconds of untimed calls before the first round
-    timeout: float = 180.0  # for one answer of a worker
+    timeout: float = 180.0  # seconds for one answer of a worker
 
 
 class Failed(Exception):
-    """A worker's answer was an error, or there was none: (status, reason)."""
+    """A worker answered with an error, or not at all; args: (status, reason)."""
 
 
 class Process:
-    """A worker's process, and the conversation with it."""
+    """A worker's process, and the pipe to it."""
 
     def __init__(self, engine: str, plan: Plan, cache: Path) -> None:
         self._log = tempfile.TemporaryFile()
         self._timeout = plan.timeout
-        self._idle = True  # waits for a command
+        self._idle = True  # the worker waits for a command
         elsewhere = ENGINES[engine].elsewhere
         root = plan.before if elsewhere and plan.before else ROOT
         self._process = subprocess.Popen(
@@ -65,7 +65,7 @@ class Process:
         self._pipe = Pipe(self._process.stdout.fileno(), self._process.stdin.fileno())
 
     def ask(self, do: str, **arguments: Any) -> tuple[dict[str, Any], list[np.ndarray]]:
-        """One command and its answer. Failed("failed" or "timeout", why) if there is none to be had."""
+        """Send one command; return its answer. Failed("failed" or "timeout", reason) if there is none."""
         try:
             self._idle = False
             self._pipe.send({"do": do, **arguments})
@@ -85,7 +85,7 @@ class Process:
         return lines[-1] if lines else f"exit status {self._process.wait()}"
 
     def close(self) -> None:
-        """End the process: by the end of its input, so that caches get written; by force if that takes long."""
+        """End the process: close its input, so that it can write its caches; kill it after 10 s, or at once if busy."""
         assert self._process.stdin and self._process.stdout
         self._process.stdin.close()
         try:
@@ -98,7 +98,10 @@ class Process:
 
 
 def survey(plan: Plan) -> dict[str, dict[str, Any]]:
-    """Version, or why not, of every engine asked for; what is not installed is taken out of the plan."""
+    """The facts about every engine of the plan: its version, or the reason why it is missing.
+
+    Missing engines are removed from the plan.
+    """
     found: dict[str, dict[str, Any]] = {}
     for engine in plan.engines:
         with tempfile.TemporaryDirectory(prefix="tracer-bench-") as cache:
@@ -114,7 +117,7 @@ def survey(plan: Plan) -> dict[str, dict[str, Any]]:
 
 
 class Entrant:
-    """One engine's way through one case."""
+    """One engine in one case: its process, samples, results and facts."""
 
     def __init__(self, engine: str, workload: str, case: str, plan: Plan, cache: Path) -> None:
         self.engine, self._plan, self._cache = engine, plan, cache
@@ -134,7 +137,7 @@ class Entrant:
         return self.process.ask("first", calls=_CALLS, keep=_KEEP)
 
     def first(self, reference: Sequence[np.ndarray], tolerance: float) -> None:
-        """First calls, without and with the disk cache, and their results' check."""
+        """Run the first calls, without and with the disk cache, and check their results."""
         head, self.results = self._start()
         self._note("cold", head)
         self._verify(reference, tolerance)
@@ -156,11 +159,11 @@ class Entrant:
             raise Failed("wrong", f"off by {error:.1e} of the largest value; {tolerance:.0e} allowed")
 
     def warm(self) -> None:
-        """Untimed calls, then how many make a sample."""
+        """Run untimed calls, and determine the number of calls in a sample."""
         self._number = self.process.ask("warm", seconds=self._plan.warm, least=3)[0]["number"]
 
     def turn(self) -> None:
-        """Be timed for a while."""
+        """Time one turn of calls, and update the facts."""
         head, _ = self.process.ask("time", seconds=self._plan.seconds, number=self._number)
         self.samples += head["samples"]
         low, middle, high = quantiles(self.samples, n=4)
@@ -169,7 +172,7 @@ class Entrant:
         self.facts.pop("reason", None)
 
     def finish(self, reference: Sequence[np.ndarray], tolerance: float) -> None:
-        """Memory, the time to hand over a step, and for tracer the check again, with everything compiled."""
+        """Measure memory and the time to dispatch a step; check tracer's results again, with everything compiled."""
         memory = self.process.ask("memory")[0]
         self.facts["peak_mb"] = memory["peak"] / 1e6
         self.facts["dispatch_us"] = 1e6 * self.process.ask("dispatch", calls=11)[0]["seconds"]
@@ -178,7 +181,7 @@ class Entrant:
             self._verify(reference, tolerance)
 
     def fail(self, failure: Failed) -> None:
-        """Out of the race; what was learnt stays."""
+        """Take the engine out of the case; facts measured so far stay."""
         self.racing = False
         self.facts["status"], self.facts["reason"] = failure.args
 
@@ -245,7 +248,7 @@ def _reference(module: Any, data: Any) -> list[np.ndarray]:
 
 
 def _compare(entrants: list[Entrant]) -> None:
-    """How far each engine's results are from tracer's: a mistake that engines share would show here last."""
+    """Note the distance of each engine's results from tracer's, in which an error that engines share does not show."""
     ours = next((e.results for e in entrants if e.engine == "tracer" and e.facts["status"] == "ok"), None)
     for entrant in entrants:
         if ours is not None and entrant.engine != "tracer" and entrant.facts["status"] == "ok":

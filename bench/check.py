@@ -1,4 +1,4 @@
-"""Nothing wrong is timed: results against float64 NumPy's."""
+"""Comparison of results with float64 NumPy's, made before anything is timed."""
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -7,9 +7,10 @@ import numpy as np
 
 
 def distance(result: np.ndarray, reference: np.ndarray) -> float:
-    """The largest difference, as a share of the reference's largest magnitude; inf where the two can't match.
+    """The largest difference, relative to the reference's largest magnitude; inf where the two cannot match.
 
-    A scalar matches an array of one element (nd's scalars have a dimension); NaN matches NaN only.
+    They cannot match if their shapes or non-finite elements differ. A scalar matches an array of one element (nd's
+    scalars have an axis); NaN matches NaN only.
 
     >>> distance(np.float32([1, 2.5]), np.array([1.0, 2.0]))
     0.25
@@ -32,7 +33,7 @@ def distance(result: np.ndarray, reference: np.ndarray) -> float:
 
 
 def farthest(results: Sequence[np.ndarray], references: Sequence[np.ndarray]) -> float:
-    """The worst distance among corresponding results; inf if their numbers differ."""
+    """The largest distance of corresponding results; inf if there are not equally many."""
     if len(results) != len(references):
         return float("inf")
     return max((distance(a, b) for a, b in zip(results, references)), default=0.0)

@@ -1,7 +1,7 @@
-"""Who runs a workload: tracer and its peers, each in its best mode, behind the same five methods.
+"""Engines: tracer and its peers, each in its best mode, behind one interface.
 
-An engine names the workload's function that it calls (`entry`), waits until results are there (`sync`) and
-turns them into NumPy arrays (`array`). Nothing is imported before `load`. Runs on Python 3.8.
+An engine names the workload's function that it calls (`entry`), waits until results are computed (`sync`) and
+converts them to NumPy arrays (`array`). Nothing is imported before `load`. Runs on Python 3.8.
 """
 from __future__ import annotations
 
@@ -19,47 +19,47 @@ if TYPE_CHECKING:
 
 
 class Engine:
-    """What every engine does unless it says otherwise: NumPy's ways."""
+    """The base class of engines; its methods are those of NumPy."""
 
     name = ""
-    #: the workload's function
+    #: The name of the workload's function for this engine.
     entry = ""
-    #: keeps compiled code on disk for the next process
+    #: Whether it keeps compiled code on disk for the next process.
     cached = False
-    #: imported to learn whether the engine is installed
+    #: The module whose import tells whether the engine is installed.
     module = ""
-    #: runs in another checkout, under this name there
+    #: Its name in another checkout, if it runs there.
     elsewhere = ""
 
     def load(self, threads: int) -> str:
-        """Import and configure for `threads` threads; the version. ImportError where it is not installed."""
+        """Import the engine and set its number of threads; returns its version. ImportError if it is not installed."""
         return np.__version__
 
     def offers(self, workload: ModuleType) -> bool:
-        """Whether the workload has something for this engine."""
+        """Whether the workload has a function for this engine."""
         return hasattr(workload, self.entry)
 
     def build(self, workload: ModuleType, data: SimpleNamespace) -> Step:
-        """The workload's step, a function of nothing that returns its results; not yet run."""
+        """The workload's step: a function without parameters that returns the results."""
         return getattr(workload, self.entry)(data)
 
     def sync(self, results: Sequence[Any]) -> None:
-        """Return when everything that was asked for has been computed."""
+        """Wait until all results have been computed."""
 
     def settle(self) -> None:
-        """Do at once what a process does that has run for long."""
+        """Bring the process at once into the state that it reaches after long use."""
 
     def array(self, result: Any) -> np.ndarray:
         """A result as a NumPy array."""
         return np.asarray(result)
 
     def counters(self) -> dict[str, float]:
-        """Compilations so far, where the engine counts them."""
+        """The numbers of compilations so far, if the engine counts them."""
         return {}
 
 
 class NumPy(Engine):
-    """Plain NumPy, gradients by hand."""
+    """Plain NumPy, with gradients derived by hand."""
 
     name, entry, module = "numpy", "in_numpy", "numpy"
 
@@ -94,7 +94,7 @@ class MXNet(Engine):
 
 
 class Hybrid(MXNet):
-    """Its forward hybridized and its updates by the fused operators that MXNet has."""
+    """MXNet with hybridized forwards, and updates by MXNet's fused operators."""
 
     def offers(self, workload: ModuleType) -> bool:
         return hasattr(workload, "in_mxnet_hybrid") or getattr(workload, "HYBRID", True)
@@ -125,7 +125,7 @@ class HybridMXNet(Hybrid):
 
 
 def _first_of(*names: str) -> Any:
-    """The first of these modules that there is: an earlier commit has it elsewhere."""
+    """The first of these modules that exists; an earlier commit has it under another name."""
     for name in names[:-1]:
         with suppress(ModuleNotFoundError):
             return import_module(name)
@@ -168,7 +168,7 @@ class PythonTracer(Tracer):
         return super().load(threads)
 
     def settle(self) -> None:
-        """Python goes on recording."""
+        """Do nothing: recording stays in Python."""
 
 
 class EarlierTracer(Tracer):
@@ -178,7 +178,7 @@ class EarlierTracer(Tracer):
 
 
 class EarlierTracerAgain(EarlierTracer):
-    """The same once more: two runs of one commit differ by the noise of the machine."""
+    """The earlier commit a second time: two runs of one commit differ by the noise of the machine."""
 
     name = "tracer-before-again"
 
@@ -199,15 +199,15 @@ class Torch(Engine):
         return workload.in_torch(data, self)
 
     def parameters(self, arrays: Sequence[np.ndarray]) -> list[Any]:
-        """Tensors of their own memory, marked for gradients."""
+        """Tensors that copy the arrays and require gradients."""
         return [self._torch.tensor(a, requires_grad=True) for a in arrays]
 
     def compile(self, function: Callable) -> Callable:
-        """The function as this engine runs it best: eager, as it is."""
+        """The function in this engine's best form: unchanged, for eager mode."""
         return function
 
     def gradient(self, loss: Callable) -> Callable:
-        """`loss(params, *rest)` as a function of the same that returns the loss and its gradients."""
+        """A function of the same arguments as `loss(params, *rest)` that returns the loss and its gradients."""
         grad = self._torch.autograd.grad
 
         def gradients(params: Sequence[Any], *rest: Any) -> tuple[Any, Sequence[Any]]:
@@ -237,7 +237,7 @@ class CompiledTorch(Torch):
         return self._torch.compile(function)
 
     def gradient(self, loss: Callable) -> Callable:
-        """Forward and backward as one graph, which measured faster than a compiled loss's backward()."""
+        """The loss and its gradients as one graph, which measured faster than backward() of a compiled loss."""
         both = self._torch.compile(self._torch.func.grad_and_value(loss))
 
         def gradients(params: Sequence[Any], *rest: Any) -> tuple[Any, Sequence[Any]]:
@@ -252,7 +252,7 @@ class CompiledTorch(Torch):
 
 
 class Jax(Engine):
-    """JAX, everything inside `jit` that can be."""
+    """JAX, with as much as possible inside `jit`."""
 
     name, entry, module, cached = "jax", "in_jax", "jax", True
 

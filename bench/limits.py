@@ -1,9 +1,9 @@
-"""What this machine can do at best: copy bandwidth by working set, and the rate of a matrix product.
+"""Limits of this machine: copy bandwidth by working set, and the rate of a matrix product.
 
 `python -m bench.limits THREADS` measures both and prints them as JSON. A workload's *limit* is the larger of two
-times: its inputs and results moved once at the copy bandwidth of a working set of that size, and its matrix
-products at the matrix-product rate. It is the same for every engine. Where an engine of the run was faster than
-these probes, its rate takes their place: nobody is faster than the limit.
+times: that of moving its inputs and results once at the copy bandwidth of a working set of that size, and that of its
+matrix products at the matrix-product rate. It is the same for every engine. If an engine of the run was faster than
+these probes, its rate replaces theirs, so that no engine is faster than the limit.
 """
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SECONDS = 0.15  # for each size
 
 
 def limit(limits: dict[str, Any], nbytes: float, flops: float) -> float:
-    """Seconds that a workload moving `nbytes` and multiplying `flops` takes at least.
+    """The least seconds of a workload that moves `nbytes` and has matrix products of `flops`.
 
     >>> limit({"copy": [[1024, 1e9], [4096, 4e9]], "matmul": 1e9}, 2048, 0) == 2048 / 2e9
     True
@@ -37,9 +37,9 @@ def limit(limits: dict[str, Any], nbytes: float, flops: float) -> float:
 
 
 def mark(run: dict[str, Any]) -> None:
-    """Give the rows of a run their limits, by the best rates that the probes or an engine reached."""
+    """Set the limits of a run's rows, by the best rates that the probes or an engine reached."""
     def reached(row: dict[str, Any]) -> list[tuple[float, str]]:
-        """The least seconds of each engine, and who it is where."""
+        """The least seconds of each engine, and a text that names the engine and the row."""
         return [(1e-6 * facts["least_us"], f"{engine}, {row['name']}") for engine, facts in row["results"].items()
                 if facts["status"] == "ok"]
 
@@ -54,7 +54,7 @@ def mark(run: dict[str, Any]) -> None:
 
 
 def _copy(threads: int) -> list[list[float]]:
-    """[working set in bytes, bytes read and written a second] for each size, all threads copying."""
+    """[working set in bytes, bytes read and written per second] for each size, with all threads copying."""
     import numba
     import numpy as np
 
@@ -97,7 +97,7 @@ def _copy(threads: int) -> list[list[float]]:
 
 
 def _matmul(threads: int) -> float:
-    """Floating-point operations a second of a float32 product of 1536x1536 matrices, tracer's or NumPy's."""
+    """Floating-point operations per second of a float32 product of 1536x1536 matrices, the best of tracer and NumPy."""
     import numpy as np
 
     from bench.engines import ENGINES
@@ -120,7 +120,7 @@ def _matmul(threads: int) -> float:
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure both limits and print them."""
     threads = int(sys.argv[1])
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])

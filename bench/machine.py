@@ -1,4 +1,4 @@
-"""What a worker's process is given: threads, a cache folder of its own; and what this machine is."""
+"""The environment of a worker's process (threads, a cache folder of its own), and a description of this machine."""
 from __future__ import annotations
 
 import os
@@ -9,12 +9,12 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 
 
-#: settings that name a folder for compiled code
+#: Variables that name a folder for compiled code, and the form of their values.
 _CACHES = {
     "PYTENSOR_FLAGS": "compiledir={}/pytensor", "NUMBA_CACHE_DIR": "{}/numba", "TORCHINDUCTOR_CACHE_DIR": "{}/inductor",
     "JAX_COMPILATION_CACHE_DIR": "{}/jax", "TRACER_CACHE": "{}/tracer",
 }
-#: how the names of variables begin that numerical libraries and allocators read
+#: Prefixes of the variables that numerical libraries and allocators read.
 _READ = (
     "BLIS_", "GOMP_", "GOTO_", "JAX_", "KMP_", "LD_PRELOAD", "MALLOC_", "MKL_", "MXNET_", "NPY_", "NUMBA_", "NUMEXPR_",
     "OMP_", "OPENBLAS_", "PYTENSOR_", "PYTORCH_", "TORCH", "TRACER_", "VECLIB_", "XLA_",
@@ -22,15 +22,16 @@ _READ = (
 
 
 def cores() -> int:
-    """Logical processors that this process may use."""
+    """The number of logical processors that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def environment(threads: int, cache: Path, root: Path = ROOT) -> dict[str, str]:
-    """The environment of a worker of the checkout `root`: `threads` threads in every library, compiled code kept
-    under `cache`.
+    """The environment of a worker: `threads` threads in every library, compiled code under `cache`.
 
-    JAX has no setting for threads: it follows the processors a process may use, which the worker limits.
+    root: the checkout of the worker.
+
+    JAX has no setting for threads: it uses the processors that a process may use, which the worker limits.
     """
     count = str(threads)
     pools = ("OMP", "MKL", "OPENBLAS", "NUMBA", "NUMEXPR", "VECLIB", "BLIS")
@@ -45,7 +46,7 @@ def environment(threads: int, cache: Path, root: Path = ROOT) -> dict[str, str]:
 
 
 def settings(variables: Mapping[str, str]) -> dict[str, str]:
-    """The variables that numerical libraries read, without the cache folders: each engine is given the same.
+    """The variables that numerical libraries read, without the cache folders; they are the same for each engine.
 
     >>> settings({"OMP_NUM_THREADS": "2", "OPENBLAS_CORETYPE": "HASWELL", "HOME": "/", "TRACER_CACHE": "/tmp/x"})
     {'OMP_NUM_THREADS': '2', 'OPENBLAS_CORETYPE': 'HASWELL'}
@@ -63,6 +64,6 @@ def _processor() -> str:
 
 
 def describe() -> dict[str, object]:
-    """Processor, cores, system and Python, for the report."""
+    """The processor, its cores, the system and Python, for the report."""
     return {"processor": _processor(), "cores": cores(), "system": platform.platform(),
             "python": platform.python_version()}

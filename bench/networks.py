@@ -1,8 +1,13 @@
-"""A perceptron's training step for every engine, shared by the workloads that differ in its sizes and data.
+"""A perceptron's training step for every engine, shared by workloads of different sizes and data.
 
-`data` has layers, a list of (weight, bias); batches, a list of (x, y); rate, the learning rate as a function
-of the step's number (from 1); adam, whether the optimizer is Adam (else SGD). A call of the step trains on
-every batch once, reads the loss each time, as training loops do, and returns the last loss and the parameters.
+Attributes of `data`:
+    layers: a list of (weight, bias).
+    batches: a list of (x, y).
+    rate: the learning rate as a function of the step's number, from 1.
+    adam: whether the optimizer is Adam, else it is SGD.
+
+A call of the step trains on every batch once, reads the loss each time, as training loops do, and returns the last loss
+and the parameters.
 """
 from __future__ import annotations
 
@@ -19,7 +24,7 @@ BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
 
 def inputs(random: np.random.RandomState, sizes: Sequence[int], batches: Sequence[int], adam: bool = False,
            rate: Callable[[int], float] = lambda t: 0.1) -> dict[str, Any]:
-    """A network of `sizes` and one batch for each number of rows in `batches`."""
+    """The inputs of a step: a network with layers of `sizes`, and one batch for each number of rows in `batches`."""
     drawn = [(random.randn(m, n) * math.sqrt(2 / m), random.randn(n) * 0.1) for m, n in zip(sizes, sizes[1:])]
     layers = [(w.astype("float32"), b.astype("float32")) for w, b in drawn]
     pairs = [(random.rand(rows, sizes[0]), random.randint(0, sizes[-1], rows)) for rows in batches]
@@ -28,7 +33,7 @@ def inputs(random: np.random.RandomState, sizes: Sequence[int], batches: Sequenc
 
 
 def flops(sizes: Sequence[int], rows: int) -> float:
-    """Of forward and backward: three products a layer, without the first layer's gradient of its input."""
+    """The flops of forward and backward: three products per layer, two for the first, whose input has no gradient."""
     products = [2.0 * rows * m * n for m, n in zip(sizes, sizes[1:])]
     return 3 * sum(products) - products[0]
 
@@ -135,7 +140,7 @@ def _torch_batches(data: SimpleNamespace) -> list[tuple[Any, Any]]:
 
 
 def in_torch(data: SimpleNamespace, engine: Any) -> Callable:
-    """Eager, with the fused optimizers."""
+    """Eager PyTorch with its fused optimizers."""
     import torch
     params = engine.parameters([a for layer in data.layers for a in layer])
     batches, count = _torch_batches(data), itertools.count(1)
@@ -156,7 +161,7 @@ def in_torch(data: SimpleNamespace, engine: Any) -> Callable:
 
 
 def in_torch_compile(data: SimpleNamespace, engine: Any) -> Callable:
-    """The whole step as one graph; what changes comes in as a tensor, or it would be compiled anew."""
+    """The whole step as one graph; changing numbers are passed as a tensor, because others would cause compilation."""
     import torch
     params = engine.parameters([a for layer in data.layers for a in layer])
     means, squares = [torch.zeros_like(p) for p in params], [torch.zeros_like(p) for p in params]

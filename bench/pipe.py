@@ -1,6 +1,6 @@
-"""Messages between the campaign and its workers: a line of JSON, then the bytes of the arrays it announces.
+"""Messages between the campaign and its workers: a line of JSON, then the bytes of the arrays it describes.
 
-Not pickle: a worker's Python and NumPy are years apart from ours.
+Pickle would not do: a worker's Python and NumPy may be years older than the campaign's.
 """
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ import numpy as np
 
 
 class Timeout(Exception):
-    """The other side said nothing in time."""
+    """The other side has sent no message in time."""
 
 
 class Pipe:
-    """One end of a conversation over two file descriptors.
+    """One end of a connection by two file descriptors.
 
     >>> r, w = os.pipe()
     >>> Pipe(r, w).send({"do": "time"}, [np.arange(3.0)])
@@ -31,7 +31,7 @@ class Pipe:
         self._read, self._write = read, write
 
     def send(self, head: dict[str, Any], arrays: Sequence[np.ndarray] = ()) -> None:
-        """Write one message; BrokenPipeError if nobody is there."""
+        """Write one message. BrokenPipeError if the other side is gone."""
         arrays = [np.asarray(a, order="C") for a in arrays]
         form = [[a.dtype.str, list(a.shape)] for a in arrays]
         parts = [json.dumps([head, form]).encode() + b"\n"] + [a.tobytes() for a in arrays]

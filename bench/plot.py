@@ -1,4 +1,4 @@
-"""One picture of a run: each peer's time beside tracer's, case by case. Needs matplotlib."""
+"""The picture of a run: each peer's time relative to tracer's, case by case. Needs matplotlib."""
 from __future__ import annotations
 
 from pathlib import Path
@@ -12,7 +12,7 @@ _STYLE = {  # colour and marker; peers that are two modes of one library share a
 
 
 def _points(run: dict[str, Any], engine: str) -> tuple[list[float], list[int]]:
-    """Times as multiples of tracer's, and the rows they belong to."""
+    """An engine's times as multiples of tracer's, and their rows."""
     xs, ys = [], []
     for y, row in enumerate(run["cases"]):
         ours, facts = row["results"].get("tracer"), row["results"].get(engine)
@@ -41,7 +41,7 @@ def draw(run: dict[str, Any], path: Path) -> None:
         colour, marker = _STYLE[engine]
         xs, ys = _points(run, engine)
         size, above = (46, 4) if engine == "tracer" else (30, 3)
-        # Hollow where NumPy's gradients are by hand: no peer there.
+        # Hollow where NumPy's gradients are derived by hand: there it is no peer.
         fills = ["white" if engine == "numpy" and cases[y]["by_hand"] else colour for y in ys]
         axes.scatter(xs, ys, s=size, c=fills, marker=marker, edgecolors=colour, linewidths=1, zorder=above)
         axes.scatter([], [], s=size, color=colour, marker=marker, label=engine)
@@ -64,7 +64,7 @@ def draw(run: dict[str, Any], path: Path) -> None:
 
 
 def _limits(axes: Any, cases: list[dict[str, Any]]) -> None:
-    """A tick at the physical limit of each case whose limit is in the picture."""
+    """Draw a tick at the physical limit of each case, if it lies within the picture."""
     left, right = axes.get_xlim()
     points = []
     for y, row in enumerate(cases):

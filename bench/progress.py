@@ -1,4 +1,4 @@
-"""A progress bar on standard error: how far, what now, how long still."""
+"""A progress bar on standard error: the share done, the current work, the time left."""
 from __future__ import annotations
 
 import shutil
@@ -8,7 +8,7 @@ from typing import TextIO
 
 
 class Progress:
-    """`total` units of work; a bar on a terminal, a line a case elsewhere."""
+    """The progress of `total` units of work: a bar on a terminal, elsewhere one line for each case."""
 
     def __init__(self, total: int, out: TextIO | None = None) -> None:
         self.begin(total)
@@ -21,7 +21,7 @@ class Progress:
         self._total, self._done, self._start = total, 0, time.monotonic()
 
     def show(self, case: str, doing: str) -> None:
-        """What is being done now."""
+        """Show the case and the work being done on it."""
         if self._live:
             width = shutil.get_terminal_size().columns
             line = f"{self._bar()} {case} · {doing}"
@@ -32,11 +32,11 @@ class Progress:
         self._out.flush()
 
     def advance(self, units: int = 1) -> None:
-        """So much more is done."""
+        """Count `units` more as done."""
         self._done += units
 
     def close(self) -> None:
-        """Leave a clean line behind."""
+        """Clear the bar's line."""
         if self._live:
             self._out.write("\r" + " " * (shutil.get_terminal_size().columns - 1) + "\r")
             self._out.flush()

@@ -1,4 +1,4 @@
-"""The tables, from the same dictionary that is written as JSON."""
+"""The tables of a run, made from the dictionary that is also written as JSON."""
 from __future__ import annotations
 
 import math
@@ -11,14 +11,14 @@ _OURS, _HYBRID, _PYTHON, _BEFORE = "tracer", "tracer-hybrid", "tracer-python", "
 
 
 def best_peer(row: dict[str, Any]) -> str | None:
-    """The fastest engine of a row, any tracer and a NumPy with gradients by hand left out; None if there is none."""
+    """The fastest peer of a row: no variant of tracer, and no NumPy with gradients by hand; None if there is none."""
     times = {engine: facts["median_us"] for engine, facts in row["results"].items()
              if not engine.startswith(_OURS) and not (engine == "numpy" and row["by_hand"]) and facts["status"] == "ok"}
     return min(times, key=times.__getitem__, default=None)
 
 
 def ratio(row: dict[str, Any], peer: str | None, ours: str = _OURS) -> float | None:
-    """A peer's median over ours: above 1, tracer is faster. None where either is missing."""
+    """A peer's median divided by ours: above 1, tracer is faster. None if one of them is missing."""
     return _ratio(row["results"].get(ours), row["results"].get(peer))
 
 
@@ -29,7 +29,7 @@ def _ratio(ours: dict[str, Any] | None, theirs: dict[str, Any] | None) -> float 
 
 
 def number(value: float) -> str:
-    """Three significant digits, no exponent.
+    """The number with three significant digits and no exponent.
 
     >>> number(0.01234), number(4.5), number(24711.3)
     ('0.0123', '4.50', '24,711')
@@ -40,7 +40,7 @@ def number(value: float) -> str:
 
 
 def table(heads: list[str], rows: Iterable[list[str]]) -> str:
-    """A Markdown table whose columns line up; the first is left-aligned, the others right.
+    """A Markdown table with aligned columns: the first to the left, the others to the right.
 
     >>> print(table(["case", "us"], [["tiny", "4.50"]]))
     | case |   us |
@@ -68,7 +68,7 @@ def _cell(row: dict[str, Any], engine: str, form: Callable[[dict[str, Any]], str
 
 
 def _time(facts: dict[str, Any]) -> str:
-    """The median and half the distance between the quartiles, as a share."""
+    """The median, and half the distance between the quartiles as a share of it."""
     spread = (facts["high_us"] - facts["low_us"]) / 2 / facts["median_us"]
     return f"{number(facts['median_us'])} ±{spread:.0%}"
 
@@ -96,7 +96,7 @@ def _speed(run: dict[str, Any]) -> str:
 
 
 def _changes(run: dict[str, Any]) -> str:
-    """The time of each case over an earlier commit's, beside what two runs of that commit differ by."""
+    """The time of each case divided by an earlier commit's, beside the difference of two runs of that commit."""
     rows = []
     for row in run["cases"]:
         again = _ratio(row["results"].get(_BEFORE), row["results"].get(_BEFORE + "-again"))
@@ -108,7 +108,7 @@ def _changes(run: dict[str, Any]) -> str:
 
 
 def _recorders(run: dict[str, Any]) -> str:
-    """The time of each case when Python records over that of the compiled recorder."""
+    """The time of each case recorded in Python, divided by that of the compiled recorder."""
     rows = []
     for row in run["cases"]:
         gain = _ratio(row["results"].get(_OURS), row["results"].get(_PYTHON))
@@ -150,7 +150,7 @@ def _memory(run: dict[str, Any]) -> str:
 
 
 def _ops(run: dict[str, Any]) -> str:
-    """Cases that count their recorded operations: the time of each to record, to compile and to run."""
+    """For cases with a number of recorded operations: the time per operation to record, to compile and to run."""
     engines = list(run["engines"])
 
     def form(facts: dict[str, Any], ops: int) -> str:
@@ -182,7 +182,7 @@ def _mean(run: dict[str, Any]) -> str:
 
 
 def _unfinished(run: dict[str, Any]) -> str:
-    """The rounds, cases and engines still to come, unless the campaign is complete."""
+    """The rounds, cases and engines that are missing, unless the campaign is complete."""
     if run["state"] == "complete":
         return ""
     planned, rows = run["planned"], run["cases"]
@@ -215,16 +215,16 @@ def _head(run: dict[str, Any]) -> str:
 
 
 def assignments(variables: dict[str, str]) -> str:
-    """Environment variables as a shell has them."""
+    """Environment variables as shell assignments."""
     return " ".join(f"{name}={value}" for name, value in variables.items())
 
 
 def _others(run: dict[str, Any]) -> list[str]:
-    """The engines that found another environment or other processors than the campaign gave them."""
+    """Lines about engines whose environment or processors differ from those that the campaign gave them."""
     given = {**run["environment"], "processors": run["threads"]}
     lines = []
     for engine, facts in run["engines"].items():
-        if "environment" in facts:  # an earlier commit's worker does not say
+        if "environment" in facts:  # absent from the answers of an earlier commit's worker
             found = {**facts["environment"], "processors": facts["processors"]}
             other = [f"{name}={found.get(name, '')}" for name in sorted({*given, *found})
                      if found.get(name) != given.get(name)]
@@ -256,7 +256,7 @@ hand."""
 
 
 def render(run: dict[str, Any]) -> str:
-    """The whole report, Markdown that reads well on a terminal."""
+    """The whole report, in Markdown."""
     parts = [_head(run), _unfinished(run), _limits(run), _speed(run), _mean(run), _NOTES, _changes(run),
              _recorders(run), _starts(run), _memory(run), _ops(run), "\n".join(_failures(run))]
     return "\n\n".join(part for part in parts if part) + "\n"

@@ -1,4 +1,4 @@
-"""The results of a campaign: written after every round, so that whatever ends it early leaves its rows behind."""
+"""The results of a campaign: written after every round, so that its rows are kept if it ends early."""
 from __future__ import annotations
 
 import json
@@ -13,17 +13,17 @@ from bench import limits, report
 
 
 class Results:
-    """The dictionary `run`, and its files results.json and results.md in a folder."""
+    """The results: the dictionary `run`, and its files results.json and results.md in `folder`."""
 
     def __init__(self, folder: Path, run: dict[str, Any]) -> None:
         self.folder = folder
         self.run = {"schema": report.SCHEMA, "state": "still running, or killed", **run,
                     "limits": None, "engines": {}, "missing": {}, "cases": []}
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "results.png").unlink(missing_ok=True)  # an earlier campaign's, which ours would seem to be
+        (folder / "results.png").unlink(missing_ok=True)  # an earlier campaign's, which would seem to be this one's
 
     def save(self) -> str:
-        """Write both files; the tables as text. A reader never sees half a file."""
+        """Write both files, each replaced atomically; returns the tables as text."""
         for row in self.run["cases"]:
             row["best_peer"] = report.best_peer(row)
             row["ratio"] = report.ratio(row, row["best_peer"])
@@ -38,9 +38,9 @@ class Results:
 
     @contextmanager
     def recording(self) -> Iterator[None]:
-        """Save at the beginning and at the end, print the tables; Ctrl-C, SIGTERM and errors are ends, too."""
+        """Save at the beginning and at the end, then print the tables; Ctrl-C, SIGTERM and errors are ends, too."""
         def stop(number: int, _: object) -> NoReturn:
-            for each in signals:  # `timeout` sends a second one, which must not disturb the saving
+            for each in signals:  # `timeout` sends a second signal, which must not disturb the saving
                 signal.signal(each, signal.SIG_IGN)
             self.run["state"] = f"ended by {signal.Signals(number).name}"
             sys.exit(128 + number)

@@ -1,16 +1,16 @@
-"""A process that runs one workload on one engine: `python -m bench.worker ENGINE THREADS`.
+"""The worker, a process that runs one workload on one engine: `python -m bench.worker ENGINE THREADS`.
 
-It reads a command from its standard input and writes one answer for each to its standard output (`pipe.py`):
+It reads commands from its standard input and writes one answer for each to its standard output (`pipe.py`):
 
-- load: import the engine. Answers version, seconds, and the environment and processors that it was given.
-- prepare(workload, case): make the inputs. Answers rss, the process's size then.
-- first(calls, keep): build the step and call it; the seconds of each call (the first with the build), the
-  results after those calls listed in `keep`, the counters. Asked again, it starts afresh from the inputs,
-  with everything compiled.
-- warm(seconds, least): call it until it is settled; answers the number of calls that make a sample.
-- time(seconds, number): answers samples, seconds a call each.
-- dispatch(calls): seconds from calling the step until it returns, results computed or not.
-- memory: answers peak and rss, bytes.
+- load: import the engine. Answers `version`, `seconds`, and the `environment` and `processors` of the process.
+- prepare(workload, case): make the inputs. Answers `rss`, the resident size of the process then.
+- first(calls, keep): build the step and call it. Answers the `seconds` of each call (the first with the build), the
+  `counters`, and the results of the calls listed in `keep`. A second such command starts afresh from the inputs, with
+  everything compiled.
+- warm(seconds, least): call the step until it is settled. Answers `number`, the calls in a sample.
+- time(seconds, number): answers `samples`, each in seconds per call.
+- dispatch(calls): answers the `seconds` from calling the step until it returns, results computed or not.
+- memory: answers `peak` and `rss` in bytes.
 
 An exception is answered as `error` and `trace`. Runs on Python 3.8.
 """
@@ -35,11 +35,11 @@ from bench.workloads import inputs
 if TYPE_CHECKING:
     from bench.engines import Step
 
-_SAMPLE = 2e-4  # seconds that a sample takes at least: below, the clock's own cost would show
+_SAMPLE = 2e-4  # the least seconds of a sample: in shorter ones the clock's own cost would show
 
 
 def memory() -> tuple[int, int]:
-    """The largest and the present resident size of this process in bytes; zeros where /proc is missing."""
+    """The peak and the present resident size of this process in bytes; zeros where /proc is missing."""
     sizes = {"VmHWM:": 0, "VmRSS:": 0}
     if os.path.exists("/proc/self/status"):
         with open("/proc/self/status") as file:
@@ -50,7 +50,7 @@ def memory() -> tuple[int, int]:
 
 
 def _settle() -> None:
-    """Wait until this process's idle threads have stopped spinning: the next one wants the cores."""
+    """Wait until this process's idle threads have stopped spinning, so that the next worker has the cores."""
     end = time.monotonic() + 0.5
     while time.monotonic() < end:
         before = time.process_time()
@@ -106,7 +106,7 @@ class Worker:
         return {"number": number}
 
     def time(self, seconds: float, number: int) -> dict[str, Any]:
-        self._batch(number)  # brings back into the caches what the others have driven out
+        self._batch(number)  # brings the data back into the caches, which the other workers have replaced
         end = time.perf_counter() + seconds
         samples: list[float] = []
         while len(samples) < 2 or time.perf_counter() < end:
@@ -145,7 +145,7 @@ def _answer(command: Callable, arguments: dict[str, Any]) -> tuple[dict[str, Any
 
 
 def main() -> None:
-    """Obey until the input ends. What libraries print goes to standard error, not into the conversation."""
+    """Execute commands until the input ends. Output of libraries goes to standard error, not into the pipe."""
     engine, threads = sys.argv[1], int(sys.argv[2])
     pipe = Pipe(os.dup(0), os.dup(1))
     os.dup2(2, 1)

@@ -34,13 +34,13 @@ def batches(pixels, labels, rng):
 
 
 class SoftmaxRegression:
-    """A linear layer and a softmax, all spelled out."""
+    """A linear layer and a softmax, written out."""
 
     def __init__(self):
         self.params = [np.random.normal(0, 0.01, size=(64, 10)), np.zeros(10)]
 
     def __call__(self, x):
-        """Probabilities, one row an image."""
+        """Probabilities, one row for each image."""
         w, b = self.params
         scores = np.exp(np.dot(x, w) + b)
         return scores / scores.sum(axis=1, keepdims=True)
@@ -60,7 +60,7 @@ class Perceptron:
         ]
 
     def __call__(self, x):
-        """Scores before the softmax, one row an image."""
+        """Scores before the softmax, one row for each image."""
         w1, b1, w2, b2 = self.params
         hidden = npx.relu(np.dot(x, w1) + b1)
         return np.dot(hidden, w2) + b2
@@ -77,7 +77,7 @@ def sgd(params, lr, batch_size):
 
 
 def train_step(net, x, y, lr):
-    """Forward, backward and update; the mean loss as a Python float is the only thing that is read."""
+    """Forward, backward and update; only the mean loss is read, as a Python float."""
     with autograd.record():
         loss = net.loss(x, y)
     loss.backward()
@@ -92,7 +92,7 @@ def accuracy(net, pixels, labels):
 
 
 class Progress:
-    """Prints a line for each epoch, and within an epoch when a second is nearly over."""
+    """Progress lines: one for each epoch, and within an epoch one about every second."""
 
     def __init__(self, name):
         self.name = name
@@ -108,7 +108,7 @@ class Progress:
 
 
 def train(net, epochs, lr, decay):
-    """Train with a rate of lr / (1 + decay * step); the loss of every step comes back."""
+    """Train with a rate of lr / (1 + decay * step); returns the loss of every step."""
     pixels, labels, _, _ = load_data()
     for param in net.params:
         param.attach_grad()

@@ -7,7 +7,7 @@ from mxnet import autograd, nd
 
 
 def show(value):
-    """What an interactive reader sees under a cell whose last line is `value`."""
+    """Print `value` as a notebook shows it under a cell whose last line it is."""
     print(repr(value))
 
 

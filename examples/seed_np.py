@@ -11,7 +11,7 @@ npx.set_np()
 
 
 def show(value):
-    """What an interactive reader sees under a cell whose last line is `value`."""
+    """Print `value` as a notebook shows it under a cell whose last line it is."""
     print(repr(value))
 
 

@@ -1,26 +1,31 @@
-"""What is run: one file a workload. Adding one touches nothing else.
+"""The workloads, one file each. Adding a workload needs no other change.
 
 A workload's file has:
 
-- a docstring, whose first line is shown;
+- a docstring, whose first line becomes the title;
 - `CASES`: name -> parameters, a dictionary; a name is one row of the tables;
-- `TOLERANCE`: how far a result may be from float64 NumPy's, as a share of that result's largest magnitude;
-- `inputs(random, **parameters)`: a dictionary of NumPy arrays (float32) and of whatever else the step needs,
-  drawn from `random`, a seeded `numpy.random.RandomState`, so that every engine gets the same numbers;
-- for each engine that can do it a function of `data` (the inputs, as attributes) that returns the *step*: a
-  function of nothing that does the work once and returns its results, the same ones in the same order
-  everywhere. `in_numpy(data)` works in the dtype of its inputs: with float64 it is the reference;
-  `in_mxnet(data, block)` is plain MXNet code, which tracer and real MXNet both run, where
-  `block(forward)` turns `forward(np, npx, *arrays)` into a function of arrays and, for the hybridized peer,
-  into a hybridized block (`HYBRID = False`: there is nothing to hybridize); `in_torch(data, engine)`, whose
-  `engine.compile` is torch.compile or does nothing (`engine.gradient`, `engine.parameters`: engines.py);
-  `in_jax(data)`; `in_pytensor(data)`; and where they have a better way `in_torch_compile(data, engine)` and,
-  for real MXNet, `in_mxnet_hybrid(data)`;
-- `BY_HAND`, the cases for which `in_numpy` has somebody's derivation instead of differentiating: there NumPy is
-  shown, but is no peer;
+- `TOLERANCE`: the largest allowed distance of a result from float64 NumPy's, relative to that result's largest
+  magnitude;
+- `inputs(random, **parameters)`: a dictionary of NumPy arrays (float32) and of other inputs of the step, drawn from
+  `random`, a seeded `numpy.random.RandomState`, so that every engine gets the same numbers;
+- for each engine that can run it a function of `data` (the inputs, as attributes) that returns the *step*: a
+  function without parameters that does the work once and returns its results, the same ones in the same order for
+  all engines:
+    - `in_numpy(data)` computes in the dtype of its inputs: with float64 it is the reference;
+    - `in_mxnet(data, block)` is plain MXNet code, for tracer and real MXNet. `block(forward)` makes
+      `forward(np, npx, *arrays)` a function of arrays, and for the hybridized engines a hybridized block
+      (`HYBRID = False`: there is nothing to hybridize);
+    - `in_mxnet_hybrid(data)`, if hybridized engines have a better way;
+    - `in_torch(data, engine)`; `engine.compile` is torch.compile, or the identity for eager PyTorch
+      (`engine.gradient`, `engine.parameters`: engines.py);
+    - `in_torch_compile(data, engine)`, if torch.compile has a better way;
+    - `in_jax(data)`;
+    - `in_pytensor(data)`;
+- `BY_HAND`: the cases for which the gradients of `in_numpy` were derived by hand: there NumPy is shown, but is no
+  peer;
 - `flops(**parameters)`, if it has matrix products: their floating-point operations.
 
-A parameter called `ops` is the number of recorded operations, and adds the time for each to the report.
+A parameter called `ops` is the number of recorded operations; the report then has the time per operation.
 Everything here runs on Python 3.8.
 """
 from __future__ import annotations
@@ -51,7 +56,7 @@ def inputs(workload: ModuleType, case: str) -> SimpleNamespace:
 
 
 def arrays(value: Any) -> list[np.ndarray]:
-    """Every array inside a nest of lists, tuples and dictionaries.
+    """All arrays in nested lists, tuples, dictionaries and namespaces.
 
     >>> len(arrays({"x": np.zeros(2), "layers": [(np.zeros(1), np.zeros(1))]}))
     3
@@ -66,7 +71,7 @@ def arrays(value: Any) -> list[np.ndarray]:
 
 
 def widened(value: Any) -> Any:
-    """The same nest with its float32 arrays as float64, for the reference."""
+    """The same nested value with float32 arrays cast to float64, for the reference."""
     if isinstance(value, np.ndarray):
         return value.astype(np.float64) if value.dtype == np.float32 else value
     if isinstance(value, SimpleNamespace):

@@ -18,7 +18,7 @@ def inputs(random):
 
 
 def flops():
-    """Four projections and two products a head, twice over again for the two gradients of each."""
+    """The flops of four projections and two products per head, times 3: each has two gradients of the same cost."""
     return 3 * (4 * 2.0 * BATCH * LENGTH * WIDTH * WIDTH + 2 * 2.0 * BATCH * LENGTH * LENGTH * WIDTH)
 
 

@@ -1,7 +1,7 @@
-"""50 training steps of a perceptron, each with another batch size: the first call meets 50 new shapes.
+"""50 training steps of a perceptron, each with another batch size: the first call has 50 new shapes.
 
-The rate is small, so that a relu that rounding puts on the other side of zero changes little: hundreds of steps
-are compared with float64's.
+The rate is small, so that a relu whose input gets another sign by rounding changes little: hundreds of steps are
+compared with float64's.
 """
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A training step of a deep, narrow perceptron, 20 layers of 64: nearly all of it is overhead."""
+"""A training step of a deep, narrow perceptron, 20 layers of 64: nearly all of its time is overhead."""
 from __future__ import annotations
 
 from bench import networks

@@ -2,7 +2,7 @@
 
 `doubling` is the function of the np document with its gradient; `doubling-document` the nd document's whole
 example, from making the array to reading the gradient and the quotient that explains it. Peers run them as
-written: torch.compile breaks its graph at each read, JAX runs without `jit`, which can't see a value;
+written: torch.compile breaks its graph at each read, JAX runs without `jit`, under which values cannot be read;
 PyTensor has no such control flow.
 """
 from __future__ import annotations
@@ -20,7 +20,7 @@ def inputs(random, document):
 
 
 def _double(a, norm, total):
-    """The documents' function, for any engine: doubled until its norm is 1000, one of its elements."""
+    """The documents' function, for any engine: doubles `a` until its norm is 1000, and returns one element."""
     b = a * 2
     while norm(b) < 1000:
         b = b * 2

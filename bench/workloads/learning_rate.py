@@ -1,4 +1,4 @@
-"""A training step of a perceptron whose learning rate is another one at every step."""
+"""A training step of a perceptron with another learning rate at every step."""
 from __future__ import annotations
 
 from bench import networks

@@ -18,12 +18,12 @@ def inputs(random, kind):
 
 
 def _corrections(t):
-    """Adam's rate and the factor of its root at step t."""
+    """Adam's bias-corrected rate, and the factor of its root, at step t."""
     return RATE / (1 - BETA1 ** t), 1 / math.sqrt(1 - BETA2 ** t)
 
 
 def _in_place(data, array, zeros, sqrt):
-    """The update as NumPy and MXNet scripts write it, in place."""
+    """The in-place update of NumPy and MXNet scripts."""
     params, grads = [array(p) for p in data.params], [array(g) for g in data.grads]
     means, squares = [zeros(p.shape) for p in params], [zeros(p.shape) for p in params]
     count = itertools.count(1)
@@ -61,7 +61,7 @@ def in_mxnet(data, block):
 
 
 def in_mxnet_hybrid(data):
-    """The fused update operators, as Gluon's trainer calls them."""
+    """MXNet's fused update operators, called as by Gluon's trainer."""
     from mxnet import nd
     params, grads = [nd.array(p) for p in data.params], [nd.array(g) for g in data.grads]
     means, squares = [nd.zeros(p.shape) for p in params], [nd.zeros(p.shape) for p in params]
@@ -90,7 +90,7 @@ def in_mxnet_hybrid(data):
 
 
 def in_torch(data, engine):
-    """torch.optim's fused optimizers. Momentum there is m = 0.9 m + g, p -= rate m: the same parameters."""
+    """torch.optim's fused optimizers. Their momentum is m = 0.9 m + g, p -= rate m, which gives the same parameters."""
     import torch
     optimizer, params = _torch_optimizer(torch, data)
 
@@ -102,7 +102,7 @@ def in_torch(data, engine):
 
 
 def in_torch_compile(data, engine):
-    """Written out, as one graph; what changes comes in as a tensor, or it would be compiled anew."""
+    """The update written out, as one graph; changing numbers are passed as tensors: others would cause compilation."""
     import torch
     params, grads = [torch.tensor(p) for p in data.params], [torch.tensor(g) for g in data.grads]
     means, squares = [torch.zeros_like(p) for p in params], [torch.zeros_like(p) for p in params]

@@ -1,4 +1,4 @@
-"""log(sum(exp(x))) along each axis: a reduction with element-wise work before and after."""
+"""log(sum(exp(x))) along each axis: a reduction with elementwise work before and after."""
 from __future__ import annotations
 
 import numpy as np

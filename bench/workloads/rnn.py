@@ -85,7 +85,7 @@ def in_torch(data, engine):
 
 
 def in_jax(data):
-    """Unrolled as for the others; with `lax.scan` it measured the same."""
+    """The step in JAX, unrolled as for the other engines; with `lax.scan` it measured the same."""
     import jax
     import jax.numpy as jnp
     params, h, xs = [jnp.array(p) for p in data.params], jnp.array(data.h), [jnp.array(x) for x in data.xs]

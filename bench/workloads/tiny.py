@@ -1,4 +1,4 @@
-"""The gradient of 2*x*x for a 2x2 array, read: what everything costs when there is nothing to compute."""
+"""The gradient of 2*x*x for a 2x2 array, read: the cost of everything but the arithmetic."""
 from __future__ import annotations
 
 import numpy as np

@@ -176,7 +176,7 @@ def slice_axis(data: Node, axis, begin, end) -> Node:
 
 @public("nd.slice_like", "nd.NDArray.slice_like")
 def slice_like(data: Node, shape_like: Node, axes=()) -> Node:
-    """The leading part of `data` with the sizes of `shape_like` along `axes` (empty: all); MXNetError for larger ones."""
+    """The leading part of `data` with the sizes of `shape_like` along `axes` (empty: all). MXNetError if larger."""
     chosen = normalize_axes(axes or None, data.ndim)
     for i in chosen:
         if i >= shape_like.ndim or shape_like.shape[i] > data.shape[i]:

@@ -229,7 +229,7 @@ def sign_ste(data: Node) -> Node:
 
 @public("npx.slice_like")
 def slice_like(data: Node, shape_like: Node, axes=None) -> Node:
-    """The leading part of `data` with the sizes of `shape_like` along `axes` (None: all); MXNetError for larger ones."""
+    """The leading part of `data` with the sizes of `shape_like` along `axes` (None: all). MXNetError if larger."""
     chosen = range(data.ndim) if not axes else tuple(normalize_axis(i, data.ndim) for i in axes)
     sizes = tuple(shape_like.shape[i] if i in chosen else n for i, n in enumerate(data.shape))
     if any(wanted > n for wanted, n in zip(sizes, data.shape, strict=True)):

@@ -207,7 +207,7 @@ def instance_norm(data: Node, gamma: Node, beta: Node, eps=1e-3) -> Node:
 @public("npx.l2_normalization")
 @in_single
 def l2_normalization(data: Node, eps=1e-10, mode="instance") -> Node:
-    """`data` / sqrt(sum of squares + eps), the sum over each "instance", axis 1 ("channel") or axes >= 2 ("spatial")."""
+    """`data` / sqrt(sum of squares + eps); sums over each "instance", axis 1 ("channel") or axes >= 2 ("spatial")."""
     axes = {"instance": tuple(range(1, data.ndim)), "channel": (1,),
             "spatial": tuple(range(2, data.ndim))}.get(mode)
     if axes is None:

@@ -1,4 +1,4 @@
-"""Draws docs/step.svg: a step of training a small network, in plain MXNet code. `python -m tracer docs/step.py`"""
+"""Draws docs/step.svg: a training step of a small network, in plain MXNet code. Run `python -m tracer docs/step.py`."""
 from pathlib import Path
 
 import mxnet as mx

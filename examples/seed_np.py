@@ -3,7 +3,7 @@
 A plain script for the NumPy flavour: it runs under MXNet 2.0.0b1 and, unmodified, under tracer
 (`python -m tracer examples/seed_np.py`). Where a notebook would show the value of a line, the line is printed.
 MXNet 1.9.1 fails in the custom Function (its backward can't return np arrays) and otherwise prints the same but for
-one gradient: after `y.attach_grad()` on an intermediate x.grad is 2, as the document means it, where 2.0.0b1 says 14.
+one gradient: after `y.attach_grad()` on an intermediate x.grad is 2, as the document explains, but 14 in 2.0.0b1.
 """
 from mxnet import autograd, np, npx
 
@@ -76,7 +76,7 @@ with autograd.record():
 out.backward()
 print(np.array_equiv(x.asnumpy(), x.asnumpy()))
 print(np.array_equiv(y.asnumpy(), y.asnumpy()))
-# The document compares x with itself; what it means to show is that the gradient is what backward() returned.
+# The document compares x with itself; its point is that the gradient is the value that backward() returned.
 print(np.array_equiv(x.grad.asnumpy(), x.asnumpy()))
 print(np.array_equiv(y.grad.asnumpy(), y.asnumpy()))
 show(x)

@@ -43,7 +43,11 @@ def _reaching(log_p: np.ndarray, skips: np.ndarray, steps: np.ndarray) -> np.nda
 
 
 def _ref(x: Any, label: Any, steps: Any, lengths: Any, blank: int) -> tuple[np.ndarray, np.ndarray]:
-    """The losses and their derivatives with respect to x. x: (steps, batch, classes); label: (batch, length)."""
+    """The losses and their derivatives with respect to x.
+
+    x: (steps, batch, classes).
+    label: (batch, length).
+    """
     x = np.asarray(x)
     count, batch, classes = x.shape
     wide = x.astype(np.float64)

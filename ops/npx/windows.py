@@ -21,7 +21,10 @@ Sizes = tuple[int, ...]
 
 
 def per_axis(value: Any, rank: int, default: int, name: str) -> Sizes:
-    """A number for each of `rank` axes, from one number, a sequence, or None or () for `default`. MXNetError."""
+    """A number for each axis: `value` is one number, a sequence, or None or () for `default`.
+
+    MXNetError for a sequence of another length than `rank`.
+    """
     if isinstance(value, (int, np.integer)):
         return (int(value),) * rank
     sizes = tuple(int(v) for v in value or ())

@@ -89,7 +89,7 @@ neg: Callable[[Node], Node] = unary("negative", "-{0}", np.negative, lambda g, x
 
 
 def sub(x: Node, y: Node) -> Node:
-    """`x` minus `y`. MXNetError for two bools, which kernels would subtract and NumPy refuses."""
+    """`x` minus `y`. MXNetError for two bools: NumPy refuses to subtract them, kernels would not."""
     if x.dtype.kind == y.dtype.kind == "b":
         raise MXNetError("this operation does not support bool; use astype")
     return _subtract(x, y)

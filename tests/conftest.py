@@ -1,4 +1,4 @@
-"""What every test gets: a cache of the session's own, fixed seeds, the tier; sweeps are cut to a sample."""
+"""Settings common to all tests: a kernel cache for the session, fixed seeds, the tier; sweeps run a sample only."""
 from __future__ import annotations
 
 import os
@@ -37,14 +37,14 @@ def pytest_configure(config: pytest.Config) -> None:
     from tracer.jit.plan.plan import CHECKS
     from tracer.jit.verify import kernels, passes, plan
 
-    CHECKS += [plan.check, kernels.check]  # every plan that a test makes is verified, and its small kernels
-    pipeline.CHECKS.append(passes.check)  # and what each pass leaves
+    CHECKS += [plan.check, kernels.check]  # verify every plan that a test makes, and its small kernels
+    pipeline.CHECKS.append(passes.check)  # and the state after each pass
     if os.environ.get("TRACER_JIT") == "auto":
         _hasten(config.option.sweep_seed)
 
 
 def _hasten(seed: int) -> None:
-    """Lower the thresholds of "auto", if it is asked for by name: the tier changes in the middle of most tests."""
+    """Lower the thresholds of the "auto" tier if it was chosen by name: most tests then change tiers halfway."""
     from tracer import native_recording
     from tracer.jit import program
 
@@ -58,10 +58,10 @@ def pytest_report_header(config: pytest.Config) -> str:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Of each test function marked `sweep` keep `sample` parameter sets, the same ones for the same seed.
+    """Keep `sample` parameter sets of each test function marked `sweep`: the same ones for the same seed.
 
-    Under TRACER_JIT=always it keeps `native` of them, where the mark says so: each may compile many kernels.
-    Of files marked `native_sample(n)`, which ask what values are and not how they are compiled, it runs one test in n.
+    Under TRACER_JIT=always keep `native` of them where the mark gives that number: each may compile many kernels.
+    In files marked `native_sample(n)`, which test values and not their compilation, run one test in n.
     """
     if config.getoption("--sweep"):
         return
@@ -97,7 +97,7 @@ def _one_in(item: pytest.Item) -> int:
 
 @pytest.fixture(autouse=True)
 def _seeded(request: pytest.FixtureRequest) -> None:
-    """Each test starts from seeds of its own, whatever ran before it."""
+    """Give each test its own seeds, whatever ran before it."""
     seed = zlib.crc32(request.node.nodeid.encode())
     random.seed(seed)
     numpy.random.seed(seed)
@@ -105,7 +105,7 @@ def _seeded(request: pytest.FixtureRequest) -> None:
 
 @pytest.fixture(autouse=True)
 def _room_for_graphs() -> None:
-    """Each test counts its own programs: the bound on what is remembered of graphs is not met in its middle."""
+    """Empty the node table before a test if it is half full: no program that a test counts is forgotten midway."""
     from tracer.ops.ir import node
 
     if node.table_size() > node.NODES_BOUND // 2:
@@ -114,13 +114,13 @@ def _room_for_graphs() -> None:
 
 @pytest.fixture
 def jit_mode() -> str:
-    """The tier this run is about: auto, always or never."""
+    """The tier under test: auto, always or never."""
     return os.environ.get("TRACER_JIT", "auto")
 
 
 @pytest.fixture(params=["np", "nd"])
 def F(request: pytest.FixtureRequest) -> Any:
-    """The namespace of a flavour: a test that takes it runs in both."""
+    """The namespace of a flavour: a test that takes this fixture runs in both."""
     import tracer
 
     return getattr(tracer, request.param)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PYTHONS = ("3.10", "3.11", "3.12", "3.13")
-#: The first NumPy with wheels for a Python that is younger than our lower bound.
+#: The first NumPy with wheels for each Python that is newer than our lower bound.
 FIRST_NUMPY = {"3.12": "1.26.0", "3.13": "2.1.0"}
 TESTS = ("test_capi", "test_driver", "test_tiles", "test_reference_counts", "test_kernels")
 SMOKE = """
@@ -37,7 +37,7 @@ print(f"numba {numba.__version__}, llvmlite {llvmlite.__version__}, numpy {numpy
 
 
 def interpreter(version: str) -> str | None:
-    """A Python of this version that starts."""
+    """Returns the command of a Python of this version that starts, or None."""
     found = [shutil.which(f"python{version}"), *sorted(glob(f"{Path.home()}/.pyenv/versions/{version}.*/bin/python"))]
     for path in found:
         if path and subprocess.run([path, "-c", ""], capture_output=True, check=False).returncode == 0:

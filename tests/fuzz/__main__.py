@@ -1,7 +1,7 @@
-"""`python -m fuzz --minutes M`: random programs on some processes for so long, and a summary of what they showed.
+"""`python -m fuzz --minutes M`: runs random programs in several processes for M minutes and prints a summary.
 
-Each process has an executor of its own, so that two cores have two processes busy. Its state is written to a file after
-each batch: a process that dies is started again and goes on behind the batch it died in.
+Each process has its own executor, so that two cores have two processes busy. A process saves its state after each
+batch: if it dies, it is started again and continues after the batch in which it died.
 """
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def main() -> int:
     return supervise(given) if given.worker is None else work(given)
 
 
-# ---- a process -----------------------------------------------------------------------------------
+# ---- a worker ------------------------------------------------------------------------------------
 
 def work(given: argparse.Namespace) -> int:
     """Run batches until the time is over."""
@@ -77,10 +77,10 @@ def _save(folder: Path, worker: int, campaign: Campaign, batch: int) -> None:
     file.with_suffix(".new").replace(file)
 
 
-# ---- their supervisor ----------------------------------------------------------------------------
+# ---- the supervisor ------------------------------------------------------------------------------
 
 def supervise(given: argparse.Namespace) -> int:
-    """Start the processes, start again what dies, and sum up; 1 if there is a difference."""
+    """Start the workers, restart those that die, and sum up; 1 if there is a difference."""
     shutil.rmtree(given.folder, ignore_errors=True)
     given.folder.mkdir(parents=True)
     start, deaths = time.monotonic(), 0
@@ -101,7 +101,7 @@ def supervise(given: argparse.Namespace) -> int:
 
 
 def _watch(given: argparse.Namespace, running: dict[int, subprocess.Popen], start: float) -> int:
-    """Keep the processes running until the time is over; how many have died."""
+    """Keep the workers running until the time is over; returns the number of deaths."""
     end, deaths, said = start + 60 * given.minutes, 0, start
     while True:
         left = end - time.monotonic()
@@ -121,7 +121,7 @@ def _watch(given: argparse.Namespace, running: dict[int, subprocess.Popen], star
 
 
 def _summary(given: argparse.Namespace, seconds: float, deaths: int) -> tuple[str, Counter[str], list[str]]:
-    """A line on what was run, how often each kind of difference was met, and the names that no program called."""
+    """A line on what was run, the count of each kind of difference, and the names that no program called."""
     states = [_state(given.folder, worker) for worker in range(given.processes)]
     programs = sum(s["programs"] for s in states)
     kinds, functions = Counter[str](), Counter[str]()

@@ -1,5 +1,5 @@
-"""A campaign: programs are made, run in another process under each tier, and judged; each kind of difference is kept
-once, shrunk."""
+"""A campaign: generates programs, runs each under every tier in another process, judges the results, and keeps each
+kind of difference once, shrunk."""
 from __future__ import annotations
 
 import random
@@ -18,7 +18,7 @@ from .programs import Script, runnable, scripts
 
 
 def plan(script: Script, rng: random.Random) -> list[Run]:
-    """Five runs under "auto", the other batch sizes with the first one again between them; then the other tiers."""
+    """The runs of a program: five under "auto", the other batch sizes and the first again between them; other tiers."""
     first, *others = script.sizes
     patience = rng.choice([0, 1, 2])
     runs = [Run("auto", patience, first, i == 0) for i in range(5)]
@@ -32,7 +32,7 @@ def plan(script: Script, rng: random.Random) -> list[Run]:
 
 @dataclass
 class Verdict:
-    """The findings of a program's runs."""
+    """The result of examining a program: the difference found, if any, and the tiers that show it."""
 
     difference: Difference | None = None
     decided: float = 1.0
@@ -42,7 +42,7 @@ class Verdict:
 
 
 def examine(script: Script, executor: Executor) -> Verdict:
-    """Run a program under all tiers, and judge it."""
+    """Run a program under all tiers and judge the outcomes."""
     expected: dict[int, Expected] = {}
     for size in script.sizes:
         try:
@@ -66,7 +66,7 @@ def examine(script: Script, executor: Executor) -> Verdict:
 
 
 def rough(script: Script, verdict: Verdict) -> tuple:
-    """A key of a difference before it is shrunk: the tiers, and the answer's statement or the error's beginning."""
+    """A key of a difference before shrinking: the tiers, and the statement of the answer or the start of the error."""
     difference = verdict.difference
     assert difference is not None
     what = difference.detail[:60]
@@ -78,14 +78,14 @@ def rough(script: Script, verdict: Verdict) -> tuple:
 
 
 def signature(text: str, difference: Difference, modes: tuple[str, ...]) -> tuple:
-    """A key that two differences of one kind share, once they are shrunk: kind, tiers, and functions involved."""
+    """A key that differences of one kind share after shrinking: kind, tiers, and functions involved."""
     what = difference.detail[:60] if difference.kind in ("raises", "crash", "hang") else ""
     return difference.kind, what, modes, functions_in(text)
 
 
 @dataclass
 class Finding:
-    """A kind of difference, with its smallest program."""
+    """A kind of difference with its smallest program."""
 
     key: tuple
     script: Script
@@ -94,7 +94,7 @@ class Finding:
 
 @dataclass
 class Campaign:
-    """The state of a campaign of one process."""
+    """The state of one process's campaign."""
 
     seed: int
     folder: Path
@@ -103,7 +103,7 @@ class Campaign:
     label: str = ""
     shrink_seconds: float = 120.0
     findings: dict[tuple, Finding] = field(default_factory=dict)
-    #: How often each kind was met, as text; and how often what looks like it before it is shrunk.
+    #: The number of times that each kind was met, by its text. `rough`: by key before shrinking, the kinds found.
     known: Counter[str] = field(default_factory=Counter)
     rough: dict[tuple, list] = field(default_factory=dict)
     functions: Counter[str] = field(default_factory=Counter)
@@ -113,7 +113,7 @@ class Campaign:
     decided: float = 0.0
 
     def batch(self, number: int, count: int = 25) -> None:
-        """Make and judge one batch of programs."""
+        """Generate and judge one batch of programs."""
         made: list[Script] = []
 
         @seed(self.seed * 1_000_003 + number)
@@ -128,7 +128,7 @@ class Campaign:
             self.judge(script)
 
     def judge(self, script: Script) -> None:
-        """Judge one program; keep what differs."""
+        """Judge one program; keep a difference."""
         (self.folder / f"{self.label}running.py").write_text(repr(script))
         verdict = examine(script, self.executor)
         self.programs += 1
@@ -140,10 +140,10 @@ class Campaign:
             self.found(script, verdict)
 
     def found(self, script: Script, verdict: Verdict) -> None:
-        """Keep a difference, shrunk, unless it is of a kind that is known."""
+        """Shrink and keep a difference, unless its kind is known."""
         assert verdict.difference is not None
         alike = self.rough.setdefault(rough(script, verdict), [])
-        if len(alike) > 2:  # three that looked like this were shrunk
+        if len(alike) > 2:  # three with this rough key were shrunk already
             self.known[alike[-1]] += 1
             return
         fresh = Executor(self.executor.recorder, self.executor.limit)
@@ -167,7 +167,7 @@ class Campaign:
         self.say(f"{name}: {kind}\n{difference.detail}\n{difference.run}\n{where}{smallest.text}")
 
     def shrink(self, script: Script, verdict: Verdict, executor: Executor) -> tuple[Script, Difference]:
-        """The smallest program with the same kind of difference that leaving out lines and smaller axes give."""
+        """The smallest program with the same kind of difference, reached by removing lines and reducing axis sizes."""
         assert verdict.difference is not None
         reducer = Reducer(script, verdict, executor, time.monotonic() + self.shrink_seconds)
         reducer.lines()
@@ -177,7 +177,7 @@ class Campaign:
 
 
 class Reducer:
-    """Makes a program smaller, as long as it differs in the same way."""
+    """Reduces a program as long as it differs in the same way."""
 
     def __init__(self, script: Script, verdict: Verdict, executor: Executor, end: float) -> None:
         assert verdict.difference is not None
@@ -188,7 +188,7 @@ class Reducer:
         self._end = end
 
     def lines(self) -> None:
-        """Leave out runs of lines, long ones first."""
+        """Remove runs of lines, long ones first."""
         count = len(self.script.text.splitlines())
         size = max(count // 2, 1)
         while size:
@@ -201,7 +201,7 @@ class Reducer:
             size //= 2
 
     def axes(self) -> None:
-        """Make sizes smaller, each everywhere that it is written."""
+        """Reduce axis sizes, each wherever it is written."""
         first, *others = self.script.sizes
         for n in (1, 2, 3):
             if n < first and self._try(self.script.text, (n, *others)):
@@ -222,7 +222,7 @@ class Reducer:
         try:
             compile(text, "", "exec")
             verdict = examine(trial, self._executor)
-        except Exception:  # a line that is missed: no program
+        except Exception:  # a needed line is gone: not a valid program
             return False
         found = verdict.difference
         if found is None or found.kind != self.difference.kind or verdict.modes != self._modes or \

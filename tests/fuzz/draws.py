@@ -1,5 +1,5 @@
-"""A generator draws from Hypothesis's choices, and from the program as it grows, run by the reference statement by
-statement, so that shapes fit and values stay bounded."""
+"""Generator state: random choices from Hypothesis, and the program under construction. The reference runs each
+statement as it is added, so that shapes fit and values stay bounded."""
 from __future__ import annotations
 
 import random
@@ -21,11 +21,11 @@ from .reference.values import WORLD, NoAnswer
 
 T = TypeVar("T")
 
-#: Axis sizes; small ones are drawn more often than the others.
+#: Axis sizes; small ones are drawn more often.
 SIZES = (1, 2, 3, 0, 1, 5, 8, 16, 17, 33, 64)
-#: Elements of an array, at most.
+#: The largest number of elements of an array.
 BOUND = 2500
-#: The batch sizes that a program is run with beside its own.
+#: Further batch sizes that a program is run with.
 BATCHES = (1, 2, 3, 5, 8, 17)
 
 
@@ -35,7 +35,7 @@ def _between(low: int, high: int) -> st.SearchStrategy[int]:
 
 
 class Draws:
-    """Choices; each shrinks towards the first or the lowest."""
+    """A source of choices; each shrinks towards the first or the lowest."""
 
     def __init__(self, draw: Callable[[st.SearchStrategy[Any]], Any]) -> None:
         self._draw = draw
@@ -50,13 +50,13 @@ class Draws:
         return self.integer(0, 99) >= 100 - percent
 
     def sample(self, among: Sequence[T], count: int) -> list[T]:
-        """Some different ones, in any order."""
+        """Several distinct elements, in any order."""
         left = list(among)
         return [left.pop(self.integer(0, len(left) - 1)) for _ in range(count)]
 
 
 class Seeded(Draws):
-    """Choices of a random generator."""
+    """Choices from a random generator."""
 
     def __init__(self, seed: int | str) -> None:
         self._random = random.Random(seed)
@@ -67,7 +67,7 @@ class Seeded(Draws):
 
 @dataclass
 class Var:
-    """A variable of the program: its array in the reference, what made it, and the kinds of what has read it."""
+    """A variable of the program: its array in the reference, the function that made it, the kinds of its readers."""
 
     name: str
     array: Any
@@ -97,11 +97,11 @@ class Var:
 
 
 class Refused(Exception):
-    """A statement that is not to be: it fails, or its result is too large, or not finite."""
+    """The rejection of a statement: it fails, or its result is too large or not finite."""
 
 
 class Program:
-    """A program under construction: its lines, and the reference's state after them."""
+    """A program under construction: its lines, and the state of the reference after them."""
 
     def __init__(self, draws: Draws, flavour: str = "") -> None:
         self.d = draws
@@ -115,11 +115,11 @@ class Program:
         self.counter = 0
         self.twice = False  # whether there is a second derivative, which needs the graphs of the first
         self.functions: set[str] = set()  # the public names called
-        self.names: list[str] = []  # what each answer is: for reports
+        self.names: list[str] = []  # descriptions of the answers, for reports
         self.space: dict[str, Any] = {
             "np": reference_np, "npx": reference_npx, "nd": reference_nd, "autograd": autograd, "onp": np, "n": self.n,
             "out": []}
-        #: Axis sizes that arrays of this program have in common; "n" is the batch size.
+        #: Axis sizes that this program's arrays share; "n" is the batch size.
         self.dims: list[Any] = ["n", *(draws.pick(sizes) for _ in range(3))]
 
     # ---- statements ------------------------------------------------------------------------------
@@ -128,7 +128,7 @@ class Program:
         self.lines.append("    " * self.indent + text)
 
     def execute(self, text: str) -> None:
-        """Run a statement in the reference, and add it."""
+        """Run a statement in the reference, and append it."""
         try:
             with np.errstate(all="ignore"):
                 exec(text, self.space)
@@ -147,7 +147,7 @@ class Program:
             raise Refused(f"{expression}: {error!r}") from error
 
     def assign(self, expression: str, made_by: str, name: str | None = None) -> Var:
-        """`vK = expression`."""
+        """Append the statement `vK = expression`."""
         value = self.evaluate(expression)
         if isinstance(value, (list, tuple)):
             if not value:
@@ -166,7 +166,7 @@ class Program:
         return var
 
     def refresh(self, var: Var, made_by: str) -> None:
-        """A variable has been bound to another value by a statement."""
+        """Update a variable that a statement has bound to another value."""
         value = self.space[var.name]
         check(value)
         self.vars = [v for v in self.vars if v is not var] + [Var(var.name, value, made_by, self.recording)]
@@ -184,7 +184,7 @@ class Program:
     # ---- operands --------------------------------------------------------------------------------
 
     def operand(self, kind: str, wanted: Callable[[Var], bool] = lambda v: True) -> Var:
-        """A variable that fits: popular ones first, which have readers of several kinds; then the newest."""
+        """A suitable variable: popular ones, which have readers of several kinds, come first; then the newest."""
         fits = [v for v in self.vars if wanted(v)]
         if not fits:
             raise Refused("no operand")
@@ -202,12 +202,12 @@ class Program:
 
     @property
     def text(self) -> str:
-        """The program."""
+        """The source of the program."""
         body = "\n".join("    " + line for line in self.lines)
         return f"def program(n):\n    out = []\n{body}\n    return out\n"
 
     def axis(self, ndim: int) -> int:
-        """An axis, from either end."""
+        """An axis number, counted from either end."""
         if not ndim:
             raise Refused("no axis")
         return self.d.integer(0, ndim - 1) - (ndim if self.d.flag(50) else 0)
@@ -233,7 +233,7 @@ LIMITS = {"float16": (300.0, 1e-2), "float32": (1e4, 1e-8), "float64": (1e4, 1e-
 
 
 def check(value: Any) -> None:
-    """Refuse what is no array, too large, or outside of its dtype's comfortable range."""
+    """Refuse a value that is not an array, is too large, or leaves the safe range of its dtype."""
     if not isinstance(value, Array):
         raise Refused("no array")
     if value.size > BOUND or value.ndim > 5:

@@ -1,6 +1,6 @@
-"""The process that runs programs on tracer: a crash or a hang is its end alone, and a finding.
+"""The process that runs programs on tracer: a crash or a hang ends this process only, and is recorded as a finding.
 
-It reads jobs from its standard input, pickled, and writes one answer for each run. `Executor` is the other end.
+It reads pickled jobs from its standard input and writes one answer for each run. `Executor` is the other end.
 """
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from select import select
 from types import CodeType
 from typing import Any
 
-#: Programs that one process runs: their kernels stay, with what was verified of them, a megabyte a program.
+#: Programs per process: kernels and their verification results stay in memory, a megabyte a program.
 PROGRAMS = 1500
 
 
 @dataclass(frozen=True)
 class Run:
-    """One run of a program: the tier, how often "auto" interprets, the batch size; forget: all plans, before."""
+    """One run of a program: the tier, how often "auto" interprets, the batch size; `forget`: drop all plans first."""
 
     mode: str
     patience: int
@@ -41,23 +41,23 @@ class Outcome:
 
     @property
     def is_refusal(self) -> bool:
-        """Whether tracer has said that it cannot do this: no difference, but nothing that was checked either."""
+        """Whether tracer raised NotImplementedError: this is no difference, but nothing was checked either."""
         return self.error.startswith("NotImplementedError")
 
 class Executor:
-    """A process that runs programs, started when first needed and after each end.
+    """A process that runs programs, started on first use and again after each end.
 
-    recorder: "compiled", recording is machine code from the start; or "python", it never is, and memory is poisoned.
+    recorder: "compiled": recording is machine code from the start; "python": it never is, and memory is poisoned.
     """
 
     def __init__(self, recorder: str = "python", limit: float = 120.0) -> None:
         self.recorder = recorder
         self.limit = limit
         self._process: subprocess.Popen | None = None
-        self.history: list[tuple[str, tuple[Run, ...]]] = []  # what the process has run
+        self.history: list[tuple[str, tuple[Run, ...]]] = []  # the programs that the process has run
 
     def run(self, text: str, runs: Sequence[Run]) -> list[Outcome]:
-        """The outcomes of the runs in order; the last one says so if the process ended in it."""
+        """The outcomes of the runs in order; if the process ended in a run, that outcome is the last."""
         if len(self.history) >= PROGRAMS:
             self.close()
         process = self._process or self._start()
@@ -89,7 +89,7 @@ class Executor:
         return self._process
 
     def _read(self, process: subprocess.Popen, limit: float) -> Any:
-        left = limit  # in seconds that are waited, one by one: while both processes are stopped, none of it passes
+        left = limit  # counted in seconds waited, one by one: time in which both processes are stopped does not count
         data, wanted = b"", 8
         while len(data) < wanted:
             before = time.monotonic()
@@ -125,7 +125,7 @@ def _jobs(stream: Any) -> Iterator[Any]:
         yield pickle.loads(stream.read(struct.unpack("<q", head)[0]))
 
 def _prepare(recorder: str) -> None:
-    """Recording is compiled from the start, or never; each plan is verified, and its small kernels."""
+    """Compile recording from the start, or never; verify each plan and its small kernels."""
     import resource
 
     from tracer import native_recording
@@ -163,7 +163,7 @@ def _once(code: CodeType, run: Run) -> tuple[Any, ...]:
 
 def main() -> None:
     out = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what programs print is no answer
+    os.dup2(2, 1)  # the output of programs must not mix with the answers
     _prepare(sys.argv[1])
     _write(out, "ready")
     for text, runs in _jobs(sys.stdin.buffer):

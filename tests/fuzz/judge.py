@@ -1,4 +1,4 @@
-"""Judgement: what the reference answers, how far a right answer may be from it, and what differs."""
+"""Judgement: the reference's answers, the error bound of a right answer, and the differences."""
 from __future__ import annotations
 
 import re
@@ -15,14 +15,14 @@ from .reference.np import np as reference_np
 from .reference.np import npx as reference_npx
 from .reference.values import WORLD
 
-#: Noisy runs at first, and before something is called a difference.
+#: The number of noisy runs at first, and before a difference is reported.
 FEW, MANY = 2, 24
-#: How much farther than the noisy runs an answer may be.
+#: The error bound of an answer, as a multiple of the spread of the noisy runs.
 MARGIN = 8.0
 
 
 def interpret(text: str, size: int, noise: Noise | None = None) -> list[Any]:
-    """The answers of a program by the reference."""
+    """The answers of a program according to the reference."""
     space: dict[str, Any] = {"np": reference_np, "npx": reference_npx, "nd": reference_nd, "autograd": autograd,
                              "onp": np}
     WORLD.noise, WORLD.recording, WORLD.training = noise, False, False
@@ -36,7 +36,7 @@ def interpret(text: str, size: int, noise: Noise | None = None) -> list[Any]:
 
 @dataclass
 class Expected:
-    """The answers for one batch size, and by element how far right ones may be off (inf: undecided)."""
+    """The answers for one batch size, and the error bound of each element (inf: undecided)."""
 
     text: str
     size: int
@@ -55,7 +55,7 @@ class Expected:
         return made
 
     def widen(self, runs: int) -> None:
-        """Let more noisy runs tell the slack."""
+        """Do noisy runs up to this number; each may widen the bounds."""
         while self.noisy < runs:
             self.noisy += 1
             noisy = interpret(self.text, self.size, Noise(self.noisy))
@@ -84,7 +84,7 @@ class Expected:
 
 @dataclass(frozen=True)
 class Difference:
-    """How a run differs: the kind, which answer, and in words."""
+    """A difference of a run: its kind, the index of the answer, and a description."""
 
     kind: str
     answer: int
@@ -93,7 +93,7 @@ class Difference:
 
 
 def compare(outcome: Outcome, expected: Expected, run: Run) -> Difference | None:
-    """The fault of an outcome, or None."""
+    """The difference between an outcome and the expected answers, or None."""
     if outcome.ending:
         return Difference("crash" if outcome.ending != "hang" else "hang", -1, outcome.ending, run)
     if outcome.is_refusal:

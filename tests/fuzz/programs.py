@@ -1,4 +1,4 @@
-"""Programs: Hypothesis's strategy for imperative scripts over all public functions, in plain Python."""
+"""Programs: Hypothesis's strategy for imperative Python scripts over all public functions."""
 from __future__ import annotations
 
 import re
@@ -15,7 +15,7 @@ from .statements import OUTSIDE, attempt, differentiated, leaf
 
 @dataclass(frozen=True)
 class Script:
-    """A program's text, its batch sizes (the first it was made for), what its answers are, and the names it calls."""
+    """A program: its text, batch sizes (it was made for the first), descriptions of its answers, and names it calls."""
 
     text: str
     sizes: tuple[int, ...]
@@ -27,7 +27,7 @@ class Script:
 
 
 def runnable(text: str, size: int, runs: int = 5) -> str:
-    """The program as a script of its own."""
+    """The program as a standalone script."""
     used = [name for name in ("autograd", "nd", "np", "npx") if re.search(rf"\b{name}\.", text)]
     return (f"import numpy as onp\n\nfrom tracer import {', '.join(used)}\n\n\n{text}\n\nfor _ in range({runs}):\n"
             f"    print(program({size}))\n")
@@ -60,7 +60,7 @@ def _several(p: Program, most: int) -> None:
 
 
 def _finish(p: Program) -> None:
-    """Let what is not looked at go out of sight; the others are the program's answers."""
+    """Delete the variables that are not looked at; the others are the program's answers."""
     kept = [v for v in p.vars if v.made_by == "leaf" or p.d.flag(60)] or p.vars[-1:]
     gone = [v.name for v in p.vars if v not in kept]
     if gone:
@@ -70,7 +70,7 @@ def _finish(p: Program) -> None:
 
 
 def _sizes(p: Program) -> tuple[int, ...]:
-    """The size that the program was made for, and others if its arrays have the batch size."""
+    """The size that the program was made for; more sizes if its arrays have the batch size."""
     if not re.search(r"[(,] ?n[,)]", p.text.partition("\n")[2]):
         return (p.n,)
     return (p.n, *dict.fromkeys(p.d.pick(BATCHES) for _ in range(2)))

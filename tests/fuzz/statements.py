@@ -1,4 +1,4 @@
-"""The kinds of statements that programs are made of: values, writes, reads, branches, loops, and recorded stretches."""
+"""The kinds of statements in programs: values, writes, reads, branches, loops, and recorded blocks."""
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -18,7 +18,7 @@ Statement = Callable[[Program], Any]
 
 
 def attempt(p: Program, make: Statement, tries: int = 4) -> bool:
-    """Make a statement; whether one of a few tries was possible."""
+    """Try to make a statement a few times; returns whether one try succeeded."""
     for _ in range(tries):
         try:
             make(p)
@@ -40,14 +40,14 @@ def leaf(p: Program, dtype: str | None = None) -> Var:
 
 
 def expression(p: Program) -> tuple[str, str]:
-    """An expression, and the public name that it is about."""
+    """An expression, and the public name that it tests."""
     _, form, names = KINDS[p.flavour][p.d.pick(WHEELS[p.flavour])]
     name = p.d.pick(names)
     return form(p, name), name
 
 
 def computed(p: Program) -> None:
-    """A new variable, or an old one anew."""
+    """Assign to a new variable, or to an old one again."""
     text, name = expression(p)
     old = None
     if p.d.flag(12):
@@ -60,14 +60,14 @@ def computed(p: Program) -> None:
 
 
 def branched(p: Program) -> None:
-    """A value that depends on a number read."""
+    """A value that depends on a number read from an array."""
     v = p.operand("output", lambda v: v.is_float and v.array.size > 0)
     w = p.operand("elementwise", lambda w: w.is_float)
     p.assign(f"{w.name} * 2 if float({v.name}.sum()) > {p.d.pick([0, 1, -1])}.5 else {w.name} + 1", "branch")
 
 
 def looped(p: Program) -> None:
-    """A loop that makes a variable anew in each turn, from itself and another."""
+    """A loop that recomputes a variable in each turn from itself and another."""
     v = p.operand("elementwise", lambda v: v.is_float and v.made_by != "leaf" and v not in p.popular)
     w = p.operand("elementwise", lambda w: w.is_float and w.dtype == v.dtype and w.shape in (v.shape, ()))
     step = p.d.pick([f"{v.name} * 0.5 + {w.name}", f"{v.name} - {w.name} * 0.25",
@@ -77,13 +77,13 @@ def looped(p: Program) -> None:
 
 
 def detached(p: Program) -> None:
-    """A constant of any derivative, in the same memory."""
+    """A detached array: a constant to derivatives, in the same memory."""
     v = p.operand("view", lambda v: v.is_float)
     p.assign(f"{v.name}.detach()", "detach")
 
 
 def paused(p: Program) -> None:
-    """A statement that is not recorded, inside a recorded stretch."""
+    """A statement in `autograd.pause()` inside a recorded block."""
     if not p.recording:
         raise Refused("not recording")
     text, name = expression(p)
@@ -103,7 +103,7 @@ def paused(p: Program) -> None:
 # ---- writes --------------------------------------------------------------------------------------
 
 def _writable(p: Program, rank: int = 0) -> Var:
-    """The arrays that may be written: while recording, none that came of variables, nor what shares memory with one."""
+    """A writable array: while recording, none computed from variables, and none sharing memory with one of these."""
     if not p.recording:
         return p.operand("write", lambda v: v.is_float and v.ndim >= rank)
     needed = [v for v in p.vars if v.tracked or v.recorded and bare(v.made_by) not in CREATED]
@@ -111,7 +111,7 @@ def _writable(p: Program, rank: int = 0) -> Var:
         np.shares_memory(v.array.memory, w.array.memory) for w in needed))
 
 
-#: What makes constants.
+#: Functions and statements that make constants.
 CREATED = frozenset("leaf state zeros ones full arange linspace eye identity tri".split())
 
 
@@ -123,7 +123,7 @@ def updated(p: Program) -> None:
 
 
 def assigned(p: Program) -> None:
-    """A write to a part: a number, an array, or an update of the part."""
+    """A write to part of an array: a number, an array, or an update of the part."""
     v = _writable(p, 1)
     key, choice = basic_key(p, v), p.d.integer(0, 4)
     if choice == 0:
@@ -141,7 +141,7 @@ def assigned(p: Program) -> None:
 
 
 def viewed(p: Program) -> None:
-    """A view, and a write through it or beneath it."""
+    """A view, and a write through it or to its base."""
     v = _writable(p, 1)
     n = v.shape[0]
     if p.recording or not n:
@@ -163,7 +163,7 @@ NO_OUT = frozenset((
 
 
 def given_out(p: Program) -> None:
-    """`out=`: the result in an old array's memory."""
+    """A call with `out=`: the result goes into an existing array's memory."""
     text, name = expression(p)
     if p.recording or not text.startswith(f"{name}(") or name.count(".") > 1 or name in NO_OUT:
         raise Refused("no out")
@@ -177,7 +177,7 @@ def given_out(p: Program) -> None:
 
 
 def stepped(p: Program) -> None:
-    """An optimizer's step of `nd`, which writes the weight and its states."""
+    """An optimizer step of `nd`: it writes the weight and its states."""
     w = _writable(p)
     if p.flavour != "nd" or p.recording:
         raise Refused("np")
@@ -194,7 +194,7 @@ def stepped(p: Program) -> None:
 # ---- reads ---------------------------------------------------------------------------------------
 
 def read(p: Program) -> None:
-    """A value is looked at: everything pending runs."""
+    """A read of a value: everything pending runs."""
     v = p.operand("output", lambda v: v.array.size > 0)
     if p.d.flag(50) or not v.is_float:
         p.answer(f"{v.name}.asnumpy()", v.name)
@@ -203,14 +203,14 @@ def read(p: Program) -> None:
 
 
 def dropped(p: Program) -> None:
-    """A variable goes out of sight."""
+    """Delete a variable."""
     p.drop(p.operand("del", lambda v: v.made_by != "leaf" and v not in p.popular))
 
 
-# ---- recorded stretches --------------------------------------------------------------------------
+# ---- recorded blocks --- --------------------------------------------------------------------------
 
 def differentiated(p: Program) -> None:
-    """A recorded stretch, and what is done with its gradients."""
+    """A recorded block, and uses of its gradients."""
     d = p.d
     floats = [v for v in p.vars if v.is_float and v.array.size]
     variables = [v for v in floats if v.made_by == "leaf"] or floats
@@ -242,7 +242,7 @@ def _heads(p: Program) -> list[Var]:
 
 
 def head(p: Program) -> None:
-    """A number made of a recorded value."""
+    """A scalar computed from a recorded value."""
     found = _heads(p)
     if not found:
         raise Refused("nothing recorded")
@@ -257,7 +257,7 @@ def _newest(p: Program, among: list[Var]) -> Var:
 
 
 def backward(p: Program, variables: list[Var]) -> None:
-    """Backward from one or two heads, once or twice; then the gradients are read, or used."""
+    """A backward from one or two heads, once or twice; then its gradients are read or used."""
     d = p.d
     first = _newest(p, _heads(p))
     heads = [first] if d.flag(60) else list({v.name: v for v in (first, _newest(p, _heads(p)))}.values())
@@ -305,7 +305,7 @@ def taken(p: Program) -> None:
 
 
 def cut(p: Program) -> None:
-    """A recorded value becomes a variable: it is cut off from its past."""
+    """Make a recorded value a variable: it loses its history."""
     if not p.recording:
         raise Refused("not recording")
     v = _newest(p, [v for v in _heads(p) if v.array.grad is None])

@@ -1,4 +1,4 @@
-"""What the tests of both flavours share: variables, and comparison with expected values."""
+"""Helpers of the tests that run in both flavours: variables, and comparison with expected values."""
 from __future__ import annotations
 
 import numpy as onp

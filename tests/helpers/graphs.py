@@ -20,7 +20,7 @@ from tracer.ops.ir.op import LEAF
 
 @contextlib.contextmanager
 def jit_mode(mode: str) -> Iterator[None]:
-    """Run programs by one tier: "always" compiled, "never" (interpreted), or "auto"."""
+    """Run programs in one tier: "always" compiled, "never" (interpreted), or "auto"."""
     before, settings.mode = settings.mode, mode
     try:
         yield
@@ -34,7 +34,7 @@ def leaves(arrays: Sequence[np.ndarray], first: int = 0) -> list[Node]:
 
 
 def run(outputs: Sequence[Node], arrays: Sequence[np.ndarray], mode: str = "never") -> list[np.ndarray]:
-    """The values of `outputs`, whose leaves are `arrays`; asserts that it leaves the inputs as they were."""
+    """The values of `outputs`, whose leaves are `arrays`; asserts that the run leaves the inputs unchanged."""
     buffers = [from_array(a) for a in arrays]
     with jit_mode(mode):
         program = Program(tuple(outputs))
@@ -52,9 +52,9 @@ def fallbacks(outputs: Sequence[Node]) -> list[str]:
 
 
 def verify(outputs: Sequence[Node], planned: bool = False) -> None:
-    """Assert what holds of every graph: inputs first, each node interned, each aval what its op infers.
+    """Assert the invariants of every graph: inputs come first, nodes are interned, avals are those that the ops infer.
 
-    planned: the nodes are a plan's, of which equal ones are one, though not the one that `make` gives.
+    planned: the nodes come from a plan: equal ones are one node, but not the one that `make` returns.
     """
     seen: set[Node] = set()
     keys: set[tuple] = set()
@@ -85,7 +85,7 @@ def projected_gradient(outputs: Sequence[Node], weights: Sequence[Node],
 
 def slope(outputs: Sequence[Node], arrays: Sequence[np.ndarray], weights: Sequence[np.ndarray],
           directions: dict[int, np.ndarray], step: float) -> float:
-    """d/dt of sum(outputs * weights), the arrays moved by t * directions: a central difference of order 4."""
+    """d/dt of sum(outputs * weights) as arrays move by t * directions: a central difference of order 4."""
     total = 0.0
     for shift, factor in ((1, 8), (-1, -8), (2, -1), (-2, 1)):
         moved = [a + shift * step * directions[i] if i in directions else a for i, a in enumerate(arrays)]

@@ -9,7 +9,8 @@ from typing import NamedTuple
 class Import(NamedTuple):
     """An imported name: `from a import b` counts as a.b, as b may be a module.
 
-    deferred: made within a function; for_types: under TYPE_CHECKING.
+    deferred: the import stands within a function.
+    for_types: the import stands under TYPE_CHECKING.
     """
 
     line: int

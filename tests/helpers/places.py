@@ -7,7 +7,7 @@ ROOT = TESTS.parent
 
 
 def copy_package(folder: Path) -> None:
-    """The three layers as they are imported, in `folder`: jit/ and ops/ inside tracer/."""
+    """Copy the three layers to `folder` as they are imported: jit/ and ops/ inside tracer/."""
     ignore = shutil.ignore_patterns("__pycache__")
     shutil.copytree(ROOT / "tracer", folder / "tracer", ignore=ignore)
     for layer in ("jit", "ops"):

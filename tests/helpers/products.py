@@ -1,4 +1,4 @@
-"""Matrix products by one native step, in padded matrices."""
+"""Matrix products by one native step on padded matrices."""
 from __future__ import annotations
 
 import numpy as np
@@ -14,7 +14,7 @@ def draw(dtype, *shape):
 
 
 def close(got, expected, k):
-    """Equal up to the rounding of a sum of `k` products."""
+    """Whether arrays are equal up to the rounding of a sum of `k` products."""
     eps = np.finfo(got.dtype).eps
     np.testing.assert_allclose(got, expected, rtol=0, atol=eps * 8 * (k + 1))
 
@@ -26,7 +26,7 @@ def run(step, *arrays, scalars=()):
 
 
 def check(dtype, m, n, k, ta, tb, alpha, beta, chunk=None):
-    """One product in padded matrices: the result, and nothing written beside it."""
+    """Compute one product on padded matrices; assert the result, and that nothing is written outside it."""
     a, b = (
         draw(dtype, k if ta else m, (m if ta else k) + 3),
         draw(dtype, n if tb else k, (k if tb else n) + 2),

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-#: A step's meaning on (xp, operands, static arguments).
+#: The function of each step by its name: (xp, operands, static arguments) -> value.
 MEANINGS: dict[str, Callable] = {
     "tanh": lambda xp, v, s: xp.tanh(v[0]),
     "sin": lambda xp, v, s: xp.sin(v[0]),
@@ -82,14 +82,14 @@ def _write_view(a: Any, index: int) -> Any:
 
 @dataclass
 class RandomProgram:
-    """Leaves, and steps of (name, positions of the operands, static arguments)."""
+    """A program: leaves, and steps of (name, positions of the operands, static arguments)."""
 
     leaves: list[np.ndarray]
     steps: list[tuple[str, list[int], tuple]] = field(default_factory=list)
 
     def run(self, xp: Any, leaves: list[Any],
             read: Callable[[Any], Any] = lambda value: None) -> list[Any]:
-        """The values of all steps, from leaves that are arrays of `xp`; each is passed to `read` when made."""
+        """The values of all steps on leaves that are arrays of `xp`; `read` is called with each value as it is made."""
         values = list(leaves)
         for name, positions, statics in self.steps:
             values.append(MEANINGS[name](xp, [values[p] for p in positions], statics))
@@ -98,7 +98,7 @@ class RandomProgram:
 
 
 def _key(rng: random.Random, shape: tuple[int, ...]) -> tuple:
-    """A basic index with a part, a step, or one element of each axis."""
+    """A basic index that takes a slice, a strided slice or one element of each axis."""
     key: list[Any] = []
     for n in shape[:rng.randint(1, len(shape))]:
         if rng.random() < 0.3:

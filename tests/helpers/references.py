@@ -1,6 +1,6 @@
-"""The meaning of each primitive, written apart from ops/: by mpmath, by Python's numbers, by loops, by definition.
+"""References for the primitives, independent of ops/: by mpmath, Python's numbers, loops, or the definition.
 
-An adjoint (`place`, `scatter_add`, a convolution's derivatives) is taken by its definition: the transpose of a linear
+An adjoint (`place`, `scatter_add`, the derivatives of a convolution) follows its definition: the transpose of a linear
 map, column by column.
 """
 from __future__ import annotations
@@ -18,7 +18,7 @@ from mpmath import mp
 
 Reference = Callable[..., Any]
 
-#: By op: a function of its operands, as float64s or integers, and its attributes.
+#: The reference of each op: a function of its operands (float64s or integers) and its attributes.
 REFERENCES: dict[str, Reference] = {}
 
 
@@ -44,7 +44,7 @@ def _each(f: Callable[..., Any]) -> Reference:
 
 
 def _element(x: Any) -> Any:
-    """A result as an array holds it: integers as the 64 bits that they have in any dtype."""
+    """A result as an array stores it: integers as the 64 bits that they have in any dtype."""
     return float(x) if isinstance(x, mpmath.mpf) else x if isinstance(x, (bool, float)) else np.uint64(x % 2**64)
 
 
@@ -117,10 +117,10 @@ REFERENCES.update(
     ctc_lengths=lambda label, padding: np.array([[*line, padding].index(padding) for line in label.tolist()]))
 
 
-# ---- elements put elsewhere ----------------------------------------------------------------------
+# ---- element movement ----------------------------------------------------------------------------
 
 def _picked(shape: Sequence[int], at: Callable[[tuple[int, ...]], tuple[int, ...]]) -> Reference:
-    """An array of `shape` whose elements are those of the operand at the places that `at` tells."""
+    """An array of `shape` whose elements are those of the operand at the indices that `at` gives."""
     def function(x: np.ndarray) -> np.ndarray:
         out = np.empty(shape, x.dtype)
         for i in np.ndindex(*shape):
@@ -174,7 +174,7 @@ def _take_along(x: np.ndarray, index: np.ndarray, axis: int) -> np.ndarray:
 
 
 def _written(x: np.ndarray, value: np.ndarray, places: np.ndarray) -> np.ndarray:
-    """`x` with the elements of `value`, broadcast to the shape of `places`, at these."""
+    """A copy of `x` with the elements of `value`, broadcast to the shape of `places`, written at these positions."""
     out = x.copy()
     for place, v in zip(places.ravel(), np.broadcast_to(value, places.shape).ravel(), strict=True):
         out.flat[place] = v
@@ -262,7 +262,7 @@ REFERENCES.update(
 # ---- matrices ------------------------------------------------------------------------------------
 
 def _matrices(f: Callable[..., Any]) -> Reference:
-    """A function of one matrix (and more), for stacks of them; in mpmath."""
+    """Lift a function of one matrix (and more) to stacks of them; in mpmath."""
     def function(*arrays: np.ndarray) -> Any:
         batch = arrays[0].shape[:-2]
         made = [f(*(mpmath.matrix(a[i].tolist()) for a in arrays)) for i in np.ndindex(batch)]
@@ -285,7 +285,7 @@ REFERENCES.update(
     inv=_matrices(mp.inverse), det=_matrices(mp.det), solve=_matrices(lambda a, b: mp.inverse(a) * b),
     cholesky=_matrices(mp.cholesky), slogdet=_slogdet)
 
-#: Ops whose results are unique up to signs: what of them is not, and what it is for the operand.
+#: Ops whose results are unique up to signs: a unique function of the results, and its value for the operand.
 FACTORS: dict[str, tuple[Reference, Reference]] = {
     "eigh": (lambda w, v: (w, (v * w[..., None, :]) @ _turned(v), _turned(v) @ v),
              lambda a: (_matrices(lambda m: (mp.eigsy(m, eigvals_only=True),))(a)[0], a, _unit(a))),
@@ -306,7 +306,7 @@ def _unit(a: np.ndarray) -> np.ndarray:
 
 def _ctc(x: np.ndarray, label: np.ndarray, steps: np.ndarray, lengths: np.ndarray,
          blank: int) -> tuple[np.ndarray, np.ndarray]:
-    """Over all paths of classes: those that are the label once repeats and blanks are gone."""
+    """The losses and their gradients: sums over the paths of classes that are the label without repeats and blanks."""
     loss, slope = np.zeros(x.shape[1]), np.zeros(x.shape)
     for b in range(x.shape[1]):
         count, wanted = int(steps[b]), label[b, :int(lengths[b])].tolist()

@@ -1,4 +1,4 @@
-"""What the tests hand to other processes: importable there by a plain name, as a test module is not."""
+"""Functions that tests run in other processes: importable there by a plain name, unlike those of a test module."""
 from __future__ import annotations
 
 import graphs
@@ -8,7 +8,7 @@ from tracer import autograd, np
 
 
 def train_a_little(seed):
-    """A few steps, compiled: matrix products, fused kernels, an update. Returns the loss."""
+    """Train a few compiled steps (matrix products, fused kernels, an update) and return the loss."""
     rng = onp.random.RandomState(seed)
     x, y, w = (np.array(rng.randn(*s)) for s in ((64, 32), (64, 8), (32, 8)))
     w.attach_grad()

@@ -1,1 +1,1 @@
-"""How public functions are called: for each name a form, which draws operands and arguments and gives an expression."""
+"""Forms of public function calls: for each name a form draws operands and arguments and returns an expression."""

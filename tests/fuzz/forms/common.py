@@ -1,4 +1,4 @@
-"""Helpers of all forms: operands in a function's domain, partners that fit, calls as functions or methods, indices."""
+"""Helpers of all forms: operands in a function's domain, matching partners, calls as functions or methods, indices."""
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
@@ -8,10 +8,10 @@ import numpy as np
 
 from ..draws import BOUND, Program, Refused, Var
 
-#: Draws operands and arguments for a public name such as "np.sum"; gives the expression.
+#: A form: draws operands and arguments for a public name such as "np.sum"; returns the expression.
 Form = Callable[[Program, str], str]
 
-#: Where functions are defined, or do not grow too fast: operands outside are clipped.
+#: Domains where functions are defined and do not grow too fast: operands outside are clipped.
 DOMAINS = {
     "exp": (-4, 4), "expm1": (-4, 4), "log": (0.25, 64), "log1p": (-0.75, 64), "log2": (0.25, 64), "log10": (0.25, 64),
     "sqrt": (0.25, 64), "rsqrt": (0.25, 64), "cbrt": (0.25, 64), "rcbrt": (0.25, 64), "sin": (-8, 8), "cos": (-8, 8),
@@ -39,7 +39,7 @@ def clipped(p: Program, v: Var, low: float, high: float) -> str:
 
 
 def in_domain(p: Program, v: Var, function: str) -> str:
-    """A variable's name, clipped to where a function is defined."""
+    """A variable's name, clipped to the domain of a function."""
     domain = DOMAINS.get(SHORT.get(function, function))
     return v.name if domain is None else clipped(p, v, *domain)
 
@@ -50,7 +50,7 @@ def full(namespace: str, names: str) -> list[str]:
 
 
 def words(*rest: Any, **keywords: Any) -> str:
-    """Arguments as text; strings among the positional ones are expressions."""
+    """Arguments as text; positional strings are expressions."""
     return ", ".join([*map(str, rest), *(f"{k}={v!r}" for k, v in keywords.items())])
 
 
@@ -63,7 +63,7 @@ def call(p: Program, name: str, first: str, *rest: Any, **keywords: Any) -> str:
 
 
 def broadcasts(v: Var, w: Var) -> bool:
-    """Whether two arrays broadcast, to something of a size that is still useful."""
+    """Whether two arrays broadcast to a result of a useful size."""
     try:
         return int(np.prod(np.broadcast_shapes(v.shape, w.shape))) <= BOUND
     except ValueError:
@@ -83,13 +83,13 @@ def scalar(p: Program, v: Var) -> str:
 
 
 def is_place(n: int) -> Callable[[Var], bool]:
-    """Whether a variable holds places along an axis of size `n`."""
+    """A predicate: whether a variable holds indices into an axis of size `n`."""
     return lambda v: (v.dtype.kind == "i" and v.dtype.itemsize >= 4 and v.ndim == 1 and 0 < v.array.size < 64
                       and v.array.memory.min() >= 0 and v.array.memory.max() < n)
 
 
 def indices(p: Program, n: int, length: int | None = None) -> str:
-    """An array of places along an axis of size `n`: a variable that is one, or a new one."""
+    """An array of indices into an axis of size `n`: an existing variable, or a new one."""
     if not n:
         raise Refused("empty")
     old = [v for v in p.vars if is_place(n)(v) and length in (None, v.array.size)]
@@ -100,11 +100,11 @@ def indices(p: Program, n: int, length: int | None = None) -> str:
 
 
 def floats(p: Program, kind: str, ndim: int = 0, most: int = 9) -> Var:
-    """A non-empty float operand with at least (and at most) so many axes."""
+    """A non-empty float operand with at least `ndim` and at most `most` axes."""
     return p.operand(kind, lambda v: v.is_float and ndim <= v.ndim <= most and v.array.size > 0)
 
 
-#: What random elements are taken from, by the kind of dtype.
+#: The ranges of random elements, by the kind of dtype.
 RANGES = {"f": (-8, 9), "i": (-4, 5), "u": (0, 6), "b": (0, 2)}
 
 
@@ -118,7 +118,7 @@ def drawn(p: Program, shape: Sequence[Any], dtype: str) -> str:
 
 
 def wanted(p: Program, kind: str, fits: Callable[[Var], bool], shape: Sequence[Any], dtype: str = "float32") -> Var:
-    """An operand that fits, or else a new array of a shape that does; it is a leaf for gradients to flow to."""
+    """An operand that fits, or else a new array of a fitting shape: a leaf, so that gradients flow to it."""
     if any(fits(v) for v in p.vars) and p.d.flag(75):
         return p.operand(kind, fits)
     return p.assign(drawn(p, shape, dtype), "leaf")
@@ -135,7 +135,7 @@ def new(p: Program, shape: tuple[int, ...], dtype: Any) -> str:
             f"dtype={str(dtype)!r})")
 
 
-#: By namespace: the functions that are methods of its arrays as well.
+#: By namespace: the functions that its arrays also have as methods.
 METHODS: dict[str, frozenset[str]] = {space: frozenset(names.split()) for space, names in {
     "npx": "softmax log_softmax relu sigmoid pick one_hot topk reshape_like broadcast_like slice",
     "np": "exp expm1 log log1p log2 log10 sqrt cbrt sin cos tanh tan sinh cosh arcsin asin arccos acos arctan atan "

@@ -1,4 +1,4 @@
-"""Forms of indexing, and of the functions that choose elements by index arrays."""
+"""Forms of indexing, and of the functions that select elements by index arrays."""
 from __future__ import annotations
 
 from typing import Any
@@ -31,7 +31,7 @@ def basic(p: Program, name: str) -> str:
 
 
 def advanced_key(p: Program, v: Var) -> str:
-    """An index with arrays."""
+    """An index with index arrays."""
     if v.ndim > 1 and p.d.flag(30):
         k = p.d.integer(1, 3)
         return f"{indices(p, v.shape[0], k)}, {indices(p, v.shape[1], k)}"
@@ -46,7 +46,7 @@ def advanced(p: Program, name: str) -> str:
 
 
 def masked(p: Program, name: str) -> str:
-    """A boolean index, whose result's shape depends on values."""
+    """A boolean index: the shape of its result depends on values."""
     v = p.operand("gather", lambda v: v.ndim > 0)
     w = wanted(p, "index", lambda w: w.dtype.kind == "b" and w.ndim > 0 and w.shape == v.shape[:w.ndim], v.shape,
                "bool")
@@ -92,7 +92,7 @@ def topk(p: Program, name: str) -> str:
 
 
 def _coordinates(p: Program, v: Var, unique: bool) -> str:
-    """Places in an array as columns: of one or two coordinates."""
+    """Coordinates of elements of an array, as columns of one or two coordinates."""
     k = p.d.integer(1, min(v.ndim, 2))
     count = p.d.integer(1, 3)
     rows = [[p.d.integer(0, n - 1) for _ in range(count)] for n in v.shape[:k]]

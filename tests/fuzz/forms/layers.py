@@ -123,7 +123,7 @@ def _geometry(p: Program, size: tuple[int, ...], dilate: bool = True) -> dict[st
 
 
 def image(p: Program, name: str) -> str:
-    """Functions of (batch, channels, …) over windows."""
+    """Functions over windows of (batch, channels, …) arrays."""
     function = bare(name)
     v = wanted(p, "product", lambda v: v.is_float and 3 <= v.ndim <= 4 and 0 < v.array.size <= 600
                and max(v.shape) < 20, p.d.pick([(2, 2, 5, 4), (1, 2, 7), (2, 1, 3, 3), ("n", 2, 4)]))

@@ -71,7 +71,7 @@ def moved(p: Program, name: str) -> str:
 
 
 def parts(p: Program, name: str, v: Var) -> str:
-    """An array taken apart."""
+    """An array split into parts."""
     d, function = p.d, bare(name)
     if function in ("hsplit", "vsplit", "dsplit"):
         return f"{name}({v.name}, {d.pick([(1,), (1, 2)])})"
@@ -96,7 +96,7 @@ def padded(p: Program, name: str, v: Var) -> str:
 
 
 def reshaped(p: Program, name: str, v: Var) -> str:
-    """`v` under another shape: flat, cut, with axes of size 1 put in; in terms of the shape it has."""
+    """`v` in another shape, written in terms of its own: flattened, split, or with axes of size 1 inserted."""
     d, x = p.d, v.name
     choice = d.integer(0, 5)
     if choice == 0:
@@ -116,7 +116,7 @@ def reshaped(p: Program, name: str, v: Var) -> str:
 
 
 def like(p: Program, name: str) -> str:
-    """Functions of an array and one whose shape it takes."""
+    """Functions of an array and a second one that gives the shape."""
     function = bare(name)
     v = p.operand("view", lambda v: v.ndim > 0)
     if function == "reshape_like":
@@ -139,7 +139,7 @@ def npx_slice(p: Program, name: str) -> str:
 
 
 def npx_reshape(p: Program, name: str) -> str:
-    """npx's codes: -2 copies an axis, -4 all that follow, -5 joins two, -6 splits one, -3 leaves out a 1."""
+    """npx's codes: -2 copies an axis, -4 all that follow, -5 joins two, -6 splits one, -3 drops an axis of size 1."""
     v = p.operand("view", lambda v: v.ndim > 0)
     codes = [(-4,), (-2, -4), (-6, 1, -1, -4)]
     codes += [(-5, -4)] if v.ndim > 1 else []
@@ -155,7 +155,7 @@ def meshed(p: Program, name: str) -> str:
 # ---- creation ------------------------------------------------------------------------------------
 
 def created(p: Program, name: str) -> str:
-    """Arrays of constants: recorded, not stored."""
+    """Constant arrays: recorded, not stored."""
     d, function = p.d, bare(name)
     dtype = d.pick(["float32", "float32", "float64", "int32", "float16"])
     if function in ("zeros", "ones", "full"):

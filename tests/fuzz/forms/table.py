@@ -1,4 +1,4 @@
-"""All forms of each flavour, and which public names programs call, and which they do not, with the reason."""
+"""The table of forms of each flavour: the public names that programs call, and those that they do not, with reasons."""
 from __future__ import annotations
 
 from . import elementwise, indexing, layers, linalg, movement, products, reductions
@@ -7,11 +7,11 @@ from .common import METHODS, Form
 KINDS: dict[str, list[tuple[int, Form, list[str]]]] = {
     flavour: [kind for part in (elementwise, reductions, movement, products, indexing, linalg, layers)
               for kind in part.KINDS[flavour]] for flavour in ("np", "nd")}
-#: Turned by the weights.
+#: Indices of the kinds, each repeated by its weight: a uniform draw is a weighted one.
 WHEELS = {flavour: [i for i, (weight, _, _) in enumerate(kinds) for _ in range(weight)]
           for flavour, kinds in KINDS.items()}
 NAMES = frozenset(name for kinds in KINDS.values() for _, _, names in kinds for name in names)
-#: Optimizers' steps, which are statements of their own.
+#: Optimizer steps, which are statements.
 STEPS = tuple(f"{name}_update" for name in "sgd sgd_mom nag_mom adam rmsprop signsgd ftrl".split())
 #: All public functions that programs call.
 CALLED = NAMES | {f"nd.{name}" for name in STEPS}
@@ -27,7 +27,7 @@ METHOD_NAMES = frozenset(
     + [f"{_CLASSES[space]}.__{name}__" for space, names in _OPERATORS.items() for name in names.split()]
     + [f"{_CLASSES[space]}.__r{name}__" for space, names in _REFLECTED.items() for name in names.split()])
 
-#: Declarations for use inside tracer, and what of a program reaches them.
+#: Declarations for use inside tracer, and the parts of a program that reach them.
 INTERNAL = {
     "np._full": "np.full", "np._nan_to_num": "np.nan_to_num",
     "np._arange": "np.arange", "np._linspace": "np.linspace", "np._eye": "np.eye",
@@ -41,7 +41,7 @@ INTERNAL = {
     "npx._batch_norm": "npx.batch_norm", "np.ndarray.npx_reshape": "npx.reshape", "np.ndarray.norm": "np.linalg.norm",
     "np.ndarray.__round__": "np.round",
     "index.read_slice": "getitem", "index.read_gather": "gather", "index.found": "mask"}
-#: What statements other than expressions reach.
+#: Public names reached by statements other than expressions.
 BY_STATEMENTS = frozenset((
     "index.write_slice", "index.write_put", "index.write_mask", "npx._running", *(f"nd.{name}" for name in STEPS)))
 

@@ -1,1 +1,1 @@
-"""An independent MXNet on NumPy in float64: what programs must answer, and how exactly. It shares no code with ops/."""
+"""An independent MXNet on NumPy in float64: the right answers and their error bounds. It shares no code with ops/."""

@@ -1,4 +1,4 @@
-"""Arrays of the reference: a value's elements in NumPy memory, which views share, and the Python side of MXNet's."""
+"""Arrays of the reference: elements in NumPy memory, which views share; methods and operators of MXNet's arrays."""
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -16,9 +16,9 @@ from .values import WORLD, NoAnswer, Step, Value, Variable, apply, stored, tied
 class Array:
     """An array of one flavour. Views are NumPy's views of their base's memory."""
 
-    #: The functions of the flavour by name, which are methods as well.
+    #: The functions of the flavour by name; they are also methods.
     functions: dict[str, Callable[..., Any]] = {}
-    #: Method names of functions called otherwise.
+    #: Methods with another name than their function.
     renamed: dict[str, str] = {}
     scalar_shape: tuple[int, ...] = ()
 
@@ -28,7 +28,7 @@ class Array:
         self.source = source
         self.grad: Any = None
         self.sharing = [ref(self)]  # the arrays in the same memory
-        self.overwritten = False  # outside of `record()`, though it has a history: to MXNet it keeps that
+        self.overwritten = False  # outside `record()`, while it had a history: MXNet keeps the history
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -44,14 +44,14 @@ class Array:
 
     @property
     def value(self) -> Value:
-        """The elements as they are now."""
+        """The current elements."""
         if WORLD.recording and self.overwritten:
             raise NoAnswer("the history of what was overwritten")
         return Value(self.memory.copy(), self.dtype, self.source)
 
     @classmethod
     def of(cls, value: Value) -> Any:
-        """An array of a new value; one that is an operand's own is a copy, recorded as one."""
+        """An array of a new value; an operand's own value is copied, and the copy recorded."""
         if value.source is not None and not (isinstance(value.source, Step) and value.source.output is value):
             value = apply(SAME, [value], value.dtype)
         return cls(value.data.copy(), value.dtype, value.source)
@@ -59,7 +59,7 @@ class Array:
     # ---- reading ---------------------------------------------------------------------------------
 
     def asnumpy(self) -> np.ndarray:
-        """The elements: of floats in float64, with the dtype they stand for (judge.py asks for it)."""
+        """The elements, floats in float64, with the dtype that they represent (judge.py reads it)."""
         return self.memory.copy().view(Answer).of(self.dtype)
 
     def item(self) -> Any:
@@ -89,7 +89,7 @@ class Array:
         return lambda *args, **keywords: found(self, *args, **keywords)
 
     def with_operands(self, operands: Any) -> Any:
-        """The array as a function of all recorded arrays among `operands`: a new one, just made of them."""
+        """The array as a function of all recorded arrays among `operands`. It must be new, computed from them alone."""
         if WORLD.recording and all(a is not self for a in operands):
             values = [Value(a.memory, a.dtype, a.source) for a in operands if a.source is not None]
             self.source = tied(Value(self.memory, self.dtype, self.source), values).source
@@ -108,9 +108,9 @@ class Array:
         return made.with_operands(arrays_in(key))
 
     def _part(self, key: Any) -> np.ndarray:
-        """The elements at a basic index: a view where they are one run of the array's elements, as in MXNet.
+        """The elements at a basic index: a view if they are contiguous in the array, as in MXNet.
 
-        In `np` a slice alone, with another step than 1, gives a copy always.
+        In `np` a single slice with a step other than 1 always gives a copy.
         """
         places = np.arange(self.size).reshape(self.shape)[key]
         shape = places.shape or type(self).scalar_shape
@@ -146,13 +146,13 @@ class Array:
             raise NoAnswer("an array that autograd needs is overwritten")
 
     def share(self, view: Any) -> Any:
-        """An array that is in this one's memory."""
+        """Let `view` share this array's memory."""
         view.sharing = self.sharing
         self.sharing.append(ref(view))
         return view
 
     def forget(self) -> None:
-        """New elements have no history, nor have views of them; to MXNet, outside of `record()`, they keep the old."""
+        """Drop the history of the array and its views, as its elements are new; MXNet keeps it outside `record()`."""
         for other in self.sharing:
             array = other()
             if array is not None and not isinstance(array.source, Variable):
@@ -160,7 +160,7 @@ class Array:
                 array.source = None
 
     def update(self, function: str, other: Any) -> Any:
-        """The in-place operator of a function: the result in the array's own dtype and memory."""
+        """Apply a function in place: the result keeps the array's dtype and memory."""
         self.check_writable()
         made = type(self).functions[function](self, other)
         if made.shape != self.shape or WORLD.recording and made.source is not None:
@@ -192,13 +192,13 @@ class Array:
 
 
 def _in_dtype(data: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    """A constant as `dtype` has it: a number written into an array is rounded, which the plain run knows too."""
+    """A constant as `dtype` stores it: a number written into an array is rounded, in the plain run too."""
     with np.errstate(all="ignore"):
         return data.astype(dtype).astype(np.float64)
 
 
 class Answer(np.ndarray):
-    """The answer of `asnumpy`: the elements and the dtype they stand for."""
+    """The answer of `asnumpy`: the elements and the dtype that they represent."""
 
     stands_for: np.dtype
 
@@ -208,19 +208,19 @@ class Answer(np.ndarray):
 
 
 def arrays_in(*things: Any) -> list[Array]:
-    """The arrays among arguments, and among lists of them."""
+    """The arrays among arguments and among lists of arguments."""
     return [a for x in things for a in (arrays_in(*x) if isinstance(x, (list, tuple)) else [x]) if isinstance(a, Array)]
 
 
-#: Functions of which each result is made of one operand, the shapes of the others lent.
+#: Functions whose every result is computed from one operand and the shapes of the others.
 _APART = frozenset(("broadcast_arrays", "meshgrid"))
 
 
 def recorded(functions: dict[str, Callable[..., Any]]) -> None:
-    """Let the results of all functions of a table depend on all operands, be it with a derivative of zero.
+    """Make the results of all functions of a table depend on all operands, if only with a zero derivative.
 
-    So a backward writes zeros to a variable that only chose elements, or was only compared, and goes through the
-    layers that such an operand came from.
+    A backward then writes zeros to a variable that only selected elements or was only compared, and passes through the
+    layers that computed such an operand.
     """
     functions.update({name: _recorded(function) for name, function in functions.items() if name not in _APART})
 
@@ -239,7 +239,7 @@ def _recorded(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _masks_fit(key: Any, shape: tuple[int, ...]) -> bool:
-    """Whether a mask, by itself, has the shape of the leading axes: NumPy takes any empty one."""
+    """Whether a mask used as the only index has the shape of the leading axes: NumPy accepts any empty one."""
     return not (isinstance(key, np.ndarray) and key.dtype.kind == "b") or key.shape == shape[:key.ndim]
 
 
@@ -257,7 +257,7 @@ def _is_basic(key: Any) -> bool:
 
 
 def new(cls: type[Array], object: Any, dtype: Any = None, default: Any = np.float32) -> Any:
-    """An array from numbers, lists or NumPy arrays."""
+    """A new array from numbers, lists or NumPy arrays."""
     if isinstance(object, Array):
         kind = np.dtype(dtype or object.dtype)
         return cls.of(cast(Value(object.memory.copy(), object.dtype), kind))

@@ -1,4 +1,4 @@
-"""Backward: cotangents from the heads to the variables, step by step."""
+"""Backward: hands cotangents from the heads to the variables, step by step."""
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -11,14 +11,14 @@ from .values import WORLD, NoAnswer, Step, Tie, Value, Variable, apply
 
 
 class Zero(Enum):
-    """A cotangent of zeros. A QUIET one comes by no backward of the operation's own, but of its derivative's."""
+    """A cotangent of zeros. A QUIET one comes from the derivative of a gradient: no backward passes through its op."""
 
     LOUD = 0
     QUIET = 1
 
 
 def gradients(heads: Sequence[Value], cotangents: Sequence[Value], graph: bool, retain: bool) -> dict[Variable, Value]:
-    """The gradient by each variable that the heads were recorded from. graph: it is recorded itself."""
+    """The gradient by each variable in the history of the heads. graph: the gradients are recorded too."""
     by_step: dict[Step, Value | Zero] = {}
     by_variable: dict[Variable, Value | Zero] = {}
 
@@ -65,7 +65,7 @@ def _sum(a: Value | Zero, b: Value | Zero) -> Value | Zero:
 
 
 def _pulled(step: Step, i: int, g: Value | Zero) -> Value | Zero:
-    """The cotangent of input `i`, for the output's."""
+    """The cotangent of input `i` from that of the output."""
     if i and isinstance(step.op, Tie) and step.op.quiet:
         return Zero.QUIET
     if g is Zero.LOUD and step.op.own_gradient:

@@ -1,4 +1,4 @@
-"""Any smooth function of whole arrays: its Jacobian is found column by column, by finite differences."""
+"""Smooth functions of whole arrays: the Jacobian is found column by column, by finite differences."""
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
@@ -12,9 +12,9 @@ from .values import WORLD, NoAnswer, Op, Step, Value, apply
 
 
 class Dense(Op):
-    """Any smooth function of whole arrays: its Jacobian is found by finite differences, column by column.
+    """A smooth function of whole arrays: its Jacobian is found by finite differences, column by column.
 
-    slack: roundings that a right implementation may be off by, relative to the largest element.
+    slack: the allowed error of a right implementation, in roundings relative to the largest element.
     """
 
     def __init__(self, fn: Callable[..., Any], slack: float = 16.0) -> None:
@@ -40,7 +40,7 @@ class Dense(Op):
 def jacobian_transposed(fn: Callable[..., Any], i: int, arrays: Sequence[np.ndarray], g: np.ndarray) -> np.ndarray:
     """The transposed Jacobian of `fn` by argument `i`, times `g`: central differences of order 4.
 
-    A noisy run takes another step, so that the spread tells how good they are.
+    A noisy run takes another step size, so that the spread shows the error of the differences.
     """
     x = arrays[i]
     out = np.zeros(x.size)

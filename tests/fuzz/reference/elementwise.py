@@ -1,4 +1,4 @@
-"""Functions of scalars, broadcast: their derivatives are finite differences."""
+"""Functions of scalars, broadcast over arrays: their derivatives are finite differences."""
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
@@ -15,9 +15,10 @@ from .values import WORLD, Op, Step, Value, apply, bounded
 class Elementwise(Op):
     """A function of scalars, broadcast over arrays.
 
-    exact: computed with one rounding; else with some `ulps`. slopes: for each operand its derivative (a function, or
-    one with errors of its own), if finite differences do not serve (steps, kinks). blunt: formulas of its derivative
-    lose what is small beside 1.
+    exact: the function is computed with one rounding, not with an error of `ulps`.
+    slopes: the derivative by each operand (a function, or an Elementwise with its own errors) where finite differences
+        do not serve (steps, kinks).
+    blunt: formulas of the derivative lose what is small beside 1.
     """
 
     def __init__(self, name: str, fn: Callable[..., Any], *, exact: bool = False, ulps: float = 4.0,
@@ -28,7 +29,7 @@ class Elementwise(Op):
         self.ulps = ulps
         self.slopes = slopes
         self.blunt = blunt
-        self.difference_of: tuple[Elementwise, int] | None = None  # it is this one's finite difference by an operand
+        self.difference_of: tuple[Elementwise, int] | None = None  # (f, i): this is f's finite difference by operand i
 
     def compute(self, arrays: list[np.ndarray]) -> np.ndarray:
         shape = np.broadcast_shapes(*(a.shape for a in arrays))
@@ -51,7 +52,7 @@ class Elementwise(Op):
         return rounded(out, dtype, noise, ulps, exact=False, floor=floor)
 
     def doubt(self, arrays: Sequence[np.ndarray]) -> np.ndarray:
-        """How far the digits that the evaluation loses may put it off: finite differences lose many."""
+        """The absolute error from digits that the evaluation loses: finite differences lose many."""
         if self.difference_of is None:
             values = np.asarray(self.fn(*arrays))
             eps = np.finfo(values.dtype).eps if values.dtype.kind == "f" else 0.0
@@ -65,7 +66,7 @@ class Elementwise(Op):
 
     @staticmethod
     def summed(step: Step, i: int, g: Value) -> Value:
-        """A cotangent of the output's shape as operand `i`'s."""
+        """Reduce a cotangent of the output's shape to the shape and dtype of operand `i`."""
         return cast(summed_to(g, step.inputs[i].shape), step.inputs[i].dtype)
 
     def slope(self, i: int) -> Elementwise:
@@ -74,9 +75,9 @@ class Elementwise(Op):
 
 
 class Choice(Elementwise):
-    """A choice among the elements of several operands: the gradient goes to where each came from, zeros elsewhere.
+    """A selection among the elements of several operands: the gradient goes to the source of each, zeros elsewhere.
 
-    masks: for each operand the function that says where it was chosen.
+    masks: for each operand a function that tells which elements come from it.
     """
 
     def __init__(self, name: str, fn: Callable[..., Any], masks: Sequence[Callable[..., Any]]) -> None:
@@ -90,7 +91,7 @@ class Choice(Elementwise):
 
 
 class Scaled(Elementwise):
-    """A slope times a gradient. A noisy run leaves open what 0 times infinity or NaN is: some formulas choose."""
+    """A slope times a gradient. A noisy run leaves 0 times infinity or NaN open: some formulas select instead."""
 
     def error(self, out: np.ndarray, arrays: list[np.ndarray], dtype: np.dtype, noise: Noise) -> np.ndarray:
         out = super().error(out, arrays, dtype, noise)
@@ -110,9 +111,9 @@ def _slope(op: Elementwise, i: int) -> Elementwise:
 
 
 def step_of(x: np.ndarray) -> np.ndarray:
-    """The step of finite differences: a power of two, smaller beside 0 and larger for large numbers.
+    """The step size of finite differences: a power of two, smaller near 0 and larger for large numbers.
 
-    A noisy run's is another: that tells how good they are.
+    A noisy run takes another one, so that the spread shows the error of the differences.
     """
     size = abs(x)
     scale = np.where(size > 1, np.maximum(size / 16, 1.0), np.where(size > 0, size, 1.0))
@@ -122,9 +123,9 @@ def step_of(x: np.ndarray) -> np.ndarray:
 def difference(op: Elementwise, i: int, arrays: Sequence[np.ndarray], steps: dict[int, np.ndarray]) -> np.ndarray:
     """The derivative of `op` by argument `i`: a central difference of order 6, in 80 bits where NumPy can.
 
-    At a kink a noisy run decides at random between the slopes of the two sides; where the function is not defined, or
-    infinite, it takes any number, as what a formula of the derivative gives there is open. A jump is a kink as well.
-    steps: those of the difference that this is taken for, by argument.
+    At a kink (or a jump) a noisy run picks the slope of one of the sides at random. Where the function is undefined or
+    infinite it takes a random number, as the result of a derivative's formula is open there.
+    steps: the step sizes, by argument, of an outer difference that calls this one.
     """
     wide = [np.asarray(a, np.longdouble) for a in np.broadcast_arrays(*arrays)]
     x = wide[i]
@@ -169,14 +170,14 @@ def cast(x: Value, dtype: np.dtype) -> Value:
         return x
     data = x.data
     if x.dtype.kind == "f" and dtype.kind in "iu":
-        # What C leaves open is done as by the processor: through 32 bits or 64, whose lowest number means "too large".
+        # C leaves this undefined. The processor converts to 32 or 64 bits, whose lowest number means "too large".
         wide = np.dtype(np.int64 if dtype.itemsize == 8 else np.int32)
         limits = np.iinfo(wide)
         inside = (data > limits.min - 1.0) & (data < limits.max + (0.0 if wide.itemsize == 8 else 1.0))
         whole = np.where(inside, np.trunc(np.where(inside, data, 0.0)), limits.min).astype(wide)
         made = Value(whole.astype(dtype), dtype)
         if WORLD.recording and x.source is not None:
-            made.source = Step(CAST, [x], made)  # to MXNet, this has the derivative of the identity
+            made.source = Step(CAST, [x], made)  # MXNet gives it the derivative of the identity
         return made
     if dtype.kind == "b":
         return Value(data != 0, dtype)

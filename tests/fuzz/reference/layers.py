@@ -1,6 +1,6 @@
-"""The functions of networks that are compositions: activations, softmax and its kin, normalizations, helpers.
+"""Neural-network functions as compositions: activations, softmax and variants, normalizations, helpers.
 
-They work on arrays of both flavours; `np_names` and `nd_names` say under which names they are found.
+They accept arrays of both flavours; `np_names` and `nd_names` give the names under which they are found.
 """
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ from .values import ONCE, WORLD, NoAnswer, Op, Step, Value, apply, tied
 
 
 def _floats(dtype: np.dtype) -> np.dtype:
-    """Integers are kept: their results are truncated; forms.py gives these functions floats only."""
+    """Integers are kept: their results are truncated; forms/layers.py gives these functions floats only."""
     if dtype.kind != "f":
         raise NoAnswer("integers")
     return dtype
 
 
 def _double(fn: Any) -> Any:
-    """SciPy's functions do not take 80 bits."""
+    """Wrap a function of SciPy's, as these do not take 80 bits."""
     return lambda x: fn(np.asarray(x, np.float64))
 
 
 def _gammaln(x: np.ndarray) -> np.ndarray:
-    """gammaln, which MXNet has as inf at -inf, too."""
+    """gammaln; inf at -inf too, as in MXNet."""
     return np.where(x == -np.inf, np.inf, special.gammaln(x))
 
 
 def _psi(x: np.ndarray) -> np.ndarray:
-    """digamma, which MXNet has infinite at its poles."""
+    """digamma; infinite at its poles, as in MXNet."""
     return np.where((x <= 0) & (x == np.floor(x)), np.inf, special.digamma(x))
 
 
@@ -59,7 +59,7 @@ def _softplus(x: np.ndarray) -> np.ndarray:
 
 
 class _Poled(Elementwise):
-    """A function with poles at 0 and the negative integers, of which one may be hit by rounding: it is open whether."""
+    """A function with poles at 0 and the negative integers. Rounding may hit one: values near poles are undecided."""
 
     def error(self, out: np.ndarray, arrays: list[np.ndarray], dtype: np.dtype, noise: Noise) -> np.ndarray:
         x, = arrays
@@ -67,7 +67,7 @@ class _Poled(Elementwise):
         with np.errstate(invalid="ignore"):
             away = abs(x - np.rint(x))
             near = (x < 0.5) & (away > 0) & (away <= 8 * EPS[dtype.name] * np.maximum(abs(x), 1.0))
-        return np.where(near, np.inf if np.isnan(self.fn(-1.0)) else np.nan, out)  # other than it is at a pole
+        return np.where(near, np.inf if np.isnan(self.fn(-1.0)) else np.nan, out)  # unlike the value at the pole
 
 
 def _poled(name: str, fn: Callable[..., Any], slope: Callable[..., Any], **more: Any) -> Elementwise:
@@ -156,7 +156,7 @@ def stop_gradient(data: Any) -> Any:
 
 
 def _lines(data: Any, axis: int, temperature: float | None, kept: np.ndarray | None) -> tuple[Any, Any, Any]:
-    """The logits less their maximum, their exponentials, and the sums of these."""
+    """The logits less their maximum, the exponentials of these, and their sums."""
     _floats(data.dtype)
     x = data if temperature in (None, 1.0) else data / temperature
     seen = x.memory if kept is None else np.where(kept, x.memory, -np.inf)
@@ -216,7 +216,7 @@ def masked_log_softmax(data: Any, mask: Any, axis: int = -1, temperature: float 
 # ---- normalizations ------------------------------------------------------------------------------
 
 def _along(x: Any, axis: int, ndim: int) -> Any:
-    """A vector laid along an axis."""
+    """A vector reshaped to lie along an axis."""
     return x.reshape(tuple(x.size if i == axis else 1 for i in range(ndim)))
 
 
@@ -258,7 +258,7 @@ def l2_normalization(data: Any, eps: float = 1e-10, mode: str = "instance") -> A
 
 
 class Notice(Op):
-    """The same elements; a backward that passes calls a function. There is no second one, as in MXNet."""
+    """The identity; a backward through it calls a function. It has no second derivative, as in MXNet."""
 
     def __init__(self, then: Callable[[], None]) -> None:
         self.then = then
@@ -278,7 +278,7 @@ class Notice(Op):
 
 def batch_norm(x: Any, gamma: Any, beta: Any, running_mean: Any, running_var: Any, eps: float = 1e-3,
                momentum: float = 0.9, fix_gamma: bool = True, use_global_stats: bool = False, axis: int = 1) -> Any:
-    """By the batch's statistics in training, which a backward takes into the running ones; else by these."""
+    """In training, normalize by the batch's statistics, which a backward mixes into the running ones; else by those."""
     axis %= x.ndim
     axes = tuple(i for i in range(x.ndim) if i != axis)
     vectors = (gamma, beta, running_mean, running_var)
@@ -326,7 +326,7 @@ def batch_dot(a: Any, b: Any, transpose_a: bool = False, transpose_b: bool = Fal
 
 
 def reshape_like(lhs: Any, rhs: Any) -> Any:
-    return FUNCTIONS["reshape"](lhs, rhs.shape)  # never in the same memory, unlike nd's method
+    return FUNCTIONS["reshape"](lhs, rhs.shape)  # never shares memory, unlike nd's method
 
 
 def broadcast_like(lhs: Any, rhs: Any) -> Any:
@@ -375,7 +375,7 @@ def arange_like(data: Any, start: float = 0.0, step: float = 1.0, repeat: int = 
 
 
 def euclidean(x: Value, axes: tuple[int, ...]) -> Value:
-    """The root of the sum of squares, axes kept; its slope at 0 is 0 over 0."""
+    """The root of the sum of squares, axes kept; its slope at 0 is 0 / 0."""
     return apply(SQRT, [total(apply(SQUARE, [x], x.dtype), axes)], x.dtype)
 
 

@@ -27,7 +27,7 @@ def _dense(fn: Any, *arrays: Any, slack: float = 32.0) -> Any:
 
 
 def _lower(a: np.ndarray) -> np.ndarray:
-    """The symmetric matrix of a lower triangle: what Cholesky's factorization reads."""
+    """The symmetric matrix of a lower triangle, which is all that Cholesky's factorization reads."""
     low = np.tril(a)
     return low + np.swapaxes(np.tril(a, -1), -1, -2)
 
@@ -68,7 +68,7 @@ def matrix_transpose(a: Any) -> Any:
 # ---- norms ---------------------------------------------------------------------------------------
 
 def vector_norm_over(a: Any, ord: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
-    """The norm of the vectors over axes."""
+    """The norm of vectors over axes."""
     if ord in (None, 2):
         return type(a).of(finished(euclidean(a.value, axes), axes, keepdims))
     size = FUNCTIONS["abs"](a)
@@ -139,7 +139,7 @@ NP_LINALG: dict[str, Any] = {
 FUNCTIONS["cross"] = cross
 
 
-# ---- nd's ----------------------------------------------------------------------------------------
+# ---- nd ------------------------------------------------------------------------------------------
 
 def gemm2(A: Any, B: Any, transpose_a: bool = False, transpose_b: bool = False, alpha: float = 1.0) -> Any:
     batch = "xyzuv"[:A.ndim - 2]

@@ -1,4 +1,4 @@
-"""`nd`'s loss layers: their gradient is their own, whatever comes from outside."""
+"""`nd`'s loss layers: their gradient does not depend on the incoming cotangent."""
 from __future__ import annotations
 
 import math
@@ -14,7 +14,7 @@ from .values import ONCE, NoAnswer, Op, Step, Value, apply, tied
 
 
 class OwnGradient(Op):
-    """A value with a gradient of its own: the inputs are the data, the value and the gradient."""
+    """A value with an own gradient: the inputs are the data, the value and the gradient."""
 
     own_gradient = True
 
@@ -29,7 +29,7 @@ class OwnGradient(Op):
 
 
 def _own(data: Any, value: Any, gradient: Any, again: bool = False) -> Any:
-    """again: the gradient may be differentiated."""
+    """Build the op's result. again: the gradient may be differentiated."""
     constants = [Value(x.memory.copy(), x.dtype) for x in (value, gradient)]
     if not again:
         constants[1] = tied(constants[1], [data.value], ONCE)
@@ -85,7 +85,7 @@ def _direction(x: Any) -> Any:
 # ---- connectionist temporal classification ---------------------------------------------------------
 
 def _ctc(x: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """-log of the probability of each label: summed over its alignments with the steps, blank 0 between its letters."""
+    """-log of the probability of each label: a sum over its alignments with the steps; blank 0 between its letters."""
     logs = x - np.log(np.exp(x - x.max(2, keepdims=True)).sum(2, keepdims=True)) - x.max(2, keepdims=True)
     out = np.empty(x.shape[1])
     for b, label in enumerate(labels):

@@ -1,4 +1,4 @@
-"""Movement, and sums, which are its transposes: index maps, found by letting NumPy move index numbers."""
+"""Movement, and sums, which are its transposes: index maps are found by letting NumPy move index numbers."""
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
@@ -11,7 +11,7 @@ from .values import WORLD, Op, Step, Value, apply, bounded, stored
 
 
 class Gather(Op):
-    """Each output element is an input element, or a constant (place -1): `places` into the flattened input."""
+    """Each output element is an input element or a constant (index -1): `places` indexes the flattened input."""
 
     def __init__(self, places: np.ndarray, shape: tuple[int, ...]) -> None:
         self.places = places
@@ -29,7 +29,7 @@ class Gather(Op):
 
 
 class Scatter(Op):
-    """The transpose of a gather: each output element is the sum of the input elements at its places."""
+    """The transpose of a gather: each output element is the sum of the input elements at its indices."""
 
     def __init__(self, places: np.ndarray, shape: tuple[int, ...]) -> None:
         self.places = places
@@ -56,14 +56,15 @@ class Scatter(Op):
 
 
 def growth(terms: int, sums: int) -> float:
-    """How the roundings of a sum add up, in units of one."""
+    """The accumulated rounding error of sums, in units of one rounding."""
     return max(2.0, 0.5 * (terms / max(sums, 1)) ** 0.5)
 
 
 def move(fn: Callable[..., Any], inputs: Sequence[Value], dtype: np.dtype) -> Any:
-    """The result of `fn`, which moves the inputs' elements: an array, or a list. It may put in constants.
+    """The result of `fn`, which moves the inputs' elements and may insert constants: an array, or a list.
 
-    The way of each element is found by moving index numbers, twice: what differs by the offset was an input element.
+    The index map is found by moving index numbers twice, the second time with an offset: a result that differs by the
+    offset is an input element.
     """
     offset = sum(x.data.size for x in inputs)
     numbers, start = [], 0
@@ -88,7 +89,7 @@ def _moved(inputs: Sequence[Value], data: np.ndarray, once: np.ndarray, twice: n
 
 
 class Join(Op):
-    """All inputs' elements in one row."""
+    """The concatenation of all inputs, flattened."""
 
     def compute(self, arrays: list[np.ndarray]) -> np.ndarray:
         return np.concatenate([a.reshape(-1) for a in arrays])
@@ -114,7 +115,7 @@ def spread(x: Value, shape: tuple[int, ...]) -> Value:
 
 
 def summed_to(x: Value, shape: tuple[int, ...]) -> Value:
-    """`x` summed over the axes along which `shape` would be broadcast to its shape."""
+    """`x` summed over the axes along which `shape` would be broadcast to the shape of `x`."""
     if x.shape == shape:
         return x
     places = np.broadcast_to(np.arange(int(np.prod(shape))).reshape(shape), x.shape)

@@ -21,7 +21,7 @@ class NDArray(Array):
     T = property(lambda self: FUNCTIONS["transpose"](self) if self.ndim > 1 else self)
 
     def reshape(self, *shape: Any) -> Any:
-        """The same memory under another shape."""
+        """A view of the same memory in another shape."""
         made = FUNCTIONS["reshape"](self, shape[0] if len(shape) == 1 else shape)
         made.memory = self.memory.reshape(made.shape)
         return self.share(made)
@@ -39,7 +39,7 @@ class NDArray(Array):
         return self.item()
 
     def as_np_ndarray(self) -> Any:
-        """The same memory in the other flavour."""
+        """An array of the other flavour in the same memory."""
         from .np import ndarray
 
         return self.share(ndarray(self.memory, self.dtype, self.source))

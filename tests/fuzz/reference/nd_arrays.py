@@ -26,14 +26,14 @@ def nd_axes(axis: Any, ndim: int, exclude: bool = False) -> tuple[int, ...]:
 
 
 def _truncated(x: Value, n: int) -> Value:
-    """A sum divided by a count: integers truncated."""
+    """A sum divided by a count; integers are truncated."""
     if x.dtype.kind != "f":
         return Value(np.trunc(x.data / n).astype(x.dtype), x.dtype)
     return apply(DIVIDE, [x, number(n, x.dtype)], x.dtype)
 
 
 def _reduction(over: Callable[[Any, tuple[int, ...]], Any]) -> Callable:
-    """over: from an array and axes to one with these axes of size 1."""
+    """Build a reduction. over: a function of an array and axes that keeps these axes with size 1."""
     def function(data: Any, axis: Any = None, keepdims: bool = False, exclude: bool = False) -> Any:
         axes = nd_axes(axis, data.ndim, exclude)
         return at_least_one(type(data).of(finished(over(data, axes).value, axes, keepdims)))
@@ -116,7 +116,7 @@ FUNCTIONS.update(norm=norm, argmax=_position(np.argmax), argmin=_position(np.arg
 # ---- movement ------------------------------------------------------------------------------------
 
 def decode(shape: tuple[int, ...], codes: tuple[int, ...]) -> tuple[int, ...]:
-    """A shape in nd's codes: 0 copies an axis, -2 all that follow, -3 joins two, -4 splits one, -1 is inferred."""
+    """The shape for nd's codes: 0 copies an axis, -2 all that follow, -3 joins two, -4 splits one, -1 is inferred."""
     out: list[int] = []
     given, at = list(codes), 0
     while given:
@@ -303,11 +303,11 @@ def softmax_activation(data: Any, mode: str = "instance") -> Any:
 
 
 def softmax_cross_entropy(data: Any, label: Any) -> Any:
-    """No row adds more than -log(1e-8), and one whose label is no column adds that; its slope is softmax - one_hot."""
+    """A row adds at most -log(1e-8), and just that if its label is no column; the slope is softmax - one_hot."""
     if label.shape != data.shape[:1] or label.dtype != data.dtype or data.dtype == np.float16:  # 1e-8 is 0 in float16
         raise NoAnswer("labels")
     logs, classes = layers.log_softmax(data, axis=1), np.trunc(label.memory)
-    level = data[:, 0].copy() - logs[:, 0].copy()  # whose slope is softmax
+    level = data[:, 0].copy() - logs[:, 0].copy()  # its slope is softmax
     columns = type(data).of(Value((classes >= 0) & (classes < data.shape[1]), np.dtype(bool)))
     loss = NP["where"](columns, -picking.pick(logs, label, 1), level)
     bound = loss - layers.stop_gradient(loss) - math.log(1e-8)

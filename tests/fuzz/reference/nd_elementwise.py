@@ -1,4 +1,4 @@
-"""`nd`'s elementwise functions and operators: one dtype in and out, comparisons in it too."""
+"""`nd`'s elementwise functions and operators: results, of comparisons too, have the dtype of the operands."""
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -32,14 +32,14 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {}
 
 
 def at_least_one(made: Any) -> Any:
-    """The array, of shape (1,) if it would be 0-d."""
+    """The array; of shape (1,) if it would be 0-d."""
     return made if made.ndim else made.reshape((1,))
 
 
 # ---- elementwise ---------------------------------------------------------------------------------
 
 def pair_dtype(x: Any, y: Any) -> np.dtype:
-    """The dtype of both operands; a number is converted to the array's, bools beside one are int64."""
+    """The common dtype of two operands; a number is converted to the array's dtype, beside bools to int64."""
     if weak(x) or weak(y):
         dtype = (y if weak(x) else x).dtype
         return I64 if dtype.kind == "b" else dtype

@@ -1,15 +1,15 @@
-"""Stochastic rounding: a second run of a program with random roundings tells how far its results may lie apart.
+"""Stochastic rounding: reruns of a program with random roundings bound the rounding error of its results.
 
 The plain run computes floats in float64. A noisy run adds to each operation's result a random relative error of the
 size of the rounding of the array's own dtype, unless the result is exact in that dtype. The spread of several noisy
-runs bounds, element by element, what a right float32 (or float16, float64) implementation may differ by; where all
+runs bounds, element by element, the difference of a right float32 (or float16, float64) implementation; where all
 agree with the plain run the answer is exact, and must be met exactly. (The method is CESTAC, of CADNA.)
 """
 from __future__ import annotations
 
 import numpy as np
 
-#: Half a unit in the last place of 1; of float64 a whole one, as half of one is lost again where it is added.
+#: Half a unit in the last place of 1; for float64 a whole one, as adding half a unit would change nothing.
 EPS = {"float16": 2.0**-11, "float32": 2.0**-24, "float64": 2.0**-52}
 _BITS = {"float16": 11, "float32": 24, "float64": 53}
 
@@ -21,7 +21,7 @@ class Noise:
         self._rng = np.random.default_rng(seed)
 
     def unit(self, shape: tuple[int, ...]) -> np.ndarray:
-        """Numbers between -1 and 1, none of them near 0: no error is small by chance."""
+        """Random numbers between -1 and 1, none of them near 0, so that no error is small by chance."""
         magnitude = self._rng.uniform(0.5, 1.0, shape)
         return np.where(self._rng.random(shape) < 0.5, -magnitude, magnitude)
 
@@ -48,7 +48,7 @@ def quantum(values: np.ndarray) -> float:
 
 
 def sums_exactly(operands: list[np.ndarray], bound: np.ndarray, dtype: np.dtype) -> bool:
-    """Whether sums of products of `operands` round nothing in `dtype`, in any order.
+    """Whether sums of products of `operands` are exact in `dtype` in any order of summation.
 
     bound: the sums of the products' absolute values.
     """
@@ -61,7 +61,7 @@ def sums_exactly(operands: list[np.ndarray], bound: np.ndarray, dtype: np.dtype)
 
 
 def cancelled(sums: np.ndarray, bound: np.ndarray, dtype: np.dtype, noise: Noise) -> np.ndarray:
-    """`sums`, some of those that are only errors as zeros: an order of operations gives just that, others do not.
+    """`sums`; some elements that are rounding error only become zeros, as some orders of summation give exactly 0.
 
     bound: the sums of the absolute values.
     """
@@ -70,12 +70,12 @@ def cancelled(sums: np.ndarray, bound: np.ndarray, dtype: np.dtype, noise: Noise
 
 
 def any_zero(values: np.ndarray, noise: Noise) -> np.ndarray:
-    """`values`, a zero's sign by chance: the order in which zeros are added or compared tells it."""
+    """`values` with random signs of zeros: these depend on the order of additions or comparisons."""
     return np.where(values == 0, np.copysign(0.0, noise.unit(values.shape)), values)
 
 
 def limited(values: np.ndarray, before: np.ndarray, dtype: np.dtype, noise: Noise) -> np.ndarray:
-    """`values`, which were `before` without errors, in the range of `dtype`: beyond it infinite, or perhaps 0."""
+    """`values` (`before` without errors) limited to the range of `dtype`: infinite beyond it, or perhaps 0."""
     limits = np.finfo(dtype)
     values = np.where(abs(values) > limits.max, np.copysign(np.inf, values), values)
     tiny = (abs(before) < limits.smallest_subnormal) & (noise.unit(values.shape) > 0)
@@ -83,7 +83,7 @@ def limited(values: np.ndarray, before: np.ndarray, dtype: np.dtype, noise: Nois
 
 
 def met(x: np.ndarray, y: np.ndarray, dtype: np.dtype, noise: Noise) -> np.ndarray:
-    """`y`, some of it equal to `x` where roundings may make it so, which are on a grid: noise alone never does."""
+    """`y`, with some elements made equal to `x` where roundings on a grid may do so: noise alone never does."""
     x, y = np.broadcast_arrays(x, y)
     close = abs(x - y) <= 32 * EPS[dtype.name] * np.maximum(abs(x), abs(y))
     close &= ~(is_exact(x, dtype) & is_exact(y, dtype)) & (noise.unit(x.shape) > 0)
@@ -92,11 +92,12 @@ def met(x: np.ndarray, y: np.ndarray, dtype: np.dtype, noise: Noise) -> np.ndarr
 
 def rounded_sums(sums: np.ndarray, operands: list[np.ndarray], bound: np.ndarray, dtype: np.dtype, noise: Noise,
                  ulps: float, exact: np.ndarray | bool = False) -> np.ndarray:
-    """Sums of products of `operands` with a random error, unless no order of summation rounds any.
+    """Sums of products of `operands` with a random error, unless they are exact in any order of summation.
 
-    bound: the sums of the products' absolute values, which errors are relative to; ulps, exact: as in `rounded`.
+    bound: the sums of the products' absolute values; errors are relative to them.
+    ulps, exact: as in `rounded`.
     """
-    sums = any_zero(sums, noise)  # an order, or a start at 0, tells it
+    sums = any_zero(sums, noise)  # it depends on the order, or on starting at 0
     if sums_exactly(operands, bound, dtype):
         return sums
     return cancelled(rounded(sums, dtype, noise, ulps, exact, bound), bound, dtype, noise)
@@ -106,8 +107,9 @@ def rounded(values: np.ndarray, dtype: np.dtype, noise: Noise | None, ulps: floa
             exact: np.ndarray | bool | None = None, floor: np.ndarray | float = 0.0) -> np.ndarray:
     """`values` with a random error of `ulps` roundings of `dtype` where they are not exact.
 
-    exact: where they are (None: where the elements fit the dtype); floor: a magnitude that errors are relative to
-    where the elements themselves are smaller. Those of subnormal numbers are as large as the least normal one's.
+    exact: which elements are exact (None: those that fit the dtype).
+    floor: a magnitude that errors are relative to where elements are smaller. Errors of subnormal numbers are as
+        large as that of the least normal number.
     """
     if noise is None or not values.size:
         return values

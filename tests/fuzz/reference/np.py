@@ -23,7 +23,7 @@ from .values import NoAnswer
 NPX: dict[str, Callable[..., Any]] = {**_layers.NPX, **_picking.NPX, **_sliding.NPX, "ctc_loss": _losses.ctc_loss}
 for _table in (FUNCTIONS, NPX, _linalg.NP_LINALG):
     recorded(_table)
-#: Those that are methods of arrays.
+#: The functions of npx that are also methods of arrays.
 NPX_METHODS = {name: NPX[name] for name in (
     "softmax log_softmax relu sigmoid pick one_hot topk reshape_like broadcast_like slice").split()}
 
@@ -57,14 +57,14 @@ class ndarray(Array):
         return FUNCTIONS["divmod"](self, other)
 
     def as_nd_ndarray(self) -> Any:
-        """The same memory in the other flavour."""
+        """An array of the other flavour in the same memory."""
         from .nd import NDArray
 
         return self.share(NDArray(self.memory, self.dtype, self.source))
 
 
 def give(cls: type[Array], operators: dict[str, str], comparisons: dict[str, str], unary: dict[str, str]) -> None:
-    """The operators of an array class, all through its functions' table."""
+    """Give an array class its operators, all through the table of its functions."""
     functions = cls.functions
     for name, function in {**operators, **comparisons}.items():
         setattr(cls, f"__{name}__", lambda self, other, f=function: functions[f](self, other))
@@ -79,7 +79,7 @@ give(ndarray, OPERATORS, COMPARISONS, UNARY)
 
 
 def with_out(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A function that also takes `out=`: an array that its result is written into."""
+    """Let a function take `out=`: an array that its result is written into."""
     def called(*args: Any, out: Any = None, **keywords: Any) -> Any:
         if out is None:
             return function(*args, **keywords)
@@ -95,7 +95,7 @@ def with_out(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def space(functions: dict[str, Callable[..., Any]]) -> SimpleNamespace:
-    """A namespace of functions."""
+    """A namespace with these functions."""
     return SimpleNamespace(**{name: f if name.endswith("_update") else with_out(f) for name, f in functions.items()})
 
 
@@ -106,13 +106,13 @@ np.ndarray, np.newaxis = ndarray, None
 np.pi, np.e, np.inf, np.nan = _numpy.pi, _numpy.e, _numpy.inf, _numpy.nan
 
 
-#: Functions that make arrays, which are NumPy's.
+#: Functions that make arrays; NumPy's own are called.
 NAMES = {"ndarray": "zeros ones full arange linspace eye identity tri logspace hanning hamming blackman",
          "NDArray": "zeros ones full arange eye"}
 
 
 def made(cls: type[Array], space: SimpleNamespace) -> None:
-    """The functions that make arrays: NumPy's, in float32 unless a dtype is named."""
+    """Add the functions that make arrays to a namespace: NumPy's, in float32 unless a dtype is given."""
     space.array = lambda object, dtype=None: new(cls, object, dtype)
     for name in NAMES[cls.__name__].split():
         setattr(space, name, _maker(cls, getattr(_numpy, name)))

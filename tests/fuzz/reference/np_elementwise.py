@@ -1,4 +1,4 @@
-"""`np`'s elementwise functions: NumPy's own by name, with MXNet's rules of dtypes and slopes where it has its own."""
+"""`np`'s elementwise functions: NumPy's by name, with MXNet's dtypes and slopes where they differ from NumPy's."""
 from __future__ import annotations
 
 import operator
@@ -22,12 +22,12 @@ Operands = tuple[Value, Value]
 # ---- operands and their dtypes -------------------------------------------------------------------
 
 def weak(x: Any) -> bool:
-    """Whether an operand is a Python number: its dtype yields to an array's."""
+    """Whether an operand is a Python number: its dtype gives way to an array's."""
     return isinstance(x, (bool, int, float))
 
 
 def value(x: Any, dtype: np.dtype) -> Value:
-    """An operand in a dtype."""
+    """An operand as a value of a dtype."""
     if isinstance(x, Array):
         return cast(x.value, dtype)
     data = stored(np.asarray(x) if dtype.kind == "f" else np.asarray(x).astype(dtype), dtype)
@@ -35,14 +35,14 @@ def value(x: Any, dtype: np.dtype) -> Value:
 
 
 def promote(a: np.dtype, b: np.dtype) -> np.dtype:
-    """A float wins over any integer, else NumPy's rule."""
+    """The common dtype: a float wins over any integer, else NumPy's rule."""
     if (a.kind == "f") != (b.kind == "f"):
         return a if a.kind == "f" else b
     return np.promote_types(a, b)
 
 
 def pair_dtype(x: Any, y: Any) -> np.dtype:
-    """The dtype that two operands are computed in: a float number beside integers makes float64."""
+    """The dtype in which two operands are computed: a float number beside integers gives float64."""
     if weak(x) or weak(y):
         number, array = (x, y) if weak(x) else (y, x)
         if array.dtype.kind != "f" and isinstance(number, float):
@@ -52,30 +52,30 @@ def pair_dtype(x: Any, y: Any) -> np.dtype:
 
 
 def comparison_dtype(x: Any, y: Any) -> np.dtype:
-    """The dtype that two operands are compared in: beside bools a number is one."""
+    """The dtype in which two operands are compared: beside bools, a number becomes a bool."""
     pair = [v.dtype for v in (x, y) if not weak(v)]
     return BOOL if pair == [BOOL] else pair_dtype(x, y)
 
 
 def inexact(dtype: np.dtype) -> np.dtype:
-    """The float that integers are taken as: one-byte ones and bools as float16."""
+    """The float dtype to which integers are converted: float16 for one-byte ones and bools."""
     return dtype if dtype.kind == "f" else F16 if dtype.itemsize == 1 else F32
 
 
 def default_inexact(dtype: np.dtype) -> np.dtype:
-    """The float that integers are taken as where it is always float32."""
+    """The float dtype to which integers are converted in functions where it is always float32."""
     return dtype if dtype.kind == "f" else F32
 
 
 def division_dtype(x: Any, y: Any) -> np.dtype:
-    """The dtype of a true division: numbers yield, integers become float32."""
+    """The dtype of a true division: numbers give way to arrays, integers become float32."""
     if weak(x) or weak(y):
         return default_inexact((y if weak(x) else x).dtype)
     return default_inexact(promote(x.dtype, y.dtype))
 
 
 def same_dtype(x: Any, y: Any) -> np.dtype:
-    """The dtype of functions that take one dtype only."""
+    """The dtype in functions whose operands must have the same one."""
     if not weak(x) and not weak(y) and x.dtype != y.dtype:
         raise NoAnswer("two dtypes")
     return pair_dtype(x, y)
@@ -113,7 +113,7 @@ def binary(op: Elementwise, rule: Callable[[Any, Any], np.dtype], result: np.dty
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {}
 
-#: Smooth functions, computed to within some roundings.
+#: Smooth functions, with an error of some roundings.
 SMOOTH = ("exp expm1 log log1p log2 log10 sin cos tanh tan sinh cosh arcsin arccos arctan arcsinh arccosh arctanh "
           "degrees radians").split()
 _BLUNT = {"tanh"}
@@ -124,7 +124,7 @@ FUNCTIONS["sqrt"] = unary(Elementwise("sqrt", np.sqrt, ulps=2, slopes=[lambda x:
 
 
 class Rounding(Elementwise):
-    """A rounding: its gradient is zeros, also for one that is infinite or NaN."""
+    """A rounding: its gradient is zero, even for an infinite or NaN cotangent."""
 
     def pull(self, step: Step, i: int, g: Value) -> Value | None:
         return None
@@ -138,7 +138,7 @@ FUNCTIONS["fix"] = FUNCTIONS["trunc"]
 
 
 def _half_down(x: np.ndarray) -> np.ndarray:
-    """MXNet's rint: of two numbers equally near, the lower."""
+    """MXNet's rint: of two equally near integers it returns the lower."""
     low = np.floor(x)
     return np.where(x - low <= 0.5, low, np.ceil(x)) if np.asarray(x).dtype.kind == "f" else x
 
@@ -154,7 +154,7 @@ def _no_bool(dtype: np.dtype) -> np.dtype:
 
 
 def through_float(fn: Callable[..., Any]) -> Callable[..., Any]:
-    """`fn` of floats, which MXNet takes integers as: the result is one again, as a cast makes it."""
+    """`fn` of floats, applied to integers as MXNet does: converted to floats, and the result cast back."""
     def function(*arrays: Any) -> Any:
         dtype = np.result_type(*arrays)
         if dtype.kind not in "iu":
@@ -167,16 +167,16 @@ def through_float(fn: Callable[..., Any]) -> Callable[..., Any]:
 
 @through_float
 def power(x: Any, y: Any) -> np.ndarray:
-    """C's pow, element by element: NumPy takes the square root where one 0.5 is the exponent, which is NaN of -inf."""
+    """C's pow, element by element: for the exponent 0.5 alone NumPy takes the square root, which is NaN for -inf."""
     return np.power(x, y + np.zeros(np.broadcast_shapes(np.shape(x), np.shape(y)), np.asarray(y).dtype))
 
 
-#: The slopes of a power: by the base MXNet's formula, NaN for 0 ** 0.
+#: The slopes of a power; the one by the base is MXNet's formula, NaN for 0 ** 0.
 POWER = lambda x, y: y * power(x, y - 1), None
 
 
 def away_from_zero(x: np.ndarray) -> np.ndarray:
-    """C's round: of two numbers equally near, the one farther from zero."""
+    """C's round: of two equally near integers it returns the one farther from zero."""
     whole = np.trunc(x)
     return np.where(abs(x - whole) >= 0.5, whole + np.sign(x), whole)
 
@@ -199,12 +199,12 @@ for _name in "isnan isinf isfinite isposinf isneginf logical_not".split():
     FUNCTIONS[_name] = unary(Elementwise(_name, _fn), lambda d: d, BOOL)
 FUNCTIONS["invert"] = unary(Elementwise("invert", np.invert), lambda d: d)
 
-# two operands: name, function, dtype rule, and the slopes where they are no finite differences
+# two operands: name, function, dtype rule, and the slopes where these are not finite differences
 _ZERO2 = (zero, zero)
 
 
 def remainder(fn: Callable) -> Callable:
-    """MXNet's remainder, by NumPy's: that of a division by 0 is 0."""
+    """MXNet's remainder from NumPy's: it is 0 for the divisor 0."""
     return lambda x, y: np.where(y == 0, 0, fn(x, np.where(y == 0, 1, y)))
 
 
@@ -213,7 +213,7 @@ def _one(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def _wins(first: Callable, second: Callable) -> tuple[Callable, Callable]:
-    """The slopes of an extreme of two: 1 for the operand that is taken, the first one of equals; none beside NaN."""
+    """The slopes of max or min of two operands: 1 for the one taken, the first of equals; 0 beside NaN."""
     return lambda x, y: np.where(first(x, y), 1.0, 0.0), lambda x, y: np.where(second(x, y), 1.0, 0.0)
 
 
@@ -221,7 +221,7 @@ MAX, MIN = _wins(operator.ge, operator.lt), _wins(operator.le, operator.gt)
 
 
 class Quotient(Elementwise):
-    """A rounded quotient, which MXNet rounds to the dtype before: then it may be the next whole number."""
+    """A quotient rounded down; MXNet rounds to the dtype first, which may give the next integer."""
 
     def __init__(self, name: str, whole: Callable[[np.ndarray], np.ndarray]) -> None:
         super().__init__(name, whole, slopes=(zero, zero))
@@ -234,14 +234,14 @@ class Quotient(Elementwise):
         return np.asarray(self.fn(rounded(np.asarray(arrays[0] / arrays[1]), dtype, noise, 2.0)))
 
 
-#: The slopes of the remainders by the divisor. MXNet gives fmod that of mod, a fault where the signs differ:
-#: mathematics decides.
+#: The slopes of the remainders by the divisor. MXNet gives fmod the slope of mod, which is wrong where the signs
+#: differ: there mathematics decides.
 MOD = _one, Quotient("mod_slope", lambda q: -np.floor(q))
 FMOD = _one, Quotient("fmod_slope", lambda q: -np.trunc(q))
 
 
 class Angle(Elementwise):
-    """arctan2. Its derivative is MXNet's formula, whose squares may leave the range of float16."""
+    """arctan2. Its derivative is MXNet's formula, whose squares may overflow or underflow float16."""
 
     def pull(self, step: Step, i: int, g: Value) -> Value | None:
         y, x = step.inputs
@@ -285,12 +285,12 @@ FUNCTIONS["heaviside"] = binary(Elementwise("heaviside", np.heaviside, exact=Tru
 
 
 def _signed(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """1 where both are at least 0 or both below, else -1: MXNet's copysign has -0 as 0, and NaN as the other sign."""
+    """1 if both are at least 0 or both below, else -1: MXNet's copysign treats -0 as 0, and NaN as the other sign."""
     return np.where((x >= 0) & (y >= 0) | (x < 0) & (y < 0), 1.0, -1.0)
 
 
 def divmod_(x1: Any, x2: Any) -> tuple[Any, Any]:
-    return _WHOLE(x1, x2), FUNCTIONS["mod"](x1, x2)  # NumPy's, so that the remainder is that of the quotient
+    return _WHOLE(x1, x2), FUNCTIONS["mod"](x1, x2)  # NumPy's quotient, so that the remainder matches it
 
 
 def around(x: Any, decimals: int = 0) -> Any:
@@ -315,7 +315,7 @@ def nan_to_num(x: Any, copy: bool = True, nan: float = 0.0, posinf: Any = None, 
 
 
 def clip(a: Any, a_min: Any, a_max: Any) -> Any:
-    """First what is above `a_max`, then of the others what is below `a_min`: as MXNet, of bounds in any order."""
+    """Replace what is above `a_max`, then, among the rest, what is below `a_min`: as MXNet, for bounds in any order."""
     low, high = -np.inf if a_min is None else a_min, np.inf if a_max is None else a_max
     op = Choice("clip", lambda x: np.where(x > high, high, np.where(x < low, low, x)).astype(x.dtype),
                 [lambda x: ~(x > high) & ~(x < low)])

@@ -14,7 +14,7 @@ from .values import NoAnswer, apply, bounded
 
 
 def moves(fn: Callable[..., Any]) -> Callable[..., Any]:
-    """NumPy's function `fn` of one array, or of a sequence of them, that moves elements."""
+    """Lift NumPy's function `fn`, which moves elements of one array or of a sequence, to arrays of the reference."""
     def function(first: Any, *args: Any, **keywords: Any) -> Any:
         several = isinstance(first, (list, tuple))
         arrays: list[Array] = list(first) if several else [first]
@@ -47,7 +47,7 @@ def method_transpose(a: Any, *axes: Any) -> Any:
 
 
 def npx_reshape(a: Any, newshape: tuple[int, ...]) -> Any:
-    """`reshape` in npx's codes."""
+    """`reshape` with npx's codes."""
     out: list[int] = []
     codes, at = list(newshape), 0
     while codes:
@@ -79,7 +79,7 @@ def append(arr: Any, values: Any, axis: int | None = None) -> Any:
 
 def broadcast_arrays(*arrays: Any) -> list[Any]:
     shape = np.broadcast_shapes(*(a.shape for a in arrays))
-    if all(a.shape == shape for a in arrays):  # in this case only they are MXNet's arguments themselves
+    if all(a.shape == shape for a in arrays):  # only then MXNet returns its arguments themselves
         return list(arrays)
     return [FUNCTIONS["broadcast_to"](a, shape) for a in arrays]
 
@@ -105,7 +105,7 @@ def meshgrid(*arrays: Any, indexing: str = "xy", sparse: bool = False) -> list[A
 
 
 def full_like(a: Any, fill_value: Any, dtype: Any = None) -> Any:
-    """A constant, but one that counts as computed from `a`: its gradient is 0."""
+    """A constant that counts as computed from `a`: the gradient by `a` is 0."""
     op = Elementwise("full_like", lambda x: zero(x) + fill_value, exact=True, slopes=[zero])
     return type(a).of(apply(op, [a.value], np.dtype(dtype or a.dtype)))
 

@@ -1,4 +1,4 @@
-"""`np`'s products, all as sums named by subscripts."""
+"""`np`'s products, all as einsum."""
 from __future__ import annotations
 
 import string
@@ -15,7 +15,7 @@ from .values import NoAnswer, apply
 
 
 def contract(terms: Sequence[str], out: str, operands: Sequence[Any]) -> Any:
-    """The sum of products that subscripts name, of operands of one dtype."""
+    """The einsum of operands of one dtype."""
     dtype = operands[0].dtype
     if any(o.dtype != dtype for o in operands):
         raise NoAnswer("two dtypes")
@@ -25,7 +25,7 @@ def contract(terms: Sequence[str], out: str, operands: Sequence[Any]) -> Any:
         x = operand.value
         if any(sizes.setdefault(c, n) != n for c, n in zip(term, x.shape, strict=True)):
             raise NoAnswer("sizes")  # NumPy would broadcast a 1
-        if len(set(term)) < len(term):  # a diagonal first
+        if len(set(term)) < len(term):  # take the diagonal first
             thin = "".join(dict.fromkeys(term))
             x, term = move(lambda a, t=term, s=thin: np.einsum(f"{t}->{s}", a), [x], dtype), thin
         values.append(x)

@@ -1,4 +1,4 @@
-"""`np`'s reductions, scans, extremes and order, in terms of sums, movement and elementwise steps."""
+"""`np`'s reductions, scans, extremes and sorting, in terms of sums, movement and elementwise steps."""
 from __future__ import annotations
 
 import math
@@ -23,7 +23,7 @@ def number(x: float, dtype: np.dtype) -> Value:
 
 
 def axes_of(axis: Any, ndim: int) -> tuple[int, ...]:
-    """The axes of a reduction, in order."""
+    """The axes of a reduction, sorted."""
     if axis is None:
         return tuple(range(ndim))
     given = (axis,) if isinstance(axis, int) else tuple(axis)
@@ -42,12 +42,12 @@ def reshaped(x: Value, shape: tuple[int, ...]) -> Value:
 
 
 def finished(x: Value, axes: tuple[int, ...], keepdims: bool) -> Value:
-    """A reduction's result, which has axes of size 1, with or without them."""
+    """A reduction's result, which has axes of size 1, with these kept or dropped."""
     return x if keepdims else reshaped(x, tuple(n for i, n in enumerate(x.shape) if i not in axes))
 
 
 def total(x: Value, axes: tuple[int, ...]) -> Value:
-    """The sum, with axes of size 1."""
+    """The sum, with its axes kept as size 1."""
     return summed_to(x, kept_shape(x.shape, axes))
 
 
@@ -92,9 +92,9 @@ def std(a: Any, axis: Any = None, dtype: Any = None, ddof: float = 0, keepdims: 
 
 
 def product_over(x: Value, axis: int) -> Value:
-    """The product along an axis, which keeps size 1: halves multiplied with each other."""
+    """The product along an axis, kept as size 1: computed by multiplying halves."""
     n = x.shape[axis]
-    if WORLD.noise is not None and x.dtype.kind == "f":  # in another order it may overflow on the way
+    if WORLD.noise is not None and x.dtype.kind == "f":  # another order may overflow midway
         top = np.multiply.reduce(np.maximum(abs(x.data), 1), axis, keepdims=True) > np.finfo(x.dtype).max
         x = Value(np.where(top, np.nan, x.data), x.dtype, x.source)
     if n == 0:
@@ -120,7 +120,7 @@ def prod(a: Any, axis: Any = None, dtype: Any = None, keepdims: bool = False) ->
 
 
 class Running(Op):
-    """The sums of the elements up to each along an axis, or (back) from each on."""
+    """Cumulative sums along an axis; with `back`, from each element to the end."""
 
     def __init__(self, axis: int, back: bool = False) -> None:
         self.axis = axis
@@ -140,7 +140,7 @@ class Running(Op):
 
 
 def running(x: Value, axis: int) -> Value:
-    """The running sums along an axis."""
+    """The cumulative sums along an axis."""
     return apply(Running(axis), [x], x.dtype)
 
 
@@ -168,10 +168,10 @@ def trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
     return sum_(FUNCTIONS["diagonal"](a, offset, axis1, axis2), axis=-1, dtype=a.dtype)
 
 
-# ---- extremes and order --------------------------------------------------------------------------
+# ---- extremes and sorting --------------------------------------------------------------------------
 
 class Extreme(Op):
-    """The maximum or minimum over axes, kept with size 1. The gradient goes to each of equals, as in MXNet."""
+    """The maximum or minimum over axes, kept as size 1. The gradient goes to each of equal elements, as in MXNet."""
 
     def __init__(self, fn: Callable[..., Any], axes: tuple[int, ...]) -> None:
         self.fn = fn
@@ -181,7 +181,7 @@ class Extreme(Op):
         return np.asarray(self.fn(arrays[0], axis=self.axes, keepdims=True))
 
     def error(self, out: np.ndarray, arrays: list[np.ndarray], dtype: np.dtype, noise: Any) -> np.ndarray:
-        return any_zero(out, noise)  # else one of the elements: the gradient finds it by its value
+        return any_zero(out, noise)  # not rounded: the gradient finds the element by its value
 
     def pull(self, step: Step, i: int, g: Value) -> Value | None:
         x = step.inputs[0]
@@ -200,7 +200,7 @@ def _extreme(fn: Callable) -> Callable:
 
 
 def _position(fn: Callable, least: float) -> Callable:
-    """The place of the first extreme; NaN is never one, as in MXNet 2.0, unless there is nothing else."""
+    """The index of the first extreme; a NaN only if there is nothing else, as in MXNet 2.0."""
     def function(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
         if (a.size if axis is None else a.shape[axis]) == 0:
             raise NoAnswer("an extreme of nothing")

@@ -1,4 +1,4 @@
-"""The functions that choose elements by index arrays, and those on sequences."""
+"""The functions that select elements by index arrays, and those on sequences."""
 from __future__ import annotations
 
 import math
@@ -14,7 +14,7 @@ from .values import WORLD, NoAnswer, Value, apply, stored
 
 
 def bounded(index: Any, n: int, mode: str) -> np.ndarray:
-    """Places inside [0, n): clipped to it, or wrapped around."""
+    """Indices within [0, n): clipped, or wrapped around."""
     places = index.memory.astype(np.int64)
     if mode == "raise" and ((places < 0) | (places >= n)).any():
         raise NoAnswer("out of range")
@@ -22,7 +22,7 @@ def bounded(index: Any, n: int, mode: str) -> np.ndarray:
 
 
 def order(data: Any, axis: int | None, ascending: bool = True) -> np.ndarray:
-    """The places of the elements in order, equal ones as they stand. MXNet gives any order to a line with a NaN."""
+    """The indices of a stable sort. MXNet gives a line with a NaN any order."""
     keys = data.memory if ascending else -data.memory
     if keys.dtype.kind == "f" and WORLD.noise is not None:
         unordered = np.isnan(keys).any(axis, keepdims=True)
@@ -76,7 +76,7 @@ def gather_nd(data: Any, indices: Any) -> Any:
 
 
 def _written(data: Value, places: tuple, onto: Value) -> Value:
-    """`onto` with `data` written at places, each once."""
+    """`onto` with `data` written at `places`, each at most once."""
     def put(a: np.ndarray, b: np.ndarray) -> np.ndarray:
         out = a.copy()
         out[places] = b

@@ -1,4 +1,4 @@
-"""Sums of products, named by subscripts."""
+"""Sums of products, given by subscripts."""
 from __future__ import annotations
 
 import math
@@ -12,7 +12,7 @@ from .values import PRODUCTS, Op, Step, Value, apply, bounded
 
 
 class Einsum(Op):
-    """A sum of products named by subscripts; no subscript twice in one operand."""
+    """An einsum; no subscript occurs twice in one operand."""
 
     def __init__(self, terms: tuple[str, ...], out: str) -> None:
         self.terms = terms
@@ -36,7 +36,7 @@ class Einsum(Op):
         mine, x = self.terms[i], step.inputs[i]
         others = [(t, v) for j, (t, v) in enumerate(zip(self.terms, step.inputs, strict=True)) if j != i]
         given = set(self.out).union(*[t for t, _ in others])
-        kept = "".join(c for c in mine if c in given)  # what else is summed over alone: the gradient is the same there
+        kept = "".join(c for c in mine if c in given)  # the gradient is constant along the others
         terms, values = (self.out, *(t for t, _ in others)), [g, *(v for _, v in others)]
         pulled = apply(Einsum(terms, kept), values, g.dtype)
         thin = tuple(n if c in given else 1 for c, n in zip(mine, x.shape, strict=True))

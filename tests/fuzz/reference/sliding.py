@@ -1,4 +1,4 @@
-"""Windows over the spatial axes: convolutions, pooling, im2col; and what `nd` has for images."""
+"""Windows over spatial axes: convolutions, pooling, im2col; and `nd`'s image functions."""
 from __future__ import annotations
 
 import itertools
@@ -142,9 +142,9 @@ def pooling(data: Any, kernel: Any = None, stride: Any = None, pad: Any = None, 
         return cls.of(made)
 
     if pool_type == "max":
-        seen = gathered(data, np.finfo(data.dtype).min)  # of a window outside, as in MXNet
+        seen = gathered(data, np.finfo(data.dtype).min)  # for a window outside the array, as in MXNet
         lines = FUNCTIONS["reshape"](seen, (*data.shape[:2], math.prod(kernel), *seen.shape[2 + rank:]))
-        first = lines.memory.argmax(2)[:, :, None]  # of equal ones the first has the gradient, unlike in max
+        first = lines.memory.argmax(2)[:, :, None]  # the first of equals has the gradient, unlike in max
         return moves(lambda a: np.take_along_axis(a, first, 2)[:, :, 0])(lines)
     if pool_type == "lp":
         powers = FUNCTIONS["abs"](gathered(data, 0.0)) ** float(p_value)
@@ -152,7 +152,7 @@ def pooling(data: Any, kernel: Any = None, stride: Any = None, pad: Any = None, 
     total = FUNCTIONS["sum"](gathered(data, 0.0), axes)
     if pool_type == "sum":
         return total
-    # What counts: the elements inside; with count_include_pad also those of the padding, which ends at n + pad.
+    # The elements counted: those inside; with count_include_pad also the padding, which ends at n + pad.
     inside = np.ones(data.shape)
     if count_include_pad is not False:
         inside = np.pad(inside, [(0, 0), (0, 0), *((p, p) for p in pad)], constant_values=1)

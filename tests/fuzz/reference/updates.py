@@ -1,4 +1,4 @@
-"""The optimizers' steps of `nd`: the new weight, into `out`, and the states written in place."""
+"""`nd`'s optimizer steps: the new weight goes into `out`, the states are written in place."""
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -22,15 +22,15 @@ def _put(out: Any, new: Any) -> Any:
 
 
 def _rest(share: float, w: Any) -> float:
-    """1 - share, as MXNet computes it: 0.001 is off in the fifth digit, and of float16 weights in the second."""
+    """1 - share as MXNet computes it: for 0.001 it is off in the fifth digit, for float16 weights in the second."""
     kind = np.float16 if w.dtype == np.float16 else np.float32
     return float(kind(1) - kind(share))
 
 
 def _update(rule: Callable[..., tuple[Any, ...]]) -> Callable[..., Any]:
-    """An update of `weight`, `grad` and the rule's states: it gives the new weight and the new states.
+    """Make an optimizer step of a rule: a function of `weight`, `grad` and states that returns their new values.
 
-    Its numbers are float32, whatever the arrays are.
+    Its numbers are float32, whatever the dtype of the arrays.
     """
     defaults = {name: p.default for name, p in signature(rule).parameters.items() if p.default is not p.empty}
 

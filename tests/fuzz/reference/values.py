@@ -1,4 +1,4 @@
-"""Values and the tape: what an operation is, and what is recorded of it."""
+"""Values and the tape: operations, and the record of them."""
 from __future__ import annotations
 
 import itertools
@@ -14,15 +14,15 @@ FLOAT64 = np.dtype(np.float64)
 
 
 class NoAnswer(Exception):
-    """The program asks what MXNet refuses, or what the reference does not know."""
+    """The refusal of a program that MXNet refuses, or that the reference does not support."""
 
 
-#: Elements of a value, and products in a sum of them, at most: another batch size may make a program's arrays grow.
+#: Bounds on elements of a value and on products in a sum: another batch size may make a program's arrays grow.
 ELEMENTS, PRODUCTS = 1 << 15, 1 << 22
 
 
 def bounded(shape: Sequence[int], most: int = ELEMENTS) -> None:
-    """Refuse what takes too long, before it is computed."""
+    """Refuse a computation that takes too long, before it starts."""
     if math.prod(shape) > most:
         raise NoAnswer("too large")
 
@@ -41,7 +41,7 @@ _ORDER = itertools.count()
 
 
 class Variable:
-    """Where gradients go: the array that holds them and how they are put there."""
+    """A variable: the array of its gradient, and the request (write, add) by which gradients are stored."""
 
     def __init__(self, grad: Any, request: str) -> None:
         self.grad = grad
@@ -62,7 +62,7 @@ class Step:
 
 
 class Value:
-    """Elements that never change: floats in float64 whatever their `dtype`, integers and bools in it."""
+    """Immutable elements: floats in float64 whatever their `dtype`, integers and bools in it."""
 
     __slots__ = ("data", "dtype", "source")
 
@@ -77,7 +77,7 @@ class Value:
 
 
 def stored(data: Any, dtype: np.dtype) -> np.ndarray:
-    """`data` as a `Value` of `dtype` holds it."""
+    """`data` as a `Value` of `dtype` stores it."""
     with np.errstate(all="ignore"):
         return np.asarray(data).astype(FLOAT64 if dtype.kind == "f" else dtype)
 
@@ -85,7 +85,7 @@ def stored(data: Any, dtype: np.dtype) -> np.ndarray:
 class Op:
     """A primitive operation: `compute` on arrays, `error` for a noisy run, `pull` for the gradient."""
 
-    own_gradient = False  # whatever the output's cotangent is, zeros included
+    own_gradient = False  # whether the gradient ignores the output's cotangent, even zeros
 
     def compute(self, arrays: list[np.ndarray]) -> np.ndarray:
         raise NotImplementedError
@@ -95,17 +95,18 @@ class Op:
         raise NotImplementedError
 
     def pull(self, step: Step, i: int, g: Value) -> Value | None:
-        """The cotangent of input `i`, for the output's; None for zeros."""
+        """The cotangent of input `i` from that of the output; None for zeros."""
         raise NotImplementedError
 
     def passed(self) -> None:
-        """A backward goes through the step, be it with zeros."""
+        """Called when a backward goes through the step, even with zeros."""
 
 
 class Tie(Op):
-    """The first input's elements, as a function of all: of those that only chose elements or lent their shape.
+    """The first input's elements, as a function of all inputs: the others only selected elements or gave their shape.
 
-    quiet: of a gradient and the heads that it is the derivative of; a backward through it is none through these.
+    quiet: the first input is a gradient, the others are the heads that it was derived from. A second derivative through
+        it is no backward through the heads.
     """
 
     def __init__(self, quiet: bool = False) -> None:
@@ -118,7 +119,7 @@ class Tie(Op):
 
 
 class Once(Tie):
-    """A gradient that MXNet does not differentiate."""
+    """A gradient that MXNet cannot differentiate."""
 
     def pull(self, step: Step, i: int, g: Value) -> Value | None:
         raise NoAnswer("a derivative of this gradient")
@@ -128,7 +129,7 @@ TIE, DERIVATIVE, ONCE = Tie(), Tie(quiet=True), Once()
 
 
 def tied(x: Value, operands: Sequence[Value], op: Tie = TIE) -> Value:
-    """`x` as a function of those operands that are recorded."""
+    """`x` as a function of those `operands` that are recorded."""
     recorded = [v for v in operands if v.source is not None]
     made = Value(x.data, x.dtype)
     if recorded:
@@ -137,7 +138,7 @@ def tied(x: Value, operands: Sequence[Value], op: Tie = TIE) -> Value:
 
 
 def apply(op: Op, inputs: Sequence[Value], dtype: np.dtype, data: np.ndarray | None = None) -> Value:
-    """The value of `op`; recorded where a derivative goes through. data: its elements, if they are known."""
+    """The value of `op`, recorded if a derivative passes through it. data: its elements, if already known."""
     arrays = [x.data for x in inputs]
     with np.errstate(all="ignore"):
         out = stored(op.compute(arrays) if data is None else data, dtype)

@@ -1,4 +1,4 @@
-"""Faults in index maps, loop nests, the text of kernels, matrix products, gathers and scatters."""
+"""Mutants in index maps, loop nests, kernel sources, matrix products, gathers and scatters."""
 from __future__ import annotations
 
 from .record import Mutant

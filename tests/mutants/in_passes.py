@@ -1,4 +1,4 @@
-"""Faults in the passes from graph to graph, and in the forms and roundings that kernels choose."""
+"""Mutants in the graph passes, and in the peephole rewrites and roundings of kernels."""
 from __future__ import annotations
 
 from .record import Mutant

@@ -1,4 +1,4 @@
-"""Faults in fusion, planning, the order of steps, and where values between steps lie."""
+"""Mutants in fusion, planning, the schedule, and the memory of values between steps."""
 from __future__ import annotations
 
 from .record import Mutant

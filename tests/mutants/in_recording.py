@@ -1,4 +1,4 @@
-"""Faults in what is recorded, remembered, run at a sync point and written in place, and in derivatives."""
+"""Mutants in recording, caches, flushes at sync points, in-place writes, and derivatives."""
 from __future__ import annotations
 
 from .record import Mutant

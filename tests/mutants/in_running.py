@@ -1,4 +1,4 @@
-"""Faults in the driver, the pool, buffers, plans at run time, tiers, the store, and templates of layouts."""
+"""Mutants in the driver, the thread pool, buffers, plans at run time, tiers, the disk cache, and shape templates."""
 from __future__ import annotations
 
 from .record import Mutant

@@ -1,4 +1,4 @@
-"""A mutant: one small fault that a tired engineer could make, as a replacement in one file."""
+"""The record of a mutant: one small, plausible fault, given as a text replacement in one file."""
 from __future__ import annotations
 
 from pathlib import Path
@@ -6,9 +6,11 @@ from typing import NamedTuple
 
 
 class Mutant(NamedTuple):
-    """A fault of the product.
+    """A fault in the product.
 
-    file: from the root of the tree; old: text that occurs once in it; new: what it becomes.
+    file: path from the root of the tree.
+    old: text that occurs once in the file.
+    new: its replacement.
     wrong: one sentence on the consequence.
     detector: the tests known to catch it, as the tier of `make test` that runs them, then pytest's arguments.
     """
@@ -24,7 +26,7 @@ class Mutant(NamedTuple):
 def mutated(mutant: Mutant, root: Path) -> str:
     """The text of the mutant's file with the fault in it.
 
-    LookupError when the old text does not occur exactly once: the code has changed, and so must the list.
+    LookupError if the old text does not occur exactly once: the code has changed, and the list must follow.
     """
     text = (root / mutant.file).read_text()
     count = text.count(mutant.old)

@@ -1,8 +1,8 @@
-"""Show that the tests catch small faults: each goes into a copy of the tree, where CI's tests run up to a failure.
+"""Mutation testing: puts each small fault into a copy of the tree and runs CI's tests there up to a failure.
 
-`make mutants` runs all, `make mutants ARGS="NAME ..."` those whose names or files begin so. Of a mutant, the tests
-known to catch it run first, then all that `make test` runs. `--known` leaves the latter out.
-What a hang does to the tests counts only where their own time limits end it.
+`make mutants` runs all, `make mutants ARGS="NAME ..."` those whose names or files begin so. For each mutant the tests
+known to catch it run first, then all that `make test` runs; `--known` leaves the latter out.
+A mutant that makes tests hang counts as caught only if the tests' own time limits end them.
 """
 from __future__ import annotations
 
@@ -28,22 +28,26 @@ from mutants.listed import MUTANTS
 from mutants.record import Mutant, mutated
 
 ROOT = Path(__file__).resolve().parents[2]
-#: The environment that runs the tests: this one.
+#: The virtual environment that runs the tests: this one.
 VENV = Path(sys.prefix)
-#: Which tests have passed on the true tree.
+#: The record of tests that have passed on the unmodified tree.
 PASSED = ROOT / "build" / "mutants.json"
-#: What a copy goes without.
+#: Files left out of a copy.
 LEFT_OUT = shutil.ignore_patterns(".git", ".venv", "build", "__pycache__", ".*_cache", ".hypothesis", "*.egg-info")
-#: Seconds after which a run of tests is given up: it hangs, and no test's own limit ends it.
+#: Seconds after which a run of tests is ended: it hangs, and no test's own limit has ended it.
 PATIENCE = 3600
-#: Runs with other seeds that must fail, too, where tests draw their sample by a seed.
+#: Further seeds with which a detector must also fail if it samples its parameters by seed.
 SEEDS = (1, 2, 3)
 
 _PASSED_LOCK = threading.Lock()
 
 
 class Outcome(NamedTuple):
-    """How one mutant fared; by: the test that caught it, empty for a survivor; trouble: why it could not be tried."""
+    """The outcome of one mutant.
+
+    by: the test that caught it, empty for a survivor.
+    trouble: the reason why it could not be tried, if so.
+    """
 
     mutant: Mutant
     by: str
@@ -53,7 +57,7 @@ class Outcome(NamedTuple):
 
 @contextmanager
 def copy_of_tree() -> Iterator[Path]:
-    """A copy of the tree, gone at the end."""
+    """A copy of the tree, deleted at the end."""
     with tempfile.TemporaryDirectory(prefix="mutant-") as folder:
         copy = Path(folder) / "tree"
         shutil.copytree(ROOT, copy, ignore=LEFT_OUT)
@@ -61,20 +65,20 @@ def copy_of_tree() -> Iterator[Path]:
 
 
 def environment_of(copy: Path) -> dict[str, str]:
-    """The environment of processes that work on a copy."""
+    """The environment variables of processes that work on a copy."""
     plain = {k: v for k, v in os.environ.items() if not k.startswith(("TRACER_", "PYTEST_"))}
     return plain | {"PYTHONPATH": os.pathsep.join([str(copy), str(copy / "tests")]), "TMPDIR": str(copy.parent)}
 
 
 def commands(copy: Path, arguments: str) -> list[str]:
-    """The calls of pytest that `make test` would make, with more arguments, all in one process."""
+    """The pytest calls of `make test`, with more arguments, each in one process."""
     made = subprocess.run(["make", "-n", "test", f"VENV={VENV}", "JOBS=0", f"ARGS={arguments}"],
                           cwd=copy, capture_output=True, text=True, check=True)
     return [line for line in made.stdout.splitlines() if "/pytest " in line]
 
 
 def command_of(copy: Path, detector: str, more: str = "") -> str:
-    """The call of `make test` that runs a mutant's known detector: the tier, then pytest's arguments."""
+    """The pytest call of `make test` that runs a mutant's known detector: the tier, then pytest's arguments."""
     tier, _, arguments = detector.partition(" ")
     found = [c for c in commands(copy, f"{arguments} {more}") if f"TRACER_JIT={tier} " in c]
     if len(found) != 1:
@@ -83,7 +87,7 @@ def command_of(copy: Path, detector: str, more: str = "") -> str:
 
 
 def run_tests(copy: Path, command: str) -> tuple[int, str]:
-    """The exit status of a call of pytest on the copy, and what it printed; 0 for a hang, which no test has ended."""
+    """The exit status and output of a pytest call on the copy; status 0 for a hang that no test has ended."""
     with open(copy.parent / "output", "w+") as output:
         started = subprocess.Popen(
             ["bash", "-c", f"exec env {command} -p no:cacheprovider"], cwd=copy, env=environment_of(copy),
@@ -99,7 +103,7 @@ def run_tests(copy: Path, command: str) -> tuple[int, str]:
 
 
 def _end(started: subprocess.Popen) -> None:
-    """End a run of tests and all that it has started."""
+    """Kill a run of tests and all processes that it has started."""
     try:
         os.killpg(started.pid, signal.SIGKILL)
     except ProcessLookupError:
@@ -108,9 +112,9 @@ def _end(started: subprocess.Popen) -> None:
 
 
 def catcher(status: int, output: str) -> str:
-    """Which test caught the mutant, from what pytest printed; empty when all passed.
+    """The test that caught the mutant, from pytest's output; empty if all passed.
 
-    RuntimeError when pytest was called wrongly, or ran no test: that says nothing about the mutant.
+    RuntimeError if pytest was called wrongly or ran no test: that says nothing about the mutant.
     """
     if status == 0:
         return ""
@@ -127,7 +131,7 @@ def catcher(status: int, output: str) -> str:
 
 
 def check_imports(copy: Path) -> None:
-    """RuntimeError when tests on the copy would import the packages from elsewhere."""
+    """Raise RuntimeError if tests on the copy would import the packages from elsewhere."""
     found = subprocess.run([sys.executable, "-c",
                             "import tracer, tracer.jit.plan.plan, tracer.ops.ir.node, tracer.viz;"
                             "print(tracer.__file__, tracer.jit.plan.plan.__file__, tracer.ops.ir.node.__file__)"],
@@ -136,7 +140,7 @@ def check_imports(copy: Path) -> None:
         raise RuntimeError(f"tests would run on {found.stdout}, not on {copy}")
 
 
-# ---- the true tree -------------------------------------------------------------------------------
+# ---- the unmodified tree-----------------------------------------------------------------------------
 
 def digest() -> str:
     """A digest of all sources of the tree."""
@@ -148,7 +152,7 @@ def digest() -> str:
 
 
 def check_passes(detector: str) -> None:
-    """Run a detector on the true tree, once for each state of it; RuntimeError when it fails there."""
+    """Run a detector on the unmodified tree, once for each state of it; RuntimeError if it fails there."""
     with _PASSED_LOCK:
         state = digest()
         passed = json.loads(PASSED.read_text()).get(state, []) if PASSED.exists() else []
@@ -168,7 +172,8 @@ def check_passes(detector: str) -> None:
 def caught(mutant: Mutant, whole: bool = True, checked: bool = True) -> Outcome:
     """Run the tests on a copy with the mutant in it: its detector, then everything if `whole`, up to a failure.
 
-    checked: the detector passes on the true tree, or RuntimeError. Who has the tests run there, too, need not.
+    checked: run the detector on the unmodified tree first (RuntimeError if it fails). A caller whose tests run there
+        anyway need not.
     """
     if checked:
         check_passes(mutant.detector)
@@ -186,7 +191,7 @@ def caught(mutant: Mutant, whole: bool = True, checked: bool = True) -> Outcome:
                 print(f"{mutant.name}: {by} catches it with {sum(map(bool, again))} of {len(SEEDS)} seeds", flush=True)
                 by = ""
         if not by and whole:
-            for command in commands(copy, "-x --ignore=tests/system/test_mutants.py"):  # it would see another text
+            for command in commands(copy, "-x --ignore=tests/system/test_mutants.py"):  # it would fail, as the text has changed
                 by = catcher(*run_tests(copy, command))
                 if by:
                     break
@@ -194,15 +199,15 @@ def caught(mutant: Mutant, whole: bool = True, checked: bool = True) -> Outcome:
 
 
 def is_drawn(copy: Path, test: str) -> bool:
-    """Whether a test's parameters are a sample that a seed draws."""
+    """Whether a test's parameters are sampled by a seed."""
     file, _, name = test.partition("::")
-    source = (copy / file).read_text() if name else ""  # without one it is the last line of a crash
+    source = (copy / file).read_text() if name else ""  # without a name, `test` is the last line of a crash
     found = re.search(rf"((?:^@.*\n(?:^[ )\]].*\n)*)*)^def {re.escape(name.partition('[')[0])}\(", source, re.MULTILINE)
     return found is not None and "mark.sweep" in found[1]
 
 
 def tried(mutant: Mutant, whole: bool) -> Outcome:
-    """The same, with trouble as an outcome: the other mutants are tried all the same."""
+    """Run one mutant as `caught` does, but return errors as outcomes, so that the other mutants are still tried."""
     try:
         return caught(mutant, whole)
     except (LookupError, RuntimeError, OSError) as error:
@@ -210,7 +215,7 @@ def tried(mutant: Mutant, whole: bool) -> Outcome:
 
 
 def chosen(names: Sequence[str]) -> list[Mutant]:
-    """The mutants whose names or files begin with one of `names`; all for none. LookupError for one that names none."""
+    """The mutants whose names or files begin with one of `names`; all for none. LookupError if one of them fits none."""
     for name in names:
         if not any(m.name.startswith(name) or m.file.startswith(name) for m in MUTANTS):
             raise LookupError(f"no mutant's name or file begins with {name!r}")

@@ -1,4 +1,4 @@
-"""Stores the losses of examples/digits_from_scratch.py under real MXNet in tests/data/digits_losses.json.
+"""Store the losses of examples/digits_from_scratch.py under real MXNet in tests/data/digits_losses.json.
 
     MX20/bin/python tests/oracle/digits.py
 

@@ -1,9 +1,9 @@
-"""Asks real MXNet what the two seed documents print, in both flavours, and stores the answers in tests/data.
+"""Run the two seed documents under real MXNet, in both flavours, and store their output in tests/data.
 
-    python tests/oracle/documents.py MX191/bin/python MX20/bin/python
+python tests/oracle/documents.py MX191/bin/python MX20/bin/python
 
-The two interpreters have MXNet 1.9.1 and 2.0.0b1. The np flavour is answered by 2.0.0b1, the nd flavour by
-1.9.1. Each script runs in a fresh process, so that the random draws are those of seed 0.
+The two interpreters have MXNet 1.9.1 and 2.0.0b1. The np flavour runs under 2.0.0b1, the nd flavour under 1.9.1.
+Each script runs in a fresh process, so that the random draws are those of seed 0.
 """
 import subprocess
 import sys
@@ -12,7 +12,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT / "tests" / "data"
 
-# (answer, script, version): the answer is what that version of MXNet prints.
+# (answer, script, version): the answer file holds the output of that version of MXNet.
 ANSWERS = (
     ("seed_np.txt", "examples/seed_np.py", "2.0.0b1"),
     ("seed_nd.txt", "examples/seed_nd.py", "1.9.1"),

@@ -1,10 +1,10 @@
-"""Asks real MXNet which keywords each public function takes, ignores or refuses; stores it in tests/data/keywords.json.
+"""Store which keywords real MXNet's public functions take, ignore or refuse, in tests/data/keywords.json.
 
-    python tests/oracle/keywords.py MX191/bin/python MX20/bin/python
+python tests/oracle/keywords.py MX191/bin/python MX20/bin/python
 
 1.9.1 answers for nd, 2.0.0b1 for np and npx. Each function is called with the first of `ARGUMENTS` that it takes, then
 once more with one keyword: each of its own at its default, and those of `COMMON`, which some functions only pass on.
-tests/tracer/mxnet/test_keywords.py asks tracer with `outcomes`.
+tests/tracer/mxnet/test_keywords.py tests tracer with `outcome`.
 """
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pathlib import Path
 DATA = Path(__file__).resolve().parents[1] / "data"
 SPACES = {"nd": ("nd", "nd.linalg", "nd.contrib", "nd.random", "nd.NDArray"),
           "np": ("np", "np.linalg", "np.random", "np.ndarray", "npx", "npx.random")}
-#: Keywords that any function is asked about, and their values. No function has one called `nonsense`.
+#: Keywords tried on every function, with their values. No function has one called `nonsense`.
 COMMON = {"name": "'a'", "out": "None", "ctx": "mx.cpu()", "device": "mx.cpu()", "dtype": "'float32'", "nonsense": "1",
           "where": "True"}
 #: Positional arguments, in `NAMES`; a method is called on the first.
@@ -33,7 +33,7 @@ x = xp.array([[0.5, 1, 1.5], [2, 0.25, 0.75]]); v = xp.array([0.25, 0.5, 0.75]);
 i = xp.array([0, 1], dtype='int32'); b = xp.array([1, 2], dtype='int32'); w = xp.ones((4, 3))
 im = xp.ones((1, 1, 4, 4)); k = xp.ones((1, 1, 1, 1))
 """
-#: Functions that are no matter of keywords here: they read files, touch state, or take functions.
+#: Functions left out: they read files, change state, or take functions.
 SKIPPED = re.compile(
     r"as_in_|[Cc]ast$|[Rr]eshape$|astype|unravel_index|load|save|seed|set_|reset|dlpack|from_|waitall|is_|foreach|while_loop|cond$|_printoptions|custom|Custom|wait"
     r"|attach_grad|backward|__|tostype|asscalar|item|asnumpy|grad|tolist|genfromtxt|fromfile|frombuffer|getbuffer|invoke"
@@ -66,7 +66,7 @@ def reach(mx, name: str):
 
 
 def keywords_of(function) -> dict[str, str]:
-    """The keywords that a function declares, with their defaults as source; those without a value are left out."""
+    """The keywords that a function declares, with their defaults as source text; those without a value are left out."""
     found = {}
     for p in inspect.signature(function).parameters.values():
         value = p.default
@@ -76,7 +76,7 @@ def keywords_of(function) -> dict[str, str]:
 
 
 def documented(function) -> dict[str, str]:
-    """The parameters that the documentation of a generated function gives a default."""
+    """The parameters with a default in the docstring of a generated function."""
     found = {}
     text = function.__doc__ or ""
     for name, kind, default in re.findall(r"^(\w+) : (.*?), optional, default=(.*)$", text, re.MULTILINE):
@@ -120,7 +120,7 @@ def outcome(mx, name: str, flavour: str, arguments: str, keyword: str = "") -> s
 
 
 def describe(mx, name: str, flavour: str) -> dict | None:
-    """The keywords of a function: its arguments here, and the outcome with each; None for one that takes none."""
+    """The arguments passed to a function and the outcome with each keyword; None if it accepts none of `ARGUMENTS`."""
     arguments = next((a for a in ARGUMENTS if outcome(mx, name, flavour, a) == "ok"), None)
     if arguments is None:
         return None
@@ -138,7 +138,7 @@ def describe(mx, name: str, flavour: str) -> dict | None:
 
 
 def ask(flavour: str, first: int) -> None:
-    """Print what is found from function `first` on, a line of JSON each."""
+    """Print the results from function `first` on, one line of JSON each."""
     import mxnet as mx
 
     mx.npx.set_np() if flavour == "np" else mx.npx.reset_np()
@@ -150,7 +150,7 @@ def ask(flavour: str, first: int) -> None:
 
 
 def answers(interpreter: str, flavour: str) -> list[dict]:
-    """All that real MXNet answers; a function at which its process dies is left out."""
+    """All answers of real MXNet; a function at which its process dies is left out."""
     found: list[dict | None] = []
     while True:
         command = [interpreter, __file__, "--ask", flavour, str(len(found))]
@@ -163,7 +163,7 @@ def answers(interpreter: str, flavour: str) -> list[dict]:
 
 
 def main(mx191: str, mx20: str) -> None:
-    """Write the file: for each flavour a list of what its functions take."""
+    """Write the file: for each flavour a list of functions with their keywords."""
     found = {flavour: answers(interpreter, flavour) for flavour, interpreter in (("nd", mx191), ("np", mx20))}
     parts = [f'"{flavour}": [\n' + ",\n".join(map(json.dumps, rows)) + "\n]" for flavour, rows in found.items()]
     body = ",\n".join(parts)

@@ -1,9 +1,9 @@
-"""Has real MXNet 1.9.1 write files of arrays, and stores their bytes in tests/data/nd_files.json.
+"""Let real MXNet 1.9.1 write files of arrays, and store their bytes in tests/data/nd_files.json.
 
-    python tests/oracle/nd_files.py MX191/bin/python
-    MX191/bin/python tests/oracle/nd_files.py --read FILE     prints what real MXNet reads from a file, as JSON
+python tests/oracle/nd_files.py MX191/bin/python
+MX191/bin/python tests/oracle/nd_files.py --read FILE     prints what real MXNet reads from a file, as JSON
 
-`contents` says what is in them; tests/tracer/mxnet/test_nd_surface.py reads the stored ones.
+`contents` gives the arrays; tests/tracer/mxnet/test_nd_surface.py reads the stored files.
 """
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Asks real MXNet how it prints arrays, and stores its answers in tests/data/printing.json.
+"""Store how real MXNet prints arrays, in tests/data/printing.json.
 
-    python tests/oracle/printing.py MX191/bin/python MX20/bin/python
+python tests/oracle/printing.py MX191/bin/python MX20/bin/python
 
 1.9.1 answers for nd, 2.0.0b1 for np. `cases` makes the arrays, for both and for tests/tracer/array/test_printing.py.
 """
@@ -17,7 +17,7 @@ DATA = Path(__file__).resolve().parents[1] / "data" / "printing.json"
 
 
 def cases(flavour: str) -> list[tuple[str, numpy.ndarray]]:
-    """Names and NumPy arrays; none empty or 0-d for nd, which cannot have such."""
+    """Names and NumPy arrays; none empty or 0-d for nd, which does not support these."""
     rng = numpy.random.RandomState(0)
     found: list[tuple[str, numpy.ndarray]] = []
     for dtype in ("float32", "float64", "float16", "int8", "int32", "int64", "uint8", "bool"):
@@ -63,7 +63,7 @@ def ask(flavour: str) -> None:
 
 
 def main(mx191: str, mx20: str) -> None:
-    """Ask both and write the file."""
+    """Run both versions and write the file."""
     answers = {}
     for flavour, interpreter in (("nd", mx191), ("np", mx20)):
         done = subprocess.run([interpreter, __file__, "--ask", flavour], check=True, capture_output=True,

@@ -1,9 +1,9 @@
-"""Asks real MXNet every case of the tables and stores its answers in tests/data/semantics_{nd,np}.json.
+"""Evaluate all cases of the tables under real MXNet and store the answers in tests/data/semantics_{nd,np}.json.
 
-    python tests/oracle/semantics.py MX191/bin/python MX20/bin/python
+python tests/oracle/semantics.py MX191/bin/python MX20/bin/python
 
 The two interpreters have MXNet 1.9.1, which answers for nd, and 2.0.0b1, which answers for np. `evaluate`
-gives a case's answer as plain data; tests/tracer/mxnet/test_semantics.py asks tracer with it.
+gives a case's answer as plain data; tests/tracer/mxnet/test_semantics.py runs tracer through it.
 """
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ORACLES = {"nd": "1.9.1", "np": "2.0.0b1"}
 
 
 def plain(values):
-    """Nested lists with nan and the infinities as text, so that the JSON is standard."""
+    """Nested lists with NaN and the infinities as text, so that the JSON is standard."""
     if isinstance(values, list):
         return [plain(value) for value in values]
     if isinstance(values, float) and not math.isfinite(values):
@@ -35,7 +35,7 @@ def plain(values):
 
 
 def describe(value) -> dict:
-    """An answer as plain data: class and text, and of an array dtype, shape and values too.
+    """An answer as plain data: class and text, for an array dtype, shape and values too.
 
     NumPy's scalars and dtypes are described so that the answer is the same under NumPy 1 and 2.
     """
@@ -54,7 +54,7 @@ def describe(value) -> dict:
 
 
 def contents(array: numpy.ndarray) -> dict:
-    """dtype, shape and, up to 100 of them, values of a NumPy array."""
+    """dtype, shape and at most 100 values of a NumPy array."""
     found = {"dtype": array.dtype.name, "shape": list(array.shape)}
     if array.size > 100 or array.dtype == object:
         return found
@@ -62,14 +62,14 @@ def contents(array: numpy.ndarray) -> dict:
 
 
 def namespace(mx, flavour: str) -> dict:
-    """What a case sees: the names a script imports, `onp` (NumPy) and `xp` (the flavour's own namespace)."""
+    """The names available to a case: those that a script imports, `onp` (NumPy) and `xp` (the flavour's namespace)."""
     mx.npx.set_np() if flavour == "np" else mx.npx.reset_np()
     names = {"mx": mx, "np": mx.np, "npx": mx.npx, "nd": mx.nd, "autograd": mx.autograd, "onp": numpy}
     return {**names, "xp": names[flavour]}
 
 
 def evaluate(source: str, names: dict) -> dict:
-    """The answer to one case, run in `names`; an exception is one too, with the names of its bases."""
+    """The answer to one case, run in `names`; an exception is an answer too, with the names of its base classes."""
     tree = ast.parse(source)
     last = tree.body.pop() if isinstance(tree.body[-1], ast.Expr) else None
     try:
@@ -81,7 +81,7 @@ def evaluate(source: str, names: dict) -> dict:
 
 
 def message(error: Exception) -> str:
-    """The line of an error's text that says what is wrong: MXNet puts a C++ trace before it."""
+    """The line of an error's text with the message: MXNet puts a C++ trace before it."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     lines = [line for line in lines if not re.match(r"(Traceback|\[bt\]|File |\(\d+\) )", line)]
     named = [line for line in lines if line.startswith("MXNetError: ")]
@@ -91,17 +91,17 @@ def message(error: Exception) -> str:
 
 
 def ask(flavour: str, first: int) -> None:
-    """Print the answers from case `first` on, a line of JSON each."""
+    """Print the answers from case `first` on, one line of JSON each."""
     import mxnet as mx
 
     for case in cases_of(flavour)[first:]:
         print(json.dumps(evaluate(case.source, namespace(mx, flavour))), flush=True)
         with contextlib.suppress(Exception):
-            mx.nd.waitall()  # which takes the error of what nobody has read, or a later case would meet it
+            mx.nd.waitall()  # raises errors of unread values here, not in a later case
 
 
 def answers(interpreter: str, flavour: str, cases: list[Case]) -> list[dict]:
-    """Real MXNet's answers; where its process dies the answer is {"crash": status} and a new one goes on."""
+    """Real MXNet's answers; if its process dies the answer is {"crash": status} and a new process continues."""
     found: list[dict] = []
     while len(found) < len(cases):
         command = [interpreter, __file__, "--ask", flavour, str(len(found))]

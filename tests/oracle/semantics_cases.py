@@ -1,12 +1,12 @@
-"""The tables of expressions that real MXNet and tracer are both asked.
+"""The tables of expressions that are evaluated under real MXNet and under tracer.
 
 A table (tests/data/semantics_cases_*.txt) has groups, `@group name`, of cases, one a line. Lines that follow
 belong to the case:
 
-    .. statement      the case goes on (its last line, when it is an expression, is what is answered)
-    @phrase text      the message of the error must hold this text
-    @why reason       why the answer is what it is
-    @ours {"…": …}    what tracer must answer instead (keys as in `semantics.describe`), with a @why
+.. statement      the case goes on (the value of its last line, if that is an expression, is the answer)
+@phrase text      the message of the error must contain this text
+@why reason       why the answer is what it is
+@ours {"…": …}    what tracer must answer instead (keys as in `semantics.describe`), with a @why
 
 `@setup statement` after a group's name is run before each of its cases.
 """
@@ -24,7 +24,7 @@ FLAVOURS = ("np", "nd")
 
 
 class Case(NamedTuple):
-    """One question; `answer_only` ones are left out of the answers when real MXNet raises."""
+    """One case; `answer_only` ones are left out of the answers if real MXNet raises."""
 
     group: str
     source: str
@@ -79,7 +79,7 @@ def promotion(flavour: str) -> list[Case]:
 def cases_of(flavour: str) -> list[Case]:
     """All cases of one flavour, "np" or "nd", in a fixed order.
 
-    The autograd table, and those called both_*, serve both: in them `xp` is the flavour's own namespace.
+    The autograd table and the tables named both_* serve both: in them `xp` is the flavour's own namespace.
     """
     tables = [DATA / f"semantics_cases_{name}.txt" for name in (flavour, "autograd")]
     for kind in (flavour, "both"):

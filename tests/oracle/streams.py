@@ -1,11 +1,11 @@
-"""Asks a real MXNet, 1.9.1 or 2.0, for its random numbers: `python tests/oracle/streams.py OUT.json`.
+"""Store the random numbers of a real MXNet, 1.9.1 or 2.0: `python tests/oracle/streams.py OUT.json`.
 
-Each program starts from a seed (None: a fresh process) and makes its calls in order; of each result a hash
-and the first and last value are kept. Run it under both versions and give the two files, 1.9.1's first, to
+Each program starts from a seed (None: a fresh process) and makes its calls in order; a hash and the first and last
+value of each result are kept. Run it under both versions and give the two files, 1.9.1's first, to
 `python tests/oracle/streams.py --merge A.json B.json tests/data/streams.json`.
 
-Every program but the fresh one runs five times, and the most frequent answers count: np.random.gamma and what
-is made of it read an uninitialized flag, which now and then costs them a round more.
+Every program but the fresh one runs five times, and the most frequent answers count: np.random.gamma and functions
+built on it read an uninitialized flag, which sometimes costs them an extra round.
 """
 import hashlib
 import json
@@ -77,14 +77,14 @@ def programs():
 
 
 def alone(name, seed, calls):
-    """Each call twice in a program of its own, and what the generators give after it."""
+    """Each call twice in a program of its own, and the next numbers of the generators after it."""
     for call in calls:
         after = [["np.random.uniform", {"size": 1}], ["nd.random.uniform", {"shape": 1}]]
         yield name, seed, [call, call] + after
 
 
 def many():
-    """Answers to everything else: smaller sizes, more functions."""
+    """Programs for everything else: smaller sizes, more functions."""
     third = {"array": [0.2, 0.5, 0.3], "dtype": "float32"}
     for seed in (0, 42):
         yield from alone("arrays", seed, [
@@ -171,7 +171,7 @@ def many():
 
 
 def ask(mx, name, arguments):
-    """The answer of the real function, as a NumPy array, or None where this version has no such function."""
+    """The result of the real function as a NumPy array; None if this version has no such function."""
     space, function = name.rsplit(".", 1)
     numpy = space.startswith("np")
     kind = mx.np if numpy else mx.nd
@@ -243,7 +243,7 @@ def main(out):
 
 
 def merge(first, second, out):
-    """One answer a program: where the versions differ, 2.0's for np programs and 1.9.1's for nd programs."""
+    """Write one answer a program: where the versions differ, 2.0's for np programs and 1.9.1's for nd programs."""
     with open(first) as f, open(second) as g:
         (old, a), (new, b) = json.load(f), json.load(g)
     lines = []

@@ -1,14 +1,14 @@
-"""Mistreats the cache of compiled kernels: programs that find it so must give the right numbers all the same.
+"""Damages the cache of compiled kernels: programs that use it must still give the right numbers.
 
-    python tests/soak/cache.py --kills 100 --entries 500 [--together 16] [--seed 1]
+python tests/soak/cache.py --kills 100 --entries 500 [--together 16] [--seed 1]
 
 kills: processes are killed (-9) at random moments while they compile; after each, a fresh process runs the same
 program on the cache that is left.
-entries: files of a full cache are cut, flipped, exchanged, emptied, replaced by links, folders and pipes, given to
-others; a process runs on that cache.
-together: so many processes start at once on an empty cache; each kernel is compiled once.
+entries: files of a full cache are truncated, flipped, swapped, emptied, replaced by links, folders and pipes, or given
+to another owner; a process runs on that cache.
+together: this many processes start at once on an empty cache; each kernel is compiled once.
 
-The program trains a small network of random activations, with other kernels for each number. Its losses are compared
+The program trains a small network with random activations; each number gives other kernels. Its losses are compared
 with NumPy's in float64. A process that takes over five minutes counts as hanging.
 """
 from __future__ import annotations
@@ -30,7 +30,7 @@ import numpy as np
 HANGS = 300
 SIZES, STEPS, RATE = (12, 9, 7, 3), 4, 0.1
 
-#: name -> (the function, its derivative): none of them lets a network diverge.
+#: name -> (the function, its derivative): no network of these diverges.
 ACTIVATIONS = {
     "tanh": (np.tanh, lambda x: 1 - np.tanh(x) ** 2),
     "sin": (np.sin, np.cos),
@@ -42,7 +42,7 @@ ACTIVATIONS = {
 
 
 def chosen(number: int) -> list[str]:
-    """The activations of the network of this number."""
+    """The activations of the network with this number."""
     return random.Random(number).choices([*ACTIVATIONS], k=len(SIZES) - 1)
 
 
@@ -54,7 +54,7 @@ def data(number: int) -> tuple[np.ndarray, np.ndarray, list[np.ndarray]]:
 
 
 def expected(number: int) -> list[float]:
-    """The losses, by NumPy in float64."""
+    """The losses, computed by NumPy in float64."""
     values, targets, singles = data(number)
     x, y, weights = values.astype(float), targets.astype(float), [w.astype(float) for w in singles]
     losses = []
@@ -72,7 +72,7 @@ def expected(number: int) -> list[float]:
 
 
 def work(number: int) -> None:
-    """Train with tracer, and print the losses and what was compiled and loaded."""
+    """Train with tracer, and print the losses and the counts of compiled and loaded kernels."""
     from tracer import autograd
     from tracer import np as mx
     from tracer.jit.report.counters import COUNTERS
@@ -117,8 +117,7 @@ def verdict(number: int, process: subprocess.Popen) -> tuple[str, int]:
 
 
 def kill(rng: random.Random, folder: Path, count: int, results: Counter[str]) -> None:
-    """Kill processes that compile; see what fresh ones make of the cache. A cache has four kills, then it is too full.
-    """
+    """Kill processes that compile, and run fresh ones on their cache. A cache has four kills: then it is too full."""
     longest = 1.0
     for i in range(count):
         number, cache = rng.randrange(10**6), folder / str(i // 4)
@@ -144,7 +143,7 @@ def kill(rng: random.Random, folder: Path, count: int, results: Counter[str]) ->
 
 
 def mistreat(rng: random.Random, folder: Path) -> str:
-    """Do one thing to some files of a cache."""
+    """Damage some files of a cache in one way."""
     files = sorted(file for file in folder.iterdir() if file.suffix in (".bin", ".obj"))
     some = files if rng.random() < 0.2 else rng.sample(files, rng.choice([1, 1, 2, 5]))
     kinds = ["cut", "flip", "zero", "stretch", "exchange", "empty", "noise", "link", "folder", "pipe", "mode", "lock"]
@@ -189,7 +188,7 @@ def mistreat(rng: random.Random, folder: Path) -> str:
 
 
 def spoil(rng: random.Random, folder: Path, count: int, results: Counter[str]) -> None:
-    """Spoil files of a full cache; see what processes make of it."""
+    """Damage files of a full cache, and run processes on it."""
     number = rng.randrange(10**6)
     full = folder / "full"
     assert verdict(number, start(number, full))[0] == "right"

@@ -1,11 +1,11 @@
 """Damages files of arrays at random and loads them: each load gives the right arrays or raises MXNetError.
 
-    python tests/soak/files.py --count 20000 [--seed 1]
+python tests/soak/files.py --count 20000 [--seed 1]
 
-A file is one of nd's four formats, a .npy or an .npz; it is cut, flipped, overwritten, stretched or spliced. What it
-then says is read by a reader of this script's own (nd), or by NumPy where tracer reads something (npy, npz). A child
-process does a few hundred at a time, with little memory and under an alarm clock: that it ends otherwise than it should
-is a failure too.
+A file is in one of nd's four formats, a .npy or an .npz; it is truncated, flipped, overwritten, stretched or spliced.
+The expected content is read by this script's own reader (nd), or by NumPy where tracer reads something (npy, npz).
+A child process checks a few hundred files at a time, with limited memory and under an alarm: any other end of it than a
+normal one is a failure too.
 """
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def npz_file(rng: random.Random) -> bytes:
 # ---- damage --------------------------------------------------------------------------------------
 
 def damage(rng: random.Random, data: bytes) -> bytes:
-    """`data` with one to three things wrong."""
+    """`data` with one to three kinds of damage."""
     changed = bytearray(data)
     for _ in range(rng.choice([1, 1, 1, 2, 3])):
         at = rng.randrange(len(changed) + 1)
@@ -110,18 +110,18 @@ def damage(rng: random.Random, data: bytes) -> bytes:
     return bytes(changed)
 
 
-# ---- what a damaged file says --------------------------------------------------------------------
+# ---- the content of a damaged file ---------------------------------------------------------------
 
 class Wrong(Exception):
-    """The file is damaged."""
+    """The error of a damaged file."""
 
 
 class Sparse(Exception):
-    """The file has sparse arrays."""
+    """The error of a file with sparse arrays."""
 
 
 def read_nd(data: bytes) -> Any:
-    """The arrays of a file in nd's format, after MXNet's own reader (src/ndarray/ndarray.cc)."""
+    """The arrays of a file in nd's format, read as MXNet does (src/ndarray/ndarray.cc)."""
     at = 0
 
     def integer(width: int, signed: bool = False) -> int:
@@ -163,7 +163,7 @@ def read_nd(data: bytes) -> Any:
         if count * dtype.itemsize > len(data) - at:
             raise Wrong
         try:
-            made = np.empty(shape, dtype)  # what NumPy has no array for is wrong
+            made = np.empty(shape, dtype)  # raises for shapes that NumPy refuses
         except ValueError:
             raise Wrong from None
         flat = made.reshape(-1)
@@ -195,7 +195,7 @@ def same(x: np.ndarray, y: np.ndarray) -> bool:
 
 
 def equal(found: Any, wanted: Any) -> bool:
-    """Whether tracer's arrays are NumPy's, bit for bit."""
+    """Whether tracer's arrays equal NumPy's, bit for bit."""
     if isinstance(wanted, dict):
         return isinstance(found, dict) and [*found] == [*wanted] and all(equal(found[k], wanted[k]) for k in found)
     if isinstance(wanted, list):
@@ -206,14 +206,14 @@ def equal(found: Any, wanted: Any) -> bool:
 def by_numpy(data: bytes) -> Any:
     if data[:2] != b"PK":
         return np.load(io.BytesIO(data))
-    with np.lib.npyio.NpzFile(io.BytesIO(data)) as archive:  # np.load wants two more of the first bytes
+    with np.lib.npyio.NpzFile(io.BytesIO(data)) as archive:  # np.load checks two more of the first bytes
         return {name[:-4]: archive[name] for name in archive.zip.namelist() if name.endswith(".npy")}
 
 
 # ---- the run -------------------------------------------------------------------------------------
 
 def check(data: bytes, path: Path) -> str:
-    """The verdict on a file: right, refused, or what is wrong about it."""
+    """The verdict on a file: right, refused, or a description of the error."""
     from tracer import MXNetError, nd, npx
 
     path.write_bytes(data)
@@ -229,7 +229,7 @@ def check(data: bytes, path: Path) -> str:
         return f"{type(error).__name__}: {error}"
     else:
         outcome = found
-    if numpys:  # where tracer refuses, NumPy may be more lenient, or may allocate what the header claims
+    if numpys:  # where tracer refuses, NumPy may accept, or may allocate as much as the header claims
         if outcome in (Wrong, Sparse) if isinstance(outcome, type) else False:
             return "refused"
         try:
@@ -245,7 +245,7 @@ def check(data: bytes, path: Path) -> str:
 
 
 def batch(seed: int, start: int, count: int) -> None:
-    """Check the files start...start+count, and print what became of them."""
+    """Check the files start...start+count, and print their verdicts."""
     import tracer  # noqa: F401  (before memory is short)
 
     warnings.simplefilter("ignore")  # NumPy's, about headers with damaged numbers

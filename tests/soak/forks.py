@@ -1,10 +1,10 @@
-"""Forks while other threads compute, compile and draw: each child computes by itself, and none hangs.
+"""Forks while other threads compute, compile and draw: each child computes independently, and none hangs.
 
-    python tests/soak/forks.py --forks 1000 [--seed 1]
+python tests/soak/forks.py --forks 1000 [--seed 1]
 
-At each fork other threads are in the middle of things: short programs and long ones on several threads, updates in
-place, kernels that are new, random numbers. A child trains a little, compiles a kernel of its own, draws numbers and
-reads what the others are computing; its alarm kills it after a minute. Every tenth child forks one itself.
+At each fork other threads are busy: short programs and long ones on several threads, in-place updates, new kernels,
+random numbers. A child trains a little, compiles a kernel of its own, draws numbers and reads the values that the other
+threads are computing; its alarm kills it after a minute. Every tenth child forks one itself.
 """
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ import numpy as onp
 
 PATIENCE = 60
 
-#: What a child says by its exit status.
+#: The meaning of a child's exit status.
 VERDICTS = {0: "right", 1: "failed", 2: "wrong"}
 
 
 def one_of_many(x: Any, number: int) -> Any:
-    """A program like no other of its kind."""
+    """A program unlike all others: its kernel is new."""
     y = x
     for bit in bin(number)[2:]:
         y = y * x if bit == "1" else y + x
@@ -44,7 +44,7 @@ def value_of(x: float, number: int) -> float:
 
 
 class Others:
-    """The threads at work; `shared` is the array that one of them updates, all of whose elements are equal."""
+    """The busy threads; `shared` is the array that one of them updates, all of whose elements are equal."""
 
     def __init__(self, seed: int) -> None:
         from tracer import np
@@ -61,7 +61,7 @@ class Others:
             self.rounds[work.__name__] += 1
 
     def update(self, rng: random.Random) -> None:
-        """In place, and long enough to be left on its way."""
+        """Update `shared` in place by a program long enough to be interrupted midway."""
         eye = self.np.eye(600)
         for _ in range(rng.choice([1, 30])):
             self.shared[:] = self.np.dot(eye, self.shared)
@@ -81,7 +81,7 @@ class Others:
 
 
 def child(seed: int, others: Others) -> int:
-    """The work of a child; 2 for a wrong number."""
+    """A child's work; 2 for a wrong number."""
     from tracer import autograd, np
 
     rng = onp.random.RandomState(seed)

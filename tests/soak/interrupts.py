@@ -1,10 +1,10 @@
-"""SIGINT at random moments: after each, the process goes on with the right numbers.
+"""SIGINT at random moments: after each, the process continues with the right numbers.
 
-    python tests/soak/interrupts.py --interrupts 10000 [--seed 1]
+python tests/soak/interrupts.py --interrupts 10000 [--seed 1]
 
-In processes with a cold cache and with a warm one, with recording in Python and in machine code, on both tiers, things
-are done over and over while another thread sends SIGINT: one at a time, or a handful within milliseconds. Each
-KeyboardInterrupt is caught; then what was interrupted must have happened as a whole or not at all.
+Processes with a cold and with a warm cache, with recording in Python and in machine code, on both tiers, repeat several
+kinds of work while another thread sends SIGINT: one at a time, or a handful within milliseconds. Each KeyboardInterrupt
+is caught; then the interrupted call must have happened as a whole or not at all.
 """
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from typing import Any
 
 import numpy as onp
 
-#: Of each variant: TRACER_JIT, whether recording is compiled, whether each process starts with an empty cache, and its
-#: share of the interrupts.
+#: For each variant: TRACER_JIT, whether recording is compiled, whether each process starts with an empty cache, and
+#: its share of the interrupts.
 VARIANTS = {
     "interpreted": ("never", False, False, 0.25),
     "native": ("always", False, False, 0.25),
@@ -38,7 +38,7 @@ HANGS = 900
 
 
 class Sender:
-    """A thread that sends SIGINT whenever it is told to: `count` times within so many seconds."""
+    """A thread that sends SIGINT on request: `count` times within so many seconds."""
 
     def __init__(self, rng: random.Random) -> None:
         self._rng, self._armed, self.idle = rng, threading.Event(), threading.Event()
@@ -62,7 +62,7 @@ class Sender:
 
 
 class Training:
-    """Momentum, whose two arrays are updated together; what has been reached is one of the states in order."""
+    """Training with momentum, which updates two arrays together; they always hold one of the states in order."""
 
     rate, moment = 0.05, 0.5
 
@@ -88,7 +88,7 @@ class Training:
         found = self.w.asnumpy(), self.m.asnumpy()
         for _ in range(20_000):
             if all(onp.allclose(a, b, rtol=1e-3, atol=1e-5) for a, b in zip(found, self.known)):
-                self.known = tuple(a.astype(float) for a in found)  # rounding shall not add up
+                self.known = tuple(a.astype(float) for a in found)  # so that roundings do not accumulate
                 return
             w, m = self.known
             m = self.moment * m - self.rate * self.x.T @ (self.x @ w - self.y) / 20
@@ -115,7 +115,7 @@ class Views:
 
 
 class Cuts:
-    """Reads under `record()`, a custom function, and gradients that are added up, all of them or none."""
+    """Reads under `record()`, a custom function, and accumulated gradients: all of them or none."""
 
     def __init__(self, seed: int) -> None:
         from tracer import autograd, np
@@ -147,7 +147,7 @@ class Cuts:
 
 
 class Draws:
-    """Random numbers: each call takes its share of the stream, or leaves it."""
+    """Random numbers: each call takes its numbers from the stream, or none."""
 
     def __init__(self, seed: int) -> None:
         from tracer import np
@@ -174,7 +174,7 @@ class Draws:
 
 
 class Long:
-    """An update in place, in the middle of products that take some tenths of a second: left, and taken up."""
+    """An in-place update between products that take some tenths of a second: left and resumed."""
 
     n = 512
 
@@ -202,7 +202,7 @@ class Long:
 
 
 class Fresh:
-    """Programs that are always new, with kernels to be compiled."""
+    """Programs that are always new, with kernels to compile."""
 
     def __init__(self, seed: int) -> None:
         from tracer import np
@@ -227,7 +227,7 @@ WORKS: dict[str, Callable[[int], Any]] = {w.__name__: w for w in (Training, View
 
 
 def interrupted(work: Any, sender: Sender, count: int, within: float) -> int:
-    """Do `work` until it has been interrupted so often. How many KeyboardInterrupts there were: at least one."""
+    """Repeat `work` while `count` interrupts are sent; returns the number of KeyboardInterrupts, at least one."""
     raised, end = 0, None
     try:
         sender.arm(count, within)
@@ -239,7 +239,7 @@ def interrupted(work: Any, sender: Sender, count: int, within: float) -> int:
                     raise AssertionError("an interrupt is lost")
     except KeyboardInterrupt:
         raised += 1
-    while True:  # the others may come at any moment until all have been sent, and one that waits to be raised after it
+    while True:  # more may come until all have been sent; one may be raised even after that
         try:
             while not sender.idle.is_set():
                 work.step()
@@ -250,7 +250,7 @@ def interrupted(work: Any, sender: Sender, count: int, within: float) -> int:
 
 
 def worker(mode: str, compiled: bool, interrupts: int, seed: int) -> None:
-    """One process: prints how often it was interrupted, and how often that was raised, by kind of work."""
+    """One process: prints the numbers of interrupts sent and raised, by kind of work."""
     rng = random.Random(seed)
     sender, sent, raised = Sender(rng), Counter[str](), Counter[str]()
     if not compiled:

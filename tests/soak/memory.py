@@ -1,11 +1,11 @@
-"""Trains for a long time in one process, in all the ways that keep something for the next step: memory stays flat.
+"""Trains for a long time in one process, in all the ways that keep state for the next step: memory stays flat.
 
-    python tests/soak/memory.py --steps 1000000 [--seed 1]
+python tests/soak/memory.py --steps 1000000 [--seed 1]
 
-Each step is one of several small things, chosen at random: training with and without reads, a learning rate that is
-never the same, cuts in the middle of recording, gradients that are added up, views that are written to, random
-numbers, batches of other sizes. Resident memory and Python's blocks are looked at after each tenth of the steps; the
-first three tenths are a warm-up.
+Each step is one of several small kinds, chosen at random: training with and without reads, a learning rate that is
+never the same, cuts in the middle of recording, accumulated gradients, writes to views, random numbers, batches of
+other sizes. Resident memory and Python's blocks are measured after each tenth of the steps; the first three tenths are
+a warm-up.
 """
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ import psutil
 from tracer import autograd, nd, np
 from tracer.ops.ir.node import forget_all
 
-#: What all steps after the warm-up may add: bytes, and Python's blocks.
+#: The allowed growth over all steps after the warm-up: bytes, and Python's blocks.
 BYTES, BLOCKS = 8 << 20, 4000
 
 
@@ -87,7 +87,7 @@ class Work:
 
 
 def measure() -> tuple[int, int]:
-    """Resident bytes, and the blocks that Python has allocated, without the graphs that are known up to a bound."""
+    """Resident bytes and blocks allocated by Python, both without the cached graphs, whose number is bounded."""
     forget_all()
     gc.collect()
     return psutil.Process().memory_info().rss, sys.getallocatedblocks()

@@ -191,7 +191,7 @@ def caught(mutant: Mutant, whole: bool = True, checked: bool = True) -> Outcome:
                 print(f"{mutant.name}: {by} catches it with {sum(map(bool, again))} of {len(SEEDS)} seeds", flush=True)
                 by = ""
         if not by and whole:
-            for command in commands(copy, "-x --ignore=tests/system/test_mutants.py"):  # it would fail, as the text has changed
+            for command in commands(copy, "-x --ignore=tests/system/test_mutants.py"):  # it fails, as texts differ
                 by = catcher(*run_tests(copy, command))
                 if by:
                     break
@@ -215,7 +215,7 @@ def tried(mutant: Mutant, whole: bool) -> Outcome:
 
 
 def chosen(names: Sequence[str]) -> list[Mutant]:
-    """The mutants whose names or files begin with one of `names`; all for none. LookupError if one of them fits none."""
+    """The mutants whose names or files begin with one of `names`; all for none. LookupError for a name without one."""
     for name in names:
         if not any(m.name.startswith(name) or m.file.startswith(name) for m in MUTANTS):
             raise LookupError(f"no mutant's name or file begins with {name!r}")

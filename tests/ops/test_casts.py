@@ -1,4 +1,4 @@
-"""Floats as integers, in both tiers: numbers out of range are what real MXNet (and C on x86-64) makes of them."""
+"""Floats cast to integers, in both tiers: numbers out of range give the results of real MXNet (and C on x86-64)."""
 from __future__ import annotations
 
 import graphs
@@ -19,7 +19,7 @@ ANSWERS = {
 
 
 @pytest.mark.parametrize("mode", ["never", "always"])
-@pytest.mark.parametrize("repeated", [1, 9])  # alone, and as vectors
+@pytest.mark.parametrize("repeated", [1, 9])  # scalar, and vectorized
 @pytest.mark.parametrize("source", ["float32", "float64"])
 @pytest.mark.parametrize("dtype", ANSWERS)
 def test_out_of_range(dtype, source, repeated, mode):
@@ -48,6 +48,6 @@ def test_in_range_of_the_other_integers(dtype, mode):
 
 
 def test_a_dtype_with_a_byte_order_written_out_is_the_plain_one():
-    """A file's dtype is shown like any other's: the first array of a shape and dtype gives its aval."""
+    """A file's dtype is printed like any other: the first array of a shape and dtype determines its interned aval."""
     written = onp.array([1, 2, 3], onp.dtype("<f4").newbyteorder("<")).reshape(1, 3, 1, 1, 1)
     assert repr(np.array(written, dtype=written.dtype).dtype) == "dtype('float32')"

@@ -1,4 +1,4 @@
-"""float16: conversions to it round once, each op's result is rounded, both tiers alike; sums are made in float32."""
+"""float16: conversions to it round once, each op's result is rounded, in both tiers alike; sums are in float32."""
 from __future__ import annotations
 
 import graphs
@@ -23,7 +23,7 @@ def in_tier(tier, function, *arrays):
 
 
 def assert_same(found, wanted):
-    """The same float16s, bit by bit but for what a NaN carries."""
+    """Assert equal float16s, bit by bit but for the payload of NaNs."""
     assert found.dtype == wanted.dtype == "float16" and found.shape == wanted.shape
     numpy.testing.assert_array_equal(numpy.isnan(found), numpy.isnan(wanted))
     kept = ~numpy.isnan(wanted)
@@ -31,7 +31,7 @@ def assert_same(found, wanted):
 
 
 def assert_near(found, wanted, places=""):
-    """Within one float16 of the rounded `wanted`, which is float64."""
+    """Assert that `found` is within one float16 of the rounded `wanted`, which is float64."""
     with numpy.errstate(over="ignore"):
         rounded = wanted.astype("float16")
     assert found.dtype == "float16" and found.shape == wanted.shape, places
@@ -41,18 +41,18 @@ def assert_near(found, wanted, places=""):
 
 
 def _order(halves):
-    """The places of float16s in their order."""
+    """Integers in the order of the float16s."""
     bits = halves.view("int16").astype("int64")
     return numpy.where(bits < 0, -(bits & 0x7FFF), bits)
 
 
 def hard_to_round():
-    """float64s: each finite float16, the middle between each two, and the next numbers beside all of these."""
+    """float64s: each finite float16, the midpoint between each two, and the nearest numbers on both sides of these."""
     exact = numpy.sort(HALVES[numpy.isfinite(HALVES)].astype("float64"))
     middles = numpy.concatenate([(exact[1:] + exact[:-1]) / 2, [65520.0, -65520.0]])
     points = numpy.concatenate([exact, middles])
     beside = [numpy.nextafter(points, side) for side in (numpy.inf, -numpy.inf)]
-    # What is nearest to a middle as a float32 is not on its side as a float64.
+    # Numbers that float32 rounds to a midpoint lie on one side of it in float64.
     beside += [middles * (1 + 2.0**-k) for k in (23, 24, 30, 40)] + [middles * (1 - 2.0**-k) for k in (24, 25, 40)]
     odd = [0.0, -0.0, numpy.nan, numpy.inf, -numpy.inf, 1e300, -1e300,
            5e-324, 2.0**-25, 2.0**-25 + 2.0**-60, 3e38, 4e38]
@@ -90,7 +90,7 @@ FUNCTIONS = ["sin", "cos", "tan", "tanh", "sinh", "cosh", "arcsinh", "arctan", "
 @pytest.mark.parametrize("name", FUNCTIONS)
 @pytest.mark.parametrize("dtype", ["float64", "float32", "int32"])
 def test_functions_of_what_was_converted_agree_with_numpy(name, dtype):
-    """And of what is converted afterwards: such fused conversions called a function that no library has."""
+    """Functions with a conversion before or after them: when fused, it called a missing library function."""
     values = numpy.array([0.0, 0.1, 0.75, 1.5, 2.5, 7.0, -0.4, -2.0, -6.5, 1e-4, 3e-6]).astype(dtype)
     reference = getattr(numpy, name)
     with numpy.errstate(all="ignore"):
@@ -107,7 +107,7 @@ def some(seed, n=3000):
     return (numpy.random.default_rng(seed).standard_normal(n) * 3).astype("float16")
 
 
-#: Of arrays of tracer's or NumPy's, whose float16s are rounded after each operation.
+#: Functions of arrays of tracer's or NumPy's; NumPy rounds float16s after each operation.
 CHAINS = {
     "sums": lambda m, a, b: (a + b) + a - b,
     "products": lambda m, a, b: a * b * a / b,
@@ -165,17 +165,17 @@ def test_a_gradient_in_float16_is_rounded_alike(tier):
     assert_near(found, wanted.astype("float64"))
 
 
-# ---- what is one op rounds once ------------------------------------------------------------------
+# ---- one op rounds once -------------------------------------------------------------------------
 
-#: Elements whose sum, squares' sum, and even number are beyond float16.
+#: Elements whose sum, sum of squares, and even count are beyond float16.
 MANY = (numpy.random.default_rng(5).random(50_000) * 4).astype("float16")
 FEW = some(6, 60 * 50).reshape(60, 50)
 ONES, ZEROS = numpy.ones(50, "float16"), numpy.zeros(50, "float16")
 IMAGES = some(7, 3 * 4 * 5 * 50).reshape(3, 4, 5, 50)
 
 #: name -> (function of the namespaces and arrays, the arrays): compared with the same in float64, rounded once.
-#: MXNet's own sum, mean, var and softmax of so many float16s are inf, NaN or wrong, with MXNET_SAFE_ACCUMULATION too in
-#: part: here the mathematics decides. What it computes in one step, it rounds once.
+#: MXNet's own sum, mean, var and softmax of so many float16s are inf, NaN or wrong, partly so with
+#: MXNET_SAFE_ACCUMULATION too: here mathematics decides. Functions that MXNet computes in one step round once.
 ONCE = {
     "sum": (lambda np, npx, nd, a: np.sum(a / 8), [MANY]),
     "var": (lambda np, npx, nd, a: np.var(a), [MANY]),
@@ -199,7 +199,7 @@ ONCE = {
     "group_norm": (lambda np, npx, nd, a, g, b: npx.group_norm(a, g, b, num_groups=2), [IMAGES, ONES[:4], ZEROS[:4]]),
     "instance_norm": (lambda np, npx, nd, a, g, b: npx.instance_norm(a, g, b), [IMAGES, ONES[:4], ZEROS[:4]]),
     "l2_normalization": (lambda np, npx, nd, a: npx.l2_normalization(a.reshape(1, -1)), [MANY]),
-    "gelu": (lambda np, npx, nd, a: npx.gelu(a), [numpy.maximum(FEW, -2)]),  # beyond, float32 cancels
+    "gelu": (lambda np, npx, nd, a: npx.gelu(a), [numpy.maximum(FEW, -2)]),  # below, float32 loses digits
     "selu": (lambda np, npx, nd, a: npx.leaky_relu(a, act_type="selu"), [FEW]),
     "mish": (lambda np, npx, nd, a: npx.activation(a, "mish"), [FEW]),
     "around": (lambda np, npx, nd, a: np.around(a, 1), [FEW]),
@@ -237,7 +237,7 @@ def test_moments_of_many_agree_with_numpy_in_float64(tier):
 @pytest.mark.parametrize("tier", TIERS)
 @pytest.mark.parametrize("name, more", [("median", ()), ("percentile", (30,))])
 def test_quantiles_are_float32(name, more, tier):
-    """MXNet 2.0.0b1."""
+    """As MXNet 2.0.0b1."""
     found = in_tier(tier, lambda a: getattr(np, name)(a, *more), MANY)
     assert found.dtype == "float32"
     numpy.testing.assert_allclose(found, getattr(numpy, name)(MANY.astype("float64"), *more), rtol=1e-6)
@@ -260,7 +260,7 @@ def test_the_gradient_of_a_variance_is_finite(tier):
 @pytest.mark.parametrize("take", [lambda w, i: np.take(w, i, axis=0), lambda w, i: w[i],
                                   lambda w, i: npx.embedding(i, w, 3, 2)], ids=["take", "[]", "embedding"])
 def test_gradients_of_rows_taken_often_are_summed_in_float32(take, tier):
-    """MXNet 2.0.0b1: 5000 and 1666; 1.9.1, which adds in float16, stops at 2048 and 1024."""
+    """As MXNet 2.0.0b1: 5000 and 1666. 1.9.1 adds in float16 and stops at 2048 and 1024."""
     def slope(w, i, head):
         w.attach_grad()
         with autograd.record():
@@ -276,14 +276,14 @@ def test_gradients_of_rows_taken_often_are_summed_in_float32(take, tier):
 
 @pytest.mark.parametrize("tier", TIERS)
 def test_running_sums_are_rounded_each(tier):
-    """As in both versions of MXNet, and in NumPy: 2048 + 1 is 2048."""
+    """As both versions of MXNet, and NumPy: 2048 + 1 is 2048."""
     found = in_tier(tier, lambda a: np.cumsum(a), numpy.ones(3000, "float16"))
     numpy.testing.assert_array_equal(found, numpy.minimum(numpy.arange(1, 3001), 2048))
 
 
 @pytest.mark.parametrize("tier", TIERS)
 def test_numbers_are_rounded_before_they_are_used(tier):
-    """Both versions of MXNet: x * 0.1, and x ** 2.1."""
+    """As both versions of MXNet: x * 0.1, and x ** 2.1."""
     x = numpy.array([3.0, 1000.0, 2047.0], "float16")
     assert_same(in_tier(tier, lambda a: a * 0.1, x), numpy.array([0.2998, 100.0, 204.6], "float16"))
     assert_same(in_tier(tier, lambda a: a ** 2.1, x[:1]), numpy.array([10.04], "float16"))
@@ -304,7 +304,7 @@ def test_a_sum_over_copies_is_rounded_once():
     lambda x: npx.leaky_relu(x, act_type="selu"), lambda x: np.where(x < 0, np.zeros_like(x), x)],
     ids=["clip", "elu", "selu", "where"])
 def test_a_choice_keeps_the_sign_of_zero_beside_its_slope(tier, kinds, function):
-    """float16s, and what is converted to a wider float."""
+    """float16s, and values converted to a wider float."""
     stored, computed = kinds.split()
 
     def chosen(x):

@@ -1,4 +1,4 @@
-"""Python integers that no int64 holds, and numbers that a narrow integer dtype does not hold."""
+"""Python integers beyond int64, and numbers beyond a narrow integer dtype."""
 from __future__ import annotations
 
 import operator
@@ -29,7 +29,7 @@ def test_floats_take_large_integers_on_either_side(F, function, dtype):
     values = numpy.array([1.0, 0.5, 4.0, 2.0], dtype)
     x = F.array(values, dtype=dtype)
     for number in NUMBERS:
-        for _ in range(3):  # the third is native, where the tier is chosen by itself
+        for _ in range(3):  # under "auto" the third run is native
             for found, right in ((function(x, number), wanted(function, values, number)),
                                  (function(number, x), wanted(lambda a, n: function(n, a), values, number))):
                 numpy.testing.assert_allclose(found.asnumpy().astype("float64"), right.astype("float64"),
@@ -39,7 +39,7 @@ def test_floats_take_large_integers_on_either_side(F, function, dtype):
 @pytest.mark.parametrize("dtype", INTEGERS)
 @pytest.mark.parametrize("function", [f for f in OPERATORS if f is not operator.truediv], ids=lambda f: f.__name__)
 def test_integers_take_no_large_integer(F, function, dtype):
-    """MXNet 2.0 raises OverflowError("Integer out of bounds"); 1.9.1 converts it as C does, to anything."""
+    """MXNet 2.0 raises OverflowError("Integer out of bounds"); 1.9.1 converts it as C does: undefined."""
     x = F.array([1, 0, 3], dtype=dtype)
     for number in NUMBERS:
         for operands in ((x, number), (number, x)):
@@ -82,7 +82,7 @@ def test_arrays_are_made_of_large_integers(F):
     assert F.full((1,), 2**63, dtype="float64").asnumpy().tolist() == [2.0**63]
     with pytest.raises(OverflowError):
         F.full((2,), BIG, dtype="int32")
-    with pytest.raises(TypeError):  # so MXNet
+    with pytest.raises(TypeError):  # as MXNet
         F.array([BIG, 1], dtype="int32")
 
 
@@ -116,7 +116,7 @@ def test_a_number_of_numpy_s_widest_float_is_a_number(F):
     assert x.asnumpy().tolist() == [3.5, 4.5]
 
 
-#: dtype, number -> what an element becomes that is set to it: both versions of MXNet.
+#: (dtype, number, the element after it is set to the number): both versions of MXNet.
 WRAPPED = [("uint8", 300, 44), ("uint8", -1, 255), ("int8", 200, -56), ("uint8", 300.7, 44)]
 
 

@@ -1,8 +1,8 @@
-"""Every op gets the same tests, from its record: value, dtypes, gradients, both tiers, bad input.
+"""All ops pass the same tests, generated from their records: value, dtypes, gradients, both tiers, bad input.
 
-A new op is tested by being declared. Its `samples` say on what, its `dtypes` and `errors` what it takes and refuses; an
-op without samples fails here, unless it is a leaf, a barrier or an output of another op. What it gives is compared with
-references.py, which is written apart.
+A new op is tested by being declared. Its `samples` are the operands, its `dtypes` and `errors` what it accepts and
+refuses; an op without samples fails here, unless it is a leaf, a barrier or an output of another op. Results are
+compared with tests/helpers/references.py, which is independent of ops/.
 """
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ from tracer.ops.ir.op import ALL, ELEMENTWISE, FLOATS, INTEGERS, LEAF, OPS, REDU
 
 ops.load()
 
-#: What stands for something other than a computation, and so has no samples.
+#: Ops that stand for no computation, and so have no samples.
 STRUCTURAL = {"const", "item", "mark", "once", "overwrite", "stop", *[n for n, op in OPS.items() if op.kind == LEAF]}
-#: The product's ops: another file of tests declares some of its own, under names that start with its own.
+#: The ops of the product. Other tests declare ops too, under names that start with test_.
 COMPUTING = [op for name, op in OPS.items() if name not in STRUCTURAL and not name.startswith("test_")]
 SAMPLES = [(op, i) for op in COMPUTING for i in range(len(list(op.samples() if op.samples else ())))]
 WITH_SAMPLES = [op for op in COMPUTING if any(op is o for o, _ in SAMPLES)]
 IDS = [f"{op.name}-{i}" for op, i in SAMPLES]
-#: Ops that NumPy computes within a compiled program: the gradient of a slice is a call, and the second derivative of a
-#: product is made of slices and joins.
+#: Ops that NumPy computes within a compiled program: the gradient of a slice is a call, and the second derivative of
+#: a product consists of slices and joins.
 BY_NUMPY = {"slice", "product_of_others"}
-#: How far a result may be off for each element: relative to it, and beside 0.
+#: The allowed error of each element by dtype: relative, and absolute.
 TOLERANCE = {d: (8 * float(np.finfo(d).eps), 8 * float(np.finfo(d).eps)) for d in ("float16", "float32", "float64")}
 
 
@@ -53,7 +53,7 @@ def node_on(op: Op, arrays: list[np.ndarray], attrs: tuple) -> Node:
 
 
 def assert_close(got: np.ndarray, want: np.ndarray, scale: float = 1.0, places: str = "") -> None:
-    """Equal, or each element within the dtype's tolerance if a float, with NaN and infinity in the same places."""
+    """Assert equal arrays; floats within the dtype's tolerance, with NaN and infinity in the same places."""
     assert got.shape == want.shape and got.dtype == want.dtype, places
     if got.dtype.kind != "f":
         np.testing.assert_array_equal(got, want, places)
@@ -64,9 +64,9 @@ def assert_close(got: np.ndarray, want: np.ndarray, scale: float = 1.0, places: 
 
 
 def as_dtype(arrays: list[np.ndarray], dtype: np.dtype | str) -> list[np.ndarray]:
-    """The samples in another dtype; integers and bools beside floats (indices, masks) stay.
+    """The samples in another dtype; integers and bools beside floats (indices, masks) are kept.
 
-    Floats become the integers above them, so that divisors stay such; without a sign where the dtype has none.
+    Floats are rounded up to integers, so that divisors stay non-zero; without sign if the dtype is unsigned.
     """
     floats = any(a.dtype.kind == "f" for a in arrays)
     return [_converted(a, np.dtype(dtype)) if a.dtype.kind == "f" or not floats else a for a in arrays]
@@ -80,7 +80,7 @@ def _converted(a: np.ndarray, dtype: np.dtype) -> np.ndarray:
 
 
 def meaning(op: Op, arrays: list[np.ndarray], attrs: tuple, of: Sequence[Node]) -> list[np.ndarray]:
-    """What the reference gives on `arrays`, in the dtypes of the nodes `of`: integers wrap around."""
+    """The reference's results on `arrays`, in the dtypes of the nodes `of`: integers wrap around."""
     found = reference(op.name, [a.astype("float64") if a.dtype.kind == "f" else a for a in arrays], attrs)
     whole = [a.astype("int64") if a.dtype.kind == "f" and n.dtype.kind in "iu" else a for a, n in zip(found, of)]
     with np.errstate(all="ignore"):
@@ -132,7 +132,7 @@ def test_values_are_those_of_the_reference(op, index, jit_mode):
             np.testing.assert_allclose(got, want, rtol=1e-13, atol=1e-13)
         return
     for got, want in zip(values, meaning(op, arrays, attrs, outputs), strict=True):
-        assert_close(got, want, 1.0 if op.kind == ELEMENTWISE else 4.0)  # sums lose more
+        assert_close(got, want, 1.0 if op.kind == ELEMENTWISE else 4.0)  # sums lose more digits
 
 
 @pytest.mark.tierless
@@ -167,7 +167,7 @@ def test_no_other_dtype_is_taken(op):
 @pytest.mark.tierless
 @pytest.mark.parametrize(("op", "index"), SAMPLES, ids=IDS)
 def test_strided_input_gives_the_same(op, index):
-    """The NumPy meaning may be handed views, and arrays that may not be written."""
+    """The NumPy meaning must accept views, and arrays that are read-only."""
     arrays, attrs = sample(op, index)
     strided = []
     for a in arrays:
@@ -185,14 +185,14 @@ def test_strided_input_gives_the_same(op, index):
 # ---- both tiers ------------------------------------------------------------------------------------------
 
 def compare_tiers(outputs: list[Node], arrays: list[np.ndarray], scale: float) -> None:
-    """Assert that a program gives the same compiled as interpreted."""
+    """Assert that a program gives the same results compiled and interpreted."""
     native, interpreted = graphs.run(outputs, arrays, "always"), graphs.run(outputs, arrays)
     for node, got, want in zip(outputs, native, interpreted, strict=True):
         assert_close(got, want, scale, repr(node))
 
 
 def on_samples(op: Op, indices: list[int]) -> tuple[list[Node], list[np.ndarray]]:
-    """One graph of the op on several samples, in float32, with the gradient by the first."""
+    """One graph of the op on several samples, in float32, with the gradient by the first operand."""
     outputs: list[Node] = []
     arrays: list[np.ndarray] = []
     for i in indices:
@@ -228,7 +228,7 @@ def test_native_is_interpreted_on_every_sample(op):
 @pytest.mark.tierless
 @pytest.mark.parametrize("op", [o for o in WITH_SAMPLES if o.kind in (ELEMENTWISE, REDUCTION, VIEW)], ids=repr)
 def test_no_part_of_it_falls_back_to_numpy(op):
-    """What has a scalar expression, and its gradient, is fused and compiled; but for the known exceptions."""
+    """Ops with a scalar expression, and their gradients, are fused and compiled; but for the known exceptions."""
     outputs, arrays = on_samples(op, [0])
     assert bool(graphs.fallbacks(outputs)) == (op.name in BY_NUMPY), graphs.fallbacks(outputs)
 
@@ -251,7 +251,7 @@ SPECIAL = np.array([0.0, -0.0, 1.0, -1.0, 0.5, -2.5, 3.0, np.nan, np.inf, -np.in
 
 
 def special(op: Op) -> tuple[list[np.ndarray], tuple] | None:
-    """Special values against each other; None for an op whose inputs have a meaning (indices, masks)."""
+    """Pairs of special values; None for an op whose operands are restricted (indices, masks)."""
     arrays, attrs = sample(op, 0)
     if op.kind == REDUCTION:
         rows = np.stack([np.resize(SPECIAL[i:], 4) for i in range(len(SPECIAL))])
@@ -275,7 +275,7 @@ def test_native_is_interpreted_on_nan_and_infinity(op):
 # ---- gradients -------------------------------------------------------------------------------------------
 
 def direction_for(a: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
-    """A random direction; a symmetric one for symmetric matrices, of which an op may read one half only."""
+    """A random direction; symmetric for symmetric matrices, of which an op may read one half only."""
     d = rng.randn(*a.shape)
     if a.ndim >= 2 and a.shape[-1] == a.shape[-2] > 1 and np.array_equal(a, np.swapaxes(a, -1, -2)):
         d = d + np.swapaxes(d, -1, -2)
@@ -283,7 +283,7 @@ def direction_for(a: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
 
 
 def gradients_or_none(outputs: list[Node], cotangents: list[Node], by: list[Node]) -> list[Node] | None:
-    """The cotangents of `by`; None where the op says by name that it has no such gradient."""
+    """The cotangents of `by`; None if the op raises an error that it has no such gradient."""
     try:
         return list(graphs.projected_gradient(outputs, cotangents, by))
     except NotImplementedError as says:
@@ -293,7 +293,7 @@ def gradients_or_none(outputs: list[Node], cotangents: list[Node], by: list[Node
 
 def check_gradient(outputs: list[Node], arrays: list[np.ndarray], rng: np.random.RandomState, order: int,
                    tolerance: float) -> None:
-    """Cotangents against the slope along random directions; then the same for the cotangents themselves."""
+    """Compare cotangents with the slope along random directions; then the cotangents' own gradients likewise."""
     floats = [o for o in outputs if o.dtype.kind == "f"]
     by = [i for i, a in enumerate(arrays) if a.dtype.kind == "f"]
     if not floats or not by:
@@ -312,7 +312,7 @@ def check_gradient(outputs: list[Node], arrays: list[np.ndarray], rng: np.random
     for g, i in zip(found, by, strict=True):
         assert g.shape == arrays[i].shape and g.dtype == arrays[i].dtype
     scale = max(1.0, sum(float(np.sum(np.abs(g * directions[i]))) for g, i in zip(found, by, strict=True)))
-    for step in (1e-4, 1e-7):  # the short one for samples near a kink, such as the two largest of a maximum
+    for step in (1e-4, 1e-7):  # the short one for samples near a kink, such as a maximum of two near elements
         want = graphs.slope(floats, arrays, weights, directions, step)
         if abs(got - want) <= tolerance * scale * (1e-4 / step):
             break
@@ -350,7 +350,7 @@ def test_gradient_is_the_slope(op, index):
 @pytest.mark.tierless
 @pytest.mark.parametrize("op", [op for op in WITH_SAMPLES if op.vjp is not None], ids=repr)
 def test_gradients_in_each_dtype_are_those_in_float64(op):
-    """Rounded, or truncated; those by a dtype that has no derivative are zeros."""
+    """Rounded, or truncated; gradients by a dtype without derivatives are zeros."""
     arrays, attrs = sample(op, 0)
     by = [i for i, a in enumerate(arrays) if a.dtype.kind == "f"]
     for dtype in sorted(op.dtypes, key=str):
@@ -363,7 +363,7 @@ def test_gradients_in_each_dtype_are_those_in_float64(op):
 
 
 def gradients_of_sum(op: Op, arrays: list[np.ndarray], attrs: tuple, by: list[int]) -> list[np.ndarray]:
-    """The gradients of the sum of the op's first result, by some operands."""
+    """The gradients by some operands of the sum of the op's first result."""
     inputs = graphs.leaves(arrays)
     first = graphs.parts(make(op, tuple(inputs), attrs))[0]
     ones = np.ones(first.shape, first.dtype)
@@ -399,7 +399,7 @@ def test_bad_input_is_refused(op, given, attrs, error):
 @pytest.mark.tierless
 @pytest.mark.parametrize("op", [o for o in WITH_SAMPLES if o.kind == ELEMENTWISE and o.same], ids=repr)
 def test_mixed_dtypes_are_refused_by_name(op):
-    """Primitives compute in one dtype; promotion is the work of the public functions, which insert casts."""
+    """Primitives compute in one dtype; public functions promote by inserting casts."""
     arrays, attrs = sample(op, 0)
     if len(arrays) < 2:
         pytest.skip("has one operand")

@@ -9,7 +9,7 @@ import pytest
 
 from tracer import autograd, nd, np
 
-#: Factors, and what the derivative by each is.
+#: Factors, and the derivative by each.
 LINES = [([2, 0, 3], [0, 6, 0]), ([0, 0, 3], [0, 0, 0]), ([0, 0], [0, 0]), ([0], [1]), ([-0.0, 4], [4, 0]), ([7], [1]),
          ([2, -4, 5], [-20, 10, -8]), ([math.inf, 2, 3], [6, math.inf, math.inf]),
          ([math.inf, -math.inf, 2], [-math.inf, math.inf, -math.inf]), ([math.nan, 2, 3], [6, math.nan, math.nan]),
@@ -18,7 +18,7 @@ LINES = [([2, 0, 3], [0, 6, 0]), ([0, 0, 3], [0, 0, 0]), ([0, 0], [0, 0]), ([0],
 
 
 def others(x: numpy.ndarray, axes: tuple[int, ...]) -> numpy.ndarray:
-    """The product of the others over `axes`, element by element."""
+    """For each element, the product of the other elements over `axes`."""
     out = numpy.empty(x.shape)
     for at in numpy.ndindex(*x.shape):
         line = tuple([slice(None) if a in axes else i for a, i in enumerate(at)])
@@ -29,7 +29,7 @@ def others(x: numpy.ndarray, axes: tuple[int, ...]) -> numpy.ndarray:
 
 
 def gradient(function, values, head=None, dtype="float32"):
-    """The gradient of `function`, the same in three runs."""
+    """The gradient of `function`; asserts that three runs agree."""
     found = []
     for _ in range(3):
         x = function.module.array(values, dtype=dtype)
@@ -57,7 +57,7 @@ def test_of_a_line(F, values, wanted):
 
 
 def some(shape, zeros):
-    """Numbers of which about one in `zeros` is zero."""
+    """Random numbers, about one in `zeros` of which is zero."""
     rng = numpy.random.default_rng(len(shape) + zeros)
     return (rng.uniform(0.5, 2, shape) * rng.choice([-1, 1], shape) * (rng.random(shape) > 1 / zeros)).astype("float32")
 
@@ -137,7 +137,7 @@ def test_of_second_order_over_an_axis_by_differences():
     def slope(values):
         return others(values, (1,))
 
-    step = 1e-3  # what is differentiated is linear in each element: only rounding errs
+    step = 1e-3  # the function is linear in each element: only rounding errors
     wanted = (slope(x + step * direction) - slope(x - step * direction)) / (2 * step)
     a = np.array(x, dtype="float64")
     a.attach_grad()
@@ -149,7 +149,7 @@ def test_of_second_order_over_an_axis_by_differences():
 
 
 def test_of_third_order():
-    # Of x0 x1 x2 x3: d3/(dx0 dx1 dx2) = x3, which is not 0 where the others are.
+    # Of x0 x1 x2 x3: d3/(dx0 dx1 dx2) = x3, not 0 although the others are.
     a = np.array([0, 0, 0, 7.0])
     a.attach_grad()
     with autograd.record():

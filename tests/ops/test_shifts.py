@@ -1,4 +1,4 @@
-"""Shifts by more than an integer's bits, or by less than none: defined, natively too, where machines differ."""
+"""Shifts by negative counts or by more than an integer's bits: defined, in native code too, where processors differ."""
 from __future__ import annotations
 
 import numpy

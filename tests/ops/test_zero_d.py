@@ -1,4 +1,4 @@
-"""Arrays without axes beside Python numbers: an array keeps its dtype, a number yields to it, in both tiers.
+"""0-d arrays beside Python numbers: an array keeps its dtype, a number gives way to it, in both tiers.
 
 The dtypes are real MXNet 2.0.0b1's for `np`.
 """

@@ -1,4 +1,4 @@
-"""What generated code is made of: turns of long loops interleaved, partial results combined along their rows."""
+"""Generated kernel sources: interleaved iterations of long loops, and partial results combined along their rows."""
 from __future__ import annotations
 
 import re
@@ -26,7 +26,7 @@ def kernel(bind, args, lo, hi):
 
 
 def vectors_a_turn(expression: str) -> int:
-    """Vectors of x that one turn of the compiled loop loads."""
+    """The number of vectors of x that one iteration of the compiled loop loads."""
     source = LOOP.format(expression)
     space = namespace_for(source)
     exec(source, space)
@@ -138,7 +138,7 @@ def test_a_dear_value_is_kept_from_one_loop_over_a_row_for_the_next():
 
 
 def plans_of(function, x):
-    """The native forms of the programs that `function(x)` runs."""
+    """The plans of the programs that `function(x)` runs."""
     x.wait_to_read()
     found = []
     program.WATCHERS.append(lambda run, *rest: found.append(Plan(run.outputs)))
@@ -160,7 +160,7 @@ def source_for(function, x):
     ((1000, 3), (0,)), ((3, 20_000), (1,)), ((40_000, 2), (0,)), ((4, 1000, 5), (1,)), ((300, 4, 5), (0, 2)),
     ((2, 9000, 3), (1, 2)), ((5000, 600), (0,)), ((300, 2, 300), (1,)), ((3, 300, 300), (1,)), ((4096, 600), (0,))])
 def test_long_sums_of_float32_lose_no_digits(shape, axis):
-    """A column of equal numbers loses the most; real MXNet 1.9.1 adds up what is lost."""
+    """A column of equal numbers loses the most; real MXNet 1.9.1 compensates for the rounding errors."""
     x = numpy.full(shape, 0.1, "float32")
     with graphs.jit_mode("always"):
         found, twice = (np.array(values).sum(axis=axis).asnumpy() for values in (x, x * 2))
@@ -170,7 +170,7 @@ def test_long_sums_of_float32_lose_no_digits(shape, axis):
 
 @pytest.mark.parametrize("rows", [512, 1024, 2048])
 def test_a_wide_sum_of_columns_that_is_cut_into_short_chunks_stays_float32(rows):
-    """Float64 halves its speed; each chunk adds up at most 256 rows, which lose few digits."""
+    """Float64 would halve its speed; each chunk adds at most 256 rows, which lose few digits."""
     x = numpy.full((rows, 600), 0.1, "float32")
     assert "f64" not in source_for(lambda a: a.sum(axis=0), np.array(x))
     with graphs.jit_mode("always"):

@@ -1,4 +1,4 @@
-"""Functions of functions in a form of their own: where kernels take it, and how good it is."""
+"""Peephole rewrites, where compositions of functions have a form of their own: their conditions and accuracy."""
 from __future__ import annotations
 
 import numpy
@@ -42,7 +42,7 @@ def softmax(x, axis):
     (softmax(X, 0), True),
     (exp(sub(X, reduce_max(X, (0, 1)))), True),
     (exp(sub(X, reduce_max(X, (0,)))), True),
-    (exp(sub(X, reduce_max(X, (1,)))), False),  # another row's
+    (exp(sub(X, reduce_max(X, (1,)))), False),  # the maximum of another row
     (exp(sub(X, reshape(reduce_max(X, (0,)), (7, 1)))), False),
     (exp(sub(X, reduce_max(transpose(X, (1, 0)), (0,)))), False),
     (exp(sub(X, reduce_min(X, (0,)))), False),

@@ -1,4 +1,4 @@
-"""Hot functions as machine code: what they give, raise and keep is what Python's own do."""
+"""Hot functions as machine code: their results, exceptions and references are those of the Python originals."""
 from __future__ import annotations
 
 import copy
@@ -47,7 +47,7 @@ def grown(label, left, right):
 
 
 class Term:
-    """Operators that are bound to compiled functions in one class (`shortcut`), and Python's own in the other."""
+    """Operators bound to compiled functions in one class (`shortcut`), and to Python's own in the other."""
 
     __slots__ = ("first", "__dict__")
 
@@ -72,14 +72,14 @@ class Quick(Term):
 
 
 class Derived(Quick):
-    """Written by a user, later."""
+    """A user's subclass, defined after compilation."""
 
     def __rmul__(self, other: Any) -> Any:
         return joined("derived", self, other)
 
 
 class Other(Pair):
-    """Not exactly a `Pair`: its slots are reached the long way."""
+    """A subclass of `Pair`: its slots are reached by the slow path."""
 
 
 def arithmetic(x, y):
@@ -316,7 +316,7 @@ def _outcome(function: Any, arguments: tuple) -> Any:
 
 
 def _fresh(arguments: tuple) -> tuple:
-    """The arguments, those that a call would use up or change made anew."""
+    """The arguments, with those that a call would consume or change made anew."""
     return tuple([iter("abc") if hasattr(a, "__next__") else copy.deepcopy(a) if type(a) in (list, dict) else a
                   for a in arguments])
 
@@ -340,7 +340,7 @@ def test_it_keeps_no_reference_and_loses_none(compiled, function, arguments):
     for _ in range(200):
         _outcome(run, _fresh(arguments))
     gc.collect()
-    assert all(abs(now - then) < 100 for now, then in zip(counts(), before))  # others count small numbers, too
+    assert all(abs(now - then) < 100 for now, then in zip(counts(), before))  # other code references small numbers too
     assert len(gc.get_objects()) - objects < 100
 
 
@@ -493,7 +493,7 @@ def test_the_layout_that_is_read_is_the_one_there_is():
 
 @pytest.mark.parametrize("mode", ["never", "always"])
 def test_recording_is_compiled_where_kernels_are(mode):
-    """In a process of its own: here, tests that ask for other tiers may have had it compiled."""
+    """Each runs in its own process: in this one, tests of other tiers may have compiled recording already."""
     script = ("from tracer import np; from tracer.core import invoke; x = np.ones((2,)); (x * 2 + x).wait_to_read(); "
               "print(type(invoke.invoke).__name__)")
     done = subprocess.run([sys.executable, "-c", script], env={**os.environ, "TRACER_JIT": mode}, check=True,
@@ -502,7 +502,7 @@ def test_recording_is_compiled_where_kernels_are(mode):
 
 
 def test_explain_says_why_recording_stays_in_python():
-    """At 2efff1d's parent one statement outside of the subset made recording three times as slow, in silence."""
+    """At 2efff1d's parent one statement outside the subset made recording three times as slow, without a message."""
     script = ("from tracer import explain, native_recording; from tracer.ops.ir.errors import CannotCompile\n"
               "from tracer.jit.cpython import unit\n"
               "def refuse(*_, **__): raise CannotCompile('flush: Try in line 7')\n"
@@ -536,7 +536,7 @@ def _recording(script, folder, **variables):
 
 
 def test_the_recorder_is_compiled_in_the_background_and_loaded_soon(tmp_path):
-    """A process of 20,000 values has it once another has compiled it, and the next one at once."""
+    """A process of 20,000 values gets it once another has compiled it, and the next process at once."""
     first = _recording("""
 assert go(1) == "function" and said() == "recording: by Python, until 4,096 values have been recorded", said()
 end = time.time() + 120

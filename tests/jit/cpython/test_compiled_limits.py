@@ -1,6 +1,6 @@
-"""Compiled functions at their limits: lists that a finalizer changes under them, and recursion without an end.
+"""Compiled functions at their limits: lists that a finalizer changes during a call, and endless recursion.
 
-Each runs in a process of its own, since what goes wrong here ends a process.
+Each runs in its own process, since a fault here ends the process.
 """
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.tierless, pytest.mark.skipif(not layout.sound(), reaso
 
 
 def run(tmp_path, source: str) -> str:
-    """The output of a script, which is a file, so that its functions have sources."""
+    """The output of a script, run from a file so that its functions have sources."""
     script = tmp_path / "script.py"
     script.write_text(source)
     done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=120, check=False)

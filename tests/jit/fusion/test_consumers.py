@@ -1,4 +1,4 @@
-"""A value that several steps of different kinds read: each finds all of it, whoever else does.
+"""Values read by several steps of different kinds: each reader finds all elements, whatever the other readers are.
 
 Any two of the 13 consumers meet in one program of each producer: the sets of four are the shifts of a perfect
 difference set.
@@ -14,13 +14,13 @@ import pytest
 from tracer import np
 from tracer.jit import settings
 
-pytestmark = pytest.mark.tierless  # each test says which tier it is about
+pytestmark = pytest.mark.tierless  # each test sets its tier
 
 RNG = onp.random.RandomState(5)
 X, M, N = RNG.uniform(-1, 1, (4, 6)), RNG.uniform(-1, 1, (6, 6)), RNG.uniform(-1, 1, (6, 3))
 ROWS = onp.array([3, 0, 1, 1])
 
-#: On (np or NumPy, x, the rows): of shape (4, 6).
+#: Functions of (np or NumPy, x, a matrix, row indices); the result has shape (4, 6).
 PRODUCERS: dict[str, Callable[[Any, Any, Any, Any], Any]] = {
     "expression": lambda F, x, m, at: F.exp(x * 0.5),
     "product": lambda F, x, m, at: F.dot(x, m),

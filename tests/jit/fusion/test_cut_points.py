@@ -54,7 +54,7 @@ def _rnn(steps):
 
 
 def _gated(steps):
-    """A cell with two states that cross: no single value carries all that is known."""
+    """A cell with two states that feed each other: no single value carries the whole state."""
     state = onp.random.RandomState(0)
     c, h = _array(state, 32), _array(state, 32)
     a, b = _array(state, 32), _array(state, 32)
@@ -84,7 +84,7 @@ def _deep(layers):
 
 
 def _sources(build):
-    """The distinct kernels of the program, without compiling them; none may need NumPy."""
+    """The distinct kernels of the program, found without compiling them; asserts that no step needs NumPy."""
     outputs, *_ = graphs.recorded(build)
     plan = _uncompiled(outputs)
     return {made.source for made in plan.planning.kernels}
@@ -146,7 +146,7 @@ def test_values(build, count):
 
 
 def test_many_results_of_one_kernel():
-    """More values than a kernel may write, all wanted."""
+    """More results than a kernel may write."""
     _agrees(lambda: _distinct(60, keep=60))
 
 

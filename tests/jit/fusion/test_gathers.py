@@ -1,4 +1,4 @@
-"""Gathers and scatters as native steps: what they read in place, and that they give what NumPy gives."""
+"""Gathers and scatters as native steps: the operands that they read in place, and equality with NumPy."""
 from __future__ import annotations
 
 import graphs
@@ -25,7 +25,7 @@ ROWS = (("i", 0), ("s", 0, 5, 1))
 
 
 def steps_of(outputs: list[Node]) -> list[str]:
-    """What each step of the program makes."""
+    """The results of each step of the program."""
     plan = Plan(tuple(outputs))
     assert plan.planning.fallbacks == []
     return [str([n for n in writes if isinstance(n, Node)]) for _, _, writes in plan.planning.rows]
@@ -115,7 +115,7 @@ def test_positions_are_out_of_range_of_one_table_and_not_of_another(mode):
 
 
 def test_tables_and_rows_that_one_index_array_chooses_from():
-    """Only the first step of an index array may note a failure; the others need what they read as long."""
+    """Only the first step with an index array may report a failure; the others' operands must live as long."""
     a, b, index = draw(7, 5) / 9, draw(7, 5) / 9, _RNG.integers(-7, 7, 12)
     x, y, at = graphs.leaves([a, b, index])
     first, second = gather(mul(x, x), (at,), ROWS), gather(exp(y), (at,), ROWS)
@@ -154,7 +154,7 @@ def test_reshapes_do_not_send_a_gather_to_numpy():
     agree([made, *simplify([made])], [table, index])
 
 
-# ---- gathers with positions that are inside for sure: read in the kernels that use them -----------------
+# ---- gathers with indices known to be in range: read in the kernels that use them ------------------------
 
 S = ("s", 0)
 INSIDE = {
@@ -190,7 +190,7 @@ def test_gathers_in_kernels(name, dtype):
                     transpose(twice, tuple(range(plain.ndim))[::-1])]
     plan = Plan(tuple(outputs))
     assert plan.planning.fallbacks == [] and all(isinstance(step, Kernel) for step in plan.planning.steps)
-    held = [allocate(64) for _ in range(16)]  # what lies behind an empty index must not be used as one
+    held = [allocate(64) for _ in range(16)]  # memory behind an empty index array must not be read as indices
     for block in held:
         block.block[0][:] = 0x7f
     del held, block

@@ -1,4 +1,4 @@
-"""A value that steps of different kinds read, each in its own way: through views, by rows, by NumPy, or as a copy."""
+"""A value read by steps of different kinds in different ways: through views, by rows, by NumPy, or as a copy."""
 from __future__ import annotations
 
 import itertools
@@ -25,7 +25,7 @@ _RNG = np.random.default_rng(11)
 INDEX = np.array([2, 0, 3, 0])
 WEIGHTS = _RNG.normal(size=(6, 5)).astype("float32")
 
-#: Views with 4 rows of 6: by the shape of what they are views of, in nodes and in NumPy.
+#: Views of shape (4, 6): the shape of the base, the view of a node, and of a NumPy array.
 VIEWS = {
     "itself": ((4, 6), lambda x: x, lambda x: x),
     "reshape": ((2, 12), lambda x: reshape(x, (4, 6)), lambda x: x.reshape(4, 6)),
@@ -45,7 +45,7 @@ def _scattered(v: np.ndarray) -> np.ndarray:
     return out
 
 
-#: What may read such a view: of nodes, the index array and the weights; in NumPy.
+#: Readers of such a view: on nodes (view, index array, weights), and in NumPy.
 READERS: dict[str, tuple[Callable[[Node, Node, Node], Node], Callable[[np.ndarray], np.ndarray]]] = {
     "gather": (lambda v, i, w: gather(v, (i,), (("i", 0), ("s", 0, 6, 1))), lambda v: v[INDEX]),
     "gather in a kernel": (lambda v, i, w: exp(gather(v, (i,), (("i", 0), ("s", 0, 6, 1)), True)),
@@ -69,7 +69,7 @@ def test_two_readers_of_a_view(name):
     for (one, one64), (two, two64) in itertools.product(READERS.values(), repeat=2):
         v = view(mul(x, x))
         first = one(v, i, w)
-        # Between the readers others need memory of the same size.
+        # Between the readers, other steps need memory of the same size.
         outputs = [reduce_max(mul(first, first), (0,)), reduce_sum(product(view(exp(y)), w), (0,)), two(v, i, w)]
         wanted = [(one64(own) ** 2).max(axis=0), (view64(other) @ WEIGHTS).sum(axis=0), two64(own)]
         for got, want in zip(graphs.run(outputs, [a, b, INDEX, WEIGHTS], "always"), wanted, strict=True):

@@ -1,4 +1,4 @@
-"""Axes of size 1 and 0 anywhere: reductions over and beside them, and values that several steps of them read."""
+"""Axes of size 1 and 0 in any place: reductions over and beside them, and values that several such steps read."""
 from __future__ import annotations
 
 import itertools
@@ -25,15 +25,15 @@ from tracer.ops.primitive.reductions import reduce_max, reduce_min, reduce_prod
 
 _RNG = np.random.default_rng(10)
 REDUCTIONS = {reduce_sum: np.sum, reduce_prod: np.prod, reduce_max: np.max, reduce_min: np.min}
-#: Shapes of 1 to 4 axes, some of which have size 1; the others' sizes differ.
+#: Shapes of 1 to 4 axes, some of size 1; the other sizes are distinct.
 SHAPES = [tuple(1 if one else n for one, n in zip(ones, (2, 3, 4, 5)))
           for ndim in (1, 2, 3, 4) for ones in itertools.product((True, False), repeat=ndim)]
-#: The same with axes of size 0, and two with both.
+#: The same with size 0 in place of 1, and two shapes with both.
 EMPTY = [*[tuple(0 if d == 1 else d for d in shape) for shape in SHAPES if 1 in shape], (0, 8, 1, 8), (1, 0, 1)]
 
 
 def subsets(ndim: int) -> Iterator[tuple[int, ...]]:
-    """All sets of axes but the empty one."""
+    """All non-empty sets of axes."""
     return itertools.chain(*[itertools.combinations(range(ndim), k) for k in range(1, ndim + 1)])
 
 
@@ -78,7 +78,7 @@ def test_rows_that_wait_for_a_reduction_over_thin_axes(shape):
 @pytest.mark.tierless
 @pytest.mark.parametrize("shape", [(3, 4, 5), (4, 4, 4)], ids=str)
 def test_reductions_over_several_sets_of_axes(shape):
-    """And a product of the whole between them: some of it may share a kernel's loops, in any order."""
+    """With a product of the whole array between them: they may share a kernel's loops in any order."""
     a = draw(*shape)
     (x,) = graphs.leaves([a])
     wide = a.astype("float64")
@@ -99,7 +99,7 @@ def test_reductions_of_nothing(shape):
             kept = [d for i, d in enumerate(shape) if i not in axes]
             wanted = [np.full(kept, value, dtype) for value in (0, 1, least, most)]
             made = [of(x, axes) for of in REDUCTIONS]
-            # What is computed of such results, and of what goes into them, is as right.
+            # Values computed from such results, and from their operands, are right too.
             agree([*made, add(made[0], made[1]), reduce_sum(mul(x, x), axes)], [a],
                   [*wanted, wanted[0] + wanted[1], wanted[0]])
 
@@ -129,7 +129,7 @@ def test_steps_that_read_nothing():
 
 
 def test_the_same_program_with_a_batch_of_any_size():
-    """Sizes 0 and 1 have layouts of their own among those that are replayed for other sizes."""
+    """Sizes 0 and 1 have layouts of their own beside the templates that serve other sizes."""
     w = draw(4, 3)
     weights = mnp.array(w)
     for n in (5, 7, 6, 1, 0, 8, 1, 2, 0, 9):
@@ -153,7 +153,7 @@ def test_the_same_program_with_a_batch_of_any_size():
             assert y.max(axis=1).shape == (n,)
 
 
-#: What MXNet 2.0.0b1 answers, of arrays of zeros.
+#: The answers of MXNet 2.0.0b1 for arrays of zeros.
 ANSWERS = {
     "sums": (lambda: mnp.zeros((4, 0, 5)).sum(axis=1), np.zeros((4, 5))),
     "sums over two": (lambda: mnp.zeros((0, 8, 1, 8)).sum(axis=(0, 2)), np.zeros((8, 8))),
@@ -193,7 +193,7 @@ def test_answers_about_nothing(name):
 @pytest.mark.parametrize("name, q", [("median", ()), ("percentile", (30,)), ("quantile", (0.3,))])
 @pytest.mark.parametrize("shape, axis", [((3, 0), 1), ((3, 0), 0), ((0,), None), ((2, 0, 4), 1), ((0, 1), -1)], ids=str)
 def test_a_quantile_of_nothing_is_nan(name, q, shape, axis):
-    """As NumPy's median. MXNet 2.0.0b1 returns memory that it has not written; we read an element past the end."""
+    """NaN as in NumPy's median. MXNet 2.0.0b1 returns unwritten memory; tracer once read an element past the end."""
     want = np.full(np.zeros(shape).sum(axis=axis).shape, np.nan)
     for _ in range(3):
         got = getattr(mnp, name)(mnp.zeros(shape), *q, axis=axis).asnumpy()
@@ -224,7 +224,7 @@ def test_quantiles_of_thin_arrays(shape, interpolation):
                 assert got.shape == want.shape
 
 
-#: Of an axis all of it, ends of it, none of it, and every second element, forwards and back.
+#: Slices of an axis: all of it, its ends, nothing, and every second element, forwards and backwards.
 SLICES = [slice(None), slice(0, 1), slice(-1, None), slice(0, 0), slice(5, None), slice(None, None, 2),
           slice(None, None, -1), slice(None, None, -2), slice(-1, None, -1), slice(None, 0, -1)]
 
@@ -233,7 +233,7 @@ SLICES = [slice(None), slice(0, 1), slice(-1, None), slice(0, 0), slice(5, None)
                                    (1, 3, 1)], ids=str)
 @pytest.mark.parametrize("flavour", ["np", "nd"])
 def test_slices_of_thin_arrays(flavour, shape):
-    """Read, recorded, derived and written."""
+    """Slices that are read, recorded, differentiated and written."""
     F = {"np": mnp, "nd": nd}[flavour]
     a = _RNG.uniform(-2, 2, shape).astype("float32").astype("float64")
     for key in list(itertools.product(SLICES, repeat=len(shape)))[::(1, 1, 3, 9)[len(shape)]]:
@@ -274,7 +274,7 @@ def test_a_slice_reads_nothing_beside_its_array(size, spec):
         slice_(x, (spec, (0, 2, 1)))
 
 
-#: What MXNet 2.0.0b1, or for nd 1.9.1, refuses.
+#: Calls that MXNet 2.0.0b1, or for nd 1.9.1, refuses.
 REFUSED = {
     "max": (lambda: mnp.zeros((4, 0)).max(axis=1), MXNetError),
     "min": (lambda: mnp.zeros((0,)).min(), MXNetError),
@@ -306,7 +306,7 @@ def test_nothing_refused(name):
     lambda y: transpose(slice_(mul(y, y), ((0, 2, 1), (1, 0, 1))), (1, 0))])
 @pytest.mark.parametrize("mode", ["never", "always"])
 def test_what_fails_on_the_way_to_nothing_fails(mode, use):
-    """In both tiers, as in MXNet, where who reads a value without elements waits for none of it: flush.py."""
+    """In both tiers. As in MXNet, a read of a value without elements waits for nothing (flush.py)."""
     for last in (1, 7):
         arrays = [draw(3, 2), np.array([0, last])]
         x, index = graphs.leaves(arrays)

@@ -1,4 +1,4 @@
-"""Products onto what is there: that they are made where they pay, and equal what the interpreter computes."""
+"""Sums folded into accumulating products: where that pays, and that results equal the interpreter's."""
 from __future__ import annotations
 
 import graphs
@@ -27,7 +27,7 @@ def draw(*shape, dtype="float32"):
 
 
 def both(monkeypatch, script, turns=3):
-    """What `script(turns)` gives natively and by the interpreter, and how many products were folded in a program."""
+    """The results of `script(turns)`, native and interpreted, and the largest number of products folded in a program."""
     folded = []
 
     def watch(program, *_):
@@ -54,7 +54,7 @@ def agree(native, expected, rtol=2e-5):
 
 
 def sgd(w, x, rate, use=None, dtype="float32"):
-    """A script that updates a copy of `w` by gradients that nobody keeps."""
+    """A script that updates a copy of `w` by gradients that are not kept."""
     def script(turns):
         p, data = np.array(w, dtype=dtype), np.array(x, dtype=dtype)
         p.attach_grad()
@@ -134,7 +134,7 @@ def test_other_uses_of_what_is_updated(monkeypatch, use):
 
 
 def test_the_old_array_under_another_name(monkeypatch):
-    """A product onto an array that somebody else holds goes to a copy."""
+    """A product accumulated onto an array that is still referenced uses a copy."""
     a, x, d = draw(50, 40), draw(7, 50), draw(7, 40)
 
     def script(turns):
@@ -287,7 +287,7 @@ def test_extreme_constants_are_not_folded(monkeypatch, factor):
     (lambda w, p, q: w + p / 4, 0),
     (lambda w, p, q: -p + w, 1),
     (lambda w, p, q: p * 0.5 - w * 2.0, 1),
-    (lambda w, p, q: w - (p + q), 1),  # p and q share a place; the sum is taken from w by a kernel
+    (lambda w, p, q: w - (p + q), 1),  # p and q share a buffer; a kernel subtracts the sum from w
     (lambda w, p, q: p - 3.0 * q, 1),
     (lambda w, p, q: w - p * p, 0),
     (lambda w, p, q: [w - p, p], 0),

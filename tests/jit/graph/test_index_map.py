@@ -1,4 +1,4 @@
-"""Index maps against NumPy: the positions that a chain of views reads, all of them, over many small shapes."""
+"""Index maps against NumPy: all positions that a chain of views reads, over many small shapes."""
 from __future__ import annotations
 
 import math
@@ -25,7 +25,7 @@ from tracer.ops.primitive.linear import broadcast_to, reshape, slice_, transpose
 
 pytestmark = pytest.mark.tierless
 
-#: Sizes of axes; 1 often.
+#: Sizes of axes; 1 is frequent.
 SIZES = (1, 2, 3, 1, 4, 6)
 
 
@@ -36,7 +36,7 @@ def positions(affine: tuple[int, tuple[int, ...]], domain: tuple[int, ...]) -> n
 
 
 def read(node: Node, leaf: Node) -> tuple[IndexMap, tuple[int, ...]]:
-    """The map by which a chain of views over its own shape reads the leaf, and the domain."""
+    """The index map by which a chain of views, over its own shape, reads the leaf; and the domain."""
     dims = long_axes(node.shape)
     domain, index_map = tuple(node.shape[i] for i in dims), along(dims, node.ndim)
     while node is not leaf:
@@ -94,7 +94,7 @@ def test_chains_of_views_read_what_numpy_reads(seed):
         for d in range(len(domain)):
             moves = bool(np.diff(found, axis=d).any())
             assert not (is_invariant(index_map, [d]) and moves)
-    assert affine > 30  # the maps that there are, are found
+    assert affine > 30  # enough cases have an affine map
 
 
 def test_operands_of_elementwise_ops_broadcast():
@@ -110,8 +110,8 @@ def test_operands_of_elementwise_ops_broadcast():
 
 
 @pytest.mark.parametrize("view", [
-    lambda x: reshape(slice_(x, ((3, 4, -1),)), (2, 2)),  # backwards
-    lambda x: reshape(transpose(reshape(x, (2, 3)), (1, 0)), (6,)),  # another order
+    lambda x: reshape(slice_(x, ((3, 4, -1),)), (2, 2)),  # reversed
+    lambda x: reshape(transpose(reshape(x, (2, 3)), (1, 0)), (6,)),  # permuted
     lambda x: reshape(slice_(reshape(x, (2, 3)), ((0, 2, 1), (0, 2, 1))), (4,)),  # with gaps
 ])
 def test_what_no_affine_map_expresses_is_said_or_right(view):

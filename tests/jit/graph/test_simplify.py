@@ -1,4 +1,4 @@
-"""Algebra on graphs: which graph becomes which, and that both have the same values, special ones included."""
+"""Algebraic simplification of graphs: the resulting graph, and equality of all values, special ones included."""
 from __future__ import annotations
 
 import itertools
@@ -32,7 +32,7 @@ def leaf_of(array: np.ndarray) -> Node:
 
 
 def check(outputs: list[Node], arrays: list[np.ndarray], signs: bool = True) -> None:
-    """The simplified graph, interpreted and native, gives what the graph itself gives; `signs`: of zeros, too."""
+    """Assert that the simplified graph, interpreted and native, equals the original; `signs`: of zeros, too."""
     want = graphs.run(outputs, arrays)
     slim = simplify(outputs)
     graphs.verify(slim, planned=True)
@@ -47,7 +47,7 @@ def check(outputs: list[Node], arrays: list[np.ndarray], signs: bool = True) -> 
                 np.testing.assert_array_equal(np.signbit(f[w == 0]), np.signbit(w[w == 0]))
 
 
-# ---- reductions of what was broadcast --------------------------------------------------------------------
+# ---- reductions of broadcast values -----------------------------------------------------------------------
 
 def test_a_sum_of_copies_is_a_product():
     x = leaf_of(np.ones((3, 1), "float32"))
@@ -114,7 +114,7 @@ def test_a_sum_of_more_copies_than_float16_counts_stays():
         check([total], [x])
 
 
-# ---- numbers, and what is broadcast ----------------------------------------------------------------------
+# ---- numbers, and broadcast values -------------------------------------------------------------------------
 
 def test_numbers_are_computed_beforehand():
     one = const(1, "float32")
@@ -144,7 +144,7 @@ def test_leading_axes_come_by_themselves():
     assert printed(transpose(broadcast_to(reshape(x, (1, 1)), (3, 4)), (1, 0))) == "broadcast_to %0 (4,3)\nreturn %1"
 
 
-# ---- what changes nothing --------------------------------------------------------------------------------
+# ---- identities ------------------------------------------------------------------------------------------
 
 def number(value: float, dtype: str = "float32") -> Node:
     return broadcast_to(const(value, dtype), (2, 4))

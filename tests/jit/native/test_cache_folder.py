@@ -1,4 +1,4 @@
-"""The cache's folder: whose files become machine code, where they are put, what happens when it fails or is shared."""
+"""The cache folder: which files are trusted as machine code, where they lie, and failing or shared file systems."""
 from __future__ import annotations
 
 import errno
@@ -43,7 +43,7 @@ def entry(number: int) -> bytes:
 
 
 def find() -> bool:
-    """Ask for the function `seven`; whether it came from the cache."""
+    """Look up the function `seven`; returns whether it came from the cache."""
     return disk_cache.find("seven", ".obj", lambda: returning(7))[1]
 
 
@@ -52,7 +52,7 @@ def folder(tmp_path, monkeypatch):
     where = tmp_path / "cache"
     where.mkdir(mode=0o700)
     monkeypatch.setenv("TRACER_CACHE", str(where))
-    monkeypatch.setattr(cache_folder, "_patient", True)  # an earlier test may have waited in vain for its process
+    monkeypatch.setattr(cache_folder, "_patient", True)  # an earlier test may have timed out waiting for its process
     return where
 
 
@@ -164,7 +164,7 @@ def test_nothing_is_created_where_the_process_happens_to_be(tmp_path, monkeypatc
 def test_a_user_who_is_in_no_list_of_users_has_no_cache(tmp_path, monkeypatch):
     for name in ("HOME", "XDG_CACHE_HOME", "TRACER_CACHE"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(os.path, "expanduser", lambda path: path)  # as it is then
+    monkeypatch.setattr(os.path, "expanduser", lambda path: path)  # as it does if there is no home folder
     monkeypatch.chdir(tmp_path)
     assert not find() and not find() and not list(tmp_path.iterdir())
 
@@ -196,7 +196,7 @@ def test_a_folder_that_can_only_be_read_is_read(folder, monkeypatch):
     (folder / "seven.obj").write_bytes(entry(8))
     open_ = os.open
 
-    def read_only(path, flags, *rest, **named):  # permissions would not stop root
+    def read_only(path, flags, *rest, **named):  # file permissions do not stop root
         if flags & (os.O_WRONLY | os.O_RDWR):
             raise OSError(errno.EROFS, os.strerror(errno.EROFS), path)
         return open_(path, flags, *rest, **named)
@@ -249,7 +249,7 @@ store.find("seven", ".obj", compile_)
 
 
 def compiling(seconds: float) -> subprocess.Popen:
-    """A process that is compiling `seven`, which takes so many seconds."""
+    """A process that compiles `seven`, which takes so many seconds."""
     script = HOLDER.format(tests=os.path.dirname(__file__), seconds=seconds)
     process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None and process.stdout.readline() == "compiling\n"

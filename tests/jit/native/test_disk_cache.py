@@ -1,4 +1,4 @@
-"""Native functions on disk: what a warm process need not import, and what is not believed."""
+"""Native functions on disk: the imports that a warm process saves, and the entries that are rejected."""
 from __future__ import annotations
 
 import ast
@@ -41,7 +41,7 @@ print(COUNTERS.kernels_compiled, COUNTERS.kernels_loaded, "numba" in sys.modules
 
 
 def train(folder):
-    """The losses; kernels compiled and loaded; whether Numba was imported."""
+    """The losses; counts of kernels compiled and loaded; whether Numba was imported."""
     environment = {**os.environ, "TRACER_CACHE": str(folder), "TRACER_JIT": "always"}
     done = subprocess.run([sys.executable, "-c", TRAINING], env=environment, capture_output=True, text=True,
                           timeout=120, check=False)
@@ -58,7 +58,7 @@ def test_training_from_a_warm_cache_imports_no_numba(tmp_path):
 
 
 def native(symbol: str, calls: str = "", returned: int = 7) -> bytes:
-    """The object code of a function that returns a number, or what `calls` returns."""
+    """The object code of a function that returns a number, or the result of `calls`."""
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     body = f"%a = call i64 @{calls}()\n ret i64 %a" if calls else f"ret i64 {returned}"
@@ -112,11 +112,11 @@ def test_a_kernel_that_the_linker_refuses_is_compiled_once(folder, monkeypatch):
     assert len(made) == 1
 
 
-#: A processor with instructions that convert float32 to float16 and back, and none from float64; one with neither.
+#: haswell converts between float32 and float16, but not from float64; nehalem has none of these instructions.
 @pytest.mark.skipif("x86" not in llvm.get_process_triple(), reason="names x86's processors")
 @pytest.mark.parametrize("processor", ["haswell", "nehalem"])
 def test_no_processor_runs_code_with_an_unresolved_symbol(processor, tmp_path):
-    """LLVM made a narrowing from float64 to float16 of two, and a call to address 0 of that."""
+    """LLVM split the conversion of float64 to float16 into two, and emitted a call to address 0 for one."""
     script = """
 from tracer import np
 x = np.array([-0.75, 0.1, 2.5], dtype="float64")
@@ -172,7 +172,7 @@ def test_the_number_of_threads_shapes_no_code(monkeypatch):
 
 
 def modules_of(file: Path, top: Path) -> set[Path]:
-    """The files of the package at `top` that a file of it imports, wherever in the file."""
+    """The files of the package at `top` that `file` imports, at any level of nesting."""
     package = [top.name, *file.parent.relative_to(top).parts]
     found = []
     for node in ast.walk(ast.parse(file.read_text())):

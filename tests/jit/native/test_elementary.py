@@ -1,4 +1,4 @@
-"""The inlined elementary functions: their stated errors on both machines; that loops over them vectorize."""
+"""The inlined elementary functions: their stated errors on both machines, and that loops over them vectorize."""
 from __future__ import annotations
 
 import itertools
@@ -27,14 +27,14 @@ def _softplus(x):
     return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
 
 
-# What a float32 result is held against: the function in float64.
+# References of float32 results: the functions in float64.
 WIDE = {
     "exp": np.exp, "exp2": np.exp2, "expm1": np.expm1, "sinh": np.sinh, "cosh": np.cosh, "tanh": np.tanh,
     "sigmoid": _sigmoid, "erf": scipy.special.erf, "log": np.log, "log1p": np.log1p, "log2": np.log2,
     "log10": np.log10, "softplus": _softplus, "log_sigmoid": lambda x: -_softplus(-x),
     "sin": np.sin, "cos": np.cos, "tan": np.tan, "rsqrt": lambda x: 1 / np.sqrt(x), "cbrt": np.cbrt,
 }
-# What a float64 result is held against.
+# References of float64 results.
 EXACT = {
     "exp": mpmath.exp, "exp2": lambda x: mpmath.power(2, x), "expm1": mpmath.expm1, "sinh": mpmath.sinh,
     "cosh": mpmath.cosh, "tanh": mpmath.tanh, "sigmoid": lambda x: 1 / (1 + mpmath.exp(-x)),
@@ -49,7 +49,7 @@ SPECIAL = [0.0, -0.0, np.inf, -np.inf, np.nan, 1.0, -1.0]
 
 
 def stated_error(name: str, dtype: type) -> float:
-    """The largest error that the docstring admits, in ulp."""
+    """The largest error that the docstring states, in ulp."""
     pattern = r"Error: ([\d.]+) ulp \(float32\), ([\d.]+) ulp \(float64\)"
     found = re.search(pattern, FUNCTIONS[name].__doc__ or "")
     assert found, f"{name} states no error"
@@ -235,7 +235,7 @@ def test_float16_is_computed_in_float32():
 
 
 def kernel_assembly(name: str, type_: types.Type) -> str:
-    """The machine code of the loop alone: a C function of two or three pointers."""
+    """The assembly of the loop alone: a C function of two or three pointers."""
     f = INTRINSICS[name]
 
     def one(x, out, n):

@@ -1,4 +1,4 @@
-"""A Numba or llvmlite that has changed: the interpreter gives the numbers, and one line names versions that work."""
+"""An incompatible Numba or llvmlite: the interpreter gives the numbers, and one line names versions that work."""
 from __future__ import annotations
 
 import os
@@ -45,9 +45,9 @@ FAULTS = {
 
 
 def train(tier: str, prelude: str = "") -> tuple[list[str], str, str]:
-    """The losses, explain(), and what is on the standard error of a process that finds no kernels on disk."""
+    """The losses, explain(), and the standard error of a process that finds no kernels on disk."""
     environment = {**os.environ, "TRACER_JIT": tier}
-    if tier != "always":  # which compiles the recorder: that takes longest, and other tests may have done it
+    if tier != "always":  # "always" compiles the recorder: that takes longest, and other tests may have done it
         environment["TRACER_CACHE"] = ""
     done = subprocess.run([sys.executable, "-c", f"{prelude}\n{TRAINING}"], env=environment, capture_output=True,
                           text=True, timeout=240, check=False)

@@ -1,4 +1,4 @@
-"""Quotients rounded down and remainders: native code gives NumPy's, bit for bit, in every dtype; MXNet's 0 where the
+"""Floor quotients and remainders: native code equals NumPy bit for bit in every dtype; with MXNet's 0 where the
 divisor is 0."""
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_any_floats(dtype):
     compare(*near)
     compare(np.round(near[0]), np.round(near[1] / 10))
     with np.errstate(over="ignore"):
-        compare(near[1] * np.round(near[0]), near[1])  # nearly whole quotients
+        compare(near[1] * np.round(near[0]), near[1])  # quotients near integers
 
 
 @pytest.mark.parametrize("dtype", ["int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"])

@@ -1,4 +1,4 @@
-"""Functions of words: what is compiled does what Python does."""
+"""Functions of machine words: compiled code does the same as Python."""
 
 import ctypes
 from types import FunctionType
@@ -54,7 +54,7 @@ def floats(out, x, y):
 
 
 def by_python(function, out, *words):
-    """Run it as Python."""
+    """Run a function in Python."""
     bits = {
         "as_float": lambda word: float(np.int64(word).view(np.float64)),
         "as_word": lambda number: int(np.float64(number).view(np.int64)),
@@ -65,7 +65,7 @@ def by_python(function, out, *words):
 
 
 def by_machine(function, out, *words):
-    """Run it compiled."""
+    """Run a function compiled."""
     name = f"words_{function.__name__}"
     kind = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 3)
     kind(linker.link(name, compile_words(function, name)))(out.ctypes.data, *words)

@@ -1,4 +1,4 @@
-"""Values between the steps of a program: in memory that is the program's while it runs, wherever that is this time."""
+"""Values between the steps of a program: they lie in an arena that the program owns while it runs, at any address."""
 from __future__ import annotations
 
 import numpy as onp
@@ -8,13 +8,13 @@ from tracer import np
 from tracer.jit import settings
 from tracer.jit.runtime.buffers import allocate
 
-pytestmark = pytest.mark.tierless  # each test says which tier it is about
+pytestmark = pytest.mark.tierless  # each test sets its tier
 
 SIZE = 96
 
 
 def chained(x, w):
-    """Three products with a step of NumPy between; four values lie in the arena."""
+    """Three products with a NumPy step between them; four values lie in the arena."""
     y = np.dot(x, w)
     z = np.cumsum(y.T, axis=1) * 0.01
     return np.dot(np.tanh(z), w).sum(axis=1)
@@ -32,7 +32,7 @@ def test_a_program_s_memory_is_another_s_between_its_runs(monkeypatch):
     want, held = meaning(x.astype("float64"), w.astype("float64")), []
     for turn in range(6):
         onp.testing.assert_allclose(chained(a, b).asnumpy(), want, rtol=1e-4, atol=1e-4)
-        for nbytes in [4 * SIZE * SIZE * k for k in (1, 1, 2, 2, 3, 4)]:  # whatever the arena's size was: now taken
+        for nbytes in [4 * SIZE * SIZE * k for k in (1, 1, 2, 2, 3, 4)]:  # takes the freed arena, whatever its size was
             held.append(allocate(nbytes))
             held[-1].block[0][:] = turn
         for i, buffer in enumerate(held):

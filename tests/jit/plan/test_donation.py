@@ -1,4 +1,4 @@
-"""Results written over arrays that nobody holds any more: never where another step, array or backward still reads.
+"""Donation: results written over arrays without owners, never where another step, array or backward still reads.
 
 Each program takes its arrays out of a list, so that those which it does not put back are dead when it runs. It runs
 several times with new arrays: natively, then over memory that earlier runs have left full of other numbers.
@@ -11,7 +11,7 @@ import pytest
 from tracer import MXNetError, autograd, nd, np, npx
 from tracer.jit import settings
 
-pytestmark = pytest.mark.tierless  # each test says which tier it is about
+pytestmark = pytest.mark.tierless  # each test sets its tier
 
 RNG = onp.random.RandomState(3)
 SHAPE = (24, 24)
@@ -150,7 +150,7 @@ def test_what_a_failed_step_left_is_computed_from_the_old_elements():
         given = RNG.uniform(0.5, 1.5, SHAPE).astype("float32")
         x, table = np.array(given), np.array(given)
         x.wait_to_read()
-        x += 1  # over the old elements, were it not for what fails after it
+        x += 1  # would be in place, but for the failure after it
         bad = np.take(table, np.array(index, dtype="int32"), axis=0)
         with pytest.raises(MXNetError, match=wrong):
             bad.wait_to_read()

@@ -1,4 +1,4 @@
-"""Places in the arena: no two values that live at once overlap, and dead ones' places are used again."""
+"""Offsets in the arena: values alive at the same time do not overlap, and the memory of dead ones is reused."""
 import numpy
 import pytest
 
@@ -13,7 +13,7 @@ def test_values_that_live_at_once_lie_apart(seed):
     sizes = {i: int(random.choice([0, 1, 64, 100, 4096])) for i in range(40)}
     touched = [([int(j) for j in random.randint(0, i, 2)] if i else [], [i]) for i in range(40)]
     for i, again in zip(random.randint(1, 40, 5), random.randint(0, 40, 5)):
-        touched[i][1].append(int(again % i))  # as what a scatter adds to, which another step has made zero
+        touched[i][1].append(int(again % i))  # as a scatter's result, which another step sets to zero
     offsets, total = arrange(touched, sizes)
     begins = {v: min(i for i, (_, writes) in enumerate(touched) if v in writes) for v in sizes}
     ends = {v: max(i for i, (reads, writes) in enumerate(touched) if v in reads or v in writes) for v in sizes}

@@ -1,4 +1,4 @@
-"""Independent steps run as one group: which may, and that results are those of one after the other."""
+"""Parallel groups: which steps may form one, and that results equal those of serial execution."""
 from __future__ import annotations
 
 import graphs
@@ -27,12 +27,12 @@ def test_steps_that_do_not_need_one_another():
 
 
 @pytest.mark.parametrize("first, second", [
-    (work([A], [B]), work([B], [C])),  # one reads what the other makes
-    (work([B], [A]), work([C], [B])),  # one writes what the other reads
+    (work([A], [B]), work([B], [C])),  # one reads the other's result
+    (work([B], [A]), work([C], [B])),  # one writes the other's operand
     (work([], [A]), work([], [A])),
-    (work([A, B], [C], [(C, A)]), work([A], [D])),  # one may write over what the other reads
+    (work([A, B], [C], [(C, A)]), work([A], [D])),  # one may write over the other's operand
     (work([A], [D]), work([A, B], [C], [(C, A)])),
-    (work([A], [B], cost=0), work([A], [C])),  # what must be alone
+    (work([A], [B], cost=0), work([A], [C])),  # a step that must be alone
     (work([A], [B]), work([A], [C], cost=0)),
 ])
 def test_steps_that_need_one_another(first, second):
@@ -49,7 +49,7 @@ def test_no_steps():
 
 
 def sample(rng):
-    """Updates of arrays of odd sizes, in steps before and after that they depend on."""
+    """Updates of arrays of odd sizes, and later steps, some of which depend on them."""
     shapes = [(300, 384), (7,), (1, 1), (0, 3), (96, 1024), (5000,), (3, 200, 100)] * 3
     arrays = [rng.standard_normal(s).astype("float32") for s in shapes for _ in range(2)]
     leaves = graphs.leaves(arrays)

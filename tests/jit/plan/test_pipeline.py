@@ -1,4 +1,4 @@
-"""The passes of planning: results are equal without those that may be skipped, and a fault is found after its pass."""
+"""The passes of planning: results are equal without those that may be skipped; faults are found after their pass."""
 from __future__ import annotations
 
 import os
@@ -29,7 +29,7 @@ SKIPPABLE = [one.name for one in PASSES if one.without is not None]
 
 
 def step():
-    """A step of training: every pass that may be skipped has something to do."""
+    """A training step in which every pass that may be skipped has an effect."""
     rng = np.random.RandomState(0)
     shapes = [(400, 300), (300, 250), (250,), (300, 250), (60, 250), (300, 250)]
     arrays = [rng.randn(*shape).astype("float32") / 20 for shape in shapes] + [rng.randint(0, 60, 400)]
@@ -42,7 +42,7 @@ def step():
 
 
 def facts(planning):
-    """What each pass has to show for itself."""
+    """A measure of the effect of each pass; larger with the pass than without it."""
     items = [item for run in planning.layout.runs if isinstance(run, tuple) for item in run]
     return {"fold": sum([n.op.name == "matmul_onto" for n in planning.materialized]),
             "fuse": -sum([isinstance(s, Kernel) for s in planning.steps]),
@@ -77,7 +77,7 @@ def test_results_are_equal_without_any(monkeypatch):
 
 
 def test_steps_stay_where_they_are_without_the_schedule(monkeypatch):
-    """An update waits for the readers of what it replaces, but not if no one asks it to."""
+    """An update waits for the readers of the array that it replaces, but only with the schedule pass."""
     w, x = [leaf(aval((512, 512), np.dtype("float32")), i) for i in range(2)]
     outputs = [sub(w, x), product(x, w)]
     assert [made_by(s) for s in plan_graph(outputs).steps] == [[n] for n in outputs[::-1]]

@@ -1,4 +1,4 @@
-"""Poison and guards: what reads memory that nobody has written, or that was given back, or writes beyond, is seen."""
+"""Poison and guards: they detect reads of unwritten or freed memory, and writes beyond a buffer."""
 from __future__ import annotations
 
 import os
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.tierless
 
 @pytest.fixture
 def poisoned(monkeypatch):
-    """The setting, pools of this test's own, and no verifier: it would refuse what is broken here."""
+    """Poison on, fresh pools, and no verifier, as it would refuse the faults of these tests."""
     monkeypatch.setattr(settings, "poison", True)
     monkeypatch.setattr(buffers, "new_pool", GuardedPool)
     monkeypatch.setattr(buffers, "_pools", {})
@@ -38,7 +38,7 @@ def poisoned(monkeypatch):
 
 
 def with_layout(monkeypatch, outputs, **changes) -> Plan:
-    """The plan of a graph whose layout is changed."""
+    """The plan of a graph with a changed layout."""
     planning = plan_graph(outputs)
     planning.layout = planning.layout._replace(**{name: change(planning.layout) for name, change in changes.items()})
     monkeypatch.setattr(plans, "layout_of", lambda _: (planning.layout, planning))
@@ -65,7 +65,7 @@ def test_a_kernel_that_writes_one_element_past_its_buffer(poisoned, monkeypatch,
 
 
 def test_a_value_read_after_it_was_given_back(poisoned, monkeypatch):
-    """Its last read isn't declared: nothing else has its place yet, and still what is read is no number."""
+    """Its last read is not declared. No other value has its memory yet, but the elements read are NaN all the same."""
     arrays = [np.ones((4, 4), "float32")] * 2
     x, w = graphs.leaves(arrays)
     first = product(x, w)

@@ -1,4 +1,4 @@
-"""A training step that has been seen before costs no new program and no new kernel, whatever it does on the way."""
+"""Repeated training steps cost no new program and no new kernel, whatever they contain."""
 import numpy
 import pytest
 
@@ -10,7 +10,7 @@ RANDOM = numpy.random.RandomState(0)
 
 
 class Net(gluon.HybridBlock):
-    """Two layers of a perceptron, on parameters that are given."""
+    """Two layers of a perceptron on given parameters."""
 
     def forward(self, x, w1, b1, w2, b2):
         return np.dot(npx.relu(np.dot(x, w1) + b1), w2) + b2
@@ -165,4 +165,4 @@ def test_states_are_updated_in_place_while_a_gradient_lives(monkeypatch):
         assert run == 0 or sorted(places()) == sorted(before)
         assert places()[3] == before[3]
         for x, right in zip((p, m, v, g), expected):
-            assert numpy.allclose(x.asnumpy(), right, rtol=1e-5, atol=1e-6)  # a difference may be near zero
+            assert numpy.allclose(x.asnumpy(), right, rtol=1e-5, atol=1e-6)  # differences may be near zero

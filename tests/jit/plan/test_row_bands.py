@@ -1,4 +1,4 @@
-"""Chains of a product and what reads it, band by band: which steps may be one, and that results stay what they were."""
+"""Row bands: which steps form a chain with a product, and that results are unchanged."""
 from __future__ import annotations
 
 import graphs
@@ -52,13 +52,13 @@ def test_several_steps_and_what_comes_after():
 
 
 @pytest.mark.parametrize("second", [
-    kernel({"b": (3, 1)}),  # reads nothing of the product
+    kernel({"b": (3, 1)}),  # does not read the product
     kernel({"p": None}),  # reads it across rows
-    kernel({"p": (3, 1), "q": (3, 1)}, extent=ROWS + 10),  # has another range
-    kernel({"p": (120, 40)}),  # needs all of it for anything
+    kernel({"p": (3, 1), "q": (3, 1)}, extent=ROWS + 10),  # has another extent
+    kernel({"p": (120, 40)}),  # needs all rows for any result
     kernel({"p": (3, 1)}, most=1),
-    kernel({"p": (3, 1), "w": (3, 1)}, replaces=["w"]),  # writes over what the product reads
-    gemm({"p": (3, 1)}, chunk=4),  # has bands of its own, which are finer
+    kernel({"p": (3, 1), "w": (3, 1)}, replaces=["w"]),  # writes over an operand of the product
+    gemm({"p": (3, 1)}, chunk=4),  # has its own, finer bands
     None,
 ])
 def test_steps_that_stay_apart(second):
@@ -79,11 +79,11 @@ def test_results_may_be_written_over_what_the_chain_has_made():
 
 
 def test_bands_hold_whole_stretches():
-    # 4 rows of the product for one unit of the kernel, 2 units in a chunk
+    # 4 rows of the product for one row of the kernel, whose chunks are multiples of 2
     second = kernel({"p": (12, 1)}, extent=10, align=2)
     assert found(gemm(chunk=16), second) == [Chain(0, [16, 4])]
-    assert found(gemm(chunk=14), second) == []  # one thread would have more to do
-    assert found(gemm(chunk=0), second, part=50.0) == []  # 10 rows in a band
+    assert found(gemm(chunk=14), second) == []  # one thread would get more work
+    assert found(gemm(chunk=0), second, part=50.0) == []  # a band has 10 rows
     assert found(gemm(chunk=0), second, part=100.0) == [Chain(0, [24, 6])]
 
 
@@ -94,7 +94,7 @@ def test_chunks_are_no_more_than_partial_results_allow():
 
 @pytest.mark.parametrize("whole", [False, True], ids=["rows that go along, in bands too fine", "all rows"])
 def test_a_long_chain_is_planned_in_a_time_that_grows_with_its_square_at_most(whole, monkeypatch):
-    """By a template, whose arithmetic is counted: at 35d83be it grew with the third power, 50 s for 225 products."""
+    """Planned by a template, whose operations are counted: at 35d83be they grew cubically, 50 s for 225 products."""
     computed = []
     made = symbolic_size._result
     monkeypatch.setattr(symbolic_size, "_result", lambda *args: computed.append(0) or made(*args))
@@ -165,7 +165,7 @@ def test_how_kernels_read_a_product(build, expected):
 
 @pytest.mark.parametrize("offset, expected", [(0, (8, 1)), (2, (8, 1)), (3, None), (-1, None)])
 def test_a_stretch_ends_before_the_next_one(offset, expected):
-    """Rows of 6 read at 8 elements' distance: from 3 on, the last is the next row's first."""
+    """Rows of 6 elements read at a stride of 8: from offset 3 on, the last element is in the next row's range."""
     assert band_links.tile_ratio_of((offset, (8, 1)), (4, 6), 6) == expected
 
 
@@ -183,7 +183,7 @@ def network(rows, width=96):
 
 
 def long(rows):
-    """A product, what follows it, and another product of that."""
+    """Two products in a row, with elementwise steps between."""
     x, w, b, v = f32(rows, 48, at=0), f32(48, 130, at=1), f32(130, at=2), f32(130, 50, at=3)
     h = tanh(add(product(x, w, False, False), broadcast_to(b, (rows, 130))))
     rng = np.random.default_rng(rows)
@@ -193,7 +193,7 @@ def long(rows):
 
 
 def heads(batch):
-    """Attention: products of a batch, softmax, and products of these; transposed and joined."""
+    """Attention: batched products, softmax, and products of these; transposed and joined."""
     q, k, v, w = (f32(batch, 40, 32, at=i) for i in range(3)), None, None, f32(32, 32, at=3)
     q, k, v = q
     a = product(softmax_of(product(q, k, False, True), 2), v, False, False)
@@ -284,7 +284,7 @@ def test_a_product_of_no_other_use_gives_its_memory_to_the_result():
     h = tanh(add(p, broadcast_to(b, (512, 200))))
     assert Plan([h]).arena_bytes == 0
     assert Plan([h, tanh(transpose(p, (1, 0)))]).arena_bytes >= p.aval.nbytes
-    onto = add(p, f32(512, 200, at=3))  # may be written over the user's array: the product must not
+    onto = add(p, f32(512, 200, at=3))  # may be written over the user's array; the product may not
     program = Plan([mul(onto, onto)])
     assert program.donations and p not in program.planning.aliases
 

@@ -1,4 +1,4 @@
-"""The order of steps: what replaces a large array follows what it is made from, and waits for the old one's readers."""
+"""The schedule: a step that replaces a large array follows its operands, and waits for readers of the old array."""
 from __future__ import annotations
 
 import graphs
@@ -17,7 +17,7 @@ def array(*shape):
 
 
 def ordered(steps, order):
-    """Whether each step comes after those that make what it reads."""
+    """Whether each step comes after those that compute its operands."""
     materialized = {n for s in steps for n in made_by(s)}
     done = set()
     for i in order:

@@ -1,4 +1,4 @@
-"""Plans for other sizes: what a template gives is what fusing and generating afresh gives."""
+"""Shape templates: the plan that a template gives for other sizes equals a fresh plan."""
 from __future__ import annotations
 
 import math
@@ -30,14 +30,14 @@ NAMES = [n for n in random_programs.MEANINGS if n not in ("reshape", "broadcast_
 
 
 def _plain(what):
-    """A layout, with its nodes written out: a plan's own are others each time."""
+    """A layout with its nodes written out, as nodes differ between plans."""
     if isinstance(what, Node):
         return what.op.name, what.attrs, what.aval, [_plain(x) for x in what.inputs]
     return [_plain(x) for x in what] if isinstance(what, (tuple, list)) else what
 
 
 def _check(build, sizes):
-    """Compare over all `sizes`; returns how many graphs were served by a template made for others."""
+    """Compare plans for all `sizes`; returns the number of graphs served by a template made for others."""
     shape_templates.forget()
     served = 0
     for one in sizes:
@@ -130,7 +130,7 @@ def _embedded(batch, length, words=50, width=8):
 
 
 def _gates(batch, length, width=6):
-    """Slices that start where a batch may end, or where a sequence does."""
+    """Slices that start where a batch or a sequence may end."""
     x, w = _array(batch, length, width), _array(width, 4 * width)
     g = np.dot(x, w)
     i, f, o, u = (g[:, :, k * width:k * width + width] for k in range(4))
@@ -147,7 +147,7 @@ def _adam(rows, columns):
 
 
 def _by_numpy(rows, columns):
-    """What NumPy does in a program, with operands that are computed, sizes among the attributes, and two results."""
+    """NumPy steps in a program, with computed operands, sizes among the attributes, and two results."""
     x = _array(rows, columns)
     y = np.sort(x * 2, axis=1) + np.pad(x[:, 1:], ((0, 0), (1, 0))) + np.flip(x, 0)
     q, r = np.linalg.qr(x * 2)
@@ -155,14 +155,14 @@ def _by_numpy(rows, columns):
 
 
 def _zeros(rows):
-    """Sums of copies that are numbers which stand in the program, too: 0 whatever the size, 2 for two rows."""
+    """Sums of constant arrays that equal other numbers of the program: 0 for any size, 2 for two rows."""
     zeros, ones = np.zeros((rows,), dtype="float64"), np.ones((rows,), dtype="float64")
     alive = ones + ones, zeros.sum(), ones.sum(), ones - zeros.sum()
     return [x.asnumpy() for x in (zeros, *alive)]
 
 
 def _comparisons(rows):
-    """Truths that come of sizes alone: equal, different, and bools made of them."""
+    """Bools that depend on sizes alone: equal, different, and bools computed from these."""
     x = nd.array(onp.arange(rows).reshape(rows, 1), dtype="int32")
     count = nd.size_array(x)
     found = count == count, count != count, count.astype("bool"), nd.broadcast_lesser(count, count + count)
@@ -170,7 +170,7 @@ def _comparisons(rows):
 
 
 def _thirds(rows):
-    """A number of the program, the 3 of an average, that a pass computes as well: each row comes three times."""
+    """A number of the program, the 3 of an average, that a pass also computes: each row is used three times."""
     x, index = _array(3, rows, 3), np.array([0, 0, 2, 0], dtype="int32")
     x.attach_grad()
     with autograd.record():
@@ -207,7 +207,7 @@ def test_equal_to_a_fresh_plan(build, sizes, least):
 
 @pytest.mark.parametrize("seed", range(40))
 def test_random_programs(seed):
-    """A program's leaves get other sizes, equal ones equal; the programs that fit are compared."""
+    """The program's leaves get other sizes, equal ones staying equal; the programs that are valid then are compared."""
     program = random_programs.make(seed, NAMES)
     draw = onp.random.RandomState(seed)
 
@@ -221,7 +221,7 @@ def test_random_programs(seed):
         numbers = {1: 1} | {n: int(size) for n, size in zip((2, 3, 4, 5, 7), draw.choice(range(7, 40), 5, False))}
         try:
             build(numbers)
-        except Exception:  # what the program indexes is not there at these sizes
+        except Exception:  # an index is out of range for these sizes
             continue
         cases.append((numbers,))
     _check(build, cases)
@@ -248,7 +248,7 @@ def test_values_for_other_sizes(build, sizes):
 
 
 def test_errors_for_other_sizes():
-    """What fails names the node of its own program: where that was recorded, and its own sizes."""
+    """An error names the node of its own program, with its own line and sizes."""
     shape_templates.forget()
     with graphs.jit_mode("always"):
         for n in (4, 5, 6, 7):
@@ -301,7 +301,7 @@ def test_sizes_compute_and_note():
 
 
 def test_a_count_is_no_size():
-    """An attribute may be equal to a size or to another, which is a decision; None is no count."""
+    """Equality of an attribute with a size or another attribute is a guard; None is not a count."""
     env = ShapeEnv([7], [7, 3])
     (size,), (a, b) = env.first, env.counts
     assert size == a and a != b and a > 1
@@ -315,7 +315,7 @@ def test_a_count_is_no_size():
 
 
 def test_what_the_least_size_decides_is_noted():
-    """Sizes are at least 2, a product of two of them at least 4: beyond that nothing is settled."""
+    """Sizes are at least 2, products of two of them at least 4: any tighter comparison needs a guard."""
     env = ShapeEnv([7, 5])
     a, b = env.first
     assert a > 1 and a * b > 3 and not env.guards
@@ -384,7 +384,7 @@ ELEMENTWISE_OPS = [op for op in OPS.values() if op.kind == "elementwise" and op.
 @pytest.mark.parametrize("dtype", ["float32", "float16", "int64"])
 @pytest.mark.parametrize("op", ELEMENTWISE_OPS, ids=repr)
 def test_what_is_computed_of_numbers(op, dtype):
-    """An op of numbers that a template has as sizes: a fresh plan computes the same, be it a number or a truth."""
+    """An op on numbers that a template has as symbolic sizes: a fresh plan agrees, for numbers and for bools."""
     shape_templates.forget()
     arrays, attrs = next(iter(op.samples()))
     for given in [(7, 9, 11), (8, 8, 3), (21, 20, 19), (5, 6, 7)]:

@@ -1,4 +1,4 @@
-"""Reductions of the interpreter tier whose operands are computed block by block."""
+"""Reductions of the interpreter tier with operands computed block by block."""
 from __future__ import annotations
 
 import tracemalloc
@@ -59,19 +59,19 @@ def test_narrow_elements_are_not_widened_as_a_whole(what):
 
 
 def test_float16_is_summed_as_wide_as_before(monkeypatch):
-    """Each block's sum would be rounded to float16: 49158 to 49152."""
+    """A sum per block would be rounded to float16: 49158 to 49152."""
     monkeypatch.setattr(blockwise, "LARGE", 64)
     monkeypatch.setattr(blockwise, "BLOCK", 96)
     x = np.array([2048.0, 0.25] * 24 + [-2048.0, 0.25] * 24, dtype="float16")
     with graphs.jit_mode("never"):
-        total = (x * 1).sum().item()  # within an assert pytest would keep `x * 1`: it would be an output, in no blocks
+        total = (x * 1).sum().item()  # an assert would keep `x * 1`: an output is not computed in blocks
     assert total == 12
 
 
 @pytest.mark.parametrize("shape, axis", [
     ((100_000, 3), 0), ((3, 100_000), 1), ((100_000,), 0), ((10, 10_000, 2), (0, 1))])
 def test_sums_of_float32_lose_nothing_to_their_length(shape, axis):
-    """As in real MXNet 1.9.1, which adds up what is lost; NumPy is off by 1.4e-4 where the axis is not the last."""
+    """As real MXNet 1.9.1, which compensates for rounding; NumPy is off by 1.4e-4 where the axis is not the last."""
     x = onp.full(shape, 0.1, "float32")
     with graphs.jit_mode("never"):
         found = np.array(x).sum(axis=axis).asnumpy()

@@ -1,4 +1,4 @@
-"""The native loop that runs a program's steps: order, cutting, threads, forks, caches."""
+"""The native loop that runs a program's steps: order, chunks, threads, forks, caches."""
 
 import ctypes
 import gc
@@ -25,7 +25,7 @@ from tracer.jit.runtime.driver import Step, Table
 
 
 class _Native:
-    """A step, compiled; `address` is where."""
+    """A compiled step function; `address` is its address."""
 
     def __init__(self, function):
         name = function.__name__
@@ -34,7 +34,7 @@ class _Native:
 
 @_Native
 def _log_call(bind, args, lo, hi):
-    """Write [lo, hi) into the log at bind[0], at the call's own place: args[0] + lo // args[1]."""
+    """Write [lo, hi) into the log at bind[0], in the slot of the call: args[0] + lo // args[1]."""
     at = args[0] + lo // args[1]
     store_atomic(bind[0], 2 * at, lo)
     store_atomic(bind[0], 2 * at + 1, hi)
@@ -62,7 +62,7 @@ def _combine(bind, args, lo, hi):
 
 @_Native
 def _meet(bind, args, lo, hi):
-    """Count this call in, and wait until args[0] calls are in."""
+    """Count this call, and wait until args[0] calls have been counted."""
     add_atomic(bind[0], 0, 1)
     while load_atomic(bind[0], 0) < args[0]:
         spin_hint()
@@ -70,7 +70,7 @@ def _meet(bind, args, lo, hi):
 
 @_Native
 def _end_late(bind, args, lo, hi):
-    """Wait until word 0 has counted args[0] calls, and write 1 to word args[1] + lo: after a while, if lo > 0."""
+    """Wait until word 0 has counted args[0] calls, then write 1 to word args[1] + lo; with a delay if lo > 0."""
     add_atomic(bind[0], 0, 1)
     while load_atomic(bind[0], 0) < args[0]:
         spin_hint()
@@ -87,7 +87,7 @@ def _copy(bind, args, lo, hi):
 
 @_Native
 def _append(bind, args, lo, hi):
-    """Append (args[0], lo, hi) to the list at bind[0], behind the number of its entries."""
+    """Append (args[0], lo, hi) to the list at bind[0], which starts with the number of its entries."""
     at = 3 * add_atomic(bind[0], 0, 1)
     store_atomic(bind[0], at + 1, args[0])
     store_atomic(bind[0], at + 2, lo)
@@ -104,7 +104,7 @@ def _log_at(bind, args, lo, hi):
 
 @_Native
 def _put(bind, args, lo, hi):
-    """Write the number args[1] to place args[0] of the words at bind[0]."""
+    """Write the number args[1] to word args[0] of those at bind[0]."""
     store_atomic(bind[0], args[0], args[1])
 
 
@@ -121,7 +121,7 @@ def _count_slowly(bind, args, lo, hi):
 
 
 class _Sum:
-    """A program of two steps: the sum of `x` by partial sums, and their combination."""
+    """A program of two steps: partial sums of `x`, and their sum."""
 
     def __init__(self, x, chunk):
         self.x, self.partial, self.total = x, np.full(-(-x.size // chunk), np.nan), np.zeros(1)
@@ -142,7 +142,7 @@ def _threads_restored():
 
 
 def _calls(extent, chunk):
-    """The [lo, hi) that a step of this extent and chunk is called with, in order of its slots."""
+    """The [lo, hi) of the calls of a step with this extent and chunk, ordered by their slots."""
     log = np.full((1000, 2), -1)
     bind = np.array([log.ctypes.data], np.int64)
     Table([Step(_log_call.address, [1, max(chunk, 1)], extent, chunk)]).run(bind.ctypes.data)
@@ -234,7 +234,7 @@ def test_forked_child_runs_on_one_thread_until_it_asks_for_more():
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_fork_while_another_thread_launches():
-    """The child must not wait for a lock that was held by a thread it does not have."""
+    """The child must not wait for a lock held by a thread that it does not have."""
     run, stop = _Sum(np.ones(100_000), 100), threading.Event()
     busy = threading.Thread(target=lambda: [run() for _ in iter(stop.is_set, True)])
     busy.start()
@@ -267,13 +267,13 @@ def test_number_of_threads():
 
 
 def _run_in_time(table, words, bind):
-    """Run a table whose steps' calls wait until word 0 has counted them all."""
+    """Run a table whose steps wait until word 0 has counted all of their calls; fail after a time limit."""
     runner = threading.Thread(target=table.run, args=(bind.ctypes.data,), daemon=True)
     runner.start()
     runner.join(30)
     in_time = not runner.is_alive()
     if not in_time:
-        words[0] = 1 << 32  # what waits goes on, so that the other tests have the pool
+        words[0] = 1 << 32  # releases waiting calls, so that other tests can use the pool
         runner.join()
     assert in_time
 
@@ -338,7 +338,7 @@ def _run_with_cache(folder):
 def test_works_with_a_new_a_filled_a_damaged_and_an_impossible_cache(tmp_path):
     _run_with_cache(tmp_path)
     entries = sorted(tmp_path.rglob("*.obj"))
-    assert len(entries) == 4  # the table's loop, its call, and what a worker runs
+    assert len(entries) == 4  # the table's loop, its call, and a worker's functions
     written = [p.stat().st_mtime_ns for p in entries]
     _run_with_cache(tmp_path)
     assert [p.stat().st_mtime_ns for p in entries] == written
@@ -400,25 +400,25 @@ def test_a_group_stands_between_steps():
     assert places[:4].tolist() == [4, 2, 3, 0]
 
 
-# ---- runs that are left on their way ------------------------------------------------------------------------
+# ---- interrupted runs ---------------------------------------------------------------------------------------
 
 @pytest.fixture
 def noting():
-    """SIGINT is noted, as during a call of tracer, wherever it comes."""
+    """Only record SIGINT, anywhere, as during a call of tracer."""
     before = signal.signal(signal.SIGINT, lambda *_: interrupts.note())
     yield
     signal.signal(signal.SIGINT, before)
 
 
 def _interrupted_after(seconds):
-    """SIGINT in so many seconds."""
+    """Send SIGINT after so many seconds; returns the timer."""
     timer = threading.Timer(seconds, signal.raise_signal, [signal.SIGINT])
     timer.start()
     return timer
 
 
 def _spins(seconds):
-    """How many spins of `_count_slowly` take so long."""
+    """The number of spins of `_count_slowly` that take so long."""
     counts, bind = np.zeros(1, np.int64), np.zeros(1, np.int64)
     bind[0] = counts.ctypes.data
     table = Table([Step(_count_slowly.address, [0, 100_000], 1)])
@@ -430,7 +430,7 @@ def _spins(seconds):
 @pytest.mark.parametrize("threads", [1, 2, 5])
 @pytest.mark.parametrize("cuts", [[(60, 1), (7, 0), (33, 4)], [(1, 0), (100, 9)], [(90, 1)], [(8, 0)] * 9 + [(2, 1)]])
 def test_a_run_is_left_and_taken_up(threads, cuts, noting):
-    """Interrupted as often as it takes, each chunk is done once, and in the order of the steps."""
+    """However often the run is interrupted, each chunk runs once, in the order of the steps."""
     driver.set_threads(threads)
     counts = [np.zeros(extent, np.int64) for extent, _ in cuts]
     bind = np.array([c.ctypes.data for c in counts], np.int64)
@@ -458,7 +458,7 @@ def test_a_run_is_left_and_taken_up(threads, cuts, noting):
 
 @pytest.mark.parametrize("machine", ["x86_64", "another"])
 def test_the_time_is_looked_at_before_anything_is_asked(machine, monkeypatch):
-    """By the processor's time stamps, or by a clock: who wants to fork is heard about a tenth of a second later."""
+    """By the processor's time stamps or a clock: a fork request is seen after about a tenth of a second."""
     monkeypatch.setattr(word_intrinsics.platform, "machine", lambda: machine)
     if machine == "x86_64" and platform.machine() not in (machine, "AMD64"):
         pytest.skip("another processor's instruction")

@@ -1,4 +1,4 @@
-"""A native step costs two files, the op's and its own: here both are this one."""
+"""Adding a native step takes two files, the op's and the step's: here both are this one."""
 from __future__ import annotations
 
 import graphs
@@ -46,7 +46,7 @@ def lower(node, uses):
 
 @pytest.fixture
 def running_sum(monkeypatch):
-    """An op along the last axis, and its native step, both known to this test alone."""
+    """An op along the last axis and its native step, registered for this test only."""
     monkeypatch.setattr(records, "_STEPS", dict(records._STEPS))
     register("running_sum", NativeStep(fits, lower, cost=lambda node: float(node.size)))
     made = call("running_sum", lambda x: x, lambda x: np.cumsum(x, -1, dtype=x.dtype), step="running_sum")
@@ -60,7 +60,7 @@ def test_a_new_step_runs_in_the_table(running_sum):
     summed = running_sum(reshape(tanh(a), (2, 3, 6)))
     outputs = [product(reshape(summed, (6, 6)), b), reduce_sum(mul(summed, summed), (2,))]
     plan = Plan(tuple(outputs))
-    assert plan.layout.fallbacks == () and len(plan.layout.runs) == 1  # one table, and no NumPy
+    assert plan.layout.fallbacks == () and len(plan.layout.runs) == 1  # one table, and no NumPy step
     names = [name_of(step, True, "") for step in plan.planning.steps]
     assert "running_sum f32[2,3,6]" in names
     for got, want in zip(graphs.run(outputs, [x, w], "always"), graphs.run(outputs, [x, w]), strict=True):

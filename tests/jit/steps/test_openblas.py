@@ -1,4 +1,4 @@
-"""Matrix products through the private OpenBLAS, against NumPy in float64."""
+"""Matrix products by the private OpenBLAS, against NumPy in float64."""
 
 import itertools
 import os
@@ -61,7 +61,7 @@ def test_factors_from_bind(dtype):
 @pytest.mark.parametrize("dtype", _DTYPES)
 @pytest.mark.parametrize("m, n", [(5, 3), (5, 1), (1, 3), (64, 64)])
 def test_a_factor_that_happens_to_be_zero(dtype, m, n):
-    """It is none of the product, and all of NaN; the other factor counts once."""
+    """The product does not count, but its NaNs remain; the other factor is applied once."""
     x, d, w = draw(dtype, m, 8), draw(dtype, 8, n), draw(dtype, m, n)
     step = openblas.gemm(dtype, 0, 1, 2, m, n, 8, alpha_index=3, beta=1.0, beta_index=4)
     product = x.astype(np.float64) @ d
@@ -309,7 +309,7 @@ print("done")
 
 @pytest.mark.parametrize("place", [0, 3, 17, 18, 30])
 def test_the_native_loop_reads_arguments_by_name(place):
-    """A new field shifts no word; no cache, since the fields are replaced behind its key's back."""
+    """A new field shifts no slot. Without a cache, as the replaced fields are not part of its key."""
     done = subprocess.run([sys.executable, "-c", FIELDS.format(place=place)], capture_output=True, text=True,
                           env={**os.environ, "TRACER_CACHE": ""}, timeout=120, check=False)
     assert done.stdout == "done\n", done.stderr
@@ -322,7 +322,7 @@ def test_the_native_loop_reads_arguments_by_name(place):
 @pytest.mark.parametrize("m, n, k, parts", [
     (40, 33, 7, 3), (33, 40, 7, 3), (40, 1, 100, 2), (1, 40, 100, 2), (9, 9, 1, 1)])
 def test_long_products_are_made_in_parts(monkeypatch, dtype, m, n, k, parts, ta, tb):
-    """The inner dimension is divided, the last part may be shorter."""
+    """The inner dimension is split; the last part may be shorter."""
     monkeypatch.setattr(openblas, "LONGEST", 990)
     step = openblas.gemm(dtype, 0, 1, 2, m, n, k)._replace(chunk=5)
     assert len(openblas.parts_of(step)) == parts
@@ -350,7 +350,7 @@ def test_long_products_in_a_program(monkeypatch, m, n):
 
 @pytest.mark.parametrize("flavour", ["np", "nd"])
 def test_operands_that_are_one_element_of_a_number_written_over_an_array(flavour):
-    """`v[2]` is the number itself, which no address leads to: at 35d83be native products of it crashed."""
+    """`v[2]` is the number itself, which has no address: at 35d83be native products with it crashed."""
     import tracer
 
     F = getattr(tracer, flavour)

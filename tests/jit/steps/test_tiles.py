@@ -1,4 +1,4 @@
-"""Products in registers: all layouts, rows left over, columns left over, long sums, and nothing written beside."""
+"""Matrix products in registers: all layouts, leftover rows and columns, long sums, no writes beside the result."""
 from __future__ import annotations
 
 import numpy as np

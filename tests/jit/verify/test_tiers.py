@@ -1,4 +1,4 @@
-"""TRACER_JIT=compare: what the tiers give differently is an error with the op and the user's line; all else is not."""
+"""TRACER_JIT=compare: a difference between the tiers is an error with the op and the user's line; all else is not."""
 from __future__ import annotations
 
 import os
@@ -32,7 +32,7 @@ pytestmark = pytest.mark.tierless
 
 @pytest.fixture(autouse=True)
 def _plans_alone(monkeypatch):
-    """Faults of kernels here are to be seen by their results: no verifier but that of plans looks."""
+    """Check plans only: faults of kernels in these tests must show in their results, not be refused beforehand."""
     monkeypatch.setattr(plan, "CHECKS", [check])
 
 
@@ -89,7 +89,7 @@ def test_rounding_that_a_program_magnifies_is_no_difference():
 
 
 def test_a_comparison_to_the_last_bit_is_no_difference():
-    """Machine code's own tanh, read before, is what NumPy's must meet."""
+    """`equal` of a native tanh and NumPy's: they differ in the last bit, so the bools may differ without an error."""
     x = onp.random.RandomState(0).rand(200).astype("float32")
     a, b = graphs.leaves([x, x])
     made, = graphs.run([tanh(a)], [x], "always")
@@ -143,7 +143,7 @@ def test_an_error_of_numpy_alone():
 
 @pytest.fixture
 def comparing():
-    """The mode, and nothing remembered of graphs before and after."""
+    """The compare mode, with empty caches of graphs before and after."""
     with graphs.jit_mode("compare"):
         forget_all()
         shape_templates.forget()

@@ -1,6 +1,6 @@
-"""The verifier of plans refuses what is broken by hand, one thing at a time, and says what; it accepts what is not.
+"""The verifier of plans refuses plans with one fault each, and names the fault; it accepts sound plans.
 
-That it accepts all sound plans, each test of the suite shows: conftest.py has it look at every plan that is made.
+That it accepts all sound plans is shown by every test of the suite: conftest.py has it check every plan.
 """
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def accepted(planning: PlanState, **changes) -> None:
 
 
 def refused(planning: PlanState, places: dict[int, int] | None = None, **changes) -> PlanError:
-    """The error for a planning's layout with some fields replaced, or with other places in the arena."""
+    """The error for a planning's layout with some fields replaced, or with other offsets in the arena."""
     found, total = places_of(planning)
     with pytest.raises(PlanError) as error:
         verify(planning.layout._replace(**changes), found if places is None else places, total, planning)
@@ -71,7 +71,7 @@ def refused(planning: PlanState, places: dict[int, int] | None = None, **changes
 
 
 def native(planning: PlanState) -> list[driver.Step]:
-    """The rows of a layout without groups and chains."""
+    """The rows of a layout, taken out of groups and chains."""
     return [row for run in planning.layout.runs if not isinstance(run, (ByNumPy, Check)) for row in run]
 
 
@@ -86,7 +86,7 @@ def with_argument(row: driver.Step, place: int, value: int) -> list[int]:
     return [*row.args[:place], value, *row.args[place + 1:]]
 
 
-# ---- places between steps ------------------------------------------------------------------------
+# ---- memory between steps ------------------------------------------------------------------------
 
 def test_a_place_given_away_one_step_early():
     x, w = floats((4, 4), (4, 4))
@@ -96,14 +96,14 @@ def test_a_place_given_away_one_step_early():
     accepted(planning)
     places, _ = places_of(planning)
     for i, (reads, writes) in enumerate(planning.layout.touched[:-1]):
-        if reads:  # the result in the place of the step's own operand
+        if reads:  # the result at the offset of the step's own operand
             error = refused(planning, places | {writes[0]: places[reads[0]]})
             assert error.step.startswith(f"step {i}, matmul") and "written over what step" in error.reason
 
 
 def test_what_is_accepted_computes_right(monkeypatch):
-    """Places drawn at random: what the verifier takes gives NumPy's numbers, and what does not give them it refuses."""
-    monkeypatch.setattr(settings, "poison", False)  # which puts other things into these places
+    """Random offsets: a layout that the verifier accepts gives NumPy's numbers; it refuses layouts that do not."""
+    monkeypatch.setattr(settings, "poison", False)  # poison would write to this memory
     arrays = [_RNG.uniform(-1, 1, (20, 20)) for _ in range(2)]
     x, w = graphs.leaves(arrays)
     outputs = [product(tanh(product(tanh(product(tanh(product(x, w)), w)), w)), w)]
@@ -130,7 +130,7 @@ def test_what_is_accepted_computes_right(monkeypatch):
 
 
 def test_a_gather_reads_below_a_reshape_that_is_stored():
-    """Issue 10, fault 2: the reshape was declared, and the place of what it reads used again for the result."""
+    """Issue 10, fault 2: the step declared a read of the reshape, and its operand's memory was reused by the result."""
     x, index = *floats((2, 3)), indices(3, 1)
     base = product(x, reshape(tanh(x), (3, 2)))
     picked = gather(reshape(base, (2, 2)), (index,), rows_of(2), False)
@@ -181,7 +181,7 @@ def test_a_donation_of_a_leaf_that_is_read_later():
 
 
 @pytest.mark.parametrize("build", [
-    lambda w: [add(w, transpose(w, (1, 0)))],  # read elsewhere in the same loop
+    lambda w: [add(w, transpose(w, (1, 0)))],  # read at another index in the same loop
     lambda w: [product(w, w)],
     lambda w: [mul(w, w), w],  # the leaf is a result itself
     lambda w: [reduce_sum(w, (0,))],  # of another size
@@ -200,10 +200,10 @@ def test_a_donation_before_a_step_that_may_raise():
     assert "donation" in refused(planning, donations=((0, (0,)),)).step
 
 
-# ---- rows that run at the same time --------------------------------------------------------------
+# ---- rows that run in parallel -------------------------------------------------------------------
 
 def regrouped(planning: PlanState, regroup) -> PlanState:
-    """The planning with the rows of its only table put together in another way."""
+    """The planning with the rows of its only table regrouped."""
     rows, = planning.layout.runs
     planning.layout = planning.layout._replace(runs=(tuple(regroup(rows)),))
     return planning
@@ -250,7 +250,7 @@ def test_chunks_that_share_a_partial_result():
 
 
 def of_many_digits() -> tuple[PlanState, driver.Step]:
-    """A map whose operands have no common strides: the rows of its loop are numbers of six digits. And its row."""
+    """A map whose operands have no common strides: the rows of its loop are numbers of six digits. Also its row."""
     def wide(x: Node, axes: Sequence[int]) -> Node:
         return broadcast_to(reshape(x, tuple([6 if axis in axes else 1 for axis in range(7)])), (6,) * 7)
 
@@ -263,13 +263,13 @@ def of_many_digits() -> tuple[PlanState, driver.Step]:
 
 @pytest.mark.parametrize("chunk", [1, 7, 4666, 5832, 7776, 23328, 46655])
 def test_chunks_of_rows_of_many_digits(chunk):
-    """They begin in the middle of each digit, and rows of different chunks lie apart all the same."""
+    """They begin in the middle of each digit, and rows of different chunks are still found disjoint."""
     planning, row = of_many_digits()
     accepted(planning, runs=replaced(planning, row, chunk=chunk))
 
 
 def test_chunks_of_rows_with_a_wrong_digit():
-    """Each digit's weight in the result, and each digit's base, wrong by one or taken from its neighbour."""
+    """Each digit's weight in the result, and each digit's base, off by one or taken from its neighbour."""
     planning, row = of_many_digits()
     weights, bases = range(9, 15), range(17, 22)
     assert [row.args[i] for i in weights] == [6 ** k for k in range(6, 0, -1)] and {row.args[i] for i in bases} == {6}
@@ -295,7 +295,7 @@ def indexed() -> PlanState:
 
 
 def roles_of(row: driver.Step) -> set[int]:
-    """The arguments of a row that are slots with addresses: what it loads from and stores to."""
+    """The arguments of a row that are slots of addresses from which it loads or to which it stores."""
     source = source_at(row.fn)
     found = of_product(row.args, row.extent, row.chunk) if source is None else \
         of_kernel(source, row.args, row.extent, row.chunk)
@@ -303,7 +303,7 @@ def roles_of(row: driver.Step) -> set[int]:
 
 
 def test_a_wrong_word():
-    """Each address taken from another slot of as many bytes: another value, where the planner's own is meant."""
+    """Each address argument is replaced by another slot of the same size, and so by another value."""
     planning = indexed()
     accepted(planning)
     layout = planning.layout
@@ -335,7 +335,7 @@ def test_a_place_that_is_too_small():
 def test_rows_of_a_scatter_elsewhere():
     planning = indexed()
     row = next(row for row in native(planning) if len(row.args) > 7 and "range(args[4])" in (source_at(row.fn) or ""))
-    assert row.args[9:] == [4, 0]  # four rows that are one
+    assert row.args[9:] == [4, 0]  # four rows, stride 0: the same row
     error = refused(planning, runs=replaced(planning, row, args=with_argument(row, 9, 3)))
     assert "rows do not lie" in error.reason
 
@@ -378,7 +378,7 @@ def test_the_suite_verifies_every_plan(monkeypatch):
 # ---- forms and memory ----------------------------------------------------------------------------
 
 def values(form: Form) -> set[int]:
-    """All values of a form, variables taken one by one."""
+    """All values of a form, enumerated over its variables."""
     found = {form.start}
     for v, c in form.terms:
         found = {at + c * i for at in found for i in range(v.low, v.high + 1)}
@@ -409,7 +409,7 @@ def test_what_is_told_of_forms(seed):
 
 @pytest.mark.parametrize("bases", [(4, 5), (3, 2, 4), (2, 2, 2, 3), (5, 2, 3, 2)])
 def test_digits_are_joined_to_their_number(bases):
-    """In whatever order the digits are added up, and wherever the range of their number begins."""
+    """The digits may be added in any order, and the range of their number may begin anywhere."""
     digits = range(len(bases))
     lines, rest = [], "r"
     for k in reversed(digits[1:]):
@@ -433,7 +433,7 @@ def test_digits_are_joined_to_their_number(bases):
 
 
 def _rows(extent: int, chunk: int) -> tuple[int, int]:
-    """The first and the last row of a quarter, or of all."""
+    """The first and the last row of a quarter, or of all rows."""
     length = extent // 4
     return (0, extent - 1) if chunk < 0 else (chunk * length, (chunk + 1) * length - 1)
 

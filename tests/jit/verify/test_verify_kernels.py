@@ -1,4 +1,4 @@
-"""The verifier of kernels: right ones pass, however they are cut, and each kind of wrong one is refused."""
+"""The verifier of kernels: right kernels pass for any chunks, and each kind of wrong one is refused."""
 from __future__ import annotations
 
 import dataclasses
@@ -35,7 +35,7 @@ def _everything_is_new(monkeypatch):
 
 
 def only(*outputs: Node, most: int = 4000) -> Case:
-    """The one step that makes these."""
+    """The one step that computes these."""
     case, = cases(plan_graph(outputs), most)
     return case
 
@@ -71,8 +71,8 @@ def test_right_kernels(name):
     verify(case)
 
 
-#: By kernel, (row, argument) whose number says nothing in one so small: the length of a block longer than all, the
-#: step from one row to the next where there is one, how many parts there are, or the step between those.
+#: By kernel, (row, argument) whose value has no effect in a kernel so small: the length of a block longer than the
+#: array, a stride between rows, the number of partial results, or the stride between these.
 FREE = {"columns": {(1, 2), (1, 3), (2, 2), (2, 3)}, "columns behind rows": {(2, 2), (2, 3)},
         "all": {(0, 1), (0, 5), (0, 7), (0, 8), (1, 2), (2, 2)}, "halves": {(1, 2), (1, 3)},
         "gather in a kernel": {(1, 2), (1, 3)}, "scatter": {(1, 9)}}
@@ -80,11 +80,11 @@ FREE = {"columns": {(1, 2), (1, 3), (2, 2), (2, 3)}, "columns behind rows": {(2,
 
 @pytest.mark.parametrize("name", KERNELS)
 def test_any_other_argument_is_refused(name):
-    """Sizes, strides, offsets, counts and words: each one more, and one less."""
+    """Sizes, strides, offsets, counts and slots: each one more, and one less."""
     case = only(*KERNELS[name])
     for at, row in enumerate(case.rows):
         for k, change in itertools.product(range(len(row.args)), (1, -1)):
-            failure = at == case.main and k == 3 and name in ("gather", "scatter")  # where one would be noted
+            failure = at == case.main and k == 3 and name in ("gather", "scatter")  # the slot where a failure is noted
             if at == case.main and k in case.chunk_args or f"args[{k}]" not in row.source or failure:
                 continue
             args = [a + change * (j == k) for j, a in enumerate(row.args)]
@@ -112,7 +112,7 @@ def test_a_range_of_another_length_is_refused(name):
         assert refused(case, at, extent=row.extent + 1) or "min(" in row.source  # a block without elements
 
 
-#: Of a kernel, what in its source is replaced by what, and the part of the refusal that says why.
+#: name -> (kernel, text of its source, the replacement, part of the message of the refusal).
 FAULTS = {
     "an element is missing": ("map", "range(d9)", "range(d9 - 1)", "written 0 times"),
     "a row is missing": ("map", "range(lo, hi)", "range(lo + 1, hi)", "written 0 times"),
@@ -175,7 +175,7 @@ def test_results_over_operands():
 
 
 def test_blocks_of_a_flat_loop():
-    """An array longer than a block, with a rest."""
+    """An array longer than a block, and not a multiple of it."""
     a, = graphs.leaves([np.zeros(9000, "float32")])
     for outputs in ((mul(a, a),), (reduce_sum(a, (0,)),)):
         case = only(*outputs, most=10**6)
@@ -193,7 +193,7 @@ def test_a_small_part_of_a_large_array_is_left_out():
 
 
 def test_the_faults_that_it_was_made_for(monkeypatch):
-    """A dimension of size 1 in a domain: the map of a reduction's result has another coefficient there than others."""
+    """A dimension of size 1 in a domain: the index map of a reduction's result has another coefficient for it."""
     thin, = graphs.leaves([np.zeros((2, 1, 2), "float32")])
     verify(only(reduce_sum(thin, (2,))))
     monkeypatch.setattr(fuse, "long_axes", lambda shape: list(range(len(shape))))
@@ -218,4 +218,4 @@ def test_the_machine_against_the_mathematics():
 def test_the_machine_knows_all_names():
     from tracer.jit.native.intrinsics import NAMES
 
-    assert NAMES.keys() - FUNCTIONS.keys() == {"INF", "NAN", "min"}  # which Python and the machine have
+    assert NAMES.keys() - FUNCTIONS.keys() == {"INF", "NAN", "min"}  # built into Python or the machine

@@ -207,7 +207,7 @@ def dropped(p: Program) -> None:
     p.drop(p.operand("del", lambda v: v.made_by != "leaf" and v not in p.popular))
 
 
-# ---- recorded blocks --- --------------------------------------------------------------------------
+# ---- recorded blocks -----------------------------------------------------------------------------
 
 def differentiated(p: Program) -> None:
     """A recorded block, and uses of its gradients."""

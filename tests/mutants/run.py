@@ -140,7 +140,7 @@ def check_imports(copy: Path) -> None:
         raise RuntimeError(f"tests would run on {found.stdout}, not on {copy}")
 
 
-# ---- the unmodified tree-----------------------------------------------------------------------------
+# ---- the unmodified tree -------------------------------------------------------------------------
 
 def digest() -> str:
     """A digest of all sources of the tree."""

@@ -165,7 +165,7 @@ def test_a_gradient_in_float16_is_rounded_alike(tier):
     assert_near(found, wanted.astype("float64"))
 
 
-# ---- one op rounds once -------------------------------------------------------------------------
+# ---- one op rounds once --------------------------------------------------------------------------
 
 #: Elements whose sum, sum of squares, and even count are beyond float16.
 MANY = (numpy.random.default_rng(5).random(50_000) * 4).astype("float16")

@@ -25,7 +25,7 @@ LIMITS = {"copy": [[1e4, 1e10], [1e8, 1e9]], "matmul": 1e11}
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory) -> tuple[dict, str, Path]:
-    """What one quick run writes and prints."""
+    """The JSON results and the output of one quick run, and its folder."""
     out = tmp_path_factory.mktemp("bench")
     command = [sys.executable, "-m", "bench", "--quick", "--only", "tiny,chain-2^10", "--peers", "tracer,numpy",
                "--out", str(out)]
@@ -149,7 +149,7 @@ def test_a_missing_result_is_no_match():
 
 
 def _row(**medians: float | None) -> dict:
-    """A row of the report; None: the engine failed."""
+    """A row of the report; None means that the engine failed."""
     results: dict = {}
     for engine, us in medians.items():
         results[engine] = {
@@ -213,7 +213,7 @@ def test_what_an_ended_campaign_lacks_is_said():
 
 
 def _campaign(out: Path, change: str) -> subprocess.Popen:
-    """A campaign of NumPy's that takes an hour and measures no limits; `change` is a line run before it."""
+    """A benchmark campaign of NumPy alone that takes an hour and probes no limits; `change` is a line run before it."""
     code = f"""import bench.__main__ as main, sys
 main._probes = lambda plan: {LIMITS!r}
 {change}
@@ -242,7 +242,7 @@ def test_a_campaign_that_is_ended_keeps_its_rounds(tmp_path, number):
     assert found["state"] == state and row["name"] == "chain-2^10" and not row["complete"]
     assert row["results"]["numpy"]["status"] == "ok" and row["results"]["numpy"]["samples"] >= 2 * row["rounds"] > 4
     assert f"**This campaign is not complete: {state}.**" in text and "- cases not begun: tiny" in text
-    written = row["rounds"], row["rounds"] - (number == signal.SIGKILL)  # results.md follows results.json
+    written = row["rounds"], row["rounds"] - (number == signal.SIGKILL)  # results.md is written after results.json
     assert any(f"- chain-2^10: {rounds} of 99999 rounds" in text for rounds in written) and "| chain-2^10 | (" in text
     assert (text in printed) == (number != signal.SIGKILL)
     assert workers
@@ -348,7 +348,7 @@ def test_a_workload_says_what_it_is(workload):
 
 
 def test_what_workers_run_is_python_3_8():
-    """Real MXNet 1.9.1 has no newer one."""
+    """Real MXNet 1.9.1 runs on no newer one."""
     names = "__init__", "engines", "machine", "networks", "pipe", "worker"
     for file in [*(ROOT / "bench" / f"{name}.py" for name in names), *(ROOT / "bench" / "workloads").glob("*.py")]:
         ast.parse(file.read_text(), feature_version=(3, 8))

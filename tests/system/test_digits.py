@@ -1,6 +1,6 @@
-"""examples/digits_from_scratch.py: real MXNet's losses, one program a step, nothing compiled twice.
+"""examples/digits_from_scratch.py: real MXNet's losses, one program a step, no repeated compilation.
 
-tests/data/digits_losses.json holds the losses of real MXNet 2.0.0b1 (tests/oracle/digits.py asks for them).
+tests/data/digits_losses.json holds the losses of real MXNet 2.0.0b1 (written by tests/oracle/digits.py).
 """
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ TIERS = ("always", "never", "auto")
 
 
 def counts() -> dict[str, int]:
-    """tracer's counters now."""
+    """tracer's current counters."""
     import tracer
 
     now = tracer.counters()
@@ -33,9 +33,9 @@ def counts() -> dict[str, int]:
 
 
 def counted_steps(example) -> dict[str, dict[str, int]]:
-    """Counters after steps of a perceptron: 16 to warm up, 6 more, the smaller last batch, and it again.
+    """Counters after steps of a perceptron: 16 to warm up, 6 more, the smaller last batch, and that batch again.
 
-    The learning rate is another one in every step.
+    The learning rate differs in every step.
     """
     pixels, labels, _, _ = example.load_data()
     epoch = list(example.batches(pixels, labels, numpy.random.RandomState(1)))
@@ -54,7 +54,7 @@ def counted_steps(example) -> dict[str, dict[str, int]]:
 
 
 def report() -> dict:
-    """All that the tests below look at, from this process under its TRACER_JIT."""
+    """All results that the tests below check, from this process under its TRACER_JIT."""
     import tracer
 
     tracer.install_as_mxnet()

@@ -17,7 +17,7 @@ PACKAGES = {"tracer": "tracer", "jit": "tracer.jit", "ops": "tracer.ops"}
 
 
 def modules_with_examples() -> list[str]:
-    """Import names of the files that hold a prompt, found without importing them."""
+    """Import names of the files with a doctest prompt, found without importing them."""
     names = []
     for folder, package in PACKAGES.items():
         for file in sorted((ROOT / folder).rglob("*.py")):
@@ -37,7 +37,7 @@ def test_docstrings(name, capsys):
 
 
 def readme_examples() -> list[tuple[str, str]]:
-    """Each ```python block of README.md with the ```text block that directly follows it: what it prints."""
+    """Each ```python block of README.md with the ```text block directly after it, which is its output."""
     pattern = r"^```python\n(.*?)^```\n\s*^```text\n(.*?)^```$"
     return re.findall(pattern, (ROOT / "README.md").read_text(), re.DOTALL | re.MULTILINE)
 

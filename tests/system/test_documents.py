@@ -1,9 +1,9 @@
 """The two seed documents, example by example, in both flavours, and their doubling loop at every length.
 
 examples/seed_np.py is MXNet's "Step 3: autograd", examples/seed_nd.py the Gluon crash course's autograd page;
-tests/oracle/documents_*.py are the same two in the other flavour. What real MXNet prints for them is stored
-in tests/data/seed_*.txt (tests/oracle/documents.py asked for it). The random draws are those of a fresh
-process and are reproduced bit for bit, so the texts are compared as they are.
+tests/oracle/documents_*.py are the same two in the other flavour. Real MXNet's output for them is stored in
+tests/data/seed_*.txt (written by tests/oracle/documents.py). The random draws are those of a fresh process and are
+reproduced bit for bit, so the texts are compared as they are.
 """
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SCRIPTS = {
     "seed_crash_np.txt": ROOT / "tests" / "oracle" / "documents_crash_np.py",
 }
 
-# What real MXNet printed, what is right, and why.
+# Differences from real MXNet: its output, the right output, and the reason.
 DIFFERENCES = {
     "seed_np.txt": (
         "# attach_grad() on an intermediate\n[[14. 14. 14.]\n [14. 14. 14.]]\n",
@@ -34,7 +34,7 @@ DIFFERENCES = {
 
 
 def expected_text(answer: str) -> str:
-    """What tracer has to print: what real MXNet did, with the differences above."""
+    """The expected output of tracer: that of real MXNet, with the differences above."""
     text = (ROOT / "tests" / "data" / answer).read_text()
     if answer in DIFFERENCES:
         real, right, _ = DIFFERENCES[answer]
@@ -56,7 +56,7 @@ def test_a_script_prints_what_real_mxnet_prints(answer, tier):
 
 
 def np_flavour(tracer) -> SimpleNamespace:
-    """The NumPy flavour's spelling of what the documents use."""
+    """The NumPy flavour's names for the functions that the documents use."""
     np = tracer.np
     return SimpleNamespace(
         array=np.array, sum=np.sum, uniform=lambda low, high, s: np.random.uniform(low, high, s),
@@ -66,7 +66,7 @@ def np_flavour(tracer) -> SimpleNamespace:
 
 
 def nd_flavour(tracer) -> SimpleNamespace:
-    """The nd flavour's."""
+    """The nd flavour's names for them."""
     nd = tracer.nd
     return SimpleNamespace(
         array=nd.array, sum=nd.sum, uniform=lambda low, high, s: nd.random.uniform(low, high, shape=s),
@@ -97,14 +97,14 @@ def autograd():
 
 
 def same(array, values) -> None:
-    """Assert the values of a float32 array, to the last bit."""
+    """Assert the values of a float32 array, exact to the last bit."""
     assert array.dtype == numpy.float32
     numpy.testing.assert_array_equal(array.asnumpy(), numpy.array(values, dtype="float32"))
 
 
 @pytest.fixture
 def x(xp):
-    """The documents' first array, its gradient attached."""
+    """The documents' first array, with its gradient attached."""
     x = xp.array([[1, 2], [3, 4]])
     same(x, [[1, 2], [3, 4]])
     x.attach_grad()

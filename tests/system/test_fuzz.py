@@ -40,7 +40,7 @@ FORMS = [(flavour, form, name) for flavour, kinds in KINDS.items() for _, form, 
 @pytest.mark.sweep(sample=60)
 @pytest.mark.parametrize("flavour, form, name", FORMS, ids=[f"{n}-{f.__name__}" for _, f, n in FORMS])
 def test_every_form_makes_expressions(flavour, form, name):
-    """Each, among a few operands, soon gives something that the reference accepts."""
+    """Among a few variables, each form soon gives an expression that the reference accepts."""
     for number in range(40):
         p = started(number, flavour)
         try:
@@ -68,7 +68,7 @@ def started(number: int, flavour: str, dtype: str | None = None) -> Program:
 @pytest.mark.sweep(sample=60)
 @pytest.mark.parametrize("flavour, form, name", FORMS, ids=[f"{n}-{f.__name__}" for _, f, n in FORMS])
 def test_gradients_of_the_reference_are_slopes(flavour, form, name):
-    """The slope of each form's result, against a finite difference of the function along a random direction."""
+    """The gradient of each form's result, against a finite difference along a random direction."""
     for number in range(12):
         p = started(number, flavour, "float64")
         arrays, draw = [v.array for v in p.vars if v.dtype == "float64"], onp.random.RandomState(number)
@@ -83,7 +83,7 @@ def test_gradients_of_the_reference_are_slopes(flavour, form, name):
             continue
         finally:
             WORLD.recording = False
-        if made.source is None or name in OWN or made.dtype.kind != "f":  # a cast to integers hands its cotangent on
+        if made.source is None or name in OWN or made.dtype.kind != "f":  # a cast to integers passes its cotangent on
             continue
         weights = type(made)(draw.randn(*made.shape), made.dtype)
         autograd.backward([made], [weights])
@@ -94,7 +94,7 @@ def test_gradients_of_the_reference_are_slopes(flavour, form, name):
             assert abs(got - slopes[0]) < 1e-5 * max(1, abs(got)), p.lines[-1]
 
 
-#: What has a gradient of its own, which is no slope; and eigenvalues, whose slopes jump where two are near.
+#: Functions whose own gradient is not the slope; and eigenvalues, whose slopes jump where two are near.
 OWN = frozenset((
     "np.linalg.eigvalsh", "np.linalg.svdvals", "npx.round_ste", "npx.sign_ste", "npx.stop_gradient",
     "nd.stop_gradient", "nd.BlockGrad", "nd.make_loss", "nd.MakeLoss", "nd.SoftmaxOutput", "nd.Softmax",
@@ -117,7 +117,7 @@ def slope(p, variables, along, weights, h):
     return found
 
 
-@pytest.mark.parametrize("flavour, key, shared", [  # as 1.9.1 and 2.0.0b1 have it
+@pytest.mark.parametrize("flavour, key, shared", [  # as in 1.9.1 and 2.0.0b1
     ("np", "::2", False), ("np", "::-1", False), ("np", "::2,", True), ("np", "::1", True), ("np", ":1", True),
     ("nd", "::2", True), ("nd", "::-1", True)])
 def test_slices_of_the_reference_share_as_those_of_mxnet(flavour, key, shared):
@@ -142,7 +142,7 @@ def test_a_bias_of_another_length_has_no_answer_of_the_reference():
 INF, NAN = onp.inf, onp.nan
 
 
-@pytest.mark.parametrize("expression, values, slopes", [  # as 2.0.0b1 has it, where SciPy and NumPy have others
+@pytest.mark.parametrize("expression, values, slopes", [  # as in 2.0.0b1; SciPy and NumPy differ
     ("npx.digamma(v0)", [INF, INF, NAN, INF], [INF, INF, NAN, NAN]),
     ("npx.gamma(v0)", [-INF, INF, NAN, NAN], [-INF, INF, NAN, NAN]),
     ("npx.gammaln(v0)", [INF, INF, NAN, INF], [INF, INF, NAN, INF]),
@@ -178,7 +178,7 @@ def derivatives(expression, x, dtype="float64"):
     return first, second
 
 
-@pytest.mark.parametrize("expression, x, first, second", [  # by hand
+@pytest.mark.parametrize("expression, x, first, second", [  # computed by hand
     ("np.exp(v0)", [0.0, 0.25], [1, onp.exp(0.25)], [1, onp.exp(0.25)]),
     ("np.cos(v0)", [0.0, -2.5], [0, onp.sin(2.5)], [-1, -onp.cos(2.5)]),
     ("np.log1p(v0)", [0.0, -0.5], [1, 2], [-1, -4]),
@@ -196,7 +196,7 @@ def test_the_reference_knows_no_derivative_at_a_pole():
     assert derivatives("np.cbrt(v0)", [0.0])[0] == INF
 
 
-@pytest.mark.parametrize("flavour, expression, x, dtype, want", [  # as 1.9.1 and 2.0.0b1 have it
+@pytest.mark.parametrize("flavour, expression, x, dtype, want", [  # as in 1.9.1 and 2.0.0b1
     ("np", "v0 ** 5", [3, -2, 100], "int32", [243, -32, -2**31]), ("np", "v0 ** 5", [3, 100], "int8", [-13, 0]),
     ("np", "np.reciprocal(v0)", [0, 1, 2], "int32", [-2**31, 1, 0]),
     ("nd", "v0 ** 5", [3, 100], "int64", [243, 10**10]),
@@ -221,7 +221,7 @@ def test_numbers_of_the_reference_are_those_of_mxnet(flavour, expression, x, dty
 @pytest.mark.parametrize("expression", ["nd.contrib.arange_like(v1)", "nd.argmax(v1, axis=0)", "nd.BlockGrad(v1)",
                                         "nd.zeros_like(v1)", "nd.floor(v1)"])
 def test_a_loss_layer_of_the_reference_gives_its_gradient_for_zeros_too(expression):
-    """As 1.9.1 does."""
+    """As in 1.9.1."""
     text = f"""def program(n):
     v0 = nd.array([[0.5], [1], [2]])
     v0.attach_grad()
@@ -247,7 +247,7 @@ RUN = Run("never", 0, 2)
 
 
 def judged(expression, change):
-    """The findings in the reference's answers to a program, changed."""
+    """The judgement of the reference's own answers to a program after a change."""
     expected = Expected.of(ONE.format(expression), 2)
     with onp.errstate(over="ignore"):
         answers = [onp.asarray(a).astype(d) for a, d in zip(interpret(ONE.format(expression), 2), expected.dtypes)]
@@ -276,7 +276,7 @@ def test_cancellation_widens_what_is_allowed():
 
 
 def test_subnormal_numbers_are_rounded_too():
-    """A number too small for a float, or nearly, is off by half of the least subnormal number; a true 0 by nothing."""
+    """Subnormal results, or nearly such, may be off by half of the least subnormal number; a true 0 is exact."""
     assert judged("np.exp(v0 * 0 - 15).astype('float16')", last_bit) is None
     assert judged("np.exp(v0 * 0 - 15).astype('float16') * 64", last_bit) is None
     assert judged("np.exp(v0 * 0 - 90) * np.exp(v0 * 0 - 90)", lambda a: a) is None
@@ -327,7 +327,7 @@ def test_the_slope_of_a_remainder_counts_turns_that_rounding_changes():
     return [v0.grad.asnumpy()]
 """
     expected = Expected.of(text, 1)
-    assert compare(Outcome((onp.float32([-20, -6]),)), expected, RUN) is None  # as 2.0.0b1 has it
+    assert compare(Outcome((onp.float32([-20, -6]),)), expected, RUN) is None  # as in 2.0.0b1
     assert compare(Outcome((onp.float32([-20, -7]),)), expected, RUN).kind == "value"
 
 
@@ -357,7 +357,7 @@ def test_a_hang_is_an_outcome(executor):
 
 
 def test_time_in_which_both_processes_are_stopped_is_no_hang(executor, monkeypatch):
-    """A clock that goes on by 100 s from one look at it to the next, as after SIGSTOP and SIGCONT."""
+    """A clock that advances by 100 s between readings, as after SIGSTOP and SIGCONT."""
     executor.run("def program(n):\n    return [n]\n", [RUN])
     monkeypatch.setattr("fuzz.executor.time.monotonic", iter(range(0, 10**6, 100)).__next__)
     executor.limit = 30.0
@@ -371,7 +371,7 @@ def test_an_exception_is_an_outcome(executor):
 
 
 def test_a_campaign_finds_what_is_wrong_and_keeps_it_small(tmp_path, executor, monkeypatch):
-    """A reference that is wrong on purpose."""
+    """Here the reference is wrong on purpose."""
     from fuzz.reference.np import np as reference_np
 
     right = reference_np.square

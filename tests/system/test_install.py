@@ -1,4 +1,4 @@
-"""The second and third way in: `tracer.install_as_mxnet()` and `python -m tracer`."""
+"""The other two ways to use tracer: `tracer.install_as_mxnet()` and `python -m tracer`."""
 from __future__ import annotations
 
 import subprocess
@@ -9,12 +9,12 @@ import pytest
 
 
 def python(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    """A process of its own: what `mxnet` means lasts as long as a process does."""
+    """Run a new process, as the meaning of `mxnet` lasts as long as a process."""
     return subprocess.run([sys.executable, *arguments], cwd=cwd, capture_output=True, text=True)
 
 
 def passes(code: str, cwd: Path) -> None:
-    """The code runs to its end after `import sys, tracer`."""
+    """Assert that the code after `import sys, tracer` runs to its end."""
     result = python("-c", "import sys, tracer\n" + code, cwd=cwd)
     assert result.returncode == 0, result.stderr
 
@@ -53,7 +53,7 @@ def test_every_spelling_gives_tracers_own_module(code, tmp_path):
 
 
 def test_errors_have_mxnets_names(tmp_path):
-    """As tracebacks print them, and pickled. The names are those of 1.9.1 and 2.0.0b1."""
+    """In tracebacks, and pickled. The names are those of 1.9.1 and 2.0.0b1."""
     for code, name in {
         "mxnet.np.ones((2, 3)) + mxnet.np.ones((4, 5))": "mxnet.base.MXNetError: np.add(",
         "mxnet.nd.ones(3).backward()": "mxnet.base.MXNetError: Cannot differentiate node",
@@ -83,7 +83,7 @@ def test_nothing_is_loaded_before_it_is_asked_for(tmp_path):
 
 
 def test_a_module_known_by_an_attribute_only(tmp_path):
-    """`mxnet.nick` where tracer.nick is the module tracer.real; `mxnet.made` that nothing can import."""
+    """`mxnet.nick`, where tracer.nick is the module tracer.real; and `mxnet.made`, which is no importable module."""
     (tmp_path / "real").mkdir()
     (tmp_path / "real/__init__.py").touch()
     (tmp_path / "real/child.py").touch()
@@ -132,7 +132,7 @@ def test_a_real_mxnet_that_is_already_imported_is_refused(tmp_path):
 
 
 def both_ways(tmp_path: Path, arguments: list[str]) -> tuple[subprocess.CompletedProcess[str], ...]:
-    """The same command line given to python and to python -m tracer."""
+    """Run the same command line by python and by python -m tracer."""
     return python(*arguments, cwd=tmp_path), python("-m", "tracer", *arguments, cwd=tmp_path)
 
 
@@ -181,7 +181,7 @@ def test_the_program_sees_what_python_would_show_it(arguments, tmp_path):
     "import absent_module",
 ])
 def test_the_program_ends_as_under_python(source, tmp_path):
-    """The same traceback, without a frame of the runner's, and the same exit status."""
+    """The same traceback, without frames of the runner, and the same exit status."""
     (tmp_path / "program.py").write_text(source + "\n")
     plain, ours = both_ways(tmp_path, ["program.py"])
     assert (ours.stdout, ours.stderr, ours.returncode) == (plain.stdout, plain.stderr, plain.returncode)

@@ -1,4 +1,4 @@
-"""Imports run one way: tracer -> tracer.jit -> tracer.ops; and an op is declared and named in one place."""
+"""Layers: imports run one way, tracer -> tracer.jit -> tracer.ops; and an op is declared and named in one place."""
 from __future__ import annotations
 
 import ast
@@ -14,14 +14,14 @@ from places import ROOT, copy_package
 import tracer  # noqa: F401  (which fills the table of ops)
 from tracer.ops.ir.op import OPS
 
-# Folder, and the prefixes of "tracer..." that its files may import.
+# Folder -> the prefixes of "tracer..." that its files may import.
 ALLOWED = {"ops": ("tracer.ops",), "jit": ("tracer.jit", "tracer.ops")}
 
 pytestmark = pytest.mark.tierless
 
 
 def trespasses(source: str, package: str, allowed: tuple[str, ...]) -> list[tuple[int, str]]:
-    """What a layer may not import: the project outside `allowed`, or `jit` and `ops` as top-level names."""
+    """The forbidden imports of a file: of the project outside `allowed`, or of `jit` and `ops` as top-level names."""
     def bad(name: str) -> bool:
         top = name.partition(".")[0]
         inside = any(name == prefix or name.startswith(prefix + ".") for prefix in allowed)
@@ -89,8 +89,8 @@ def test_import_linter_notices_a_breach(tree, file, line):
 
 @pytest.mark.parametrize("op", ["sinh", "cbrt", "arccosh"])
 def test_an_elementwise_op_is_named_in_one_place(op):
-    """One file of ops/ declares it; jit/native/elementary may compute it, a layer in ops/ import it to call it.
-    Nobody else keeps a list of ops."""
+    """One file of ops/ declares it; jit/native/elementary may compute it, a layer in ops/ may import and call it.
+    No other file keeps a list of ops."""
     word, imported = re.compile(rf"\b{op}\b"), re.compile(rf"^from \.+[\w.]* import .*\b{op}\b", re.MULTILINE)
     texts = {file.relative_to(ROOT).as_posix(): file.read_text()
              for folder in ("tracer", "jit", "ops", "bench") for file in (ROOT / folder).rglob("*.py")}
@@ -100,12 +100,12 @@ def test_an_elementwise_op_is_named_in_one_place(op):
     assert len(naming - others) == 1 and min(naming - others).startswith("ops/"), sorted(naming)
 
 
-#: Rooms that deal with what has a name of its own: routines for numbers, Python functions, proofs.
+#: Rooms with other objects that have names: routines for numbers, Python functions, proofs.
 OF_OTHER_NAMES = ("jit/native/", "jit/cpython/", "jit/verify/")
 
 
 def named_ops() -> dict[str, set[str]]:
-    """For each op the files of jit/ and tracer/viz/ in whose code its name stands, as a string or as `name_op`."""
+    """For each op the files of jit/ and tracer/viz/ whose code has its name, as a string or as `name_op`."""
     found: dict[str, set[str]] = {name: set() for name in OPS}
     for folder in ("jit", "tracer/viz"):
         for file in (ROOT / folder).rglob("*.py"):
@@ -121,13 +121,13 @@ def named_ops() -> dict[str, set[str]]:
 
 
 def test_an_op_is_named_in_one_file_of_jit():
-    """All else that fusion, code generation and planning ask is a fact of the op, or of its native step."""
+    """All other facts for fusion, code generation and planning are attributes of the op or of its native step."""
     for op, files in named_ops().items():
         assert len(files) <= 1 and all(f.startswith(("jit/graph/", "jit/steps/")) for f in files), (op, sorted(files))
 
 
 def test_known_ops_are_known_to_algebra_alone():
-    """The passes over graphs, and two files of functions of functions."""
+    """Only the graph passes, and two files for compositions of functions, use known_ops."""
     users = {file.relative_to(ROOT).as_posix() for folder in ("tracer", "jit") for file in (ROOT / folder).rglob("*.py")
              if "known_ops import" in file.read_text() and file.parent.name != "graph"}
     assert users == {"jit/codegen/peephole.py", "jit/codegen/reciprocal.py"}

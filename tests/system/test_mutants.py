@@ -1,4 +1,4 @@
-"""The list of mutants fits today's code, and a sample of them, another for each commit, is caught."""
+"""The mutants apply to today's code, and a sample of them, a new one for each commit, is caught."""
 from __future__ import annotations
 
 import ast
@@ -11,7 +11,7 @@ from mutants.record import mutated
 from mutants.run import caught
 from places import ROOT
 
-#: Mutants that each commit tries: the time that they take is CI's.
+#: Mutants tried for each commit; limited by CI's time.
 SAMPLE = 2
 
 pytestmark = pytest.mark.tierless
@@ -31,7 +31,7 @@ def test_each_is_a_fault_in_todays_code(mutant):
         assert f"def {function}" in (ROOT / file).read_text()
 
 
-@pytest.mark.timeout(900)  # where a mutant makes its tests hang, theirs ends first
+@pytest.mark.timeout(900)  # if a mutant makes its tests hang, their own limit ends first
 @pytest.mark.parametrize("number", range(SAMPLE))
 def test_a_sample_is_caught_by_the_tests_known_to_catch_it(number):
     mutant = random.Random(commit_seed()).sample(MUTANTS, SAMPLE)[number]

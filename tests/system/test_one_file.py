@@ -1,4 +1,4 @@
-"""An addition touches one file, or two with a scalar routine: it is made in a copy of the package, and used there."""
+"""Additions touch one file, or two with a scalar routine: each is made in a copy of the package, and used there."""
 from __future__ import annotations
 
 import os

@@ -1,4 +1,4 @@
-"""Installing: the wheel is complete; tracer runs in a checkout and elsewhere, beside files called ops.py or jit.py."""
+"""Installation: the wheel is complete; tracer runs in a checkout and elsewhere, beside user files ops.py or jit.py."""
 from __future__ import annotations
 
 import os
@@ -13,13 +13,13 @@ import pytest
 from places import ROOT
 
 FOLDERS = {"tracer": "tracer", "jit": "tracer/jit", "ops": "tracer/ops"}
-STATES = ("absent", "plain", "editable")    # how tracer is installed
+STATES = ("absent", "plain", "editable")    # the ways in which tracer is installed
 
 pytestmark = [pytest.mark.tierless, pytest.mark.xdist_group("packaging")]
 
 
 def run(command: list[str | Path], cwd: Path, tier: str = "never") -> str:
-    """What the command prints to standard output. Python's own variables are kept from it."""
+    """The standard output of a command, run without Python's own environment variables."""
     env = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")} | {"TRACER_JIT": tier}
     result = subprocess.run(list(map(str, command)), cwd=cwd, env=env, capture_output=True, text=True)
     assert result.returncode == 0, result.stdout + result.stderr
@@ -28,7 +28,7 @@ def run(command: list[str | Path], cwd: Path, tier: str = "never") -> str:
 
 @pytest.fixture(scope="session")
 def checkout(tmp_path_factory) -> Path:
-    """A copy, to build in: the checkout's own build/ may hold files that were deleted since."""
+    """A copy to build in: the checkout's own build/ may hold files deleted since."""
     copy = tmp_path_factory.mktemp("checkout")
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, copy)
@@ -55,7 +55,7 @@ def pythons(checkout, wheel, tmp_path_factory) -> dict[str, Path]:
         run([sys.executable, "-m", "venv", "--without-pip", venv], cwd=venv)
         found[state] = python = venv / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
         packages = run([python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"], cwd=venv).strip()
-        # A folder named in a .pth file is searched; its own .pth files (an editable tracer's) are not obeyed.
+        # Folders named in a .pth file are searched, but their own .pth files (an editable tracer's) are not processed.
         shared = {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}
         (Path(packages) / "dependencies.pth").write_text("\n".join(shared))
         if target:
@@ -103,7 +103,7 @@ assert tracer.ops is not ops and tracer.jit is not jit
 
 @pytest.fixture
 def strays(tmp_path) -> Path:
-    """A user's folder, with an ops.py and a jit.py of the user's own, and a script that imports these and tracer."""
+    """A user's folder with files ops.py and jit.py of its own, and a script that imports these and tracer."""
     (tmp_path / "ops.py").write_text("mark = 'my ops'\n")
     (tmp_path / "jit.py").write_text("mark = 'my jit'\n")
     (tmp_path / "script.py").write_text(STRAYS + TRAINING)
@@ -112,7 +112,7 @@ def strays(tmp_path) -> Path:
 
 @pytest.fixture(params=STATES[1:])
 def installed(request, pythons, checkout) -> tuple[Path, Path]:
-    """An interpreter that has tracer, and the folder where that lies."""
+    """An interpreter with tracer installed, and the folder of tracer."""
     python = pythons[request.param]
     return python, checkout if request.param == "editable" else python.parent.parent
 
@@ -175,7 +175,7 @@ def test_it(tmp_path):
 
 @pytest.mark.parametrize("state", STATES)
 class TestInACheckout:
-    """A process started in a checkout's folder runs that checkout, in whatever way tracer is installed."""
+    """A process started in a checkout's folder runs that checkout, however tracer is installed."""
 
     def test_import(self, pythons, checkout, state):
         assert run([pythons[state], "-c", TRAINING + ONCE, checkout], checkout, "always") == ANSWER
@@ -185,7 +185,7 @@ class TestInACheckout:
         assert "# Basic us" in run([pythons[state], "-m", "tracer", f"examples/{example}.py"], cwd=checkout)
 
     def test_pytest(self, pythons, checkout, state):
-        """So do the processes that its tests start in other folders."""
+        """Processes that pytest's tests start in other folders do so too."""
         test = checkout / "tests" / "test_neighbour.py"
         test.write_text(NEIGHBOUR.format(root=str(checkout), code=TRAINING))
         run([pythons[state], "-m", "pytest", "-q", "-p", "no:cacheprovider", test], cwd=checkout)

@@ -12,12 +12,12 @@ from random_programs import IN_PLACE, KINKED, SMOOTH
 from tracer import autograd, np
 
 MODES = ["never", "always"]
-#: Relative to the largest element of the value. Both are far below a wrong element, far above rounding.
+#: Tolerances relative to the largest element of the value: far below a wrong element, far above rounding.
 TOLERANCE = {"float32": 2e-4, "float64": 1e-9}
 
 
 def assert_near(got, want, dtype, what):
-    """Of one shape, and equal to within rounding."""
+    """Assert equal shapes, and equal values to within rounding."""
     got, want = onp.asarray(got), onp.asarray(want)
     assert got.shape == want.shape, f"{what}: {got.shape}, not {want.shape}"
     near = TOLERANCE[dtype] * max(1.0, onp.abs(want).max(initial=0))
@@ -57,7 +57,7 @@ def test_values(seed):
 @pytest.mark.sweep(sample=6)
 @pytest.mark.parametrize("seed", range(4000, 6000))
 def test_only_the_last_value_is_alive(seed):
-    """What nobody holds is fused away, or its memory used again."""
+    """Values without owners are fused away, or their memory is reused."""
     program = random_programs.make(seed, SMOOTH + KINKED + IN_PLACE)
     want = program.run(onp, [leaf.copy() for leaf in program.leaves])[-1]
     for mode in MODES:
@@ -66,7 +66,7 @@ def test_only_the_last_value_is_alive(seed):
 
 
 def gradients(program, weights, dtype, read=lambda value: None):
-    """The loss (all values, weighted) and its gradient by each leaf."""
+    """The loss (a weighted sum of all values) and its gradient by each leaf."""
     leaves = arrays_of(program, dtype)
     for leaf in leaves:
         leaf.attach_grad()

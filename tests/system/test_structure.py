@@ -1,4 +1,4 @@
-"""The house: imports between files form no circle, and the deferred ones are known."""
+"""The structure of the code: imports between files form no circle, and deferred imports are known."""
 from __future__ import annotations
 
 from collections import Counter
@@ -11,7 +11,7 @@ from places import ROOT
 
 pytestmark = pytest.mark.tierless
 
-#: Imports within functions, each with its reason: no other one is made, and at most six.
+#: The allowed imports within functions, each with its reason: no others exist, and at most six.
 DEFERRED = {
     "tracer.jit.cpython.foreign -> tracer.jit.cpython.foreign_caller": "LLVM, which a warm process goes without",
     "tracer.jit.native.disk_cache -> tracer.jit.native.linker": "LLVM, and no import while another thread forks",
@@ -23,7 +23,7 @@ DEFERRED = {
 
 
 def module_name(file: Path) -> str:
-    """The name a file of the checkout is imported by: jit/ and ops/ lie inside tracer there."""
+    """The import name of a file of the checkout: jit/ and ops/ lie inside tracer."""
     parts = file.relative_to(ROOT).with_suffix("").parts
     parts = parts if parts[0] == "tracer" else ("tracer", *parts)
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
@@ -47,7 +47,7 @@ def imports(name: str) -> tuple[tuple[str, bool], ...]:
 def circles() -> list[list[str]]:
     """The sets of modules that reach each other by imports, deferred ones included.
 
-    A package's own file is left out: it names the modules that it consists of.
+    A package's __init__.py is left out: it names the modules of the package.
     """
     reach = {name: {target for target, _ in imports(name)} for name in FILES}
     reach = {name: {t for t in targets if FILES[t].name != "__init__.py"}
@@ -76,7 +76,7 @@ def test_deferred_imports_are_known():
 
 
 def test_a_circle_is_found(monkeypatch):
-    """Of two files that import each other, one within a function."""
+    """Two files import each other, one of them within a function."""
     monkeypatch.setitem(FILES, "tracer.one", FILES["tracer.base"])
     real = imports
 
@@ -90,7 +90,7 @@ def test_a_circle_is_found(monkeypatch):
 
 
 def test_folders_are_small_and_files_short():
-    """Namespaces that mirror MXNet's are as large as these; a long file says why in its docstring."""
+    """Folders that mirror MXNet's namespaces may be larger."""
     files = {name: file.read_text().count("\n") for name, file in FILES.items()}
     assert {name: lines for name, lines in files.items() if lines > 400} == {}
     sizes = Counter(file.parent for file in FILES.values())

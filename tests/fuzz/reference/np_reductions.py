@@ -168,7 +168,7 @@ def trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
     return sum_(FUNCTIONS["diagonal"](a, offset, axis1, axis2), axis=-1, dtype=a.dtype)
 
 
-# ---- extremes and sorting --------------------------------------------------------------------------
+# ---- extremes and sorting ------------------------------------------------------------------------
 
 class Extreme(Op):
     """The maximum or minimum over axes, kept as size 1. The gradient goes to each of equal elements, as in MXNet."""

@@ -154,7 +154,7 @@ def test_reshapes_do_not_send_a_gather_to_numpy():
     agree([made, *simplify([made])], [table, index])
 
 
-# ---- gathers with indices known to be in range: read in the kernels that use them ------------------------
+# ---- gathers with indices known to be in range: read in the kernels that use them -----------------------
 
 S = ("s", 0)
 INSIDE = {

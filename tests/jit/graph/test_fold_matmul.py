@@ -27,7 +27,7 @@ def draw(*shape, dtype="float32"):
 
 
 def both(monkeypatch, script, turns=3):
-    """The results of `script(turns)`, native and interpreted, and the largest number of products folded in a program."""
+    """The results of `script(turns)`, native and interpreted, and the most products folded in a program."""
     folded = []
 
     def watch(program, *_):

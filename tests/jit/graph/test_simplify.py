@@ -47,7 +47,7 @@ def check(outputs: list[Node], arrays: list[np.ndarray], signs: bool = True) -> 
                 np.testing.assert_array_equal(np.signbit(f[w == 0]), np.signbit(w[w == 0]))
 
 
-# ---- reductions of broadcast values -----------------------------------------------------------------------
+# ---- reductions of broadcast values ----------------------------------------------------------------------
 
 def test_a_sum_of_copies_is_a_product():
     x = leaf_of(np.ones((3, 1), "float32"))
@@ -114,7 +114,7 @@ def test_a_sum_of_more_copies_than_float16_counts_stays():
         check([total], [x])
 
 
-# ---- numbers, and broadcast values -------------------------------------------------------------------------
+# ---- numbers, and broadcast values -----------------------------------------------------------------------
 
 def test_numbers_are_computed_beforehand():
     one = const(1, "float32")

@@ -1,4 +1,4 @@
-"""Contexts: copies are copies, derivatives go through them, GPUs are there only where somebody has asked for labels."""
+"""Contexts: copies are copies, gradients pass through them, and GPUs exist only as labels, on request."""
 from __future__ import annotations
 
 import threading
@@ -74,7 +74,7 @@ def test_second_derivatives_through_copies():
 
 @pytest.mark.parametrize("mode", ["never", "always"])
 def test_a_training_step_on_another_context(F, mode):
-    """As on cpu(0), to the bit: updates in place, momentum, `+=` of a gradient."""
+    """The same bits as on cpu(0): in-place updates, momentum, `+=` of a gradient."""
     def train(context):
         w, m = (F.array(v).as_in_context(context) for v in ([[0.5, -1.0]], [[0.0, 0.0]]))
         x = F.array([[1.0, 2.0], [3.0, -1.0]]).as_in_context(context)
@@ -206,7 +206,7 @@ def test_what_reads_values_answers_where_they_are():
 
 
 def test_what_reads_values_answers_where_they_are_in_any_scope(F):
-    """In real MXNet, 1.9.1 and 2.0, neither the current context nor `ctx=` counts beside an array."""
+    """In real MXNet, 1.9.1 and 2.0, an array's context takes precedence over the current context and `ctx=`."""
     x = F.array([0.0, 1.0])
     with THERE:
         found = [np.nonzero(x)[0], np.unique(x), np.bincount(x.astype("int64")), npx.nonzero(x), np.delete(x, 0),
@@ -242,7 +242,7 @@ def test_no_array_is_made_on_a_gpu(name, monkeypatch):
 
 
 def try_gpu(i=0):
-    """As scripts look for a GPU: the book's way, and the one of tutorials written before `num_gpus`."""
+    """The two ways in which scripts look for a GPU: the book's, and that of tutorials older than `num_gpus`."""
     counted = mx.gpu(i) if mx.context.num_gpus() > i else mx.cpu()
     try:
         tried = mx.gpu(i)
@@ -271,7 +271,7 @@ def test_gpus_as_labels(monkeypatch):
     y.backward()
     assert numbers(x.grad) == [2, 4]
     assert (x.ctx, x.grad.ctx, y.ctx) == (mx.gpu(0), mx.gpu(0), mx.gpu(1))
-    # As MXNet 2 writes devices that are no CPU; the forms are those of its __repr__ and __str__.
+    # As MXNet 2 prints devices other than CPUs in __repr__ and __str__.
     assert (repr(x), str(x)) == ("array([1., 2.], device=gpu(0))", "[1. 2.] @gpu(0)")
     assert repr(x.as_nd_ndarray()) == "\n[1. 2.]\n<NDArray 2 @gpu(0)>"
     with mx.gpu(2):

@@ -121,7 +121,7 @@ def test_gradient(key, cut):
 
 
 def random_key(chooser: random.Random, shape):
-    """A key with entries of every kind; index arrays all of one length, so that they broadcast."""
+    """A key with entries of every kind; all index arrays have one length, so that they broadcast."""
     count = chooser.choice((1, 2, 4))
     entries = []
     for size in shape[:chooser.randint(0, len(shape))]:
@@ -155,7 +155,7 @@ def test_random_keys(seed):
         numpy.testing.assert_array_equal(y[tracked(key)].asnumpy(), array[key], err_msg=repr((shape, key)))
         value = -1 - numpy.arange(array[key].size, dtype="float32").reshape(array[key].shape)
         if any(isinstance(k, numpy.ndarray) for k in key):
-            value = numpy.float32(-1)  # the order of writes to one place is not defined
+            value = numpy.float32(-1)  # the order of writes to one element is undefined
         array[key] = value
         x[key], y[key] = np.array(value), np.array(value) * 1
         numpy.testing.assert_array_equal(x.asnumpy(), array, err_msg=repr((shape, key)))
@@ -216,7 +216,7 @@ def test_augmented_assignment_writes_once():
 
 @pytest.mark.parametrize("key", [slice(None), Ellipsis, (slice(None), slice(None)), slice(0, 2)], ids=str)
 def test_a_slice_of_everything_is_another_array(F, key):
-    """Views of all elements share them. (MXNet gives the very array for `x[:]`.)"""
+    """Views of all elements share memory. (MXNet returns the array itself for `x[:]`.)"""
     x = F.ones((2, 2))
     y = x[key]
     assert y is not x and type(y) is type(x)
@@ -269,7 +269,7 @@ def test_writes_through_computed_views_make_no_program():
 def test_writes_through_views_are_not_seen_by_results(watch):
     expected = watch(nd.array(base())).asnumpy()
     x = nd.array(base())
-    result = watch(x)  # pending while x is written
+    result = watch(x)  # pending during the write to x
     x[1][:] = -1
     x[1, 0] = -2
     numpy.testing.assert_array_equal(result.asnumpy(), expected)
@@ -404,7 +404,7 @@ def test_variable_written_outside_record_stays_a_variable():
     assert x.grad.asnumpy().tolist() == [10, 12]
 
 
-# ---- nd's own ways -----------------------------------------------------------------------------------------
+# ---- nd's semantics ----------------------------------------------------------------------------------------
 
 def test_nd_elements_have_shape_1():
     x = nd.array([1, 2, 3])

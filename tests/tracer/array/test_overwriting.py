@@ -1,6 +1,6 @@
-"""Writes outside record() to what was recorded. What they mean, real MXNet says: data/semantics_cases_both_overwriting.
+"""Writes outside record() to recorded arrays: the state that they leave behind.
 
-Here: what they leave behind.
+The values are compared with real MXNet's by data/semantics_cases_both_overwriting.txt.
 """
 from __future__ import annotations
 
@@ -53,12 +53,12 @@ def test_what_was_written_over_is_let_go(F):
 
 @pytest.mark.parametrize("bound", range(2, 8))
 def test_recording_goes_on_where_reading_a_view_runs_the_trace(F, bound, monkeypatch):
-    """The flag was put back into the trace that had been: the rest of the scope was not recorded."""
+    """The recording flag was once restored in the wrong trace, so that the rest of the scope was not recorded."""
     monkeypatch.setattr(Trace, "bound", bound)
     x, w = F.ones((6,)), F.ones((4,))
     views = [x[i:i + 3] for i in range(4)]
     w.attach_grad()
-    x.wait_to_read()  # the next trace has the bound
+    x.wait_to_read()  # the next trace uses the new bound
     with autograd.record():
         for _ in range(10):
             x += 1

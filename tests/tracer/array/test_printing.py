@@ -1,4 +1,4 @@
-"""repr and str of arrays are what real MXNet prints (tests/data/printing.json, made by
+"""repr and str of arrays equal those of real MXNet (tests/data/printing.json, written by
 tests/oracle/printing.py)."""
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Autograd: variables and backward, what may be differentiated how often, and in-place writes.
+"""Autograd: variables and backward, repeated and higher derivatives, and in-place writes.
 
-Expected values are mathematics, or what real MXNet does (1.9.1 for nd, 2.0.0b1 for np), asked for each case
-that is not plain; tests/data/semantics_cases_autograd.txt has more of those.
+Expected values are mathematics, or the answers of real MXNet (1.9.1 for nd, 2.0.0b1 for np) for each case that is not
+plain; tests/data/semantics_cases_autograd.txt has more of those.
 """
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_gradient_of_many_elements_is_that_of_their_sum(F):
     (lambda x, y: 2 ** x, [2, 5], [0, 0]), (lambda x, y: x % y, [0, 0], [0, 0]),
     (lambda x, y: x.prod(), [3, 2], [0, 0])])
 def test_gradients_by_integers(F, function, by_x, by_y):
-    """As real MXNet answered, both versions: a power's derivative is truncated, a remainder has none."""
+    """As both versions of real MXNet: a power's derivative is truncated, a remainder has none."""
     x, y = (F.array(values, dtype="int32") for values in ([2, 3], [3, 2]))
     x.attach_grad()
     y.attach_grad()
@@ -42,7 +42,7 @@ def test_gradients_by_integers(F, function, by_x, by_y):
 
 @pytest.mark.parametrize("name, first", [("maximum", [1, 0, 1]), ("minimum", [1, 1, 0])])
 def test_of_equal_operands_the_first_has_the_gradient(F, name, first):
-    """As real MXNet answered, both versions; fmax and fmin of 2.0.0b1 alike."""
+    """As both versions of real MXNet; fmax and fmin as 2.0.0b1."""
     for one in [name] + [f"f{name[:3]}"] * hasattr(F, f"f{name[:3]}"):
         x, y = variable(F, [1, 2, 3]), variable(F, [1, 3, 2])
         with autograd.record():
@@ -125,7 +125,7 @@ def test_head_is_the_variable(F):
 
 @pytest.mark.parametrize("read", [False, True])
 def test_head_is_a_variable_just_written(F, read):
-    """Its new elements are not computed yet, unless they are read."""
+    """Its new elements are not yet computed, unless they are read."""
     x = variable(F, [1, 2])
     x[:] = 3
     if read:
@@ -190,7 +190,7 @@ def test_gradient_handle_is_updated(F):
     assert x.grad is gradient
 
 
-# ---- what may be differentiated, and how often -----------------------------------------------------------
+# ---- repeated and higher derivatives ---------------------------------------------------------------------
 
 def test_second_backward_is_refused(F):
     x = variable(F, [1, 2])

@@ -1,4 +1,4 @@
-"""Gradients over reads in the middle of `record()`: they are those of the program without the reads."""
+"""Gradients over reads within `record()` equal those of the program without the reads."""
 from __future__ import annotations
 
 import random
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.native_sample(4)
 
 
 def test_control_flow_on_values(F):
-    """The doubling-until-norm example: a read, and so a cut, in every round."""
+    """The doubling-until-norm example: a read, and so a cut, in every iteration."""
     for start in (0.9, 3.0, 100.0):
         x = variable(F, [start, start])
         rounds = 0
@@ -49,7 +49,7 @@ def test_value_used_over_several_cuts_by_several_consumers(F):
 
 @pytest.mark.parametrize("alias", [lambda y: y.reshape((2,)), lambda y: y.transpose(), lambda y: y[0:2]])
 def test_another_name_for_a_value_from_before_the_cut(F, alias):
-    """What a function returns unchanged shares the node of its input."""
+    """A result that is the unchanged input shares its node."""
     x = variable(F, [1, 2])
     with autograd.record():
         y = x * x
@@ -100,7 +100,7 @@ def test_a_backward_leaves_alone_a_result_that_its_heads_do_not_depend_on(F):
 
 
 def test_a_stopped_gradient_is_written_as_zero(F):
-    """Real MXNet 1.9.1 and 2.0: BlockGrad has a gradient, of zeros; a detached array has none."""
+    """As real MXNet 1.9.1 and 2.0: BlockGrad has a gradient of zeros; a detached array has none."""
     x = variable(F, [1, 2])
     stopped = getattr(F, "BlockGrad", None) or npx.stop_gradient
     for block, want in [(lambda x: x * x, [2, 4]), (lambda x: x.detach(), [2, 4]), (stopped, [0, 0])]:
@@ -112,7 +112,7 @@ def test_a_stopped_gradient_is_written_as_zero(F):
 
 
 def test_equal_segments_that_compute_what_nobody_needs():
-    """The scatter in each one's backward is for an array without elements, and computed only because it may fail."""
+    """The scatter in each segment's backward is for an empty array, and computed only because it may fail."""
     index, constants = np.array([0, 2, 0], dtype="int32"), np.array([1.0, 2.0, 3.0])
     for mode in ("never", "always"):
         x, value, want = variable(np, [0.1, 0.2, 0.3]), onp.array([0.1, 0.2, 0.3]), onp.ones(3)
@@ -134,7 +134,7 @@ def test_equal_segments_that_compute_what_nobody_needs():
     lambda c, v, w: c.astype("float32").mean() * w, lambda c, v, w: c.reshape(3, 1) * w, lambda c, v, w: c == c,
     lambda c, v, w: np.where(c, w, v) * c], ids=range(8))
 def test_a_comparison_keeps_its_history(use):
-    """Real MXNet 2.0: what is computed from a comparison alone has a gradient, of zeros, whoever reads meanwhile."""
+    """As real MXNet 2.0: a value computed from a comparison alone has a gradient of zeros, with or without a read."""
     found = []
     for read in (False, True):
         v, w = variable(np, [0.5, -1, 2]), variable(np, [3.0, 4, 5])
@@ -149,7 +149,7 @@ def test_a_comparison_keeps_its_history(use):
 
 
 def test_a_comparison_saves_nothing():
-    """No gradient passes it: what it is computed from is of no use to a backward."""
+    """No gradient passes through it: its operands are not needed by a backward."""
     segment.forget()
     x = variable(np, [0.5, -1, 2])
     with autograd.record():
@@ -161,7 +161,7 @@ def test_a_comparison_saves_nothing():
 
 
 def test_a_loss_behind_a_comparison_has_its_gradient():
-    """As in real MXNet 1.9.1: a loss layer asks for no gradient of what reads it."""
+    """As real MXNet 1.9.1: a loss layer's gradient does not depend on its readers."""
     for read in (False, True):
         v, w = variable(nd, [[0.5, -1, 2]]), np.array([[3.0, 4, 5]])
         with autograd.record():
@@ -186,12 +186,12 @@ def test_only_part_of_a_segment_is_consumed(F):
 
 
 STEPS = ["add", "mul", "sub", "exp", "tanh", "sin", "sum", "square", "scale", "max", "divide"]
-#: Those that leave something out of the gradient on purpose.
+#: Further steps, which block part of the gradient on purpose.
 CONSTANT_STEPS = ["detach", "paused"]
 
 
 def random_program(seed, names):
-    """A seeded function of (F, x, w, reads): ops on a list of values, some read as `reads` chooses."""
+    """A seeded function of (F, x, w, reads): ops on a list of values; `reads` seeds the choice of values to read."""
     script = random.Random(seed)
     steps = []
     for at in range(script.randrange(4, 14)):

@@ -45,7 +45,7 @@ def test_bad_variables(F, variables, error):
 
 
 POINTS = onp.array([0.3, 0.7, 1.1])
-#: f, and its first three derivatives.
+#: f and its first three derivatives.
 TOWERS = {
     "exp": (lambda F, x: F.exp(x), [onp.exp, onp.exp, onp.exp]),
     "log": (lambda F, x: F.log(x), [lambda x: 1 / x, lambda x: -1 / x**2, lambda x: 2 / x**3]),
@@ -87,7 +87,7 @@ def test_higher_orders(F, name, read):
 
 
 def test_gradient_penalty(F):
-    """The gradient in a loss beside the function itself, by two variables."""
+    """A loss of the function and its gradient, by two variables."""
     x, w = variable(F, [0.5, 2]), variable(F, [3, 4])
     with autograd.record():
         y = F.sin(x) * w
@@ -116,7 +116,7 @@ def test_create_graph_over_many_cuts(F):
 # ---- autograd.Function -----------------------------------------------------------------------------------
 
 class Cube(autograd.Function):
-    """Its gradient is ten times too large, so that it can be told from the built-in one."""
+    """Its gradient is ten times too large, to tell it from the built-in one."""
 
     def forward(self, x):
         self.save_for_backward(x)
@@ -294,7 +294,7 @@ def test_scopes_within_a_function(F):
 
 @pytest.mark.parametrize("read", [False, True])
 def test_a_functions_backward_is_called_once_with_all_that_comes_back(F, read):
-    """Also where some of it comes by way of what has been read meanwhile. `backward` need not be linear."""
+    """Also when part of the cotangent comes through values read in between. `backward` need not be linear."""
     given = []
 
     class Twice(autograd.Function):
@@ -352,7 +352,7 @@ def test_error_in_a_users_backward_leaves_the_scopes_alone(F):
 
 
 def test_no_second_derivative_through_a_function(F):
-    """MXNet has none either: what a user's backward does is not recorded. A wrong number would be worse."""
+    """As in MXNet: operations of a user's backward are not recorded. An error is better than a wrong number."""
     x = variable(F, [1, 2])
     with autograd.record():
         slope = autograd.grad(Cube()(x), x, create_graph=True, retain_graph=True)[0]
@@ -363,8 +363,8 @@ def test_no_second_derivative_through_a_function(F):
 
 
 def test_a_second_derivative_leaves_running_statistics_alone(F):
-    """Each backward through a BatchNorm moves them, as in real MXNet, which has no second derivative of it; one from a
-    gradient to what that was made of is no backward of the layer's, unless it goes through the layer as well."""
+    """As in real MXNet, which has no second derivative of BatchNorm, each backward through it updates them. A backward
+    from a gradient to the heads it was derived from updates nothing, unless it also passes through the layer."""
     x = variable(F, [[1], [3]])
     mean, var = F.array([0.0]), F.array([1.0])
     normalize = npx.batch_norm if F is np else nd.BatchNorm
@@ -400,7 +400,7 @@ SHAPES_ONLY = {
 
 @pytest.mark.parametrize("name", SHAPES_ONLY)
 def test_the_gradient_by_what_only_lent_its_shape_is_zero(F, name):
-    """As in real MXNet 1.9.1 and 2.0: a backward writes zeros over what an earlier one has left."""
+    """As real MXNet 1.9.1 and 2.0: a backward overwrites an earlier gradient with zeros."""
     x = variable(F, [1, 2])
     x.grad[:] = 7
     for _ in range(4):
@@ -416,7 +416,7 @@ def test_the_gradient_by_what_only_lent_its_shape_is_zero(F, name):
 
 @pytest.mark.parametrize("read", [False, True])
 def test_a_gradient_that_is_the_same_everywhere_is_in_the_graph(F, read):
-    """Whether a value was read in between or not: its own gradient is zero."""
+    """With or without a read in between; the gradient of the constant gradient is zero."""
     x = variable(F, [1, 2])
     with autograd.record():
         y = x + 1

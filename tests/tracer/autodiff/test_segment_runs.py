@@ -1,4 +1,4 @@
-"""Loops that read a value in each turn leave equal segments behind, which are walked back several at a time."""
+"""Runs of segments: loops with a read in each turn leave equal segments, walked back several at a time."""
 import pytest
 
 from tracer import autograd, np
@@ -6,7 +6,7 @@ from tracer.jit.report.counters import COUNTERS
 
 
 def turns(x, factors):
-    """The product of x * x with all factors, a read in each turn."""
+    """The product of x * x with all factors, with a read in each turn."""
     y = x * x
     for f in factors:
         y = y * f

@@ -1,4 +1,4 @@
-"""What calls mean, and which came after which."""
+"""The call cache: cached calls and their successors."""
 from __future__ import annotations
 
 import numpy as onp
@@ -10,7 +10,7 @@ from tracer.ops.ir.node import forget_all
 
 
 def _names(count: int) -> list[str]:
-    """The functions of the calls that would be expected of a new trace."""
+    """The functions of the calls that are expected to follow the start of a trace."""
     found, call = [], START.successor
     for _ in range(count):
         assert call is not None

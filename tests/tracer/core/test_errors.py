@@ -1,4 +1,4 @@
-"""Errors: of the right type, at the call, on the user's line; and the session goes on afterwards."""
+"""Errors: of the right type, raised at the call, on the user's line; the session continues afterwards."""
 from __future__ import annotations
 
 import pickle
@@ -25,7 +25,7 @@ def users_line(error: BaseException) -> tuple[str, int]:
 
 
 X, Y = onp.ones((2, 3)), onp.ones((4, 5))
-#: What raises, in both flavours, and the exception's type: real MXNet's (1.9.1 for nd, 2.0.0b1 for np).
+#: Calls that raise, in both flavours, and the exception's type in real MXNet (1.9.1 for nd, 2.0.0b1 for np).
 CASES = {
     "add": (lambda F, x, y: x + y, MXNetError, MXNetError),
     "less": (lambda F, x, y: x < y, MXNetError, MXNetError),
@@ -183,7 +183,7 @@ def _line() -> int:
 
 @pytest.mark.parametrize("mode", ["never", "always"])
 def test_what_does_not_need_the_failed_op_is_computed(mode):
-    """In one flush: values before it, beside it and after it, an update in place among them."""
+    """In one flush: values before, beside and after the failed op, with an in-place update among them."""
     with graphs.jit_mode(mode):
         for _ in range(3):
             w = np.array(X)
@@ -221,7 +221,7 @@ def test_failure_under_record():
 
 
 def test_failure_in_a_gradient_over_a_cut():
-    """The backward needs what fails; the forward did not."""
+    """The backward needs a failing value that the forward did not need."""
     def build(a):
         return _node(a)
 
@@ -253,7 +253,7 @@ def test_interrupted_flush_can_be_read_again():
         program.WATCHERS.remove(interrupted)
         raise KeyboardInterrupt
 
-    for _ in range(4):  # from some run on it is written over what it is computed from
+    for _ in range(4):  # from some run on its operand's memory is donated to it
         x = np.array(X) * 5
         program.WATCHERS.append(interrupted)
         with pytest.raises(KeyboardInterrupt):

@@ -1,4 +1,4 @@
-"""Ctrl-C at any moment: a call has happened as a whole or not at all, and what is long can be left and taken up."""
+"""Ctrl-C at any moment: a call has happened as a whole or not at all, and long runs can be left and resumed."""
 from __future__ import annotations
 
 import gc
@@ -26,7 +26,7 @@ RNG = onp.random.RandomState(11)
 
 @pytest.fixture(autouse=True)
 def _as_in_a_terminal():
-    """What a shell starts in the background ignores SIGINT."""
+    """Install Python's handler: background processes of a shell ignore SIGINT."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     interrupts.install()
     yield
@@ -34,7 +34,7 @@ def _as_in_a_terminal():
 
 
 class Sender:
-    """A thread that sends this process SIGINT, at a random moment of the next milliseconds, whenever it is told to."""
+    """A thread that sends this process SIGINT on request, at a random moment within the next milliseconds."""
 
     def __init__(self, within: float) -> None:
         self._within, self._armed, self.sent, self._over = within, threading.Event(), threading.Event(), False
@@ -61,7 +61,7 @@ class Sender:
 
 
 def storm(step, check, times=60, within=0.003):
-    """`step()` over and over, interrupted so many times; `check()` after each. No interrupt is lost."""
+    """Repeat `step()` until it has been interrupted `times` times; `check()` after each. No interrupt may be lost."""
     sender = Sender(within)
     try:
         for _ in range(times):
@@ -137,7 +137,7 @@ def test_a_backward_writes_all_gradients_or_none(mode):
 
 @pytest.mark.parametrize("mode", ["never", "always"])
 def test_training_goes_on_with_the_right_numbers(mode):
-    """Each step is retried until it has been made: in the end all have been made, once."""
+    """Each step is retried until it is complete: in the end each has been made exactly once."""
     with graphs.jit_mode(mode):
         x, y = RNG.randn(40, 6).astype("float32"), RNG.randn(40, 2).astype("float32")
         w = np.array(onp.zeros((6, 2)))
@@ -216,12 +216,12 @@ print(COUNTERS.kernels_compiled > 0, raised > 0, numbers)
 # ---- long programs -------------------------------------------------------------------------------------------
 
 def now():
-    """Seconds that this process has worked: other processes' work on this machine does not count."""
+    """CPU seconds of this process: other processes' work on this machine does not count."""
     return time.process_time()
 
 
 def interrupt_in(seconds, sent):
-    """SIGINT for this process, once; the moment is put into `sent`, by the clock of `now`."""
+    """Send SIGINT to this process once; the time by `now` is appended to `sent`."""
     def fire():
         sent.append(now())
         os.kill(os.getpid(), signal.SIGINT)
@@ -232,18 +232,18 @@ def interrupt_in(seconds, sent):
 
 
 def interrupt_reading(array, after):
-    """Interrupt the computation of `array` after so many seconds: KeyboardInterrupt comes within another one."""
+    """Interrupt the computation of `array` after so many seconds: KeyboardInterrupt follows within a second."""
     sent = []
     timer = interrupt_in(after, sent)
     with pytest.raises(KeyboardInterrupt):
         array.wait_to_read()
-    assert now() - sent[0] < 1.5  # of all threads; of a program of three
+    assert now() - sent[0] < 1.5  # CPU time of all threads; the program takes three seconds
     timer.join()
     assert not interrupts.noted
 
 
 def product_of(n):
-    """A matrix, by which products turn rows round by one, and the seconds that such a product takes."""
+    """A matrix whose products rotate rows by one, and the seconds that such a product takes."""
     array = np.array(onp.roll(onp.eye(n, dtype="float32"), 1, axis=0))
     np.dot(array, array).wait_to_read()
     start = time.monotonic()
@@ -252,7 +252,7 @@ def product_of(n):
 
 
 def test_a_long_program_is_left_within_a_second_and_taken_up():
-    """The parameter that is updated in place is right whether the update was before the interrupt or after it."""
+    """The parameter updated in place is right whether the update came before the interrupt or after it."""
     with graphs.jit_mode("always"):
         array, once = product_of(1024)
         turns = int(3 / once) + 2
@@ -296,7 +296,7 @@ def test_what_another_signals_handler_raises_ends_a_long_program():
 
 
 def test_what_ends_a_program_that_was_taken_up_loses_no_number():
-    """Its values are computed from the beginning: what was left has been done, on memory that is used several times."""
+    """The values are computed afresh: the interrupted run has partly reused its memory."""
     def late(*_):
         raise TimeoutError
 
@@ -320,7 +320,7 @@ def test_what_ends_a_program_that_was_taken_up_loses_no_number():
 
 
 def test_a_handler_of_the_users_is_called_during_a_long_program():
-    """Python would call it only when the native code has come to its end."""
+    """Python would call it only after the native code returns."""
     seen = []
 
     with graphs.jit_mode("always"):
@@ -375,18 +375,18 @@ def test_a_native_program_is_left_between_two_steps_of_numpy(monkeypatch):
 
 
 def sorting(n=2_000_000):
-    """A long call of NumPy not yet made, the sorted operand too, and the elements."""
+    """A pending long call of NumPy, the sorted operand too, and the elements."""
     numbers = onp.random.RandomState(5).rand(n).astype("float32")
     array = np.array(numbers)
     order = np.argsort(array), np.sort(array)
-    order[0].wait_to_read()  # plans it
+    order[0].wait_to_read()  # plans the program
     del order
     return np.argsort(array), np.sort(array), numbers
 
 
 @pytest.mark.parametrize("mode", ["always", "never"])
 def test_a_long_call_of_numpy_is_left_and_done_all_the_same(mode):
-    """It took as long as it took: 5 s for a sort of 20 million elements."""
+    """An interrupt once waited for the whole call: 5 s for a sort of 20 million elements."""
     with graphs.jit_mode(mode):
         order, made, numbers = sorting(8_000_000)
         start = time.monotonic()
@@ -506,7 +506,7 @@ def test_waitall_goes_on_after_another_threads_fork():
 
 
 def test_what_nobody_needs_is_not_kept():
-    """A run that was left holds its leaves and outputs; they are freed with the arrays that wait for it."""
+    """An interrupted run keeps its leaves and outputs; they are freed with the arrays that wait for it."""
     with graphs.jit_mode("always"):
         array, once = product_of(1024)
         gc.collect()
@@ -514,7 +514,7 @@ def test_what_nobody_needs_is_not_kept():
         made = array
         for _ in range(int(1 / once) + 2):
             made = np.dot(array, made)
-        made.wait_to_read()  # plans it
+        made.wait_to_read()  # plans the program
         made = array
         for _ in range(int(1 / once) + 2):
             made = np.dot(array, made)
@@ -528,7 +528,7 @@ def test_what_nobody_needs_is_not_kept():
 
 @pytest.fixture
 def failing_runs():
-    """Programs that raise MemoryError as they are about to run; calling it ends that."""
+    """Make programs raise MemoryError as they start; calling the fixture's value ends that."""
     def fail(*_):
         raise MemoryError("for a test")
 
@@ -538,7 +538,7 @@ def failing_runs():
 
 
 def test_a_flush_that_fails_keeps_nothing_alive():
-    """At 35d83be the trace and its values kept each other; where recording is compiled, the collector sees no cycle."""
+    """At 35d83be the trace and its values were a cycle, invisible to the collector where recording is compiled."""
     def fail(*_):
         raise MemoryError("for a test")
 
@@ -571,7 +571,7 @@ def test_a_flush_that_fails_loses_no_number(failing_runs):
 
 @pytest.mark.parametrize("begun", [False, True])
 def test_an_update_in_place_that_fails_is_an_error_not_a_wrong_number(begun):
-    """Once it has begun, nobody knows how much of the parameter has been written over."""
+    """After its start the fraction of the parameter that has been overwritten is unknown."""
     def fail(*_):
         raise MemoryError("for a test")
 
@@ -602,7 +602,7 @@ def test_an_update_in_place_that_fails_is_an_error_not_a_wrong_number(begun):
         assert np.ones((2,)).asnumpy().tolist() == [1, 1]
 
 
-# ---- whose code it is ----------------------------------------------------------------------------------------
+# ---- users' code ---------------------------------------------------------------------------------------------
 
 class Slow(gluon.HybridBlock):
     def forward(self, x):
@@ -616,7 +616,7 @@ class Slow(gluon.HybridBlock):
     lambda: type("F", (autograd.Function,), {"forward": Slow.forward})()(np.ones((2,)))],
     ids=["block", "own", "function"])
 def test_the_users_own_code_is_interrupted_at_once(call):
-    """Also where tracer has called it."""
+    """Even if tracer has called it."""
     sent = []
     timer = interrupt_in(0.2, sent)
     with pytest.raises(KeyboardInterrupt):
@@ -659,7 +659,7 @@ def test_a_debuggers_trace_function_stays():
 
 
 def test_cells_of_a_notebook(monkeypatch):
-    """Jupyter puts Python's own handler back for each cell, and then tells of the cell."""
+    """Jupyter restores Python's own handler for each cell, then fires the event of the cell."""
     registered = {}
     events = SimpleNamespace(register=registered.__setitem__)
     monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: SimpleNamespace(events=events)))

@@ -1,4 +1,4 @@
-"""Memory stays flat: in training, in loops that never read, and in loops whose graph is never the same."""
+"""Memory stays flat: in training, in loops without reads, and in loops whose graph always differs."""
 from __future__ import annotations
 
 import gc
@@ -16,7 +16,7 @@ from tracer.jit.report import timing
 from tracer.jit.report.counters import BOUND, LOG
 from tracer.ops.ir.node import table_size
 
-#: What a loop may add to the resident memory after its warm-up.
+#: The allowed growth of resident memory in a loop after its warm-up.
 ALLOWED = 6 << 20
 
 
@@ -27,7 +27,7 @@ def measure() -> tuple[int, int]:
 
 
 def assert_flat(loop, steps: int, blocks_a_step: float = 0.5) -> None:
-    """After a warm-up, `steps` steps of `loop` add neither pages nor, step after step, Python objects."""
+    """After a warm-up, `steps` steps of `loop` add no pages, and no Python objects in proportion to the steps."""
     for _ in range(PATIENCE + 1):  # the program of a loop's last step is compiled in the last of them
         loop(min(steps, 2_000))
     resident, blocks = measure()
@@ -39,7 +39,7 @@ def assert_flat(loop, steps: int, blocks_a_step: float = 0.5) -> None:
 
 @pytest.fixture
 def small_bound(monkeypatch):
-    """Loops that never read run every 32 operations, so that a short test sees many runs."""
+    """Run loops without reads every 32 operations, so that a short test has many runs."""
     monkeypatch.setattr(tracer.core.trace.Trace, "bound", 32)
 
 
@@ -66,7 +66,7 @@ def train_with_reads(steps):
 
 
 def record_and_forget(steps):
-    """Inside record(), with results that die at once."""
+    """Inside record(), with results that are dropped at once."""
     w = np.array([1.0, 2.0])
     w.attach_grad()
     with autograd.record():
@@ -75,7 +75,7 @@ def record_and_forget(steps):
 
 
 def record_and_forget_between(steps):
-    """The same; the bound falls between the two operations, so that each run leaves a value for the next."""
+    """The same; the bound is met between the two operations, so that each run leaves a value for the next."""
     np.zeros((2,))
     record_and_forget(steps)
 
@@ -104,7 +104,7 @@ def update_a_variable_only(steps):
 
 
 def backward_only(steps):
-    """Gradients that nobody reads, without an update."""
+    """Gradients that are never read, without an update."""
     w = np.array([1.0, 2.0])
     w.attach_grad()
     for _ in range(steps):
@@ -124,7 +124,7 @@ def accumulate(steps):
 
 
 def carry_state(steps):
-    """A state that goes on from step to step: each backward cuts it off."""
+    """A state carried from step to step: each backward detaches it."""
     w, h = np.array([0.5]), np.array([1.0])
     w.attach_grad()
     for step in range(steps):
@@ -178,7 +178,7 @@ def second_order(steps):
 
 
 def learning_rate_schedule(steps):
-    """Another Python number in each step."""
+    """A different Python number in each step."""
     w = np.array([1.0, 2.0])
     w.attach_grad()
     for step in range(steps // 2):
@@ -209,7 +209,7 @@ def test_memory_is_flat_in_the_long_run(loop):
 
 
 def index_everywhere(steps):
-    """Another static index in each step."""
+    """A different static index in each step."""
     x = np.array(onp.arange(2 * steps)) * 1
     for i in range(steps):
         np.flip(x[i:i + 2], 0).wait_to_read()
@@ -217,7 +217,7 @@ def index_everywhere(steps):
 
 
 def new_shapes(steps):
-    """Another shape in each step: shapes are kept, three blocks each; the graphs on them are not."""
+    """A different shape in each step: shapes stay in memory, three blocks each; their graphs do not."""
     for i in range(steps):
         x = np.ones((2, i % 97 + 1, (i * 31) % 89 + 1))
         (x * 2 + 1).sum().wait_to_read()
@@ -236,7 +236,7 @@ def test_graphs_that_are_always_new_are_forgotten(loop, monkeypatch):
 
 
 def test_forgetting_changes_no_result(monkeypatch):
-    """At every flush, in the middle of recording and of a backward."""
+    """Forget at every flush, within recording and within a backward."""
     monkeypatch.setattr(tracer.ops.ir.node, "NODES_BOUND", 0)
     x = np.array([0.5, 2.0])
     x.attach_grad()
@@ -256,7 +256,7 @@ def test_forgetting_changes_no_result(monkeypatch):
 
 
 def execute_cells(steps):
-    """Another piece of code in each step, as in a notebook, with a read and a fallback to NumPy."""
+    """Different code in each step, as in a notebook, with a read and a fallback to NumPy."""
     x = np.array([1.0, 3.0, 2.0])
     for i in range(steps):
         cell = compile("(x * 2).sum().item(), np.polyfit(x, x, 1)", f"<cell {i}>", "exec")
@@ -268,12 +268,12 @@ def test_memory_is_flat_over_many_cells():
     assert_flat(execute_cells, 10_000)  # many, as the tables shrink by half and grow again
     executed = (PATIENCE + 1) * 2_000 + 10_000
     assert len(LOG.syncs.kinds) <= BOUND and len(LOG.fallbacks) <= BOUND
-    assert sum(LOG.fallbacks.values()) == fallbacks + executed  # what is folded is still counted
+    assert sum(LOG.fallbacks.values()) == fallbacks + executed  # folded entries still count
     assert LOG.syncs.total >= reads + executed
 
 
 def test_times_of_many_cells_are_folded():
-    """Lines whose steps took least give their times to an entry without a place; the sums stay."""
+    """The times of lines with the least total are folded into an entry without a line; the sums stay."""
     x = np.array([1.0, 3.0, 2.0])
     timing.switch("cells", True)
     try:

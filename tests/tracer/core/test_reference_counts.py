@@ -1,4 +1,4 @@
-"""Memory that is written over: only where nobody else holds it, which reference counts tell."""
+"""Donated memory: only where reference counts show that there is no other owner."""
 from __future__ import annotations
 
 import sys
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.tierless
 
 @pytest.mark.parametrize("more", [-1, 0, 1, 5])
 def test_counts_are_measured(monkeypatch, more):
-    """A Python whose getrefcount gives more, or less, than this one's."""
+    """Simulates a Python whose getrefcount returns more, or less, than this one's."""
     monkeypatch.setattr(flush, "getrefcount", lambda x: sys.getrefcount(x))
     here, dead = flush._calibrate()
     assert here >= 3 and dead == (here, here)

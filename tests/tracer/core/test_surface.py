@@ -1,4 +1,4 @@
-"""A table over all public declarations: function, method, operator, `out=` and in place agree, and both flavours.
+"""A table over all public declarations: function, method, operator, `out=`, in place and both flavours agree.
 
 Arguments come from the forms of the random programs (tests/fuzz/forms); the values are judged by their reference.
 """
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.native_sample(12)
 SPACES = {"np": np, "npx": npx, "nd": nd}
 CLASSES = {"np.ndarray": np.ndarray, "nd.NDArray": nd.NDArray}
 FORMS = {name: (flavour, form) for flavour, kinds in KINDS.items() for _, form, names in kinds for name in names}
-#: The calls of each function that a run of the tests tries.
+#: The number of calls of each function in a test run.
 CALLS = 2
 
 
@@ -91,7 +91,7 @@ def calls(names: list[str], seed: int) -> Iterator[Call]:
 
 
 def plain(function: Function) -> list[str]:
-    """The names of a function in namespaces, that a form knows."""
+    """The names of a function in namespaces, if a form exists for them."""
     return [n for n in function.names if n in FORMS and not n.startswith(tuple(CLASSES))]
 
 
@@ -102,7 +102,7 @@ def found(name: str) -> Any:
 
 
 def operation(method: str) -> Any:
-    """How Python's users come to a special method; any other method as a function."""
+    """The operator or builtin that calls a special method; for any other method a function that calls it."""
     if method in ("__divmod__", "__round__"):
         return getattr(builtins, method.strip("_"))
     special = getattr(operator, method, None) if method.startswith("__") else None
@@ -115,13 +115,13 @@ def parts(made: Any) -> list[Any]:
 
 @pytest.fixture(autouse=True)
 def _one_tier(jit_mode: str) -> Iterator[None]:
-    """The tiers differ by roundings: under "auto" all forms are interpreted."""
+    """One tier for each test, as the tiers differ by roundings: under "auto" all forms are interpreted."""
     with graphs.jit_mode("never" if jit_mode == "auto" else jit_mode):
         yield
 
 
 def assert_same(got: Any, want: Any, what: str) -> None:
-    """The same elements, dtypes and shapes, and the same class of arrays."""
+    """Assert equal elements, dtypes, shapes, and array classes."""
     assert len(parts(got)) == len(parts(want)), what
     for g, w in zip(parts(got), parts(want)):
         assert (type(g), g.shape, g.dtype) == (type(w), w.shape, w.dtype), what
@@ -157,7 +157,7 @@ def test_all_forms_of_a_function_agree(function, request):
 
 
 def _check_operators(call: Call, method: str, want: Any, what: str) -> None:
-    """The reflected operator, and the one in place: the result in the array's own dtype, if it has its shape."""
+    """Check the reflected operator, and the in-place one: its result has the array's own dtype, if shapes agree."""
     (x, *others), keywords = call.operands()
     cls, bare = type(x), method.strip("_")
     if len(others) != 1 or keywords or not method.startswith("__"):
@@ -172,7 +172,7 @@ def _check_operators(call: Call, method: str, want: Any, what: str) -> None:
 
 
 def _check_out(call: Call, want: Any, what: str) -> None:
-    """A result is written into what is given, in the dtype that this has."""
+    """Check `out=`: a result is written into the given array, in that array's dtype."""
     for dtype in (None, "float64"):
         if dtype is None or len(parts(want)) == 1:
             space = np if isinstance(parts(want)[0], np.ndarray) else nd
@@ -183,7 +183,7 @@ def _check_out(call: Call, want: Any, what: str) -> None:
             assert_same(made, [w.astype(g.dtype) for g, w in zip(given, parts(want))], f"out=: {what}")
 
 
-#: Functions of an axis, but for those that have no other than the default, and say so.
+#: Functions with an axis, except those that refuse any other than the default.
 OF_AXES = [f for f in TABLE if "axis" in f.signature.parameters and not f.name.startswith("nd.linalg_gemm")]
 
 
@@ -200,7 +200,7 @@ def test_an_axis_that_no_operand_has_is_refused(function, request):
 
 # ---- both flavours -------------------------------------------------------------------------------
 
-#: Names that mean something else in each.
+#: Names with different meanings in np and nd.
 DIFFERENT = {
     "identity": "makes a matrix in np", "sort": "takes the order in nd", "argsort": "takes the order in nd",
     "reshape": "0 stands for an axis's size in nd", "concat": "calls the axis dim in nd",

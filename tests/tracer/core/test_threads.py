@@ -1,4 +1,4 @@
-"""Threads, forks and the kernels' folder: what is around a process that records and runs."""
+"""Threads, forks and the kernel folder: the surroundings of a process that records and runs."""
 from __future__ import annotations
 
 import gc
@@ -27,7 +27,7 @@ N = 8
 
 
 def in_threads(function, count=N):
-    """Run `function(i)` in `count` threads that start together; their results, or the first error."""
+    """Run `function(i)` in `count` threads that start together; returns their results, or raises the first error."""
     results, errors, gate = [None] * count, [], threading.Barrier(count)
 
     def work(i):
@@ -64,7 +64,7 @@ def test_a_thread_that_ends_lets_go_of_what_it_left_pending():
 
     before = in_use()
     last, = in_threads(lambda i: leave(), 1)
-    np.ones((2,)).wait_to_read()  # it is now this thread that is remembered as the one that records
+    np.ones((2,)).wait_to_read()  # this thread is now the last one known to record
     assert in_use() >= before + (1 << 20)
     assert last.asnumpy().tolist() == [2, 2]
     del last
@@ -137,7 +137,7 @@ def test_owner_goes_on_while_another_thread_reads():
 
 
 def test_gradient_of_what_another_thread_has_read():
-    """A read by another thread is no cut of this thread's trace, and takes nothing off its tape."""
+    """A read by another thread does not cut this thread's trace, and removes nothing from its tape."""
     x = np.array([1.0, 2.0])
     x.attach_grad()
     with autograd.record():
@@ -157,7 +157,7 @@ def threading_read(array):
 
 
 def test_backward_in_another_thread():
-    """A graph recorded in one thread, differentiated in another, as real MXNet allows."""
+    """A graph recorded in one thread and differentiated in another, as real MXNet allows."""
     x = np.array([1.0, 2.0])
     x.attach_grad()
     with autograd.record():
@@ -173,7 +173,7 @@ def test_backward_in_another_thread():
 
 
 def test_numbers_recorded_by_several_threads_keep_their_places(monkeypatch):
-    """At 35d83be two threads could enter one place twice: from then on each number was read as the one before it."""
+    """At 35d83be two threads could add one position twice: from then on each number was read as the one before it."""
     from tracer.core import trace
 
     def slow(kind, index, make=trace.scalar):
@@ -185,7 +185,7 @@ def test_numbers_recorded_by_several_threads_keep_their_places(monkeypatch):
 
     def record(_):
         for index in range(40):
-            trace._lengthen(trace.FLOATS, index)  # what `number` calls; it itself may be machine code by now
+            trace._lengthen(trace.FLOATS, index)  # called by `number`, which may be machine code by now
 
     in_threads(record)
     assert [node.attrs[-1] for node in trace.FLOATS] == list(range(40))
@@ -193,7 +193,7 @@ def test_numbers_recorded_by_several_threads_keep_their_places(monkeypatch):
 
 @pytest.mark.parametrize("mode", ["never", "always"])
 def test_threads_record_more_numbers_than_before(mode):
-    """Each adds 0.5, 1.5, 2.5 and so on to an array of its own, in one program."""
+    """Each adds 0.5, 1.5, 2.5 and so on to its own array, in one program."""
     def add(me):
         with graphs.jit_mode(mode):
             x = np.zeros((3,))
@@ -252,7 +252,7 @@ READERS = {
 
 @pytest.mark.parametrize("read", READERS.values(), ids=READERS)
 def test_reads_are_whole_while_another_thread_rebinds(read, tmp_path):
-    """Each read sees the elements of one write, all of them: the memory isn't another array's before it is copied."""
+    """Each read sees all elements of one write: the memory is not reused for another array before it is copied."""
     x = np.zeros((1 << 19,))
     stop = threading.Event()
 
@@ -321,14 +321,14 @@ def test_forked_child_computes():
 
 
 def multiply(stop):
-    """Native programs of some ten milliseconds, one after the other."""
+    """Native programs of about ten milliseconds, one after the other."""
     a = np.array(onp.random.RandomState(0).uniform(size=(800, 800)))
     while not stop.is_set():
         (np.dot(a, a) * 2).sum().wait_to_read()
 
 
 def one_of_many(x, number):
-    """A program like no other: its kernel is new."""
+    """A program unlike all others: its kernel is new."""
     y = x
     for bit in bin(number)[2:]:
         y = y * x if bit == "1" else y + x
@@ -381,7 +381,7 @@ def test_children_of_a_fork_while_another_thread_is_at_work(work):
 
 
 def test_forks_take_the_lock_of_logging_last():
-    """Else a thread that compiles, which logs, and one that forks waited for each other: two minutes long."""
+    """Otherwise a compiling thread, which logs, and a forking one waited for each other: two minutes long."""
     script = """
 import os
 import tracer
@@ -404,7 +404,7 @@ if not os.fork():
 
 
 def test_every_lock_is_known_to_forks():
-    """A lock that is made elsewhere, or a hook beside forks.py, would be left out of the one mechanism."""
+    """A lock made elsewhere, or a hook outside forks.py, would escape the common mechanism."""
     root = Path(tracer.__file__).parents[1]
     for folder in ("tracer", "jit", "ops"):
         for file in (root / folder).rglob("*.py"):
@@ -423,7 +423,7 @@ def test_workers_of_multiprocessing(method):
     assert found == pytest.approx(want, rel=1e-5)
 
 
-# ---- the kernels' folder --------------------------------------------------------------------------------
+# ---- the kernel folder ----------------------------------------------------------------------------------
 
 SCRIPT = """
 from tracer import np

@@ -1,4 +1,4 @@
-"""The user's line: the innermost one that is in none of tracer's packages, whichever these are."""
+"""The user's line: the innermost one outside tracer's packages, under any package name."""
 from __future__ import annotations
 
 import pkgutil
@@ -12,7 +12,7 @@ pytestmark = pytest.mark.tierless
 
 
 def line_below(package: str | None) -> str:
-    """The name of the function that `user_line` finds when a function of `package` asks."""
+    """The name of the function that `user_line` finds when called from a function of `package`."""
     space = {"__package__": package, "ask": user_lines.user_line, "frame": user_lines.user_frame}
     exec("def in_the_package():\n    return ask(), frame(0)", space)
     line, frame = space["in_the_package"]()

@@ -1,4 +1,4 @@
-"""Files of arrays that are damaged, of another dtype, or of another byte order."""
+"""Files of arrays that are damaged, or have another dtype or byte order."""
 from __future__ import annotations
 
 import io
@@ -169,7 +169,7 @@ def test_npx_loads_what_numpy_saves(tmp_path, dtype, shape, order):
 
 
 def test_an_npz_file_may_have_folders_and_other_files(tmp_path):
-    """As MXNet 2.0.0b1: other members are passed over, and names keep their folders."""
+    """As MXNet 2.0.0b1: other members are skipped, and names keep their folders."""
     (tmp_path / "file").write_bytes(npz_file(("a/b/c.npy", ONE), (".npy", ONE), ("note.text", b"hi"), ("x.NPY", ONE)))
     loaded = npx.load(str(tmp_path / "file"))
     assert {name: x.asnumpy().tolist() for name, x in loaded.items()} == {"a/b/c": [1, 1, 1], "": [1, 1, 1]}

@@ -1,4 +1,4 @@
-"""Gluon's blocks, and gradients kept on the way through them."""
+"""Gluon's blocks, and gradients attached to values inside them."""
 import pytest
 
 import tracer
@@ -7,7 +7,7 @@ from tracer.base import MXNetError
 
 
 class Product(gluon.HybridBlock):
-    """a * b * a, which remembers its first product."""
+    """a * b * a; it keeps its first product."""
 
     def forward(self, a, b):
         self.first = a * b

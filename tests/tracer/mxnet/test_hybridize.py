@@ -1,4 +1,4 @@
-"""`hybridize()`: a pass is recorded again without its Python, and nothing else changes."""
+"""`hybridize()`: a pass is recorded again without running its Python, and nothing else changes."""
 import numpy
 import pytest
 
@@ -7,7 +7,7 @@ from tracer.base import MXNetError
 
 
 def block_of(function):
-    """A hybridized block of a function, and the list that grows when its Python runs."""
+    """A hybridized block of a function, and a list that grows when its Python runs."""
     ran = []
 
     class Block(gluon.HybridBlock):
@@ -42,7 +42,7 @@ def test_python_runs_once_and_gradients_are_the_same():
 
 
 def test_a_new_shape_or_mode_runs_python_again():
-    nd.waitall()  # numbers that are still pending have places in the program before the block's
+    nd.waitall()  # pending numbers would precede the block's in the program
     block, ran = block_of(lambda x: x * (2 if autograd.is_training() else 3))
     for shape in (2, 2, 3, 3):
         assert block(np.ones(shape)).tolist() == [3.0] * shape
@@ -136,7 +136,7 @@ def test_a_write_into_an_operand_is_repeated():
 
 @pytest.mark.parametrize("flavour", [np, nd])
 def test_layers_draws_statistics_and_parameters_are_remembered(flavour):
-    """A net of dense, normalizing and dropout layers trains alike, hybridized or not, and its Python runs twice."""
+    """A net of dense, normalizing and dropout layers trains alike, hybridized or not; its Python runs twice."""
     def network(hybrid):
         rng = numpy.random.RandomState(0)
         w, v = (flavour.array(rng.uniform(-1, 1, s).astype("float32")) for s in ((5, 4), (1, 5)))

@@ -1,5 +1,5 @@
-"""Which keywords the public functions take, ignore or refuse, against stored answers of real MXNet (1.9.1 for nd,
-2.0.0b1 for np and npx): tests/data/keywords.json, made by tests/oracle/keywords.py."""
+"""Keywords that public functions take, ignore or refuse, against stored answers of real MXNet (1.9.1 for nd,
+2.0.0b1 for np and npx): tests/data/keywords.json, written by tests/oracle/keywords.py."""
 from __future__ import annotations
 
 import json
@@ -15,17 +15,17 @@ sys.path.insert(0, str(TESTS / "oracle"))
 import keywords
 
 STORED = json.loads((keywords.DATA / "keywords.json").read_text())
-#: Where Python refuses the argument (TypeError), not MXNet's engine: to ask for all others (`**`) takes a tenth of a
-#: call's time.
+#: Functions where Python refuses the argument (TypeError), not MXNet's engine: accepting any keyword (`**`) would take
+#: a tenth of a call's time.
 CHEAP = ("nd.NDArray.", "npx.", "np.alltrue", "np.product", "np.round_", "np.sometrue")
-#: Taken although MXNet refuses it, to no harm: what it means is done, or it means nothing.
+#: Keywords taken although MXNet refuses them: harmless, as they have their usual effect or none.
 TAKEN = {"out", "name", "lhs_axes", "rhs_axes"}
 LENIENT = {
     ("np.tri", "ctx"), ("np.tri", "device"), ("np.triu_indices", "ctx"), ("np.triu_indices", "device"),
     ("npx.arange_like", "ctx"), ("np.random.gumbel", "dtype"), ("np.random.logistic", "dtype"),
     ("np.empty_like", "dtype"), ("np.prod", "where"), ("np.product", "where"), ("np.ndarray.sum", "where"),
     *((f"nd.NDArray.{name}", keyword) for name in ("copy", "flatten") for keyword in ("ctx", "device", "dtype"))}
-#: Other names of np functions, which MXNet has from its engine: a name for a symbol, and what it overlooks.
+#: Aliases of np functions, which MXNet takes from its engine: a symbol's name, and a keyword that it ignores.
 NAMELESS = {("np.product", "name"), ("np.round_", "name"), ("np.sometrue", "name"), ("np.alltrue", "where")}
 
 
@@ -53,7 +53,7 @@ def test_keywords(flavour, row, mode):
     tracer.npx.set_np() if flavour == "np" else tracer.npx.reset_np()
     name, arguments, stored = row["function"], row["arguments"], row["outcomes"]
     assert keywords.outcome(tracer, name, flavour, arguments) == "ok"
-    anything = stored["nonsense=1"] == "ok"  # whatever it is given is overlooked: that says nothing of a keyword
+    anything = stored["nonsense=1"] == "ok"  # the function ignores any keyword, so "ok" proves nothing
     for keyword, expected in stored.items():
         word = keyword.partition("=")[0]
         got = keywords.outcome(tracer, name, flavour, arguments, keyword)

@@ -1,4 +1,4 @@
-"""Optimizer steps of many arrays in one call: one function, few numbers, in place, and as the steps one by one."""
+"""Optimizer steps of many arrays in one call: one function, few numbers, in place, equal to single steps."""
 from __future__ import annotations
 
 import numpy
@@ -54,7 +54,7 @@ def test_equal_numbers_are_one_and_a_schedule_makes_no_new_program():
 
 
 def test_the_same_array_twice():
-    """The last one counts, as in one call after the other would the second: both read the old value."""
+    """The last update counts, and both read the old value, as in one call."""
     w, g = nd.array([1, 2]), nd.array([1, 1])
     nd.multi_sgd_update(w, g, w, g, lrs=[0.1, 0.2], wds=[0, 0], num_weights=2, out=[w, w])
     numpy.testing.assert_allclose(w.asnumpy(), [0.8, 1.8], rtol=1e-6)

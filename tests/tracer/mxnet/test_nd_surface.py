@@ -1,4 +1,4 @@
-"""mx.nd beyond the stored answers of tests/data/semantics_nd.json: files, gradients, updates, what is refused."""
+"""mx.nd beyond the stored answers of tests/data/semantics_nd.json: files, gradients, updates, refusals."""
 from __future__ import annotations
 
 import base64
@@ -99,7 +99,7 @@ def test_from_numpy_keeps_the_dtype():
     assert nd.from_numpy(numpy.arange(3, dtype="int32")).dtype == numpy.int32
 
 
-# ---- gradients of functions with one of their own -----------------------------------------------------------------
+# ---- functions with a gradient of their own -----------------------------------------------------------------------
 
 def gradient(function, x):
     x = nd.array(x)
@@ -114,7 +114,7 @@ def gradient(function, x):
     ([0, 0], 19.519293, [[1, 0, 0], [1, 0, 0]]), ([1.7, -0.5], 1.0986123, [[0, 1, 0], [1, 0, 0]]),
     ([0, 5], 36.841362, [[1, 0, 0], [0, 0, 0]]), ([-1, -2], 36.841362, [[0, 0, 0], [0, 0, 0]])])
 def test_softmax_cross_entropy_is_bounded(labels, value, hits):
-    """By -log(1e-8) in each row, which a label that is no column gives, as in real MXNet 1.9.1: these are its values.
+    """By -log(1e-8) in each row, which a label that is no column gives; the values are real MXNet 1.9.1's.
 
     The gradient is softmax minus one_hot even there.
     """
@@ -131,7 +131,7 @@ def test_softmax_cross_entropy_is_bounded(labels, value, hits):
 
 
 def test_softmax_cross_entropy_in_other_dtypes():
-    """Real MXNet 1.9.1's values: 1e-8 is 0 in float16. It has no second derivative, which mathematics has."""
+    """The values are real MXNet 1.9.1's: 1e-8 is 0 in float16. It lacks a second derivative; ours is mathematics'."""
     for dtype, value in (("float16", numpy.inf), ("float64", 18.42068074395237)):
         found = nd.softmax_cross_entropy(nd.zeros((1, 3), dtype=dtype), nd.array([3], dtype=dtype)).asnumpy()
         assert found.dtype == dtype and found == pytest.approx(value)
@@ -310,7 +310,7 @@ def test_boolean_mask_has_a_gradient():
     lambda x, n: nd.SequenceReverse(x, sequence_length=n, use_sequence_length=True),
     lambda x, n: nd.softmax(x.reshape((3, 4)), length=n, use_length=True, axis=1)])
 def test_lengths_are_one_for_each_sequence(call, lengths):
-    """As real MXNet 1.9.1; softmax takes them in the shape of its lines, too."""
+    """As real MXNet 1.9.1; softmax also takes them in the shape of its lines."""
     x = nd.ones((4, 3, 1))
     if lengths == [[1, 2, 3]] and "softmax" in call.__code__.co_names:
         return
@@ -322,7 +322,7 @@ def test_lengths_are_one_for_each_sequence(call, lengths):
     lambda x: nd.split(x, 3, axis=0), lambda x: nd.split_v2(x, 3, axis=0), lambda x: x.split(3, axis=-2),
     lambda x: nd.SliceChannel(x, num_outputs=3, axis=0)])
 def test_an_axis_of_nothing_is_split_into_parts_of_nothing(cut):
-    """Like MXNet 2.0; 1.9.1 has no empty arrays."""
+    """As MXNet 2.0; 1.9.1 has no empty arrays."""
     x = nd.array(numpy.zeros((0, 6)))
     x.attach_grad()
     with autograd.record():

@@ -1,5 +1,5 @@
-"""mx.np against NumPy on odd shapes: 0-d, empty, size 1, broadcast; and what the namespaces promise beyond
-it."""
+"""mx.np against NumPy on unusual shapes: 0-d, empty, size 1, broadcast; and behaviour of the namespaces beyond
+NumPy's."""
 from __future__ import annotations
 
 import numpy as onp
@@ -15,7 +15,7 @@ RNG = onp.random.RandomState(0)
 
 
 def both(shape, dtype="float32"):
-    """A NumPy array and its mx.np twin."""
+    """A NumPy array and the equal mx.np array."""
     values = onp.asarray(RNG.uniform(-2, 2, shape)).astype(dtype)
     return values, np.array(values, dtype=dtype)
 
@@ -271,7 +271,7 @@ def test_the_diagonals_of_a_stack_of_matrices():
 
 
 def test_broadcast_arrays_gives_its_arguments_only_if_none_is_broadcast():
-    """As real MXNet 2.0.0b1: then they are what is given, so that writes to these are seen; else all are copies."""
+    """As real MXNet 2.0.0b1: then it returns its arguments, so that writes are shared; otherwise all are copies."""
     x, y, row = np.array([[1, 2.0]]), np.array([[3, 4.0]]), np.array([5, 6.0])
     assert [a is b for a, b in zip(np.broadcast_arrays(x, y), (x, y))] == [True, True]
     made = np.broadcast_arrays(x, row)

@@ -1,8 +1,7 @@
-"""What expressions answer, case by case, against stored answers of real MXNet (1.9.1 for nd, 2.0.0b1 for np).
+"""Answers of expressions, case by case, against stored answers of real MXNet (1.9.1 for nd, 2.0.0b1 for np).
 
-The cases stand in tests/data/semantics_cases_*.txt, the answers in tests/data/semantics_{nd,np}.json;
-tests/oracle/semantics.py asked for them. Where tracer means to differ the case says so, with its reason
-(`@ours`, `@why`).
+The cases are in tests/data/semantics_cases_*.txt, the answers in tests/data/semantics_{nd,np}.json, written by
+tests/oracle/semantics.py. A case where tracer differs on purpose says so, with its reason (`@ours`, `@why`).
 """
 from __future__ import annotations
 
@@ -86,7 +85,7 @@ def compare_values(values, expected, dtype: str) -> bool:
 
 @pytest.fixture
 def mx():
-    """tracer, back in its initial np mode afterwards."""
+    """tracer; afterwards set back to its initial np mode."""
     import tracer
 
     yield tracer
@@ -94,22 +93,22 @@ def mx():
 
 
 def check(mx, flavour: str, case: Case) -> None:
-    """Ask tracer one case and assert its answer."""
+    """Evaluate one case under tracer and assert its answer."""
     answer = semantics.evaluate(case.source, semantics.namespace(mx, flavour))
     compare(answer, case.ours or ANSWERS[flavour][case.source], strict=case.group == "repr")
     assert case.phrase in answer.get("message", "")
 
 
 def pairs(generated: bool):
-    """Parametrizes a test with the cases of the tables, or with those generated for each pair of dtypes."""
+    """Parametrize a test with the cases of the tables, or with those generated for each pair of dtypes."""
     chosen = [(flavour, case) for flavour, case in ANSWERED if case.answer_only == generated]
-    alone = pytest.mark.xdist_group("files")  # cases write to files of one name
+    alone = pytest.mark.xdist_group("files")  # cases write to files with the same name
     sets = [pytest.param(*pair, marks=alone if "/tmp/" in pair[1].source else ()) for pair in chosen]
     return pytest.mark.parametrize(("flavour", "case"), sets, ids=ids(chosen))
 
 
 def sampled_when_compiled(test):
-    """Each pair of dtypes is a kernel of its own: where all are compiled a sample will do."""
+    """Mark a test as a sweep if all kernels are compiled, as each pair of dtypes has its own kernel."""
     return pytest.mark.sweep(sample=150)(test) if os.environ.get("TRACER_JIT") == "always" else test
 
 

@@ -1,4 +1,4 @@
-"""`mx.test_utils`: its comparisons accept what is equal within the tolerance, and nothing else."""
+"""`mx.test_utils`: its comparisons accept values equal within the tolerance, and nothing else."""
 from __future__ import annotations
 
 import os

@@ -1,4 +1,4 @@
-"""Seeing where the time goes: steps measured one by one, `explain()`'s list of them, and `mx.profiler`."""
+"""Profiling: steps measured one by one, `explain()`'s list of them, and `mx.profiler`."""
 from __future__ import annotations
 
 import json
@@ -19,7 +19,7 @@ from tracer.jit.report import timing
 
 @pytest.fixture
 def measured():
-    """Steps are measured, into an empty list."""
+    """Measure steps, starting from an empty list."""
     timing.ENTRIES.clear()
     tracer.time_kernels()
     yield timing.ENTRIES
@@ -28,7 +28,7 @@ def measured():
 
 @pytest.fixture
 def recorded(tmp_path):
-    """The profiler runs; gives a function that stops it and returns the events that it wrote."""
+    """Run the profiler; the fixture's value is a function that stops it and returns the events written."""
     file = tmp_path / "profile.json"
     profiler.set_config(filename=str(file), profile_all=True, aggregate_stats=True, continuous_dump=False)
     profiler.dumps(reset=True)
@@ -45,7 +45,7 @@ def recorded(tmp_path):
 
 
 def network() -> list[onp.ndarray]:
-    """Values and gradients of what has kernels, products, gathers, reductions by chunks, and steps in NumPy."""
+    """Values and gradients of a program with kernels, products, gathers, chunked reductions, and NumPy steps."""
     draw = onp.random.RandomState(3)
     x, w, table = (np.array(draw.randn(*s), dtype="float32") for s in ((700, 300), (300, 40), (50, 300)))
     rows = np.array(draw.randint(0, 50, 700))
@@ -86,7 +86,7 @@ def test_each_kind_of_step_has_a_name_a_line_and_its_bytes(measured):
     kernel = next(e for name, e in by_name.items() if name.startswith("tanh (k_"))
     assert kernel.read == kernel.written == 4 * 64 * 32 and kernel.place[1] == product.place[1] + 1
     gather = next(e for name, e in by_name.items() if name.startswith("gather "))
-    assert gather.written == 4 * 3 * 32 and gather.read == gather.written + 3 * 8  # rows, numbered in int64
+    assert gather.written == 4 * 3 * 32 and gather.read == gather.written + 3 * 8  # rows; indices are int64
     assert any(name.startswith("NumPy argsort") for name in by_name)
 
 
@@ -185,7 +185,7 @@ def test_the_trace_has_chromes_fields_and_steps_lie_in_their_program(recorded):
 @pytest.mark.tierless
 def test_planning_and_compiling_are_slices(tmp_path):
     code = ("from tracer import np, profiler\nprofiler.set_config(filename='t.json')\nprofiler.set_state('run')\n"
-            "np.ones(8).tanh().asnumpy()\n")  # written when the process ends
+            "np.ones(8).tanh().asnumpy()\n")  # written at process exit
     for category in ("compile", "load"):
         subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True,
                        env=os.environ | {"TRACER_JIT": "always", "TRACER_CACHE": str(tmp_path / "cache")})
@@ -241,7 +241,7 @@ def test_a_scripts_own_marks(recorded):
     assert [str(o) for o in (domain, task, frame, event, counter, marker)] == [
         "mine", "task", "frame", "event", "count", "here"]
     for thing in (task, frame, event):
-        thing.stop()  # never started: nothing
+        thing.stop()  # never started: no effect
         thing.start()
     counter += 3
     counter -= 1

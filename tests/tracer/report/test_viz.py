@@ -1,4 +1,4 @@
-"""Pictures of programs: what they show, how they are laid out, and that taking one changes nothing."""
+"""Pictures of programs: their content and layout, and that drawing changes nothing."""
 from __future__ import annotations
 
 import random
@@ -22,7 +22,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 
 def mlp():
-    """Parameters, and a step of training on them in plain code."""
+    """Parameters, and a training step on them in plain code."""
     w, b = np.full((6, 4), 0.1), np.zeros(4)
     for p in (w, b):
         p.attach_grad()
@@ -48,7 +48,7 @@ def texts(picture):
     return [t.text for t in ElementTree.fromstring(str(picture)).iter(f"{SVG}text")]
 
 
-# ---- what is shown -------------------------------------------------------------------------------
+# ---- content -------------------------------------------------------------------------------------
 
 def test_every_step_value_and_operation_is_drawn_once():
     step, _, _ = mlp()
@@ -186,7 +186,7 @@ def random_graph(seed, count):
 
 
 def check(sizes, layout, edges):
-    """No two boxes overlap, and every edge goes down, from its source's bottom to its target's top, past all boxes."""
+    """Assert that boxes do not overlap, and that edges go down from source to target past all other boxes."""
     boxes = {k: (x, y, x + sizes[k][0], y + sizes[k][1]) for k, (x, y) in layout.places.items()}
     assert boxes.keys() == sizes.keys()
     order = sorted(boxes.values(), key=lambda b: b[1])
@@ -203,7 +203,7 @@ def check(sizes, layout, edges):
         assert route[0][1] == pytest.approx(boxes[edge.source][3])
         assert route[-1][1] == pytest.approx(boxes[edge.target][1])
         assert all(a[1] <= b[1] for a, b in zip(route, route[1:])) and route[0][1] < route[-1][1]
-        # Bends lie between the layers: where an edge passes boxes, it is vertical and beside them.
+        # Bends lie between the layers: an edge beside a box is vertical.
         for (x, top), (x2, bottom) in zip(route, route[1:]):
             for a, b, c, d in boxes.values():
                 if max(b, top) < min(d, bottom) - 1e-6:
@@ -274,7 +274,7 @@ def test_text_fits_its_box():
 
 
 def test_a_large_program_is_drawn_in_reasonable_time(monkeypatch):
-    monkeypatch.setattr("tracer.jit.plan.plan.CHECKS", [])  # verifying its plan is not drawing it
+    monkeypatch.setattr("tracer.jit.plan.plan.CHECKS", [])  # verification is not part of drawing
     w = np.full((8, 8), 0.1)
 
     def function(x):
@@ -290,11 +290,11 @@ def test_a_large_program_is_drawn_in_reasonable_time(monkeypatch):
     assert sum(len(g.items) for g in diagram.groups) >= 2000
 
 
-# ---- taking a picture ----------------------------------------------------------------------------
+# ---- drawing -------------------------------------------------------------------------------------
 
 def test_drawing_changes_no_results():
     def losses(draw):
-        forget_all()  # both start with the same tiers
+        forget_all()  # so that both start in the same tiers
         step, w, b = mlp()
         x = np.arange(18).reshape(3, 6) / 10
         out = []
@@ -318,7 +318,7 @@ def test_a_picture_keeps_no_arrays_alive():
     def function(x):
         y = x + 1
         handle = weakref.ref(y)
-        (y * 2).asnumpy()  # the frame is searched for names here
+        (y * 2).asnumpy()  # this frame is searched for names
         assert handle() is y
         del y
         return handle() is None

@@ -1,4 +1,4 @@
-"""The random streams against the answers of real MXNet 1.9.1 and 2.0 (tests/oracle/streams.py asked them)."""
+"""The random streams against the answers of real MXNet 1.9.1 and 2.0 (stored by tests/oracle/streams.py)."""
 import importlib.util
 import json
 import math
@@ -146,7 +146,7 @@ def test_remainder_is_cs():
 
 
 def test_large_shuffle():
-    """As 1.9.1 with seed 5, which drops some words of a million by rejection; the uniforms tell how many."""
+    """As 1.9.1 with seed 5. Rejection drops some of a million words; the uniforms afterwards reveal how many."""
     streams = Streams(5)
     order = streams.single_shuffle(np.arange(1000000, dtype=np.float32))
     assert order[:4].tolist() == [445896, 228673, 389704, 126344]
@@ -174,7 +174,7 @@ def test_empty_and_scalar_shapes(draw):
 
 
 def test_zero_uniform():
-    """A word of zeros is a uniform of 0: no exception, and infinity where the logarithm leads there."""
+    """A word of zeros is a uniform of 0: no exception, and infinity where the logarithm gives that."""
     streams = Streams()
     streams._single.give_back(np.zeros(4, np.uint64))
     with np.errstate(all="raise"):
@@ -215,7 +215,7 @@ def test_invalid_parameters_draw_nothing(error, draw):
 
 
 def test_threads_share_the_stream():
-    """Draws of four threads together are the draws of one, in some order."""
+    """Draws of four threads together are the draws of one thread, in some order."""
     shared, alone = Streams(1), Streams(1)
     got: list[float] = []
 

@@ -24,7 +24,13 @@ PROGRAMS = 1500
 
 @dataclass(frozen=True)
 class Run:
-    """One run of a program: the tier, how often "auto" interprets, the batch size; `forget`: drop all plans first."""
+    """One run of a program.
+
+    mode: the tier.
+    patience: the number of runs that "auto" interprets.
+    size: the batch size.
+    forget: drop all plans before the run.
+    """
 
     mode: str
     patience: int

@@ -1,4 +1,4 @@
-"""A short sample of what `make soak` does for hours."""
+"""A short sample of `make soak`, which runs for hours."""
 from __future__ import annotations
 
 import os

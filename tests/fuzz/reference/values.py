@@ -99,7 +99,7 @@ class Op:
         raise NotImplementedError
 
     def passed(self) -> None:
-        """Called when a backward goes through the step, even with zeros."""
+        """The hook of a backward that passes through the step, even with zeros."""
 
 
 class Tie(Op):

@@ -1,4 +1,4 @@
-"""Peephole rewrites, where compositions of functions have a form of their own: their conditions and accuracy."""
+"""Peephole rewrites of composed functions: where kernels apply them, and how accurate they are."""
 from __future__ import annotations
 
 import numpy

@@ -4,8 +4,8 @@ python tests/soak/cache.py --kills 100 --entries 500 [--together 16] [--seed 1]
 
 kills: processes are killed (-9) at random moments while they compile; after each, a fresh process runs the same
 program on the cache that is left.
-entries: files of a full cache are truncated, flipped, swapped, emptied, replaced by links, folders and pipes, or given
-to another owner; a process runs on that cache.
+entries: files of a full cache are truncated, flipped, emptied, replaced by another file's content, by links, folders
+and pipes, or given to another owner; a process runs on that cache.
 together: this many processes start at once on an empty cache; each kernel is compiled once.
 
 The program trains a small network with random activations; each number gives other kernels. Its losses are compared

@@ -20,7 +20,7 @@ from tracer.jit.native import background
 from tracer.jit.plan.plan import Plan
 from tracer.jit.program import Program, find_program
 from tracer.jit.report.counters import LOG, Counters, Sync, Syncs
-from tracer.jit.runtime.buffers import Buffer, Pool
+from tracer.jit.runtime.buffers import Buffer, FreeList
 from tracer.ops.declare.public import Function
 from tracer.ops.ir import node
 from tracer.ops.ir.aval import Aval
@@ -54,7 +54,7 @@ _METHODS: dict[tuple[type, str], Any] = {(cls, name): getattr(cls, name) for cls
     (Value, "make_variable"), (Trace, "__init__"), (Trace, "number"), (Trace, "enter"),
     (Trace, "new"), (Trace, "node_of"), (Trace, "recorded_node_of"), (Trace, "target"), (Segment, "__init__"),
     (Segment, "pull"), (Syncs, "note"), (Program, "run"), (Plan, "run"), (Plan, "_finish"), (Buffer, "__init__"),
-    (Pool, "take"),
+    (FreeList, "take"),
     (Backward, "__init__"), (Backward, "run"), (Backward, "_propagate"), (Backward, "_accumulate"),
     (NDArray, "_bind"), (ndarray, "_bind"), (NDArray, "_rebind"), (ndarray, "_rebind"),
     (NDArray, "_check_writable"), (ndarray, "_check_writable"))}
@@ -63,7 +63,7 @@ _SPECIAL: tuple[tuple[type, str], ...] = (
     (Buffer, "__del__"), (Scope, "__enter__"), (Scope, "__exit__"), (NDArray, "__setitem__"),
     (NDArray, "__bool__"))
 _SLOTTED = (Value, CachedCall, Function, Aval, Current, Trace, Node, ndarray, NDArray, Segment, Sync, Syncs, Counters,
-            Program, Buffer, Pool, Backward, Scope, autograd.Variable)
+            Program, Buffer, FreeList, Backward, Scope, autograd.Variable)
 _FORMS = ("add", "sub", "mul", "truediv")
 _PLAIN = {f"__{side}{form}__" for form in (*_FORMS, "matmul") for side in ("", "r")}
 _OPERATORS: dict[tuple[type, str], tuple[Any, tuple]] = {

@@ -18,7 +18,7 @@ from ..fusion.kernel import Kernel
 from ..graph.index_map import Affine, IndexMap, flatten, is_invariant
 from ..graph.scalars import is_textual
 from ..native.callables import SCOPES, known
-from .generated import Part
+from .generated import Scratch
 from .loop_nest import Nest
 from .peephole import Peephole, is_below_one
 from .reciprocal import is_inexact, is_quotient
@@ -52,7 +52,7 @@ class Expressions:
         self.count = 0
         self.scope = 0
         self.cost = 0.0
-        self.parts: list[Part] = []
+        self.parts: list[Scratch] = []
         self.align = 1
         self.read_at: dict[Node, set[Affine]] = {}
         self.nest = Nest(kernel, materialized)
@@ -230,7 +230,7 @@ class Expressions:
         """The statement that stores a value of this loop over the row, for the next loop to load."""
         dtype = register(key[0].dtype)
         count = math.prod(self.nest.sizes[g] for g in self.nest.inner)
-        self.parts.append(Part(count, dtype))
+        self.parts.append(Scratch(count, dtype))
         pointer, part = self.pointer(("part", len(self.parts) - 1)), self.fresh("q")
         self.top.append(f"{part} = {pointer} + {dtype.itemsize} * (lo // {self.arg('chunk')}) * {self.arg(count)}")
         index = f"j{self.nest.inner[0]}"

@@ -13,7 +13,7 @@ from ..fusion.kernel import Root
 
 
 @dataclass
-class Part:
+class Scratch:
     """Memory that a kernel needs besides its operands: `count` elements of `dtype` for each chunk."""
 
     count: int
@@ -29,7 +29,7 @@ class Generated:
     args: ints, and names for what a plan fills in:
         ("slot", node): the slot of bind with a value's address or a run-time number.
         ("number", node): the value of a constant (a float64 by its bits).
-        ("part", i): the slot with the address of the i-th Part.
+        ("part", i): the slot with the address of the i-th Scratch.
         "chunk": the chunk length.
     """
 
@@ -37,7 +37,7 @@ class Generated:
     args: list[Any]
     extent: int
     cost: float
-    parts: list[Part] = field(default_factory=list)
+    parts: list[Scratch] = field(default_factory=list)
     align: int = 1  # rows that must stay in one chunk
     in_place: list[tuple[Node, Node]] = field(default_factory=list)  # (result, operand) pairs that may share memory
 

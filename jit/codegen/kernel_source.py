@@ -31,7 +31,7 @@ from tracer.ops.ir.node import Node
 from ..fusion.kernel import Kernel, Root, row_index_map
 from ..graph.index_map import flatten
 from .expressions import Expressions
-from .generated import Generated, KernelResult, Part
+from .generated import Generated, KernelResult, Scratch
 from .loop_nest import kept_position
 from .scalar_text import accumulate, literal, register, short, total_dtype
 
@@ -43,7 +43,7 @@ LONG_COLUMN = 256
 WIDE, CHUNKS = 512, 8
 
 
-class Emitter(Expressions):
+class KernelEmitter(Expressions):
     """The generator of one kernel's source: the loop over rows, the successive loops of a row, and their results."""
 
     def generate(self) -> Generated:
@@ -95,7 +95,7 @@ class Emitter(Expressions):
         total = self.fresh("t")
         start.append(f"{total} = {literal(node.op.identity(wide_dtype), wide_dtype)}")
         after.append(f"{total} = {accumulate(node, total, f'{short(wide_dtype)}({acc})', wide_dtype)}")
-        self.parts.append(Part(1, wide_dtype, root))
+        self.parts.append(Scratch(1, wide_dtype, root))
         pointer = self.pointer(("part", len(self.parts) - 1))
         finish.append(f"st_{short(wide_dtype)}_{self.next_scope()}({pointer}, lo // {self.arg('chunk')}, {total})")
 
@@ -126,11 +126,11 @@ class Emitter(Expressions):
         kind, scope, position = short(narrow), self.next_scope(), kept_position(root, self.rank)
         index = self.inner_index(position)
         if any(self.coef(position, g) for g in self.nest.rows):
-            self.parts.append(Part(node.size, narrow, root, shared=True))
+            self.parts.append(Scratch(node.size, narrow, root, shared=True))
             self.align = math.prod(self.nest.sizes[g] for g in self.nest.rows if not self.coef(position, g))
             part = self.row_base(("part", len(self.parts) - 1), position, narrow.itemsize)
         else:
-            self.parts.append(Part(node.size, narrow, root))
+            self.parts.append(Scratch(node.size, narrow, root))
             pointer, part, j = self.pointer(("part", len(self.parts) - 1)), self.fresh("q"), self.fresh("j")
             self.top.append(f"{part} = {pointer} + {narrow.itemsize} * (lo // {self.arg('chunk')}) "
                             f"* {self.arg(node.size)}")
@@ -179,6 +179,6 @@ class Emitter(Expressions):
 def try_generate(kernel: Kernel, materialized: set[Node]) -> KernelResult:
     """The source of `kernel`, given all materialized values, or the reason why it has no native form."""
     try:
-        return Emitter(kernel, materialized).generate()
+        return KernelEmitter(kernel, materialized).generate()
     except CannotCompile as why:
         return why

@@ -29,8 +29,7 @@ from ..graph.index_map import (
     without_reshapes,
 )
 from .cut_points import Bounds, Signatures, segments, takes
-from .gather_map import gather_reads, source_of_gather
-from .gather_map import is_inlined as reads_through
+from .gather_map import gather_reads, is_inlined_gather, source_of_gather
 from .kernel import Kernel, Library, Root, Step, is_inlined, row_index_map
 from .native_step import native_step
 
@@ -83,7 +82,7 @@ def _needed(order: Sequence[Node], outputs: Sequence[Node]) -> set[Node]:
     for n in order:
         if n.op.kind == REDUCTION:
             materialized.add(n)
-        elif reads_through(n) and n.size:
+        elif is_inlined_gather(n) and n.size:
             source, _ = source_of_gather(n)
             if source.op.kind != LEAF:
                 materialized.add(source)
@@ -229,20 +228,20 @@ def kernel_for(n: Node) -> Kernel:
     dims = long_axes(x.shape)
     axes = [i for i in dims if i in n.attrs[0]]
     kept = [i for i in dims if i not in axes]
-    split, permuted, kind = None, False, "all"
+    split, exclusive, kind = None, False, "all"
     if kept and (not axes or dims[-1] in axes):
         dims, split, kind = kept + axes, len(kept), "inner"
-        permuted = dims != sorted(dims)
+        exclusive = dims != sorted(dims)
     elif kept:
         before, after = ([i for i in kept if (i > axes[-1]) == later] for later in (False, True))
         dims, split, kind = before + axes + after, len(before) + len(axes), "outer"
-        permuted = bool(before)  # kept rows come first: such a kernel holds this one reduction
-    return Kernel(tuple(x.shape[i] for i in dims), split, permuted, [Root(n, kind, along(dims, x.ndim))])
+        exclusive = bool(before)  # kept rows come first: such a kernel holds this one reduction
+    return Kernel(tuple(x.shape[i] for i in dims), split, exclusive, [Root(n, kind, along(dims, x.ndim))])
 
 
 def _join(kernel: Kernel, n: Node, index: int, materialized: set[Node], made_at: dict[Node, int]) -> bool:
     """Add the root `n` to the kernel if domains agree and no later step makes its operands; returns whether it did."""
-    if kernel.permuted:
+    if kernel.exclusive:
         return False
     root = _root_in(kernel, n)
     if root is None:
@@ -274,7 +273,7 @@ def _join(kernel: Kernel, n: Node, index: int, materialized: set[Node], made_at:
 
 def _root_in(kernel: Kernel, n: Node) -> Root | None:
     alone = kernel_for(n)
-    if alone.domain == kernel.domain and not alone.permuted:
+    if alone.domain == kernel.domain and not alone.exclusive:
         return alone.roots[0]
     if n.op.kind != REDUCTION and kernel.split is not None and any(r.kind == "inner" for r in kernel.roots) \
             and n.size == math.prod(kernel.domain[:kernel.split]):
@@ -319,7 +318,7 @@ def _expand(kernel: Kernel, root: Root, materialized: set[Node],
         if node.op is leaf_op:
             reads.add(node)
             return
-        if reads_through(node):
+        if is_inlined_gather(node):
             source, _ = source_of_gather(node)
             reads.add(source)
             if kernel.made(source) is not None:

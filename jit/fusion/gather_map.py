@@ -28,7 +28,7 @@ class GatherReads(NamedTuple):
     steps: list[tuple[Node, IndexMap, int]]
 
 
-def is_inlined(node: Node) -> bool:
+def is_inlined_gather(node: Node) -> bool:
     """Whether a node is a gather whose elements a kernel can read where it needs them."""
     return node.op.gathers is not None and node.op.gathers(node) is not None
 

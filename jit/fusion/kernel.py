@@ -8,7 +8,7 @@ from tracer.ops.ir.node import Node, const_op, scalar_op
 from tracer.ops.ir.op import ELEMENTWISE, VIEW
 
 from ..graph.index_map import IndexMap, flatten, unflatten
-from .gather_map import is_inlined as reads_through
+from .gather_map import is_inlined_gather
 
 
 @dataclass(eq=False)
@@ -36,12 +36,12 @@ class Kernel:
 
     domain: the sizes in loop order, none of them 1.
     split: the number of leading dimensions that are rows, None for a domain that is not split.
-    permuted: whether its loops fit its first root only, so that no other may join.
+    exclusive: whether its loops fit its first root only, so that no other may join.
     """
 
     domain: Shape
     split: int | None
-    permuted: bool
+    exclusive: bool
     roots: list[Root] = field(default_factory=list)
     reads: set[Node] = field(default_factory=set)
     ops: int = 0
@@ -90,4 +90,4 @@ def row_index_map(shape: Shape, domain: Shape, split: int) -> IndexMap:
 def is_inlined(node: Node) -> bool:
     """Whether a kernel can compute the node's elements where they are used."""
     return node.op.kind == VIEW or (node.op.kind == ELEMENTWISE and node.op.expr is not None) \
-        or node.op is scalar_op or node.op is const_op or reads_through(node)
+        or node.op is scalar_op or node.op is const_op or is_inlined_gather(node)

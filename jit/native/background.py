@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 import sys
 from contextlib import suppress
 
@@ -23,6 +22,8 @@ def start(program: str) -> None:
         raise CannotCompile("no folder keeps machine code")
     if not sys.executable or not hasattr(os, "posix_spawn"):
         raise CannotCompile("no process can be started in the background")
+    import shlex
+
     text = _PROGRAM.format(path=[os.path.abspath(p) for p in sys.path], program=program)
     # The shell ends at once, so that the program is no child of this process: a script may wait for its own children.
     command = f"nice -n 10 {shlex.join([sys.executable, '-c', text])} </dev/null >/dev/null 2>&1 &"

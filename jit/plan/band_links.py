@@ -19,14 +19,14 @@ from ..fusion.native_step import MANY, BandLink, TileRatio, native_step
 from ..graph.index_map import Affine, IndexMap, flatten
 from ..graph.symbolic_size import gcd, lcm
 from ..runtime.costs import CHUNK_COST, cut
-from .row_bands import Chain, tile_and_fuse
+from .row_bands import BandChain, tile_and_fuse
 from .schedule import made_by, read_by
 
 #: The most chunks of kernels with a partial result each, and of those with a row of them.
 PARTIAL, PARTIAL_ROWS = 64, 16
 
 
-def band_chains(steps: Sequence[Step], made: Sequence[KernelResult], materialized: set[Node]) -> list[Chain]:
+def band_chains(steps: Sequence[Step], made: Sequence[KernelResult], materialized: set[Node]) -> list[BandChain]:
     """The chains among a program's steps.
 
     made: by step, the source of a kernel.
@@ -54,7 +54,7 @@ def band_chains(steps: Sequence[Step], made: Sequence[KernelResult], materialize
 def kernel_link(kernel: Kernel, made: Generated, materialized: set[Node]) -> BandLink:
     """The band link of a kernel."""
     points = math.prod(kernel.domain)
-    whole = Kernel(kernel.domain, kernel.split, kernel.permuted, [_placed(r, kernel) for r in kernel.roots])
+    whole = Kernel(kernel.domain, kernel.split, kernel.exclusive, [_placed(r, kernel) for r in kernel.roots])
     flat = kernel.split is None and Nest(whole, materialized).flat
     unit = min(BLOCK, points) if flat else points // made.extent
     reads: dict[Any, TileRatio | None] = {}

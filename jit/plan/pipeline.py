@@ -109,16 +109,16 @@ class Pass(NamedTuple):
 
 
 PASSES = [
-    Pass("simplify", _simplify, "numbers are computed, and copies, devices and what has no elements go"),
-    Pass("fold", _fold, "sums with a matrix product become part of it, and its memory theirs", _nothing),
-    Pass("fuse", _fuse, "values go from one operation to the next in registers", _no_kernel_for_two),
-    Pass("schedule", _schedule, "large arrays are replaced while their gradients are in the cache", _nothing),
-    Pass("generate", _generate, "kernels of one structure have one source, so that they are compiled once"),
-    Pass("slots", assign_slots, "addresses that differ between runs get their places in `bind`"),
-    Pass("bands", _band, "what reads a product row by row finds the rows in the cache", _no_bands),
+    Pass("simplify", _simplify, "constants are folded; copies, device moves and empty values are removed"),
+    Pass("fold", _fold, "sums with a matrix product become part of it and share its memory", _nothing),
+    Pass("fuse", _fuse, "values pass from one operation to the next in registers", _no_kernel_for_two),
+    Pass("schedule", _schedule, "large arrays are updated while their gradients are in the cache", _nothing),
+    Pass("generate", _generate, "kernels of one structure share a source, so that it is compiled once"),
+    Pass("slots", assign_slots, "addresses and numbers that differ between runs get slots of `bind`"),
+    Pass("bands", _band, "the row-wise consumers of a product find its rows in the cache", _no_bands),
     Pass("lower", lower, "steps become rows of the driver's table; new kernels are compiled"),
-    Pass("group", _group, "steps that do not need one another share the threads", _no_groups),
-    Pass("donate", donate, "a new value is written over an array that nobody needs any more", _nothing),
+    Pass("group", _group, "independent steps share the threads", _no_groups),
+    Pass("donate", donate, "a new value is written over an array that is not needed any more", _nothing),
     Pass("lay out", lay_out, "a layout holds numbers, so that it can be remembered for other sizes"),
 ]
 

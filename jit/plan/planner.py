@@ -51,7 +51,7 @@ class PlanState:
     chains: list[range] = field(default_factory=list)  # step numbers: those run band by band, or a single one
     chunks: dict[int, int] = field(default_factory=dict)  # by step in a chain, the length of its chunks
     rows: list[Row] = field(default_factory=list)  # by step
-    mains: dict[int, int] = field(default_factory=dict)  # by kernel, the number of its main row
+    main_rows: dict[int, int] = field(default_factory=dict)  # by kernel, the number of its main row
     by_step: dict[int, Generated] = field(default_factory=dict)  # the kernels that are native
     in_place: dict[int, Sequence[tuple[Node, Node]]] = field(default_factory=dict)  # (result, operand): one memory
     checked: set[tuple] = field(default_factory=set)  # keys of failures that a step notes in bind
@@ -177,7 +177,7 @@ def _kernel(planning: PlanState, at: int, kernel: Kernel, uses: _Uses) -> list[d
         if not isinstance(made, Generated):
             assert made is not None
             raise made
-        rows, planning.mains[at] = kernels.lower(kernel, made, uses)
+        rows, planning.main_rows[at] = kernels.lower(kernel, made, uses)
     except NoCompiler:
         raise
     except CannotCompile as why:
@@ -284,7 +284,7 @@ def _items(planning: PlanState, group: Sequence[Sequence[int]]) -> list[driver.I
         for i in chain:
             native = planning.rows[i][0]
             assert isinstance(native, list)
-            at = planning.mains.get(i, 0)
+            at = planning.main_rows.get(i, 0)
             before += native[:at]
             own.append(native[at])
             after += native[at + 1:]

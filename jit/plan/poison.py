@@ -17,7 +17,7 @@ import numpy as np
 from tracer.ops.ir.node import Node
 
 from ..runtime import buffers
-from ..runtime.buffers import Block, Pool, size_class
+from ..runtime.buffers import Block, FreeList, size_class
 from .layout import ByNumPy, Check
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class _Memory(np.ndarray):
             self[self.end:self.end + len(GUARD)].tobytes()
 
 
-class GuardedPool(Pool):
+class GuardedPool(FreeList):
     """The free blocks for buffers of `nbytes`, with guards right before and behind these."""
 
     __slots__ = ("nbytes",)

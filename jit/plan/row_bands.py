@@ -34,7 +34,7 @@ FEW_BANDS, BUSY_PARTS = 4, 4
 LONGER, LONGER_FEW = 1.02, 1.25
 
 
-class Chain(NamedTuple):
+class BandChain(NamedTuple):
     """Steps from number `first` on, each with the length of its chunks: equally many, one for each band."""
 
     first: int
@@ -42,7 +42,7 @@ class Chain(NamedTuple):
 
 
 def tile_and_fuse(starts: Sequence[int], reads: Sequence[Collection[Any]], link: Callable[[int], BandLink | None],
-           part: float) -> list[Chain]:
+           part: float) -> list[BandChain]:
     """The chains among the steps: each starts at a product, and is extended by consumers as long as bands pay.
 
     starts: the numbers of the steps that may be a chain's first.
@@ -50,7 +50,7 @@ def tile_and_fuse(starts: Sequence[int], reads: Sequence[Collection[Any]], link:
     link: the BandLink of a step by its number, None for a step that cannot be in a chain.
     part: the least cost that repays a thread.
     """
-    found: list[Chain] = []
+    found: list[BandChain] = []
     end = 0
     for at in starts:
         interrupts.check()
@@ -68,12 +68,12 @@ def tile_and_fuse(starts: Sequence[int], reads: Sequence[Collection[Any]], link:
                 if chunks is None:
                     growing.drop()
         if chunks is not None:
-            found.append(Chain(at, chunks))
+            found.append(BandChain(at, chunks))
             end = at + len(chunks)
     return found
 
 
-class Total(NamedTuple):
+class ChainTotal(NamedTuple):
     """Sums over links.
 
     cost: of all links.
@@ -85,13 +85,13 @@ class Total(NamedTuple):
     kernels: Any = 0
     nbytes: Any = 0
 
-    def with_link(self, one: BandLink) -> Total:
+    def with_link(self, one: BandLink) -> ChainTotal:
         """The sums with one more link."""
         kernels = self.kernels if one.product else self.kernels + one.cost
-        return Total(self.cost + one.cost, kernels, self.nbytes + one.nbytes)
+        return ChainTotal(self.cost + one.cost, kernels, self.nbytes + one.nbytes)
 
 
-def rows_of_band(first: BandLink, total: Total, part: float) -> int:
+def rows_of_band(first: BandLink, total: ChainTotal, part: float) -> int:
     """The units of the first link's range in a band; the whole range where bands do not pay."""
     rows = first.chunk
     if not rows:
@@ -115,7 +115,7 @@ class _Growing:
     def __init__(self, first: BandLink) -> None:
         self.links = [first]
         self.units = [first.align]
-        self.totals = [Total().with_link(first)]
+        self.totals = [ChainTotal().with_link(first)]
         self.fewest = [first.most]  # by link, the most chunks that all links up to it allow
         self.made = {v: n * first.align for v, n in first.writes.items()}  # elements in the smallest band
         self.reads = set(first.reads)

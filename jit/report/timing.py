@@ -16,7 +16,7 @@ from tracer.ops.ir.node import Node, scalar_op
 from .counters import NOWHERE, Place, make_room
 
 
-class Slice(NamedTuple):
+class Interval(NamedTuple):
     """An interval of one thread's time.
 
     kind: "sync" for a program's run; "plan", "compile", "load" for its preparation; "kernel", "library", "numpy" for
@@ -31,7 +31,7 @@ class Slice(NamedTuple):
 
 
 @dataclass
-class Entry:
+class LineTotals:
     """Totals of the runs of one step that one line of the user's caused: nanoseconds, and bytes of its values."""
 
     name: str
@@ -50,8 +50,8 @@ class Entry:
 
 
 on = False
-ENTRIES: dict[tuple[str, Place], Entry] = {}
-LISTENERS: list[Callable[[Slice], None]] = []
+ENTRIES: dict[tuple[str, Place], LineTotals] = {}
+LISTENERS: list[Callable[[Interval], None]] = []
 _wanted: set[Hashable] = set()
 _place: Place = NOWHERE
 
@@ -73,14 +73,14 @@ def switch(who: Hashable, wanted: bool) -> None:
 def event(kind: str, name: str, start: int, end: int, **args: Any) -> None:
     """Pass a slice to the listeners."""
     for listen in tuple(LISTENERS):
-        listen(Slice(kind, name, start, end, args))
+        listen(Interval(kind, name, start, end, args))
 
 
-def _entry(name: str, place: Place) -> Entry:
-    return ENTRIES.setdefault((name, place), Entry(name, place))
+def _entry(name: str, place: Place) -> LineTotals:
+    return ENTRIES.setdefault((name, place), LineTotals(name, place))
 
 
-def _forget_line(key: tuple, entry: Entry) -> None:
+def _forget_line(key: tuple, entry: LineTotals) -> None:
     _entry(entry.name, NOWHERE).add(entry.runs, entry.total, entry.read, entry.written)
 
 

@@ -36,7 +36,7 @@ def size_class(nbytes: int) -> int:
     return max(64, -(-nbytes // grain) * grain)
 
 
-class Pool(list[Block]):
+class FreeList(list[Block]):
     """The free blocks of one size.
 
     size: the bytes of a block.
@@ -86,7 +86,7 @@ class Buffer:
     __slots__ = ("addr", "block", "pool")
     parent: Buffer | None = None
 
-    def __init__(self, block: Block, pool: Pool) -> None:
+    def __init__(self, block: Block, pool: FreeList) -> None:
         self.block = block
         self.addr = block[1]
         self.pool = pool
@@ -111,7 +111,7 @@ class Buffer:
     def part(self, offset: int, nbytes: int) -> Buffer:
         """The `nbytes` at byte `offset` as a buffer of their own, which keeps this one alive."""
         block = self.block[0][offset:offset + max(nbytes, 1)], self.addr + offset
-        return Part(block, self)
+        return BufferPart(block, self)
 
     def __del__(self) -> None:
         pool = self.pool
@@ -121,7 +121,7 @@ class Buffer:
             pool.give_back(self.block)
 
 
-class Part(Buffer):
+class BufferPart(Buffer):
     """Some of the memory of another buffer, its parent."""
 
     __slots__ = ("parent",)
@@ -134,22 +134,22 @@ class Part(Buffer):
         """Do nothing: the memory is the parent's."""
 
 
-_pools: dict[int, Pool] = {}  # by the bytes requested; requests of one size class share one
+_pools: dict[int, FreeList] = {}  # by the bytes requested; requests of one size class share one
 _kept = 0  # of large blocks
 _held = 0  # bytes got from the system, kept or in use
 
 
-def _shared(nbytes: int) -> Pool:
+def _shared(nbytes: int) -> FreeList:
     """The pool of a size class."""
     size = size_class(nbytes)
-    return _pools.setdefault(size, Pool(size))
+    return _pools.setdefault(size, FreeList(size))
 
 
 #: The function that makes the pool for a new size; poison.py puts another one in its place.
-new_pool: Callable[[int], Pool] = _shared
+new_pool: Callable[[int], FreeList] = _shared
 
 
-def pool_of(nbytes: int) -> Pool:
+def pool_of(nbytes: int) -> FreeList:
     """The pool that serves a request of `nbytes`."""
     pool = _pools.get(nbytes)
     if pool is None:

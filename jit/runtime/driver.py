@@ -77,7 +77,7 @@ _PIECES = 128
 
 _take_watch, _give_watch = FREE.pop, FREE.append
 _lock = forks.guarded(threading.Lock())  # held while a run uses the pool
-_pool: thread_pool.Pool | None = None
+_pool: thread_pool.ThreadPool | None = None
 _threads = 0
 
 
@@ -171,7 +171,7 @@ class Table:
         else:
             try:
                 if _pool is None:
-                    _pool = thread_pool.Pool(_threads)
+                    _pool = thread_pool.ThreadPool(_threads)
                 _pool.wake()
                 self._chunked(_pool.address, at, bind)
                 halted = words[HALTED]

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from tracer.ops.ir.node import Node
 
 from ..process.interrupts import Paused
-from .buffers import Buffer, Pool
+from .buffers import Buffer, FreeList
 
 Launch = Callable[[Sequence[Buffer], Sequence[float | int]], list[Buffer]]
 
@@ -59,7 +59,7 @@ def filler(layout: ArgumentLayout) -> Callable[..., None]:
     return space["fill"]
 
 
-def launcher(layout: ArgumentLayout, pools: Sequence[Pool], bind: Any, run: Callable[[], None]) -> Launch | None:
+def launcher(layout: ArgumentLayout, pools: Sequence[FreeList], bind: Any, run: Callable[[], None]) -> Launch | None:
     """The launch function of a program, from leaves and numbers to outputs; None for a program with many of them.
 
     pools: those of the outputs' memory.

@@ -52,7 +52,7 @@ def _nap() -> tuple[int, int]:
     return ctypes.cast(function, ctypes.c_void_p).value or 0, argument
 
 
-class Pool:
+class ThreadPool:
     """A pool of `threads - 1` workers beside the caller; `address` is that of the shared state."""
 
     def __init__(self, threads: int) -> None:

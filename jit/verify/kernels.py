@@ -46,7 +46,7 @@ class Row(NamedTuple):
     chunk: int
 
 
-class Part(NamedTuple):
+class ScratchSlot(NamedTuple):
     """Memory for partial results.
 
     slot: the slot of bind with its address.
@@ -82,7 +82,7 @@ class Case:
     numbers: Mapping[int, Node]
     results: Sequence[Node]
     materialized: Container[Node]
-    parts: Sequence[Part] = ()
+    parts: Sequence[ScratchSlot] = ()
     chunk_args: Sequence[int] = ()
     align: int = 1
     in_place: Sequence[tuple[Node, Node]] = ()
@@ -120,14 +120,14 @@ def cases(planning: PlanState, most: int = MOST) -> Iterator[Case]:
         if None in sources or points * max([source.count("\n") for source in sources if source]) > most:
             continue  # a large step
         case = Case([Row(source or "", row.args, row.extent, row.chunk) for source, row in zip(sources, rows)],
-                    planning.mains.get(i, len(rows) - 1), {planning.slots[n]: n for n in (*reads, *results)},
+                    planning.main_rows.get(i, len(rows) - 1), {planning.slots[n]: n for n in (*reads, *results)},
                     {planning.slots[n]: n for n in planning.numbers}, results,
                     planning.materialized.difference(results))
         if max([n.size for n in case.nodes]) > most:
             continue  # a step that reads a part of a large array
         made = planning.by_step.get(i)
         if made is not None:
-            case.parts = [Part(planning.slots[step, k], part.count, part.dtype, part.shared)
+            case.parts = [ScratchSlot(planning.slots[step, k], part.count, part.dtype, part.shared)
                           for k, part in enumerate(made.parts)]
             case.chunk_args = [k for k, what in enumerate(made.args) if what == "chunk"]
             case.align, case.in_place = made.align, made.in_place

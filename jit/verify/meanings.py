@@ -86,7 +86,7 @@ def meanings_of(planning: PlanState) -> dict[int, Meaning]:
         if isinstance(step, Kernel):
             made = planning.by_step[i]
             _check_kernel(step, made)
-            meanings = _kernel(i, step, made, rows, planning.mains[i])
+            meanings = _kernel(i, step, made, rows, planning.main_rows[i])
         elif step.node.op.step == "gemm":
             meanings = _products(i, step.node, rows)
         elif step.node.op.step in ("gather", "scatter"):

@@ -292,13 +292,13 @@ class _Verifier:
                 self.asked.add(meaning.checked)
                 row = self.unasked.pop(meaning.checked, None)
                 if row is not None and row.step.args[3] != check.slot:
-                    raise PlanError("check", check.slot, node, "is asked of nobody")
+                    raise PlanError("check", check.slot, node, "is not where the step notes a failure")
         self.risky = self.when
         self.when += 1
 
     def _settled(self) -> None:
         for row in self.unasked.values():
-            raise PlanError(row, row.step.args[3], row.meaning.node, "a failure is noted and nobody asks for it")
+            raise PlanError(row, row.step.args[3], row.meaning.node, "a failure is noted, but no check follows")
 
     # ---- results ---------------------------------------------------------------------------------
 

@@ -52,7 +52,7 @@ class Function:
     literals: the Python numbers that become part of the program when given as an operand (the 2 of a power).
     star: whether users pass the sequence's arrays one by one.
     keywords: the treatment of keywords that are not declared. "engine": an operator of MXNet's engine, which ignores
-        `name`. "overlooking": an operator without parameters, which ignores all keywords. "ufunc": those of NumPy's
+        `name`. "ignoring": an operator without parameters, which ignores all keywords. "ufunc": those of NumPy's
         ufuncs are taken, at their defaults. "declared": no others are taken.
     writes: the positions of the operands to which the results after the first are written; None: all results are
         returned. For a `star` function, positions in each array's group of operands; they include the group's last.
@@ -92,7 +92,7 @@ def public(*names: str, literals: frozenset = frozenset(), star: bool = False, k
            writes: Sequence[str | int] | None = None) -> Callable[[Callable], Callable]:
     """Declare the decorated function of nodes under `names`. See the module's docstring.
 
-    keywords: as in `Function`; None is "engine" or "overlooking" in `nd` and `npx`, "ufunc" in `np` for functions that
+    keywords: as in `Function`; None is "engine" or "ignoring" in `nd` and `npx`, "ufunc" in `np` for functions that
         have only operands, "declared" otherwise.
     """
 
@@ -137,6 +137,6 @@ def _arranged(build: Callable, kinds: dict[str, str], arrays: tuple[str, ...], v
 
 def _keywords_of(name: str, kinds: dict[str, str]) -> str:
     if name.startswith(("nd.", "npx.")):
-        return "engine" if set(kinds.values()) - {"Node", "Operand", "Optional", "Nodes"} else "overlooking"
+        return "engine" if set(kinds.values()) - {"Node", "Operand", "Optional", "Nodes"} else "ignoring"
     direct = name.startswith("np.") and name.count(".") == 1
     return "ufunc" if direct and set(kinds.values()) == {"Operand"} else "declared"

@@ -188,7 +188,7 @@ def _regression(name: str, value: Callable[[Node], Node], slope: Callable[[Node]
         return own_gradient(out, data, once(mul(gradient, like(gradient, grad_scale / each)), name))
 
     build.__doc__ = doc
-    public(f"nd.{name}", keywords="overlooking")(build)
+    public(f"nd.{name}", keywords="ignoring")(build)
 
 
 def _same(x: Node) -> Node:

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-from numpy.polynomial import Polynomial
 
 from ..declare.families import call, interval, unary
 from ..declare.numpy_call import binary_call, unary_call
@@ -109,10 +108,12 @@ def _polygamma(order: int, x: float) -> float:
 
 def _cotangent(order: int, x: float) -> float:
     """The `order`-th derivative of cot(pi * x), which is a polynomial in cot(pi * x)."""
-    found = Polynomial([0.0, 1.0])
-    for _ in range(order):
-        found = found.deriv() * Polynomial([-math.pi, 0.0, -math.pi])
-    return float(found(1 / math.tan(math.pi * math.fmod(x, 1))))
+    coefficients = [0.0, 1.0]
+    for _ in range(order):  # t' = -pi * (1 + t * t) for t = cot(pi * x)
+        slopes = [-math.pi * k * c for k, c in enumerate(coefficients)][1:]
+        coefficients = [a + b for a, b in zip([*slopes, 0.0, 0.0], [0.0, 0.0, *slopes])]
+    t = 1 / math.tan(math.pi * math.fmod(x, 1))
+    return sum(c * t ** k for k, c in enumerate(coefficients))
 
 
 _POSITIVE = interval(0.5, 4)

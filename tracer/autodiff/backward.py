@@ -10,7 +10,7 @@ from tracer.ops.ir.node import Node, reach_of
 
 from ..core.flush import sync
 from ..core.invoke import ones_value
-from ..core.segment import Entry, Segment
+from ..core.segment import Segment, TapeEntry
 from ..core.trace import Trace, Value, current, node_of
 from .segment_runs import equal_segments, pull
 
@@ -30,9 +30,9 @@ class Backward:
 
     def __init__(self, create_graph: bool = False) -> None:
         self.create_graph = create_graph
-        self.waiting: dict[Entry, dict[int, list[Value]]] = {}
+        self.waiting: dict[TapeEntry, dict[int, list[Value]]] = {}
         self.gradients: dict[Any, list[Value]] = {}
-        self.visited: list[Entry] = []
+        self.visited: list[TapeEntry] = []
 
     def run(self, heads: list[Value], cotangents: list[Value | None]) -> None:
         """Propagate `cotangents` (None: ones) from `heads` until only the variables' gradients are left."""
@@ -91,7 +91,7 @@ class Backward:
             self.waiting.setdefault(value.entry, {}).setdefault(value.slot, []).append(g)
 
 
-def _latest(waiting: dict[Entry, Any]) -> Entry:
+def _latest(waiting: dict[TapeEntry, Any]) -> TapeEntry:
     return max(waiting, key=_order_of) if len(waiting) > 1 else next(iter(waiting))
 
 

@@ -41,7 +41,7 @@ def pull(segments: list[Segment], cotangents: dict[int, list[Value]]) -> list[tu
     """The cotangent of the last segment's target, from the computed cotangent of the first segment's head."""
     (slot, (cotangent,)), = cotangents.items()
     first = segments[0]
-    key = "stretch", slot, len(first.leaves), len(first.scalars)
+    key = "segments", slot, len(first.leaves), len(first.scalars)
     pullback = first.kept.programs.get(key)
     if pullback is None:
         program = find_program((_composed(first, slot, len(segments)),))

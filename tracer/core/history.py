@@ -13,7 +13,7 @@ from typing import Any
 
 from tracer.ops.ir.errors import MXNetError
 
-from .segment import Entry, next_order
+from .segment import TapeEntry, next_order
 from .trace import VARIABLE, Value, current
 
 NOT_IN_GRAPH = (
@@ -45,7 +45,7 @@ def histories_of(heads: list[Value]) -> list[list[Any]]:
     return found
 
 
-def free(histories: list[list[Any]], visited: list[Entry]) -> None:
+def free(histories: list[list[Any]], visited: list[TapeEntry]) -> None:
     """Make the values with these histories constants, and release the tape entries that are no longer needed."""
     for history in histories:
         history.clear()

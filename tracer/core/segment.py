@@ -110,7 +110,7 @@ def _decide(outputs: tuple[Node, ...], recorded: tuple[bool, ...], targets: froz
                 tuple(held.index(n) for n in known), frozenset(n.attrs[1] for n in order if n.op is leaf_op))
 
 
-class Entry(Protocol):
+class TapeEntry(Protocol):
     """A tape entry: it maps the cotangents of its outputs to those of its inputs.
 
     order: its position on the tape.

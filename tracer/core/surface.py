@@ -158,9 +158,9 @@ def _code(text: str) -> types.CodeType:
 
 #: The keywords of NumPy's ufuncs, with their defaults. MXNet refuses another `dtype` or `where`.
 _UFUNC = {"where": True, "casting": "same_kind", "order": "K", "dtype": None, "subok": True}
-_ENGINE = ("engine", "overlooking")
+_ENGINE = ("engine", "ignoring")
 #: Keywords that MXNet's engine ignores in an operator without parameters, as it ignores all others there.
-_OVERLOOKED = {"name": None, "ctx": None, "device": None, "dtype": None}
+_IGNORED = {"name": None, "ctx": None, "device": None, "dtype": None}
 
 
 class Recorder(NamedTuple):
@@ -198,8 +198,8 @@ def _further(function: Function, name: str, method: bool) -> dict[str, Any]:
         found["out"] = None
     if function.keywords == "engine" or _takes_anything(function, method):
         found["name"] = None
-    elif function.keywords == "overlooking":
-        found |= _OVERLOOKED
+    elif function.keywords == "ignoring":
+        found |= _IGNORED
     elif function.keywords == "ufunc" and not method:
         found |= _UFUNC
     return {k: v for k, v in found.items() if k not in function.signature.parameters}

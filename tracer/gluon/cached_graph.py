@@ -38,7 +38,7 @@ class Result(NamedTuple):
     hooks: tuple[int, ...]
 
 
-class RememberedHook(NamedTuple):
+class CachedHook(NamedTuple):
     """A hook of a forward pass.
 
     run: its function.
@@ -72,7 +72,7 @@ class CachedGraph:
     draws: tuple[Callable[[], np.ndarray], ...]
     entered: tuple[int, ...]
     writes: tuple[tuple[int, Node], ...]
-    hooks: tuple[RememberedHook, ...]
+    hooks: tuple[CachedHook, ...]
 
 
 #: The cache entry of a pass that draws: its nodes depend on the number of earlier leaves, which extends its key.
@@ -229,7 +229,7 @@ def _remembered(result: Any, inside: Capture, operands: list[Handle], nodes: lis
         hook = history.hook
         if any([id(x) not in places for x in hook.handles]):
             return None
-        hooks.append(RememberedHook(hook.run, tuple([places[id(x)] for x in hook.handles]),
+        hooks.append(CachedHook(hook.run, tuple([places[id(x)] for x in hook.handles]),
                                     tuple([_node_in(trace, x) for x in hook.values])))
     writes = tuple([(i, _node_in(trace, operands[i])) for i in written])
     results = tuple([Result(_node_in(trace, x), type(x), bool(x._value.history), _passed(x, inside.hooks, operands))

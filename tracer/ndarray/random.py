@@ -9,7 +9,8 @@ import numpy as np
 
 from tracer.array.nd_array import NDArray
 from tracer.array.placing import located
-from tracer.core.surface import engine, functions_of
+from tracer.array.views import internal
+from tracer.core.surface import engine, wrapper
 from tracer.ops.ir.shapes import check_choice
 from tracer.rng.state import STREAMS, deliver, parameter, shape_of
 
@@ -18,7 +19,8 @@ __all__ = ["bernoulli", "binomial", "categorical", "exponential", "exponential_l
            "negative_binomial", "negative_binomial_like", "normal", "normal_like", "poisson", "poisson_like",
            "randint", "randn", "shuffle", "uniform", "uniform_like"]
 
-_NP = functions_of("np", NDArray)
+_take, _take_along_axis, _log, _reshape = [
+    wrapper(internal(f"np.{name}"), name, NDArray, False) for name in ("take", "take_along_axis", "log", "_reshape")]
 
 
 def _kind(dtype: Any) -> np.dtype:
@@ -74,7 +76,7 @@ def randint(low: int, high: int, shape: Any = None, dtype: Any = None, ctx: Any 
 def shuffle(data: NDArray, out: Any = None) -> NDArray:
     """A copy of `data`, shuffled along its first axis."""
     order = STREAMS.single_permutation(data.shape[0], data.ndim > 1)
-    return _NP["take"](data, deliver(NDArray, order), 0, out=out)
+    return _take(data, deliver(NDArray, order), 0, out=out)
 
 
 def exponential(scale: Any = 1, shape: Any = None, dtype: Any = None, ctx: Any = None, out: Any = None) -> NDArray:
@@ -148,8 +150,8 @@ def categorical(data: NDArray, shape: Any = None, get_prob: bool = False, out: A
     if not get_prob:
         return drawn
     flat = deliver(NDArray, index.reshape(*lead, -1).astype(np.int64))
-    weights = _NP["take_along_axis"](data, flat, -1)
-    return [drawn, _NP["log"](_NP["_reshape"](weights, index.shape, "C"))]
+    weights = _take_along_axis(data, flat, -1)
+    return [drawn, _log(_reshape(weights, index.shape, "C"))]
 
 
 def multinomial(data: Any = None, shape: Any = None, get_prob: bool = False, out: Any = None, dtype: Any = None,

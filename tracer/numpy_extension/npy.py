@@ -8,7 +8,6 @@ from __future__ import annotations
 import io
 import re
 import struct
-import zipfile
 
 import numpy as np
 
@@ -69,6 +68,8 @@ def _fields(header: bytes) -> dict[bytes, bytes]:
 
 def read_arrays(data: bytes) -> dict[str, np.ndarray]:
     """The arrays of an .npz file, by name. MXNetError if it is damaged; NotImplementedError for sparse arrays."""
+    import zipfile  # 1 ms, for scripts that load such files
+
     members = []
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:

@@ -28,7 +28,7 @@ NO_SCOPE = "<unk>:"
 SCOPE = contextvars.ContextVar("profilerscope", default=NO_SCOPE)
 
 
-class Recorder:
+class ProfileRecorder:
     """The state of the profiler: its settings, the events since the last write, and the totals since the last reset."""
 
     def __init__(self) -> None:
@@ -79,7 +79,7 @@ class Recorder:
             with self.lock:
                 self.totals.add(section, category, name, value)
 
-    def listen(self, part: timing.Slice) -> None:
+    def listen(self, part: timing.Interval) -> None:
         """Record a slice, and after a program's run the memory in use."""
         config, args, name = self.config, part.args, part.name
         if config["profile_all"] or config["profile_symbolic"] or config["profile_imperative"]:
@@ -128,7 +128,7 @@ class Recorder:
             self.try_to_write()
 
 
-RECORDER = Recorder()
+RECORDER = ProfileRecorder()
 
 
 def _leave_to_parent() -> None:

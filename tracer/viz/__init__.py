@@ -10,7 +10,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from .capture import Recorder, Run
+from .capture import Run, RunRecorder
 from .model import Diagram, describe
 from .names import variables_of
 from .svg import render
@@ -24,7 +24,7 @@ class Picture:
     result: the result of the drawn function.
     """
 
-    def __init__(self, recorder: Recorder) -> None:
+    def __init__(self, recorder: RunRecorder) -> None:
         self._recorder = recorder
         self._known: dict[tuple[Run, int], Diagram] = {}
         self.result: Any = None
@@ -62,7 +62,7 @@ class capture:
     """
 
     def __init__(self) -> None:
-        self._recorder = Recorder()
+        self._recorder = RunRecorder()
         self.picture = Picture(self._recorder)
 
     def __enter__(self) -> Picture:

@@ -39,7 +39,7 @@ class Run:
 
 
 @dataclass
-class Recorder:
+class RunRecorder:
     """A recorder of the programs that run between start() and stop(), in any thread. It holds no arrays.
 
     variables: arrays by name, besides those in the user's frames.

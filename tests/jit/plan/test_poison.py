@@ -142,5 +142,5 @@ def test_what_the_setting_is_by_default_and_from_the_environment():
             "print(settings.poison, type(allocate(8).pool).__name__)")
     run = partial(subprocess.run, [sys.executable, "-c", code], capture_output=True, text=True, check=True)
     environment = {k: v for k, v in os.environ.items() if k != "TRACER_POISON"}
-    assert run(env=environment).stdout == "False Pool\n"
+    assert run(env=environment).stdout == "False FreeList\n"
     assert run(env=environment | {"TRACER_POISON": "1"}).stdout == "True GuardedPool\n"

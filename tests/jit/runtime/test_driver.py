@@ -323,7 +323,7 @@ import warnings
 warnings.simplefilter("error")
 from tracer.jit.runtime import driver, thread_pool as pool
 driver.Table([]).run(0)
-kept = pool.Pool(2)  # ended at exit
+kept = pool.ThreadPool(2)  # ended at exit
 print("ran")
 """
 

@@ -345,7 +345,7 @@ def test_a_failure_that_nobody_asks_for():
     checks = [run for run in planning.layout.runs if isinstance(run, Check)]
     assert len(checks) == 1  # both steps have the same indices and sizes
     planning.layout = planning.layout._replace(runs=tuple([r for r in planning.layout.runs if r not in checks]))
-    assert "nobody asks" in refused(planning).reason
+    assert "no check follows" in refused(planning).reason
 
 
 def test_a_result_that_is_missing():

@@ -18,12 +18,9 @@ from ..fusion.kernel import Kernel, Library, Root, Step, row_index_map
 from ..fusion.native_step import MANY, BandLink, TileRatio, native_step
 from ..graph.index_map import Affine, IndexMap, flatten
 from ..graph.symbolic_size import gcd, lcm
-from ..runtime.costs import CHUNK_COST, cut
+from ..runtime.costs import CHUNK_COST, MAX_CHUNKS, MAX_ROW_CHUNKS, cut
 from .row_bands import BandChain, tile_and_fuse
 from .schedule import made_by, read_by
-
-#: The most chunks of kernels with a partial result each, and of those with a row of them.
-PARTIAL, PARTIAL_ROWS = 64, 16
 
 
 def band_chains(steps: Sequence[Step], made: Sequence[KernelResult], materialized: set[Node]) -> list[BandChain]:
@@ -69,9 +66,9 @@ def kernel_link(kernel: Kernel, made: Generated, materialized: set[Node]) -> Ban
     most = MANY
     for part in made.parts:
         if part.root is not None and not part.shared:
-            most = min(most, PARTIAL if part.count == 1 else PARTIAL_ROWS)
+            most = min(most, MAX_CHUNKS if part.count == 1 else MAX_ROW_CHUNKS)
     return BandLink(made.cost, made.extent, made.align, cut(made)[0], most, reads, writes,
-                sum([r.node.aval.nbytes for r in kernel.roots]), [x for _, x in made.in_place])
+                    sum([r.node.aval.nbytes for r in kernel.roots]), [x for _, x in made.in_place])
 
 
 def written_over(steps: Sequence[Step], made: Sequence[KernelResult], together: Sequence[range],

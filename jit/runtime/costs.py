@@ -8,13 +8,15 @@ from ..graph.symbolic_size import applied
 CHUNK_COST = 1 << 17
 #: The most chunks: more would only make more partial results.
 MAX_CHUNKS = 64
+#: The most chunks of a kernel with rows of partial results.
+MAX_ROW_CHUNKS = 16
 
 
 def cut(made: Generated) -> tuple[int, int]:
     """(chunk, chunks) of a kernel's range of rows: by cost alone, never by the number of threads."""
     wanted = min(applied(int, made.cost // CHUNK_COST), MAX_CHUNKS, made.extent // made.align)
     if any(p.count > 1 and not p.shared for p in made.parts):
-        wanted = min(wanted, 16)
+        wanted = min(wanted, MAX_ROW_CHUNKS)
     if wanted <= 1:
         return 0, 1
     rows = -(-made.extent // wanted)

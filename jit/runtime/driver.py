@@ -131,7 +131,7 @@ class Table:
         starts: list[int] = []
         for step in _single(steps):
             _, own, extent, chunk = step
-            if extent < 0 or chunk < 0 or extent > chunk * thread_pool.MAX_CHUNKS > 0:
+            if extent < 0 or chunk < 0 or extent > chunk * thread_pool.CHUNK_LIMIT > 0:
                 raise ValueError(f"extent and chunk must not be negative, nor the chunks too many: {step}")
             starts.append(len(args))
             args += own

@@ -32,7 +32,7 @@ _FN, _BIND, _ARGS, _EXTENT, _CHUNK, _THREADS, _NAP, _NAP_ARGUMENT, _TAKE, _WATCH
 _SHARES, _SHARE = 64, 16  # first share, words from one to the next
 _LEFT, _LEFT_END = 1, 2  # in a share's line: its chunks that a halted run has not begun
 _NEXT, _END = 1 << 32, (1 << 32) - 1
-MAX_CHUNKS = 1 << 31
+CHUNK_LIMIT = 1 << 31
 
 _PATIENCE = 10_000  # spins (20 to 50 ns each) before a thread stops spinning
 _NAP_MICROSECONDS = 20

@@ -87,8 +87,10 @@ def moveaxis(a: Node, source, destination) -> Node:
 
 @public("np.rollaxis")
 def rollaxis(a: Node, axis, start=0) -> Node:
-    """`a` with one axis moved to lie before the axis `start`."""
+    """`a` with one axis moved to lie before the axis `start`, which may be a.ndim. MXNetError for one out of range."""
     index = normalize_axis(axis, a.ndim)
+    if not -a.ndim <= start <= a.ndim:
+        raise MXNetError(f"rollaxis: start={start} for an array of dimension {a.ndim}")
     start = start + a.ndim if start < 0 else start
     perm = [i for i in range(a.ndim) if i != index]
     perm.insert(start - (start > index), index)

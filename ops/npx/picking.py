@@ -114,7 +114,7 @@ def one_hot(data: Node, depth=None, on_value=1.0, off_value=0.0, dtype="float32"
 
 @public("npx.topk", "np.ndarray.topk")
 def topk(data: Node, axis=-1, k=1, ret_typ="indices", is_ascend=False, dtype="float32") -> Node | list[Node]:
-    """The `k` largest elements along `axis` (None: flattened), or the smallest (is_ascend).
+    """The `k` largest elements along `axis` (None: flattened), or the smallest (is_ascend); all in order for k < 1.
 
     ret_typ: "value", "indices" (of `dtype`), "both", or a "mask" of ones at the elements.
     """
@@ -123,9 +123,9 @@ def topk(data: Node, axis=-1, k=1, ret_typ="indices", is_ascend=False, dtype="fl
         data, axis = reshape(data, (data.size,)), 0
     axis = normalize_axis(axis, data.ndim)
     n = data.shape[axis]
-    if not 0 <= k <= n:
+    if k > n:
         raise MXNetError(f"topk: k={k} for an axis of size {n}")
-    order = part(argsort(data, axis, not is_ascend), axis, 0, k or n)
+    order = part(argsort(data, axis, not is_ascend), axis, 0, k if k > 0 else n)
     indices = cast(order, dtype)
     if ret_typ == "indices":
         return indices

@@ -93,11 +93,16 @@ def _dense(stype: str | None) -> None:
 
 def arange(start: float, stop: float | None = None, step: float = 1.0, repeat: int = 1,
            infer_range: bool | None = None, ctx: Any = None, dtype: Any = "float32") -> NDArray:
-    """The numbers start, start + step, ... below stop, each `repeat` times; without `stop`, from 0 to `start`."""
+    """The numbers start, start + step, ... below stop, each `repeat` times; without `stop`, from 0 to `start`.
+
+    MXNetError when there are none.
+    """
     if stop is None:
         if infer_range:
             raise NotImplementedError("nd.arange(infer_range=True)")
         start, stop = 0, start
+    if not (start < stop if step > 0 else start > stop):
+        raise MXNetError(f"Invalid range (start, stop, step) = ({start},{stop},{step})")
     line = placed(invoke(_ARANGE, NDArray, (), (start, stop, step, np.dtype(dtype))), ctx)
     return line if repeat == 1 else line.repeat(repeat)
 

@@ -27,7 +27,7 @@ def dropout(data: ndarray, p: float = 0.5, mode: str = "training", axes: Any = N
 
     MXNetError for p outside [0, 1].
     """
-    return _dropout(ndarray, data, p, mode, axes or ())
+    return _dropout(ndarray, data, p, mode, () if axes is None else axes)
 
 
 @engine

@@ -313,7 +313,7 @@ def test_workers_sleep_and_are_woken():
 
 
 def test_impossible_ranges_are_refused():
-    for extent, chunk in [(-1, 0), (1, -1), (thread_pool.MAX_CHUNKS + 1, 1)]:
+    for extent, chunk in [(-1, 0), (1, -1), (thread_pool.CHUNK_LIMIT + 1, 1)]:
         with pytest.raises(ValueError, match="must not be negative, nor the chunks too many"):
             Table([Step(_log_call.address, [], extent, chunk)])
 

@@ -1,4 +1,4 @@
-"""Misses of the program cache: why a program was new."""
+"""Misses of the program cache: why a program was new. `LOG.misses` keeps the reasons, `explain()` prints them."""
 from __future__ import annotations
 
 from collections.abc import Sequence

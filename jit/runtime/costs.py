@@ -1,4 +1,7 @@
-"""Costs of steps, and the cut of a single step into chunks for the threads, by sizes alone."""
+"""Costs of steps, and the cut of a single step into chunks for the threads, by sizes alone.
+
+Which thread runs which chunk is decided while a step runs (thread_pool.py).
+"""
 from __future__ import annotations
 
 from ..codegen.generated import Generated

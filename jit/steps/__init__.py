@@ -1,8 +1,10 @@
 """Native steps other than fused kernels. Each file registers its records; `load` imports all files of this folder."""
 import importlib
 import pkgutil
+from functools import cache
 
 
+@cache
 def load() -> None:
     """Import every file, so that the table of native steps is full."""
     for info in pkgutil.iter_modules(__path__):

@@ -321,12 +321,13 @@ def _declared(prefix: str) -> list[tuple[Function, str]]:
             if full.startswith(prefix + ".") and "." not in full[len(prefix) + 1:]]
 
 
-def fill(module: types.ModuleType, prefix: str, cls: type) -> None:
-    """Put the functions declared under `prefix` into `module`."""
+def fill(module: types.ModuleType, prefix: str, cls: type) -> dict[str, Any]:
+    """Put the functions declared under `prefix` into a module that is a namespace; returns them by name."""
     made = functions_of(prefix, cls)
-    for name, function in made.items():
+    for function in made.values():
         function.__module__ = module.__name__
-        setattr(module, name, function)
+    vars(module).update(made)
+    return made
 
 
 def update(operate: Callable[[Any, Any], Any], array: Any, other: Any) -> Any:

@@ -31,20 +31,20 @@ __all__ = ["NDArray", "arange", "array", "concatenate", "contrib", "empty", "eye
            "functions", "linalg", "linspace", "load", "load_frombuffer", "methods", "ones", "op", "random", "save",
            "sparse", "to_dlpack_for_read", "to_dlpack_for_write", "waitall", "zeros", *functions.__all__]
 
-fill(sys.modules[__name__], "nd", NDArray)
+_declared = fill(sys.modules[__name__], "nd", NDArray)
 
 
-def _namespace(name: str, prefix: str) -> types.ModuleType:
-    """A module `tracer.ndarray.name` with the functions declared under `prefix`."""
+def _namespace(name: str) -> types.ModuleType:
+    """A new module `tracer.ndarray.name`."""
     module = types.ModuleType(f"{__name__}.{name}", f"`mx.nd.{name}`.")
-    fill(module, prefix, NDArray)
     sys.modules[module.__name__] = module
     return module
 
 
-op = _namespace("op", "nd")
-linalg = _namespace("linalg", "nd.linalg")
-contrib = _namespace("contrib", "nd.contrib")
+op, linalg, contrib = _namespace("op"), _namespace("linalg"), _namespace("contrib")
+vars(op).update(_declared)
+fill(linalg, "nd.linalg", NDArray)
+fill(contrib, "nd.contrib", NDArray)
 for _f in (functions.boolean_mask, control_flow.foreach, control_flow.while_loop, control_flow.cond):
     setattr(contrib, _f.__name__, _f)
 globals().update(random.OPERATORS)

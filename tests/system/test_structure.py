@@ -5,6 +5,7 @@ from collections import Counter
 from functools import cache
 from pathlib import Path
 
+import matrix
 import pytest
 from imported import imports_of
 from places import ROOT
@@ -96,3 +97,7 @@ def test_folders_are_small_and_files_short():
     sizes = Counter(file.parent for file in FILES.values())
     mirrors = {ROOT / "tracer", *(ROOT / "tracer" / name for name in ("numpy", "numpy_extension", "ndarray", "gluon"))}
     assert {str(folder): n for folder, n in sizes.items() if n > 14 and folder not in mirrors} == {}
+
+
+def test_the_matrix_runs_tests_that_exist():
+    assert [name for name in matrix.TESTS if not (ROOT / "tests" / name).exists()] == []

@@ -77,7 +77,7 @@ def _elementwise_rule(name: str, result: Callable[[Sequence[np.dtype]], np.dtype
 def _all_equal(name: str) -> Callable[[Sequence[np.dtype]], np.dtype]:
     def rule(dtypes: Sequence[np.dtype]) -> np.dtype:
         if any(d != dtypes[0] for d in dtypes):
-            raise MXNetError(f"{name} wants operands of one dtype, got {', '.join(d.name for d in dtypes)}")
+            raise MXNetError(f"{name} requires operands of one dtype, got {', '.join(d.name for d in dtypes)}")
         return dtypes[0]
 
     return rule

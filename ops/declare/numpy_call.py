@@ -39,7 +39,7 @@ def binary_call(name: str, f: Callable, vjp: Callable[..., tuple[Node, Node]] | 
     """Declare f(x, y), broadcast, on one dtype: vjp(g, x, y, out) -> cotangents. Returns its node maker."""
     def infer(x: Aval, y: Aval) -> Aval:
         if x.dtype != y.dtype:
-            raise MXNetError(f"{name} wants operands of one dtype, got {x.dtype.name} and {y.dtype.name}")
+            raise MXNetError(f"{name} requires operands of one dtype, got {x.dtype.name} and {y.dtype.name}")
         return aval(broadcast(x.shape, y.shape), x.dtype)
 
     back = None if vjp is None else lambda g, node: vjp(g, *node.inputs, node)

@@ -44,7 +44,7 @@ def lrn(data: Node, alpha=1e-4, beta=0.75, knorm=2.0, nsize=None) -> Node:
     sum: that of the squares over the `nsize` channels around each. MXNetError unless `nsize` is odd.
     """
     if not nsize or nsize % 2 == 0:
-        raise MXNetError(f"LRN wants an odd nsize, got {nsize}")
+        raise MXNetError(f"LRN requires an odd nsize, got {nsize}")
     half, n = nsize // 2, data.shape[1]
     wide = pad(square(data), tuple((half, half) if i == 1 else (0, 0) for i in range(data.ndim)), "constant",
                0)

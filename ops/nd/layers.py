@@ -30,7 +30,7 @@ def nd_fully_connected(data: Node, weight: Node, bias: Optional = None, num_hidd
                        flatten=True) -> Node:
     """data @ weight.T + bias, with the data flattened to two axes, or (flatten=False) along the data's last axis."""
     if bias is None and not no_bias:
-        raise MXNetError("FullyConnected wants a bias, or no_bias=True")
+        raise MXNetError("FullyConnected requires a bias, or no_bias=True")
     return fully_connected(data, weight, bias, num_hidden, no_bias, flatten)
 
 
@@ -85,5 +85,5 @@ def softmax_activation(data: Node, mode="instance") -> Node:
     """
     check_choice(mode, ("channel", "instance"))
     if mode == "channel" and data.ndim < 3:
-        raise MXNetError(f"SoftmaxActivation(mode='channel') wants at least 3 axes, got {data.ndim}")
+        raise MXNetError(f"SoftmaxActivation(mode='channel') requires at least 3 axes, got {data.ndim}")
     return softmax_of(data, 1 if mode == "channel" else normalize_axis(-1, data.ndim))

@@ -219,7 +219,7 @@ def split(data: Node, num_outputs, axis=1, squeeze_axis=False) -> Node | list[No
                          f"into num_outputs={num_outputs} evenly sized chunks, but this is not possible")
     size = n // num_outputs
     if squeeze_axis and size != 1:
-        raise MXNetError(f"split: squeeze_axis wants parts of size 1 along axis {at}, they have {size}")
+        raise MXNetError(f"split: squeeze_axis requires parts of size 1 along axis {at}, they have {size}")
     return _parts(data, at, _cut(data, at, [i * size for i in range(1, num_outputs)]), squeeze_axis)
 
 
@@ -263,7 +263,7 @@ def flip(data: Node, axis) -> Node:
 def nd_pad(data: Node, mode="constant", pad_width=None, constant_value=0.0) -> Node:
     """4-d or 5-d data padded along all axes but the first two; mode: "constant", "edge" or "reflect"."""
     if data.ndim not in (4, 5) or len(pad_width) != 2 * data.ndim or any(pad_width[:4]):
-        raise MXNetError(f"pad wants 4-d or 5-d data with no padding of the first two axes, got "
+        raise MXNetError(f"pad requires 4-d or 5-d data with no padding of the first two axes, got "
                          f"{data.shape} and {pad_width}")
     check_choice(mode, ("constant", "edge", "reflect"))
     return pad(data, tuple(zip(pad_width[::2], pad_width[1::2], strict=True)), mode, constant_value)
@@ -277,7 +277,7 @@ def nd_diag(data: Node, k=0, axis1=0, axis2=1) -> Node:
 
 def _four_axes(data: Node, name: str) -> None:
     if data.ndim != 4:
-        raise MXNetError(f"{name} wants 4-d data, got shape {data.shape}")
+        raise MXNetError(f"{name} requires 4-d data, got shape {data.shape}")
 
 
 @public("nd.depth_to_space", "nd.NDArray.depth_to_space")

@@ -19,7 +19,7 @@ from .movement import diagonal, moveaxis
 
 def _arrays(a: Node, b: Node, name: str) -> tuple[Node, Node]:
     if is_number(a) or is_number(b):
-        raise MXNetError(f"expected NDArray, got a number: {name} wants arrays")
+        raise MXNetError(f"expected NDArray, got a number: {name} requires arrays")
     return np_same(a, b)
 
 

@@ -258,7 +258,7 @@ def diag(v: Node, k=0) -> Node:
     if v.ndim == 2:
         return diagonal(v, k)
     if v.ndim != 1:
-        raise MXNetError(f"diag wants one or two dimensions, got shape {v.shape}")
+        raise MXNetError(f"diag requires one or two dimensions, got shape {v.shape}")
     n = v.size + abs(k)
     # Each element fills its row (its column if k < 0); the band selects its diagonal position.
     long = _pad_constant(v, 0, 0, abs(k), 0, 0)

@@ -162,7 +162,7 @@ def np_rmatmul(b: Node, a: Node) -> Node:
 
 def _factors(x: Node, y: Node) -> tuple[Node, Node]:
     if is_number(x) or is_number(y):
-        raise MXNetError("expected NDArray, got a number: matmul wants arrays")
+        raise MXNetError("expected NDArray, got a number: matmul requires arrays")
     return np_same(x, y)
 
 

@@ -165,7 +165,7 @@ correlate = call("convolve_correlate", _correlate_infer, _correlate_ref, _correl
 def _check(what: str, data: Node, weight: Node, bias: Node | None, wanted: tuple[int, ...], no_bias: bool,
            filters: int, layout: Any) -> None:
     if layout not in (None, "NCW", "NCHW", "NCDHW"):
-        raise NotImplementedError(f"{what}(layout={layout!r}): channels come second here, as MXNet wants on the CPU")
+        raise NotImplementedError(f"{what}(layout={layout!r}): channels come second here, as MXNet requires on the CPU")
     floating(data)
     if weight.shape != wanted:
         raise MXNetError(f"Shape inconsistent, Provided = {weight.shape}, inferred shape={wanted}")

@@ -67,7 +67,7 @@ def activation(data: Node, act_type="relu") -> Node:
     """
     function = ACTIVATIONS.get(act_type)
     if function is None:
-        raise MXNetError(f"activation: act_type {act_type!r} is none of {', '.join(ACTIVATIONS)}")
+        raise MXNetError(f"activation: act_type {act_type!r} is not one of {', '.join(ACTIVATIONS)}")
     return function(data if act_type == "relu" else floating(data))
 
 
@@ -93,7 +93,7 @@ def leaky_relu(data: Node, gamma: Optional = None, act_type="leaky", slope=0.25,
         return where(greater(data, zero), data, mul(data, like(data, below)))
     if act_type == "prelu":
         if gamma is None:
-            raise MXNetError("leaky_relu: act_type 'prelu' wants gamma")
+            raise MXNetError("leaky_relu: act_type 'prelu' requires gamma")
         column = (1,
                   gamma.size) + (1,) * (data.ndim - 2) if data.ndim > 1 and gamma.size > 1 else (gamma.size,)
         positive = greater(data, zero)

@@ -211,6 +211,6 @@ def l2_normalization(data: Node, eps=1e-10, mode="instance") -> Node:
     axes = {"instance": tuple(range(1, data.ndim)), "channel": (1,),
             "spatial": tuple(range(2, data.ndim))}.get(mode)
     if axes is None:
-        raise MXNetError(f"l2_normalization: mode {mode!r} is none of 'instance', 'channel', 'spatial'")
+        raise MXNetError(f"l2_normalization: mode {mode!r} is not one of 'instance', 'channel', 'spatial'")
     total = add(reduce_sum(square(floating(data)), axes), like(data, eps))
     return div(data, spread(sqrt(maximum(total, like(total, 0))), axes, data))

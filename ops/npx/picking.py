@@ -35,7 +35,7 @@ def _bounded(index: Node, n: int, mode: str) -> Node:
         return minimum(maximum(index, like(index, 0)), like(index, n - 1))
     if mode == "raise":
         return index
-    raise MXNetError(f"mode {mode!r} is none of 'clip', 'wrap', 'raise'")
+    raise MXNetError(f"mode {mode!r} is not one of 'clip', 'wrap', 'raise'")
 
 
 def _against(n: int, ndim: int, axis: int, index: Node) -> tuple[Node, Node]:
@@ -53,7 +53,7 @@ def take(a: Node, indices: Node, axis=None, mode="raise", out=None) -> Node:
     mode: the treatment of positions out of range: "clip", "wrap", or "raise" (IndexError here; MXNet clips them).
     """
     if is_number(indices):
-        raise MXNetError("expected NDArray, got a number: take wants an array of indices")
+        raise MXNetError("expected NDArray, got a number: take requires an array of indices")
     if axis is None:
         a, axis = reshape(a, (a.size,)), 0
     axis = normalize_axis(axis, a.ndim)
@@ -134,7 +134,7 @@ def topk(data: Node, axis=-1, k=1, ret_typ="indices", is_ascend=False, dtype="fl
     if ret_typ == "both":
         return [take_along(data, order, axis), indices]
     if ret_typ != "mask":
-        raise MXNetError(f"topk: ret_typ {ret_typ!r} is none of 'value', 'indices', 'mask', 'both'")
+        raise MXNetError(f"topk: ret_typ {ret_typ!r} is not one of 'value', 'indices', 'mask', 'both'")
     # A position is in the mask if it equals one of the k: a comparison along a new axis, and its maximum.
     lines = transpose(order, (*(i for i in range(data.ndim) if i != axis), axis))
     places = reshape(lines, (*lines.shape, 1))

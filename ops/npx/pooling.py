@@ -131,7 +131,7 @@ def _counts(x: Node, geometry: tuple[Sizes, ...], with_pad: bool) -> Node:
 def _norm(x: Node, geometry: tuple[Sizes, ...], p: Any) -> Node:
     """(sum x^p)^(1/p), without absolute values, as in MXNet."""
     if p not in (1, 2, 3):
-        raise MXNetError(f"pooling: p_value={p} is none of 1, 2, 3")
+        raise MXNetError(f"pooling: p_value={p} is not one of 1, 2, 3")
     if p == 1:
         return _sum(x, attrs=geometry)
     total = _sum(square(x) if p == 2 else mul(square(x), x), attrs=geometry)

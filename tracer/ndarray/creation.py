@@ -127,7 +127,7 @@ def eye(N: int, M: int = 0, k: int = 0, ctx: Any = None, dtype: Any = None, out:
 def concatenate(arrays: Sequence[NDArray], axis: int = 0, always_copy: bool = True) -> NDArray:
     """The arrays of a list, concatenated along `axis`. MXNetError for an empty list or other objects."""
     if not builtins.all(isinstance(x, NDArray) for x in arrays) or not arrays:
-        raise MXNetError("concatenate wants a list of arrays")
+        raise MXNetError("concatenate requires a list of arrays")
     return invoke(internal("nd._concatenate"), NDArray, tuple(arrays), (axis,))
 
 

@@ -121,7 +121,7 @@ def _order(x: ndarray) -> ndarray:
 def shuffle(x: ndarray) -> None:
     """Shuffle `x` along its first axis, in place. MXNetError for a 0-d array."""
     if not x.shape:
-        raise MXNetError("shuffle wants at least one dimension")
+        raise MXNetError("shuffle requires at least one dimension")
     x[:] = NP.take(x, _order(x), 0)
 
 

@@ -102,8 +102,8 @@ def explain() -> str:
     for kind in LOG.syncs.kinds.values():
         syncs[kind.cause, place_of(kind.line)] += kind.count
     lines += _top(syncs, "values were read (each read runs what is pending):")
-    lines += _top(LOG.fallbacks, "done by NumPy, not by native code:")
+    lines += _top(LOG.fallbacks, "computed by NumPy instead of native code:")
     if LOG.misses:
-        lines.append("the newest programs, and why no known one served:")
+        lines.append("why recent programs were new:")
         lines += [f"  {_at(place)}: {reason}" for place, reason in list(LOG.misses)[-5:]]
     return "\n".join(lines)

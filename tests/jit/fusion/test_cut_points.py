@@ -87,7 +87,7 @@ def _sources(build):
     """The distinct kernels of the program, found without compiling them; asserts that no step needs NumPy."""
     outputs, *_ = graphs.recorded(build)
     plan = _uncompiled(outputs)
-    return {made.source for made in plan.planning.kernels}
+    return {made.source for made in plan.kernels}
 
 
 def _uncompiled(outputs):

@@ -12,7 +12,7 @@ from tracer.jit.graph import symbolic_size
 from tracer.jit.graph.gradient import gradient
 from tracer.jit.plan import band_links, shape_templates
 from tracer.jit.plan.plan import Plan
-from tracer.jit.plan.row_bands import BAND_BYTES, BandLink, Chain, Total, rows_of_band, tile_and_fuse
+from tracer.jit.plan.row_bands import BAND_BYTES, BandChain, BandLink, ChainTotal, rows_of_band, tile_and_fuse
 from tracer.jit.report import timing
 from tracer.jit.runtime import driver
 from tracer.jit.runtime.buffers import from_array
@@ -43,12 +43,12 @@ def found(*steps, part=1e9):
 
 
 def test_rows_that_go_along():
-    assert found(gemm(), kernel({"p": (3, 1), "b": None})) == [Chain(0, [10, 10])]
+    assert found(gemm(), kernel({"p": (3, 1), "b": None})) == [BandChain(0, [10, 10])]
 
 
 def test_several_steps_and_what_comes_after():
     steps = [gemm(), kernel({"p": (3, 1)}), gemm({"r": (3, 1)}, made="q"), None, kernel({"q": (3, 1)})]
-    assert found(None, *steps) == [Chain(1, [10] * 3)]
+    assert found(None, *steps) == [BandChain(1, [10] * 3)]
 
 
 @pytest.mark.parametrize("second", [
@@ -66,12 +66,12 @@ def test_steps_that_stay_apart(second):
 
 
 def test_what_is_ready_at_the_end_is_not_read_in_the_chain():
-    assert found(gemm(), kernel({"p": (3, 1)}, writes=0), kernel({"r": (3, 1)})) == [Chain(0, [10] * 2)]
+    assert found(gemm(), kernel({"p": (3, 1)}, writes=0), kernel({"r": (3, 1)})) == [BandChain(0, [10] * 2)]
 
 
 def test_a_value_read_along_two_ways_is_not_chained():
     steps = [gemm(), kernel({"p": (3, 1)}), kernel({"p": (3, 1), "r": (3, 2)}, made="s")]
-    assert found(*steps) == [Chain(0, [10] * 2)]
+    assert found(*steps) == [BandChain(0, [10] * 2)]
 
 
 def test_results_may_be_written_over_what_the_chain_has_made():
@@ -81,14 +81,14 @@ def test_results_may_be_written_over_what_the_chain_has_made():
 def test_bands_hold_whole_stretches():
     # 4 rows of the product for one row of the kernel, whose chunks are multiples of 2
     second = kernel({"p": (12, 1)}, extent=10, align=2)
-    assert found(gemm(chunk=16), second) == [Chain(0, [16, 4])]
+    assert found(gemm(chunk=16), second) == [BandChain(0, [16, 4])]
     assert found(gemm(chunk=14), second) == []  # one thread would get more work
     assert found(gemm(chunk=0), second, part=50.0) == []  # a band has 10 rows
-    assert found(gemm(chunk=0), second, part=100.0) == [Chain(0, [24, 6])]
+    assert found(gemm(chunk=0), second, part=100.0) == [BandChain(0, [24, 6])]
 
 
 def test_chunks_are_no_more_than_partial_results_allow():
-    assert found(gemm(), kernel({"p": (3, 1)}, most=4)) == [Chain(0, [10] * 2)]
+    assert found(gemm(), kernel({"p": (3, 1)}, most=4)) == [BandChain(0, [10] * 2)]
     assert found(gemm(), kernel({"p": (3, 1)}, most=3)) == []
 
 
@@ -106,14 +106,14 @@ def test_a_long_chain_is_planned_in_a_time_that_grows_with_its_square_at_most(wh
                       rows * columns * 4, product=True) for i in range(count)]
         computed.clear()
         assert tile_and_fuse(range(count), [s.reads for s in steps], steps.__getitem__, 1e9) == (
-            [] if whole else [Chain(1, [4] * (count - 1))])
+            [] if whole else [BandChain(1, [4] * (count - 1))])
         return len(computed)
 
     assert operations(80) < 4.5 * operations(40)
 
 
 def rows_of(steps, part):
-    total = Total()
+    total = ChainTotal()
     for step in steps:
         total = total.with_link(step)
     return rows_of_band(steps[0], total, part)
@@ -297,7 +297,7 @@ def test_other_sizes_are_chained_anew():
         for a, b in zip(graphs.run(outputs, arrays, "always"), graphs.run(outputs, arrays)):
             np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-3)
         used.append([tuple([step.chunk for step in item.steps]) for run in Plan(outputs).layout.runs for item in run
-                     if isinstance(item, driver.Chain)])
+                     if isinstance(item, driver.BandChain)])
     assert [bool(u) for u in used] == [True, True, True, False, True]
     assert len({u[0] for u in used if u}) > 1
 
@@ -310,11 +310,11 @@ def test_a_chain_in_a_table_and_in_a_group():
     first = openblas.gemm("float64", 0, 1, 3, 25, 6, 8)._replace(chunk=7)
     second = openblas.gemm("float64", 3, 2, 4, 25, 4, 6)._replace(chunk=7)
     beside = openblas.gemm("float64", 0, 1, 5, 25, 6, 8)
-    chain = driver.Chain([first, second])
+    chain = driver.BandChain([first, second])
     for rows in ([chain], [driver.Group([beside, chain])]):
         q[:] = 0
         driver.Table(rows).run(bind.ctypes.data)
         np.testing.assert_allclose(q, a @ b @ c)
     np.testing.assert_allclose(s, a @ b)
     with pytest.raises(ValueError):
-        driver.Table([driver.Chain([first, second._replace(chunk=8), beside])])
+        driver.Table([driver.BandChain([first, second._replace(chunk=8), beside])])

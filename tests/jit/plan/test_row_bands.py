@@ -297,7 +297,7 @@ def test_other_sizes_are_chained_anew():
         for a, b in zip(graphs.run(outputs, arrays, "always"), graphs.run(outputs, arrays)):
             np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-3)
         used.append([tuple([step.chunk for step in item.steps]) for run in Plan(outputs).layout.runs for item in run
-                     if isinstance(item, driver.BandChain)])
+                     if isinstance(item, driver.Chain)])
     assert [bool(u) for u in used] == [True, True, True, False, True]
     assert len({u[0] for u in used if u}) > 1
 
@@ -310,11 +310,11 @@ def test_a_chain_in_a_table_and_in_a_group():
     first = openblas.gemm("float64", 0, 1, 3, 25, 6, 8)._replace(chunk=7)
     second = openblas.gemm("float64", 3, 2, 4, 25, 4, 6)._replace(chunk=7)
     beside = openblas.gemm("float64", 0, 1, 5, 25, 6, 8)
-    chain = driver.BandChain([first, second])
+    chain = driver.Chain([first, second])
     for rows in ([chain], [driver.Group([beside, chain])]):
         q[:] = 0
         driver.Table(rows).run(bind.ctypes.data)
         np.testing.assert_allclose(q, a @ b @ c)
     np.testing.assert_allclose(s, a @ b)
     with pytest.raises(ValueError):
-        driver.Table([driver.BandChain([first, second._replace(chunk=8), beside])])
+        driver.Table([driver.Chain([first, second._replace(chunk=8), beside])])

@@ -24,7 +24,9 @@ def why_new(outputs: Sequence[Node]) -> str:
     if known:
         nearest = min(known, key=lambda other: sum(a is not b for a, b in zip(other, leaves, strict=True)))
         changed = [(i, a, b) for i, (a, b) in enumerate(zip(leaves, nearest, strict=True)) if a is not b]
-        reason = "; ".join(f"input {i} is {a!r}, was {b!r}" for i, a, b in changed[:3]) or "other static arguments"
+        more = [f"{len(changed) - 3} more inputs differ"] if len(changed) > 3 else []
+        reason = "; ".join([*[f"input {i} is {a!r}, was {b!r}" for i, a, b in changed[:3]], *more]) \
+            or "other static arguments or connections"
     known.append(leaves)
     del known[:-RECENT]
     return reason

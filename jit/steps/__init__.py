@@ -1,4 +1,4 @@
-"""Native steps other than fused kernels. Each file registers its records; `load` imports all files of this folder."""
+"""Native steps other than fused kernels: each file registers its `NativeStep` record (fusion/native_step.py)."""
 import importlib
 import pkgutil
 from functools import cache

@@ -120,7 +120,7 @@ reduce_sum = reduction("reduce_sum", totalled(np.sum, {"float16": "float32", "fl
 
 
 def unbroadcast(g: Node, shape: Shape) -> Node:
-    """The cotangent `g` of a broadcast value, summed to the `shape` of the operand that was broadcast."""
+    """The cotangent `g` of a broadcast value, summed to the operand's `shape`; the gradient pass calls it for each."""
     if g.shape == shape:
         return g
     axes = sum_axes(g.shape, shape)

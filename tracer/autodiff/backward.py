@@ -1,4 +1,4 @@
-"""The backward pass: propagates cotangents over the tape, from heads to variables."""
+"""The backward pass: propagates cotangents over the tape and its cuts (segments), from heads to variables."""
 from __future__ import annotations
 
 from operator import attrgetter

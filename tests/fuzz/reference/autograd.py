@@ -43,6 +43,8 @@ def predict_mode() -> Any:
 def _heads(heads: Any, head_grads: Any) -> tuple[list[Value], list[Value]]:
     heads = list(heads) if isinstance(heads, (list, tuple)) else [heads]
     given = list(head_grads) if isinstance(head_grads, (list, tuple)) else [head_grads] * len(heads)
+    last = {id(h): (h, g) for h, g in zip(heads, given)}  # of an array given twice the last cotangent counts
+    heads, given = zip(*last.values())
     values = [h.value for h in heads]
     if any(v.source is None for v in values):
         raise NoAnswer("a head that was not recorded")

@@ -12,6 +12,11 @@ from .noise import EPS, Noise, any_zero, cancelled, rounded
 from .values import WORLD, Op, Step, Value, apply, bounded
 
 
+def zero(*arrays: Any) -> np.ndarray:
+    """The slope of a step function: MXNet computes no derivative behind it, so that it hides an infinite one."""
+    return np.zeros(np.broadcast_shapes(*(np.shape(a) for a in arrays)))
+
+
 class Elementwise(Op):
     """A function of scalars, broadcast over arrays.
 
@@ -61,6 +66,8 @@ class Elementwise(Op):
         return op.doubt(arrays) * 2 / step_of(arrays[i])
 
     def pull(self, step: Step, i: int, g: Value) -> Value | None:
+        if self.slopes is not None and self.slopes[i] is zero:
+            return None
         slope = spread(apply(self.slope(i), step.inputs, g.dtype), step.output.shape)
         return self.summed(step, i, apply(SCALED, [slope, g], g.dtype))
 

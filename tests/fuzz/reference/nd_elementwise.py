@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from . import layers, losses
-from .elementwise import ADD, DIVIDE, MULTIPLY, SUBTRACT, Elementwise
+from .elementwise import ADD, DIVIDE, MULTIPLY, SUBTRACT, Elementwise, zero
 from .np_elementwise import (
     F32,
     I64,
@@ -23,7 +23,6 @@ from .np_elementwise import (
     remainder,
     unary,
     weak,
-    zero,
 )
 from .np_elementwise import FUNCTIONS as NP
 from .values import NoAnswer

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .arrays import Array
-from .elementwise import ADD, DIVIDE, MULTIPLY, NEGATIVE, SCALED, SQUARE, SUBTRACT, Choice, Elementwise, cast
+from .elementwise import ADD, DIVIDE, MULTIPLY, NEGATIVE, SCALED, SQUARE, SUBTRACT, Choice, Elementwise, cast, zero
 from .movement import spread
 from .noise import Noise, met, rounded
 from .values import WORLD, NoAnswer, Step, Value, apply, stored
@@ -82,11 +82,6 @@ def same_dtype(x: Any, y: Any) -> np.dtype:
 
 
 # ---- the functions -------------------------------------------------------------------------------
-
-def zero(*arrays: Any) -> np.ndarray:
-    """The slope of a step function."""
-    return np.zeros(np.broadcast_shapes(*(np.shape(a) for a in arrays)))
-
 
 COMPARISONS_OF_NUMBERS = (np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal)
 

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from .arrays import Array
-from .elementwise import Elementwise
+from .elementwise import Elementwise, zero
 from .movement import move
-from .np_elementwise import FUNCTIONS, zero
+from .np_elementwise import FUNCTIONS
 from .values import NoAnswer, apply, bounded
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .np_elementwise import FUNCTIONS as F
+from .values import NoAnswer
 
 
 def _clipped(g: Any, bound: float) -> Any:
@@ -35,6 +36,8 @@ def _update(rule: Callable[..., tuple[Any, ...]]) -> Callable[..., Any]:
     defaults = {name: p.default for name, p in signature(rule).parameters.items() if p.default is not p.empty}
 
     def function(weight: Any, grad: Any, *states: Any, out: Any = None, **numbers: Any) -> Any:
+        if any(x.shape != weight.shape for x in (grad, *states)):
+            raise NoAnswer("arrays of several shapes")
         single = {name: float(np.float32(x)) for name, x in (defaults | numbers).items()}
         new, *others = rule(weight, grad, *states, **single)
         for state, value in zip(states, others, strict=True):

@@ -11,6 +11,7 @@ import threading
 import time
 import timeit
 import weakref
+from contextlib import contextmanager
 from functools import partial
 
 import numpy as np
@@ -410,11 +411,29 @@ def noting():
     signal.signal(signal.SIGINT, before)
 
 
-def _interrupted_after(seconds):
-    """Send SIGINT after so many seconds; returns the timer."""
-    timer = threading.Timer(seconds, signal.raise_signal, [signal.SIGINT])
-    timer.start()
-    return timer
+@contextmanager
+def _interrupted_once(begun):
+    """Send SIGINT once `begun()` holds, unless the block is left before."""
+    over = threading.Event()
+
+    def wait():
+        while not over.wait(0.001):
+            if begun():
+                signal.raise_signal(signal.SIGINT)
+                break
+
+    waiting = threading.Thread(target=wait)
+    waiting.start()
+    try:
+        yield
+    finally:
+        over.set()
+        waiting.join()
+        interrupts.forget()
+
+
+def _done(counts):
+    return sum(np.count_nonzero(c) for c in counts)
 
 
 def _spins(seconds):
@@ -440,21 +459,19 @@ def test_a_run_is_left_and_taken_up(threads, cuts, noting):
     spins = _spins(1 / sum(extent for extent, _ in cuts))
     run = Table([Step(_count_slowly.address, [i, spins], *cut) for i, cut in enumerate(cuts)]).run
     again, left = partial(run, bind.ctypes.data), 0
-    while True:
-        timer = _interrupted_after(0.02)
-        try:
-            again()
-            break
-        except interrupts.Paused as pause:
-            left += 1
-            assert pause.interrupted and not interrupts.noted
-            again = pause.go_on
-            begun = [c.any() for c in counts]
-            assert begun == sorted(begun, reverse=True)
-            assert all(c.all() for c, more in zip(counts, begun[1:]) if more)
-        finally:
-            timer.join()
-            interrupts.forget()
+    while again is not None:
+        before = _done(counts)
+        with _interrupted_once(lambda before=before: _done(counts) > before):
+            try:
+                again()
+                again = None
+            except interrupts.Paused as pause:
+                left += 1
+                assert pause.interrupted and not interrupts.noted
+                again = pause.go_on
+                begun = [c.any() for c in counts]
+                assert begun == sorted(begun, reverse=True)
+                assert all(c.all() for c, more in zip(counts, begun[1:]) if more)
     assert left >= 1
     assert all((c == 1).all() for c in counts)
 

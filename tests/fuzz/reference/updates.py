@@ -90,7 +90,7 @@ def _ftrl(w: Any, g: Any, z: Any, n: Any, lr: float, lamda1: float = 0.01, beta:
           rescale_grad: float = 1.0, clip_gradient: float = -1.0) -> Any:
     g = _clipped(g * rescale_grad, clip_gradient)
     total = n + g * g
-    z = z + g - (F["sqrt"](total) - F["sqrt"](n)) * w / lr
+    z = z + (g - (F["sqrt"](total) - F["sqrt"](n)) * w / lr)  # in this order MXNet rounds
     scale = (F["sqrt"](total) + beta) / lr + wd
     shrunk = _sign(z) * lamda1 - z
     return F["where"](F["abs"](z) > lamda1, shrunk / scale, F["zeros_like"](w)), z, total

@@ -19,14 +19,7 @@ from ..primitive.linear import broadcast_to, concatenate, part, reshape, slice_,
 # ---- shapes --------------------------------------------------------------------------------------
 
 def decode(shape: Shape, codes: Sequence[int], reverse: bool = False) -> list[int]:
-    """The sizes given by nd's special codes, with at most one -1; MXNetError for codes that do not fit `shape`.
-
-    0: the size of the next axis, copied.
-    -1: an inferred size.
-    -2: all remaining axes.
-    -3: the product of the next two axes.
-    -4: the next axis split into the two numbers that follow.
-    reverse: whether shape and codes are read from the right.
+    """The sizes given by the codes of `nd_reshape`, with at most one -1; MXNetError for codes that do not fit `shape`.
 
     >>> decode((2, 3, 4), (-3, 0)), decode((2, 3, 4), (-4, 1, 2, -2)), decode((2, 3, 4), (-1, 0), True)
     ([6, 4], [1, 2, 3, 4], [-1, 4])

@@ -16,7 +16,6 @@ from .np_elementwise import (
     MOD,
     POWER,
     SMOOTH,
-    Rounding,
     away_from_zero,
     binary,
     power,
@@ -68,7 +67,7 @@ FUNCTIONS["rcbrt"] = unary(Elementwise("rcbrt", lambda x: 1 / np.cbrt(x), slopes
 FUNCTIONS["reciprocal"] = unary(Elementwise("reciprocal", lambda x: 1 / x, exact=True), floats)
 for _name in "floor ceil trunc fix rint square sign abs negative".split():
     FUNCTIONS[_name] = NP[_name]
-FUNCTIONS["round"] = unary(Rounding("round", away_from_zero, exact=True), floats)
+FUNCTIONS["round"] = unary(Elementwise("round", away_from_zero, exact=True, slopes=[zero]), floats)
 FUNCTIONS["logical_not"] = unary(Elementwise("logical_not", lambda x: x == 0, exact=True, slopes=[zero]), lambda d: d)
 for _name in "relu sigmoid softsign erf erfinv gamma gammaln digamma smooth_l1 hard_sigmoid".split():
     FUNCTIONS[_name] = getattr(layers, _name)

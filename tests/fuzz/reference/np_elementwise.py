@@ -118,16 +118,9 @@ FUNCTIONS["cbrt"] = unary(Elementwise("cbrt", np.cbrt, slopes=[lambda x: 1 / (3 
 FUNCTIONS["sqrt"] = unary(Elementwise("sqrt", np.sqrt, ulps=2, slopes=[lambda x: 0.5 / np.sqrt(x)]), inexact)
 
 
-class Rounding(Elementwise):
-    """A rounding: its gradient is zero, even for an infinite or NaN cotangent."""
-
-    def pull(self, step: Step, i: int, g: Value) -> Value | None:
-        return None
-
-
 _STEPS = "floor ceil trunc".split()
 for _name in _STEPS:
-    FUNCTIONS[_name] = unary(Rounding(_name, getattr(np, _name), exact=True),
+    FUNCTIONS[_name] = unary(Elementwise(_name, getattr(np, _name), exact=True, slopes=[zero]),
                              lambda d: d if d.kind in "iu" else inexact(d))
 FUNCTIONS["fix"] = FUNCTIONS["trunc"]
 
@@ -138,7 +131,7 @@ def _half_down(x: np.ndarray) -> np.ndarray:
     return np.where(x - low <= 0.5, low, np.ceil(x)) if np.asarray(x).dtype.kind == "f" else x
 
 
-FUNCTIONS["rint"] = unary(Rounding("rint", _half_down, exact=True),
+FUNCTIONS["rint"] = unary(Elementwise("rint", _half_down, exact=True, slopes=[zero]),
                           lambda d: d if d.kind in "iu" else inexact(d))
 
 
@@ -296,7 +289,7 @@ def around(x: Any, decimals: int = 0) -> Any:
             return a if decimals >= 0 else a - np.fmod(a, 10 ** -decimals)
         return np.where(a * scale == -0.5, 0, np.around(a, decimals))
 
-    op = Rounding("around", fn, exact=not decimals, ulps=3)
+    op = Elementwise("around", fn, exact=not decimals, ulps=3, slopes=[zero])
     return type(x).of(apply(op, [x.value], x.dtype))
 
 

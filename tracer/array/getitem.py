@@ -17,7 +17,7 @@ GATHER, FOUND = internal("index.read_gather"), internal("index.found")
 
 
 def getitem(self: Any, key: Any) -> Any:
-    """`x[key]`: a view for a contiguous slice, else a copy.
+    """`x[key]`: the array itself for `x[:]` and `x[()]`, a view for another contiguous slice, else a copy.
 
     IndexError for an index out of range; ValueError for a key that is not an index.
     """
@@ -27,7 +27,9 @@ def getitem(self: Any, key: Any) -> Any:
     if type(key) is slice and key.step is None and type(key.start) in _BOUND and type(key.stop) in _BOUND:
         part = _rows(of, key.start, key.stop)
         if part is not None:
-            return self._view(part)
+            return self if key.start is None and key.stop is None else self._view(part)
+    if type(key) is tuple and not key:
+        return self
     shape = of.shape
     parsed: Any = parse(key, shape, self._scalar, self._masks)
     if type(parsed) is Advanced:

@@ -20,7 +20,7 @@ from .getitem import getitem
 from .placing import moved, placed
 from .printing import format_nd
 from .setitem import INPLACE, overwritten, setitem
-from .views import Slice, Whole
+from .views import SAME, Same, Slice, Whole
 
 
 class NDArray(Handle):
@@ -198,9 +198,11 @@ class NDArray(Handle):
         if current().trace.recording and (self._value.history or self._variable is not None):
             raise MXNetError(INPLACE)
 
-    def _view(self, part: Slice | Whole, cls: type | None = None) -> Any:
+    def _view(self, part: Slice | Whole | Same, cls: type | None = None) -> Any:
         """A view of `part`, of the flavour `cls`: writing to one writes to the other."""
         handle = wrap(cls or type(self), part.read(self._value))
+        if part is SAME:
+            handle._variable = self._variable
         handle._base = (self, part)
         views = self._views
         if views is None:
@@ -229,7 +231,8 @@ class NDArray(Handle):
     def grad(self) -> Any:
         """The array that holds the gradient; None if attach_grad() was not called."""
         variable = self._variable
-        return self._idle_grad if variable is None else variable.grad
+        grad = self._idle_grad if variable is None else variable.grad
+        return grad if grad is None or type(grad) is type(self) else _of_flavour(grad, type(self))
 
     @property
     def _fresh_grad(self) -> bool:
@@ -350,7 +353,9 @@ def _gather_views(handle: Any, value: Value, bound: list[tuple[NDArray, Value]])
         for reference, part in views:
             view = reference()
             if view is not None:
-                _gather_views(view, _named(view, part.read(value), False), bound)
+                shared = part is SAME and view._value is handle._value
+                new = value if shared else _named(view, _another(value) if part is SAME else part.read(value), False)
+                _gather_views(view, new, bound)
 
 
 def _another(value: Value) -> Value:
@@ -359,6 +364,11 @@ def _another(value: Value) -> Value:
         return computed(value.aval, value.buffer)
     trace = current().trace
     return trace.new(trace.node_of(value), None, value.line)
+
+
+def _of_flavour(array: Any, cls: type) -> Any:
+    """The array as one of the flavour `cls`, if it is of the other one."""
+    return array if isinstance(array, cls) and cls is not NDArray else array._view(SAME, cls)
 
 
 def _restore(cls: type, array: np.ndarray) -> Any:

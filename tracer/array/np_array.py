@@ -14,7 +14,7 @@ from ..context import Context
 from ..core.surface import add_methods, functions_of, in_place
 from .nd_array import NDArray
 from .printing import format_np, format_str
-from .views import Whole
+from .views import SAME
 
 IN_PLACE = ("add", "sub", "mul", "truediv", "mod", "pow", "floordiv", "and", "or", "xor", "matmul", "lshift",
             "rshift")
@@ -46,17 +46,17 @@ class ndarray(NDArray):
         return self._value.aval.dtype
 
     def as_nd_ndarray(self) -> NDArray:
-        """A view of the array as an `mx.nd.NDArray`."""
-        return self._view(Whole(self.shape), NDArray)
+        """The array as an `mx.nd.NDArray`: it shares elements, history and gradient."""
+        return self._view(SAME, NDArray)
 
     def as_np_ndarray(self) -> ndarray:
         """The array itself."""
         return self
 
     def as_in_context(self, context: Context) -> ndarray:
-        """A view of the array if it is on the context, else a differentiable copy there. TypeError if it is none."""
+        """A handle of the same array if it is on the context, else a differentiable copy. TypeError if it is none."""
         found = self.to_device(context)
-        return self._view(Whole(self.shape)) if found is self else found
+        return self._view(SAME) if found is self else found
 
     # ---- methods that do more in Python than to record one operation -----------------------------
 
@@ -121,8 +121,8 @@ class ndarray(NDArray):
         return self[(slice(None),) * (axis % self.ndim) + (slice(begin, end),)]
 
 def _as_np_ndarray(self: NDArray) -> ndarray:
-    """A view of the array as an `mx.np.ndarray`."""
-    return self._view(Whole(self.shape), ndarray)
+    """The array as an `mx.np.ndarray`: it shares elements, history and gradient."""
+    return self._view(SAME, ndarray)
 
 
 class _Absent:

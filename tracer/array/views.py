@@ -1,7 +1,7 @@
 """Views: arrays that share the elements of another array, their base. Writing to one writes to the other.
 
-A view is a handle with a part, a `Slice` or a `Whole`. The part reads the view's value from the base's (`read`), and
-computes the base's new value from one written to the view (`write`).
+A view is a handle with a part: a `Slice`, a `Whole`, or `SAME`. The part reads the view's value from the base's
+(`read`), and computes the base's new value from one written to the view (`write`).
 """
 from __future__ import annotations
 
@@ -92,6 +92,26 @@ class Whole:
     def write(self, old: Value, new: Value) -> Value:
         """The value `new` in the base's shape."""
         return _reshaped(new, old.aval.shape, False)
+
+
+class Same:
+    """The base itself, as an array of another flavour: it shares the base's value, with its history and its gradient.
+
+    A view that is made a variable later, or whose base is, no longer shares the value, but still the elements.
+    """
+
+    __slots__ = ()
+
+    def read(self, value: Value) -> Value:
+        """The base's value."""
+        return value
+
+    def write(self, old: Value, new: Value) -> Value:
+        """The value `new`."""
+        return new
+
+
+SAME = Same()
 
 
 def _reshaped(value: Value, shape: tuple[int, ...], constant: bool) -> Value:

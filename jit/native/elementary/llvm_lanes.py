@@ -1,4 +1,12 @@
-"""The machine of `lanes.py` whose lanes are scalar LLVM values, which the loop vectorizer widens."""
+"""The machine of elementary functions: its lanes are scalar LLVM values, which the loop vectorizer widens.
+
+An elementary function is a plain Python function `f(m, x, ...)`. Its lanes (`x`) have ordinary operators: `+ - * /` and
+comparisons, on integer lanes `+ - & | ^ << >>`, on conditions `& |`. Everything else is a method of the machine `m`. A
+Python number beside a lane takes the lane's type. Integer lanes are as wide as the float lanes they were taken from.
+
+There is no control flow: `m.select` picks between two values that were both computed, so that a loop over the function
+has no branch and can be vectorized. Tests run the same functions on NumPy arrays, without a compiler.
+"""
 from __future__ import annotations
 
 from functools import lru_cache

@@ -5,9 +5,9 @@ import numpy
 import pytest
 import scipy.special
 from elementary_loops import compiled
+from numpy_lanes import NUMPY
 
 from tracer import autograd, np, npx
-from tracer.jit.native.elementary import NUMPY
 from tracer.jit.plan.pipeline import plan_graph
 from tracer.ops.ir.aval import aval
 from tracer.ops.ir.node import leaf

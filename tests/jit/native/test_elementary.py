@@ -11,8 +11,9 @@ import pytest
 import scipy.special
 from elementary_loops import compiled
 from numba import carray, cfunc, njit, types
+from numpy_lanes import NUMPY
 
-from tracer.jit.native.elementary import FUNCTIONS, NUMPY
+from tracer.jit.native.elementary import FUNCTIONS
 from tracer.jit.native.elementary.intrinsics import INTRINSICS
 
 pytestmark = pytest.mark.tierless

@@ -1,26 +1,16 @@
-"""Two machines that run the same function: on NumPy arrays, here, and on scalar LLVM values (`llvm_lanes.py`).
-
-An elementary function is a plain Python function `f(m, x, ...)`. Its lanes (`x`) have ordinary operators: `+ - * /` and
-comparisons, on integer lanes `+ - & | ^ << >>`, on conditions `& |`. Everything else is a method of the machine `m`. A
-Python number beside a lane takes the lane's type. Integer lanes are as wide as the float lanes they were taken from.
-
-There is no control flow: `m.select` picks between two values that were both computed, so that a loop over the function
-has no branch and can be vectorized.
-"""
+"""The elementary functions on NumPy arrays: a machine that checks their formulas without a compiler."""
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from tracer.jit.native.elementary import FUNCTIONS
+
 
 class NumpyMachine:
-    """The machine that runs lane functions on NumPy arrays; tests check the formulas with it, without a compiler.
-
-    >>> m = NumpyMachine()
-    >>> float(m.fma(np.float64(3), np.float64(4), np.float64(5)))
-    17.0
-    """
+    """The machine that runs lane functions (llvm_lanes.py) on NumPy arrays."""
 
     def bits(self, x: Any) -> int:
         return x.dtype.itemsize * 8
@@ -105,3 +95,23 @@ class NumpyMachine:
 
     def min_reduction(self, a: Any, b: Any) -> Any:
         return np.minimum(a, b)
+
+
+def _numpy(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`function` over arrays of one float type; float16 is computed in float32, and rounded."""
+
+    def run(*args: Any) -> Any:
+        arrays = [np.asarray(a) for a in args]
+        dtype = arrays[-1].dtype
+        lanes = [np.atleast_1d(a.astype(np.float32) if a.dtype == np.float16 else a) for a in arrays]
+        with np.errstate(all="ignore"):
+            y = function(NumpyMachine(), *lanes).astype(dtype)
+        return y.reshape(np.broadcast_shapes(*(a.shape for a in arrays)))
+
+    run.__name__ = function.__name__
+    run.__doc__ = function.__doc__
+    return run
+
+
+
+NUMPY: dict[str, Callable[..., Any]] = {name: _numpy(function) for name, function in FUNCTIONS.items()}

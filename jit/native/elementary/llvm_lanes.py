@@ -34,6 +34,41 @@ def _has_ldexp() -> bool:
     return llvm_version_info[0] >= 22 and bool(get_host_cpu_features().get("avx512vl"))
 
 
+def _arithmetic(float_op: str, int_op: str) -> tuple[Any, Any]:
+    """An operator and its reflected form, by the builder's methods for floats and for integers."""
+    def operate(machine: LlvmMachine, a: ir.Value, b: ir.Value) -> Lane:
+        if a.type in _INT_OF:
+            return Lane(machine, getattr(machine.builder, float_op)(a, b, flags=_SHIELD))
+        return Lane(machine, getattr(machine.builder, int_op)(a, b))
+
+    def forward(self: Lane, other: Any) -> Lane:
+        return operate(self.machine, self.value, self.machine.raw(other, self.value.type))
+
+    def backward(self: Lane, other: Any) -> Lane:
+        return operate(self.machine, self.machine.raw(other, self.value.type), self.value)
+
+    return forward, backward
+
+
+def _integer(op: str) -> Any:
+    def operate(self: Lane, other: Any) -> Lane:
+        b = self.machine.raw(other, self.value.type)
+        return Lane(self.machine, getattr(self.machine.builder, op)(self.value, b))
+
+    return operate
+
+
+def _comparison(op: str) -> Any:
+    def compare(self: Lane, other: Any) -> Lane:
+        b, builder = self.machine.raw(other, self.value.type), self.machine.builder
+        if self.value.type not in _INT_OF:
+            return Lane(self.machine, builder.icmp_signed(op, self.value, b))
+        emit = builder.fcmp_unordered if op == "!=" else builder.fcmp_ordered
+        return Lane(self.machine, emit(op, self.value, b, flags=_SHIELD))
+
+    return compare
+
+
 class Lane:
     """A scalar LLVM value with a builder behind it, so that `a * b + 1.0` emits instructions."""
 
@@ -42,87 +77,26 @@ class Lane:
     def __init__(self, machine: LlvmMachine, value: ir.Value) -> None:
         self.machine, self.value = machine, value
 
-    def _binary(self, other: Any, float_op: str, int_op: str, swap: bool = False) -> Lane:
-        a, b = self.value, self.machine.raw(other, self.value.type)
-        if swap:
-            a, b = b, a
-        builder = self.machine.builder
-        if a.type in _INT_OF:
-            return Lane(self.machine, getattr(builder, float_op)(a, b, flags=_SHIELD))
-        return Lane(self.machine, getattr(builder, int_op)(a, b))
-
-    def __add__(self, other: Any) -> Lane:
-        return self._binary(other, "fadd", "add")
-
-    def __radd__(self, other: Any) -> Lane:
-        return self._binary(other, "fadd", "add", swap=True)
-
-    def __sub__(self, other: Any) -> Lane:
-        return self._binary(other, "fsub", "sub")
-
-    def __rsub__(self, other: Any) -> Lane:
-        return self._binary(other, "fsub", "sub", swap=True)
-
-    def __mul__(self, other: Any) -> Lane:
-        return self._binary(other, "fmul", "mul")
-
-    def __rmul__(self, other: Any) -> Lane:
-        return self._binary(other, "fmul", "mul", swap=True)
-
-    def __truediv__(self, other: Any) -> Lane:
-        return self._binary(other, "fdiv", "sdiv")
-
-    def __rtruediv__(self, other: Any) -> Lane:
-        return self._binary(other, "fdiv", "sdiv", swap=True)
-
     def __neg__(self) -> Lane:
         return Lane(self.machine, self.machine.builder.fneg(self.value, flags=_SHIELD))
 
-    def _integer(self, other: Any, op: str) -> Lane:
-        b = self.machine.raw(other, self.value.type)
-        return Lane(self.machine, getattr(self.machine.builder, op)(self.value, b))
-
-    def __and__(self, other: Any) -> Lane:
-        return self._integer(other, "and_")
-
-    def __or__(self, other: Any) -> Lane:
-        return self._integer(other, "or_")
-
-    def __xor__(self, other: Any) -> Lane:
-        return self._integer(other, "xor")
-
-    def __lshift__(self, other: Any) -> Lane:
-        return self._integer(other, "shl")
-
-    def __rshift__(self, other: Any) -> Lane:
-        return self._integer(other, "ashr")
-
-    def _compare(self, other: Any, op: str) -> Lane:
-        b, builder = self.machine.raw(other, self.value.type), self.machine.builder
-        if self.value.type not in _INT_OF:
-            return Lane(self.machine, builder.icmp_signed(op, self.value, b))
-        compare = builder.fcmp_unordered if op == "!=" else builder.fcmp_ordered
-        return Lane(self.machine, compare(op, self.value, b, flags=_SHIELD))
-
-    def __lt__(self, other: Any) -> Lane:
-        return self._compare(other, "<")
-
-    def __le__(self, other: Any) -> Lane:
-        return self._compare(other, "<=")
-
-    def __gt__(self, other: Any) -> Lane:
-        return self._compare(other, ">")
-
-    def __ge__(self, other: Any) -> Lane:
-        return self._compare(other, ">=")
-
-    def __eq__(self, other: Any) -> Lane:  # type: ignore[override]
-        return self._compare(other, "==")
-
-    def __ne__(self, other: Any) -> Lane:  # type: ignore[override]
-        return self._compare(other, "!=")
-
+    __add__, __radd__ = _arithmetic("fadd", "add")
+    __sub__, __rsub__ = _arithmetic("fsub", "sub")
+    __mul__, __rmul__ = _arithmetic("fmul", "mul")
+    __truediv__, __rtruediv__ = _arithmetic("fdiv", "sdiv")
+    __and__, __or__, __xor__ = _integer("and_"), _integer("or_"), _integer("xor")
+    __lshift__, __rshift__ = _integer("shl"), _integer("ashr")
+    __lt__, __le__, __gt__, __ge__ = (_comparison(op) for op in ("<", "<=", ">", ">="))
+    __eq__, __ne__ = _comparison("=="), _comparison("!=")
     __hash__ = None  # type: ignore[assignment]
+
+
+def _called(name: str) -> Any:
+    """A method that calls LLVM's intrinsic of that name."""
+    def call(self: LlvmMachine, *args: Any) -> Lane:
+        return self._call(name, *args)
+
+    return call
 
 
 class LlvmMachine:
@@ -153,8 +127,8 @@ class LlvmMachine:
     def bits(self, x: Lane) -> int:
         return 32 if x.value.type in (F32, I32) else 64
 
-    def fma(self, a: Any, b: Any, c: Any) -> Lane:
-        return self._call("fma", a, b, c)
+    fma, rint, floor, ceil, trunc, fabs, sqrt, copysign = (
+        _called(name) for name in ("fma", "rint", "floor", "ceil", "trunc", "fabs", "sqrt", "copysign"))
 
     def const(self, value: float, like: Lane) -> Lane:
         """A constant lane of the type of `like`."""
@@ -171,27 +145,6 @@ class LlvmMachine:
         call = self.builder.call(function, [x.value, n.value])
         call.fastmath = ClosedFlags()
         return Lane(self, call)
-
-    def rint(self, x: Lane) -> Lane:
-        return self._call("rint", x)
-
-    def floor(self, x: Lane) -> Lane:
-        return self._call("floor", x)
-
-    def ceil(self, x: Lane) -> Lane:
-        return self._call("ceil", x)
-
-    def trunc(self, x: Lane) -> Lane:
-        return self._call("trunc", x)
-
-    def fabs(self, x: Lane) -> Lane:
-        return self._call("fabs", x)
-
-    def sqrt(self, x: Lane) -> Lane:
-        return self._call("sqrt", x)
-
-    def copysign(self, x: Any, sign: Lane) -> Lane:
-        return self._call("copysign", x, sign)
 
     def select(self, cond: Lane, a: Any, b: Any) -> Lane:
         type_ = self._type(a, b)

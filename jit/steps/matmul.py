@@ -56,8 +56,7 @@ def lower(node: Node, uses: Uses) -> list[driver.Step]:
         alpha, beta, *which = factors
         alpha_index, beta_index = (uses.read(numbers[i]) if i >= 0 else -1 for i in which)
         options = {"beta": 1, "alpha_index": alpha_index, "beta_index": beta_index, "source": uses.read(onto)}
-    step = openblas.gemm(node.dtype, uses.read(a), uses.read(b), result, m, n, k, ta=ta, tb=tb, batch=(batch,),
-                         a_strides=(m * k,), b_strides=(k * n,), c_strides=(m * n,), **options)
+    step = openblas.gemm(node.dtype, uses.read(a), uses.read(b), result, m, n, k, batch, ta=ta, tb=tb, **options)
     if factors:
         bits = {"alpha": applied(bits_of, alpha), "beta": applied(bits_of, beta)}
         step = step._replace(args=list(openblas.GemmArgs._make(step.args)._replace(**bits)))

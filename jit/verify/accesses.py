@@ -282,24 +282,23 @@ def of_product(args: Sequence[int], extent: int, chunk: int, at: int = -1) -> Ef
     columns = Var(*part) if a.columns else Var(0, a.n - 1)
     inner = Var(0, a.k - 1)
 
-    def matrix(role: str, start: int, outer: int, own: int, *terms: tuple[Var, int]) -> tuple[int, Form]:
-        if (outer == own * a.inner or last < a.inner) and not a.columns and terms[0][0] is rows and own == \
-                a.m * terms[0][1]:  # the rows of the whole batch follow each other
+    def matrix(role: str, start: int, stride: int, *terms: tuple[Var, int]) -> tuple[int, Form]:
+        if not a.columns and terms[0][0] is rows and stride == a.m * terms[0][1]:
+            # the rows of the whole batch follow each other
             place = Form(start, ((Var(lo, hi - 1), a.itemsize * terms[0][1]), (terms[1][0], a.itemsize * terms[1][1])))
         else:
-            batch: tuple = ((Var(first, last), own),) if outer == own * a.inner or last < a.inner else (
-                (Var(first // a.inner, last // a.inner), outer), (Var(0, a.inner - 1), own))
-            place = Form(start, tuple([(v, a.itemsize * c) for v, c in (*batch, *terms) if c]))
+            batch = Var(first, last), stride
+            place = Form(start, tuple([(v, a.itemsize * c) for v, c in (batch, *terms) if c]))
         return roles[role], place.fused()
 
     if a.k:
         for role, place in (
-                matrix("a", a.a_offset, a.a_outer, a.a_inner,
+                matrix("a", a.a_offset, a.a_stride,
                        *(((inner, a.lda), (rows, 1)) if a.ta else ((rows, a.lda), (inner, 1)))),
-                matrix("b", a.b_offset, a.b_outer, a.b_inner,
+                matrix("b", a.b_offset, a.b_stride,
                        *(((columns, a.ldb), (inner, 1)) if a.tb else ((inner, a.ldb), (columns, 1))))):
             found.accesses.append(Access(role, False, place, a.itemsize))
-    role, place = matrix("c", a.c_offset, a.c_outer, a.c_inner, (rows, a.ldc), (columns, 1))
+    role, place = matrix("c", 0, a.c_stride, (rows, a.ldc), (columns, 1))
     if a.beta_index >= 0 or struct.unpack("d", struct.pack("q", a.beta))[0]:
         found.accesses.append(Access(roles["source"] if a.source >= 0 else role, False, place, a.itemsize))
     found.accesses.append(Access(role, True, place, a.itemsize))

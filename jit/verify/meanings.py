@@ -176,9 +176,9 @@ def _product(i: int, node: Node) -> Meaning:
     m, n = node.shape[-2:]
     found = Meaning(i, node, {role["a"]: (tag_of(a),), role["b"]: (tag_of(b),)}, {role["c"]: tag_of(node)})
     k, batch = a.shape[-2 if transposed_a else -1], math.prod(node.shape[:-2])
-    numbers = {"m": m, "n": n, "k": k, "ta": int(transposed_a), "tb": int(transposed_b), "inner": batch,
-               "lda": m if transposed_a else k, "ldb": k if transposed_b else n, "ldc": n, "a_inner": m * k,
-               "b_inner": k * n, "c_inner": m * n, "a_offset": 0, "b_offset": 0, "c_offset": 0, "columns": int(n > m),
+    numbers = {"m": m, "n": n, "k": k, "ta": int(transposed_a), "tb": int(transposed_b),
+               "lda": m if transposed_a else k, "ldb": k if transposed_b else n, "ldc": n, "a_stride": m * k,
+               "b_stride": k * n, "c_stride": m * n, "a_offset": 0, "b_offset": 0, "columns": int(n > m),
                "alpha": _bits(1.0), "beta": _bits(0.0), "alpha_index": -1, "beta_index": -1}
     found.extent = batch * max(m, n)
     if factors:

@@ -1,6 +1,8 @@
 """Matrix products by one native step on padded matrices."""
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from tracer.jit.runtime import driver
@@ -25,6 +27,18 @@ def run(step, *arrays, scalars=()):
     driver.Table(openblas.parts_of(step)).run(bind.ctypes.data)
 
 
+def changed(step, **arguments):
+    """The step with other arguments than a program gives it, such as leading dimensions of padded matrices."""
+    return step._replace(args=list(openblas.GemmArgs._make(step.args)._replace(**arguments)))
+
+
+def multiplied(a, b):
+    """a @ b of two matrices, or of two stacks of so many, by one native step."""
+    out = np.full((*a.shape[:-1], b.shape[-1]), np.nan, a.dtype)
+    run(openblas.gemm(a.dtype, 0, 1, 2, *out.shape[-2:], a.shape[-1], math.prod(a.shape[:-2])), a, b, out)
+    return out
+
+
 def check(dtype, m, n, k, ta, tb, alpha, beta, chunk=None):
     """Compute one product on padded matrices; assert the result, and that nothing is written outside it."""
     a, b = (
@@ -35,16 +49,8 @@ def check(dtype, m, n, k, ta, tb, alpha, beta, chunk=None):
     before = c.copy()
     if beta == 0:
         c[:, :n] = np.nan
-    step = openblas.gemm(
-        *(dtype, 0, 1, 2, m, n, k),
-        ta=ta,
-        tb=tb,
-        lda=a.shape[1],
-        ldb=b.shape[1],
-        ldc=n + 1,
-        alpha=alpha,
-        beta=beta,
-    )
+    step = changed(openblas.gemm(dtype, 0, 1, 2, m, n, k, ta=ta, tb=tb, alpha=alpha, beta=beta),
+                   lda=a.shape[1], ldb=b.shape[1], ldc=n + 1)
     run(step if chunk is None else step._replace(chunk=chunk), a, b, c)
     left, right = a[:, :-3].astype(np.float64), b[:, :-2].astype(np.float64)
     expected = alpha * (left.T if ta else left) @ (right.T if tb else right) + beta * before[:, :n]

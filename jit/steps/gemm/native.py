@@ -58,7 +58,6 @@ def run_product(bind: Any, args: Any, lo: int, hi: int) -> None:
         return
     ta, tb, size = args[AT.ta], args[AT.tb], args[AT.itemsize]
     lda, ldb, ldc = args[AT.lda], args[AT.ldb], args[AT.ldc]
-    inner = args[AT.inner]
     alpha = as_float(args[AT.alpha])
     beta = as_float(args[AT.beta])
     if args[AT.alpha_index] >= 0:
@@ -82,12 +81,9 @@ def run_product(bind: Any, args: Any, lo: int, hi: int) -> None:
         i = lo // side
         first = lo - i * side
         count = smaller(side - first, hi - lo)
-        a = bind[args[AT.a]] + args[AT.a_offset]
-        a += size * (i // inner * args[AT.a_outer] + i % inner * args[AT.a_inner])
-        b = bind[args[AT.b]] + args[AT.b_offset]
-        b += size * (i // inner * args[AT.b_outer] + i % inner * args[AT.b_inner])
-        c = bind[args[AT.c]] + args[AT.c_offset]
-        c += size * (i // inner * args[AT.c_outer] + i % inner * args[AT.c_inner])
+        a = bind[args[AT.a]] + args[AT.a_offset] + size * i * args[AT.a_stride]
+        b = bind[args[AT.b]] + args[AT.b_offset] + size * i * args[AT.b_stride]
+        c = bind[args[AT.c]] + size * i * args[AT.c_stride]
         if args[AT.columns]:
             n = count
             b += size * first * (ldb if tb else 1)

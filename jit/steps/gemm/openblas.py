@@ -1,8 +1,7 @@
 """Matrix products through a private OpenBLAS (`scipy-openblas32`), as steps of a compiled program.
 
 ``gemm(...)`` gives the step ``C[i] = alpha * op(A[i]) @ op(B[i]) + beta * C[i]`` for the table of
-`tracer.jit.runtime.driver`; ``gemm_step``, ``gemm_args`` and ``gemm_range`` are its parts. ``matmul`` is the same for
-NumPy arrays.
+`tracer.jit.runtime.driver`; ``gemm_step``, ``gemm_args`` and ``gemm_range`` are its parts.
 
 OpenBLAS itself runs on one thread: the driver calls it for parts of a product from several threads, which the lock of
 its buffers makes safe. Products are cut by rows or, where C is wider than high, by columns: each part packs all of the
@@ -11,12 +10,10 @@ operand that is not cut, so the longer side is cut, and into few parts.
 
 import ctypes
 import importlib.util
-import math
 import os
 import struct
 import sys
 import threading
-from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -25,7 +22,7 @@ import numpy as np
 
 from tracer.jit.native.runtime_functions import find_native
 from tracer.jit.process import forks
-from tracer.jit.runtime.driver import Step, Table
+from tracer.jit.runtime.driver import Step
 
 _SUFFIX = {"win32": ".dll", "darwin": ".dylib"}.get(sys.platform, ".so")
 _loading = forks.guarded(threading.Lock())
@@ -131,7 +128,6 @@ class GemmArgs(NamedTuple):
     c: int
     a_offset: int
     b_offset: int
-    c_offset: int
     m: int
     n: int
     k: int
@@ -140,13 +136,9 @@ class GemmArgs(NamedTuple):
     lda: int
     ldb: int
     ldc: int
-    inner: int  # length of the second batch dimension: product i is at (i // inner, i % inner)
-    a_outer: int  # strides of the two batch dimensions; 0 where the operand is the same for all
-    a_inner: int
-    b_outer: int
-    b_inner: int
-    c_outer: int
-    c_inner: int
+    a_stride: int  # from one product of a batch to the next
+    b_stride: int
+    c_stride: int
     columns: int  # 1: the range counts columns of C, 0: rows
     alpha: int  # bits of a float64
     alpha_index: int  # slot of bind with a float64 that multiplies alpha, or -1
@@ -210,73 +202,32 @@ def gemm_range(m: int, n: int, k: int, batch: int = 1) -> tuple[int, int]:
     return batch * side, -(-batch * side // parts)
 
 
-def gemm_args(
-    dtype: Any,
-    a: int,
-    b: int,
-    c: int,
-    m: int,
-    n: int,
-    k: int,
-    *,
-    ta: bool = False,
-    tb: bool = False,
-    lda: int | None = None,
-    ldb: int | None = None,
-    ldc: int | None = None,
-    a_offset: int = 0,
-    b_offset: int = 0,
-    c_offset: int = 0,
-    batch: Sequence[int] = (),
-    a_strides: Sequence[int] = (),
-    b_strides: Sequence[int] = (),
-    c_strides: Sequence[int] = (),
-    alpha: float = 1.0,
-    alpha_index: int = -1,
-    beta: float = 0.0,
-    beta_index: int = -1,
-    source: int = -1,
-) -> list[int]:
+def gemm_args(dtype: Any, a: int, b: int, c: int, m: int, n: int, k: int, *, ta: bool = False, tb: bool = False,
+              alpha: float = 1.0, alpha_index: int = -1, beta: float = 0.0, beta_index: int = -1,
+              source: int = -1) -> list[int]:
     """The `args` of a product's step.
 
     `a`, `b`, `c` are slots of bind; op(A) is m x k, op(B) k x n, C m x n, all row-major; with `ta` (`tb`) the stored A
-    is k x m (B is n x k). Leading dimensions and the strides over `batch` (at most two dimensions) count elements,
-    offsets bytes; a stride of 0 repeats an operand. The factor of the product is `alpha`, times the float64 bits in
-    ``bind[alpha_index]`` if that index is not -1; `beta` likewise. With beta 0, C is never read; with alpha 0, A and B
-    are not, so that their NaNs do not show; but with a factor of 0 from bind they do. If `source` is given, the C that
-    is read is the one at ``bind[source]``, of the same layout. ValueError for a product that BLAS cannot express.
+    is k x m (B is n x k). The products of a batch follow each other. The factor of the product is `alpha`, times the
+    float64 bits in ``bind[alpha_index]`` if that index is not -1; `beta` likewise. With beta 0, C is never read; with
+    alpha 0, A and B are not, so that their NaNs do not show; but with a factor of 0 from bind they do. If `source` is
+    given, the C that is read is the one at ``bind[source]``. ValueError for a product that BLAS cannot express.
     """
-    widths = [m if ta else k, k if tb else n, n]
-    given = [lda, ldb, ldc]
-    leading = [max(1, width) if ld is None else ld for ld, width in zip(given, widths, strict=True)]
-    if min(m, n, k) < 0 or any(ld < max(1, width) for ld, width in zip(leading, widths, strict=True)):
-        raise ValueError(f"no matrix product of sizes {(m, n, k)} with leading dimensions {leading}")
-    if max(m, n, k, *leading) >= 2**31:
+    if max(m, n, k) >= 2**31:
         raise ValueError(f"a matrix product of sizes {(m, n, k)} exceeds OpenBLAS's 32-bit integers")
-    if len(batch) > 2 or not len(batch) == len(a_strides) == len(b_strides) == len(c_strides):
-        raise ValueError(
-            f"a batch has at most 2 dimensions, each with a stride for A, B and C, not {tuple(batch)}"
-        )
-    if any(size > 1 and stride == 0 for size, stride in zip(batch, c_strides, strict=True)):
-        raise ValueError("the products of a batch cannot share one C")
     itemsize, functions = _itemsize(dtype), load().functions
-    pad = [0] * (2 - len(batch))
-    strides = [s for of in (a_strides, b_strides, c_strides) for s in [*pad, *of]]
     alpha_bits, beta_bits = struct.unpack("2q", struct.pack("2d", alpha, beta))
-    inner = batch[-1] if batch and batch[-1] else 1
-    (lda, ldb, ldc), (a_outer, a_inner, b_outer, b_inner, c_outer, c_inner) = leading, strides
     return list(GemmArgs(
         gemm=functions["gemm", itemsize], gemv=functions["gemv", itemsize], tiles=_tiles() if itemsize == 4 else 0,
-        itemsize=itemsize, a=a, b=b, c=c, a_offset=a_offset, b_offset=b_offset, c_offset=c_offset, m=m, n=n, k=k,
-        ta=int(ta), tb=int(tb), lda=lda, ldb=ldb, ldc=ldc, inner=inner, a_outer=a_outer, a_inner=a_inner,
-        b_outer=b_outer, b_inner=b_inner, c_outer=c_outer, c_inner=c_inner, columns=int(n > m), alpha=alpha_bits,
-        alpha_index=alpha_index, beta=beta_bits, beta_index=beta_index, source=source))
+        itemsize=itemsize, a=a, b=b, c=c, a_offset=0, b_offset=0, m=m, n=n, k=k, ta=int(ta), tb=int(tb),
+        lda=max(1, m if ta else k), ldb=max(1, k if tb else n), ldc=max(1, n), a_stride=m * k, b_stride=k * n,
+        c_stride=m * n, columns=int(n > m), alpha=alpha_bits, alpha_index=alpha_index, beta=beta_bits,
+        beta_index=beta_index, source=source))
 
 
-def gemm(dtype: Any, a: int, b: int, c: int, m: int, n: int, k: int, **options: Any) -> Step:
-    """The whole step of a product, for a `driver.Table`; parameters are those of `gemm_args`."""
-    args = gemm_args(dtype, a, b, c, m, n, k, **options)
-    return Step(gemm_step(dtype), args, *gemm_range(m, n, k, math.prod(options.get("batch", ()))))
+def gemm(dtype: Any, a: int, b: int, c: int, m: int, n: int, k: int, batch: int = 1, **options: Any) -> Step:
+    """The whole step of `batch` products, for a `driver.Table`; the other parameters are those of `gemm_args`."""
+    return Step(gemm_step(dtype), gemm_args(dtype, a, b, c, m, n, k, **options), *gemm_range(m, n, k, batch))
 
 
 def parts_of(step: Step) -> list[Step]:
@@ -298,94 +249,3 @@ def parts_of(step: Step) -> list[Step]:
             part = part._replace(beta=one, beta_index=-1, source=-1)
         parts.append(step._replace(args=list(part)))
     return parts
-
-
-def _operand(x: np.ndarray) -> tuple[np.ndarray, bool, int]:
-    """(x or a copy, whether its matrices are stored transposed, leading dimension)."""
-    size = x.itemsize
-    (rows, cols), (down, along) = x.shape[-2:], x.strides[-2:]
-    for transposed, (r, c, ld, step) in enumerate([(rows, cols, down, along), (cols, rows, along, down)]):
-        if (c <= 1 or step == size) and (r <= 1 or (ld >= size * max(c, 1) and ld % size == 0)):
-            return x, bool(transposed), ld // size if r > 1 else max(c, 1)
-    return _operand(np.ascontiguousarray(x))
-
-
-def _merged(sizes: Sequence[int], strides: Sequence[Sequence[int]]) -> list[tuple[int, tuple[int, ...]]]:
-    """Batch dimensions as (size, strides), without those of size 1, neighbours joined where that is exact."""
-    dims: list[tuple[int, tuple[int, ...]]] = []
-    for size, *steps in zip(sizes, *strides, strict=True):
-        if size == 1:
-            continue
-        if dims and all(outer == size * inner for outer, inner in zip(dims[-1][1], steps, strict=True)):
-            dims[-1] = dims[-1][0] * size, tuple(steps)
-        else:
-            dims.append((size, tuple(steps)))
-    return dims
-
-
-def _multiply(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> None:
-    """c[...] = a @ b, where all three have the same batch shape and c's matrices are row-major."""
-    (a, ta, lda), (b, tb, ldb), (c, _, ldc) = _operand(a), _operand(b), _operand(c)
-    operands, size = (a, b, c), c.itemsize
-    dims = _merged(c.shape[:-2], [[s // size for s in x.strides[:-2]] for x in operands])
-    if len(dims) > 2:
-        for i in np.ndindex(c.shape[:1]):
-            _multiply(a[i], b[i], c[i])
-        return
-    strides = [[steps[j] for _, steps in dims] for j in range(3)]
-    options = dict(zip(("a_strides", "b_strides", "c_strides"), strides, strict=True))
-    (m, k), n = a.shape[-2:], b.shape[-1]
-    step = gemm(
-        c.dtype,
-        0,
-        1,
-        2,
-        m,
-        n,
-        k,
-        ta=ta,
-        tb=tb,
-        lda=lda,
-        ldb=ldb,
-        ldc=ldc,
-        batch=[d for d, _ in dims],
-        **options,
-    )
-    bind = np.array([x.ctypes.data for x in operands], np.int64)
-    Table(parts_of(step)).run(bind.ctypes.data)
-
-
-def matmul(a: np.ndarray, b: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
-    """``numpy.matmul(a, b, out)`` for two float32 or two float64 arrays; transposed views are not copied.
-
-    TypeError for other dtypes, ValueError for shapes that do not fit.
-
-    >>> matmul(np.ones((2, 3, 4)), np.ones((5, 4)).T).shape
-    (2, 3, 5)
-    """
-    if a.dtype != b.dtype or (out is not None and out.dtype != a.dtype):
-        raise TypeError(f"a matrix product needs equal dtypes, not {a.dtype} and {b.dtype}")
-    _itemsize(a.dtype)
-    if not a.ndim or not b.ndim:
-        raise ValueError("a matrix product needs arrays of at least one dimension")
-    left, right = a[None] if a.ndim == 1 else a, b[:, None] if b.ndim == 1 else b
-    if left.shape[-1] != right.shape[-2]:
-        raise ValueError(f"shapes {a.shape} and {b.shape} do not fit for a matrix product")
-    batch = np.broadcast_shapes(left.shape[:-2], right.shape[:-2])
-    m, n = left.shape[-2], right.shape[-1]
-    shape = batch + (m,) * (a.ndim > 1) + (n,) * (b.ndim > 1)
-    if out is not None and out.shape != shape:
-        raise ValueError(f"out has shape {out.shape}, the product has {shape}")
-    result = np.empty((*batch, m, n), a.dtype)
-    if out is not None and out.flags.c_contiguous and not any(np.may_share_memory(out, x) for x in (a, b)):
-        result = out.reshape(result.shape)
-    if not left.size or not right.size:
-        result.fill(0)
-    else:
-        left, right = (np.broadcast_to(x, batch + x.shape[-2:]) for x in (left, right))
-        _multiply(left, right, result)
-    if out is None:
-        return result.reshape(shape) if shape else result.reshape(())[()]
-    if not np.may_share_memory(out, result):
-        out[...] = result.reshape(shape)
-    return out

@@ -17,6 +17,7 @@ from ..core.flush import sync
 from ..core.invoke import Handle, constant, wrap, zeros_value
 from ..core.trace import Value, computed, current, effects
 from .getitem import getitem
+from .one_element import REFUSED, OneElement
 from .placing import moved, placed
 from .printing import format_nd
 from .setitem import INPLACE, overwritten, setitem
@@ -93,10 +94,11 @@ class NDArray(Handle):
         return sync(value, cause).lend(value.aval)
 
     def asnumpy(self) -> np.ndarray:
-        """A NumPy array with a copy of the elements."""
+        """A NumPy array with a copy of the elements. A single one converts to a number (one_element.py)."""
         value = self._value
         buffer = sync(value, "asnumpy")  # half the time of `_read`; this variable keeps the memory alive
-        return buffer.view(value.aval).copy()
+        array = buffer.view(value.aval).copy()
+        return array.view(OneElement) if array.size == 1 and REFUSED and array.ndim else array
 
     def asscalar(self) -> Any:
         """The element of an array of size 1, as a NumPy scalar. ValueError for another size."""

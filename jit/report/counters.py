@@ -133,6 +133,7 @@ class Log:
     refused: the reasons why files of the cache, by path, were not used.
     recording: the recorder in use, Python or compiled, and the reason.
     no_native: the reason why the interpreter runs every new program, if it does.
+    shims: the names that NumPy or Python removed and a script used, with its first line that did.
     """
 
     syncs: Syncs = field(default_factory=Syncs)
@@ -141,6 +142,7 @@ class Log:
     refused: dict[str, str] = field(default_factory=dict)
     recording: str = ""
     no_native: str = ""
+    shims: dict[str, Place] = field(default_factory=dict)
 
 
 COUNTERS = Counters()

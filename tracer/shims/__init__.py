@@ -1,0 +1,1 @@
+"""Names that newer versions of NumPy and Python removed, supplied again for old scripts."""

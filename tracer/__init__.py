@@ -1,5 +1,6 @@
 """MXNet scripts, unmodified, traced, fused and compiled by Numba."""
 from importlib import import_module
+from importlib.machinery import PathFinder
 from os.path import dirname, realpath
 from typing import Any
 
@@ -10,10 +11,29 @@ import_module(f"{__name__}.ops")
 import_module(f"{__name__}.jit")
 __path__.pop()
 
-from . import autograd, base, context, device, engine, gluon, libinfo, native_recording, random, runtime, util
+from . import (
+    attribute,
+    autograd,
+    base,
+    context,
+    device,
+    engine,
+    error,
+    executor_manager,
+    gluon,
+    libinfo,
+    log,
+    mxnet_modules,
+    name,
+    native_recording,
+    random,
+    runtime,
+    util,
+)
 from . import ndarray as nd
 from . import numpy as np
 from . import numpy_extension as npx
+from .attribute import AttrScope
 from .base import MXNetError
 from .context import (
     Context,
@@ -27,36 +47,49 @@ from .context import (
     num_gpus,
 )
 from .install import install_as_mxnet
-from .libinfo import __version__
 from .report.explain import counters, explain, kernel_source, time_kernels
-from .util import is_np_array, is_np_shape, np_array, np_shape, set_np_shape, use_np, use_np_array, use_np_shape
+from .util import (
+    is_np_array,
+    is_np_default_dtype,
+    is_np_shape,
+    np_array,
+    np_default_dtype,
+    np_shape,
+    set_np_shape,
+    use_np,
+    use_np_array,
+    use_np_default_dtype,
+    use_np_shape,
+)
 
 __all__ = [
-    "__version__", "autograd", "base", "Context", "context", "counters", "cpu", "cpu_pinned", "current_context",
-    "current_device", "device", "Device", "engine", "explain", "gluon", "gpu", "gpu_memory_info",
-    "install_as_mxnet", "is_np_array", "is_np_shape", "kernel_source", "libinfo", "MXNetError", "nd", "np", "np_array",
-    "np_shape", "npx", "num_gpus", "random", "runtime", "set_np_shape", "time_kernels", "use_np", "use_np_array",
+    "AttrScope", "__version__", "attribute", "autograd", "base", "Context", "context", "counters", "cpu", "cpu_pinned",
+    "current_context", "current_device", "device", "Device", "engine", "error", "executor_manager", "explain", "gluon",
+    "gpu", "gpu_memory_info", "install_as_mxnet", "is_np_array", "is_np_default_dtype", "is_np_shape", "kernel_source",
+    "libinfo", "log", "MXNetError", "name", "nd", "np", "np_array", "np_default_dtype", "np_shape", "npx", "num_gpus",
+    "random", "rnd", "runtime", "set_np_shape", "time_kernels", "use_np", "use_np_array", "use_np_default_dtype",
     "use_np_shape", "util",
 ]
 
 native_recording.begin()
+mxnet_modules.begin()
+
+rnd = random
 
 # `hybrid_forward(F, ...)` uses F.np and F.npx when arrays are np's.
 vars(nd).update(np=np, npx=npx)
 
-#: MXNet modules that tracer lacks: access to one raises ImportError.
-_ABSENT = frozenset((
-    "amp", "attribute", "callback", "contrib", "executor", "image", "init", "initializer", "io", "kv",
-    "kvstore", "lr_scheduler", "metric", "mod", "model", "module", "mon", "monitor", "onnx", "operator", "optimizer",
-    "recordio", "registry", "rnn", "rtc", "sym", "symbol"))
+#: MXNet's modules that have another name here.
+_RENAMED = {"vis": "viz", "visualization": "viz"}
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("profiler", "test_utils"):  # loaded lazily: scripts use them without an import, most never
-        return import_module(f"{__name__}.{name}")
-    if name in ("viz", "visualization"):  # MXNet's two names of it
-        return import_module(f"{__name__}.viz")
-    if name in _ABSENT:
-        raise ImportError(f"{name} is not part of this version of tracer yet: it has np, npx, nd, autograd and random",
-                          name=f"{__name__}.{name}")
+    """The version, or a module that scripts use without an import: those that most do not use are loaded here."""
+    if name == "__version__":
+        return libinfo.__version__
+    if name in mxnet_modules.KNOWN:
+        module = _RENAMED.get(name) or mxnet_modules.SECOND_NAMES.get(name, name)
+        if PathFinder.find_spec(f"{__name__}.{module}", __path__) is not None:
+            return import_module(f"{__name__}.{module}")
+        raise AttributeError(mxnet_modules.absence(name))
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

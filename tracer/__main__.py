@@ -24,7 +24,8 @@ def _parse(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
         prog="python -m tracer",
         usage=_USAGE,
         description="Run a program in which `import mxnet` means tracer. All else is as under `python`.",
-        epilog="Environment: TRACER_JIT=auto|always|never|compare, TRACER_CACHE=folder, TRACER_DEBUG=1..4.",
+        epilog="Environment: TRACER_MXNET=1.9.1|2.0, TRACER_JIT=auto|always|never|compare, "
+               "TRACER_CACHE=folder, TRACER_DEBUG=1..4.",
         allow_abbrev=False,
     )
     parser.add_argument("--report", action="store_true",
@@ -138,7 +139,7 @@ def _draw(options: argparse.Namespace, rest: list[str]) -> None:
 def main(argv: list[str] | None = None) -> None:
     """Run the script, module or code of the command line, then print the report if requested; exit as it does."""
     options, rest = _parse(sys.argv[1:] if argv is None else argv)
-    install_as_mxnet()
+    install_as_mxnet(shims=True)
     if options.report:
         tracer.time_kernels()
     try:

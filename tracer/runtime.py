@@ -3,9 +3,11 @@ from __future__ import annotations
 
 __all__ = ["Feature", "Features", "feature_list"]
 
-_ABSENT = ("CUDA", "CUDNN", "NCCL", "TENSORRT", "CUTENSOR", "CPU_SSE", "CPU_AVX", "OPENMP", "SSE", "F16C", "JEMALLOC",
-           "BLAS_MKL", "BLAS_ATLAS", "BLAS_APPLE", "LAPACK", "MKLDNN", "ONEDNN", "OPENCV", "CAFFE", "PROFILER",
-           "DIST_KVSTORE", "CXX14", "INT64_TENSOR_SIZE", "SIGNAL_HANDLER", "DEBUG", "TVM_OP")
+#: MXNet's features, in its order, and those that tracer has.
+_NAMES = (
+    "CUDA CUDNN NCCL CUDA_RTC TENSORRT CUTENSOR CPU_SSE CPU_SSE2 CPU_SSE3 CPU_SSE4_1 CPU_SSE4_2 CPU_SSE4A CPU_AVX "
+    "CPU_AVX2 OPENMP SSE F16C JEMALLOC BLAS_OPEN BLAS_ATLAS BLAS_MKL BLAS_APPLE LAPACK MKLDNN ONEDNN OPENCV CAFFE "
+    "PROFILER DIST_KVSTORE CXX14 INT64_TENSOR_SIZE SIGNAL_HANDLER DEBUG TVM_OP").split()
 _PRESENT = ("BLAS_OPEN",)
 
 
@@ -28,11 +30,15 @@ class Features(dict[str, Feature]):
     """
 
     def __init__(self) -> None:
-        super().__init__({n: Feature(n, n in _PRESENT) for n in (*_PRESENT, *_ABSENT)})
+        super().__init__({name: Feature(name, name in _PRESENT) for name in _NAMES})
+
+    def __repr__(self) -> str:
+        return str(list(self.values()))
 
     def is_enabled(self, feature_name: str) -> bool:
         """Whether the feature is enabled. RuntimeError for a name that MXNet does not know."""
-        found = self.get(feature_name.upper())
+        feature_name = feature_name.upper()
+        found = self.get(feature_name)
         if found is None:
             raise RuntimeError(f"Feature '{feature_name}' is unknown, known features are: {list(self)}")
         return found.enabled

@@ -2,11 +2,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from . import ndarray, numpy
-from .context import gpu_memory_info, num_gpus
+from .base import integer_types, long, numeric_types
+from .context import Context, gpu_memory_info, num_gpus
 from .numpy_extension.mode import (
     is_np_array,
     is_np_default_dtype,
@@ -24,10 +26,11 @@ from .numpy_extension.mode import (
     use_np_shape,
 )
 
-__all__ = ["TemporaryDirectory", "default_array", "get_gpu_count", "get_gpu_memory", "getenv", "is_np_array",
-           "is_np_default_dtype", "is_np_shape", "makedirs", "np_array", "np_default_dtype", "np_shape", "reset_np",
-           "set_np", "set_np_default_dtype", "set_np_shape", "setenv", "use_np", "use_np_array",
-           "use_np_default_dtype", "use_np_shape"]
+__all__ = ["TemporaryDirectory", "default_array", "get_cuda_compute_capability", "get_gpu_count", "get_gpu_memory",
+           "getenv", "integer_types", "is_np_array", "is_np_default_dtype", "is_np_shape", "long", "makedirs",
+           "np_array", "np_default_dtype", "np_shape", "numeric_types", "reset_np", "set_module", "set_np",
+           "set_np_default_dtype", "set_np_shape", "setenv", "use_np", "use_np_array", "use_np_default_dtype",
+           "use_np_shape"]
 
 get_gpu_count = num_gpus
 get_gpu_memory = gpu_memory_info
@@ -54,3 +57,20 @@ def setenv(name: str, value: str | None) -> None:
 def default_array(source_array: Any, ctx: Any = None, dtype: Any = None, device: Any = None) -> Any:
     """A new array: `np.array` in np mode, else `nd.array`."""
     return (numpy if is_np_array() else ndarray).array(source_array, dtype=dtype)
+
+
+def set_module(module: str | None) -> Callable[[Any], Any]:
+    """A decorator that sets the `__module__` of a function or class; None leaves it."""
+    def decorator(func: Any) -> Any:
+        if module is not None:
+            func.__module__ = module
+        return func
+
+    return decorator
+
+
+def get_cuda_compute_capability(ctx: Context) -> int:
+    """Not supported: raises OSError for a GPU, as MXNet does where there is no CUDA; ValueError for another context."""
+    if ctx.device_type != "gpu":
+        raise ValueError(f"Expecting a gpu context to get cuda compute capability, while received ctx {ctx}")
+    raise OSError("could not load any of: libcuda.so libcuda.dylib cuda.dll")

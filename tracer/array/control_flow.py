@@ -10,7 +10,7 @@ from .views import internal
 
 
 def _listed(x: Any) -> list[Any]:
-    return [] if x is None else as_list(x)
+    return [] if x is None else list(as_list(x))
 
 
 def _stacked(steps: list[list[Any]], single: bool) -> Any:

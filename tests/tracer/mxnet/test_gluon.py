@@ -60,7 +60,7 @@ def test_a_recorded_result_keeps_its_past_when_marked_outside(read):
 
 
 def test_what_is_missing_says_so():
-    with pytest.raises(ImportError, match="gluon.nn is not part of this version"):
-        gluon.nn  # noqa: B018
-    with pytest.raises(ImportError, match="symbol is not part of this version"):
-        tracer.symbol  # noqa: B018
+    with pytest.raises(AttributeError, match="mxnet.gluon.no_such_layer is not part of this version"):
+        gluon.no_such_layer  # noqa: B018
+    with pytest.raises(AttributeError, match="no attribute 'no_such_module'"):
+        tracer.no_such_module  # noqa: B018

@@ -187,7 +187,7 @@ def _build(function: Function, nodes: list[Any], statics: tuple) -> tuple[Any, b
     for name, value in zip(function.statics, statics):
         if value is REQUIRED:
             raise MXNetError(f"Required parameter {name} is not presented, in operator {function.name}")
-    device = _device_of(nodes)
+    device = _device_of(function, nodes)
     plain = [n if n is None or n.aval.device is None else place(n, None) for n in nodes]
     try:
         result = function.build(plain, *statics) if function.variadic else function.build(*plain, *statics)
@@ -202,11 +202,24 @@ def _build(function: Function, nodes: list[Any], statics: tuple) -> tuple[Any, b
     return result, settings.mode == "compare" or any(n.op.may_fail and n not in nodes for n in inner)
 
 
-def _device_of(nodes: list[Any]) -> Device:
-    """The results' device: that of the first array. Declared functions get and return nodes without a device."""
+#: Kinds of memory for transfers, to a GPU or between processes. As in MXNet, only parts and copies of an array there
+#: are there, too.
+_TRANSFER = ("cpu_pinned", "cpu_shared")
+_KEEPING = frozenset(("nd.NDArray.copy", "nd.NDArray._astype", "np._copy", "index.read_slice", "index.write_slice",
+                      "index.overwrite", "index.found", "index.write_put", "index.write_mask"))
+
+
+def _device_of(function: Function, nodes: list[Any]) -> Device:
+    """The results' device: that of the first array, but cpu(0) for most results of one in memory for transfers.
+
+    Declared functions get and return nodes without a device.
+    """
     for node in nodes:
         if node is not None and not is_number(node):
-            return node.aval.device
+            device = node.aval.device
+            if device is not None and device[0] in _TRANSFER:
+                return device if function.name in _KEEPING else None
+            return device
     return None
 
 

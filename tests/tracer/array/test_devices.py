@@ -282,3 +282,27 @@ def test_a_setting_that_means_nothing_is_an_error(monkeypatch):
     monkeypatch.setenv("TRACER_GPU", "cuda")
     with pytest.raises(ValueError, match="TRACER_GPU='cuda': must be cpu"):
         mx.num_gpus()
+
+
+@pytest.mark.parametrize("kind", ["cpu_pinned", "cpu_shared"])
+def test_results_leave_memory_for_transfers(kind):
+    """As in MXNet 1.9.1, only parts and copies of an array in pinned or shared memory are there, too."""
+    there = mx.Context(kind, 0)
+    for pending in (False, True):
+        x = nd.ones((2, 2), ctx=there)
+        if not pending:
+            x.wait_to_read()
+        y = nd.ones((2, 2))
+        for made in (x + 1, x + y, y + x, nd.relu(x), nd.dot(x, y), nd.stack(x, x), x.T, x == y, x.mean(), x[[0, 1]]):
+            assert made.context == HERE
+        for made in (x[0], x[:1], x.reshape((-1,)), x.copy(), x.astype("int32"), x.detach()):
+            assert made.context == there
+        assert nd.concat(y, x, dim=0).context == x.as_in_context(HERE).context == HERE
+        x += y
+        x[0] = 5
+        assert x.context == there and numbers(x) == [[5, 5], [2, 2]]
+        x.attach_grad()
+        with autograd.record():
+            z = (x * y * x).sum()
+        z.backward()
+        assert z.context == HERE and x.grad.context == there and numbers(x.grad) == [[10, 10], [4, 4]]

@@ -22,8 +22,8 @@ def getitem(self: Any, key: Any) -> Any:
     IndexError for an index out of range; ValueError for a key that is not an index.
     """
     of = self._value.aval
-    if type(key) is int:
-        return self._view(_row(of, key, self._scalar))
+    if type(key) in _INTEGER:
+        return self._view(_row(of, int(key), self._scalar))
     if type(key) is slice and key.step is None and type(key.start) in _BOUND and type(key.stop) in _BOUND:
         part = _rows(of, key.start, key.stop)
         if part is not None:
@@ -52,6 +52,7 @@ def found_by(made: Any, *sources: Any) -> Any:
     return made
 
 
+_INTEGER = frozenset((int, np.int64, np.int32))  # samplers draw NumPy's integers
 _BOUND = frozenset((int, type(None)))
 _ONE = None, 1
 
@@ -61,10 +62,20 @@ _ONE = None, 1
 @lru_cache(maxsize=4096)
 def _row(of: Aval, index: int, scalar: tuple[int, ...]) -> Slice:
     """The slice of an array for `x[index]`."""
-    found = leading(index, of.shape, scalar)
-    if found is None:
+    if not of.shape:
         raise IndexError("scalar tensor can only accept `()` as index")
-    return Slice(*found, found.spec[0][0] * prod(of.shape[1:]))
+    size, tail, shape, stride = _within_row(of.shape, scalar)
+    if not -size <= index < size:
+        raise IndexError(f"index {index} is out of bounds for axis 0 with size {size}")
+    index %= size
+    return Slice(((index, 1, 1), *tail), shape, index * stride)
+
+
+@lru_cache(maxsize=1024)
+def _within_row(shape: tuple[int, ...], scalar: tuple[int, ...]) -> tuple[int, tuple, tuple[int, ...], int]:
+    """The facts that all rows have in common: their number, the slices of the other axes, the shape and the size."""
+    rest = shape[1:]
+    return shape[0], _whole(rest), rest or scalar, prod(rest)
 
 
 @lru_cache(maxsize=4096)

@@ -243,6 +243,22 @@ def test_integer_index_makes_no_program():
     assert COUNTERS.programs == before
 
 
+@pytest.mark.parametrize("kind", ["int64", "int32", "uint8"])
+def test_an_integer_of_numpy_is_an_index_as_any(F, kind):
+    """Samplers draw such integers; the view is the same as with Python's."""
+    x = F.array(base())
+    integer = numpy.dtype(kind).type
+    for i in (0, 3) if kind == "uint8" else (0, 3, -1, -4):
+        row = x[integer(i)]
+        assert row.shape == x[i].shape and (row.asnumpy() == base()[i]).all()
+    row[:] = 7
+    assert (x.asnumpy()[i] == 7).all()
+    with pytest.raises(IndexError, match="index 4 is out of bounds for axis 0 with size 4"):
+        x[integer(4)]
+    with pytest.raises(IndexError):
+        np.array(1)[numpy.int64(0)]
+
+
 def test_writes_through_computed_views_make_no_program():
     x, z = np.array(base()), nd.array(base())
     before = COUNTERS.programs

@@ -306,3 +306,11 @@ def test_results_leave_memory_for_transfers(kind):
             z = (x * y * x).sum()
         z.backward()
         assert z.context == HERE and x.grad.context == there and numbers(x.grad) == [[10, 10], [4, 4]]
+
+
+def test_moves_of_several_sizes_have_one_plan():
+    """The second size takes the plan of the first, whose leaf has no device."""
+    with graphs.jit_mode("always"):
+        for n in (3, 2, 5):
+            x = nd.array(onp.arange(n), ctx=THERE)
+            assert numbers(x.as_in_context(mx.cpu(2))) == list(range(n))

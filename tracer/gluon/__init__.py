@@ -1,11 +1,8 @@
-"""`mx.gluon`: blocks as callable compositions. Parameters, layers, losses and trainers are not implemented yet."""
-from typing import NoReturn
-
-from ..mxnet_modules import absence
+"""`mx.gluon`: blocks as callable compositions, data and utilities. Parameters, layers, losses and trainers are not
+implemented yet."""
 from .block import Block, HybridBlock
+from .submodules import importing
 
 __all__ = ["Block", "HybridBlock"]
 
-
-def __getattr__(name: str) -> NoReturn:
-    raise AttributeError(absence(f"gluon.{name}"))
+__getattr__ = importing(__name__)

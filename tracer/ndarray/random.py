@@ -11,7 +11,9 @@ from tracer.array.nd_array import NDArray
 from tracer.array.placing import located
 from tracer.array.views import internal
 from tracer.core.surface import engine, wrapper
+from tracer.ops.ir.errors import MXNetError
 from tracer.ops.ir.shapes import check_choice
+from tracer.rng.decimals import as_read
 from tracer.rng.state import STREAMS, deliver, parameter, shape_of
 
 __all__ = ["bernoulli", "binomial", "categorical", "exponential", "exponential_like", "gamma", "gamma_like",
@@ -30,13 +32,18 @@ def _kind(dtype: Any) -> np.dtype:
 def _drawn(method: Callable[..., np.ndarray], params: tuple, shape: Any, dtype: Any, out: Any) -> Any:
     """An array of draws: `shape` values for each element of the parameters.
 
-    The default shape is (1,) if all parameters are numbers, as `mx.nd` has no 0-d arrays.
+    The default shape is (1,) if all parameters are numbers, as `mx.nd` has no 0-d arrays. Without a dtype it is that
+    of `out`; MXNetError for another `out` and for a dtype that is not floating.
     """
-    given = [parameter(p) for p in params]
+    given = [p if isinstance(p, np.ndarray) else float(as_read(p)) for p in map(parameter, params)]
+    kind = _kind(out.dtype if dtype in (None, "None") and out is not None else dtype)
+    check_choice(kind.name, ("float16", "float32", "float64"))
+    if out is not None and out.dtype != kind:
+        raise MXNetError(f"out has dtype {np.dtype(out.dtype)}, the draw {kind}")
     default = () if isinstance(given[0], np.ndarray) else (1,)
     if shape is None and out is not None and default:
         default = tuple(out.shape)
-    return deliver(NDArray, method(*given, shape_of(shape, default), _kind(dtype)), out)
+    return deliver(NDArray, method(*given, shape_of(shape, default), kind), out)
 
 
 def uniform(low: Any = 0, high: Any = 1, shape: Any = None, dtype: Any = None, ctx: Any = None,

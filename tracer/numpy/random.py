@@ -21,7 +21,10 @@ __all__ = ["beta", "chisquare", "choice", "exponential", "f", "gamma", "gumbel",
 
 
 def _float(dtype: Any) -> _np.dtype:
-    return default_float() if dtype is None else _np.dtype(dtype)
+    kind = default_float() if dtype is None else _np.dtype(dtype)
+    if kind.kind == "b":
+        raise MXNetError("a draw from a continuous distribution has no dtype bool")
+    return kind
 
 
 def _drawn(method: Callable[..., _np.ndarray], params: tuple, size: Any, dtype: Any, out: Any = None) -> Any:

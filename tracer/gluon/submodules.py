@@ -15,7 +15,11 @@ def importing(package: str) -> Callable[[str], ModuleType]:
         if name.startswith("__"):
             raise AttributeError(name)
         full = f"{package}.{name}"
-        if find_spec(full) is None:
+        try:
+            found = find_spec(full)
+        except ModuleNotFoundError:  # the last finder refuses MXNet's modules that tracer lacks
+            found = None
+        if found is None:
             raise AttributeError(absence(full.partition(".")[2]))
         return import_module(full)
 

@@ -42,9 +42,14 @@ class Accuracy(RunningMetric):
 
 def hits(label: Any, classes: Any) -> Any:
     """The pending number of labels that equal the predicted classes; ValueError when their numbers differ."""
-    label, classes = as_np(label).reshape(-1), as_np(classes).to_device(label.context).reshape(-1)
+    label, classes = flat(as_np(label)), flat(as_np(classes).to_device(label.context))
     check_label_shapes(label, classes)
     return addend((classes.astype("int32") == label.astype("int32")).sum())
+
+
+def flat(array: Any) -> Any:
+    """An array's elements on one axis."""
+    return array if len(array.shape) == 1 else array.reshape(-1)
 
 
 @register

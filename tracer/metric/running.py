@@ -86,5 +86,5 @@ def as_np(array: Any) -> Any:
 
 
 def addend(number: Any) -> Any:
-    """An array with one element as what is added to a running sum: without axes, float64, on the first CPU device."""
-    return as_np(number).reshape(()).astype("float64").to_device(cpu())
+    """An array without axes as what is added to a running sum: float64, on the first CPU device."""
+    return as_np(number).astype("float64").to_device(cpu())

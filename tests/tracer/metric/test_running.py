@@ -72,7 +72,7 @@ def test_pending_batches_count_as_read_ones(version, name):
         eager.update(*batch(name, seed=seed))
         eager.get()
         lazy.update(*batch(name, seed=seed))
-    assert lazy.get() == eager.get()
+    assert lazy.get()[1] == pytest.approx(eager.get()[1], rel=1e-6)  # other programs, maybe of another tier
     assert float(lazy.num_inst) == float(eager.num_inst)
 
 

@@ -33,7 +33,8 @@ def checkout(tmp_path_factory) -> Path:
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, copy)
     for folder in (*FOLDERS, "examples", "tests"):
-        shutil.copytree(ROOT / folder, copy / folder, ignore=shutil.ignore_patterns("__pycache__", "data"))
+        left_out = ("__pycache__", "data") if folder == "tests" else ("__pycache__",)
+        shutil.copytree(ROOT / folder, copy / folder, ignore=shutil.ignore_patterns(*left_out))
     return copy
 
 

@@ -46,7 +46,7 @@ def split_data(data: Any, num_slice: int, batch_axis: int = 0, even_split: bool 
                          "allow uneven partitioning of data.")
     each, extra = divmod(size, num_slice)
     ends = [each * i + min(i, extra) for i in range(num_slice + 1)]
-    if is_np_array():
+    if is_np_array() or isinstance(data, ndarray):
         return list(mx_np.split(data, ends[1:-1], axis=batch_axis))
     if batch_axis != 0:
         return [nd.slice_axis(data, axis=batch_axis, begin=a, end=b) for a, b in zip(ends, ends[1:])]

@@ -30,9 +30,9 @@ SHARED_CONTEXT = Context("cpu_shared", 0)
 _TRANSFER = ("cpu_pinned", "cpu_shared")
 
 
-def flavour() -> type[NDArray]:
-    """The class of the arrays that Gluon makes now: mx.np's in np mode, else mx.nd's."""
-    return ndarray if is_np_array() else NDArray
+def flavour(sample: Any = None) -> type[NDArray]:
+    """The class of a batch: mx.np's array in np mode and for such samples, as in MXNet 2, else mx.nd's."""
+    return ndarray if is_np_array() or isinstance(sample, ndarray) else NDArray
 
 
 def default_batchify_fn(data: Sequence[Any]) -> Any:
@@ -77,9 +77,10 @@ def stack(samples: Sequence[Any], shared: bool) -> Any:
     """
     device = SHARED if shared else stacked_device(samples[0]._value)
     value = _copied(samples, device)
+    cls = flavour(samples[0])
     if value is not None:
-        return wrap(flavour(), value)
-    if is_np_array():
+        return wrap(cls, value)
+    if cls is ndarray:
         made = mx_np.stack(samples)
     else:
         for x in samples:
@@ -99,7 +100,7 @@ def _copied(samples: Sequence[Any], device: Device) -> Value | None:
 
     Pending ones are computed first, all in one program.
     """
-    cls, of = flavour(), samples[0]._value.aval
+    cls, of = type(samples[0]), samples[0]._value.aval
     values = []
     for x in samples:
         if type(x) is not cls or x._value.aval is not of or live(x._value):

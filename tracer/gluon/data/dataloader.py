@@ -11,6 +11,8 @@ from multiprocessing.pool import ThreadPool
 from multiprocessing.reduction import ForkingPickler as ForkingPickler  # scripts import it from here
 from typing import Any
 
+import numpy as np
+
 from ...context import cpu_pinned
 from ...core.flush import flush
 from ...ndarray import waitall
@@ -136,6 +138,8 @@ def _batches(dataset: Any, batch_size: int | None, shuffle: bool, sampler: Any, 
 def _load(indices: Any, batchify_fn: Callable[[list[Any]], Any], dataset: Any) -> Any:
     """The batch of the samples at `indices`."""
     batch = None
+    if not isinstance(indices, (list, tuple, np.ndarray)):
+        indices = list(indices)  # an iterator
     if batchify_fn is default_batchify_fn or batchify_fn is default_mp_batchify_fn:
         batch = take_rows(dataset, indices, tuple, batchify_fn is default_mp_batchify_fn)
     elif type(batchify_fn) is Stack:

@@ -68,14 +68,14 @@ def _chosen(elements: Any, indices: Sequence[Any]) -> Any:
 
 
 def _rows(array: Any, indices: Sequence[Any], shared: bool) -> Any:
-    """The rows of a NumPy array, or of an array of the flavour, as one array."""
+    """The rows of an array, NumPy's or tracer's, as one array."""
     where = np.asarray(indices)
     if where.dtype.kind not in "iu" or where.ndim != 1 or not where.size:
         return None
     scalar: tuple[int, ...] = ()
     if type(array) in (NDArray, ndarray):
         value = array._value
-        if type(array) is not flavour() or live(value):
+        if live(value):
             return None
         buffer = sync(value, "batch")  # the variable keeps the memory alive
         source = buffer.view(value.aval)
@@ -97,4 +97,4 @@ def _rows(array: Any, indices: Sequence[Any], shared: bool) -> Any:
         np.take(source, where, 0, out=target, mode="wrap")  # "raise" would go through a second buffer
     else:
         target[...] = source[where]  # np.take would copy the whole source
-    return wrap(flavour(), computed(made, memory))
+    return wrap(flavour(array), computed(made, memory))

@@ -33,11 +33,10 @@ from .array.nd_array import NDArray
 from .autodiff import backward, segment_runs
 from .autodiff.backward import Backward
 from .autodiff.scopes import Scope
-from .core import call_cache, flush, history, invoke, segment, surface, trace, user_lines
+from .core import cached_graph, call_cache, flush, history, invoke, segment, surface, trace, user_lines
 from .core.call_cache import CachedCall
 from .core.segment import Segment
 from .core.trace import Current, Trace, Value, current
-from .gluon import cached_graph
 from .numpy import ndarray
 
 _FUNCTIONS = (

@@ -129,6 +129,7 @@ class Log:
 
     syncs: sync points by cause and line.
     fallbacks: fallbacks to NumPy.
+    uncached: calls of hybridized blocks that ran as Python, by the reason.
     misses: the reasons why programs were new.
     refused: the reasons why files of the cache, by path, were not used.
     recording: the recorder in use, Python or compiled, and the reason.
@@ -138,6 +139,7 @@ class Log:
 
     syncs: Syncs = field(default_factory=Syncs)
     fallbacks: Fallbacks = field(default_factory=Fallbacks)
+    uncached: Fallbacks = field(default_factory=Fallbacks)
     misses: collections.deque = field(default_factory=lambda: collections.deque(maxlen=200))
     refused: dict[str, str] = field(default_factory=dict)
     recording: str = ""

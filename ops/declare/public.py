@@ -56,6 +56,8 @@ class Function:
         ufuncs are taken, at their defaults. "declared": no others are taken.
     writes: the positions of the operands to which the results after the first are written; None: all results are
         returned. For a `star` function, positions in each array's group of operands; they include the group's last.
+    shapes: the rule that finds the shapes of a layer's parameters: given the shape of `data` and the static arguments
+        by name, it returns shapes by the names of operands.
     """
 
     name: str
@@ -69,6 +71,7 @@ class Function:
     star: bool = False
     keywords: str = "declared"
     writes: tuple[int, ...] | None = None
+    shapes: Callable[..., dict[str, tuple[int, ...]]] | None = None
 
     def __repr__(self) -> str:
         return self.name
@@ -89,7 +92,8 @@ REQUIRED = _Required()
 
 
 def public(*names: str, literals: frozenset = frozenset(), star: bool = False, keywords: str | None = None,
-           writes: Sequence[str | int] | None = None) -> Callable[[Callable], Callable]:
+           writes: Sequence[str | int] | None = None,
+           shapes: Callable[..., dict[str, tuple[int, ...]]] | None = None) -> Callable[[Callable], Callable]:
     """Declare the decorated function of nodes under `names`. See the module's docstring.
 
     keywords: as in `Function`; None is "engine" or "ignoring" in `nd` and `npx`, "ufunc" in `np` for functions that
@@ -104,7 +108,7 @@ def public(*names: str, literals: frozenset = frozenset(), star: bool = False, k
         variadic = bool(arrays) and kinds[arrays[0]] == "Nodes"
         places = None if writes is None else tuple(arrays.index(w) if isinstance(w, str) else w for w in writes)
         FUNCTIONS.append(Function(names[0], _arranged(build, kinds, arrays, variadic), names, arrays, statics, variadic,
-                                  signature, literals, star, keywords or _keywords_of(names[0], kinds), places))
+                                  signature, literals, star, keywords or _keywords_of(names[0], kinds), places, shapes))
         return build
 
     return enter

@@ -7,6 +7,7 @@ from ..declare.public import Optional, public
 from ..ir.errors import MXNetError
 from ..ir.node import Node
 from ..ir.shapes import normalize_axis
+from ..npx import parameter_shapes
 from ..npx import picking as p
 from ..primitive.arithmetic import add, cast, floor_divide, like, mod, mul
 from ..primitive.elementary import without_gradient
@@ -55,7 +56,7 @@ def scatter_nd(data: Node, indices: Node, shape) -> Node:
     return p.scatter_nd(data, indices, shape)
 
 
-@public("nd.Embedding")
+@public("nd.Embedding", shapes=parameter_shapes.embedding)
 def embedding(data: Node, weight: Node, input_dim=None, output_dim=None, dtype="float32",
               sparse_grad=False) -> Node:
     """The rows of `weight` at the positions `data`, which are clipped to its length."""

@@ -6,6 +6,7 @@ from ..ir.errors import MXNetError
 from ..ir.node import Node
 from ..ir.shapes import check_choice, normalize_axis
 from ..np.movement import repeat
+from ..npx import parameter_shapes
 from ..npx.layers import activation, arange_like, fully_connected, smooth_l1
 from ..npx.normalization import (
     group_norm,
@@ -18,14 +19,15 @@ from ..npx.normalization import (
 )
 from ..primitive.arithmetic import neg
 
-for _name, _build in [
-    ("smooth_l1", smooth_l1), ("contrib.arange_like", arange_like), ("InstanceNorm", instance_norm),
-    ("L2Normalization", l2_normalization), ("LayerNorm", layer_norm),
+for _name, _build, _shapes in [
+    ("smooth_l1", smooth_l1, None), ("contrib.arange_like", arange_like, None),
+    ("InstanceNorm", instance_norm, parameter_shapes.channels), ("L2Normalization", l2_normalization, None),
+    ("LayerNorm", layer_norm, parameter_shapes.layer_norm),
 ]:
-    public(f"nd.{_name}")(_build)
+    public(f"nd.{_name}", shapes=_shapes)(_build)
 
 
-@public("nd.FullyConnected")
+@public("nd.FullyConnected", shapes=parameter_shapes.fully_connected)
 def nd_fully_connected(data: Node, weight: Node, bias: Optional = None, num_hidden=None, no_bias=False,
                        flatten=True) -> Node:
     """data @ weight.T + bias, with the data flattened to two axes, or (flatten=False) along the data's last axis."""
@@ -40,7 +42,7 @@ def nd_activation(data: Node, act_type) -> Node:
     return activation(data, act_type)
 
 
-@public("nd.GroupNorm")
+@public("nd.GroupNorm", shapes=parameter_shapes.channels)
 def nd_group_norm(data: Node, gamma: Node, beta: Node, num_groups=1, eps=1e-5, output_mean_var=False) -> Node:
     """The data normalized over groups of channels, times `gamma` plus `beta`, which are per group or per channel."""
     channels = data.shape[1]

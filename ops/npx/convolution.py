@@ -21,6 +21,7 @@ from ..ir.op import FLOATS
 from ..primitive.arithmetic import add, in_single
 from ..primitive.linear import reshape
 from ..primitive.promotion import floating
+from . import parameter_shapes
 from .windows import GEOMETRIES, Sizes, check_rank, columns, folded, per_axis, positions
 
 #: The number of elements of im2col's result that are made at a time, so that they stay in the caches.
@@ -180,7 +181,7 @@ def _biased(out: Node, bias: Node | None) -> Node:
     return out if bias is None else add(out, reshape(bias, (bias.size,) + (1,) * (out.ndim - 2)))
 
 
-@public("npx.convolution")
+@public("npx.convolution", shapes=parameter_shapes.convolution)
 @in_single
 def convolution(data: Node, weight: Node, bias: Optional = None, kernel=None, stride=None, dilate=None, pad=None,
                 num_filter=1, num_group=1, workspace=1024, no_bias=False, cudnn_tune=None, cudnn_off=False,
@@ -205,7 +206,7 @@ def convolution(data: Node, weight: Node, bias: Optional = None, kernel=None, st
     return _biased(convolve(data, weight, attrs=(*geometry, num_group)), bias)
 
 
-@public("nd.Convolution")
+@public("nd.Convolution", shapes=parameter_shapes.convolution)
 def nd_convolution(data: Node, weight: Node, bias: Optional = None, kernel=None, stride=(), dilate=(), pad=(),
                    num_filter=None, num_group=1, workspace=1024, no_bias=False, cudnn_tune=None, cudnn_off=False,
                    layout=None) -> Node:
@@ -216,7 +217,7 @@ def nd_convolution(data: Node, weight: Node, bias: Optional = None, kernel=None,
                        layout=layout)
 
 
-@public("npx.deconvolution")
+@public("npx.deconvolution", shapes=parameter_shapes.deconvolution)
 @in_single
 def deconvolution(data: Node, weight: Node, bias: Optional = None, kernel=None, stride=None, dilate=None, pad=None,
                   adj=None, target_shape=None, num_filter=1, num_group=1, workspace=1024, no_bias=False,
@@ -254,7 +255,7 @@ def deconvolution(data: Node, weight: Node, bias: Optional = None, kernel=None, 
     return _biased(spread(data, weight, attrs=(size, stride, dilate, pad, num_group)), bias)
 
 
-@public("nd.Deconvolution")
+@public("nd.Deconvolution", shapes=parameter_shapes.deconvolution)
 def nd_deconvolution(data: Node, weight: Node, bias: Optional = None, kernel=None, stride=(), dilate=(), pad=(),
                      adj=(), target_shape=(), num_filter=None, num_group=1, workspace=512, no_bias=True,
                      cudnn_tune=None, cudnn_off=False, layout=None) -> Node:

@@ -16,9 +16,10 @@ from ..primitive.matmul import product
 from ..primitive.promotion import FLOAT64, floating, numeric
 from ..primitive.rounding import round_half_away, sign_of
 from ..primitive.special import elu, gelu, gelu_tanh, softplus, softsign
+from . import parameter_shapes
 
 
-@public("npx.fully_connected")
+@public("npx.fully_connected", shapes=parameter_shapes.fully_connected)
 @in_single
 def fully_connected(x: Node, weight: Node, bias: Optional = None, num_hidden=None, no_bias=None,
                     flatten=True) -> Node:
@@ -79,7 +80,7 @@ def _selu(x: Node) -> Node:
     return mul(elu(x, _SELU_ALPHA), like(x, _SELU_SCALE))
 
 
-@public("npx.leaky_relu")
+@public("npx.leaky_relu", shapes=parameter_shapes.channels)
 def leaky_relu(data: Node, gamma: Optional = None, act_type="leaky", slope=0.25, lower_bound=0.125,
                upper_bound=0.334) -> Node:
     """A variant of relu, elementwise. MXNetError for an unknown one, and for dtypes other than floats.

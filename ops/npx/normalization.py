@@ -16,6 +16,7 @@ from ..primitive.iota import counts
 from ..primitive.linear import reduce_sum, reshape, spread
 from ..primitive.promotion import BOOL, floating
 from ..primitive.reductions import reduce_max
+from . import parameter_shapes
 
 
 def _shifted(x: Node, axis: int, kept: Node | None) -> tuple[Node, Node]:
@@ -128,7 +129,7 @@ def _centered(x: Node, axes: tuple[int, ...], eps: float) -> tuple[Node, Node, N
     return div(sub(x, mean), deviation), mean, deviation
 
 
-@public("npx.layer_norm")
+@public("npx.layer_norm", shapes=parameter_shapes.layer_norm)
 @in_single
 def layer_norm(data: Node, gamma: Node, beta: Node, axis=-1, eps=1e-5,
                output_mean_var=False) -> Node | list[Node]:
@@ -143,7 +144,7 @@ def layer_norm(data: Node, gamma: Node, beta: Node, axis=-1, eps=1e-5,
     return [out, mean, deviation] if output_mean_var else out
 
 
-@public("npx._batch_norm")
+@public("npx._batch_norm", shapes=parameter_shapes.batch_norm)
 @in_single
 def batch_norm(data: Node, gamma: Node, beta: Node, running_mean: Node, running_var: Node, eps, axis, fix_gamma,
                batch) -> list[Node]:
@@ -180,7 +181,7 @@ def running(old: Node, new: Node, momentum) -> Node:
     return add(mul(old, like(old, momentum)), mul(new, like(new, 1 - momentum)))
 
 
-@public("npx.group_norm")
+@public("npx.group_norm", shapes=parameter_shapes.channels)
 @in_single
 def group_norm(data: Node, gamma: Node, beta: Node, num_groups=1, eps=1e-3, output_mean_var=False) -> Node:
     """`data` (batch, channels, …) normalized over groups of channels, times `gamma` plus `beta`, one per channel."""
@@ -195,7 +196,7 @@ def group_norm(data: Node, gamma: Node, beta: Node, num_groups=1, eps=1e-3, outp
     return add(mul(reshape(normal, data.shape), reshape(gamma, column)), reshape(beta, column))
 
 
-@public("npx.instance_norm")
+@public("npx.instance_norm", shapes=parameter_shapes.channels)
 @in_single
 def instance_norm(data: Node, gamma: Node, beta: Node, eps=1e-3) -> Node:
     """`data` (batch, channels, …) normalized over each channel of each example, times `gamma` plus `beta`."""

@@ -18,6 +18,7 @@ from ..primitive.iota import counts
 from ..primitive.linear import broadcast_to, part, reduce_sum, reshape, transpose
 from ..primitive.reductions import reduce_max
 from ..primitive.scans import argsort, flip, take_along
+from . import parameter_shapes
 
 INT64, INT32 = np.dtype("int64"), np.dtype("int32")
 
@@ -183,7 +184,7 @@ def index_add(a: Node, ind: Node, val: Operand) -> Node:
     return add(a, scatter_add(broadcast_to(cast(val, a.dtype), shape), rows, template, a.shape))
 
 
-@public("npx.embedding")
+@public("npx.embedding", shapes=parameter_shapes.embedding)
 def embedding(data: Node, weight: Node, input_dim=None, output_dim=None, dtype="float32",
               sparse_grad=False) -> Node:
     """The rows of `weight` at the positions `data`, which are clipped to its length."""

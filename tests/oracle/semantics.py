@@ -64,7 +64,8 @@ def contents(array: numpy.ndarray) -> dict:
 def namespace(mx, flavour: str) -> dict:
     """The names available to a case: those that a script imports, `onp` (NumPy) and `xp` (the flavour's namespace)."""
     mx.npx.set_np() if flavour == "np" else mx.npx.reset_np()
-    names = {"mx": mx, "np": mx.np, "npx": mx.npx, "nd": mx.nd, "autograd": mx.autograd, "onp": numpy}
+    names = {"mx": mx, "np": mx.np, "npx": mx.npx, "nd": mx.nd, "autograd": mx.autograd,
+             "gluon": mx.gluon, "onp": numpy}
     return {**names, "xp": names[flavour]}
 
 

@@ -13,6 +13,8 @@ import sys
 import pytest
 from places import ROOT
 
+from tracer import nd
+
 PACKAGES = {"tracer": "tracer", "jit": "tracer.jit", "ops": "tracer.ops"}
 
 
@@ -30,6 +32,7 @@ def modules_with_examples() -> list[str]:
 @pytest.mark.parametrize("name", modules_with_examples())
 def test_docstrings(name, capsys):
     module = importlib.import_module(name)
+    nd.waitall()  # what examples before have left pending
     flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
     result = doctest.testmod(module, optionflags=flags)
     assert result.attempted > 0, f"{name} shows a prompt that doctest does not find"

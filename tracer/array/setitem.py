@@ -13,7 +13,7 @@ from tracer.ops.primitive.gather_scatter import slice_key
 
 from ..core.invoke import Handle, constant, wrap
 from ..core.segment import written_over
-from ..core.trace import Value, current
+from ..core.trace import Value, current, effects
 from .getitem import leading, leaf
 from .index_keys import Advanced, Basic, parse
 from .views import WRITE, Slice, internal, live, run
@@ -172,6 +172,7 @@ def _write_now(self: Any, key: Basic, value: Any) -> bool:
     of, buffer = self._value.aval, self._value.buffer
     memory, place = buffer.view(of), slice_key(key.spec)
     if type(value) is float and of.dtype.kind == "f" and -6e4 < value < 6e4:
+        next(effects)
         memory[place] = value
         return True
     if source is None:
@@ -186,6 +187,7 @@ def _write_now(self: Any, key: Basic, value: Any) -> bool:
     except ValueError as error:
         raise BroadcastError(f"could not broadcast input array from shape {array.shape} into shape {key.shape}"
                              ) from error
+    next(effects)
     memory[place] = array.reshape([count for _, count, _ in key.spec])
     return True
 

@@ -32,7 +32,7 @@ class CachedCall:
         self.successor: CachedCall | None = None
 
 
-#: Calls by (function, static arguments, operand nodes); also forward passes (gluon/cached_graph.py) and constants.
+#: Calls by (function, static arguments, operand nodes); also forward passes (core/cached_graph.py) and constants.
 CALL_CACHE: dict[tuple, Any] = {}
 
 #: The predecessor of a trace's first call.

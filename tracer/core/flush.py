@@ -82,6 +82,8 @@ def compute(value: Value, cause: str = "another thread") -> None:
     trace = current().trace
     if value.error is None and value.trace is trace:
         flush(cause)
+    if value.late is not None:
+        value.late()
     while value.buffer is None and value.error is None:
         _compute_left(value)
     if value.error is not None:
@@ -170,6 +172,8 @@ def _run(trace: Trace, alive: list[Value], cause: str, ends: bool = True) -> Non
         LOG.misses.append((place_of(line), why_new(outputs)))
     donated = None if kept or not ends else _donated(program, trace)
     leaves: list[Any] = [v.buffer for v in trace.leaves]
+    if None in leaves:
+        leaves = [_buffer_of(v) for v in trace.leaves]
     try:
         if timing.on:
             buffers = timing.watched(program.run, cause, place_of(line))(leaves, trace.scalars, donated)
@@ -180,6 +184,13 @@ def _run(trace: Trace, alive: list[Value], cause: str, ends: bool = True) -> Non
         _settle(trace, alive, kept, buffers, ends)
     except BaseException as failure:
         _recover(failure, Rest(program, leaves, donated, trace, alive, kept, cause, ends))
+
+
+def _buffer_of(value: Value) -> Buffer | None:
+    """The buffer of a leaf, which is computed now if that has been put off."""
+    if value.buffer is None and value.late is not None:
+        value.late()
+    return value.buffer
 
 
 def _settle(trace: Trace, alive: list[Value], kept: Kept | None, buffers: list[Buffer], ends: bool) -> None:

@@ -36,6 +36,21 @@ class Handle:
     _views: Any = None
 
 
+class Deferred:
+    """A parameter of a layer that is used before its shape is known. Its subclasses are handles without a value.
+
+    `settle` is called when a function takes it as an operand: it finds the shape from the other operands, after which
+    the handle has a value.
+    """
+
+    __slots__ = ()
+    _value: Value
+
+    def settle(self, function: Function, operands: tuple, statics: tuple) -> None:
+        """Find the shapes of all operands without one."""
+        raise NotImplementedError
+
+
 def wrap(cls: type, value: Value) -> Any:
     """A handle of the flavour `cls` for a value."""
     handle: Any = _new(cls)
@@ -61,8 +76,11 @@ def invoke(function: Function, cls: type, operands: tuple, statics: tuple) -> An
         try:
             value = x._value
         except AttributeError:
-            nodes.append(operand(function, trace, x))
-            continue
+            if not isinstance(x, Deferred):
+                nodes.append(operand(function, trace, x))
+                continue
+            x.settle(function, operands, statics)
+            value = x._value
         if recording and value.history:
             if history is None:
                 history = [None]

@@ -45,12 +45,15 @@ class Value:
     entry, slot: the tape entry that it is an output of, and the output's number, once its trace has ended.
     error: the error of its computation.
     rest: the unfinished run that will compute it (flush.py).
+    late: for a leaf without elements, such as a parameter whose layer is being called for the first time, the function
+        that computes them.
     """
 
     __slots__ = ("aval", "node", "trace", "buffer", "history", "variable", "line", "entry", "slot", "__dict__")
-    retained: Any = None  # these three are rarely set, so they are class attributes and no slots
+    retained: Any = None  # these four are rarely set, so they are class attributes and no slots
     error: BaseException | None = None
     rest: Any = None
+    late: Callable[[], None] | None = None
 
     aval: Aval
     node: Node | None
@@ -120,7 +123,7 @@ class Trace:
         """The leaf node of a computed value in this trace."""
         node = self.nodes.get(value)
         if node is None:
-            if value.buffer is None:
+            if value.buffer is None and value.late is None:
                 Trace.compute_foreign(value)
             node = leaf(value.aval, len(self.leaves))
             self.leaves.append(value)
@@ -180,10 +183,10 @@ class Trace:
         return table[index]
 
     def note_draw(self, value: Value, draw: Callable[[], Any]) -> None:
-        """Note that a layer has drawn `value` by `draw`; does nothing here, see gluon/cached_graph.py: Capture."""
+        """Note that a layer has drawn `value` by `draw`; does nothing here, see core/cached_graph.py: Capture."""
 
     def note_hook(self, history: Any) -> None:
-        """Note a history with a hook (history.py); does nothing here, see gluon/cached_graph.py: Capture."""
+        """Note a history with a hook (history.py); does nothing here, see core/cached_graph.py: Capture."""
 
     def snapshot(self) -> Trace:
         """A copy of the trace, for another thread that reads one of its values while the owner goes on recording."""

@@ -1,8 +1,12 @@
-"""`mx.gluon`: blocks as callable compositions, data and utilities. Parameters, layers, losses and trainers are not
-implemented yet."""
-from .block import Block, HybridBlock
+"""`mx.gluon`: networks of blocks with parameters, and what trains them."""
+from .block import Block
+from .constant import Constant
+from .hybrid_block import HybridBlock
+from .parameter import DeferredInitializationError, Parameter, tensor_types
+from .parameter_dict import ParameterDict
 from .submodules import importing
 
-__all__ = ["Block", "HybridBlock"]
+__all__ = ["Block", "Constant", "DeferredInitializationError", "HybridBlock", "Parameter", "ParameterDict",
+           "tensor_types"]
 
 __getattr__ = importing(__name__)

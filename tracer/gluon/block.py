@@ -1,16 +1,31 @@
-"""Blocks: compositions of functions of arrays."""
+"""`Block`: a function of arrays with parameters, composed of other blocks."""
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import re
+import warnings
+from collections import OrderedDict
+from collections.abc import Callable
 from typing import Any
 
-from .. import ndarray
-from ..core.invoke import Handle
-from . import cached_graph
+from ..generation import is_2
+from ..ndarray import NDArray
+from ..numpy import ndarray as np_ndarray
+from ..util import is_np_array
+from . import parameter_files, summaries
+from .naming import BlockScope
+from .parameter import Parameter
+from .parameter_dict import ParameterDict
+from .structure import STRUCTURE
+from .utils import HookHandle, _indent
 
 
 class Block:
-    """A function of arrays, defined by `forward`. Blocks assigned as attributes are its children.
+    """A function of arrays, defined by `forward`, with parameters. Blocks assigned as attributes are its children.
+
+    prefix: the beginning of the names of its parameters and children; None: its class's name and a number.
+    params: a `ParameterDict` whose parameters it shares, by their names without the prefix.
+
+    https://mxnet.apache.org/versions/1.9.1/api/python/docs/api/gluon/block.html
 
     >>> from tracer import np
     >>> class Double(Block):
@@ -20,20 +35,118 @@ class Block:
     array([2., 4.])
     """
 
-    def __init__(self) -> None:
-        self._children: dict[str, Block] = {}
+    def __init__(self, prefix: str | None = None, params: ParameterDict | None = None) -> None:
+        self._empty_prefix = prefix == ""
+        self._prefix, self._params = BlockScope.create(prefix, params, self._alias())
+        self._name = self._prefix[:-1] if self._prefix.endswith("_") else self._prefix
+        self._scope = BlockScope(self)
+        self._children: OrderedDict[str, Block] = OrderedDict()
+        self._reg_params: dict[str, Parameter] = {}
+        self._forward_hooks: OrderedDict[int, Callable] = OrderedDict()
+        self._forward_pre_hooks: OrderedDict[int, Callable] = OrderedDict()
+
+    def __repr__(self) -> str:
+        rows = "\n".join(f"  ({key}): {_indent(repr(block), 2)}" for key, block in vars(self).items()
+                         if isinstance(block, Block))
+        return f"{type(self).__name__}(\n{rows}\n)"
 
     def __setattr__(self, name: str, value: Any) -> None:
+        existing = getattr(self, name, None)
+        if isinstance(existing, (Parameter, Block)) and not isinstance(value, type(existing)):
+            raise TypeError(f"Changing attribute type for {name} from {type(existing)} to {type(value)} is not "
+                            "allowed.")
         if isinstance(value, Block):
             self.register_child(value, name)
+        elif isinstance(value, Parameter):
+            assert is_2() or self._reg_params.get(name, value) is value, (
+                f"Overriding Parameter attribute {name} is not allowed. If you want to share parameters between "
+                "blocks, please set 'params' at Block construction instead.")
+            self._reg_params[name] = value
+            STRUCTURE.change()
         super().__setattr__(name, value)
 
+    # ---- names -----------------------------------------------------------------------------------
+
+    def _alias(self) -> str:
+        return type(self).__name__.lower()
+
+    @property
+    def prefix(self) -> str:
+        """The beginning of the names of the block's parameters."""
+        return self._prefix
+
+    @property
+    def name(self) -> str:
+        """The block's name: its prefix without the underscore at the end."""
+        return self._name
+
+    def name_scope(self) -> BlockScope:
+        """The scope in which the names of new blocks begin with this block's prefix: `with self.name_scope():`."""
+        return self._scope
+
+    # ---- structure -------------------------------------------------------------------------------
+
     def register_child(self, block: Block, name: str | None = None) -> None:
-        """Add a child block, which `apply` and `hybridize` visit.
+        """Add a child block.
 
         name: the child's name; None: its number.
         """
-        self._children[name or str(len(self._children))] = block
+        self._children[str(len(self._children)) if name is None else name] = block
+        STRUCTURE.change()
+
+    @property
+    def params(self) -> Any:
+        """The block's own parameters, without those of its children."""
+        return self._reg_params if is_2() else self._params
+
+    def collect_params(self, select: str | None = None) -> ParameterDict:
+        """The parameters of this block and of all blocks below it.
+
+        select: a regular expression that must match at the beginning of the names.
+
+        The names are those of MXNet 1, such as `dense0_weight`; in MXNet 2 mode they say where a parameter is, as in
+        `0.weight`.
+        """
+        self._check_container_with_block()
+        found = ParameterDict("" if is_2() else self._params.prefix)
+        pattern = re.compile(select or "")
+        if is_2():
+            structural = self._collect_params_with_prefix()
+            found.update({name: p for name, p in structural.items() if pattern.match(name)})
+            return found
+        known = {id(p) for p in self._params.values()}
+        own = dict(self._params)  # and parameters that were assigned only, in MXNet 2's style
+        own |= {self._params.prefix + name: p for name, p in self._reg_params.items() if id(p) not in known}
+        found.update({name: p for name, p in own.items() if pattern.match(name)})
+        for child in self._children.values():
+            found.update(child.collect_params(select))
+        return found
+
+    def _collect_params_with_prefix(self, prefix: str = "") -> dict[str, Parameter]:
+        """The parameters by names that say where they are, as in `0.weight`; parameter files use these names."""
+        before = prefix + "." if prefix else ""
+        found = {before + name: p for name, p in self._reg_params.items()}
+        for name, child in self._children.items():
+            found |= child._collect_params_with_prefix(before + name)
+        return found
+
+    def _check_container_with_block(self) -> None:
+        """Warn of blocks in lists and dictionaries that are no children, so that their parameters are not collected."""
+        children = {id(child) for child in self._children.values()}
+
+        def unregistered(data: Any) -> bool:
+            if isinstance(data, Block):
+                return id(data) not in children
+            if isinstance(data, (list, tuple, dict)):
+                return any([unregistered(x) for x in (data.values() if isinstance(data, dict) else data)])
+            return False
+
+        for name, data in vars(self).items():
+            if isinstance(data, (list, tuple, dict)) and name != "_children" and unregistered(data):
+                warnings.warn(f'"{type(self).__name__}.{name}" is an unregistered container with Blocks. Note that '
+                              "Blocks inside the list, tuple or dict will not be registered automatically. Make sure "
+                              "to register them using register_child() or switching to nn.Sequential/nn."
+                              "HybridSequential instead. ", stacklevel=3)
 
     def apply(self, fn: Callable[[Block], Any]) -> Block:
         """Call `fn` on all children, then on this block; returns the block."""
@@ -42,12 +155,87 @@ class Block:
         fn(self)
         return self
 
+    def share_parameters(self, shared: dict[str, Parameter]) -> Block:
+        """Use the parameters of `shared`, by their structural names such as `0.weight`; returns the block (MXNet 2)."""
+        if shared is None:
+            return self
+        if not isinstance(shared, dict):
+            raise ValueError(f"'shared' should be in type of Dict. Get type {type(shared)}!")
+        left = dict(shared)
+        self._take_shared(left, "")
+        for name in left:
+            warnings.warn(f"Parameter name {name} is not in the current model!", stacklevel=2)
+        return self
+
+    def _take_shared(self, shared: dict[str, Parameter], prefix: str) -> None:
+        for name, own in [*self._reg_params.items()]:
+            parameter = shared.pop(prefix + name, None)
+            if parameter is not None:
+                self._reg_params[name] = parameter
+                self._params.update({k: parameter for k in [k for k, p in self._params.items() if p is own]
+                                     if self._params.pop(k)})
+                setattr(self, name, parameter)
+        for name, child in self._children.items():
+            child._take_shared(shared, f"{prefix}{name}.")
+
+    # ---- parameters ------------------------------------------------------------------------------
+
     def initialize(self, init: Any = None, ctx: Any = None, verbose: bool = False, force_reinit: bool = False,
                    device: Any = None) -> None:
-        """Initialize the parameters of this block and its children. Does nothing: there are no parameters yet."""
+        """Initialize the parameters of this block and its children; see `Parameter.initialize`.
+
+        init: the initializer for parameters without one of their own; None: Uniform(0.07).
+        ctx (device in MXNet 2): a context or a list of them; None: the current one.
+        """
+        self.collect_params().initialize(init, ctx, verbose, force_reinit, device)
+
+    def cast(self, dtype: Any) -> None:
+        """Convert the parameters of this block and its children to another element type."""
+        for child in self._children.values():
+            child.cast(dtype)
+        for parameter in {**self._params, **self._reg_params}.values():
+            parameter.cast(dtype)
+
+    def zero_grad(self) -> None:
+        """Set all gradients to zeros."""
+        self.collect_params().zero_grad()
+
+    def reset_ctx(self, ctx: Any) -> None:
+        """Move all parameters to other contexts."""
+        self.collect_params().reset_ctx(ctx)
+
+    reset_device = reset_ctx
+
+    def setattr(self, name: str, value: Any) -> None:
+        """Set an attribute of all parameters, such as "grad_req"."""
+        self.collect_params().setattr(name, value)
+
+    save_parameters = parameter_files.save_parameters
+    load_parameters = parameter_files.load_parameters
+    load_dict = parameter_files.load_dict
+    save_params = parameter_files.save_params
+    load_params = parameter_files.load_params
+
+    # ---- calls -----------------------------------------------------------------------------------
+
+    def register_forward_pre_hook(self, hook: Callable) -> HookHandle:
+        """Call `hook(block, inputs)` before each forward pass; returns a handle that takes it away."""
+        handle = HookHandle()
+        handle.attach(self._forward_pre_hooks, hook)
+        return handle
+
+    def register_forward_hook(self, hook: Callable) -> HookHandle:
+        """Call `hook(block, inputs, outputs)` after each forward pass; returns a handle that takes it away."""
+        handle = HookHandle()
+        handle.attach(self._forward_hooks, hook)
+        return handle
+
+    def register_op_hook(self, callback: Callable, monitor_all: bool = False) -> None:
+        """Not supported: raises NotImplementedError."""
+        raise NotImplementedError("Block.register_op_hook: use register_forward_hook")
 
     def hybridize(self, active: bool = True, **kwargs: Any) -> None:
-        """Hybridize all hybrid blocks among the children; see `HybridBlock.hybridize`."""
+        """Hybridize all hybrid blocks below; see `HybridBlock.hybridize`."""
         for child in self._children.values():
             child.hybridize(active, **kwargs)
 
@@ -55,54 +243,28 @@ class Block:
         """The block's output. Subclasses define it."""
         raise NotImplementedError(f"{type(self).__name__} defines no forward")
 
-    def __call__(self, *args: Any) -> Any:
-        return self.forward(*args)
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        for hook in self._forward_pre_hooks.values():
+            hook(self, args)
+        out = self._pass(args, kwargs)
+        for hook in self._forward_hooks.values():
+            hook(self, args, out)
+        if is_np_array():
+            check_np(out)
+        return out
+
+    def _pass(self, args: tuple, kwargs: dict[str, Any]) -> Any:
+        """The result of a forward pass; hybridized blocks take it from their cache."""
+        return self.forward(*args, **kwargs)
+
+    summary = summaries.summary
 
 
-class HybridBlock(Block):
-    """A block whose recorded graph can be cached, so that its Python runs once: `hybridize()`.
-
-    Subclasses define `forward(x, ...)`, or `hybrid_forward(F, x, ...)` in MXNet 1's style, where F is `mx.nd`.
-    """
-
-    _graph: Any = None
-    #: The arrays that `forward` uses besides its arguments: parameters and auxiliary states.
-    _parameters: Sequence[Handle] = ()
-
-    def hybridize(self, active: bool = True, static_alloc: bool = False, static_shape: bool = False,
-                  **kwargs: Any) -> None:
-        """Cache the graph that `forward` records for given operands, and reuse it without running Python again.
-
-        active: whether to cache; False: run `forward` at each call.
-        static_alloc, static_shape: no effect; memory is managed in the same way in any case.
-
-        As in MXNet, the first call fixes the effects of Python code (branches, attributes, printing). A forward pass
-        that reads values, writes into arrays which are not its operands, or draws random numbers outside of a layer
-        is not cached.
-
-        >>> from tracer import np
-        >>> class Scale(HybridBlock):
-        ...     def forward(self, x):
-        ...         print("forward")
-        ...         return x * 3
-        >>> scale = Scale()
-        >>> scale.hybridize()
-        >>> [scale(np.array([n])).item() for n in (1, 2)]
-        forward
-        [3.0, 6.0]
-        """
-        self._graph = object() if active else None
-        super().hybridize(active, static_alloc=static_alloc, static_shape=static_shape, **kwargs)
-
-    def hybrid_forward(self, F: Any, *args: Any) -> Any:
-        """The block's output, computed by functions of the namespace F. Subclasses in MXNet 1's style define it."""
-        raise NotImplementedError(f"{type(self).__name__} defines neither forward nor hybrid_forward")
-
-    def forward(self, *args: Any) -> Any:
-        """The block's output. Subclasses define it, unless they define `hybrid_forward`."""
-        return self.hybrid_forward(ndarray, *args)
-
-    def __call__(self, *args: Any) -> Any:
-        if self._graph is None:
-            return self.forward(*args)
-        return cached_graph.call(self._graph, self.forward, args, self._parameters)
+def check_np(out: Any) -> None:
+    """Raise TypeError if an array of `mx.nd` is among the results: in np mode blocks return np's arrays."""
+    if isinstance(out, (list, tuple)):
+        for x in out:
+            check_np(x)
+    elif isinstance(out, NDArray) and not isinstance(out, np_ndarray):
+        raise TypeError("Block's output ndarrays/symbols must be of type `mxnet.numpy.ndarray` or "
+                        f"`mxnet.symbol.numpy._Symbol`, while got output type {type(out)}")

@@ -14,7 +14,7 @@ from tracer.core.surface import engine, wrapper
 from tracer.ops.ir.errors import MXNetError
 from tracer.ops.ir.shapes import check_choice
 from tracer.rng.decimals import as_read
-from tracer.rng.state import STREAMS, deliver, parameter, shape_of
+from tracer.rng.state import STREAMS, deliver, draw_from, parameter, shape_of
 
 __all__ = ["bernoulli", "binomial", "categorical", "exponential", "exponential_like", "gamma", "gamma_like",
            "generalized_negative_binomial", "generalized_negative_binomial_like", "multinomial",
@@ -35,15 +35,16 @@ def _drawn(method: Callable[..., np.ndarray], params: tuple, shape: Any, dtype: 
     The default shape is (1,) if all parameters are numbers, as `mx.nd` has no 0-d arrays. Without a dtype it is that
     of `out`; MXNetError for another `out` and for a dtype that is not floating.
     """
-    given = [p if isinstance(p, np.ndarray) else float(as_read(p)) for p in map(parameter, params)]
+    arrays = (NDArray, list, tuple, np.ndarray)
+    params = tuple([p if isinstance(p, arrays) else float(as_read(p)) for p in params])
     kind = _kind(out.dtype if dtype in (None, "None") and out is not None else dtype)
     check_choice(kind.name, ("float16", "float32", "float64"))
     if out is not None and out.dtype != kind:
         raise MXNetError(f"out has dtype {np.dtype(out.dtype)}, the draw {kind}")
-    default = () if isinstance(given[0], np.ndarray) else (1,)
+    default = () if isinstance(params[0], arrays) else (1,)
     if shape is None and out is not None and default:
         default = tuple(out.shape)
-    return deliver(NDArray, method(*given, shape_of(shape, default), kind), out)
+    return draw_from(NDArray, method, params, shape_of(shape, default), kind, out=out)
 
 
 def uniform(low: Any = 0, high: Any = 1, shape: Any = None, dtype: Any = None, ctx: Any = None,
@@ -77,7 +78,7 @@ def randint(low: int, high: int, shape: Any = None, dtype: Any = None, ctx: Any 
     """Random integers in [low, high), int32 (the default) or int64. MXNetError for an empty range or another dtype."""
     kind = np.dtype("int32" if dtype is None else dtype)
     check_choice(kind.name, ("int32", "int64"))
-    return deliver(NDArray, STREAMS.par_randint(int(low), int(high), shape_of(shape, (1,)), kind), out)
+    return draw_from(NDArray, STREAMS.par_randint, (int(low), int(high)), shape_of(shape, (1,)), kind, out=out)
 
 
 def shuffle(data: NDArray, out: Any = None) -> NDArray:

@@ -11,7 +11,7 @@ from tracer.array.placing import located
 from tracer.ops.ir.errors import MXNetError
 from tracer.ops.ir.shapes import check_choice
 from tracer.ops.primitive.promotion import default_float
-from tracer.rng.state import STREAMS, deliver, has_gradient, parameter, seed, shape_of
+from tracer.rng.state import STREAMS, deliver, draw_from, has_gradient, parameter, seed, shape_of
 
 from .creation import array, made
 
@@ -29,10 +29,9 @@ def _float(dtype: Any) -> _np.dtype:
 
 def _drawn(method: Callable[..., _np.ndarray], params: tuple, size: Any, dtype: Any, out: Any = None) -> Any:
     """An array of draws of the shape `size` (None: the broadcast shape of the parameters)."""
-    given = [parameter(p) for p in params]
-    shape = shape_of(size, _np.broadcast_shapes(*(_np.shape(p) for p in given)))
+    shape = shape_of(size, _np.broadcast_shapes(*(_np.shape(p) for p in params)))
     extra = () if dtype is None else (dtype,)
-    return deliver(ndarray, method(*given, shape, *extra), out)
+    return draw_from(ndarray, method, params, shape, *extra, out=out)
 
 
 def _located(method: Callable[..., _np.ndarray], loc: Any, scale: Any, size: Any, dtype: Any, out: Any,
@@ -97,7 +96,7 @@ def randint(low: int, high: int | None = None, size: Any = None, dtype: Any = No
     low, high = (0, low) if high is None else (low, high)
     kind = _np.dtype("int64" if dtype is None else dtype)
     check_choice(kind.name, ("int32", "int64"))
-    return deliver(ndarray, STREAMS.par_randint(int(low), int(high), shape_of(size, ()), kind), out)
+    return draw_from(ndarray, STREAMS.par_randint, (int(low), int(high)), shape_of(size, ()), kind, out=out)
 
 
 def choice(a: Any, size: Any = None, replace: bool = True, p: Any = None, ctx: Any = None, device: Any = None,

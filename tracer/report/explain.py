@@ -103,6 +103,7 @@ def explain() -> str:
         syncs[kind.cause, place_of(kind.line)] += kind.count
     lines += _top(syncs, "values were read (each read runs what is pending):")
     lines += _top(LOG.fallbacks, "computed by NumPy instead of native code:")
+    lines += _top(LOG.uncached, "hybridized blocks whose Python ran, and why:")
     if LOG.shims:
         lines.append("removed from NumPy or Python, supplied again:")
         lines += [f"  {name} at {_at(place)}" for name, place in LOG.shims.items()]

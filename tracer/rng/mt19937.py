@@ -60,6 +60,14 @@ class Engine:
         self._bits._legacy_seeding(seed & 0xFFFFFFFF)
         self._ahead: np.ndarray | None = None
 
+    def state(self) -> tuple[Any, np.ndarray | None]:
+        """The engine's state, for `restore`."""
+        return self._bits.state, self._ahead
+
+    def restore(self, state: tuple[Any, np.ndarray | None]) -> None:
+        """Go back to a state."""
+        self._bits.state, self._ahead = state
+
     def take(self, n: int) -> np.ndarray:
         """The next `n` 32-bit words, as uint64."""
         ahead = self._ahead
@@ -96,6 +104,17 @@ class ParEngines:
         """Reset each engine i to `seed` + i."""
         self._seed = seed
         self._fresh = 0
+
+    def state(self) -> tuple[int, list[Any]]:
+        """The state of the engines, for `restore`."""
+        return self._seed, [engine.state() for engine in self._engines[:self._fresh]]
+
+    def restore(self, state: tuple[int, list[Any]]) -> None:
+        """Go back to a state."""
+        self._seed, states = state
+        self._fresh = len(states)
+        for engine, its in zip(self._engines, states):
+            engine.restore(its)
 
     def first(self, n: int) -> list[Engine]:
         """The first `n` engines, seeded."""

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from tracer.ops.ir.errors import MXNetError
 from ..array.placing import placed
 from ..array.views import live
 from ..core.invoke import Handle, constant, wrap
-from ..core.trace import current
+from ..core.trace import current, effects
 from .streams import Streams
 
 #: The streams, with seed 0 as in a new process of MXNet. Draws are made when a function is called, in program order.
@@ -31,6 +32,7 @@ def seed(seed_state: int, ctx: Any = "all", device: Any = "all") -> None:
     """
     if isinstance(seed_state, bool) or not isinstance(seed_state, (int, np.integer)):
         raise ValueError("seed_state must be int")
+    next(effects)
     STREAMS.seed(int(seed_state), device_only=not (ctx == "all" and device == "all"))
 
 
@@ -55,10 +57,21 @@ def deliver(cls: type, values: np.ndarray, out: Any = None) -> Any:
 
 
 def drawn(cls: type, draw: Callable[[], np.ndarray]) -> Any:
-    """A layer's draw as an array of `cls`; a cached forward pass (gluon/cached_graph.py) repeats the draw."""
+    """A layer's draw as an array of `cls`; a cached forward pass (core/cached_graph.py) repeats the draw."""
     value = constant(draw())
     current().trace.note_draw(value, draw)
     return wrap(cls, value)
+
+
+def draw_from(cls: type, method: Callable[..., np.ndarray], params: tuple, *settings: Any, out: Any = None) -> Any:
+    """An array of `method(*params, *settings)`, or `out` with these values; arrays among the parameters are read.
+
+    A cached forward pass repeats the draw unless a parameter is an array, as its elements may change.
+    """
+    given = [parameter(p) for p in params]
+    if out is None and not any([isinstance(p, Handle) for p in params]):
+        return placed(drawn(cls, partial(method, *given, *settings)))
+    return deliver(cls, method(*given, *settings), out)
 
 
 def has_gradient(x: Any) -> bool:

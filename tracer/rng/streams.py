@@ -61,6 +61,17 @@ class Streams:
             self._single.seed(seed if device_only else seed * _MAGIC)
             self._par.seed(seed * _MAGIC)
 
+    def state(self) -> tuple[Any, Any]:
+        """The state of all generators, for `restore`."""
+        with self._lock:
+            return self._single.state(), self._par.state()
+
+    def restore(self, state: tuple[Any, Any]) -> None:
+        """Go back to a state."""
+        with self._lock:
+            self._single.restore(state[0])
+            self._par.restore(state[1])
+
     def _noise(self, n: int) -> np.ndarray:
         """`n` float32 uniforms in [0, 1)."""
         with self._lock:

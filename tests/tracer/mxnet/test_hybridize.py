@@ -2,8 +2,11 @@
 import numpy
 import pytest
 
-from tracer import autograd, gluon, nd, np, npx, random
+from tracer import autograd, explain, gluon, nd, np, npx, random
 from tracer.base import MXNetError
+from tracer.jit.report.counters import LOG
+
+NAMES = ("weight", "last_weight", "gamma", "beta", "running_mean", "running_var")
 
 
 def block_of(function):
@@ -88,7 +91,8 @@ def test_arrays_that_are_not_operands_are_seen_anew():
     assert len(ran) == 6
 
 
-def test_reads_writes_and_draws_stay_python():
+def test_reads_and_writes_stay_python():
+    LOG.uncached.clear()
     seen = np.zeros(1)
 
     def reading(x):
@@ -102,22 +106,45 @@ def test_reads_writes_and_draws_stay_python():
         seen[:] = x
         return x * 2
 
-    def drawing(x):
-        return x + np.random.uniform(size=2)
-
     block, ran = block_of(reading)
     assert block(np.ones(2)).tolist() == [-1, -1] and block(np.ones(2) * 9).tolist() == [9, 9]
+    assert "it reads values" in explain()
     block, ran = block_of(writing)
     for _ in range(4):
         block(np.ones(2))
     assert seen.item() == 4 and len(ran) == 4
+    for change in (lambda x: random.seed(1), lambda x: autograd.set_training(True)):
+        block, ran = block_of(lambda x, change=change: (change(x), x * 2)[1])
+        for _ in range(3):
+            block(np.ones(3))
+            autograd.set_training(False)
+        assert len(ran) == 3
+    block, ran = block_of(lambda x: (seen.fill(7), x * 2)[1])
+    for n in range(3):
+        seen[:] = n
+        seen.wait_to_read()
+        block(np.ones(3))
+        assert seen.item() == 7
     block, ran = block_of(copying)
     for n in range(4):
         assert block(np.array([n])).item() == 2 * n and seen.item() == n
     assert len(ran) == 4
-    block, ran = block_of(drawing)
-    assert block(np.zeros(2)).tolist() != block(np.zeros(2)).tolist()
-    assert len(ran) == 2
+    reasons = {what for (what, _), count in LOG.uncached.items() if count}
+    assert reasons >= {"it reads values", "it writes into an array that is neither an argument nor a parameter"}
+
+
+@pytest.mark.parametrize("draw", [
+    lambda x: np.random.uniform(size=2), lambda x: np.random.normal(1.0, 2.0, size=2),
+    lambda x: nd.random.normal(0, 1, shape=(2,)).as_np_ndarray(), lambda x: np.random.randint(0, 100, size=2),
+    lambda x: nd.random.uniform(-1, 1, shape=(2,)).as_np_ndarray()])
+def test_draws_are_repeated_as_python_makes_them(draw):
+    nd.waitall()
+    block, ran = block_of(lambda x: x + draw(x))
+    random.seed(5)
+    found = [block(np.zeros(2)).tolist() for _ in range(4)]
+    random.seed(5)
+    assert found == [(np.zeros(2) + draw(None)).tolist() for _ in range(4)]
+    assert len(ran) == 1 and len({*map(tuple, found)}) == 4
 
 
 def test_a_write_into_an_operand_is_repeated():
@@ -139,13 +166,19 @@ def test_layers_draws_statistics_and_parameters_are_remembered(flavour):
     """A net of dense, normalizing and dropout layers trains alike, hybridized or not; its Python runs twice."""
     def network(hybrid):
         rng = numpy.random.RandomState(0)
-        w, v = (flavour.array(rng.uniform(-1, 1, s).astype("float32")) for s in ((5, 4), (1, 5)))
-        gamma, beta, mean, var = flavour.ones((5,)), flavour.zeros((5,)), flavour.zeros((5,)), flavour.ones((5,))
+        values = [rng.uniform(-1, 1, s).astype("float32") for s in ((5, 4), (1, 5))]
+        values += [numpy.ones(5), numpy.zeros(5), numpy.zeros(5), numpy.ones(5)]
         ran = []
 
         class Net(gluon.HybridBlock):
+            def __init__(self):
+                super().__init__()
+                for name, value in zip(NAMES, values, strict=True):
+                    setattr(self, name, gluon.Parameter(name, shape=value.shape))
+
             def forward(self, x):
                 ran.append(1)
+                w, v, gamma, beta, mean, var = (getattr(self, name).data() for name in NAMES)
                 if flavour is np:
                     h = npx.fully_connected(x, w, num_hidden=5, no_bias=True)
                     h = npx.batch_norm(h, gamma, beta, mean, var, fix_gamma=True)
@@ -155,10 +188,12 @@ def test_layers_draws_statistics_and_parameters_are_remembered(flavour):
                 return nd.FullyConnected(nd.Dropout(nd.relu(h), 0.5), v, num_hidden=1, no_bias=True)
 
         net = Net()
-        net._parameters = [w, v, gamma, beta, mean, var]
-        for p in (w, v, gamma, beta):
-            p.attach_grad()
+        with npx.np_array(flavour is np):
+            net.initialize()
+        for name, value in zip(NAMES, values, strict=True):
+            getattr(net, name).set_data(flavour.array(value))
         net.hybridize(hybrid)
+        w, v, gamma, beta, mean, var = (getattr(net, name).data() for name in NAMES)
         losses = []
         random.seed(3)
         for _ in range(6):
@@ -242,6 +277,8 @@ def test_hybrid_forward_has_its_namespace():
 
     assert Old()(nd.array([-1, 1])).asnumpy().tolist() == [1, 2]
     with pytest.raises(NotImplementedError, match="hybrid_forward"):
+        gluon.HybridBlock()(nd.ones(1))
+    with pytest.raises(ValueError, match="there must be one NDArray"):
         gluon.HybridBlock()(1)
 
 

@@ -1,9 +1,12 @@
-"""Cached graphs: the graph that a forward pass recorded is cached by its operands, and recorded again without Python.
+"""Cached graphs: the graph that a pass recorded is cached by its operands, and recorded again without its Python.
 
-The first call with given operands runs `forward`; a later one with the same nodes looks up its results. This applies
-to a pass that is a function of its operands: arguments, parameters, auxiliary states. Its writes into these, the draws
-of its layers and its hooks of a backward are repeated. A pass that reads a value, writes into another array, draws
-outside of a layer or uses an array which is not an operand runs as Python every time.
+The first call with given operands runs the function; a later one with the same nodes looks up its results. This applies
+to a pass that is a function of its operands: arguments, parameters, auxiliary states. Its writes into these, its draws
+of random numbers and its hooks of a backward are repeated. A pass that reads a value, writes into another array or uses
+an array which is not an operand runs as Python every time, and `explain()` says why.
+
+A pass may also be given numbers that change from call to call, such as learning rates. Those that it hands to
+operations as they are become run-time scalars of the cached graph.
 """
 from __future__ import annotations
 
@@ -14,13 +17,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from tracer.jit.report.counters import LOG
 from tracer.ops.ir.node import Node
 
-from ..core.call_cache import CALL_CACHE
-from ..core.flush import living
-from ..core.history import Hook, Hooked
-from ..core.invoke import Handle, constant, stopped, wrap
-from ..core.trace import Trace, Value, current, effects
+from .call_cache import CALL_CACHE
+from .flush import living
+from .history import Hook, Hooked
+from .invoke import Handle, constant, stopped, wrap
+from .trace import Trace, Value, current, effects
+from .user_lines import place_of, user_line
 
 
 class Result(NamedTuple):
@@ -56,8 +61,11 @@ class CachedGraph:
     """A cached forward pass.
 
     results: its arrays.
-    nesting: the structure of lists and tuples that these are returned in.
-    numbers: the Python numbers that it used.
+    nesting: the structure of lists that these are returned in.
+    scalars: the Python numbers that it used.
+    numbers: the numbers that it was given, if any.
+    places: for each of these that it used as an operand, its index, and that of the scalar.
+    free: the numbers that may differ: a second pass with others has recorded the same with these in their places.
     plain: whether it has no draws, writes or hooks.
     draws: the functions that draw its random numbers, in order.
     entered: the numbers of the draws that are leaves, in the leaves' order.
@@ -67,7 +75,10 @@ class CachedGraph:
 
     results: tuple[Result, ...]
     nesting: Any
-    numbers: tuple[float | int, ...]
+    scalars: tuple[float | int, ...]
+    numbers: tuple[float, ...]
+    places: tuple[tuple[int, int], ...]
+    free: frozenset[int]
     plain: bool
     draws: tuple[Callable[[], np.ndarray], ...]
     entered: tuple[int, ...]
@@ -87,11 +98,13 @@ class Capture(Trace):
     draws: the drawn values, each with the function that draws it.
     entered: the numbers of the draws that are leaves.
     hooks: the histories with hooks.
+    given: the indices of the numbers that the pass was given, by their objects' identities.
+    places: as in `CachedGraph`, with the scalars' indices in the trace.
     """
 
-    __slots__ = ("outside", "open", "draws", "entered", "hooks")
+    __slots__ = ("outside", "open", "draws", "entered", "hooks", "given", "places")
 
-    def __init__(self, outside: Trace, nodes: dict[Value, Node]) -> None:
+    def __init__(self, outside: Trace, nodes: dict[Value, Node], numbers: tuple[float, ...] = ()) -> None:
         for name in Trace.__slots__:
             setattr(self, name, getattr(outside, name))
         self.outside = outside
@@ -101,6 +114,15 @@ class Capture(Trace):
         self.draws: dict[Value, Callable[[], np.ndarray]] = {}
         self.entered: list[int] = []
         self.hooks: list[Hooked] = []
+        self.given = {id(number): i for i, number in enumerate(numbers)}
+        self.places: list[tuple[int, int]] = []
+
+    def number(self, value: float | int) -> Node:
+        """The run-time scalar for a Python number, which is noted if the pass was given it."""
+        place = self.given.get(id(value))
+        if place is not None:
+            self.places.append((place, len(self.scalars)))
+        return super().number(value)
 
     def enter(self, value: Value) -> Node:
         """The node of a value from outside the pass."""
@@ -133,15 +155,20 @@ class Capture(Trace):
         current().trace = outside
 
 
-def call(identity: Any, forward: Callable[..., Any], args: tuple, parameters: Sequence[Handle]) -> Any:
+def call(identity: Any, forward: Callable[..., Any], args: tuple, parameters: Sequence[Handle],
+         numbers: tuple[float, ...] = ()) -> Any:
     """The result of `forward(*args)`, from the cache if `identity` was called with these operands before.
 
+    args: the positional arguments and the keywords, of which arrays, None, numbers and strings, in lists, tuples and
+        dictionaries, can be looked up.
     parameters: the arrays that `forward` uses besides its arguments.
+    numbers: float objects, each of which occurs once, that `forward` hands to operations as they are; another call may
+        have others.
     """
     operands: list[Handle] = []
     nesting = _flatten(args, operands)
     if nesting is None:
-        return forward(*args)
+        return _uncached("an argument is no array, number or string", forward(*args))
     operands += parameters
     trace = current().trace
     recording = trace.recording
@@ -165,8 +192,16 @@ def call(identity: Any, forward: Callable[..., Any], args: tuple, parameters: Se
     if known is DRAWS:
         known = CALL_CACHE.get(key + (len(trace.leaves),))
     if known is None:
-        return _run(key, forward, args, operands, nodes)
-    scalars += known.numbers
+        return _run(key, forward, args, operands, nodes, numbers)
+    if numbers:
+        if not _fits(known, numbers):
+            return _run(key, forward, args, operands, nodes, numbers, known)
+        found = list(known.scalars)
+        for i, at in known.places:
+            found[at] = numbers[i]
+        scalars += found
+    else:
+        scalars += known.scalars
     hooks = () if known.plain else _repeat(known, operands, history)
     handles = []
     for node, flavour, recorded, passed in known.results:
@@ -176,7 +211,7 @@ def call(identity: Any, forward: Callable[..., Any], args: tuple, parameters: Se
             for i in passed:
                 own.append(hooks[i])
         handles.append(wrap(flavour, trace.new(node, own, None)))
-    return handles[0] if known.nesting == "array" else _nest(known.nesting, iter(handles))
+    return handles[0] if known.nesting == ARRAY else _nest(known.nesting, iter(handles))
 
 
 def _repeat(known: CachedGraph, operands: Sequence[Any], history: list[Any]) -> list[Hooked]:
@@ -186,18 +221,34 @@ def _repeat(known: CachedGraph, operands: Sequence[Any], history: list[Any]) -> 
     for i in known.entered:
         trace.enter(drawn[i])
     for i, node in known.writes:
-        operands[i]._rebind(trace.new(node, None, None))
+        x = operands[i]
+        if x._base is None:
+            x._bind(trace.new(node, None, None), True)
+        else:
+            x._rebind(trace.new(node, None, None))
     return [Hooked(history, Hook(run, [operands[i] for i in numbers],
                                  [wrap(Handle, trace.new(node, None, None)) for node in nodes]))
             for run, numbers, nodes in known.hooks]
 
 
-def _run(key: tuple, forward: Callable[..., Any], args: tuple, operands: list[Handle], nodes: list[Node]) -> Any:
-    """The result of `forward(*args)`, which is cached under `key` if it is a function of the operands."""
+def _fits(known: CachedGraph, numbers: tuple[float, ...]) -> bool:
+    """Whether a cached pass serves for these numbers, which differ in none but the free ones."""
+    free = known.free
+    pairs = enumerate(zip(known.numbers, numbers))
+    return known.numbers == numbers or all([a == b or i in free for i, (a, b) in pairs])
+
+
+def _run(key: tuple, forward: Callable[..., Any], args: tuple, operands: list[Handle], nodes: list[Node],
+         numbers: tuple[float, ...], earlier: CachedGraph | None = None) -> Any:
+    """The result of `forward(*args)`, which is cached under `key` if it is a function of the operands.
+
+    earlier: the same pass with other numbers, if it is known.
+    """
     trace = current().trace
     values = [x._value for x in operands]
-    inside = Capture(trace, dict(zip(values, nodes)))
-    before, numbers, leaves = next(effects), len(trace.scalars), len(trace.leaves)
+    inside = Capture(trace, dict(zip(values, nodes)), numbers)
+    before, scalars, leaves = next(effects), len(trace.scalars), len(trace.leaves)
+    flags = trace.recording, trace.training
     current().trace = inside
     try:
         result = forward(*args)
@@ -205,22 +256,43 @@ def _run(key: tuple, forward: Callable[..., Any], args: tuple, operands: list[Ha
         if current().trace is inside:
             inside.close()
     written = [i for i, (x, old) in enumerate(zip(operands, values)) if x._value is not old]
-    if current().trace is trace and not inside.open and next(effects) == before + 1 + len(written):
-        graph = _remembered(result, inside, operands, nodes, written, tuple(trace.scalars[numbers:]))
-        if graph is not None and graph.draws:
-            CALL_CACHE[key] = DRAWS
-            CALL_CACHE[(*key, leaves)] = graph
-        elif graph is not None:
-            CALL_CACHE[key] = graph
+    if current().trace is not trace:
+        return _uncached("it reads values", result)
+    if inside.open:
+        return _uncached("it uses an array that is neither an argument nor a parameter", result)
+    if next(effects) != before + 1 + len(written):
+        return _uncached("it writes into an array that is neither an argument nor a parameter", result)
+    if (trace.recording, trace.training) != flags:
+        return _uncached("it changes autograd's modes", result)
+    result = as_lists(result)
+    graph = _remembered(result, inside, operands, nodes, written, scalars, numbers, earlier)
+    if graph is None:
+        return _uncached("its results are no functions of its operands", result)
+    if graph.draws:
+        CALL_CACHE[key] = DRAWS
+        CALL_CACHE[(*key, leaves)] = graph
+    else:
+        CALL_CACHE[key] = graph
     return result
 
 
+def _uncached(reason: str, result: Any) -> Any:
+    """The result of a pass that is not cached; `explain()` tells the reason."""
+    LOG.uncached.note(reason, place_of(user_line()))
+    return as_lists(result)
+
+
+def as_lists(x: Any) -> Any:
+    """A result with its tuples as lists, as hybridized blocks return them."""
+    return [as_lists(i) for i in x] if isinstance(x, (list, tuple)) else x
+
+
 def _remembered(result: Any, inside: Capture, operands: list[Handle], nodes: list[Node], written: list[int],
-                numbers: tuple[float | int, ...]) -> CachedGraph | None:
+                scalars: int, numbers: tuple[float, ...], earlier: CachedGraph | None) -> CachedGraph | None:
     """The cached form of the pass that returned `result`; None if it is no function of the operands."""
     trace = inside.outside
     handles: list[Handle] = []
-    nesting = _flatten((result,), handles)
+    nesting = _flatten(result, handles)
     if nesting is None:
         return None
     places = {id(x): i for i, x in enumerate(operands)}
@@ -240,8 +312,21 @@ def _remembered(result: Any, inside: Capture, operands: list[Handle], nodes: lis
     if any([x._value.history and x._value.variable is None for x in [operands[i] for i in written]]):
         return None  # an operand has a new history, of this pass
     draws = tuple(inside.draws.values())
-    return CachedGraph(results, nesting[1][0], numbers, not (draws or writes or hooks), draws, tuple(inside.entered),
-                       writes, tuple(hooks))
+    at_scalars = tuple([(i, at - scalars) for i, at in inside.places])
+    used = tuple(trace.scalars[scalars:])
+    return CachedGraph(results, nesting, used, numbers, at_scalars, _free(earlier, used, at_scalars, numbers),
+                       not (draws or writes or hooks), draws, tuple(inside.entered), writes, tuple(hooks))
+
+
+def _free(earlier: CachedGraph | None, scalars: tuple, places: tuple, numbers: tuple[float, ...]) -> frozenset[int]:
+    """The numbers that are free: those by which two passes differ that are equal in all else."""
+    if earlier is None or earlier.places != places or len(earlier.scalars) != len(scalars):
+        return frozenset()
+    at = {place for _, place in places}
+    if not all([i in at or a == b for i, (a, b) in enumerate(zip(earlier.scalars, scalars))]):
+        return frozenset()
+    used = {i for i, _ in places}
+    return earlier.free | {i for i, (a, b) in enumerate(zip(earlier.numbers, numbers)) if a != b and i in used}
 
 
 def _node_in(trace: Trace, x: Handle) -> Any:
@@ -261,19 +346,32 @@ def _passed(x: Handle, hooks: list[Hooked], operands: list[Handle]) -> tuple[int
     return tuple([i for i, hook in enumerate(hooks) if id(hook) in seen])
 
 
+#: The nesting of a single array.
+ARRAY = "array"
+
+
 def _flatten(x: Any, into: list[Handle]) -> Any:
-    """The nesting of the arrays of `x`, which are appended to `into`; None if `x` contains anything but arrays."""
+    """The nesting of the arrays of `x`, which are appended to `into`; None if `x` contains anything unknown."""
     if isinstance(x, Handle):
         into.append(x)
-        return "array"
-    if not isinstance(x, (list, tuple)):
-        return None
-    inner = tuple([_flatten(i, into) for i in x])
-    return None if None in inner else (type(x), inner)
+        return ARRAY
+    if x is None or isinstance(x, (bool, int, float, str)):
+        return (None, type(x), x)
+    if isinstance(x, (list, tuple)):
+        inner = tuple([_flatten(i, into) for i in x])
+        return None if None in inner else (list, inner)
+    if isinstance(x, dict):
+        inner = tuple([_flatten(i, into) for i in x.values()])
+        return None if None in inner else (dict, inner, tuple(x))
+    return None
 
 
 def _nest(nesting: Any, handles: Any) -> Any:
-    if nesting == "array":
+    """What `_flatten` has flattened, with other arrays, and lists in the place of tuples."""
+    if nesting == ARRAY:
         return next(handles)
-    kind, inner = nesting
-    return kind([_nest(i, handles) for i in inner])
+    kind, inner = nesting[0], nesting[1]
+    if kind is None:
+        return nesting[2]
+    made = [_nest(i, handles) for i in inner]
+    return made if kind is list else dict(zip(nesting[2], made))

@@ -1,0 +1,175 @@
+"""`HybridBlock`: a block whose forward pass is recorded once and then repeated without its Python."""
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+from .. import ndarray
+from ..context import Context, context_of, cpu
+from ..core import cached_graph
+from ..core.invoke import Handle
+from ..core.trace import current
+from ..ndarray import NDArray
+from . import deferred
+from .block import Block
+from .structure import STRUCTURE
+from .utils import shape_is_known
+
+
+class HybridBlock(Block):
+    """A block whose recorded graph can be cached, so that its Python runs once: `hybridize()`.
+
+    Subclasses define `forward(x, ...)`, or `hybrid_forward(F, x, ..., **params)` in MXNet 1's style, where F is `mx.nd`
+    and the keywords are the arrays of the block's own parameters.
+
+    https://mxnet.apache.org/versions/1.9.1/api/python/docs/api/gluon/hybrid_block.html
+    """
+
+    def __init__(self, prefix: str | None = None, params: Any = None) -> None:
+        super().__init__(prefix=prefix, params=params)
+        self._active = False
+        self._identity: object = None
+        self._arrays: dict[Any, tuple[int, list[Handle]]] = {}
+        self._unused: set[Any] = set()
+
+    def hybridize(self, active: bool = True, backend: str | None = None, clear: bool = True, **kwargs: Any) -> None:
+        """Cache the graph that `forward` records for given operands, and reuse it without running Python again.
+
+        active: whether to cache; False: run `forward` at each call.
+        clear: whether graphs that are cached already are dropped.
+        backend, and the keywords static_alloc, static_shape and others of MXNet's: no effect.
+
+        As in MXNet, the first call fixes the effects of Python code (branches, attributes, printing). A forward pass
+        that reads values, or writes into arrays which are not its operands, is not cached: `tracer.explain()` says why.
+
+        >>> from tracer import np
+        >>> class Scale(HybridBlock):
+        ...     def forward(self, x):
+        ...         print("forward")
+        ...         return x * 3
+        >>> scale = Scale()
+        >>> scale.hybridize()
+        >>> [scale(np.array([n])).item() for n in (1, 2)]
+        forward
+        [3.0, 6.0]
+        """
+        self._active = bool(active)
+        if clear:
+            self._clear_cached_op()
+        if active and (self._forward_hooks or self._forward_pre_hooks):
+            warnings.warn(f'"{self}" is being hybridized while still having forward hook/pre-hook. If "{self}" is a '
+                          "child of HybridBlock, the hooks will not take effect.", stacklevel=2)
+        super().hybridize(active, backend=backend, clear=clear, **kwargs)
+
+    def optimize_for(self, x: Any, *args: Any, backend: str | None = None, clear: bool = False, **kwargs: Any) -> None:
+        """Hybridize the block, and call it once. ValueError without a backend, which has no further effect here."""
+        if not backend:
+            raise ValueError('Must specify "backend" to optimize_for')
+        self.hybridize(True, backend, clear, **kwargs)
+        self(x, *args)
+
+    def _clear_cached_op(self) -> None:
+        """Forget the cached graphs."""
+        self._identity = object()
+
+    def register_child(self, block: Block, name: str | None = None) -> None:
+        """Add a child block. ValueError unless it is a HybridBlock."""
+        if not isinstance(block, HybridBlock):
+            raise ValueError(f"Children of HybridBlock must also be HybridBlock, but {block} has type {type(block)}. "
+                             "If you are using Sequential, please try HybridSequential instead.")
+        super().register_child(block, name)
+        self._clear_cached_op()
+
+    def cast(self, dtype: Any) -> None:
+        """Convert the parameters of this block and its children to another element type."""
+        self._clear_cached_op()
+        super().cast(dtype)
+
+    def infer_shape(self, *args: Any) -> None:
+        """Find the shapes of parameters from inputs. Layers in MXNet 2's style may define it."""
+        deferred.infer(lambda: self.forward(*args))
+
+    def export(self, path: str, epoch: int = 0, remove_amp_cast: bool = True) -> Any:
+        """Not supported: raises NotImplementedError, as there are no symbols yet."""
+        raise NotImplementedError("HybridBlock.export: symbols are not part of this version of tracer yet; "
+                                  "save_parameters writes the parameters")
+
+    # ---- calls -----------------------------------------------------------------------------------
+
+    def _pass(self, args: tuple, kwargs: dict[str, Any]) -> Any:
+        if not self._active or type(current().trace) is cached_graph.Capture or deferred.active():
+            return self._run(args, kwargs)
+        arrays = self._operands(args, kwargs)
+        return cached_graph.call(self._identity, self._run, (args, kwargs), arrays)
+
+    def _run(self, args: tuple, kwargs: dict[str, Any]) -> Any:
+        """The result of `forward`; before it, the block's own deferred parameters are initialized."""
+        waiting = [p for p in self._reg_params.values() if p._data is None]
+        if waiting:
+            self._initialize_now(waiting, args, kwargs)
+        return self.forward(*args, **kwargs)
+
+    def _initialize_now(self, waiting: list[Any], args: tuple, kwargs: dict[str, Any]) -> None:
+        """Initialize deferred parameters, after a pass that finds their shapes."""
+        order = waiting
+        if not all([shape_is_known(p.shape) for p in waiting]):
+            if type(self).infer_shape is not HybridBlock.infer_shape:
+                self.infer_shape(*args)
+            elif not deferred.active():
+                order = deferred.infer(lambda: self.forward(*args, **kwargs))
+        for parameter in [p for p in order if p in waiting]:
+            if shape_is_known(parameter.shape):
+                parameter._finish_deferred_init()
+
+    def _operands(self, args: tuple, kwargs: dict[str, Any]) -> list[Handle]:
+        """The arrays of all parameters below, on the device of the arguments."""
+        device = args[0]._value.aval.device if args and isinstance(args[0], Handle) else None
+        known = self._arrays.get(device)
+        if known is not None and known[0] == STRUCTURE.changes:
+            return known[1]
+        parameters = dict.fromkeys(self._collect_params_with_prefix().values())
+        waiting = [p for p in parameters if p._data is None and p._deferred_init and p not in self._unused]
+        if waiting:
+            self._initialize_now(waiting, args, kwargs)
+            self._unused |= {p for p in waiting if p._data is None}
+        ctx = context_of(device)
+        arrays = [p.data(ctx) for p in parameters if p._data is not None]
+        self._arrays[device] = STRUCTURE.changes, arrays
+        return arrays
+
+    def forward(self, x: Any, *args: Any, **kwargs: Any) -> Any:  # type: ignore[override]
+        """The block's output. Subclasses define it, unless they define `hybrid_forward`."""
+        ctx = _context((x, *args))
+        if ctx is None:
+            raise ValueError("In HybridBlock, there must be one NDArray or one Symbol in the input. Please check the "
+                             "type of the args.\n")
+        waiting = [p for p in self._reg_params.values() if p._data is None]
+        if waiting and not deferred.active():
+            self._initialize_now(waiting, (x, *args), kwargs)
+        return self._with_parameters(ctx, x, args, kwargs)
+
+    def _with_parameters(self, ctx: Context, x: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
+        parameters = {name: p.data(ctx) for name, p in self._reg_params.items()}
+        if ctx == _CPU:
+            return self.hybrid_forward(ndarray, x, *args, **kwargs, **parameters)
+        with ctx:
+            return self.hybrid_forward(ndarray, x, *args, **kwargs, **parameters)
+
+    def hybrid_forward(self, F: Any, x: Any, *args: Any, **kwargs: Any) -> Any:
+        """The block's output, computed by functions of the namespace F. Subclasses in MXNet 1's style define it."""
+        raise NotImplementedError(f"{type(self).__name__} defines neither forward nor hybrid_forward")
+
+
+_CPU = cpu()
+
+
+def _context(x: Any) -> Context | None:
+    """The context of the first array among arguments."""
+    if isinstance(x, NDArray):
+        return x.ctx
+    if isinstance(x, (list, tuple)):
+        for i in x:
+            found = _context(i)
+            if found is not None:
+                return found
+    return None

@@ -1,0 +1,7 @@
+"""`gluon.nn`: layers."""
+from ..block import Block
+from ..hybrid_block import HybridBlock
+from .activations import *  # noqa: F403
+from .basic_layers import *  # noqa: F403
+
+__all__ = ["Block", "HybridBlock", *activations.__all__, *basic_layers.__all__]  # type: ignore[name-defined]  # noqa: F405

@@ -1,7 +1,7 @@
 """MXNet scripts, unmodified, traced, fused and compiled by Numba."""
 from importlib import import_module
-from importlib.machinery import PathFinder
 from os.path import dirname, realpath
+from sys import modules
 from typing import Any
 
 # In a checkout the layers ops/ and jit/ lie beside this folder, not in it. The folder above is searched for these two
@@ -89,7 +89,7 @@ def __getattr__(name: str) -> Any:
         return libinfo.__version__
     if name in mxnet_modules.KNOWN:
         module = _RENAMED.get(name) or mxnet_modules.SECOND_NAMES.get(name, name)
-        if PathFinder.find_spec(f"{__name__}.{module}", __path__) is not None:
+        if mxnet_modules.has_file(modules[__name__], module):
             return import_module(f"{__name__}.{module}")
         raise AttributeError(mxnet_modules.absence(name))
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

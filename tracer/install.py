@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from importlib.abc import Loader, MetaPathFinder
-from importlib.machinery import ModuleSpec, PathFinder
+from importlib.machinery import ModuleSpec
 from types import ModuleType
 
 from . import generation, libinfo, mxnet_modules
@@ -72,17 +72,12 @@ def _loader_of(parent: ModuleType, child: str) -> Callable[[], ModuleType] | Non
     (`mxnet.nd` is `mxnet.ndarray`).
     """
     name = f"{parent.__name__}.{child}"
-    if name in sys.modules or _has_file(parent, name):
+    if name in sys.modules or mxnet_modules.has_file(parent, child):
         return partial(importlib.import_module, name)
     found = getattr(parent, child, None)
     if isinstance(found, ModuleType) and found.__name__.startswith(_PACKAGE + "."):
         return lambda: found
     return None
-
-
-def _has_file(parent: ModuleType, name: str) -> bool:
-    """Whether the folder of `parent` has the module. `importlib.util.find_spec` would raise for an absent one."""
-    return hasattr(parent, "__path__") and PathFinder.find_spec(name, parent.__path__) is not None
 
 
 def install_as_mxnet(version: str | None = None, shims: bool = False) -> None:

@@ -9,6 +9,8 @@ import re
 import sys
 from collections.abc import Sequence
 from importlib.abc import MetaPathFinder
+from importlib.machinery import PathFinder
+from types import ModuleType
 
 #: The modules below `mxnet` of 1.9.1 and 2.0.0b1, without those of its C interface; `a[b c]` is a, a.b and a.c.
 _TREE = """
@@ -74,6 +76,12 @@ KNOWN = frozenset((*MODULES, *SECOND_NAMES))
 def absence(name: str) -> str:
     """The text of the error for a part of MXNet that tracer lacks, by its name without the leading `mxnet.`."""
     return f"mxnet.{name} is not part of this version of tracer yet"
+
+
+def has_file(package: ModuleType, name: str) -> bool:
+    """Whether a package's folder has the module `name`. `importlib.util.find_spec` would raise for an absent one."""
+    path = getattr(package, "__path__", None)
+    return path is not None and PathFinder.find_spec(f"{package.__name__}.{name}", path) is not None
 
 
 class _Refuser(MetaPathFinder):

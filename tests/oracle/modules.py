@@ -14,8 +14,8 @@ from pathlib import Path
 
 DATA = Path(__file__).resolve().parents[1] / "data" / "modules.json"
 #: The modules whose names are stored.
-COMPARED = ("attribute", "base", "context", "engine", "error", "executor_manager", "libinfo", "log", "misc", "name",
-            "random", "runtime", "util")
+COMPARED = ("attribute", "base", "context", "engine", "error", "executor_manager", "libinfo", "library", "log", "misc",
+            "name", "random", "runtime", "util")
 ASK = """
 import importlib, json, sys, types, warnings
 warnings.simplefilter("ignore")

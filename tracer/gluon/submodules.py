@@ -1,12 +1,12 @@
 """Packages of Gluon whose submodules are imported when they are first used."""
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from importlib import import_module
-from importlib.util import find_spec
 from types import ModuleType
 
-from ..mxnet_modules import absence
+from ..mxnet_modules import absence, has_file
 
 
 def importing(package: str) -> Callable[[str], ModuleType]:
@@ -15,11 +15,7 @@ def importing(package: str) -> Callable[[str], ModuleType]:
         if name.startswith("__"):
             raise AttributeError(name)
         full = f"{package}.{name}"
-        try:
-            found = find_spec(full)
-        except ModuleNotFoundError:  # the last finder refuses MXNet's modules that tracer lacks
-            found = None
-        if found is None:
+        if not has_file(sys.modules[package], name):
             raise AttributeError(absence(full.partition(".")[2]))
         return import_module(full)
 

@@ -53,6 +53,7 @@ for _f in (array, empty, load, load_frombuffer, save, zeros):
 vars(_internal).update({f"_{_name}": _declared[f"elemwise_{_f}"] for _name, _f in (
     ("plus", "add"), ("minus", "sub"), ("mul", "mul"), ("div", "div"))})
 globals().update(random.OPERATORS)
+vars(op).update({_name: globals()[_name] for _name in functions.__all__}, **random.OPERATORS)
 uniform, normal, shuffle = random.OPERATORS["random_uniform"], random.OPERATORS["random_normal"], random.shuffle
 
 

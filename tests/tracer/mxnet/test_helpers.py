@@ -146,3 +146,28 @@ def test_namespaces_of_nd():
     assert mx.nd._internal._plus(x, x).asnumpy().tolist() == [2, 4]
     assert mx.nd._internal._div(x, x).asnumpy().tolist() == [1, 1]
     assert mx.nd.utils.load is mx.nd.load and mx.nd.utils.array is mx.nd.array
+
+
+def test_the_operators_of_nd_are_in_op_too():
+    for name in ("BatchNorm", "Dropout", "sample_multinomial", "random_uniform", "relu"):
+        assert getattr(mx.nd.op, name) is getattr(mx.nd, name)
+
+
+def test_sample_multinomial_is_the_operator_behind_random_multinomial():
+    """The values are real MXNet 1.9.1's."""
+    weights = mx.nd.array([[0.1, 0.9], [0.5, 0.5]])
+    mx.random.seed(3)
+    drawn, logarithms = mx.nd.sample_multinomial(weights, shape=4, get_prob=True)
+    assert drawn.asnumpy().tolist() == [[1, 1, 1, 1], [0, 0, 1, 0]] and drawn.dtype == numpy.int32
+    numpy.testing.assert_allclose(logarithms.asnumpy(), numpy.log([[0.9] * 4, [0.5] * 4]), rtol=1e-6)
+    assert mx.nd.sample_multinomial(weights[0], dtype="float32").dtype == numpy.float32
+
+
+def test_libraries_are_refused(tmp_path):
+    (tmp_path / "op.so").touch()
+    (tmp_path / "op.txt").touch()
+    for path, said in ((tmp_path / "no.so", "does NOT exist"), (tmp_path / "op.txt", "is NOT a library file")):
+        with pytest.raises(mx.MXNetError, match=f"load path {path} {said}"):
+            mx.library.load(str(path))
+    with pytest.raises(NotImplementedError, match="pure Python"):
+        mx.library.load(str(tmp_path / "op.so"))

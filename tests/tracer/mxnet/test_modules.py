@@ -21,6 +21,7 @@ LACKING = {
     "base": {"MXCallbackList", "add_fileline_to_docstring", "build_param_doc", "c2pyerror", "classproperty",
              "ctypes2buffer", "ctypes2numpy_shared", "get_last_ffi_error", "with_metaclass"},
     "executor_manager": {"DataParallelExecutorGroup", "DataParallelExecutorManager"},
+    "library": {"MXlib", "compiled_with_gcc_cxx11_abi", "loaded_libs", "mx_uint"},
     "runtime": {"get_branch", "get_commit_hash"},
     "util": {"dtype_from_number", "get_max_supported_compute_capability", "get_rtc_compile_opts",
              "np_ufunc_legal_option", "numpy_fallback", "set_flush_denorms", "wrap_ctx_to_device_func",

@@ -122,13 +122,13 @@ def broadcast_axis(data: Node, axis=(), size=()) -> Node:
 public("nd.broadcast_like", "nd.NDArray.broadcast_like")(broadcast_like)
 
 
-@public("nd.shape_array")
+@public("nd.shape_array", "nd.NDArray.shape_array")
 def shape_array(data: Node) -> Node:
     """The shape, as an int64 array."""
     return depend(_numbers(data.shape), data)
 
 
-@public("nd.size_array")
+@public("nd.size_array", "nd.NDArray.size_array")
 def size_array(data: Node) -> Node:
     """The number of elements, as an int64 array of one."""
     return depend(_numbers((data.size,)), data)

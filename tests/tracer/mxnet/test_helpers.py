@@ -171,3 +171,9 @@ def test_libraries_are_refused(tmp_path):
             mx.library.load(str(path))
     with pytest.raises(NotImplementedError, match="pure Python"):
         mx.library.load(str(tmp_path / "op.so"))
+
+
+def test_shapes_as_arrays_are_methods_too():
+    x = mx.nd.ones((2, 3))
+    for made, values in ((x.shape_array(), [2, 3]), (x.size_array(), [6])):
+        assert made.asnumpy().tolist() == values and made.dtype == numpy.int64

@@ -76,8 +76,8 @@ mxnet_modules.begin()
 
 rnd = random
 
-# `hybrid_forward(F, ...)` uses F.np and F.npx when arrays are np's.
-vars(nd).update(np=np, npx=npx)
+# `hybrid_forward(F, ...)` uses F.np and F.npx when arrays are np's; MXNet's modules of it are ndarray.numpy and so on.
+vars(nd).update(np=np, npx=npx, numpy=np, numpy_extension=npx)
 
 #: MXNet's modules that have another name here.
 _RENAMED = {"vis": "viz", "visualization": "viz"}

@@ -126,8 +126,8 @@ for name in MODULES:
         assert name not in here
     else:
         assert name in here, f"import mxnet leaves mxnet.{name} out"
-wanted = ("autograd base context gluon gluon.block name ndarray ndarray.contrib ndarray.ndarray ndarray.utils "
-          "numpy numpy.multiarray numpy_extension profiler random test_utils util visualization").split()
+wanted = ("autograd base context gluon gluon.block name ndarray ndarray.contrib ndarray.ndarray ndarray.numpy "
+          "ndarray.utils numpy numpy.multiarray numpy_extension profiler random test_utils util visualization").split()
 assert set(wanted) <= set(here), here
 assert sys.modules["multiprocessing"].pool.ThreadPool
 """

@@ -146,6 +146,7 @@ def test_namespaces_of_nd():
     assert mx.nd._internal._plus(x, x).asnumpy().tolist() == [2, 4]
     assert mx.nd._internal._div(x, x).asnumpy().tolist() == [1, 1]
     assert mx.nd.utils.load is mx.nd.load and mx.nd.utils.array is mx.nd.array
+    assert mx.nd.numpy is mx.nd.np is mx.np and mx.nd.numpy_extension is mx.npx
 
 
 def test_the_operators_of_nd_are_in_op_too():

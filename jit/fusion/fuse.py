@@ -15,7 +15,7 @@ from collections.abc import Sequence
 
 from tracer.ops.ir.aval import Shape
 from tracer.ops.ir.graph import toposort
-from tracer.ops.ir.node import Node, leaf_op, scalar_op
+from tracer.ops.ir.node import Node, leaf_op, scalar_op, store_op
 from tracer.ops.ir.op import ELEMENTWISE, LEAF, REDUCTION, VIEW
 
 from ..graph.index_map import (
@@ -80,7 +80,7 @@ def _needed(order: Sequence[Node], outputs: Sequence[Node]) -> set[Node]:
     """The values that must be stored whatever the grouping."""
     materialized = {n for n in outputs if n.op.kind != LEAF and not _is_nothing(n)}
     for n in order:
-        if n.op.kind == REDUCTION:
+        if n.op.kind == REDUCTION or n.op is store_op:
             materialized.add(n)
         elif is_inlined_gather(n) and n.size:
             source, _ = source_of_gather(n)

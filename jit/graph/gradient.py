@@ -81,7 +81,7 @@ def _expand(heads: Sequence[Node], cotangents: Sequence[Node | None], targets: S
                 continue
             g_all = [parts.get(i) for i in range(len(n.aval))]
             for source, cot in zip(n.inputs, n.op.vjp(n, g_all), strict=True):
-                if cot is not None and source in matters:
+                if cot is not None and source in matters and source.dtype in n.op.backward_dtypes:
                     deposit(source, cot)
             continue
         g = sums.get(n)

@@ -18,13 +18,26 @@ from typing import Any
 import numpy as np
 
 from tracer.ops.ir.graph import toposort
-from tracer.ops.ir.node import Node, const_op, const_value, leaf_op
+from tracer.ops.ir.node import Node, const_op, const_value, item_op, leaf_op, store_op
 from tracer.ops.ir.op import ELEMENTWISE, REDUCTION, VIEW, Op
 from tracer.ops.ir.shapes import broadcast, reduced
 from tracer.ops.primitive.arithmetic import cast_op
 
 from .builder import Nodes
-from .known_ops import ADD, BROADCAST_TO, DIVIDE, MATMUL, MULTIPLY, NEGATIVE, RESHAPE, SUBTRACT, TRANSPOSE, WHERE
+from .known_ops import (
+    ADD,
+    BROADCAST_TO,
+    CUT,
+    DIVIDE,
+    MATMUL,
+    MULTIPLY,
+    NEGATIVE,
+    RESHAPE,
+    SLICE,
+    SUBTRACT,
+    TRANSPOSE,
+    WHERE,
+)
 from .scalars import is_textual, number_of
 from .symbolic_size import SymbolicSize, applied
 
@@ -297,6 +310,16 @@ def _fold_transposes(n: Node, nodes: Nodes) -> Node:
     return n if (a, b) == n.inputs else nodes.make(n.op, (a, b), (ta, tb), n.aval)
 
 
+def _item(n: Node, nodes: Nodes) -> Node:
+    """A part of an array as a slice, which needs no copy."""
+    made = n.inputs[0]
+    if made.op is not CUT:
+        return n
+    axis, starts = made.attrs
+    spec = tuple([(starts[n.attrs[0]] if i == axis else 0, d, 1) for i, d in enumerate(n.shape)])
+    return nodes.make(SLICE, made.inputs, (spec,), n.aval)
+
+
 def _leaf(n: Node, nodes: Nodes) -> Node:
     """A leaf without its device, on which kernels do not depend."""
     of, index = n.attrs
@@ -308,7 +331,7 @@ def _leaf(n: Node, nodes: Nodes) -> Node:
 
 def _operand(n: Node, nodes: Nodes) -> Node:
     """Replace an op that matters to derivatives only by its operand."""
-    return n.inputs[0]
+    return n if n.op is store_op else n.inputs[0]
 
 
 Rule = Callable[[Node, Nodes], Node]
@@ -317,5 +340,5 @@ Rule = Callable[[Node, Nodes], Node]
 _RULES: dict[Op, Rule] = {
     leaf_op: _leaf, cast_op: _cast, ADD: _add, SUBTRACT: _subtract, MULTIPLY: _multiply, DIVIDE: _divide,
     NEGATIVE: _negative, WHERE: _where, RESHAPE: _reshape, TRANSPOSE: _transpose, BROADCAST_TO: _broadcast_to,
-    MATMUL: _fold_transposes}
+    MATMUL: _fold_transposes, item_op: _item}
 _KINDS: dict[str, Rule] = {ELEMENTWISE: _elementwise, REDUCTION: _reduction, VIEW: _view}

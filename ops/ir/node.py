@@ -230,6 +230,15 @@ once_op = declare(Op("once", ELEMENTWISE, _same, lambda a, attrs: a[0], _refuse,
 overwrite_op = declare(Op("overwrite", ELEMENTWISE, _same, lambda a, attrs: a[0], lambda n, g: (None, g), expr="{0}",
                           cost=0))
 
+#: A value that memory must hold: it is not computed again where it is used, nor is its cotangent.
+store_op = declare(Op("store", ELEMENTWISE, _same, lambda a, attrs: a[0], lambda n, g: (store(g),), expr="{0}", cost=0,
+                      samples=lambda: [([np.linspace(-1, 1, 6).reshape(2, 3)], ())]))
+
+
+def store(x: Node) -> Node:
+    """`x`, held in memory: the state that a loop carries from step to step, so that every step is the same kernel."""
+    return make(store_op, (x,))
+
 
 def stop(x: Node) -> Node:
     """`x` as a constant: derivatives do not go through it."""
@@ -262,7 +271,8 @@ def _item_infer(avals: Sequence[Any], attrs: tuple) -> Aval:
     return avals[0][attrs[0]]
 
 
-item_op = declare(Op("item", CALL, _item_infer, lambda a, attrs: a[0][attrs[0]], cost=0, may_fail=True))
+item_op = declare(Op("item", CALL, _item_infer, lambda a, attrs: a[0][attrs[0]], cost=0, may_fail=True,
+                     axes=True))
 
 
 def items(multi: Node) -> tuple[Node, ...]:

@@ -63,7 +63,7 @@ class Op:
     gathers: Callable[[Node], tuple[int | None, ...] | None] | None = None
     converts: bool = False  # elementwise: a conversion to the dtype of its result, and nothing else
     shaped: bool = False  # its first attribute is the shape of its result
-    axes: bool = False  # VIEW: its attributes are axes, not sizes
+    axes: bool = False  # VIEW, CALL: its attributes are axes or positions, not sizes
     dtypes: frozenset[np.dtype] = ALL
     backward_dtypes: frozenset[np.dtype] = NUMBERS
     errors: Sequence[tuple[Sequence[Aval], tuple, type[Exception]]] = ()

@@ -1,6 +1,7 @@
-"""Linear ops and their adjoints: reshape, transpose, broadcast_to and sum, slice and place, concatenate and part."""
+"""Linear ops and their adjoints: reshape, transpose, broadcast_to and sum, slice and place, concatenate and cut."""
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 from ..declare.families import call, operands, reduction, view
 from ..ir.aval import Aval, Shape, aval
 from ..ir.errors import MXNetError
-from ..ir.node import Node, const
+from ..ir.node import Node, const, items
 from ..ir.shapes import broadcast, reduced, sum_axes
 from .arithmetic import equal, like, where
 from .iota import counts
@@ -242,3 +243,48 @@ def concatenate(parts: Sequence[Node], axis: int) -> Node:
 def part(x: Node, axis: int, start: int, count: int, step: int = 1) -> Node:
     """`count` elements of `x` along one axis, from `start` with `step`."""
     return slice_(x, tuple((start, count, step) if i == axis else (0, n, 1) for i, n in enumerate(x.shape)))
+
+
+# ---- all parts of an array -----------------------------------------------------------------------
+
+def _cut_infer(x: Aval, axis: int, starts: tuple[int, ...]) -> tuple[Aval, ...]:
+    borders = (*starts, x.shape[axis])
+    if borders[0] or list(borders) != sorted(borders):
+        raise MXNetError(f"parts from {starts} on are no partition of axis {axis} of shape {x.shape}")
+    return tuple(aval((*x.shape[:axis], end - start, *x.shape[axis + 1:]), x.dtype)
+                 for start, end in itertools.pairwise(borders))
+
+
+def _cut_vjp(g: Sequence[Node | None], node: Node) -> tuple[Node]:
+    (x,), (axis, starts) = node.inputs, node.attrs
+    found = [(at, part) for at, part in zip(starts, g, strict=True) if part is not None]
+    if len(found) == 1:
+        at, only = found[0]
+        whole = tuple((at, only.shape[axis], 1) if i == axis else (0, n, 1) for i, n in enumerate(x.shape))
+        return (place(only, x.shape, whole),)
+    return (concatenate([broadcast_to(like(x, 0), of.shape) if part is None else part
+                         for of, part in zip(node.aval, g, strict=True)], axis),)  # type: ignore[call-overload]
+
+
+def _cut_samples() -> Iterable[tuple[list[np.ndarray], tuple]]:
+    rng = np.random.RandomState(11)
+    yield [rng.randn(5, 3)], (0, (0, 2, 3))
+    yield [rng.randn(2, 4)], (1, (0, 1, 1))
+    yield [rng.randn(2, 3, 4)], (2, (0, 3))
+
+
+_cut = call("cut", _cut_infer, lambda x, axis, starts: tuple(np.split(x, starts[1:], axis)), _cut_vjp,
+            samples=_cut_samples, may_fail=False, errors=[
+                (operands((3, 2)), (0, (1,)), MXNetError), (operands((3, 2)), (0, (0, 2, 1)), MXNetError),
+                (operands((3, 2)), (0, (0, 4)), MXNetError)])
+
+
+def cut(x: Node, axis: int, counts: Sequence[int]) -> tuple[Node, ...]:
+    """`x` cut along a non-negative axis into consecutive parts of these sizes.
+
+    The parts are slices. Their derivative is one concatenation, where that of slices made one by one is a sum of
+    arrays of the size of `x`.
+    """
+    if len(counts) == 1:
+        return (x,)
+    return items(_cut(x, attrs=(axis, (0, *itertools.accumulate(counts[:-1])))))

@@ -77,7 +77,7 @@ for _name, _of_numbers in {
     REFERENCES[_name] = _each(_of_numbers)
 REFERENCES["cast"] = lambda x, dtype: x.astype(dtype)
 REFERENCES["polygamma"] = lambda x, order: _each(lambda v: mp.psi(order, v))(x)
-for _name in "product_of_others own_gradient depend to_device".split():
+for _name in "product_of_others own_gradient depend store to_device".split():
     REFERENCES[_name] = lambda first, *rest: first
 
 
@@ -187,6 +187,8 @@ def _numbered(x: np.ndarray) -> np.ndarray:
 
 REFERENCES.update(
     transpose=_transpose, broadcast_to=_broadcast, slice=_slice, reshape=_reshape, concatenate=_concatenate,
+    cut=lambda x, axis, starts: tuple(
+        np.take(x, range(start, end), axis) for start, end in itertools.pairwise((*starts, x.shape[axis]))),
     gather=_gather, take_along=_take_along,
     update=lambda x, value, spec: _written(x, value, _slice(_numbered(x), spec)),
     put=lambda x, value, *rest: _written(x, value, _gather(_numbered(x), *rest, False)),

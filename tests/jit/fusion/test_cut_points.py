@@ -10,11 +10,19 @@ import pytest
 from tracer import autograd, np, npx
 from tracer.jit.fusion import fuse
 from tracer.jit.fusion.cut_points import Signatures, segments
+from tracer.jit.fusion.kernel import Library
+from tracer.jit.graph.gradient import gradient
+from tracer.jit.graph.simplify import simplify
 from tracer.jit.plan.pipeline import plan_graph
 from tracer.jit.plan.plan import Plan
 from tracer.jit.runtime.interpreter import Interpreter
 from tracer.jit.steps import kernel as kernels
+from tracer.ops.ir.aval import aval
 from tracer.ops.ir.graph import toposort
+from tracer.ops.ir.node import leaf, store
+from tracer.ops.primitive.arithmetic import add, mul, sub
+from tracer.ops.primitive.linear import reshape
+from tracer.ops.primitive.matmul import product
 
 pytestmark = pytest.mark.tierless
 
@@ -170,3 +178,17 @@ def test_segments_respect_bounds_and_find_periods(most, many):
         assert n <= many and (n == 1 or sum(weights[at:at + n]) <= most)
         at += n
     assert len(set(lengths[1:-1])) == 1
+
+
+def test_a_stored_value_and_its_cotangent_are_computed_once():
+    """A cheap state that two kernels use: without `store` each computes it again."""
+    def kernels_of(keep):
+        x = leaf(aval((64,), onp.dtype("float32")), 0)
+        state = keep(mul(x, x))
+        heads = (product(reshape(add(state, x), (8, 8)), reshape(sub(state, x), (8, 8))),)
+        grads = gradient(heads, (None,), (x,))
+        steps = fuse.fuse(simplify([*heads, *grads]))
+        return [r.node for s in steps if not isinstance(s, Library) for r in s.roots]
+
+    kept = [n for n in kernels_of(store) if n.op.name == "store"]
+    assert len(kept) == 2 and not [n for n in kernels_of(lambda x: x) if n.op.name == "store"]

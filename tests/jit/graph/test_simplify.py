@@ -9,13 +9,13 @@ import pytest
 
 from tracer.jit.graph.gradient import gradient
 from tracer.jit.graph.simplify import simplify
-from tracer.ops.ir.graph import format_graph
+from tracer.ops.ir.graph import format_graph, toposort
 from tracer.ops.ir.node import Node, const
 from tracer.ops.nd.losses import own_gradient
 from tracer.ops.primitive.arithmetic import add, cast, div, mul, neg, sub, where
 from tracer.ops.primitive.constants import full
 from tracer.ops.primitive.elementary import exp
-from tracer.ops.primitive.linear import broadcast_to, reduce_sum, reshape, transpose
+from tracer.ops.primitive.linear import broadcast_to, cut, reduce_sum, reshape, transpose
 from tracer.ops.primitive.reductions import reduce_max, reduce_min, reduce_prod
 
 SPECIAL = np.array([0.0, -0.0, 1.0, -2.5, 1e30, np.nan, np.inf, -np.inf])
@@ -257,3 +257,21 @@ def test_casts_in_a_row():
         made = cast(cast(x, wide), then)
         assert format_graph(simplify([made])) == format_graph([cast(x, then) if slim else made])
         check([made], [np.array([0, 1, 2]).astype(dtype)])
+
+
+# ---- parts -----------------------------------------------------------------------------------------------
+
+def test_parts_are_slices_and_their_gradient_is_one_concatenation():
+    arrays = [np.arange(12.0).reshape(2, 6)]
+    x = leaf_of(arrays[0])
+    parts = cut(x, 1, [3, 1, 2])
+    assert printed(*parts) == """\
+slice %0 ((0,2,1),(0,3,1))
+slice %0 ((0,2,1),(3,1,1))
+slice %0 ((0,2,1),(4,2,1))
+return %1, %2, %3"""
+    check(list(parts), arrays)
+    (slope,) = gradient((parts[0], parts[2]), (None, None), (x,))
+    assert [n.op.name for n in toposort([slope])].count("concatenate") == 1
+    np.testing.assert_array_equal(graphs.run([slope], arrays)[0], [[1, 1, 1, 0, 1, 1]] * 2)
+    assert cut(x, 1, [6]) == (x,)

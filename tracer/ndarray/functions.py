@@ -14,9 +14,10 @@ from tracer.core.surface import assign, engine
 from tracer.ops.ir.errors import MXNetError
 from tracer.stateful.batch_norm import batch_norm as _batch_norm
 from tracer.stateful.dropout import dropout as _dropout
+from tracer.stateful.rnn import rnn
 from tracer.stateful.rrelu import leaky_relu
 
-__all__ = ["BatchNorm", "Dropout", "LeakyReLU", "all_finite", "histogram", "multi_all_finite", "onehot_encode",
+__all__ = ["BatchNorm", "Dropout", "LeakyReLU", "RNN", "all_finite", "histogram", "multi_all_finite", "onehot_encode",
            "reset_arrays"]
 
 
@@ -50,6 +51,32 @@ def BatchNorm(data: NDArray, gamma: NDArray, beta: NDArray, moving_mean: NDArray
 
 
 LeakyReLU = leaky_relu(NDArray, "LeakyReLU")
+
+
+@engine
+def RNN(data: NDArray | None = None, parameters: NDArray | None = None, state: NDArray | None = None,
+        state_cell: NDArray | None = None, sequence_length: NDArray | None = None, state_size: int | None = None,
+        num_layers: int | None = None, bidirectional: bool = False, mode: str | None = None, p: float = 0.0,
+        state_outputs: bool = False, projection_size: int | None = None, lstm_state_clip_min: float | None = None,
+        lstm_state_clip_max: float | None = None, lstm_state_clip_nan: bool = False,
+        use_sequence_length: bool = False, out: Any = None) -> Any:
+    """The outputs (steps, batch, directions * out) of stacked recurrent layers; with `state_outputs` also their states.
+
+    data: (steps, batch, inputs).
+    parameters: all weights, by layer and direction, each for the input, the state and the projection; then the biases.
+    state, state_cell: the states before the first step, (layers * directions, batch, size).
+    mode: "rnn_relu", "rnn_tanh", "lstm" or "gru".
+    p: the rate of Dropout between layers in training.
+    projection_size: the size of an LSTM's output, if it is projected.
+    lstm_state_clip_min, lstm_state_clip_max: bounds of the LSTM's cell state, with lstm_state_clip_nan for NaN too.
+    sequence_length: with use_sequence_length, the number of steps of each sequence; outputs from there on are 0.
+
+    MXNetError for arguments that are missing or do not fit.
+    """
+    made = rnn(NDArray, (data, parameters, state, state_cell, sequence_length), mode, state_size, num_layers,
+               bidirectional, state_outputs, p, use_sequence_length, projection_size, lstm_state_clip_min,
+               lstm_state_clip_max, lstm_state_clip_nan)
+    return made if out is None else assign(out, made)
 
 
 @engine

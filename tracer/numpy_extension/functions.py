@@ -13,10 +13,11 @@ from tracer.ndarray.creation import waitall
 from tracer.numpy.creation import made
 from tracer.stateful.batch_norm import batch_norm as _batch_norm
 from tracer.stateful.dropout import dropout as _dropout
+from tracer.stateful.rnn import rnn as _rnn
 from tracer.stateful.rrelu import leaky_relu as _leaky_relu
 
 __all__ = ["batch_norm", "constraint_check", "dropout", "from_dlpack", "from_numpy", "leaky_relu",
-           "nonzero", "shape_array", "to_dlpack_for_read", "to_dlpack_for_write", "waitall"]
+           "nonzero", "rnn", "shape_array", "to_dlpack_for_read", "to_dlpack_for_write", "waitall"]
 
 def dropout(data: ndarray, p: float = 0.5, mode: str = "training", axes: Any = None, cudnn_off: bool = False,
             **kwargs: Any) -> ndarray:
@@ -46,6 +47,27 @@ def batch_norm(x: ndarray, gamma: ndarray, beta: ndarray, running_mean: ndarray,
 
 
 leaky_relu = _leaky_relu(ndarray, "leaky_relu")
+
+
+def rnn(data: ndarray | None = None, parameters: ndarray | None = None, state: ndarray | None = None,
+        state_cell: ndarray | None = None, sequence_length: ndarray | None = None, mode: str | None = None,
+        state_size: int | None = None, num_layers: int | None = None, bidirectional: bool = False,
+        state_outputs: bool = False, p: float = 0.0, use_sequence_length: bool = False,
+        projection_size: int | None = None, lstm_state_clip_min: float | None = None,
+        lstm_state_clip_max: float | None = None, lstm_state_clip_nan: bool | None = None) -> Any:
+    """The outputs (steps, batch, directions * out) of stacked recurrent layers; with `state_outputs` also their states.
+
+    The arguments are those of `mx.nd.RNN`, in another order. AssertionError if a required one is missing, MXNetError
+    for those that do not fit.
+    """
+    needed = {"mode": mode, "data": data, "parameters": parameters, "state": state, "state_size": state_size,
+              "num_layers": num_layers}
+    missing = [name for name, value in needed.items() if value is None]
+    if missing:
+        raise AssertionError(f"rnn: {missing[0]} is missing")
+    return _rnn(ndarray, (data, parameters, state, state_cell, sequence_length), mode, state_size, num_layers,
+                bidirectional, state_outputs, p, use_sequence_length, projection_size, lstm_state_clip_min,
+                lstm_state_clip_max, lstm_state_clip_nan)
 
 
 @engine

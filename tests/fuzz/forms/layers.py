@@ -99,6 +99,27 @@ def dense(p: Program, name: str) -> str:
     return f"{name}({v.name}, {weight}, {new(p, (biased,), v.dtype)}, num_hidden={hidden}, flatten={flatten})"
 
 
+def recurrent(p: Program, name: str) -> str:
+    v = wanted(p, "product", lambda v: v.is_float and v.ndim == 3 and 0 < v.array.size < 200 and v.shape[0] < 7,
+               (3, 2, 4))
+    mode, layers, both = p.d.pick(["rnn_tanh", "lstm", "gru", "rnn_relu"]), p.d.pick([1, 2]), p.d.flag(40)
+    batch, hidden, rows = v.shape[1], p.d.pick([3, 2, 1]), layers * (1 + both)
+    gates, project = {"lstm": 4, "gru": 3}.get(mode, 1) * hidden, mode == "lstm" and p.d.flag(40)
+    out = 2 if project else hidden
+    width = v.shape[2] + (layers - 1) * (1 + both) * out
+    count = (1 + both) * (gates * (width + layers * (out + 2)) + layers * project * out * hidden)
+    shapes = [(count,), (rows, batch, out), *([(rows, batch, hidden)] if mode == "lstm" else [])]
+    given = [f"{new(p, shape, v.dtype)} / 8" for shape in shapes]
+    keywords: dict[str, Any] = {"state_size": hidden, "num_layers": layers, "bidirectional": both, "mode": mode}
+    if project:
+        keywords["projection_size"] = out
+    arguments = words(clipped(p, v, -4, 4), *given, **keywords)
+    if p.d.flag(30):
+        lengths = [p.d.integer(1, v.shape[0]) for _ in range(batch)]
+        arguments += f", use_sequence_length=True, sequence_length={p.flavour}.array({lengths}, dtype='int32')"
+    return f"{name}({arguments})"
+
+
 def arange_like(p: Program, name: str) -> str:
     v = floats(p, "shape", 1)
     keywords = {"axis": p.axis(v.ndim)} if p.d.flag(50) else {}
@@ -194,6 +215,7 @@ KINDS: dict[str, list[tuple[int, Form, list[str]]]] = {
            (1, softmax_lengths, full("npx", "softmax log_softmax")),
            (2, normalization, full("npx", "layer_norm group_norm instance_norm l2_normalization")),
            (2, batch_norm, ["npx.batch_norm"]), (1, ctc, ["npx.ctc_loss"]), (3, dense, ["npx.fully_connected"]),
+           (1, recurrent, ["npx.rnn"]),
            (1, arange_like, ["npx.arange_like"]), (1, norm, ["npx.norm"]),
            (2, image, full("npx", "convolution deconvolution pooling"))],
     "nd": [(2, activation, ["nd.Activation"]), (1, leaky, ["nd.LeakyReLU"]),
@@ -201,7 +223,7 @@ KINDS: dict[str, list[tuple[int, Form, list[str]]]] = {
            (1, softmax_lengths, ["nd.softmax"]),
            (2, normalization, full("nd", "LayerNorm GroupNorm InstanceNorm L2Normalization")),
            (2, batch_norm, ["nd.BatchNorm"]), (1, ctc, full("nd", "CTCLoss ctc_loss contrib.CTCLoss contrib.ctc_loss")),
-           (3, dense, ["nd.FullyConnected"]), (1, arange_like, ["nd.contrib.arange_like"]),
+           (3, dense, ["nd.FullyConnected"]), (1, recurrent, ["nd.RNN"]), (1, arange_like, ["nd.contrib.arange_like"]),
            (2, image, full("nd", "Convolution Deconvolution Pooling im2col col2im")),
            (1, picture, full("nd", "UpSampling Crop LRN depth_to_space space_to_depth")),
            (2, loss, full("nd", "SoftmaxOutput Softmax softmax_cross_entropy LinearRegressionOutput "

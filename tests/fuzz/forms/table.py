@@ -38,7 +38,8 @@ INTERNAL = {
     "nd.NDArray._astype": "nd.NDArray.astype",
     "nd._concatenate": "nd.concatenate",
     "nd.NDArray._transpose": "nd.transpose", "nd.NDArray._broadcast_to": "nd.broadcast_to",
-    "npx._batch_norm": "npx.batch_norm", "np.ndarray.npx_reshape": "npx.reshape", "np.ndarray.norm": "np.linalg.norm",
+    "npx._batch_norm": "npx.batch_norm", "npx._rnn": "npx.rnn",
+    "np.ndarray.npx_reshape": "npx.reshape", "np.ndarray.norm": "np.linalg.norm",
     "np.ndarray.__round__": "np.round",
     "index.read_slice": "getitem", "index.read_gather": "gather", "index.found": "mask"}
 #: Public names reached by statements other than expressions.

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from . import layers, linalg, losses, picking, sliding, updates
+from . import layers, linalg, losses, picking, recurrent, sliding, updates
 from .elementwise import DIVIDE, cast
 from .layers import NPX
 from .nd_elementwise import CONTRIB, FUNCTIONS, at_least_one
@@ -326,7 +326,7 @@ FUNCTIONS.update(
     batch_take=lambda a, indices: picking.pick(a, indices, 1), SequenceMask=picking.sequence_mask,
     SequenceLast=picking.sequence_last, SequenceReverse=picking.sequence_reverse, FullyConnected=fully_connected,
     Activation=NPX["activation"], LeakyReLU=layers.leaky_relu, LayerNorm=layers.layer_norm, GroupNorm=group_norm,
-    BatchNorm=layers.batch_norm,
+    BatchNorm=layers.batch_norm, RNN=recurrent.rnn,
     InstanceNorm=layers.instance_norm, L2Normalization=layers.l2_normalization, softmax=layers.softmax,
     log_softmax=layers.log_softmax, softmin=layers.softmin, SoftmaxActivation=softmax_activation,
     softmax_cross_entropy=softmax_cross_entropy, **sliding.ND, **losses.ND, **updates.ND)

@@ -14,13 +14,15 @@ from . import np_movement as _movement
 from . import np_products as _products  # noqa: F401  fills the table
 from . import np_reductions as _reductions  # noqa: F401  fills the table
 from . import picking as _picking
+from . import recurrent as _recurrent
 from . import sliding as _sliding
 from .arrays import Array, new, recorded
 from .elementwise import cast
 from .np_elementwise import COMPARISONS, FUNCTIONS, OPERATORS, UNARY
 from .values import NoAnswer
 
-NPX: dict[str, Callable[..., Any]] = {**_layers.NPX, **_picking.NPX, **_sliding.NPX, "ctc_loss": _losses.ctc_loss}
+NPX: dict[str, Callable[..., Any]] = {**_layers.NPX, **_picking.NPX, **_sliding.NPX, "ctc_loss": _losses.ctc_loss,
+                                      "rnn": _recurrent.rnn}
 for _table in (FUNCTIONS, NPX, _linalg.NP_LINALG):
     recorded(_table)
 #: The functions of npx that are also methods of arrays.

@@ -12,6 +12,7 @@ from tracer.array.placing import located
 from tracer.array.views import internal
 from tracer.core.surface import engine, wrapper
 from tracer.ops.ir.errors import MXNetError
+from tracer.ops.ir.op import FLOATS
 from tracer.ops.ir.shapes import check_choice
 from tracer.rng.decimals import as_read
 from tracer.rng.state import STREAMS, deliver, draw_from, parameter, shape_of
@@ -143,6 +144,10 @@ negative_binomial = _family("negative_binomial", "negative_binomial")
 generalized_negative_binomial = _family("generalized_negative_binomial", "generalized_negative_binomial")
 
 
+#: The dtypes in which indices are drawn.
+_INDICES = ("float16", "float32", "float64", "int32", "uint8")
+
+
 def categorical(data: NDArray, shape: Any = None, get_prob: bool = False, out: Any = None,
                 dtype: Any = "int32") -> Any:
     """Random indices, drawn with the weights along the last axis of `data`. Reading `data` is a sync point.
@@ -150,7 +155,12 @@ def categorical(data: NDArray, shape: Any = None, get_prob: bool = False, out: A
     shape: the draws for each row of weights; the result has shape data.shape[:-1] + shape, or (1,) for a single draw.
     get_prob: also return the logarithms of the weights of the drawn indices.
     dtype: int32 by default.
+
+    MXNetError for weights that are no floats, and for a dtype that MXNet does not draw indices in.
     """
+    if data._value.aval.dtype not in FLOATS:
+        raise MXNetError(f"This operation only support floating point types, not {data.dtype.__name__}")
+    check_choice(np.dtype(dtype).name, _INDICES)
     values = data._read("numpy")
     lead = data.shape[:-1]
     index = STREAMS.single_categorical(values, shape_of(shape, () if lead else (1,)), np.dtype(dtype))
@@ -206,6 +216,13 @@ def _random_randint(low: int, high: int, shape: Any = None, ctx: Any = None, dty
     return randint(low, high, shape, dtype, ctx, out)
 
 
+def _sample_multinomial(data: NDArray, shape: Any = None, get_prob: bool = False, dtype: Any = "int32",
+                        out: Any = None) -> Any:
+    """Random indices, drawn with the weights along the last axis of `data`: `categorical` in another order."""
+    return categorical(data, shape, get_prob, out, dtype)
+
+
+OPERATORS["sample_multinomial"] = engine(located(_sample_multinomial))
 OPERATORS["random_randint"] = engine(located(_random_randint))
 
 

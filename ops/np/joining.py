@@ -5,7 +5,7 @@ from ..declare.public import Nodes, public
 from ..ir.errors import MXNetError
 from ..ir.node import Node
 from ..ir.shapes import normalize_axis
-from ..primitive.linear import concatenate, part, reshape
+from ..primitive.linear import concatenate, cut, part, reshape
 
 
 def _some(arrays: Nodes, name: str) -> None:
@@ -98,12 +98,13 @@ for _rank in (1, 2, 3):
 # ---- splitting -----------------------------------------------------------------------------------
 
 def _cut(x: Node, axis: int, borders: list[int]) -> list[Node]:
-    n, out, start = x.shape[axis], [], 0
-    for border in [*borders, n]:
-        at = slice(border, None).indices(n)[0]  # a negative border counts from the end
-        out.append(part(x, axis, start if at > start else 0, max(at - start, 0)))
-        start = at
-    return out
+    n = x.shape[axis]
+    ends = [slice(border, None).indices(n)[0] for border in [*borders, n]]  # a negative border counts from the end
+    starts = [0, *ends[:-1]]
+    if ends == sorted(ends):
+        return list(cut(x, axis, [end - start for start, end in zip(starts, ends, strict=True)]))
+    return [part(x, axis, start if end > start else 0, max(end - start, 0))
+            for start, end in zip(starts, ends, strict=True)]
 
 
 @public("np.split", "np.ndarray.split")

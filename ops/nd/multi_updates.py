@@ -162,16 +162,21 @@ def mp_lamb_phase2(weight: Node, g: Node, r1: Number, r2: Number, weight32: Node
     return [cast(new, weight.dtype)]
 
 
+def _rest_of_power(beta: Node, t: Node) -> Node:
+    """1 - beta ** t in the dtype of beta, as MXNet's ftml_update corrects."""
+    return sub(like(beta, 1), power(beta, t))
+
+
 @update("nd.ftml_update", "d", "v", "z")
 def ftml(weight: Node, grad: Node, d: Node, v: Node, z: Node, lr: Number, beta1: Number = 0.6, beta2: Number = 0.999,
          epsilon: Number = 1e-8, t: Number = None, wd: Number = 0.0, rescale_grad: Number = 1.0,
          clip_grad=-1.0) -> list[Node]:
     """FTML: the step of "follow the moving leader"."""
     g = decayed(weight, grad, wd, rescale_grad, clip_grad)
-    keep = number(beta1, weight)
-    v = mixed(v, square(g), number(beta2, weight))
-    root = add(sqrt(div(v, number(_correction(beta2, t), weight))), number(epsilon, weight))
-    new = mul(root, div(number(_correction(beta1, t), weight), number(lr, weight)))
+    keep, keep_square, t = number(beta1, weight), number(beta2, weight), number(t, weight)
+    v = mixed(v, square(g), keep_square)
+    root = add(sqrt(div(v, _rest_of_power(keep_square, t))), number(epsilon, weight))
+    new = mul(root, div(_rest_of_power(keep, t), number(lr, weight)))
     z = sub(mixed(z, g, keep), mul(sub(new, mul(d, keep)), weight))
     return [neg(div(z, new)), new, v, z]
 

@@ -1,0 +1,118 @@
+"""States of optimizers as bytes: pickles in which arrays and optimizers have MXNet's classes and layout."""
+from __future__ import annotations
+
+import importlib
+import io
+import pickle
+import struct
+from typing import Any
+
+from .. import numpy as np
+from ..array.nd_array import NDArray
+from ..core.invoke import wrap
+from ..ndarray.files import FILE_MAGIC, V3, dumps, load_frombuffer
+from ..util import is_np_shape
+
+#: An array's bytes within those of a file with one array and no names.
+_HEAD, _TAIL = struct.pack("<QQQ", FILE_MAGIC, 0, 1), struct.pack("<Q", 0)
+_PACKAGE = __name__.partition(".")[0]
+
+
+class _Stored:
+    """An array of a pickle, made as MXNet's is: from None, then from its bytes."""
+
+    def __init__(self, kind: type, handle: None = None) -> None:
+        self.kind = kind
+        self.array: Any = None
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        found = load_frombuffer(_HEAD + bytes(state["handle"]) + _TAIL)
+        assert isinstance(found, list)
+        array = found[0]
+        self.array = array if self.kind is NDArray else wrap(self.kind, array._value)
+
+
+def _nd_array(handle: None) -> _Stored:
+    return _Stored(NDArray)
+
+
+def _np_array(handle: None) -> _Stored:
+    return _Stored(np.ndarray)
+
+
+class _Unpickler(pickle.Unpickler):
+    """An unpickler to which MXNet's modules are tracer's."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        """The class or function of this name, tracer's where it is MXNet's."""
+        package, _, rest = module.partition(".")
+        if package != "mxnet":
+            return super().find_class(module, name)
+        if name == "NDArray" and rest.startswith("ndarray"):
+            return _nd_array
+        if name == "ndarray" and rest.startswith("numpy"):
+            return _np_array
+        if rest.startswith("optimizer"):  # one file in MXNet 1.9.1, one for each class in 2.0
+            rest = "optimizer.contrib" if rest.endswith("contrib") else "optimizer.optimizer"
+        return getattr(importlib.import_module(f"{_PACKAGE}.{rest}" if rest else _PACKAGE), name)
+
+
+#: Only the pickler that is written in Python can give a class another name.
+_PythonPickler: Any = pickle._Pickler
+
+
+class _Pickler(_PythonPickler):
+    """A pickler that gives arrays, optimizers and schedules the names of MXNet's classes."""
+
+    def reducer_override(self, obj: Any) -> Any:
+        """An array as MXNet pickles it: made from None, then from its bytes."""
+        if isinstance(obj, NDArray):
+            data = bytearray(dumps(obj)[len(_HEAD):-len(_TAIL)])
+            if is_np_shape():  # then MXNet reads this version only, else the one that dumps writes
+                data[:4] = struct.pack("<I", V3)
+            return np.ndarray if isinstance(obj, np.ndarray) else NDArray, (None,), {"handle": data}
+        return NotImplemented
+
+    def save_global(self, obj: Any, name: str | None = None) -> None:
+        """Write the name of a class or function, in MXNet's modules where it has one there."""
+        module = getattr(obj, "__module__", None) or ""
+        if obj is NDArray:
+            named = "mxnet.ndarray.ndarray", "NDArray"
+        elif obj is np.ndarray:
+            named = "mxnet.numpy", "ndarray"
+        elif module.startswith(f"{_PACKAGE}.optimizer"):
+            named = f"mxnet.optimizer.{'contrib' if module.endswith('.contrib') else 'optimizer'}", obj.__name__
+        elif module.startswith(f"{_PACKAGE}."):
+            named = "mxnet" + module[len(_PACKAGE):], obj.__name__
+        else:
+            super().save_global(obj, name)
+            return
+        self.save(named[0])
+        self.save(named[1])
+        self.write(pickle.STACK_GLOBAL)
+        self.memoize(obj)
+
+    dispatch = {**_PythonPickler.dispatch, type: save_global}
+
+
+def pickled(states: Any) -> bytes:
+    """The bytes of states (and an optimizer), which MXNet's `Updater.set_states` reads too. This is a sync point."""
+    file = io.BytesIO()
+    _Pickler(file, protocol=4).dump(states)
+    return file.getvalue()
+
+
+def unpickled(data: bytes) -> Any:
+    """The states (and the optimizer) from the bytes that `pickled` or MXNet's `Updater.get_states` returned."""
+    return _arrays(_Unpickler(io.BytesIO(data)).load())
+
+
+def _arrays(found: Any) -> Any:
+    """The same containers with arrays in the place of stored ones."""
+    if isinstance(found, _Stored):
+        return found.array
+    if isinstance(found, dict):
+        return {key: _arrays(value) for key, value in found.items()}
+    if type(found) in (list, tuple):
+        return type(found)(_arrays(value) for value in found)
+    return found

@@ -1,0 +1,110 @@
+"""`mx.optimizer.Updater`: an optimizer with the states of the weights that it updates."""
+from __future__ import annotations
+
+from typing import Any
+
+from .. import numpy as np
+from ..array.nd_array import NDArray
+from ..context import Context
+from ..util import is_np_array
+from .base import Optimizer
+from .state_files import pickled, unpickled
+
+
+class Updater:
+    """A function of (index, gradient, weight), or of lists of them, that updates weights by an optimizer.
+
+    It makes the states, in `states` by index.
+
+    >>> from tracer import nd, optimizer
+    >>> update = Updater(optimizer.SGD(learning_rate=0.5))
+    >>> weight = nd.array([1, 2])
+    >>> update(0, nd.array([1, 1]), weight)
+    >>> weight.asnumpy()
+    array([0.5, 1.5], dtype=float32)
+    """
+
+    def __init__(self, optimizer: Optimizer) -> None:
+        self.optimizer = optimizer
+        self.states: dict[Any, Any] = {}
+        self.states_synced: dict[Any, bool] = {}
+        self.aggregate_updates = optimizer.aggregate_num > 0
+
+    def __call__(self, index: Any, grad: Any, weight: Any) -> None:
+        """Update the weights; np arrays are seen as nd arrays, of which the states are, too.
+
+        ValueError for np arrays where the optimizer was made with np arrays off.
+        """
+        if not isinstance(index, (list, tuple)):
+            index, grad, weight = [index], [grad], [weight]
+        allowed = getattr(self.optimizer, "allow_np_array", is_np_array())
+        weights, grads = _as_classic(weight, allowed), _as_classic(grad, allowed)
+        indices = [i.decode() if isinstance(i, bytes) else i for i in index]
+        if weights:
+            self.optimizer._set_current_context(weights[0].context.device_id)
+        for i, one in zip(indices, weights):
+            if i not in self.states:
+                self.states[i] = self.optimizer.create_state_multi_precision(i, one)
+            elif not self.states_synced.get(i, True):
+                self.states[i] = self.sync_state_context(self.states[i], one.context)
+            self.states_synced[i] = True
+        if not self.aggregate_updates:
+            for i, one, g in zip(indices, weights, grads):
+                self.optimizer.update_multi_precision(i, one, g, self.states[i])
+            return
+        groups: dict[Any, list[int]] = {}
+        for at, one in enumerate(weights):
+            groups.setdefault(one.dtype, []).append(at)
+        for group in groups.values():
+            size = int(min(self.optimizer.aggregate_num, len(group)))
+            for start in range(0, len(group), size):
+                chosen = group[start:start + size]
+                self.optimizer.update_multi_precision(
+                    [indices[at] for at in chosen], [weights[at] for at in chosen], [grads[at] for at in chosen],
+                    [self.states[indices[at]] for at in chosen])
+
+    def sync_state_context(self, state: Any, context: Context) -> Any:
+        """The state with its arrays on a context."""
+        if isinstance(state, NDArray):
+            return state.as_in_context(context)
+        if isinstance(state, (tuple, list)):
+            return type(state)(self.sync_state_context(one, context) for one in state)
+        return state
+
+    def set_states(self, states: bytes) -> None:
+        """Take the states, and the optimizer if it is there, from the bytes that `get_states` returned."""
+        found = unpickled(states)
+        if isinstance(found, tuple) and len(found) == 2:
+            self.states, self.optimizer = found
+        else:
+            self.states = found
+        self.states_synced = dict.fromkeys(self.states, False)
+
+    def get_states(self, dump_optimizer: bool = False) -> bytes:
+        """The states as bytes that real MXNet reads too. This is a sync point.
+
+        dump_optimizer: whether the optimizer is added.
+        """
+        return pickled((self.states, self.optimizer) if dump_optimizer else self.states)
+
+
+def get_updater(optimizer: Optimizer) -> Updater:
+    """A function that updates weights by an optimizer and keeps their states.
+
+    >>> from tracer import optimizer
+    >>> type(get_updater(optimizer.create("adam"))).__name__
+    'Updater'
+    """
+    return Updater(optimizer)
+
+
+def _as_classic(a: Any, allow_np: bool) -> Any:
+    """An array, or a list of them, as nd arrays with the same memory. ValueError for np arrays unless allowed."""
+    if isinstance(a, (tuple, list)):
+        return [_as_classic(one, allow_np) for one in a]
+    if not isinstance(a, np.ndarray):
+        return a
+    if not allow_np:
+        raise ValueError("Converting np.ndarray to mx.nd.NDArray is not allowed: the optimizer was made outside "
+                         "npx.set_np()")
+    return a.as_nd_ndarray()

@@ -4,15 +4,31 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+import numpy as np
+
 from ..declare.public import public
 from ..ir.aval import Shape
 from ..ir.errors import MXNetError
 from ..ir.node import Node
 from ..ir.shapes import normalize_axes, normalize_axis
-from ..primitive.arithmetic import cast, in_single, isnan, like, sub, where
+from ..primitive.arithmetic import (
+    add,
+    cast,
+    equal,
+    greater,
+    in_single,
+    isnan,
+    less_equal,
+    like,
+    logical_and,
+    logical_or,
+    mul,
+    sub,
+    where,
+)
 from ..primitive.elementary import absolute, square
 from ..primitive.linear import reduce_sum, reshape, spread
-from ..primitive.promotion import BOOL
+from ..primitive.promotion import BOOL, FLOAT32
 from ..primitive.reductions import euclidean, kept, reduce_max, reduce_min, reduce_prod
 from ..primitive.scans import argmax, argmin, cumsum
 from .operators import divide
@@ -131,3 +147,23 @@ def moments(data: Node, axes=None, keepdims=False) -> list[Node]:
     middle = mean(data, over)
     spread_out = mean(square(sub(data, spread(middle, over, data))), over)
     return [left(m, data.shape, over, keepdims) for m in (middle, spread_out)]
+
+
+@public("nd.contrib.allclose")
+def allclose(a: Node, b: Node, rtol=1e-5, atol=1e-8, equal_nan=True) -> Node:
+    """1 where all elements differ by at most atol + rtol * abs(b), else 0; uint8, of shape ().
+
+    equal_nan: whether NaN equals NaN.
+
+    MXNetError for different shapes or dtypes.
+    """
+    if a.aval != b.aval:
+        raise MXNetError(f"allclose: arrays of one shape and dtype, got {a.aval!r} and {b.aval!r}")
+    apart, size = where(greater(a, b), sub(a, b), sub(b, a)), absolute(cast(b, FLOAT32))
+    bound = add(mul(size, like(size, rtol)), like(size, atol))
+    near = logical_or(equal(a, b), less_equal(cast(apart, FLOAT32), bound))
+    if equal_nan:
+        near = logical_or(near, logical_and(isnan(a), isnan(b)))
+    told = cast(near, np.dtype("uint8"))
+    far = reduce_max(sub(like(told, 1), told), tuple(range(a.ndim)))  # 0 for no elements
+    return sub(like(far, 1), far)

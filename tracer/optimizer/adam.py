@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy
@@ -206,6 +207,9 @@ class Nadam(_TwoMeans):
         self.m_schedule = self.m_schedule * now
         return (*super()._numbers(index), 1.0 - self.m_schedule, 1.0 - self.m_schedule * later,
                 1.0 - pow(self.beta2, count), 1.0 - now, later)
+
+    def _numbers_of(self, indices: Sequence[Any]) -> list[tuple[float, ...]]:
+        return [self._numbers(index) for index in indices]  # each moves m_schedule on
 
     def _rule(self, weight: Any, grad: Any, state: Any, *numbers: float) -> None:
         lr, wd, rescale_grad, all_so_far, all_later, correction, rest, later = numbers

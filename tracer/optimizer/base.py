@@ -225,17 +225,16 @@ class Optimizer:
             self._index_update_count[one] = count
             self.num_update = max(count, self.num_update)
 
-    def _factor(self, index: Any, kind: str, given: dict[Any, float]) -> float:
-        if index in self.param_dict:
-            return getattr(self.param_dict[index], kind)
+    def _factor(self, index: Any, given: dict[Any, float]) -> float:
+        """The factor of a weight that is not in param_dict, by its index or name; 1 if it has none."""
         if index in given:
             return given[index]
         return given.get(self.idx2name[index], 1.0) if index in self.idx2name else 1.0
 
     def _get_lrs(self, indices: Sequence[Any]) -> list[float]:
         """The learning rates of the weights with these indices."""
-        lr = self.learning_rate
-        return [lr * self._factor(index, "lr_mult", self.lr_mult) for index in indices]
+        lr, params, given = self.learning_rate, self.param_dict, self.lr_mult
+        return [lr * params[i].lr_mult if i in params else lr * self._factor(i, given) for i in indices]
 
     def _get_lr(self, index: Any) -> float:
         """The learning rate of the weight with this index."""
@@ -243,7 +242,8 @@ class Optimizer:
 
     def _get_wds(self, indices: Sequence[Any]) -> list[float]:
         """The weight decays of the weights with these indices."""
-        return [self.wd * self._factor(index, "wd_mult", self.wd_mult) for index in indices]
+        wd, params, given = self.wd, self.param_dict, self.wd_mult
+        return [wd * params[i].wd_mult if i in params else wd * self._factor(i, given) for i in indices]
 
     def _get_wd(self, index: Any) -> float:
         """The weight decay of the weight with this index."""

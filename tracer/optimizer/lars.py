@@ -46,7 +46,7 @@ class LARS(PrecisionLast):
         lr = self.learning_rate
         self.last_lr = lr if self.cur_lr is None else self.cur_lr
         self.cur_lr = lr
-        return [lr * self._factor(index, "lr_mult", self.lr_mult) for index in indices]
+        return super()._get_lrs(indices)
 
     def set_wd_mult(self, args_wd_mult: dict[Any, float]) -> None:
         """Set the parameters' factors of the weight decay, as `Optimizer.set_wd_mult`; ..._gamma has 0 too."""

@@ -28,8 +28,19 @@ class RuleOptimizer(Optimizer):
         return self._get_lr(index), self._get_wd(index), self.rescale_grad
 
     def _numbers_of(self, indices: Sequence[Any]) -> list[tuple[float, ...]]:
-        """The numbers of a step of several weights that are updated in one call."""
-        return [self._numbers(index) for index in indices]
+        """The numbers of a step of several weights, after `_update_count`.
+
+        Weights of equal rate, decay and count have the same numbers, which are computed once.
+        """
+        counts = self._index_update_count
+        made: dict[tuple[float, float, int], tuple[float, ...]] = {}
+        found = []
+        for index, lr, wd in zip(indices, self._get_lrs(indices), self._get_wds(indices)):
+            numbers = made.get((lr, wd, counts[index]))
+            if numbers is None:
+                numbers = made[lr, wd, counts[index]] = self._numbers(index)
+            found.append(numbers)
+        return found
 
     def _rule(self, weight: Any, grad: Any, state: Any, *numbers: float) -> None:
         """Write the weight and its state after a step. Subclasses define it."""

@@ -169,6 +169,30 @@ def test_lars_corrects_the_momentum():
     assert lars._numbers(0)[3] == 0.5
 
 
+@every_rule
+def test_numbers_of_several_weights(name, own):
+    """As one by one, whatever their rates, decays and counts; a schedule is asked for all at once."""
+    asked = []
+
+    class Schedule:
+        base_lr = 0.25
+
+        def __call__(self, num_update):
+            asked.append(num_update)
+            return 0.25
+
+    made, other = (optimizer.create(name, param_idx2name={0: "a", 3: "d_weight"}, **own) for _ in range(2))
+    for one in (made, other):
+        one.lr_scheduler = Schedule()
+        one.set_lr_mult({1: 0.5})
+        one.wd = 0.0 if name == "groupadagrad" else 0.1
+        one._update_count([0, 1, 2, 3])
+        one._update_count([2, 3])
+    found = made._numbers_of([0, 1, 2, 3])
+    assert len(asked) <= (4 if name == "nadam" else 5) and set(asked) == {2}
+    assert found == [other._numbers(index) for index in range(4)]
+
+
 @pytest.mark.parametrize("wrong", [lambda: (1.0, nd.ones(2)), lambda: (nd.ones(2), numpy.ones(2, "float32"))])
 def test_other_things_than_arrays(wrong):
     weight, grad = wrong()

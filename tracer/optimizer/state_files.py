@@ -81,7 +81,8 @@ class _Pickler(_PythonPickler):
         elif obj is np.ndarray:
             named = "mxnet.numpy", "ndarray"
         elif module.startswith(f"{_PACKAGE}.optimizer"):
-            named = f"mxnet.optimizer.{'contrib' if module.endswith('.contrib') else 'optimizer'}", obj.__name__
+            # The package has each class in both versions, 2.0's file `optimizer` only the base.
+            named = f"mxnet.optimizer{'.contrib' if module.endswith('.contrib') else ''}", obj.__name__
         elif module.startswith(f"{_PACKAGE}."):
             named = "mxnet" + module[len(_PACKAGE):], obj.__name__
         else:

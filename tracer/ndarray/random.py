@@ -224,12 +224,3 @@ def _sample_multinomial(data: NDArray, shape: Any = None, get_prob: bool = False
 
 OPERATORS["sample_multinomial"] = engine(located(_sample_multinomial))
 OPERATORS["random_randint"] = engine(located(_random_randint))
-
-
-def _sample_multinomial(data: Any = None, shape: Any = None, get_prob: bool = False, dtype: Any = None,
-                        out: Any = None) -> Any:
-    """Random indices, drawn with the weights `data`: `categorical`, with the operator's order of parameters."""
-    return categorical(data, shape, get_prob, out, dtype or "int32")
-
-
-OPERATORS["sample_multinomial"] = engine(located(_sample_multinomial))

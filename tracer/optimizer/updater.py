@@ -8,6 +8,8 @@ from ..array.nd_array import NDArray
 from ..context import Context
 from ..util import is_np_array
 from .base import Optimizer
+from .recorded_step import RecordedStep
+from .rule_optimizer import follows_rules
 from .state_files import pickled, unpickled
 
 
@@ -25,10 +27,11 @@ class Updater:
     """
 
     def __init__(self, optimizer: Optimizer) -> None:
-        self.optimizer = optimizer
+        self.optimizer: Any = optimizer
         self.states: dict[Any, Any] = {}
         self.states_synced: dict[Any, bool] = {}
         self.aggregate_updates = optimizer.aggregate_num > 0
+        self._steps: dict[tuple, RecordedStep] = {}
 
     def __call__(self, index: Any, grad: Any, weight: Any) -> None:
         """Update the weights; np arrays are seen as nd arrays, of which the states are, too.
@@ -37,9 +40,15 @@ class Updater:
         """
         if not isinstance(index, (list, tuple)):
             index, grad, weight = [index], [grad], [weight]
+        indices = [i.decode() if isinstance(i, bytes) else i for i in index]
+        step = self._steps.get(tuple(indices))
+        if step is not None and follows_rules(self.optimizer) and step.serves(
+                weight, grad, [self.states.get(i) for i in indices]):
+            self.optimizer._set_current_context(weight[0].context.device_id)
+            step.run(self.optimizer, indices)
+            return
         allowed = getattr(self.optimizer, "allow_np_array", is_np_array())
         weights, grads = _as_classic(weight, allowed), _as_classic(grad, allowed)
-        indices = [i.decode() if isinstance(i, bytes) else i for i in index]
         if weights:
             self.optimizer._set_current_context(weights[0].context.device_id)
         for i, one in zip(indices, weights):
@@ -48,6 +57,11 @@ class Updater:
             elif not self.states_synced.get(i, True):
                 self.states[i] = self.sync_state_context(self.states[i], one.context)
             self.states_synced[i] = True
+        if follows_rules(self.optimizer) and weights:
+            made = [self.states[i] for i in indices]
+            step = self._steps[tuple(indices)] = RecordedStep(weight, grad, made, (weights, grads))
+            step.run(self.optimizer, indices)
+            return
         if not self.aggregate_updates:
             for i, one, g in zip(indices, weights, grads):
                 self.optimizer.update_multi_precision(i, one, g, self.states[i])

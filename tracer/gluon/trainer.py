@@ -1,0 +1,257 @@
+"""`Trainer`: it updates parameters by an optimizer after each backward."""
+from __future__ import annotations
+
+from typing import Any
+
+from .. import optimizer as opt
+from ..context import Context
+from ..model import _create_kvstore
+from .parameter import Parameter
+
+
+class Trainer:
+    """An optimizer with the parameters that it updates.
+
+    params: a `ParameterDict` or another dictionary, or a list, of parameters.
+    optimizer: an `Optimizer` or the name of one.
+    optimizer_params: keywords of the optimizer's class, such as {"learning_rate": 0.1}.
+    kvstore: the store that adds up the gradients of several contexts: its kind ("local", "device"), one, or None.
+    compression_params: not supported: NotImplementedError.
+    update_on_kvstore: whether the store updates the parameters; None: whether there are several contexts.
+
+    https://mxnet.apache.org/versions/1.9.1/api/python/docs/api/gluon/trainer.html
+
+    >>> from tracer import autograd, gluon, nd
+    >>> net = gluon.nn.Dense(1, in_units=2, weight_initializer="ones")
+    >>> net.initialize()
+    >>> trainer = Trainer(net.collect_params(), "sgd", {"learning_rate": 0.5})
+    >>> with autograd.record():
+    ...     loss = net(nd.array([[1, 2]]))
+    >>> loss.backward()
+    >>> trainer.step(batch_size=1)
+    >>> net.weight.data().asnumpy().tolist()
+    [[0.5, 0.0]]
+    """
+
+    def __init__(self, params: Any, optimizer: Any, optimizer_params: dict[str, Any] | None = None,
+                 kvstore: Any = "device", compression_params: Any = None,
+                 update_on_kvstore: bool | None = None) -> None:
+        if isinstance(params, dict):
+            params = [params[name] for name in sorted(params)]
+        if not isinstance(params, (list, tuple)):
+            raise ValueError(f"First argument must be a list or dict of Parameters, got {type(params)}.")
+        for param in params:
+            if not isinstance(param, Parameter):
+                raise ValueError(f"First argument must be a list or dict of Parameters, got list of {type(param)}.")
+        if compression_params:
+            raise NotImplementedError("Trainer(compression_params=...): gradients are not compressed")
+        self._params: list[Parameter] = list(params)
+        self._param2idx = {param.name: i for i, param in enumerate(params)}
+        self._contains_sparse_weight = self._contains_sparse_grad = False
+        for param in params:
+            param._set_trainer(self)
+        self._compression_params = compression_params
+        self._contexts = self._check_contexts()
+        self._init_optimizer(optimizer, optimizer_params or {})
+        self._scale = self._optimizer.rescale_grad
+        self._kvstore_params = {"kvstore": kvstore, "update_on_kvstore": update_on_kvstore}
+        self._reset_kvstore()
+
+    def _check_contexts(self) -> list[Context]:
+        contexts: list[Context] | None = None
+        for param in self._params:
+            ctx = param.list_ctx()
+            assert contexts is None or contexts == ctx, (
+                "All Parameters must be initialized on the same set of contexts, but Parameter "
+                f"{param.name} is initialized on {ctx} while previous Parameters are initialized on {contexts}.")
+            contexts = ctx
+        return contexts or []
+
+    def _init_optimizer(self, optimizer: Any, optimizer_params: dict[str, Any]) -> None:
+        param_dict = dict(enumerate(self._params))
+        if isinstance(optimizer, opt.Optimizer):
+            assert not optimizer_params, \
+                "optimizer_params must be None if optimizer is an instance of Optimizer instead of str"
+            self._optimizer = optimizer
+            self._optimizer.param_dict = param_dict
+        else:
+            self._optimizer = opt.create(optimizer, param_dict=param_dict, **optimizer_params)
+        self._updaters = [opt.get_updater(self._optimizer) for _ in self._contexts]
+
+    # ---- the store -------------------------------------------------------------------------------
+
+    def _reset_kvstore(self) -> None:
+        self._kv_initialized = False
+        self._kvstore: Any = None
+        self._distributed: bool | None = None
+        self._update_on_kvstore: bool | None = None
+        self._params_to_init = list(self._params)
+
+    def _init_kvstore(self) -> None:
+        """Make the store, if several contexts need one."""
+        wanted = self._kvstore_params["update_on_kvstore"]
+        first = self._contexts[0] if self._contexts else None
+        arrays = {param.name: param.data(first) for param in self._params}
+        kvstore, update_on_kvstore = _create_kvstore(self._kvstore_params["kvstore"], len(self._contexts), arrays)
+        self._distributed = bool(kvstore) and "dist" in kvstore.type
+        if wanted is not None:
+            update_on_kvstore = wanted
+        if kvstore and update_on_kvstore and not kvstore.is_capable("optimizer"):
+            if wanted:
+                raise ValueError(f"Please set update_on_kvstore=False when training with {type(kvstore)}")
+            update_on_kvstore = False
+        if kvstore:
+            if update_on_kvstore:
+                kvstore.set_optimizer(self._optimizer)
+            self._kvstore = kvstore
+            self._update_on_kvstore = update_on_kvstore
+        self._kv_initialized = True
+
+    def _init_params(self) -> None:
+        """Put the parameters that are initialized into the store."""
+        assert self._kv_initialized, "Cannot initialize parameters in KVStore when KVStore is not initialized."
+        waiting = []
+        for param in self._params_to_init if self._kvstore else ():
+            if param._deferred_init:
+                waiting.append(param)
+            else:
+                arrays = param.list_data()
+                self._kvstore.broadcast(self._param2idx[param.name], arrays[0], arrays)
+        self._params_to_init = waiting
+
+    def _ready(self) -> None:
+        if not self._kv_initialized:
+            self._init_kvstore()
+        if self._params_to_init:
+            self._init_params()
+
+    def _parameter_written(self, param: Parameter) -> None:
+        """Note that a parameter has been set, so that the store's copy is set too."""
+        if self._kv_initialized and self._update_on_kvstore and param not in self._params_to_init:
+            self._reset_kvstore()
+
+    def _check_without_store(self, name: str) -> None:
+        assert not (self._kvstore and self._update_on_kvstore), (
+            f"{name} when parameters are updated on kvstore is not supported. Try setting `update_on_kvstore` to False "
+            "when creating trainer.")
+
+    # ---- the learning rate -----------------------------------------------------------------------
+
+    @property
+    def learning_rate(self) -> float:
+        """The optimizer's present learning rate."""
+        return self._optimizer.learning_rate
+
+    @property
+    def optimizer(self) -> Any:
+        """The optimizer."""
+        return self._optimizer
+
+    def set_learning_rate(self, lr: float) -> None:
+        """Set the learning rate. UserWarning, raised, if a scheduler sets it."""
+        self._optimizer.set_learning_rate(lr)
+
+    # ---- steps -----------------------------------------------------------------------------------
+
+    def step(self, batch_size: float, ignore_stale_grad: bool = False) -> None:
+        """Add up the gradients of all contexts, and update the parameters.
+
+        batch_size: the number by which the gradients are divided.
+        ignore_stale_grad: whether parameters without a new gradient are left out (UserWarning, raised, otherwise).
+        """
+        self._optimizer.rescale_grad = self._scale / batch_size
+        if not self._kv_initialized or self._params_to_init:
+            self._ready()
+        if self._kvstore:
+            self._allreduce_grads()
+        self._update(ignore_stale_grad)
+
+    def allreduce_grads(self) -> None:
+        """Add up the gradients of all contexts; `update` then updates the parameters.
+
+        AssertionError if the store updates the parameters.
+        """
+        self._ready()
+        self._check_without_store("allreduce_grads()")
+        self._allreduce_grads()
+
+    def _allreduce_grads(self) -> None:
+        if not self._kvstore:
+            return
+        for i, param in enumerate(self._params):
+            if param.grad_req != "null":
+                out = param.list_data() if self._update_on_kvstore else param.list_grad()
+                self._kvstore.pushpull(i, param.list_grad(), out=out, priority=-i)
+
+    def update(self, batch_size: float, ignore_stale_grad: bool = False) -> None:
+        """Update the parameters, after `allreduce_grads`. Arguments as of `step`.
+
+        AssertionError if the store updates the parameters.
+        """
+        self._ready()
+        self._check_without_store("update()")
+        self._optimizer.rescale_grad = self._scale / batch_size
+        self._update(ignore_stale_grad)
+
+    def _update(self, ignore_stale_grad: bool = False) -> None:
+        scaler = getattr(self, "_amp_loss_scaler", None)
+        if scaler is not None and scaler.has_overflow(self._params):
+            return
+        chosen: list[tuple[list[int], list[Any], list[Any]]] = [([], [], []) for _ in self._updaters]
+        for i, param in enumerate(self._params):
+            if param._grad_req == "null":
+                continue
+            arrays, grads = param._data, param._grad
+            if arrays is None or grads is None:
+                arrays, grads = param.list_data(), param.list_grad()
+            for (indices, weights, gradients), x, g in zip(chosen, arrays, grads):
+                if x._variable.fresh:
+                    x._variable.fresh = False
+                elif ignore_stale_grad:
+                    continue
+                else:
+                    raise _stale(param, x)
+                indices.append(i)
+                weights.append(x)
+                gradients.append(g)
+        if self._kvstore and self._update_on_kvstore:
+            return
+        for updater, (indices, weights, gradients) in zip(self._updaters, chosen):
+            if indices:
+                updater(indices, gradients, weights)
+
+    # ---- states ----------------------------------------------------------------------------------
+
+    def save_states(self, fname: str) -> None:
+        """Write the optimizer and its states to a file, which real MXNet reads too."""
+        self._ready()
+        if self._update_on_kvstore:
+            assert not self._params_to_init, \
+                "Cannot save trainer states when some parameters are not yet initialized in kvstore."
+            self._kvstore.save_optimizer_states(fname, dump_optimizer=True)
+            return
+        with open(fname, "wb") as file:
+            file.write(self._updaters[0].get_states(dump_optimizer=True))
+
+    def load_states(self, fname: str) -> None:
+        """Read the optimizer and its states from a file."""
+        self._ready()
+        if self._update_on_kvstore:
+            self._kvstore.load_optimizer_states(fname)
+            self._optimizer = self._kvstore._updater.optimizer
+        else:
+            with open(fname, "rb") as file:
+                states = file.read()
+            for updater in self._updaters:
+                updater.set_states(states)
+                updater.optimizer = self._updaters[0].optimizer
+            self._optimizer = self._updaters[0].optimizer
+        self._optimizer.param_dict = dict(enumerate(self._params))
+
+
+def _stale(param: Parameter, array: Any) -> UserWarning:
+    return UserWarning(
+        f"Gradient of Parameter `{param.name}` on context {array.context} has not been updated by backward since last "
+        "`step`. This could mean a bug in your model that made it only use a subset of the Parameters (Blocks) for "
+        "this iteration. If you are intentionally only using a subset, call step with ignore_stale_grad=True to "
+        "suppress this warning and skip updating of Parameters with stale gradient")

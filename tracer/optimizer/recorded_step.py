@@ -1,0 +1,73 @@
+"""Recorded steps: the update of many weights by a rule is recorded once, and then repeated without its Python."""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from tracer.jit.cpython.identity import identical
+
+from ..core import cached_graph
+from ..core.invoke import Handle
+from .rule_optimizer import RuleOptimizer
+
+#: Types of settings, which a recorded step is made for.
+_SETTINGS = (bool, int, float, str, type(None))
+#: Attributes that change from step to step; rules see them as numbers.
+_CHANGING = frozenset(("lr", "wd", "rescale_grad", "num_update", "m_schedule"))
+
+
+class RecordedStep:
+    """The step of given weights: the arrays that it reads and writes.
+
+    weights, grads, states: as the updater was called with them, and its states.
+    classic: the weights and gradients as nd arrays, which the rule is called with.
+    """
+
+    __slots__ = ("weights", "grads", "states", "classic", "operands")
+
+    def __init__(self, weights: Sequence[Any], grads: Sequence[Any], states: Sequence[Any],
+                 classic: tuple[list[Any], list[Any]]) -> None:
+        self.weights = list(weights)
+        self.grads = list(grads)
+        self.states = list(states)
+        self.classic = classic
+        self.operands: list[Handle] = [*classic[0], *classic[1], *_arrays_in(self.states)]
+
+    def serves(self, weights: Sequence[Any], grads: Sequence[Any], states: Sequence[Any]) -> bool:
+        """Whether these are the arrays that the step was made for."""
+        return identical(self.weights, weights) and identical(self.grads, grads) and identical(self.states, states)
+
+    def run(self, optimizer: RuleOptimizer, indices: Sequence[Any]) -> None:
+        """Count an update of the weights, and follow the optimizer's rule for each."""
+        optimizer._update_count(indices)
+        groups: dict[int, tuple[int, list[float]]] = {}  # weights of equal rates share their numbers
+        kinds, given = [], []
+        for one in optimizer._numbers_of(indices):
+            group = groups.get(id(one))
+            if group is None:
+                # new objects: by its identity a number is found among the operands of the recorded operations
+                group = groups[id(one)] = len(groups), [x + 0.0 for x in one]
+                given += group[1]
+            kinds.append(group[0])
+        numbers = [group[1] for group in groups.values()]
+
+        def rule() -> None:
+            for weight, grad, state, kind in zip(*self.classic, self.states, kinds):
+                follow = optimizer._rule_multi_precision if optimizer._is_copied(weight) else optimizer._rule
+                follow(weight, grad, state, *numbers[kind])
+
+        settings = tuple([(name, value) for name, value in vars(optimizer).items()
+                          if type(value) in _SETTINGS and name not in _CHANGING])
+        key = self, settings, tuple(kinds) if len(groups) > 1 else None
+        cached_graph.call(key, rule, (), self.operands, tuple(given))
+
+
+def _arrays_in(states: Sequence[Any]) -> list[Handle]:
+    """The arrays of nested states."""
+    found: list[Handle] = []
+    for state in states:
+        if isinstance(state, Handle):
+            found.append(state)
+        elif isinstance(state, (list, tuple)):
+            found += _arrays_in(state)
+    return found

@@ -1,14 +1,19 @@
-"""The elementwise functions of `mx.nd` that are compositions of ops."""
+"""The elementwise functions of `mx.nd` that are compositions of ops, and the casts of mixed precision."""
 from __future__ import annotations
 
 import math
 
-from ..declare.public import named, public
+import numpy as np
+
+from ..declare.public import REQUIRED, Nodes, named, public
+from ..ir.errors import MXNetError
 from ..ir.node import Node, stop
 from ..primitive import arithmetic as a
 from ..primitive.arithmetic import cast, like
 from ..primitive.elementary import absolute
 from ..primitive.promotion import FLOAT32, as_is, floating, in_nd
+
+FLOAT16 = np.dtype("float16")
 
 named(lambda x: x, in_nd("identity", as_is, ""))
 
@@ -38,3 +43,30 @@ def isinf(data: Node) -> Node:
 def isfinite(data: Node) -> Node:
     """1 where an element is neither NaN nor infinite, else 0; float32."""
     return cast(a.less(absolute(data), like(data, math.inf)), FLOAT32)
+
+
+# ---- automatic mixed precision -------------------------------------------------------------------
+
+@public("nd.amp_cast")
+def amp_cast(data: Node, dtype=REQUIRED) -> Node:
+    """Floats converted to `dtype`; other elements as they are."""
+    return cast(data, dtype) if data.dtype.kind == "f" else data
+
+
+@public("nd.amp_multicast", star=True)
+def amp_multicast(data: Nodes, num_outputs=REQUIRED, cast_narrow=False) -> list[Node]:
+    """Arrays of float16 and float32 in one dtype; arrays of other dtypes are left alone.
+
+    cast_narrow: whether that is the narrower of those present. Otherwise it is float32 if present, else the first
+        array's dtype.
+
+    MXNetError unless `num_outputs` is the number of arrays.
+    """
+    if num_outputs != len(data):
+        raise MXNetError(f"amp_multicast: num_outputs={num_outputs} for {len(data)} arrays")
+    present = {x.dtype for x in data}
+    if cast_narrow:
+        chosen = FLOAT16 if FLOAT16 in present else FLOAT32
+    else:
+        chosen = FLOAT32 if FLOAT32 in present else data[0].dtype
+    return [cast(x, chosen) if x.dtype in (FLOAT16, FLOAT32) else x for x in data]

@@ -16,6 +16,7 @@ from ..ir.shapes import check_choice
 from ..npx.normalization import log_softmax_of, softmax_of
 from ..npx.picking import one_hot
 from ..primitive.arithmetic import (
+    add,
     cast,
     div,
     equal,
@@ -33,6 +34,7 @@ from ..primitive.arithmetic import (
 )
 from ..primitive.elementary import sigmoid
 from ..primitive.linear import broadcast_to, part, reduce_sum, reshape, spread, transpose
+from ..primitive.promotion import floating
 from .reductions import axes_of
 
 NORMALIZATIONS = ("batch", "null", "valid")
@@ -174,6 +176,30 @@ def _cross_entropy(data: Node, label: Node, most: float) -> Node:
     loss = where(found, minimum(neg(log_softmax_of(data, 1)), like(data, most)), where(missed, share, like(data, 0)))
     each = own_gradient(loss, data, sub(softmax_of(data, 1), hit), scaled=True)
     return reshape(reduce_sum(each, (0, 1)), (1,))
+
+
+@public("nd.SVMOutput")
+def svm_output(data: Node, label: Node, margin=1.0, regularization_coefficient=1.0, use_linear=False) -> Node:
+    """`data`, whose gradient is that of the hinge loss of each class against the others; the head gradient is ignored.
+
+    data: scores, with the classes along the last axis.
+    label: class numbers, of the shape of the data without its last axis.
+    margin: the score above which the labelled class, and below minus which another, adds nothing.
+    regularization_coefficient: multiplies the gradient.
+    use_linear: whether the loss is the hinge itself (L1); otherwise it is squared (L2).
+
+    MXNetError for shapes that don't fit, and for dtypes other than floats.
+    """
+    if floating(data).ndim < 2 or label.shape != data.shape[:-1]:
+        raise MXNetError(f"SVMOutput: Shape inconsistent, Provided = {label.shape}, inferred shape={data.shape[:-1]}")
+    if label.dtype != data.dtype:
+        raise MXNetError(f"SVMOutput: This layer requires uniform type. Expected {data.dtype.name!r} v.s. given "
+                         f"{label.dtype.name!r} at 'label'")
+    sign = neg(one_hot(label, data.shape[-1], 1, -1, data.dtype))
+    short = add(like(data, margin), mul(sign, data))
+    slope = sign if use_linear else mul(sign, mul(short, like(short, 2)))
+    gradient = where(greater(short, like(short, 0)), slope, like(slope, 0))
+    return own_gradient(data, data, once(mul(gradient, like(gradient, regularization_coefficient)), "SVMOutput"))
 
 
 # ---- regressions, and any array as a loss --------------------------------------------------------

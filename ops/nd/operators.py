@@ -39,11 +39,11 @@ def divide(x: Node, y: Node) -> Node:
     return a.floor_divide(a.sub(x, a.fmod(x, y)), y)
 
 
-def _comparison(primitive: Binary) -> Binary:
+def comparison(primitive: Binary) -> Binary:
     return lambda x, y: cast(primitive(x, y), x.dtype)
 
 
-def _equal_shapes(x: Node, y: Node, name: str) -> None:
+def equal_shapes(x: Node, y: Node, name: str) -> None:
     if x.shape != y.shape:
         raise MXNetError(f"Incompatible attr in node at 1-th input of {name}: expected {x.shape}, got "
                          f"{y.shape}")
@@ -64,7 +64,7 @@ def _declare(name: str, apply: Binary, *, method: str = "", functions: str = "",
         return apply(*pair(rhs, lhs))
 
     def strict(lhs: Node, rhs: Node) -> Node:
-        _equal_shapes(lhs, rhs, elemwise)
+        equal_shapes(lhs, rhs, elemwise)
         return apply(*nd_pair(lhs, rhs))
 
     build.__doc__ = f"Elementwise {name.replace('_', ' ')}, broadcast; both operands of one dtype."
@@ -101,7 +101,7 @@ for _name, _primitive, _method, _function in [
     ("logical_and", a.logical_and, "", "logical_and"), ("logical_or", a.logical_or, "", "logical_or"),
     ("logical_xor", a.logical_xor, "", "logical_xor"),
 ]:
-    _declare(_name, _comparison(_primitive), method=_method, functions=_function)
+    _declare(_name, comparison(_primitive), method=_method, functions=_function)
 
 
 @public("nd.power", "nd.pow", literals=e.LITERAL_EXPONENTS, keywords="declared")
@@ -146,7 +146,7 @@ def add_n(args: Nodes, num_args=None) -> Node:
     """The sum of arrays; MXNetError unless they have one shape and dtype."""
     total = args[0]
     for x in args[1:]:
-        _equal_shapes(total, x, "add_n")
+        equal_shapes(total, x, "add_n")
         total = a.add(*nd_pair(total, x))
     return total
 

@@ -28,8 +28,9 @@ from .files import load, load_frombuffer, save
 from .functions import *  # noqa: F403
 
 __all__ = ["NDArray", "arange", "array", "concatenate", "contrib", "empty", "eye", "from_dlpack", "from_numpy", "full",
-           "functions", "linalg", "linspace", "load", "load_frombuffer", "methods", "ones", "op", "random", "save",
-           "sparse", "to_dlpack_for_read", "to_dlpack_for_write", "utils", "waitall", "zeros", *functions.__all__]
+           "functions", "image", "linalg", "linspace", "load", "load_frombuffer", "methods", "ones", "op", "random",
+           "save", "sparse", "to_dlpack_for_read", "to_dlpack_for_write", "utils", "waitall", "zeros",
+           *functions.__all__]
 
 _declared = fill(sys.modules[__name__], "nd", NDArray)
 
@@ -42,16 +43,16 @@ def _namespace(name: str) -> types.ModuleType:
 
 
 op, linalg, contrib = _namespace("op"), _namespace("linalg"), _namespace("contrib")
-utils, _internal = _namespace("utils"), _namespace("_internal")
+image, utils, _internal = _namespace("image"), _namespace("utils"), _namespace("_internal")
 vars(op).update(_declared)
 fill(linalg, "nd.linalg", NDArray)
 fill(contrib, "nd.contrib", NDArray)
+fill(image, "nd.image", NDArray)
+fill(_internal, "nd._internal", NDArray)
 for _f in (functions.boolean_mask, control_flow.foreach, control_flow.while_loop, control_flow.cond):
     setattr(contrib, _f.__name__, _f)
 for _f in (array, empty, load, load_frombuffer, save, zeros):
     setattr(utils, _f.__name__, _f)
-vars(_internal).update({f"_{_name}": _declared[f"elemwise_{_f}"] for _name, _f in (
-    ("plus", "add"), ("minus", "sub"), ("mul", "mul"), ("div", "div"))})
 globals().update(random.OPERATORS)
 vars(op).update({_name: globals()[_name] for _name in functions.__all__}, **random.OPERATORS)
 uniform, normal, shuffle = random.OPERATORS["random_uniform"], random.OPERATORS["random_normal"], random.shuffle

@@ -1,5 +1,6 @@
 """`mx.npx`: the functions of deep learning that `mx.np` lacks, such as layers and activations."""
 import sys
+import types
 
 from tracer.array.control_flow import cond, foreach, while_loop
 from tracer.array.np_array import ndarray
@@ -7,6 +8,9 @@ from tracer.context import Context, cpu, cpu_pinned, current_context, gpu, num_g
 from tracer.core.surface import fill
 
 fill(sys.modules[__name__], "npx", ndarray)
+image = types.ModuleType(f"{__name__}.image", "`mx.npx.image`.")
+sys.modules[image.__name__] = image
+fill(image, "npx.image", ndarray)
 
 from . import random  # noqa: E402
 from .files import *  # noqa: E402, F403
@@ -18,4 +22,4 @@ current_device = current_context
 seed = random.seed
 
 __all__ = ["Context", "Device", "cond", "cpu", "cpu_pinned", "current_context", "current_device", "foreach", "gpu",
-           "num_gpus", "random", "seed", "while_loop"]
+           "image", "num_gpus", "random", "seed", "while_loop"]

@@ -191,6 +191,37 @@ def picture(p: Program, name: str) -> str:
     return call(p, name, v.name, 2)
 
 
+def another_size(p: Program, name: str) -> str:
+    """Images (batch, channels, height, width) in another size."""
+    v = wanted(p, "view", lambda v: v.is_float and v.ndim == 4 and v.array.size > 0, (1, 2, 3, 4))
+    height, width = p.d.integer(1, 6), p.d.integer(1, 6)
+    if bare(name) == "AdaptiveAvgPooling2D":
+        return f"{name}({words(v.name, output_size=(height, width))})"
+    return f"{name}({words(v.name, height=height, width=width, align_corners=p.d.flag(50))})"
+
+
+def attention(p: Program, name: str) -> str:
+    """Scores and values of attention with one or two heads over interleaved projections."""
+    parts, heads = 3 if "selfatt" in name else 2, p.d.pick([1, 2])
+    v = wanted(p, "product", lambda v: v.is_float and v.ndim == 3 and v.array.size > 0
+               and v.shape[2] % (parts * heads) == 0, (3, 2, 2 * parts * heads))
+    length, batch, width = v.shape
+    if name.endswith("valatt"):
+        queries = length if parts == 3 else p.d.integer(1, 4)
+        return f"{name}({words(v.name, new(p, (batch * heads, queries, length), v.dtype), heads=heads)})"
+    if parts == 3:
+        return f"{name}({words(v.name, heads=heads)})"
+    return f"{name}({words(new(p, (p.d.integer(1, 4), batch, width // 2), v.dtype), v.name, heads=heads)})"
+
+
+def scaled(p: Program, name: str) -> str:
+    return f"{name}({floats(p, 'elementwise', 1).name})"
+
+
+_ATTENTION = ("interleaved_matmul_selfatt_qk interleaved_matmul_selfatt_valatt interleaved_matmul_encdec_qk "
+              "interleaved_matmul_encdec_valatt")
+
+
 # ---- losses --------------------------------------------------------------------------------------
 
 def loss(p: Program, name: str) -> str:
@@ -217,7 +248,7 @@ KINDS: dict[str, list[tuple[int, Form, list[str]]]] = {
            (2, batch_norm, ["npx.batch_norm"]), (1, ctc, ["npx.ctc_loss"]), (3, dense, ["npx.fully_connected"]),
            (1, recurrent, ["npx.rnn"]),
            (1, arange_like, ["npx.arange_like"]), (1, norm, ["npx.norm"]),
-           (2, image, full("npx", "convolution deconvolution pooling"))],
+           (2, image, full("npx", "convolution deconvolution pooling")), (2, attention, full("npx", _ATTENTION))],
     "nd": [(2, activation, ["nd.Activation"]), (1, leaky, ["nd.LeakyReLU"]),
            (3, softmax, full("nd", "softmax log_softmax softmin SoftmaxActivation")),
            (1, softmax_lengths, ["nd.softmax"]),
@@ -225,6 +256,8 @@ KINDS: dict[str, list[tuple[int, Form, list[str]]]] = {
            (2, batch_norm, ["nd.BatchNorm"]), (1, ctc, full("nd", "CTCLoss ctc_loss contrib.CTCLoss contrib.ctc_loss")),
            (3, dense, ["nd.FullyConnected"]), (1, recurrent, ["nd.RNN"]), (1, arange_like, ["nd.contrib.arange_like"]),
            (2, image, full("nd", "Convolution Deconvolution Pooling im2col col2im")),
+           (2, attention, full("nd.contrib", _ATTENTION)), (1, scaled, ["nd.contrib.div_sqrt_dim"]),
+           (2, another_size, full("nd.contrib", "AdaptiveAvgPooling2D BilinearResize2D")),
            (1, picture, full("nd", "UpSampling Crop LRN depth_to_space space_to_depth")),
            (2, loss, full("nd", "SoftmaxOutput Softmax softmax_cross_entropy LinearRegressionOutput "
                                 "MAERegressionOutput LogisticRegressionOutput"))]}

@@ -47,7 +47,28 @@ BY_STATEMENTS = frozenset((
     "index.write_slice", "index.write_put", "index.write_mask", "npx._running", *(f"nd.{name}" for name in STEPS)))
 
 _MANY = "a step of many arrays or of float16 weights: test_multi_updates.py has MXNet's answers"
+_VISION = "data-dependent, or of boxes: test_vision.py has MXNet's answers and checks gradients by finite differences"
+_NAMES = "an operator under its name in saved graphs: test_vision.py has MXNet's answers"
 _UNIQUE = "unique only up to signs: test_ops.py checks products of the factors"
+_VISION_NAMES = (
+    *(f"{space}.{name}" for space in ("nd.image", "npx.image") for name in (
+        "to_tensor", "normalize", "crop", "flip_left_right", "flip_top_bottom")),
+    *(f"nd.{name}" for name in (
+        "BilinearSampler", "GridGenerator", "SpatialTransformer", "ROIPooling", "SVMOutput", "amp_cast",
+        "amp_multicast", "NDArray.shape_array", "NDArray.size_array")),
+    *(f"nd.contrib.{name}" for name in (
+        "DeformableConvolution ModulatedDeformableConvolution ROIAlign "
+        "MultiBoxPrior MultiBoxTarget MultiBoxDetection box_non_maximum_suppression").split()),
+    *(f"npx.{name}" for name in (
+        "deformable_convolution modulated_deformable_convolution roi_pooling multibox_prior multibox_target "
+        "multibox_detection").split()),
+    *(f"{space}.{name}" for space in ("nd.contrib", "npx") for name in (
+        "box_iou", "box_nms", "bipartite_matching", "box_encode", "box_decode")))
+_OPERATOR_NAMES = (
+    *"plus add Plus minus sub Minus mul Mul div Div mod Mod power Power maximum Maximum minimum Minimum".split(),
+    *(f"{name}{end}" for end in ("", "_scalar") for name in (
+        "hypot equal not_equal greater greater_equal lesser lesser_equal logical_and logical_or logical_xor").split()),
+    *(f"{name}_scalar" for name in "plus minus rminus mul div rdiv mod rmod power rpower maximum minimum".split()))
 #: Public names that no program calls, with the reason.
 EXCLUDED = {
     "np.empty_like": "its elements are of no meaning",
@@ -61,4 +82,6 @@ EXCLUDED = {
         "multi_lars", "lamb_update_phase1", "mp_lamb_update_phase1", "lamb_update_phase2", "mp_lamb_update_phase2",
         *(f"{kind}{name}_update" for kind in ("multi_", "multi_mp_", "preloaded_multi_", "preloaded_multi_mp_", "mp_")
           for name in ("sgd", "sgd_mom")), "mp_nag_mom_update", "ftml_update", "rmspropalex_update", "signum_update",
-        "contrib.adamw_update", "contrib.mp_adamw_update")}}
+        "contrib.adamw_update", "contrib.mp_adamw_update")},
+    **{name: _VISION for name in _VISION_NAMES},
+    **{f"nd._internal._{name}": _NAMES for name in _OPERATOR_NAMES}}

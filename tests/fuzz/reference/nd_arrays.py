@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from . import layers, linalg, losses, picking, recurrent, sliding, updates
+from . import attention, layers, linalg, losses, picking, recurrent, sliding, updates
 from .elementwise import DIVIDE, cast
 from .layers import NPX
 from .nd_elementwise import CONTRIB, FUNCTIONS, at_least_one
@@ -331,4 +331,4 @@ FUNCTIONS.update(
     log_softmax=layers.log_softmax, softmin=layers.softmin, SoftmaxActivation=softmax_activation,
     softmax_cross_entropy=softmax_cross_entropy, **sliding.ND, **losses.ND, **updates.ND)
 CONTRIB.update(arange_like=layers.arange_like, index_copy=picking.index_copy, CTCLoss=losses.ctc_loss,
-               ctc_loss=losses.ctc_loss)
+               ctc_loss=losses.ctc_loss, **attention.CONTRIB)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as _numpy
 
+from . import attention as _attention
 from . import layers as _layers
 from . import linalg as _linalg
 from . import losses as _losses
@@ -21,8 +22,9 @@ from .elementwise import cast
 from .np_elementwise import COMPARISONS, FUNCTIONS, OPERATORS, UNARY
 from .values import NoAnswer
 
-NPX: dict[str, Callable[..., Any]] = {**_layers.NPX, **_picking.NPX, **_sliding.NPX, "ctc_loss": _losses.ctc_loss,
-                                      "rnn": _recurrent.rnn}
+NPX: dict[str, Callable[..., Any]] = {
+    **_layers.NPX, **_picking.NPX, **_sliding.NPX, **_attention.NPX, "ctc_loss": _losses.ctc_loss,
+    "rnn": _recurrent.rnn}
 for _table in (FUNCTIONS, NPX, _linalg.NP_LINALG):
     recorded(_table)
 #: The functions of npx that are also methods of arrays.

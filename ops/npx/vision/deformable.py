@@ -15,7 +15,7 @@ from ...primitive.matmul import product
 from ...primitive.promotion import floating
 from ..windows import Sizes, per_axis, positions
 from .resizing import check_image
-from .sampling import Side, edge_extended, sampled, zero_outside
+from .sampling import Sides, edge_extended, sampled, zero_outside
 
 
 def _bases(kernel: int, out: int, stride: int, dilate: int, pad: int, of: Node, axis: int) -> Node:
@@ -25,7 +25,7 @@ def _bases(kernel: int, out: int, stride: int, dilate: int, pad: int, of: Node, 
 
 
 def _columns(data: Node, offset: Node, mask: Node | None, groups: int, kernel: Sizes, out: Sizes,
-             geometry: tuple[Sizes, Sizes, Sizes], sides: Callable[[Node, int], list[Side]]) -> Node:
+             geometry: tuple[Sizes, Sizes, Sizes], sides: Callable[[Node, int], Sides]) -> Node:
     """The interpolated elements of all windows: (batch, groups, kernel places, windows, channels of a group)."""
     batch, channels, height, width = data.shape
     count, windows = math.prod(kernel), math.prod(out)
@@ -45,7 +45,7 @@ def _columns(data: Node, offset: Node, mask: Node | None, groups: int, kernel: S
 
 @in_single
 def _deformed(data: Node, offset: Node, weight: Node, mask: Node | None, bias: Node | None, groups: int, moving: int,
-              geometry: tuple[Sizes, Sizes, Sizes], sides: Callable[[Node, int], list[Side]]) -> Node:
+              geometry: tuple[Sizes, Sizes, Sizes], sides: Callable[[Node, int], Sides]) -> Node:
     batch, channels = data.shape[:2]
     filters, kernel = weight.shape[0], weight.shape[2:]
     out = offset.shape[2:]
@@ -61,7 +61,7 @@ def _deformed(data: Node, offset: Node, weight: Node, mask: Node | None, bias: N
 
 
 def _convolved(what: str, data: Node, offset: Node, mask: Node | None, weight: Node, bias: Node | None,
-               sides: Callable[[Node, int], list[Side]], kernel: Any, stride: Any, dilate: Any, pad: Any,
+               sides: Callable[[Node, int], Sides], kernel: Any, stride: Any, dilate: Any, pad: Any,
                num_filter: Any, groups: int, moving: int, no_bias: bool, layout: Any) -> Node:
     """The checks of both functions, and the convolution."""
     if layout not in (None, "NCHW"):

@@ -8,12 +8,13 @@ from typing import NamedTuple
 
 from ...declare.public import public
 from ...ir.errors import MXNetError
-from ...ir.node import Node
+from ...ir.node import Node, const
 from ...ir.shapes import check_choice
 from ...primitive.arithmetic import (
     add,
     cast,
     div,
+    equal,
     floor,
     greater_equal,
     in_single,
@@ -28,18 +29,18 @@ from ...primitive.arithmetic import (
 )
 from ...primitive.gather_scatter import gather
 from ...primitive.iota import counts, iota
-from ...primitive.linear import broadcast_to, concatenate, part, reshape, transpose
+from ...primitive.linear import broadcast_to, concatenate, part, reduce_sum, reshape, transpose
 from ...primitive.matmul import product
 from ...primitive.promotion import INT64, floating
 from .resizing import check_image, pair
 
 
-class Side(NamedTuple):
-    """One of the two neighbours of places along an axis.
+class Sides(NamedTuple):
+    """The two neighbours of places along an axis, in arrays (batch, groups, places, 2).
 
-    at: its position, in range.
-    weight: its share of the value.
-    seen: whether it counts.
+    at: their positions, in range.
+    weight: their shares of the value.
+    seen: whether they count.
     """
 
     at: Node
@@ -47,52 +48,55 @@ class Side(NamedTuple):
     seen: Node
 
 
-def zero_outside(place: Node, n: int) -> list[Side]:
+def _weights(share: Node) -> Node:
+    """The shares of both neighbours, of that of the second."""
+    first = equal(counts(2, 4, 3), const(0, "int64"))
+    return where(first, sub(like(share, 1), share), share)
+
+
+def _column(place: Node) -> Node:
+    return reshape(place, (*place.shape, 1))
+
+
+def zero_outside(place: Node, n: int) -> Sides:
     """The neighbours of places along an axis of `n` pixels beyond which the image is 0."""
-    low = floor(place)
-    share = sub(place, low)
-    sides = []
-    for index, weight in ((low, sub(like(share, 1), share)), (add(low, like(low, 1)), share)):
-        seen = logical_and(greater_equal(index, like(index, 0)), less_equal(index, like(index, n - 1)))
-        sides.append(Side(cast(where(seen, index, like(index, 0)), INT64), weight, seen))
-    return sides
+    low = floor(_column(place))
+    share = sub(_column(place), low)
+    at = add(low, counts(2, 4, 3, low.dtype))
+    seen = logical_and(greater_equal(at, like(at, 0)), less_equal(at, like(at, n - 1)))
+    return Sides(cast(where(seen, at, like(at, 0)), INT64), _weights(share), seen)
 
 
-def edge_extended(place: Node, n: int) -> list[Side]:
+def edge_extended(place: Node, n: int) -> Sides:
     """The neighbours of places along an axis of `n` pixels: in [n - 1, n) the last pixel, outside of [0, n) none."""
+    place = _column(place)
     seen = logical_and(greater_equal(place, like(place, 0)), less(place, like(place, n)))
     inside = where(seen, place, like(place, 0))
     low = floor(inside)
     share = where(greater_equal(low, like(low, n - 1)), like(low, 0), sub(inside, low))
-    index = cast(low, INT64)
-    after = minimum(add(index, like(index, 1)), like(index, n - 1))
-    return [Side(index, sub(like(share, 1), share), seen), Side(after, share, seen)]
+    at = add(cast(low, INT64), counts(2, 4, 3))
+    return Sides(minimum(at, like(at, n - 1)), _weights(share), seen)
 
 
-def sampled(x: Node, rows: list[Side], columns: list[Side]) -> Node:
+def sampled(x: Node, rows: Sides, columns: Sides) -> Node:
     """The values of images at places: a weighted sum of four pixels for each.
 
     x: (batch, groups, channels, height, width).
-    rows, columns: the neighbours, in arrays (batch, groups, places).
+    rows, columns: the neighbours of the places.
 
     Returns (batch, groups, places, channels).
     """
     batch, groups, channels, height, width = x.shape
     pixels = reshape(transpose(x, (0, 1, 3, 4, 2)), (batch, groups, height * width, channels))
-    shape = rows[0].at.shape
-    which = [broadcast_to(counts(n, 3, axis), shape) for axis, n in ((0, batch), (1, groups))]
+    down = [reshape(a, (*a.shape, 1, 1)) for a in rows]
+    across = [reshape(a, (*a.shape[:3], 1, a.shape[3], 1)) for a in columns]
+    place = add(mul(down[0], like(down[0], width)), across[0])
+    place = reshape(place, place.shape[:5])
+    which = [broadcast_to(counts(n, 5, axis), place.shape) for axis, n in ((0, batch), (1, groups))]
     template = (("i", 0), ("i", 1), ("i", 2), ("s", 0, channels, 1))
-    total = None
-    for row in rows:
-        for column in columns:
-            place = add(mul(row.at, like(row.at, width)), column.at)
-            value = gather(pixels, (*which, place), template, True)
-            weight = reshape(mul(row.weight, column.weight), (*shape, 1))
-            seen = reshape(logical_and(row.seen, column.seen), (*shape, 1))
-            share = where(seen, mul(value, weight), like(value, 0))
-            total = share if total is None else add(total, share)
-    assert total is not None
-    return total
+    value = gather(pixels, (*which, place), template, True)
+    shares = mul(value, mul(down[1], across[1]))
+    return reduce_sum(where(logical_and(down[2], across[2]), shares, like(shares, 0)), (3, 4))
 
 
 # ---- samplers ------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ The answers are in tests/data/vision.json, written by tests/oracle/vision.py.
 from __future__ import annotations
 
 import json
+import os
 import sys
 
 import numpy
@@ -39,6 +40,13 @@ def same(got: dict, want: dict) -> None:
     numpy.testing.assert_allclose(*values, rtol=near, atol=near)
 
 
+def sampled_when_compiled(sample):
+    """Mark a test as a sweep unless NumPy computes it: nearly each case has kernels of its own."""
+    compiled = os.environ.get("TRACER_JIT", "auto") != "never"
+    return pytest.mark.sweep(sample=sample) if compiled else lambda test: test
+
+
+@sampled_when_compiled(30)
 @pytest.mark.parametrize("case", vision.CASES, ids=["; ".join(c) for c in vision.CASES])
 def test_answers_are_those_of_mxnet(case):
     got, want = vision.answer(tracer, case), STORED[case]
@@ -67,11 +75,18 @@ SMOOTH = [
     ("nd.contrib.ModulatedDeformableConvolution(a, b, c, d, e, kernel=(2, 2), num_filter=2)",
      f"{_DEFORMED}rand(1, 4, 3, 4); randn(2, 4, 2, 2); randn(2)"),
     ("nd.BilinearSampler(a, b)", "randn(1, 2, 3, 4); 0.3 + 0.2 * rand(1, 2, 3, 3)"),
+    ("nd.contrib.ROIAlign(a, nd.array([[0, 1, 0.3, 3, 3], [0, -1, -1, 6, 5]], dtype='float64'), (2, 3), 0.9)",
+     "randn(1, 2, 4, 5)"),
+    ("nd.contrib.ROIAlign(a, nd.array([[0, 1, 0.3, 3, 3], [0, 0, 1, 4, 5]], dtype='float64'), (1, 2), 0.9, -1, True)",
+     "randn(1, 2, 4, 5)"),
+    ("nd.ROIPooling(a, nd.array([[0, 1, 0.3, 3, 3], [0, -1, -1, 6, 5]], dtype='float64'), (2, 3), 0.9)",
+     "randn(1, 2, 4, 5)"),
     ("nd.SpatialTransformer(a, b, 'affine', 'bilinear', (2, 3))",
      "randn(1, 2, 5, 5); array([[0.43, 0.11, 0.07, -0.05, 0.41, 0.08]])"),
 ]
 
 
+@sampled_when_compiled(3)
 @pytest.mark.parametrize("case", SMOOTH, ids=[c[0] for c in SMOOTH])
 def test_gradients_are_slopes(case):
     """In float64, along a random direction of all arrays."""

@@ -158,9 +158,11 @@ def _both_shares(roi: np.ndarray, image: tuple[int, ...], size: Sizes, scale: fl
     return (_shares(y1, y2, size[0], ratio, image[0], aligned), _shares(x1, x2, size[1], ratio, image[1], aligned))
 
 
-#: For each element of the result, the pixels of its channel; with channels of their own for each part, of that one.
-_SUMS = {False: "ph,chw,qw->cpq", True: "ph,cpqhw,qw->cpq"}
-_SPREADS = {False: "ph,cpq,qw->chw", True: "ph,cpq,qw->cpqhw"}
+def _used(weights: np.ndarray) -> tuple[slice, np.ndarray]:
+    """The pixels from the first to the last with a weight, and the weights of these."""
+    seen = np.flatnonzero(weights.any(0))
+    part = slice(int(seen[0]), int(seen[-1]) + 1) if len(seen) else slice(0, 0)
+    return part, weights[:, part]
 
 
 def _align_infer(data: Aval, rois: Aval, size: Sizes, scale: float, ratio: int, parted: bool, aligned: bool) -> Aval:
@@ -174,10 +176,14 @@ def _align_ref(data: Any, rois: Any, size: Sizes, scale: float, ratio: int, part
     found = np.zeros((len(rois), channels // parts, *size), data.dtype)
     for r, roi in enumerate(rois):
         if 0 <= int(roi[0]) < batch and roi[0] >= 0:
-            rows, columns = _both_shares(roi, tuple(image), size, scale, ratio, aligned)
-            pixels = data[int(roi[0])]
-            pixels = pixels.reshape(-1, *size, *image) if parted else pixels
-            found[r] = np.einsum(_SUMS[parted], rows, pixels, columns, optimize=True)
+            shares = _both_shares(roi, tuple(image), size, scale, ratio, aligned)
+            (high, rows), (wide, columns) = map(_used, shares)
+            pixels = data[int(roi[0]), :, high, wide]
+            if parted:  # channels of their own for each part
+                own = pixels.reshape(-1, *size, *pixels.shape[1:])
+                found[r] = np.einsum("ph,cpqhw,qw->cpq", rows, own, columns, optimize=True)
+            else:
+                found[r] = rows @ (pixels @ columns.T)
     return found.astype(of, copy=False)
 
 
@@ -187,9 +193,12 @@ def _spread_ref(g: Any, rois: Any, shape: tuple[int, ...], size: Sizes, scale: f
     found = np.zeros(shape, g.dtype)
     for r, roi in enumerate(rois):
         if 0 <= int(roi[0]) < shape[0] and roi[0] >= 0:
-            rows, columns = _both_shares(roi, shape[2:], size, scale, ratio, aligned)
-            spread = np.einsum(_SPREADS[parted], rows, g[r], columns, optimize=True)
-            found[int(roi[0])] += spread.reshape(shape[1:])
+            (high, rows), (wide, columns) = map(_used, _both_shares(roi, shape[2:], size, scale, ratio, aligned))
+            if parted:
+                spread = np.einsum("ph,cpq,qw->cpqhw", rows, g[r], columns, optimize=True)
+            else:
+                spread = rows.T @ (g[r] @ columns)
+            found[int(roi[0]), :, high, wide] += spread.reshape(shape[1], rows.shape[1], columns.shape[1])
     return found.astype(of, copy=False)
 
 

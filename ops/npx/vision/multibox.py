@@ -18,7 +18,7 @@ from ...ir.op import FLOATS
 from ...primitive.arithmetic import like, maximum, minimum
 from ...primitive.elementary import without_gradient
 from ...primitive.promotion import floating
-from .boxes import overlaps
+from .selection import overlaps
 
 Numbers = tuple[float, ...]
 

@@ -15,6 +15,7 @@ from places import TESTS
 sys.path.insert(0, str(TESTS / "oracle"))
 
 import vision
+from vision_references import VISION
 
 import tracer
 from tracer import autograd, nd
@@ -157,6 +158,40 @@ def test_multicast_takes_the_wider_or_the_narrower_dtype():
         for wanted, cast_narrow in ((wide, False), (narrow, True)):
             made = nd.amp_multicast(*arrays, num_outputs=len(arrays), cast_narrow=cast_narrow)
             assert [numpy.dtype(x.dtype).name for x in made] == wanted.split()
+
+
+@pytest.mark.parametrize("kinds", [1, 3])
+def test_suppression_of_more_boxes_than_are_compared_at_a_time(kinds):
+    draw = numpy.random.RandomState(4)
+    corner = draw.rand(1, 700, 2)
+    boxes = numpy.concatenate([draw.randint(0, kinds, (1, 700, 1)), draw.permutation(700).reshape(1, 700, 1) / 700,
+                               corner, corner + 0.3 * draw.rand(1, 700, 2)], 2)
+    found = nd.contrib.box_nms(nd.array(boxes, dtype="float64"), overlap_thresh=0.3, id_index=0).asnumpy()[0]
+    (rows,) = VISION["nms_kept"](boxes, 0.3, 0.0, 700, 2, 1, 0, -1.0, False, "corner")
+    kept = rows[rows >= 0]
+    assert 100 < len(kept) < 600
+    numpy.testing.assert_array_equal(found[:len(kept)], boxes[0, kept])
+    assert (found[len(kept):] == -1).all()
+
+
+def test_regions_of_images_that_are_not_there_are_zero():
+    """MXNet reads outside of its memory if the number is too large."""
+    x, rois = nd.ones((1, 1, 3, 3)), nd.array([[-1, 0, 0, 2, 2], [1, 0, 0, 2, 2], [0, 0, 0, 2, 2]])
+    for pooled in (nd.contrib.ROIAlign(x, rois, (1, 1), 1.0), nd.ROIPooling(x, rois, (1, 1), 1.0)):
+        assert pooled.asnumpy().ravel().tolist() == [0, 0, 1]
+
+
+def test_a_region_without_area_is_refused_by_aligned_pooling():
+    with pytest.raises(tracer.MXNetError, match="no area"):
+        nd.contrib.ROIAlign(nd.ones((1, 1, 3, 3)), nd.array([[0, 2, 0, 1, 2]]), (1, 1), 1.0, aligned=True).asnumpy()
+
+
+def test_too_few_background_anchors_are_refused():
+    """As in 1.9.1: each anchor overlaps a box."""
+    anchors, label = nd.array([[[0, 0, 1, 1], [0, 0, 0.9, 1]]]), nd.array([[[0, 0, 0, 1, 1]]])
+    with pytest.raises(tracer.MXNetError, match="negative samples"):
+        nd.contrib.MultiBoxTarget(anchors, label, nd.zeros((1, 2, 2)), overlap_threshold=0.95,
+                                  negative_mining_ratio=1.0)[0].asnumpy()
 
 
 def test_float16_is_computed_in_float32():

@@ -33,7 +33,7 @@ from .array.nd_array import NDArray
 from .autodiff import backward, segment_runs
 from .autodiff.backward import Backward
 from .autodiff.scopes import Scope
-from .core import cached_graph, call_cache, flush, history, invoke, segment, surface, trace, user_lines
+from .core import cached_graph, call_cache, flush, history, invoke, nesting, segment, surface, trace, user_lines
 from .core.call_cache import CachedCall
 from .core.segment import Segment
 from .core.trace import Current, Trace, Value, current
@@ -46,8 +46,8 @@ _FUNCTIONS = (
     flush.sync, flush.compute, flush.flush, flush._run, flush._settle, flush._donated, find_program, autograd.backward,
     autograd._heads, autograd._value_of, autograd._differentiable, autograd._propagate,
     history.histories_of, history.free, segment.run_backward, backward.targets_of, gradient.gradient,
-    segment_runs.equal_segments, segment_runs.pull, trace.computed, cached_graph.call, cached_graph._flatten,
-    cached_graph._nest,
+    segment_runs.equal_segments, segment_runs.pull, trace.computed, cached_graph.call, nesting.flatten,
+    nesting.nest,
     invoke.stopped, invoke.wrap, node.leaf, node.reach_of)
 _METHODS: dict[tuple[type, str], Any] = {(cls, name): getattr(cls, name) for cls, name in (
     (Value, "make_variable"), (Trace, "__init__"), (Trace, "number"), (Trace, "enter"),

@@ -13,6 +13,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from sys import getrefcount
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,6 +25,7 @@ from .call_cache import CALL_CACHE
 from .flush import living
 from .history import Hook, Hooked
 from .invoke import Handle, constant, stopped, wrap
+from .nesting import ARRAY, as_lists, flatten, nest
 from .trace import Trace, Value, current, effects
 from .user_lines import place_of, user_line
 
@@ -68,7 +70,7 @@ class CachedGraph:
     free: the numbers that may differ: a second pass with others has recorded the same with these in their places.
     plain: whether it has no draws, writes or hooks.
     draws: the functions that draw its random numbers, in order.
-    entered: the numbers of the draws that are leaves, in the leaves' order.
+    entered: the leaves that are no operands, in order: numbers of draws, and constants.
     writes: the numbers of the operands that it writes to, with the nodes of their new values.
     hooks: its hooks of a backward.
     """
@@ -81,28 +83,31 @@ class CachedGraph:
     free: frozenset[int]
     plain: bool
     draws: tuple[Callable[[], np.ndarray], ...]
-    entered: tuple[int, ...]
+    entered: tuple[int | Value, ...]
     writes: tuple[tuple[int, Node], ...]
     hooks: tuple[CachedHook, ...]
 
 
-#: The cache entry of a pass that draws: its nodes depend on the number of earlier leaves, which extends its key.
-DRAWS = "draws"
+#: The cache entry of a pass with leaves that are no operands: its nodes depend on the number of earlier leaves, which
+#: extends its key.
+LEAVES = "leaves"
+
+#: The bytes of an array made by a pass that is cached with it as a constant.
+CONSTANT_BOUND = 1 << 16
 
 
 class Capture(Trace):
     """The trace during a forward pass: it shares the outer trace's state, and notes draws, hooks and foreign arrays.
 
     outside: the trace outside.
-    open: whether the pass uses an array that is neither an operand nor a draw.
     draws: the drawn values, each with the function that draws it.
-    entered: the numbers of the draws that are leaves.
+    entered: the leaves that are no operands.
     hooks: the histories with hooks.
     given: the indices of the numbers that the pass was given, by their objects' identities.
     places: as in `CachedGraph`, with the scalars' indices in the trace.
     """
 
-    __slots__ = ("outside", "open", "draws", "entered", "hooks", "given", "places")
+    __slots__ = ("outside", "draws", "entered", "hooks", "given", "places")
 
     def __init__(self, outside: Trace, nodes: dict[Value, Node], numbers: tuple[float, ...] = ()) -> None:
         for name in Trace.__slots__:
@@ -110,9 +115,8 @@ class Capture(Trace):
         self.outside = outside
         self.nodes = nodes
         self.limit = sys.maxsize  # a pass is cached as a whole
-        self.open = False
         self.draws: dict[Value, Callable[[], np.ndarray]] = {}
-        self.entered: list[int] = []
+        self.entered: list[Value] = []
         self.hooks: list[Hooked] = []
         self.given = {id(number): i for i, number in enumerate(numbers)}
         self.places: list[tuple[int, int]] = []
@@ -128,10 +132,7 @@ class Capture(Trace):
         """The node of a value from outside the pass."""
         node = self.nodes.get(value)
         if node is None:
-            if value in self.draws:
-                self.entered.append(list(self.draws).index(value))
-            else:
-                self.open = True
+            self.entered.append(value)
             node = self.nodes[value] = self.outside.node_of(value)
         return node
 
@@ -156,7 +157,7 @@ class Capture(Trace):
 
 
 def call(identity: Any, forward: Callable[..., Any], args: tuple, parameters: Sequence[Handle],
-         numbers: tuple[float, ...] = ()) -> Any:
+         numbers: tuple[float, ...] = (), others: list[Value] | None = None) -> Any:
     """The result of `forward(*args)`, from the cache if `identity` was called with these operands before.
 
     args: the positional arguments and the keywords, of which arrays, None, numbers and strings, in lists, tuples and
@@ -164,9 +165,10 @@ def call(identity: Any, forward: Callable[..., Any], args: tuple, parameters: Se
     parameters: the arrays that `forward` uses besides its arguments.
     numbers: float objects, each of which occurs once, that `forward` hands to operations as they are; another call may
         have others.
+    others: receives the values that the pass uses besides all these, because of which it is not cached.
     """
     operands: list[Handle] = []
-    nesting = _flatten(args, operands)
+    nesting = flatten(args, operands)
     if nesting is None:
         return _uncached("an argument is no array, number or string", forward(*args))
     operands += parameters
@@ -189,13 +191,13 @@ def call(identity: Any, forward: Callable[..., Any], args: tuple, parameters: Se
     scalars = trace.scalars
     key = (identity, nesting, recording, trace.training, len(scalars), *(flags + nodes))
     known = CALL_CACHE.get(key)
-    if known is DRAWS:
+    if known is LEAVES:
         known = CALL_CACHE.get(key + (len(trace.leaves),))
     if known is None:
-        return _run(key, forward, args, operands, nodes, numbers)
+        return _run(key, forward, args, operands, nodes, numbers, others)
     if numbers:
         if not _fits(known, numbers):
-            return _run(key, forward, args, operands, nodes, numbers, known)
+            return _run(key, forward, args, operands, nodes, numbers, others, known)
         found = list(known.scalars)
         for i, at in known.places:
             found[at] = numbers[i]
@@ -211,7 +213,7 @@ def call(identity: Any, forward: Callable[..., Any], args: tuple, parameters: Se
             for i in passed:
                 own.append(hooks[i])
         handles.append(wrap(flavour, trace.new(node, own, None)))
-    return handles[0] if known.nesting == ARRAY else _nest(known.nesting, iter(handles))
+    return handles[0] if known.nesting == ARRAY else nest(known.nesting, iter(handles))
 
 
 def _repeat(known: CachedGraph, operands: Sequence[Any], history: list[Any]) -> list[Hooked]:
@@ -219,7 +221,7 @@ def _repeat(known: CachedGraph, operands: Sequence[Any], history: list[Any]) -> 
     trace = current().trace
     drawn = [constant(draw()) for draw in known.draws]
     for i in known.entered:
-        trace.enter(drawn[i])
+        trace.enter(drawn[i] if type(i) is int else i)  # type: ignore[arg-type]
     for i, node in known.writes:
         x = operands[i]
         if x._base is None:
@@ -239,9 +241,10 @@ def _fits(known: CachedGraph, numbers: tuple[float, ...]) -> bool:
 
 
 def _run(key: tuple, forward: Callable[..., Any], args: tuple, operands: list[Handle], nodes: list[Node],
-         numbers: tuple[float, ...], earlier: CachedGraph | None = None) -> Any:
+         numbers: tuple[float, ...], others: list[Value] | None, earlier: CachedGraph | None = None) -> Any:
     """The result of `forward(*args)`, which is cached under `key` if it is a function of the operands.
 
+    others: as in `call`.
     earlier: the same pass with other numbers, if it is known.
     """
     trace = current().trace
@@ -258,7 +261,10 @@ def _run(key: tuple, forward: Callable[..., Any], args: tuple, operands: list[Ha
     written = [i for i, (x, old) in enumerate(zip(operands, values)) if x._value is not old]
     if current().trace is not trace:
         return _uncached("it reads values", result)
-    if inside.open:
+    found = _others(inside)
+    if found:
+        if others is not None:
+            others += found
         return _uncached("it uses an array that is neither an argument nor a parameter", result)
     if next(effects) != before + 1 + len(written):
         return _uncached("it writes into an array that is neither an argument nor a parameter", result)
@@ -268,12 +274,37 @@ def _run(key: tuple, forward: Callable[..., Any], args: tuple, operands: list[Ha
     graph = _remembered(result, inside, operands, nodes, written, scalars, numbers, earlier)
     if graph is None:
         return _uncached("its results are no functions of its operands", result)
-    if graph.draws:
-        CALL_CACHE[key] = DRAWS
+    if graph.draws or graph.entered:
+        CALL_CACHE[key] = LEAVES
         CALL_CACHE[(*key, leaves)] = graph
     else:
         CALL_CACHE[key] = graph
     return result
+
+
+def _owners(values: list[Value]) -> list[int]:
+    """The reference counts of values that a pass has entered."""
+    return [getrefcount(v) for v in values]
+
+
+def _calibrate() -> int:
+    """The count of a value that only the traces of a pass refer to, which varies with Python's version."""
+    inside = Capture(Trace(), {})
+    inside.enter(constant(np.zeros(1, np.float32)))
+    return _owners(inside.entered)[0]
+
+
+_UNOWNED = _calibrate()
+
+
+def _others(inside: Capture) -> list[Value]:
+    """The values that a pass has used besides its operands and draws, and that may change.
+
+    An array that the pass has made of Python's numbers, and that nothing refers to any more, is a constant.
+    """
+    counts = _owners(inside.entered)
+    return [v for v, count in zip(inside.entered, counts)
+            if v not in inside.draws and (v.node is not None or count > _UNOWNED or v.aval.nbytes > CONSTANT_BOUND)]
 
 
 def _uncached(reason: str, result: Any) -> Any:
@@ -282,17 +313,12 @@ def _uncached(reason: str, result: Any) -> Any:
     return as_lists(result)
 
 
-def as_lists(x: Any) -> Any:
-    """A result with its tuples as lists, as hybridized blocks return them."""
-    return [as_lists(i) for i in x] if isinstance(x, (list, tuple)) else x
-
-
 def _remembered(result: Any, inside: Capture, operands: list[Handle], nodes: list[Node], written: list[int],
                 scalars: int, numbers: tuple[float, ...], earlier: CachedGraph | None) -> CachedGraph | None:
     """The cached form of the pass that returned `result`; None if it is no function of the operands."""
     trace = inside.outside
     handles: list[Handle] = []
-    nesting = _flatten(result, handles)
+    nesting = flatten(result, handles)
     if nesting is None:
         return None
     places = {id(x): i for i, x in enumerate(operands)}
@@ -312,10 +338,12 @@ def _remembered(result: Any, inside: Capture, operands: list[Handle], nodes: lis
     if any([x._value.history and x._value.variable is None for x in [operands[i] for i in written]]):
         return None  # an operand has a new history, of this pass
     draws = tuple(inside.draws.values())
+    numbered = {v: i for i, v in enumerate(inside.draws)}
+    entered = tuple([numbered.get(v, v) for v in inside.entered])
     at_scalars = tuple([(i, at - scalars) for i, at in inside.places])
     used = tuple(trace.scalars[scalars:])
     return CachedGraph(results, nesting, used, numbers, at_scalars, _free(earlier, used, at_scalars, numbers),
-                       not (draws or writes or hooks), draws, tuple(inside.entered), writes, tuple(hooks))
+                       not (entered or draws or writes or hooks), draws, entered, writes, tuple(hooks))
 
 
 def _free(earlier: CachedGraph | None, scalars: tuple, places: tuple, numbers: tuple[float, ...]) -> frozenset[int]:
@@ -344,34 +372,3 @@ def _passed(x: Handle, hooks: list[Hooked], operands: list[Handle]) -> tuple[int
             seen.add(id(history))
             stack += history
     return tuple([i for i, hook in enumerate(hooks) if id(hook) in seen])
-
-
-#: The nesting of a single array.
-ARRAY = "array"
-
-
-def _flatten(x: Any, into: list[Handle]) -> Any:
-    """The nesting of the arrays of `x`, which are appended to `into`; None if `x` contains anything unknown."""
-    if isinstance(x, Handle):
-        into.append(x)
-        return ARRAY
-    if x is None or isinstance(x, (bool, int, float, str)):
-        return (None, type(x), x)
-    if isinstance(x, (list, tuple)):
-        inner = tuple([_flatten(i, into) for i in x])
-        return None if None in inner else (list, inner)
-    if isinstance(x, dict):
-        inner = tuple([_flatten(i, into) for i in x.values()])
-        return None if None in inner else (dict, inner, tuple(x))
-    return None
-
-
-def _nest(nesting: Any, handles: Any) -> Any:
-    """What `_flatten` has flattened, with other arrays, and lists in the place of tuples."""
-    if nesting == ARRAY:
-        return next(handles)
-    kind, inner = nesting[0], nesting[1]
-    if kind is None:
-        return nesting[2]
-    made = [_nest(i, handles) for i in inner]
-    return made if kind is list else dict(zip(nesting[2], made))

@@ -12,6 +12,7 @@ from ..core.trace import current
 from ..ndarray import NDArray
 from . import deferred
 from .block import Block
+from .closed_over import Getter, getters_of
 from .structure import STRUCTURE
 from .utils import shape_is_known
 
@@ -31,6 +32,7 @@ class HybridBlock(Block):
         self._identity: object = None
         self._arrays: dict[Any, tuple[int, list[Handle]]] = {}
         self._unused: set[Any] = set()
+        self._closed_over: list[Getter] = []
 
     def hybridize(self, active: bool = True, backend: str | None = None, clear: bool = True, **kwargs: Any) -> None:
         """Cache the graph that `forward` records for given operands, and reuse it without running Python again.
@@ -71,6 +73,7 @@ class HybridBlock(Block):
     def _clear_cached_op(self) -> None:
         """Forget the cached graphs."""
         self._identity = object()
+        self._closed_over = []
 
     def register_child(self, block: Block, name: str | None = None) -> None:
         """Add a child block. ValueError unless it is a HybridBlock."""
@@ -100,7 +103,13 @@ class HybridBlock(Block):
         if not self._active or type(current().trace) is cached_graph.Capture or deferred.active():
             return self._run(args, kwargs)
         arrays = self._operands(args, kwargs)
-        return cached_graph.call(self._identity, self._run, (args, kwargs), arrays)
+        if self._closed_over:
+            arrays = arrays + [get() for get in self._closed_over]
+        others: list[Any] = []
+        result = cached_graph.call(self._identity, self._run, (args, kwargs), arrays, others=others)
+        if others:
+            self._closed_over += getters_of(others, self) or ()
+        return result
 
     def _run(self, args: tuple, kwargs: dict[str, Any]) -> Any:
         """The result of `forward`; before it, the block's own deferred parameters are initialized."""

@@ -202,6 +202,7 @@ class Parameter:
 
     def _init_grad(self) -> None:
         """Make arrays for the gradients."""
+        STRUCTURE.change()
         arrays = self._check_and_get(self._data, list)
         if self.grad_req == "null":
             self._grad = None
@@ -373,4 +374,5 @@ class Parameter:
             self._set_arrays([x.astype(dtype) for x in self._data])
             if self._grad is not None:
                 self._grad = [g.astype(dtype) for g in self._grad]
+                STRUCTURE.change()
                 autograd.mark_variables(self.list_data(), self._grad, self.grad_req)

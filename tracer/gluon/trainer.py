@@ -1,12 +1,21 @@
 """`Trainer`: it updates parameters by an optimizer after each backward."""
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from .. import optimizer as opt
 from ..context import Context
 from ..model import _create_kvstore
 from .parameter import Parameter
+from .structure import STRUCTURE
+
+
+class Trained(NamedTuple):
+    """The parameters that are trained on one context: their numbers, arrays and gradients."""
+
+    indices: list[int]
+    weights: list[Any]
+    gradients: list[Any]
 
 
 class Trainer:
@@ -54,6 +63,7 @@ class Trainer:
         self._contexts = self._check_contexts()
         self._init_optimizer(optimizer, optimizer_params or {})
         self._scale = self._optimizer.rescale_grad
+        self._collected: tuple[int, list[Trained]] | None = None
         self._kvstore_params = {"kvstore": kvstore, "update_on_kvstore": update_on_kvstore}
         self._reset_kvstore()
 
@@ -197,28 +207,31 @@ class Trainer:
         scaler = getattr(self, "_amp_loss_scaler", None)
         if scaler is not None and scaler.has_overflow(self._params):
             return
-        chosen: list[tuple[list[int], list[Any], list[Any]]] = [([], [], []) for _ in self._updaters]
-        for i, param in enumerate(self._params):
-            if param._grad_req == "null":
-                continue
-            arrays, grads = param._data, param._grad
-            if arrays is None or grads is None:
-                arrays, grads = param.list_data(), param.list_grad()
-            for (indices, weights, gradients), x, g in zip(chosen, arrays, grads):
-                if x._variable.fresh:
-                    x._variable.fresh = False
-                elif ignore_stale_grad:
-                    continue
-                else:
-                    raise _stale(param, x)
-                indices.append(i)
-                weights.append(x)
-                gradients.append(g)
-        if self._kvstore and self._update_on_kvstore:
-            return
-        for updater, (indices, weights, gradients) in zip(self._updaters, chosen):
-            if indices:
+        for updater, trained in zip(self._updaters, self._trained()):
+            variables = [x._variable for x in trained.weights]
+            if all([variable.fresh for variable in variables]):
+                indices, weights, gradients = trained.indices, trained.weights, trained.gradients
+            elif ignore_stale_grad:
+                fresh = [i for i, variable in enumerate(variables) if variable.fresh]
+                indices, weights, gradients = ([one[i] for i in fresh] for one in trained[:3])
+            else:
+                stale = [variable.fresh for variable in variables].index(False)
+                raise _stale(self._params[trained.indices[stale]], trained.weights[stale])
+            for variable in variables:
+                variable.fresh = False
+            if indices and not (self._kvstore and self._update_on_kvstore):
                 updater(indices, gradients, weights)
+
+    def _trained(self) -> list[Trained]:
+        """The parameters with gradients, for each context; collected anew when a parameter's arrays change."""
+        if self._collected is None or self._collected[0] != STRUCTURE.changes:
+            params = [(i, p) for i, p in enumerate(self._params) if p.grad_req != "null"]
+            pairs = [(p.list_data(), p.list_grad()) for _, p in params]
+            indices = [i for i, _ in params]
+            made = [Trained(indices, [arrays[k] for arrays, _ in pairs], [grads[k] for _, grads in pairs])
+                    for k in range(len(self._updaters))]
+            self._collected = STRUCTURE.changes, made
+        return self._collected[1]
 
     # ---- states ----------------------------------------------------------------------------------
 

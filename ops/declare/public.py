@@ -58,6 +58,7 @@ class Function:
         returned. For a `star` function, positions in each array's group of operands; they include the group's last.
     shapes: the rule that finds the shapes of a layer's parameters: given the shape of `data` and the static arguments
         by name, it returns shapes by the names of operands.
+    numbers: the function of Python's numbers alone, which give a number and no array.
     """
 
     name: str
@@ -72,6 +73,7 @@ class Function:
     keywords: str = "declared"
     writes: tuple[int, ...] | None = None
     shapes: Callable[..., dict[str, tuple[int, ...]]] | None = None
+    numbers: Callable[..., Any] | None = None
 
     def __repr__(self) -> str:
         return self.name
@@ -93,7 +95,8 @@ REQUIRED = _Required()
 
 def public(*names: str, literals: frozenset = frozenset(), star: bool = False, keywords: str | None = None,
            writes: Sequence[str | int] | None = None,
-           shapes: Callable[..., dict[str, tuple[int, ...]]] | None = None) -> Callable[[Callable], Callable]:
+           shapes: Callable[..., dict[str, tuple[int, ...]]] | None = None,
+           numbers: Callable[..., Any] | None = None) -> Callable[[Callable], Callable]:
     """Declare the decorated function of nodes under `names`. See the module's docstring.
 
     keywords: as in `Function`; None is "engine" or "ignoring" in `nd` and `npx`, "ufunc" in `np` for functions that
@@ -108,7 +111,8 @@ def public(*names: str, literals: frozenset = frozenset(), star: bool = False, k
         variadic = bool(arrays) and kinds[arrays[0]] == "Nodes"
         places = None if writes is None else tuple(arrays.index(w) if isinstance(w, str) else w for w in writes)
         FUNCTIONS.append(Function(names[0], _arranged(build, kinds, arrays, variadic), names, arrays, statics, variadic,
-                                  signature, literals, star, keywords or _keywords_of(names[0], kinds), places, shapes))
+                                  signature, literals, star, keywords or _keywords_of(names[0], kinds), places, shapes,
+                                  numbers))
         return build
 
     return enter

@@ -5,7 +5,9 @@ converted to the array's dtype (beside bools, to int64).
 """
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -43,6 +45,11 @@ def comparison(primitive: Binary) -> Binary:
     return lambda x, y: cast(primitive(x, y), x.dtype)
 
 
+def truth(compare: Callable[[Any, Any], Any]) -> Callable[[Any, Any], int]:
+    """The comparison of two Python numbers as 1 or 0."""
+    return lambda x, y: int(bool(compare(x, y)))
+
+
 def equal_shapes(x: Node, y: Node, name: str) -> None:
     if x.shape != y.shape:
         raise MXNetError(f"Incompatible attr in node at 1-th input of {name}: expected {x.shape}, got "
@@ -50,12 +57,14 @@ def equal_shapes(x: Node, y: Node, name: str) -> None:
 
 
 def _declare(name: str, apply: Binary, *, method: str = "", functions: str = "", elemwise: str = "",
-             reflected: bool = False, literals: frozenset = frozenset()) -> None:
+             reflected: bool = False, literals: frozenset = frozenset(),
+             numbers: Callable[[Any, Any], Any] | None = None) -> None:
     """Declare `apply`, on operands of one dtype, as broadcast_{name} and under the given names.
 
     method: the operator's name without underscores; reflected: whether there is a reflected operator, too.
     functions: names of functions.
     elemwise: the name of a function on arrays of one shape.
+    numbers: the function of two Python numbers, which gives a number.
     """
     def build(lhs: Operand, rhs: Operand) -> Node:
         return apply(*pair(lhs, rhs))
@@ -76,35 +85,37 @@ def _declare(name: str, apply: Binary, *, method: str = "", functions: str = "",
     # The functions without "broadcast_" are Python functions in MXNet, not operators of its engine.
     theirs = [f"nd.{f}" for f in listed if not f.startswith("broadcast_")]
     if theirs:
-        public(*theirs, literals=literals, keywords="declared")(build)
+        public(*theirs, literals=literals, keywords="declared", numbers=numbers)(build)
     if reflected:
         public(f"nd.NDArray.__r{method}__")(swapped)
     if elemwise:
         public(f"nd.{elemwise}")(strict)
 
 
-_declare("add", a.add, method="add", functions="add broadcast_plus", elemwise="elemwise_add", reflected=True)
+_declare("add", a.add, method="add", functions="add broadcast_plus", elemwise="elemwise_add", reflected=True,
+         numbers=operator.add)
 _declare("sub", a.sub, method="sub", functions="subtract broadcast_minus", elemwise="elemwise_sub",
-         reflected=True)
-_declare("mul", a.mul, method="mul", functions="multiply", elemwise="elemwise_mul", reflected=True)
+         reflected=True, numbers=operator.sub)
+_declare("mul", a.mul, method="mul", functions="multiply", elemwise="elemwise_mul", reflected=True,
+         numbers=operator.mul)
 _declare("div", divide, method="truediv", functions="divide true_divide", elemwise="elemwise_div",
-         reflected=True)
-_declare("mod", a.mod, method="mod", functions="modulo", reflected=True)
+         reflected=True, numbers=operator.truediv)
+_declare("mod", a.mod, method="mod", functions="modulo", reflected=True, numbers=operator.mod)
 _declare("power", e.power, method="pow", reflected=True, literals=e.LITERAL_EXPONENTS)
-_declare("maximum", a.maximum, functions="maximum")
-_declare("minimum", a.minimum, functions="minimum")
+_declare("maximum", a.maximum, functions="maximum", numbers=lambda x, y: x if x > y else y)
+_declare("minimum", a.minimum, functions="minimum", numbers=lambda x, y: x if x < y else y)
 _declare("hypot", hypot)
-for _name, _primitive, _method, _function in [
-    ("equal", a.equal, "eq", "equal"), ("not_equal", a.not_equal, "ne", "not_equal"),
-    ("lesser", a.less, "lt", "lesser"), ("lesser_equal", a.less_equal, "le", "lesser_equal"),
-    ("greater", a.greater, "gt", "greater"), ("greater_equal", a.greater_equal, "ge", "greater_equal"),
-    ("logical_and", a.logical_and, "", "logical_and"), ("logical_or", a.logical_or, "", "logical_or"),
-    ("logical_xor", a.logical_xor, "", "logical_xor"),
+for _name, _primitive, _method, _of_numbers in [
+    ("equal", a.equal, "eq", operator.eq), ("not_equal", a.not_equal, "ne", operator.ne),
+    ("lesser", a.less, "lt", operator.lt), ("lesser_equal", a.less_equal, "le", operator.le),
+    ("greater", a.greater, "gt", operator.gt), ("greater_equal", a.greater_equal, "ge", operator.ge),
+    ("logical_and", a.logical_and, "", lambda x, y: x and y), ("logical_or", a.logical_or, "", lambda x, y: x or y),
+    ("logical_xor", a.logical_xor, "", lambda x, y: bool(x) != bool(y)),
 ]:
-    _declare(_name, comparison(_primitive), method=_method, functions=_function)
+    _declare(_name, comparison(_primitive), method=_method, functions=_name, numbers=truth(_of_numbers))
 
 
-@public("nd.power", "nd.pow", literals=e.LITERAL_EXPONENTS, keywords="declared")
+@public("nd.power", "nd.pow", literals=e.LITERAL_EXPONENTS, keywords="declared", numbers=operator.pow)
 def power(base: Operand, exp: Operand) -> Node:
     """base ** exp, elementwise, broadcast; both operands of one dtype."""
     return e.power(*pair(base, exp))

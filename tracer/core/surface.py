@@ -293,7 +293,9 @@ def wrapper(function: Function, name: str, cls: type, method: bool, check: Calla
 
 
 def _of_numbers(function: Function) -> Any:
-    """NumPy's function of the same name, for one of `mx.np` that takes only operands: numbers then give a number."""
+    """The function for numbers alone: as declared, or for one of `mx.np` that takes only operands NumPy's."""
+    if function.numbers is not None:
+        return function.numbers
     first = function.names[0]
     operands = all(p.annotation == "Operand" for p in function.signature.parameters.values())
     return getattr(np, first[3:], None) if first.startswith("np.") and first.count(".") == 1 and operands else None

@@ -58,6 +58,21 @@ vars(op).update({_name: globals()[_name] for _name in functions.__all__}, **rand
 uniform, normal, shuffle = random.OPERATORS["random_uniform"], random.OPERATORS["random_normal"], random.shuffle
 
 
+class BaseSparseNDArray(NDArray):
+    """The class of MXNet's sparse arrays, for isinstance(): tracer makes none."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        raise NotImplementedError(f"nd.sparse.{type(self).__name__}: tracer has dense arrays only")
+
+
+class CSRNDArray(BaseSparseNDArray):
+    """The class of MXNet's matrices of compressed rows, for isinstance(): tracer makes none."""
+
+
+class RowSparseNDArray(BaseSparseNDArray):
+    """The class of MXNet's arrays of some rows, for isinstance(): tracer makes none."""
+
+
 class _Sparse(types.ModuleType):
     """`mx.nd.sparse`, which is not supported: each of its functions raises NotImplementedError when called."""
 
@@ -72,7 +87,13 @@ class _Sparse(types.ModuleType):
 
 
 sparse = _Sparse(f"{__name__}.sparse")
+for _cls in (BaseSparseNDArray, CSRNDArray, RowSparseNDArray):
+    setattr(sparse, _cls.__name__, _cls)
 sys.modules[sparse.__name__] = sparse
+
+#: MXNet's numbers of storage types, of which tracer has "default".
+_STORAGE_TYPE_STR_TO_ID = {"undefined": -1, "default": 0, "row_sparse": 1, "csr": 2}
+_STORAGE_TYPE_ID_TO_STR = {number: name for name, number in _STORAGE_TYPE_STR_TO_ID.items()}
 
 #: Python's own slice, which `mx.nd.slice` hides; MXNet has it under this name.
 py_slice = builtins.slice

@@ -106,7 +106,8 @@ class HybridBlock(Block):
         if self._closed_over:
             arrays = arrays + [get() for get in self._closed_over]
         others: list[Any] = []
-        result = cached_graph.call(self._identity, self._run, (args, kwargs), arrays, others=others)
+        # by place: compiled recording takes no keywords
+        result = cached_graph.call(self._identity, self._run, (args, kwargs), arrays, (), others)
         if others:
             self._closed_over += getters_of(others, self) or ()
         return result

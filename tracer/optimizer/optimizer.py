@@ -4,8 +4,7 @@ from .adam import AdaBelief, Adam, Adamax, AdamW, Nadam
 from .base import Optimizer, create, register
 from .ftrl import FTML, Ftrl
 from .lamb import LAMB, LANS
-from .lars import LARS
-from .lbsgd import LBSGD
+from .lars import LARS, LBSGD
 from .rule_optimizer import nd
 from .sgd import DCASGD, NAG, SGD, SGLD, Signum, Test, ccSGD
 from .updater import Updater, get_updater

@@ -8,8 +8,37 @@ from .base import Optimizer, register
 from .rule_optimizer import PrecisionLast, RuleOptimizer, aggregation_size, namespace_of, nd, zeros_like
 
 
+class _Momentum(PrecisionLast):
+    """The base of optimizers that without a momentum are plain descent.
+
+    _function, _function_mp: the names of `mx.nd`'s functions for a step with momentum, of float16 weights the second.
+    """
+
+    _function: str
+    _function_mp: str
+
+    def _rule(self, weight: Any, grad: Any, state: Any, *numbers: float) -> None:
+        settings = self._settings(weight, numbers)
+        if state is None:
+            nd.sgd_update(weight, grad, **settings)
+        else:
+            getattr(nd, self._function)(weight, grad, state, momentum=max(self.momentum, 0.0), **settings)
+
+    def _rule_multi_precision(self, weight: Any, grad: Any, state: Any, *numbers: float) -> None:
+        settings = self._settings(weight, numbers)
+        mom, copy = state
+        if mom is None:
+            nd.mp_sgd_update(weight, grad, copy, **settings)
+        else:
+            getattr(nd, self._function_mp)(weight, grad, mom, copy, momentum=max(self.momentum, 0.0), **settings)
+
+    def _settings(self, weight: Any, numbers: tuple[float, ...]) -> dict[str, Any]:
+        lr, wd, rescale_grad = numbers
+        return {"lr": lr, "wd": wd, "rescale_grad": rescale_grad, "clip_gradient": self._bound(), "out": weight}
+
+
 @register
-class SGD(PrecisionLast):
+class SGD(_Momentum):
     """Stochastic gradient descent with momentum (`nd.sgd_update`, `nd.sgd_mom_update`).
 
     momentum: the share of the last step that the next one keeps; 0: there is no state.
@@ -23,28 +52,13 @@ class SGD(PrecisionLast):
     array([0. , 0.5], dtype=float32)
     """
 
+    _function, _function_mp = "sgd_mom_update", "mp_sgd_mom_update"
+
     def __init__(self, momentum: float = 0.0, lazy_update: bool = True, **kwargs: Any) -> None:
         kwargs.setdefault("aggregate_num", aggregation_size(4))
         super().__init__(**kwargs)
         self.momentum = momentum
         self.lazy_update = lazy_update
-
-    def _rule(self, weight: Any, grad: Any, state: Any, *numbers: float) -> None:
-        lr, wd, rescale_grad = numbers
-        settings = {"lr": lr, "wd": wd, "rescale_grad": rescale_grad, "clip_gradient": self._bound(), "out": weight}
-        if state is None:
-            nd.sgd_update(weight, grad, **settings)
-        else:
-            nd.sgd_mom_update(weight, grad, state, momentum=max(self.momentum, 0.0), **settings)
-
-    def _rule_multi_precision(self, weight: Any, grad: Any, state: Any, *numbers: float) -> None:
-        lr, wd, rescale_grad = numbers
-        settings = {"lr": lr, "wd": wd, "rescale_grad": rescale_grad, "clip_gradient": self._bound(), "out": weight}
-        mom, copy = state
-        if mom is None:
-            nd.mp_sgd_update(weight, grad, copy, **settings)
-        else:
-            nd.mp_sgd_mom_update(weight, grad, mom, copy, momentum=max(self.momentum, 0.0), **settings)
 
 
 @register
@@ -60,7 +74,7 @@ class ccSGD(SGD):
 
 
 @register
-class NAG(PrecisionLast):
+class NAG(_Momentum):
     """Nesterov's accelerated gradient (`nd.nag_mom_update`); without momentum it is SGD.
 
     momentum: the share of the last step that the next one keeps.
@@ -73,26 +87,11 @@ class NAG(PrecisionLast):
     array([0.25], dtype=float32)
     """
 
+    _function, _function_mp = "nag_mom_update", "mp_nag_mom_update"
+
     def __init__(self, momentum: float = 0.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.momentum = momentum
-
-    def _rule(self, weight: Any, grad: Any, state: Any, *numbers: float) -> None:
-        lr, wd, rescale_grad = numbers
-        settings = {"lr": lr, "wd": wd, "rescale_grad": rescale_grad, "clip_gradient": self._bound(), "out": weight}
-        if state is None:
-            nd.sgd_update(weight, grad, **settings)
-        else:
-            nd.nag_mom_update(weight, grad, state, momentum=max(self.momentum, 0.0), **settings)
-
-    def _rule_multi_precision(self, weight: Any, grad: Any, state: Any, *numbers: float) -> None:
-        lr, wd, rescale_grad = numbers
-        settings = {"lr": lr, "wd": wd, "rescale_grad": rescale_grad, "clip_gradient": self._bound(), "out": weight}
-        mom, copy = state
-        if mom is None:
-            nd.mp_sgd_update(weight, grad, copy, **settings)
-        else:
-            nd.mp_nag_mom_update(weight, grad, mom, copy, momentum=max(self.momentum, 0.0), **settings)
 
 
 @register

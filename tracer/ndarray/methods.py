@@ -11,6 +11,7 @@ from tracer.array.dlpack import to_dlpack_for_read
 from tracer.array.nd_array import NDArray
 from tracer.array.np_array import ndarray
 from tracer.array.views import Whole
+from tracer.autodiff.scopes import is_recording
 from tracer.core.invoke import Handle
 from tracer.core.surface import in_place, refuse, wrapper
 from tracer.ops.ir.errors import MXNetError
@@ -38,7 +39,8 @@ def _several(args: tuple[Any, ...], given: Any) -> tuple[int, ...]:
 def reshape(self: NDArray, *shape: Any, **kwargs: Any) -> NDArray:
     """A view of the elements in another shape, which may have the codes 0, -1, -2, -3, -4.
 
-    MXNetError for a shape that does not fit the codes or has more elements than the array; ValueError for fewer.
+    MXNetError for a shape that does not fit the codes or has more elements than the array; ValueError for fewer, but
+    MXNetError within `autograd.record()`, as in MXNet.
     """
     wanted = _several(shape, kwargs.pop("shape", None))
     reverse = kwargs.pop("reverse", False)
@@ -49,7 +51,7 @@ def reshape(self: NDArray, *shape: Any, **kwargs: Any) -> NDArray:
         found = reshape_to(self.shape, sizes)
     except MXNetError as error:
         larger = math.prod(d for d in sizes if d != -1) > self.size
-        raise (MXNetError if larger else ValueError)(str(error)) from None
+        raise (MXNetError if larger or is_recording() else ValueError)(str(error)) from None
     return self._view(Whole(found))
 
 

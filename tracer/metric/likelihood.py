@@ -10,7 +10,7 @@ from .. import numpy as np
 from .. import numpy_extension as npx
 from ..autograd import pause
 from .evaluation import alias, as_array, listed, register
-from .running import RunningMetric, addend, as_np, settle
+from .running import RunningMetric, addend, as_np, settle, sum_of
 
 
 class LogLikelihood(RunningMetric):
@@ -37,7 +37,7 @@ class LogLikelihood(RunningMetric):
                              f"{pred.shape[1]} classes, shape {pred.shape}")
         label, pred = as_np(label), as_np(pred).to_device(label.context)
         found = npx.pick(pred, label.reshape(-1), axis=1, mode="wrap")  # type: ignore[attr-defined]
-        return addend((-np.log(found + self.eps)).sum()), rows
+        return addend(-sum_of(_log(found + self.eps))), rows
 
 
 @register
@@ -123,10 +123,15 @@ class Perplexity(RunningMetric):
             ignored = (label == self.ignore_label).astype(found.dtype)
             counted = counted - addend(ignored.sum())
             found = found * (1 - ignored) + ignored
-        return addend(np.log(np.maximum(found, 1e-10)).sum()), counted
+        return addend(sum_of(_log(np.maximum(found, 1e-10)))), counted
 
     def _value(self, total: Any, count: Any) -> Any:
         return float("nan") if count == 0 else math.exp(total / count)
+
+
+def _log(array: Any) -> Any:
+    """The logarithm in the array's dtype, that of float32 rounded from float64: `sum_of` says why."""
+    return np.log(array.astype("float64")).astype(array.dtype)
 
 
 def check_rows(label: Any, pred: Any) -> None:

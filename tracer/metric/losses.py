@@ -5,7 +5,7 @@ from typing import Any
 
 from ..autograd import pause
 from .evaluation import as_array, listed, register
-from .running import RunningMetric, addend, as_np, settle
+from .running import RunningMetric, addend, as_np, settle, sum_of
 
 
 @register
@@ -31,7 +31,7 @@ class Loss(RunningMetric):
         with pause():
             for pred in listed(preds):
                 pred = as_array(pred)
-                self._count(addend(as_np(pred).sum()), pred.size)
+                self._count(addend(sum_of(as_np(pred))), pred.size)
 
 
 @register

@@ -7,7 +7,7 @@ import numpy
 
 from .. import numpy as np
 from .evaluation import register
-from .running import RunningMetric, addend, as_np
+from .running import RunningMetric, addend, as_np, sum_of
 
 
 class MeanError(RunningMetric):
@@ -57,7 +57,7 @@ class MAE(MeanError):
         super().__init__(name, output_names, label_names)
 
     def _mean(self, xp: Any, difference: Any) -> Any:
-        return xp.abs(difference).mean()
+        return sum_of(xp.abs(difference)) / difference.size
 
 
 @register
@@ -75,7 +75,7 @@ class MSE(MeanError):
         super().__init__(name, output_names, label_names)
 
     def _mean(self, xp: Any, difference: Any) -> Any:
-        return (difference ** 2.0).mean()
+        return sum_of(difference ** 2.0) / difference.size
 
 
 @register
@@ -93,4 +93,4 @@ class RMSE(MeanError):
         super().__init__(name, output_names, label_names)
 
     def _mean(self, xp: Any, difference: Any) -> Any:
-        return xp.sqrt((difference ** 2.0).mean())
+        return xp.sqrt(sum_of(difference ** 2.0) / difference.size)

@@ -3,6 +3,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy
+
 from .. import numpy as np
 from ..autograd import pause
 from ..context import cpu
@@ -83,6 +85,17 @@ class RunningMetric(EvalMetric):
 def as_np(array: Any) -> Any:
     """An array's value as an array of `np`."""
     return array if isinstance(array, np.ndarray) else wrap(np.ndarray, array._value)
+
+
+def sum_of(array: Any) -> Any:
+    """The sum of an array's elements, rounded once: float32 elements are added in float64.
+
+    Sums of float32 depend on the order of their terms, which is another one in the runs of a program before it is
+    compiled; local and global sums of a metric, which belong to different programs, would differ.
+    """
+    if array.dtype == numpy.float32:
+        return array.astype("float64").sum().astype("float32")
+    return array.sum()
 
 
 def addend(number: Any) -> Any:

@@ -9,6 +9,7 @@ import pytest
 
 import tracer as mx
 from tracer import autograd, counters, nd, np
+from tracer.jit import settings
 
 pytestmark = pytest.mark.native_sample(6)
 
@@ -205,3 +206,20 @@ def test_loops_without_a_read_compile_nothing_new(version):
             step(seed, training)
         assert counters().programs == before
         assert metric.get()[1][0] <= metric.get()[1][2] <= 1
+
+
+@pytest.mark.parametrize("name", ["Loss", "MAE", "MSE", "RMSE", "CrossEntropy", "NegativeLogLikelihood", "Perplexity"])
+def test_interpreted_and_compiled_sums_are_the_same(name, monkeypatch):
+    """Else local and global sums, which belong to different programs, would differ while one is not compiled yet."""
+    found = {}
+    for mode in ("never", "always"):
+        monkeypatch.setattr(settings, "mode", mode)
+        metric = made("1.9.1", name)
+        found[mode] = []
+        for seed in range(20):
+            draw = numpy.random.default_rng(seed)
+            labels = nd.array(draw.random((10, 10)) if name in NUMBERS else draw.integers(0, 10, 10))
+            metric.update([labels], [nd.array(draw.random((10, 10)))])
+            found[mode].append(metric.get())
+            metric.reset()
+    assert found["never"] == found["always"]

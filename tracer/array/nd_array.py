@@ -345,6 +345,8 @@ def _bind_views(handle: Any, value: Value) -> None:
         _gather_views(handle, value, bound)
     for view, new in bound:
         view._value = new
+    if len(bound) == 1:
+        handle._views = None  # they are all gone
 
 
 def _gather_views(handle: Any, value: Value, bound: list[tuple[NDArray, Value]]) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from tracer.jit.cpython.identity import identical
 
+from .. import numpy as np
 from ..core import cached_graph
 from ..core.invoke import Handle
 from .rule_optimizer import RuleOptimizer
@@ -20,18 +21,15 @@ class RecordedStep:
     """The step of given weights: the arrays that it reads and writes.
 
     weights, grads, states: as the updater was called with them, and its states.
-    classic: the weights and gradients as nd arrays, which the rule is called with.
     """
 
-    __slots__ = ("weights", "grads", "states", "classic", "operands")
+    __slots__ = ("weights", "grads", "states", "operands")
 
-    def __init__(self, weights: Sequence[Any], grads: Sequence[Any], states: Sequence[Any],
-                 classic: tuple[list[Any], list[Any]]) -> None:
+    def __init__(self, weights: Sequence[Any], grads: Sequence[Any], states: Sequence[Any]) -> None:
         self.weights = list(weights)
         self.grads = list(grads)
         self.states = list(states)
-        self.classic = classic
-        self.operands: list[Handle] = [*classic[0], *classic[1], *_arrays_in(self.states)]
+        self.operands: list[Handle] = [*weights, *grads, *_arrays_in(self.states)]
 
     def serves(self, weights: Sequence[Any], grads: Sequence[Any], states: Sequence[Any]) -> bool:
         """Whether these are the arrays that the step was made for."""
@@ -40,19 +38,18 @@ class RecordedStep:
     def run(self, optimizer: RuleOptimizer, indices: Sequence[Any]) -> None:
         """Count an update of the weights, and follow the optimizer's rule for each."""
         optimizer._update_count(indices)
-        groups: dict[int, tuple[int, list[float]]] = {}  # weights of equal rates share their numbers
-        kinds, given = [], []
-        for one in optimizer._numbers_of(indices):
-            group = groups.get(id(one))
-            if group is None:
-                # new objects: by its identity a number is found among the operands of the recorded operations
-                group = groups[id(one)] = len(groups), [x + 0.0 for x in one]
-                given += group[1]
-            kinds.append(group[0])
-        numbers = [group[1] for group in groups.values()]
+        of_each = optimizer._numbers_of(indices)
+        groups, kinds = {of_each[0]: 0}, [0] * len(of_each)  # weights of equal numbers share them
+        if of_each.count(of_each[0]) < len(of_each):
+            groups = {one: i for i, one in enumerate(dict.fromkeys(of_each))}
+            kinds = [groups[one] for one in of_each]
+        # new objects: by its identity a number is found among the operands of the recorded operations
+        numbers = [[x + 0.0 for x in one] for one in groups]
+        given = [x for one in numbers for x in one]
 
         def rule() -> None:
-            for weight, grad, state, kind in zip(*self.classic, self.states, kinds):
+            # nd arrays with the memory of np ones are gone after this: while there are such views, each write is slower
+            for weight, grad, state, kind in zip(as_classic(self.weights), as_classic(self.grads), self.states, kinds):
                 follow = optimizer._rule_multi_precision if optimizer._is_copied(weight) else optimizer._rule
                 follow(weight, grad, state, *numbers[kind])
 
@@ -60,6 +57,11 @@ class RecordedStep:
                           if type(value) in _SETTINGS and name not in _CHANGING])
         key = self, settings, tuple(kinds) if len(groups) > 1 else None
         cached_graph.call(key, rule, (), self.operands, tuple(given))
+
+
+def as_classic(arrays: Sequence[Any]) -> list[Any]:
+    """The arrays as nd arrays, with the same memory."""
+    return [a.as_nd_ndarray() if isinstance(a, np.ndarray) else a for a in arrays]
 
 
 def _arrays_in(states: Sequence[Any]) -> list[Handle]:

@@ -8,7 +8,7 @@ from ..array.nd_array import NDArray
 from ..context import Context
 from ..util import is_np_array
 from .base import Optimizer
-from .recorded_step import RecordedStep
+from .recorded_step import RecordedStep, as_classic
 from .rule_optimizer import follows_rules
 from .state_files import pickled, unpickled
 
@@ -47,8 +47,9 @@ class Updater:
             self.optimizer._set_current_context(weight[0].context.device_id)
             step.run(self.optimizer, indices)
             return
-        allowed = getattr(self.optimizer, "allow_np_array", is_np_array())
-        weights, grads = _as_classic(weight, allowed), _as_classic(grad, allowed)
+        if not getattr(self.optimizer, "allow_np_array", is_np_array()):
+            _refuse_np(weight, grad)
+        weights, grads = as_classic(weight), as_classic(grad)
         if weights:
             self.optimizer._set_current_context(weights[0].context.device_id)
         for i, one in zip(indices, weights):
@@ -59,7 +60,7 @@ class Updater:
             self.states_synced[i] = True
         if follows_rules(self.optimizer) and weights:
             made = [self.states[i] for i in indices]
-            step = self._steps[tuple(indices)] = RecordedStep(weight, grad, made, (weights, grads))
+            step = self._steps[tuple(indices)] = RecordedStep(weight, grad, made)
             step.run(self.optimizer, indices)
             return
         if not self.aggregate_updates:
@@ -112,13 +113,8 @@ def get_updater(optimizer: Optimizer) -> Updater:
     return Updater(optimizer)
 
 
-def _as_classic(a: Any, allow_np: bool) -> Any:
-    """An array, or a list of them, as nd arrays with the same memory. ValueError for np arrays unless allowed."""
-    if isinstance(a, (tuple, list)):
-        return [_as_classic(one, allow_np) for one in a]
-    if not isinstance(a, np.ndarray):
-        return a
-    if not allow_np:
+def _refuse_np(weights: Any, grads: Any) -> None:
+    """Raise ValueError if there is an np array among these arrays."""
+    if any([isinstance(a, np.ndarray) for a in (*weights, *grads)]):
         raise ValueError("Converting np.ndarray to mx.nd.NDArray is not allowed: the optimizer was made outside "
                          "npx.set_np()")
-    return a.as_nd_ndarray()

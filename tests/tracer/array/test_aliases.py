@@ -80,3 +80,17 @@ def test_which_slices_are_the_array_itself(F):
     x = F.ones((2, 2))
     assert x[:] is x and x[()] is x
     assert x[...] is not x and x[0:2] is not x and x[:, :] is not x
+
+
+def test_a_write_forgets_the_views_that_are_gone():
+    x = np.array([1.0, 2.0])
+    kept = x.as_nd_ndarray()
+    x.as_nd_ndarray()
+    x[:] = 3
+    assert kept.asnumpy().tolist() == [3, 3] and x._views is not None
+    del kept
+    x[:] = 4
+    assert x._views is None and x.tolist() == [4, 4]
+    again = x.as_nd_ndarray()
+    again[:] = 5
+    assert x.tolist() == again.asnumpy().tolist() == [5, 5]

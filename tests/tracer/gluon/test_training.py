@@ -5,7 +5,7 @@ import numpy
 import pytest
 
 from tracer import autograd, gluon, nd, np, npx, random
-from tracer.core import invoke
+from tracer.core import cached_graph, invoke
 from tracer.gluon import nn
 from tracer.jit.report.counters import COUNTERS, LOG
 
@@ -77,6 +77,14 @@ def test_a_step_is_one_program_without_layers_python(optimizer, settings, monkey
     monkeypatch.undo()
     eager = Training(False, optimizer, settings)
     assert losses == pytest.approx([eager() for _ in range(2 * STEPS)], rel=2e-5)
+
+
+def test_cached_passes_are_called_without_keywords(monkeypatch):
+    """A call with keywords is one of the Python function, where there is a compiled one."""
+    call, calls = cached_graph.call, []
+    monkeypatch.setattr(cached_graph, "call", lambda *args: calls.append(args) or call(*args))
+    Training(True, "sgd", {"learning_rate": 0.1})()
+    assert len(calls) >= 3
 
 
 def test_arrays_of_np_train_alike():

@@ -115,6 +115,21 @@ def test_multipliers_that_change_are_seen():
         numpy.testing.assert_allclose(w, expected, rtol=2e-6, atol=1e-7)
 
 
+def test_a_repeated_step_leaves_no_views_of_np_arrays():
+    steps = RUNS + 2
+    with npx.np_array():
+        weights, grads = arrays(0, np), arrays(1, np)
+        update = optimizer.get_updater(optimizer.SGD(learning_rate=0.1))
+        for _ in range(steps):
+            for g, new in zip(grads, arrays(1, np), strict=True):
+                g[:] = new
+            update([0, 1, 2], grads, weights)
+            nd.waitall()
+        assert [a._views for a in weights + grads] == [None] * 6
+    for w, start, g in zip(weights, arrays(0), arrays(1), strict=True):
+        numpy.testing.assert_allclose(w.asnumpy(), start.asnumpy() - 0.1 * steps * g.asnumpy(), rtol=1e-5, atol=1e-6)
+
+
 def test_other_weights_gradients_and_states_are_seen():
     update = optimizer.get_updater(optimizer.SGD(learning_rate=1.0, momentum=0.5))
     weight, grad = nd.zeros(2), nd.ones(2)

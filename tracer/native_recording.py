@@ -46,9 +46,8 @@ _FUNCTIONS = (
     flush.sync, flush.compute, flush.flush, flush._run, flush._settle, flush._donated, find_program, autograd.backward,
     autograd._heads, autograd._value_of, autograd._differentiable, autograd._propagate,
     history.histories_of, history.free, segment.run_backward, backward.targets_of, gradient.gradient,
-    segment_runs.equal_segments, segment_runs.pull, trace.computed, cached_graph.call, nesting.flatten,
-    nesting.nest,
-    invoke.stopped, invoke.wrap, node.leaf, node.reach_of)
+    segment_runs.equal_segments, segment_runs.pull, trace.computed, cached_graph.call, cached_graph._write,
+    nesting.flatten, nesting.nest, invoke.stopped, invoke.wrap, node.leaf, node.reach_of)
 _METHODS: dict[tuple[type, str], Any] = {(cls, name): getattr(cls, name) for cls, name in (
     (Value, "make_variable"), (Trace, "__init__"), (Trace, "number"), (Trace, "enter"),
     (Trace, "new"), (Trace, "node_of"), (Trace, "recorded_node_of"), (Trace, "target"), (Segment, "__init__"),

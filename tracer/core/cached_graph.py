@@ -222,15 +222,20 @@ def _repeat(known: CachedGraph, operands: Sequence[Any], history: list[Any]) -> 
     drawn = [constant(draw()) for draw in known.draws]
     for i in known.entered:
         trace.enter(drawn[i] if type(i) is int else i)  # type: ignore[arg-type]
-    for i, node in known.writes:
+    _write(known.writes, operands, trace)
+    return [Hooked(history, Hook(run, [operands[i] for i in numbers],
+                                 [wrap(Handle, trace.new(node, None, None)) for node in nodes]))
+            for run, numbers, nodes in known.hooks]
+
+
+def _write(writes: tuple[tuple[int, Node], ...], operands: Sequence[Any], trace: Trace) -> None:
+    """Write pending values into operands."""
+    for i, node in writes:
         x = operands[i]
         if x._base is None:
             x._bind(trace.new(node, None, None), True)
         else:
             x._rebind(trace.new(node, None, None))
-    return [Hooked(history, Hook(run, [operands[i] for i in numbers],
-                                 [wrap(Handle, trace.new(node, None, None)) for node in nodes]))
-            for run, numbers, nodes in known.hooks]
 
 
 def _fits(known: CachedGraph, numbers: tuple[float, ...]) -> bool:

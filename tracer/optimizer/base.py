@@ -220,10 +220,12 @@ class Optimizer:
 
     def _update_count(self, index: Any) -> None:
         """Count an update of a weight, or of each of a list of weights."""
+        counts, before, most = self._index_update_count, self.begin_num_update, self.num_update
         for one in index if isinstance(index, (list, tuple)) else (index,):
-            count = self._index_update_count.get(one, self.begin_num_update) + 1
-            self._index_update_count[one] = count
-            self.num_update = max(count, self.num_update)
+            count = counts[one] = counts.get(one, before) + 1
+            if count > most:
+                most = count
+        self.num_update = most
 
     def _factor(self, index: Any, given: dict[Any, float]) -> float:
         """The factor of a weight that is not in param_dict, by its index or name; 1 if it has none."""

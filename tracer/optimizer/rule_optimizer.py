@@ -33,12 +33,16 @@ class RuleOptimizer(Optimizer):
         Weights of equal rate, decay and count have the same numbers, which are computed once.
         """
         counts = self._index_update_count
+        of_each: tuple[list[Any], ...] = (
+            self._get_lrs(indices), self._get_wds(indices), [counts[index] for index in indices])
+        if indices and all([one.count(one[0]) == len(one) for one in of_each]):
+            return [self._numbers(indices[0])] * len(indices)
         made: dict[tuple[float, float, int], tuple[float, ...]] = {}
         found = []
-        for index, lr, wd in zip(indices, self._get_lrs(indices), self._get_wds(indices)):
-            numbers = made.get((lr, wd, counts[index]))
+        for index, key in zip(indices, zip(*of_each)):
+            numbers = made.get(key)
             if numbers is None:
-                numbers = made[lr, wd, counts[index]] = self._numbers(index)
+                numbers = made[key] = self._numbers(index)
             found.append(numbers)
         return found
 

@@ -321,6 +321,7 @@ class Function:
         assert not self._used, ("Each Function instance can only be called once. "
                                 "Please create another instance.")
         self._used = True
+        current().trace.note_python(f"the autograd.Function {type(self).__name__}")
         recording = current().trace.recording
         with pause(train_mode=current().trace.training):
             outputs = self.forward(*inputs)

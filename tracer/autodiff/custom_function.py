@@ -1,4 +1,4 @@
-"""Tape entries for a user's `autograd.Function`, whose backward is Python.
+"""Tape entries for a user's `autograd.Function` or custom operator, whose backward is Python.
 
 A `CustomCall` is one application. An `Opaque` is the origin of the gradients of such a backward under create_graph,
 which cannot be differentiated again.
@@ -18,7 +18,7 @@ from ..core.trace import VARIABLE, Value, current, node_of
 
 
 class CustomCall:
-    """One application of a user's `autograd.Function`.
+    """One application of a user's `autograd.Function` or custom operator.
 
     inputs: the values that it was applied to.
     avals: those of its outputs.
@@ -65,8 +65,8 @@ class Opaque:
 
     def pull(self, cotangents: dict[int, list[Value]], create_graph: bool) -> list[tuple[Value, Value]]:
         """Raise MXNetError, as MXNet does."""
-        raise MXNetError("the backward of an autograd.Function is non-differentiable: operations inside it "
-                         "are not recorded, so that create_graph has no second derivative through it")
+        raise MXNetError("the backward of an autograd.Function or custom operator is non-differentiable: operations "
+                         "inside it are not recorded, so that create_graph has no second derivative through it")
 
 
 def entered(value: Value, entry: CustomCall | Opaque, slot: int) -> Value:

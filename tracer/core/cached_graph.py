@@ -3,7 +3,8 @@
 The first call with given operands runs the function; a later one with the same nodes looks up its results. This applies
 to a pass that is a function of its operands: arguments, parameters, auxiliary states. Its writes into these, its draws
 of random numbers and its hooks of a backward are repeated. A pass that reads a value, writes into another array or uses
-an array which is not an operand runs as Python every time, and `explain()` says why.
+an array which is not an operand runs as Python every time, and `explain()` says why; so does one that calls an
+operation whose own code is a user's Python.
 
 A pass may also be given numbers that change from call to call, such as learning rates. Those that it hands to
 operations as they are become run-time scalars of the cached graph.
@@ -105,9 +106,10 @@ class Capture(Trace):
     hooks: the histories with hooks.
     given: the indices of the numbers that the pass was given, by their objects' identities.
     places: as in `CachedGraph`, with the scalars' indices in the trace.
+    python: the operation with a user's Python that the pass calls, if any.
     """
 
-    __slots__ = ("outside", "draws", "entered", "hooks", "given", "places")
+    __slots__ = ("outside", "draws", "entered", "hooks", "given", "places", "python")
 
     def __init__(self, outside: Trace, nodes: dict[Value, Node], numbers: tuple[float, ...] = ()) -> None:
         for name in Trace.__slots__:
@@ -120,6 +122,7 @@ class Capture(Trace):
         self.hooks: list[Hooked] = []
         self.given = {id(number): i for i, number in enumerate(numbers)}
         self.places: list[tuple[int, int]] = []
+        self.python: str | None = None
 
     def number(self, value: float | int) -> Node:
         """The run-time scalar for a Python number, which is noted if the pass was given it."""
@@ -143,6 +146,11 @@ class Capture(Trace):
     def note_hook(self, history: Hooked) -> None:
         """Note a history with a hook."""
         self.hooks.append(history)
+
+    def note_python(self, what: str) -> None:
+        """Note a call of a user's Python by an operation, in the pass and in those around it."""
+        self.python = what
+        self.outside.note_python(what)
 
     def close(self) -> None:
         """Make the trace outside the current one again, with the pending values that are alive."""
@@ -264,6 +272,8 @@ def _run(key: tuple, forward: Callable[..., Any], args: tuple, operands: list[Ha
         if current().trace is inside:
             inside.close()
     written = [i for i, (x, old) in enumerate(zip(operands, values)) if x._value is not old]
+    if inside.python is not None:
+        return _uncached(f"it calls {inside.python}, which runs Python", result)
     if current().trace is not trace:
         return _uncached("it reads values", result)
     found = _others(inside)

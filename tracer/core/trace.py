@@ -188,6 +188,9 @@ class Trace:
     def note_hook(self, history: Any) -> None:
         """Note a history with a hook (history.py); does nothing here, see core/cached_graph.py: Capture."""
 
+    def note_python(self, what: str) -> None:
+        """Note a call of a user's Python by an operation; does nothing here, see core/cached_graph.py: Capture."""
+
     def snapshot(self) -> Trace:
         """A copy of the trace, for another thread that reads one of its values while the owner goes on recording."""
         copy = Trace(self.recording, self.training)

@@ -24,13 +24,14 @@ from .creation import (
     waitall,
     zeros,
 )
+from .custom import Custom
 from .files import load, load_frombuffer, save
 from .functions import *  # noqa: F403
 
-__all__ = ["NDArray", "arange", "array", "concatenate", "contrib", "empty", "eye", "from_dlpack", "from_numpy", "full",
-           "functions", "image", "linalg", "linspace", "load", "load_frombuffer", "methods", "ones", "op", "random",
-           "save", "sparse", "to_dlpack_for_read", "to_dlpack_for_write", "utils", "waitall", "zeros",
-           *functions.__all__]
+__all__ = ["Custom", "NDArray", "arange", "array", "concatenate", "contrib", "empty", "eye", "from_dlpack",
+           "from_numpy", "full", "functions", "image", "linalg", "linspace", "load", "load_frombuffer", "methods",
+           "ones", "op", "random", "save", "sparse", "to_dlpack_for_read", "to_dlpack_for_write", "utils", "waitall",
+           "zeros", *functions.__all__]
 
 _declared = fill(sys.modules[__name__], "nd", NDArray)
 
@@ -54,7 +55,7 @@ for _f in (functions.boolean_mask, control_flow.foreach, control_flow.while_loop
 for _f in (array, empty, load, load_frombuffer, save, zeros):
     setattr(utils, _f.__name__, _f)
 globals().update(random.OPERATORS)
-vars(op).update({_name: globals()[_name] for _name in functions.__all__}, **random.OPERATORS)
+vars(op).update({_name: globals()[_name] for _name in functions.__all__}, Custom=Custom, **random.OPERATORS)
 uniform, normal, shuffle = random.OPERATORS["random_uniform"], random.OPERATORS["random_normal"], random.shuffle
 
 

@@ -1,15 +1,134 @@
-"""`mx.model`: what training with symbols and with Gluon share."""
+"""`mx.model`: what training with symbols and with Gluon share: stores of gradients, and checkpoints."""
 from __future__ import annotations
 
+import logging
+import math
+import os
+from collections import namedtuple
+from collections.abc import Sequence
 from typing import Any
 
+from . import kvstore as kvs
+from .context import cpu
+from .ndarray import load, save
+
+#: What a callback at the end of a batch is called with.
+BatchEndParam = namedtuple("BatchEndParams",  # type: ignore[name-match]  # MXNet prints this name
+                           ["epoch", "nbatch", "eval_metric", "locals"])
+
+#: The number of elements of an array above which a "local" store does not update it.
+_LARGE = 1024 * 1024 * 16
+
+
+# ---- stores of gradients -------------------------------------------------------------------------
 
 def _create_kvstore(kvstore: Any, num_device: int, arg_params: dict[str, Any]) -> tuple[Any, bool]:
     """The store that adds up the gradients of several contexts, if one is needed, and whether it updates parameters.
 
-    NotImplementedError where one is needed: stores are not part of this version of tracer yet.
+    kvstore: a kind of store, a store, or None.
+    num_device: the number of contexts.
+    arg_params: the parameters by name; a "local" store does not update very large ones.
+
+    TypeError for anything else.
     """
-    if kvstore is None or isinstance(kvstore, str) and num_device == 1 and "dist" not in kvstore:
+    update_on_kvstore = bool(int(os.getenv("MXNET_UPDATE_ON_KVSTORE", "1")))
+    if kvstore is None or isinstance(kvstore, kvs.KVStoreBase):
+        store = kvstore
+    elif not isinstance(kvstore, str):
+        raise TypeError("kvstore must be KVStore, str or None")
+    elif num_device == 1 and "dist" not in kvstore:
+        store = None
+    else:
+        store = kvs.create(kvstore)
+        if kvstore == "local" and max(math.prod(param.shape) for param in arg_params.values()) > _LARGE:
+            update_on_kvstore = False
+    if store is None:
         return None, False
-    raise NotImplementedError(f"kvstore {kvstore!r} for {num_device} contexts: stores are not part of this version of "
-                              "tracer yet; train on one context")
+    return store, update_on_kvstore and store.is_capable(kvs.KVStoreBase.OPTIMIZER)
+
+
+def _initialize_kvstore(kvstore: Any, param_arrays: Sequence[Any], arg_params: dict[str, Any],
+                        param_names: Sequence[str], update_on_kvstore: bool) -> None:
+    """Put parameters into a store, and write them into the arrays of all contexts if the store updates them."""
+    for name, arrays in zip(param_names, param_arrays):
+        if update_on_kvstore:
+            kvstore.broadcast(name, arg_params[name], out=arrays)
+        else:
+            kvstore.init(name, arg_params[name])
+
+
+def _update_params_on_kvstore(param_arrays: Sequence[Any], grad_arrays: Sequence[Any], kvstore: Any,
+                              param_names: Sequence[str]) -> None:
+    """Push the gradients of all contexts to the store, which updates the parameters, and pull these."""
+    for index, (arrays, grads) in enumerate(zip(param_arrays, grad_arrays)):
+        if grads[0] is not None:
+            kvstore.pushpull(param_names[index], grads, out=arrays, priority=-index)
+
+
+def _update_params(param_arrays: Sequence[Any], grad_arrays: Sequence[Any], updater: Any, num_device: int,
+                   kvstore: Any = None, param_names: Any = None) -> None:
+    """Update the parameters on each context by an updater, after a store, if any, has added up the gradients.
+
+    The updater's index of a parameter is its number times `num_device`, plus the context's.
+    """
+    updates: list[list[tuple]] = [[] for _ in range(num_device)]
+    for index, (arrays, grads) in enumerate(zip(param_arrays, grad_arrays)):
+        if grads[0] is None:
+            continue
+        if kvstore:
+            kvstore.pushpull(param_names[index], grads, priority=-index)
+        for k, (weight, grad) in enumerate(zip(arrays, grads)):
+            updates[k].append((index * num_device + k, grad, weight))
+    for of_one in updates:
+        if of_one:
+            updater(*zip(*of_one))
+
+
+def _multiple_callbacks(callbacks: Any, *args: Any, **kwargs: Any) -> None:
+    """Call a callback, or each of a list of them; None is none."""
+    for callback in callbacks if isinstance(callbacks, list) else [callbacks] if callbacks else ():
+        callback(*args, **kwargs)
+
+
+# ---- checkpoints ---------------------------------------------------------------------------------
+
+def save_checkpoint(prefix: str, epoch: int, symbol: Any, arg_params: dict[str, Any], aux_params: dict[str, Any],
+                    remove_amp_cast: bool = True) -> None:
+    """Write a model to `prefix-symbol.json` and `prefix-0001.params`, where 1 is the epoch.
+
+    symbol: an object with a method `save`, or None.
+    arg_params, aux_params: parameters and auxiliary states by name.
+    remove_amp_cast: whether the symbol is saved without casts of mixed precision.
+    """
+    if symbol is not None:
+        symbol.save(f"{prefix}-symbol.json", remove_amp_cast=remove_amp_cast)
+    arrays = {f"arg:{name}": array.as_in_context(cpu()) for name, array in arg_params.items()}
+    arrays.update({f"aux:{name}": array.as_in_context(cpu()) for name, array in aux_params.items()})
+    path = _path(prefix, epoch)
+    save(path, arrays)
+    logging.info('Saved checkpoint to "%s"', path)
+
+
+def load_params(prefix: str, epoch: int) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The parameters and the auxiliary states in `prefix-0001.params`, by name."""
+    path = _path(prefix, epoch)
+    kinds: dict[str, dict[str, Any]] = {"arg": {}, "aux": {}}
+    found: Any = load(path)
+    if not found:
+        logging.warning("Params file '%s' is empty", path)
+        return kinds["arg"], kinds["aux"]
+    for key, array in found.items():
+        kind, name = key.split(":", 1)
+        if kind in kinds:
+            kinds[kind][name] = array
+    return kinds["arg"], kinds["aux"]
+
+
+def load_checkpoint(prefix: str, epoch: int) -> tuple[Any, dict[str, Any], dict[str, Any]]:
+    """Not supported: raises NotImplementedError, as there are no symbols yet."""
+    raise NotImplementedError("mx.model.load_checkpoint: symbols are not part of this version of tracer yet; "
+                              f"mx.model.load_params({prefix!r}, {epoch}) reads the parameters")
+
+
+def _path(prefix: str, epoch: int) -> str:
+    return f"{prefix}-{epoch:04d}.params"

@@ -190,8 +190,10 @@ class Trainer:
             return
         for i, param in enumerate(self._params):
             if param.grad_req != "null":
-                out = param.list_data() if self._update_on_kvstore else param.list_grad()
-                self._kvstore.pushpull(i, param.list_grad(), out=out, priority=-i)
+                if self._update_on_kvstore:
+                    self._kvstore.pushpull(i, param.list_grad(), out=param.list_data(), priority=-i)
+                else:
+                    self._kvstore.pushpull(i, param.list_grad(), priority=-i)
 
     def update(self, batch_size: float, ignore_stale_grad: bool = False) -> None:
         """Update the parameters, after `allreduce_grads`. Arguments as of `step`.
@@ -207,6 +209,7 @@ class Trainer:
         scaler = getattr(self, "_amp_loss_scaler", None)
         if scaler is not None and scaler.has_overflow(self._params):
             return
+        with_store = self._kvstore and self._update_on_kvstore
         for updater, trained in zip(self._updaters, self._trained()):
             variables = [x._variable for x in trained.weights]
             if all([variable.fresh for variable in variables]):
@@ -217,9 +220,11 @@ class Trainer:
             else:
                 stale = [variable.fresh for variable in variables].index(False)
                 raise _stale(self._params[trained.indices[stale]], trained.weights[stale])
+            if with_store:
+                continue  # the store has updated all: as in MXNet, no flag is reset
             for variable in variables:
                 variable.fresh = False
-            if indices and not (self._kvstore and self._update_on_kvstore):
+            if indices:
                 updater(indices, gradients, weights)
 
     def _trained(self) -> list[Trained]:

@@ -344,6 +344,8 @@ def _remembered(result: Any, inside: Capture, operands: list[Handle], nodes: lis
             return None
         hooks.append(CachedHook(hook.run, tuple([places[id(x)] for x in hook.handles]),
                                     tuple([_node_in(trace, x) for x in hook.values])))
+    order = {v: at for at, v in enumerate(trace.pending)}  # a repeated pass makes its values in the same order
+    written = sorted(written, key=lambda i: order.get(operands[i]._value, 0))
     writes = tuple([(i, _node_in(trace, operands[i])) for i in written])
     results = tuple([Result(_node_in(trace, x), type(x), bool(x._value.history), _passed(x, inside.hooks, operands))
                      for x in handles])

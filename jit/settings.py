@@ -33,6 +33,11 @@ recorder = _choice("TRACER_RECORDER", RECORDERS)
 if recorder == "auto" and mode != "auto":
     recorder = "compiled" if mode == "always" else "python"
 
+#: The frames in tracebacks.
+#: "user": those of the user's code and of other libraries; tracer's own are left out.
+#: "full": all.
+traceback = _choice("TRACER_TRACEBACK", ("user", "full"))
+
 #: The debug output. 0: none; 1: a line per program; 2: its graph; 3: its kernels and memory; 4: the generated source.
 debug = int(os.environ.get("TRACER_DEBUG", "0") or 0)
 

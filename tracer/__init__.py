@@ -46,6 +46,7 @@ from .context import (
     gpu_memory_info,
     num_gpus,
 )
+from .core import tracebacks as _tracebacks
 from .install import install_as_mxnet
 from .report.explain import counters, explain, kernel_source, time_kernels
 from .util import (
@@ -73,6 +74,7 @@ __all__ = [
 
 native_recording.begin()
 mxnet_modules.begin()
+_tracebacks.begin()
 
 rnd = random
 

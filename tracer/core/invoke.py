@@ -21,6 +21,7 @@ from .call_cache import CALL_CACHE, CachedCall, matches
 from .flush import flush
 from .history import history_of
 from .trace import History, Trace, Value, computed, current, node_of
+from .tracebacks import leave_out
 from .user_lines import user_line
 
 _new = object.__new__
@@ -127,7 +128,12 @@ def learn(function: Function, statics: tuple, nodes: list[Any]) -> CachedCall:
     key = (function, statics, *nodes)
     known = CALL_CACHE.get(key)
     if known is None:
-        known = CALL_CACHE[key] = CachedCall(function, statics, nodes, *_build(function, nodes, statics))
+        try:
+            built = _build(function, nodes, statics)
+        except Exception:
+            leave_out()  # compiled callers have no frames
+            raise
+        known = CALL_CACHE[key] = CachedCall(function, statics, nodes, *built)
     return known
 
 

@@ -19,6 +19,7 @@ from tracer.ops.primitive.arithmetic import cast
 from .history import history_of
 from .invoke import Handle, invoke, pending
 from .trace import Value, current, node_of
+from .tracebacks import leave_out
 
 ops.load()
 
@@ -156,6 +157,8 @@ def _code(text: str) -> types.CodeType:
     return compile(text, "<generated>", "exec").co_consts[0]
 
 
+#: The end of a generated function: a traceback leaves out tracer's frames. While nothing is raised it costs nothing.
+_EXCEPT = "    except Exception:\n        _leave_out()\n        raise\n"
 #: The keywords of NumPy's ufuncs, with their defaults. MXNet refuses another `dtype` or `where`.
 _UFUNC = {"where": True, "casting": "same_kind", "order": "K", "dtype": None, "subok": True}
 _ENGINE = ("engine", "ignoring")
@@ -186,7 +189,7 @@ def names_of(recorder: Recorder) -> dict[str, Any]:
     """The builtins of the functions generated for a recorder, shared by all of them."""
     return {**vars(builtins), **{f"_{name}": value for name, value in recorder._asdict().items()}, "_gather": _gather,
             "_numbers": _numbers, "_refuse": refuse, "_unsupported": _unsupported,
-            "_NUMBERS": frozenset((float, int, bool))}
+            "_leave_out": leave_out, "_NUMBERS": frozenset((float, int, bool))}
 
 
 def _further(function: Function, name: str, method: bool) -> dict[str, Any]:
@@ -279,6 +282,7 @@ def wrapper(function: Function, name: str, cls: type, method: bool, check: Calla
                f"        return _plain({', '.join(names)})\n{body}"
     if "where" in further:
         body = f"    if dtype is not None or where is not True:\n        _unsupported(_name, out)\n{body}"
+    body = "    try:\n" + "".join([f"    {line}\n" for line in body.splitlines()]) + _EXCEPT
     code = _code(f"def made({', '.join(parts)}):\n{body}")
     back = {short: full for full, short in local.items()}
     code = code.replace(co_name=name, co_filename=f"<generated {function.name}>",

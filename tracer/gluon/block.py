@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
+from ..core.tracebacks import leave_out, raised_here
 from ..generation import is_2
 from ..ndarray import NDArray
 from ..numpy import ndarray as np_ndarray
@@ -244,20 +245,36 @@ class Block:
         raise NotImplementedError(f"{type(self).__name__} defines no forward")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        for hook in self._forward_pre_hooks.values():
-            hook(self, args)
-        out = self._pass(args, kwargs)
-        for hook in self._forward_hooks.values():
-            hook(self, args, out)
-        if is_np_array():
-            check_np(out)
-        return out
+        try:
+            for hook in self._forward_pre_hooks.values():
+                hook(self, args)
+            out = self._pass(args, kwargs)
+            for hook in self._forward_hooks.values():
+                hook(self, args, out)
+            if is_np_array():
+                check_np(out)
+            return out
+        except Exception as error:
+            _name_block(error, self)
+            leave_out()
+            raise
 
     def _pass(self, args: tuple, kwargs: dict[str, Any]) -> Any:
         """The result of a forward pass; hybridized blocks take it from their cache."""
         return self.forward(*args, **kwargs)
 
     summary = summaries.summary
+
+
+def _name_block(error: Exception, block: Block) -> None:
+    """Add the innermost block that was called to the text of an error that tracer raised."""
+    if "_block" not in vars(error) and raised_here(error) and len(error.args) == 1 and isinstance(error.args[0], str):
+        try:
+            row = repr(block).partition("\n")[0].removesuffix("(")
+        except Exception:  # a subclass's own, which this error may have left half made
+            row = type(block).__name__
+        error.args = (f"{error.args[0]}\n  in the block {row if is_2() else f'{block.name}: {row}'}",)
+    vars(error)["_block"] = block.name  # the blocks around it add nothing
 
 
 def check_np(out: Any) -> None:

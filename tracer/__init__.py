@@ -74,6 +74,7 @@ __all__ = [
 
 native_recording.begin()
 mxnet_modules.begin()
+npx.mode.begin()
 _tracebacks.begin()
 
 rnd = random

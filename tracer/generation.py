@@ -39,6 +39,11 @@ def choose(version: str) -> None:
     _chosen = wanted
 
 
+def is_2_so_far() -> bool:
+    """Whether 2.0 is chosen at present; unlike `is_2`, it leaves the choice open."""
+    return _chosen == "2"
+
+
 def is_2() -> bool:
     """Whether 2.0's behaviour applies. From then on the generation cannot be changed.
 

@@ -18,6 +18,7 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 
 from . import generation, libinfo, mxnet_modules
+from .numpy_extension import mode
 from .shims.supply import supply
 
 _ALIAS = "mxnet"
@@ -105,6 +106,7 @@ def install_as_mxnet(version: str | None = None, shims: bool = False) -> None:
         )
     if version is not None:
         generation.choose(version)
+        mode.begin()
     if shims:
         supply()
     package.MXNetError.__module__ = f"{_ALIAS}.base"  # shown in tracebacks, and in logs that are compared

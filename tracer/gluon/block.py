@@ -1,6 +1,7 @@
 """`Block`: a function of arrays with parameters, composed of other blocks."""
 from __future__ import annotations
 
+import inspect
 import re
 import warnings
 from collections import OrderedDict
@@ -15,7 +16,7 @@ from ..util import is_np_array
 from . import parameter_files, summaries
 from .naming import BlockScope
 from .parameter import Parameter
-from .parameter_dict import ParameterDict
+from .parameter_dict import OwnParameters, ParameterDict
 from .structure import STRUCTURE
 from .utils import HookHandle, _indent
 
@@ -42,7 +43,7 @@ class Block:
         self._name = self._prefix[:-1] if self._prefix.endswith("_") else self._prefix
         self._scope = BlockScope(self)
         self._children: OrderedDict[str, Block] = OrderedDict()
-        self._reg_params: dict[str, Parameter] = {}
+        self._reg_params: dict[str, Parameter] = OwnParameters() if is_2() else {}
         self._forward_hooks: OrderedDict[int, Callable] = OrderedDict()
         self._forward_pre_hooks: OrderedDict[int, Callable] = OrderedDict()
 
@@ -76,10 +77,20 @@ class Block:
         """The beginning of the names of the block's parameters."""
         return self._prefix
 
+    @prefix.setter
+    def prefix(self, value: Any) -> None:
+        _only_in_2("prefix")
+        self._prefix = value
+
     @property
     def name(self) -> str:
         """The block's name: its prefix without the underscore at the end."""
         return self._name
+
+    @name.setter
+    def name(self, value: Any) -> None:
+        _only_in_2("name")
+        self._name = value
 
     def name_scope(self) -> BlockScope:
         """The scope in which the names of new blocks begin with this block's prefix: `with self.name_scope():`."""
@@ -216,6 +227,8 @@ class Block:
     load_dict = parameter_files.load_dict
     save_params = parameter_files.save_params
     load_params = parameter_files.load_params
+    save = parameter_files.save
+    load = parameter_files.load
 
     # ---- calls -----------------------------------------------------------------------------------
 
@@ -245,6 +258,8 @@ class Block:
         raise NotImplementedError(f"{type(self).__name__} defines no forward")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if not args and not kwargs and is_2() and _takes_inputs(type(self)):
+            return self  # MXNet 2's `_children` holds weak references, which scripts call to get the blocks
         try:
             for hook in self._forward_pre_hooks.values():
                 hook(self, args)
@@ -264,6 +279,18 @@ class Block:
         return self.forward(*args, **kwargs)
 
     summary = summaries.summary
+
+
+def _only_in_2(name: str) -> None:
+    """Raise AttributeError for an attribute that may be set in MXNet 2 only, which gives it no meaning."""
+    if not is_2():
+        raise AttributeError(f"can't set attribute '{name}'")
+
+
+def _takes_inputs(kind: type[Block]) -> bool:
+    """Whether a class of blocks cannot be called without arguments."""
+    inputs = [*inspect.signature(kind.forward).parameters.values()][1:]
+    return any([p.kind is p.VAR_POSITIONAL or p.default is p.empty and p.kind is not p.VAR_KEYWORD for p in inputs])
 
 
 def _name_block(error: Exception, block: Block) -> None:

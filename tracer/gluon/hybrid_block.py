@@ -4,6 +4,8 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
+import numpy as np
+
 from .. import ndarray
 from ..context import Context, context_of, cpu
 from ..core import cached_graph
@@ -91,6 +93,11 @@ class HybridBlock(Block):
     def infer_shape(self, *args: Any) -> None:
         """Find the shapes of parameters from inputs. Layers in MXNet 2's style may define it."""
         deferred.infer(lambda: self.forward(*args))
+
+    def infer_type(self, *args: Any) -> None:
+        """Find the element types of parameters from inputs: those that they have, as types of NumPy."""
+        for parameter in self.collect_params().values():
+            parameter.cast(np.dtype(parameter.dtype).type)
 
     def export(self, path: str, epoch: int = 0, remove_amp_cast: bool = True) -> Any:
         """Not supported: raises NotImplementedError, as there are no symbols yet."""

@@ -43,7 +43,7 @@ class BlockScope:
             scope._counter[hint] = count + 1
             prefix = f"{hint}{count}_"
         if params is None:
-            parent = scope._block.params
+            parent = scope._block._params
             params = ParameterDict(parent.prefix + prefix, parent._shared)
         else:
             params = ParameterDict(params.prefix, params)

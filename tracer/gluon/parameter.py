@@ -1,6 +1,7 @@
 """Parameters of blocks: arrays that are initialized, trained and saved, one for each context."""
 from __future__ import annotations
 
+import uuid
 import warnings
 from collections.abc import Sequence
 from typing import Any
@@ -14,6 +15,7 @@ from ..context import Context, cpu, current_context
 from ..core.flush import sync
 from ..core.invoke import wrap
 from ..core.trace import computed
+from ..generation import is_2
 from ..ndarray import NDArray
 from ..util import is_np_array, is_np_shape
 from . import deferred, loading
@@ -61,6 +63,8 @@ class Parameter:
             if given != "default":
                 raise NotImplementedError(f"Parameter '{name}': {what}={given!r}: tracer has dense arrays only")
         self._var: Any = None
+        self._uuid = str(uuid.uuid4())
+        self._var_name: str | None = None
         self._data: list[Any] | None = None
         self._grad: list[Any] | None = None
         self._ctx_list: list[Context] | None = None
@@ -81,7 +85,8 @@ class Parameter:
         self._grad_stype = grad_stype
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__} {self.name} (shape={self.shape}, dtype={self.dtype})"
+        name = "" if is_2() else f" {self.name}"
+        return f"{type(self).__name__}{name} (shape={self.shape}, dtype={self.dtype})"
 
     # ---- settings --------------------------------------------------------------------------------
 

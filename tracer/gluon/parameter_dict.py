@@ -38,6 +38,8 @@ class ParameterDict(dict):
         self._shared = shared
 
     def __repr__(self) -> str:
+        if is_2():
+            return super().__repr__()
         name = self._prefix + " " if self._prefix else ""
         rows = "\n".join(f"  {p!r}" for p in self.values())
         return f"{name}(\n{rows}\n)"
@@ -199,6 +201,21 @@ class ParameterDict(dict):
                 continue
             assert ignore_extra, (f"Parameter '{name[cut:]}' loaded from {where} is not present in ParameterDict, "
                                   f"choices are: {_brief_print_list(self)}. Set ignore_extra to True to ignore. {same}")
+
+
+class OwnParameters(dict):
+    """The parameters of one block in MXNet 2, by the names of attributes.
+
+    Layers in MXNet 1's style make theirs by `get` with keywords.
+    """
+
+    def get(self, name: str, *default: Any, **kwargs: Any) -> Any:
+        """The parameter of a name, as from a dictionary; with keywords, a new one for the block to keep."""
+        return Parameter(name, **kwargs) if kwargs else super().get(name, *default)
+
+    def get_constant(self, name: str, value: Any = None) -> Constant:
+        """A new constant for the block to keep."""
+        return Constant(name, value)
 
 
 def loaded(filename: str) -> dict[str, Any]:

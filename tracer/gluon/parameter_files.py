@@ -1,10 +1,12 @@
-"""Parameter files of blocks, in MXNet's format: names that say where a parameter is (`0.weight`), and arrays."""
+"""Files of blocks in MXNet's formats: parameters under names that say where they are (`0.weight`), and their tree."""
 from __future__ import annotations
 
+import json
 import warnings
 from typing import Any
 
 from .. import ndarray
+from ..generation import is_2
 from .parameter_dict import loaded
 from .utils import _brief_print_list
 
@@ -82,3 +84,69 @@ def load_params(block: Any, filename: str, ctx: Any = None, allow_missing: bool 
     """Read the parameters from a file. Deprecated in MXNet: use `load_parameters`."""
     warnings.warn("load_params is deprecated. Please use load_parameters.", stacklevel=2)
     load_parameters(block, filename, ctx, allow_missing, ignore_extra)
+
+
+# ---- a tree of blocks with its parameters --------------------------------------------------------
+
+def save(block: Any, prefix: str) -> None:
+    """Write the names of a tree of blocks to PREFIX-model.json, and its parameters to PREFIX-model.params.
+
+    Cached graphs are not written, as tracer has no symbols yet.
+    """
+    tree: dict[str, Any] = {}
+    _describe(block, tree, 0)
+    with open(prefix + "-model.json", "w") as file:
+        json.dump(tree, file)
+    save_parameters(block, prefix + "-model.params")
+
+
+def _describe(block: Any, into: dict[str, Any], number: int) -> int:
+    """Add the description of a block, the `number`-th of its tree, to that of its parent; returns the last number."""
+    entry = into[_entry_name(block, number)] = {} if is_2() else {"orig_name": block._name}
+    if hasattr(block, "_active"):
+        entry["hybridized"] = False
+    names: dict[str, str] = {}
+    entry["params" if is_2() else "children"] = names
+    if is_2():
+        names.update({name: p._uuid for name, p in block._reg_params.items()})
+    for name, child in block._children.items():
+        if not is_2():
+            names[child._name] = name
+        number = _describe(child, entry, number + 1)
+    return number
+
+
+def _entry_name(block: Any, number: int) -> str:
+    return f"{type(block).__name__.lower()}{number}"
+
+
+def load(block: Any, prefix: str) -> None:
+    """Take names and parameters from files that `save` of a block made in the same way has written.
+
+    KeyError for a tree of other classes; NotImplementedError for a file with a cached graph.
+    """
+    with open(prefix + "-model.json") as file:
+        tree = json.load(file)
+    _restore(block, tree, 0)
+    load_parameters(block, prefix + "-model.params")
+
+
+def _restore(block: Any, tree: dict[str, Any], number: int) -> int:
+    entry = tree[_entry_name(block, number)]
+    if entry.get("hybridized"):
+        raise NotImplementedError("Block.load of a hybridized block: symbols are not part of this version of tracer "
+                                  "yet")
+    for name, uuid in entry.get("params", {}).items():
+        block._reg_params[name]._uuid = uuid
+    if "orig_name" in entry:
+        block._name = entry["orig_name"]
+        cut = len(block._params.prefix)
+        for name in [*block._params]:
+            block._params[f"{block._name}_{name[cut:]}"] = block._params.pop(name)
+    for child in block._children.values():
+        number = _restore(child, entry, number + 1)
+    if "children" in entry:
+        children = [(entry["children"][child._name], child) for child in block._children.values()]
+        block._children.clear()
+        block._children.update(children)
+    return number

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from .. import optimizer as opt
 from ..context import Context
+from ..generation import is_2
 from ..model import _create_kvstore
 from .parameter import Parameter
 from .structure import STRUCTURE
@@ -55,7 +56,7 @@ class Trainer:
         if compression_params:
             raise NotImplementedError("Trainer(compression_params=...): gradients are not compressed")
         self._params: list[Parameter] = list(params)
-        self._param2idx = {param.name: i for i, param in enumerate(params)}
+        self._param2idx = {_key(param): i for i, param in enumerate(params)}
         self._contains_sparse_weight = self._contains_sparse_grad = False
         for param in params:
             param._set_trainer(self)
@@ -101,7 +102,7 @@ class Trainer:
         """Make the store, if several contexts need one."""
         wanted = self._kvstore_params["update_on_kvstore"]
         first = self._contexts[0] if self._contexts else None
-        arrays = {param.name: param.data(first) for param in self._params}
+        arrays = {_key(param): param.data(first) for param in self._params}
         kvstore, update_on_kvstore = _create_kvstore(self._kvstore_params["kvstore"], len(self._contexts), arrays)
         self._distributed = bool(kvstore) and "dist" in kvstore.type
         if wanted is not None:
@@ -126,7 +127,7 @@ class Trainer:
                 waiting.append(param)
             else:
                 arrays = param.list_data()
-                self._kvstore.broadcast(self._param2idx[param.name], arrays[0], arrays)
+                self._kvstore.broadcast(self._param2idx[_key(param)], arrays[0], arrays)
         self._params_to_init = waiting
 
     def _ready(self) -> None:
@@ -265,6 +266,11 @@ class Trainer:
                 updater.optimizer = self._updaters[0].optimizer
             self._optimizer = self._updaters[0].optimizer
         self._optimizer.param_dict = dict(enumerate(self._params))
+
+
+def _key(param: Parameter) -> str:
+    """A parameter's own key: in MXNet 2 many have the same name."""
+    return param._uuid if is_2() else param.name
 
 
 def _stale(param: Parameter, array: Any) -> UserWarning:

@@ -12,6 +12,8 @@ import numpy as _np
 from tracer.core import call_cache
 from tracer.ops.primitive.promotion import default_float, set_default_float
 
+from ..generation import is_2_so_far
+
 __all__ = ["is_np_array", "is_np_default_dtype", "is_np_shape", "np_array", "np_default_dtype", "np_shape",
            "reset_np", "set_np", "set_np_default_dtype", "set_np_shape", "use_np", "use_np_array",
            "use_np_default_dtype", "use_np_shape"]
@@ -23,6 +25,11 @@ class _Mode(threading.local):
 
 
 _MODE = _Mode()
+
+
+def begin() -> None:
+    """Set the flags that threads start with: in MXNet 2 the np mode is on."""
+    _Mode.array = _Mode.shape = is_2_so_far()
 
 
 def is_np_array() -> bool:

@@ -1,0 +1,152 @@
+"""Gluon under real MXNet 2.0.0b1 where it differs from 1.9.1, stored in tests/data/gluon_2.json.
+
+python tests/oracle/gluon_2.py MX20/bin/python
+
+Each case is an expression, with its answer as text or an error's class. tests/tracer/gluon/test_generation_2.py runs
+tracer through them in a process with TRACER_MXNET=2.0, which calls `python tests/oracle/gluon_2.py --tracer`.
+"""
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import warnings
+from pathlib import Path
+
+SETUP = """
+import copy, os, pickle
+import numpy as onp
+from mxnet import autograd, gluon, np, npx
+from mxnet.gluon import nn
+def made():
+    net = nn.HybridSequential()
+    net.add(nn.Dense(2, in_units=3, activation='relu'), nn.Dense(1, in_units=2))
+    net.initialize('ones')
+    return net
+class Old(gluon.HybridBlock):
+    def __init__(self):
+        super().__init__()
+        self.name, self.prefix = 'mine', 'p'
+        self.scale = gluon.Parameter('scale', shape=(2,), init='ones')
+        self.half = gluon.Constant([0.5, 0.5])
+        self.inner = nn.Dense(2, in_units=2)
+    def forward(self, x):
+        return self.inner(x) * self.scale.data() + self.half.data()
+class Shared(gluon.HybridBlock):
+    def __init__(self):
+        super().__init__()
+        self.one, self.two = nn.Dense(2, in_units=2), nn.Dense(2, in_units=2).share_parameters(None)
+        self.two.share_parameters(self.one.collect_params())
+    def forward(self, x):
+        return self.two(self.one(x))
+net, old = made(), Old()
+old.initialize('ones')
+deferred = nn.Dense(3)
+"""
+
+CASES = """
+[npx.is_np_array(), npx.is_np_shape()]
+list(net.collect_params())
+list(net.collect_params('.*weight'))
+list(net.collect_params('weight'))
+isinstance(net.collect_params(), dict)
+net.collect_params()
+net.collect_params().get('0.bias')
+net.collect_params().get('none')
+net.collect_params().get('none', 3)
+net[0].params
+net[0].params.get('weight')
+net[0].weight
+net[0].weight.name
+net[0].weight.shape
+deferred
+deferred.weight.shape
+deferred.weight
+gluon.Parameter()
+gluon.Parameter('w', shape=(2,))
+gluon.Parameter().name
+gluon.Constant([1, 2])
+gluon.Constant([1, 2]).name
+gluon.Parameter('w').list_device()
+gluon.Parameter('w').data()
+gluon.Parameter('w', shape=(0, 2)).initialize()
+gluon.Parameter('w', shape=(-1, 2)).initialize()
+net[0].weight.list_device()
+net[0].weight.data()
+type(net[0].weight.data()) is np.ndarray
+net(np.ones((2, 3)))
+[type(child()).__name__ for child in net._children.values()]
+[name for name, child in net._children.items() if isinstance(child(), gluon.HybridBlock)]
+[old.name, old.prefix, sorted(old.collect_params())]
+old(np.ones((1, 2)))
+old.half.grad_req
+net.setattr('grad_req', 'null') or [p.grad_req for p in made().collect_params().values()]
+[p.grad_req for p in net.collect_params().values()]
+sorted(Shared().collect_params())
+[Shared().two.weight is s for s in [Shared().one.weight]]
+(lambda s: s.two.weight is s.one.weight and s.two.bias is s.one.bias)(Shared())
+made().share_parameters([1])
+(lambda a, b: b.share_parameters(a.collect_params())[0].weight is a[0].weight)(made(), made())
+[(b := made()).share_parameters({'0.weight': net[0].weight}) is b, b[0].weight is net[0].weight]
+(lambda a: a.save_parameters('f') or sorted(npx.load('f')))(made())
+(lambda a, b: a.save_parameters('f') or b.load_parameters('f') or b[1].weight.data())(made(), made())
+(lambda a, b: a.save_parameters('f') or b.load_parameters('f'))(made(), nn.Dense(2, in_units=3))
+(lambda a, b: a.save_parameters('f') or b.load_parameters('f', ignore_extra=True))(made(), Old())
+(lambda a: a.load_dict({'0.weight': np.zeros((2, 3))}, allow_missing=True) or a[0].weight.data())(made())
+[type(f(net)).__name__ for f in (copy.copy, copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x)))]
+list(copy.deepcopy(net).collect_params())
+pickle.loads(pickle.dumps(made()))(np.ones((1, 3)))
+copy.deepcopy(made())[0].weight.data()
+(lambda a: a.reset_device(mx.cpu(1)) or [p.list_device() for p in a.collect_params().values()])(made())
+(lambda a: a.cast('float64') or a(np.ones((1, 3), dtype='float64')).dtype.name)(made())
+(lambda a: a.hybridize() or a(np.ones((1, 3))))(made())
+gluon.Trainer(net.collect_params(), 'sgd', {'learning_rate': 0.5}).learning_rate
+len(gluon.Trainer(made().collect_params(), 'sgd')._param2idx)
+made().infer_type(np.ones((1, 3)))
+made()[1:]
+made()[0](np.ones((2, 5)))
+deferred(np.ones((2, 5)))
+[hasattr(net, name) for name in ('save', 'load', 'reset_device', 'load_dict')]
+""".strip().splitlines()
+
+
+def text(value):
+    """An answer's text, without names of modules."""
+    return re.sub(r"<class '[\w.]*?(\w+)'>", r"\1", repr(value))
+
+
+def answers(mx):
+    """The answer of each case."""
+    space = {"mx": mx}
+    os.chdir(tempfile.mkdtemp())
+    exec(SETUP, space)
+    found = {}
+    for case in CASES:
+        try:
+            found[case] = text(eval(case, space))
+        except Exception as error:
+            found[case] = "error " + type(error).__name__
+    return found
+
+
+def main():
+    warnings.simplefilter("ignore")
+    if len(sys.argv) == 2 and sys.argv[1] != "--tracer":
+        result = subprocess.run([sys.argv[1], __file__], check=True, capture_output=True, text=True)
+        path = Path(__file__).parents[1] / "data" / "gluon_2.json"
+        path.write_text(json.dumps(json.loads(result.stdout.splitlines()[-1]), indent=1) + "\n")
+        return
+    if len(sys.argv) == 2:
+        import tracer
+
+        tracer.install_as_mxnet()
+    import mxnet
+
+    print(json.dumps(answers(mxnet)))
+
+
+if __name__ == "__main__":
+    main()

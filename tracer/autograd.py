@@ -39,14 +39,16 @@ class Variable:
     grad: the array that holds the gradient.
     request: "write" or "add".
     fresh: whether a backward has written it; Gluon's trainer reads this and resets it after use.
+    name: the name of the parameter whose array it is, for errors.
     """
 
-    __slots__ = ("grad", "request", "fresh")
+    __slots__ = ("grad", "request", "fresh", "name")
 
     def __init__(self, grad: Any, request: str) -> None:
         self.grad = grad
         self.request = request
         self.fresh = False
+        self.name = ""
 
 
 _REQUESTS = {0: "null", 1: "write", 2: "write", 3: "add",

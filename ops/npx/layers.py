@@ -29,7 +29,8 @@ def fully_connected(x: Node, weight: Node, bias: Optional = None, num_hidden=Non
     weight: (hidden, in).
     """
     if x.dtype != weight.dtype:
-        raise MXNetError(f"fully_connected: x is {x.dtype.name}, weight {weight.dtype.name}")
+        raise MXNetError(f"fully_connected: x is {x.dtype.name}, weight {weight.dtype.name}; cast one of them: the "
+                         f"data by x.astype({weight.dtype.name!r}), or the network by net.cast({x.dtype.name!r})")
     lead = (x.shape[0],) if flatten else x.shape[:-1]
     rows = reshape(x, (math.prod(lead), math.prod(x.shape[len(lead):])))
     hidden = weight.shape[0] if num_hidden is None else num_hidden

@@ -20,7 +20,7 @@ from .getitem import getitem
 from .one_element import REFUSED, OneElement
 from .placing import moved, placed
 from .printing import format_nd
-from .setitem import INPLACE, overwritten, setitem
+from .setitem import overwritten, setitem, written_while_recording
 from .views import SAME, Same, Slice, Whole
 
 
@@ -198,7 +198,7 @@ class NDArray(Handle):
 
     def _check_writable(self) -> None:
         if current().trace.recording and (self._value.history or self._variable is not None):
-            raise MXNetError(INPLACE)
+            raise written_while_recording(self)
 
     def _view(self, part: Slice | Whole | Same, cls: type | None = None) -> Any:
         """A view of `part`, of the flavour `cls`: writing to one writes to the other."""

@@ -117,6 +117,12 @@ def _plain(value: Any) -> Any:
     return value._value if isinstance(value, Handle) else value
 
 
+def written_while_recording(array: Any) -> MXNetError:
+    """The error for a write to an array that autograd needs; it names the parameter, if the array is one's."""
+    name = getattr(array._variable, "name", "")
+    return MXNetError(f"{INPLACE} (the array of Parameter '{name}')" if name else INPLACE)
+
+
 def _check_partial(value: Any) -> None:
     if isinstance(value, Handle) and live(value._value):
         raise MXNetError(INPLACE)

@@ -217,7 +217,12 @@ class Parameter:
             zeros = mx_np.zeros if isinstance(x, mx_np.ndarray) else ndarray.zeros
             with deferred.aside():
                 self._grad.append(zeros(x.shape, dtype=x.dtype, ctx=x.ctx))
-        autograd.mark_variables(arrays, self._grad, self.grad_req)
+        self._mark()
+
+    def _mark(self) -> None:
+        autograd.mark_variables(self._data, self._grad, self.grad_req)
+        for x in self._data or ():
+            x._variable.name = self.name
 
     def _begin_late(self) -> None:
         """Make arrays without elements, of the shape just found (deferred.py); a read of one initializes them."""
@@ -330,7 +335,7 @@ class Parameter:
             return self._ctx_list or []
         if self._deferred_init:
             return self._deferred_init[1]
-        raise RuntimeError(f"Parameter '{self.name}' has not been initialized")
+        raise RuntimeError(f"Parameter '{self.name}' has not been initialized: call initialize() of its block first")
 
     list_device = list_ctx
 
@@ -380,4 +385,4 @@ class Parameter:
             if self._grad is not None:
                 self._grad = [g.astype(dtype) for g in self._grad]
                 STRUCTURE.change()
-                autograd.mark_variables(self.list_data(), self._grad, self.grad_req)
+                self._mark()

@@ -13,7 +13,9 @@ import tracer as mx  # noqa: F401
 from . import autograd
 from . import ndarray as nd
 from .array.nd_array import NDArray
+from .context import Context as Context
 from .context import current_context, num_gpus, set_default_context
+from .sample_files import *  # noqa: F403
 from .util import use_np as use_np
 from .util import use_np_default_dtype as use_np_default_dtype
 
@@ -21,6 +23,10 @@ from .util import use_np_default_dtype as use_np_default_dtype
 
 #: The default relative and absolute tolerance of each dtype.
 TOLERANCES = {"float16": (1e-2, 1e-1), "float32": (1e-4, 1e-3), "float64": (1e-5, 1e-20)}
+
+
+_RTOLS, _ATOLS = ({np.dtype(name): pair[i] for name, pair in TOLERANCES.items()} for i in (0, 1))
+_EXACT = {np.dtype(name): 0 for name in ("bool", "int8", "uint8", "int32", "uint32", "int64", "uint64")}
 
 
 # ---- devices, dtype, environment -----------------------------------------------------------------
@@ -81,6 +87,36 @@ def _tolerance(a: np.ndarray, b: np.ndarray, given: Any, place: int) -> Any:
     return max(TOLERANCES.get(x.dtype.name, (0, 0))[place] for x in (a, b))
 
 
+def default_rtols() -> dict[Any, float]:
+    """The default relative tolerance of each dtype."""
+    return {**_RTOLS, **_EXACT}
+
+
+def default_atols() -> dict[Any, float]:
+    """The default absolute tolerance of each dtype."""
+    return {**_ATOLS, **_EXACT}
+
+
+def default_numeric_eps() -> dict[Any, float]:
+    """The default step of finite differences for each dtype."""
+    return {np.dtype(f"float{bits}"): 0.5 ** power for bits, power in ((16, 6), (32, 9), (64, 14))}
+
+
+def get_rtol(rtol: Any = None, dtype: Any = np.float64) -> Any:
+    """The relative tolerance, by default that of a dtype."""
+    return default_rtols()[np.dtype(dtype)] if rtol is None else rtol
+
+
+def get_atol(atol: Any = None, dtype: Any = np.float64) -> Any:
+    """The absolute tolerance, by default that of a dtype."""
+    return default_atols()[np.dtype(dtype)] if atol is None else atol
+
+
+def get_etol(etol: Any = None) -> Any:
+    """The share of elements that may be wrong, by default 0."""
+    return 0 if etol is None else etol
+
+
 def same(a: Any, b: Any) -> bool:
     """Whether two arrays have equal elements; NaN is unequal to itself."""
     return bool(np.array_equal(_plain(a), _plain(b)))
@@ -132,6 +168,33 @@ def assert_almost_equal(a: Any, b: Any, rtol: Any = None, atol: Any = None, name
 def assert_allclose(a: Any, b: Any, rtol: float = 1e-07, atol: float = 0, equal_nan: bool = True) -> None:
     """`assert_almost_equal` with NumPy's default tolerances."""
     assert_almost_equal(a, b, rtol, atol, equal_nan=equal_nan)
+
+
+def assert_almost_equal_ignore_nan(a: Any, b: Any, rtol: Any = None, atol: Any = None,
+                                   names: Sequence[str] = ("a", "b")) -> None:
+    """`assert_almost_equal` of the places where neither array has a NaN."""
+    x, y = np.array(_plain(a)), np.array(_plain(b))
+    missing = np.isnan(x) | np.isnan(y)
+    x[missing] = y[missing] = 0
+    assert_almost_equal(x, y, rtol, atol, names)
+
+
+def assert_almost_equal_with_err(a: Any, b: Any, rtol: Any = None, atol: Any = None, etol: float | None = None,
+                                 names: Sequence[str] = ("a", "b"), equal_nan: bool = False,
+                                 mismatches: Any = (10, 10)) -> None:
+    """`assert_almost_equal`, but a share `etol` of the elements may differ."""
+    x, y = _plain(a), _plain(b)
+    wrong = ~np.isclose(x, y, _tolerance(x, y, rtol, 0), _tolerance(x, y, atol, 1), equal_nan)
+    if not etol or wrong.mean() > etol:
+        assert_almost_equal(a, b, rtol, atol, names, equal_nan)
+
+
+def same_array(array1: NDArray, array2: NDArray) -> bool:
+    """Whether two arrays share their memory: what is written to the first is in the second."""
+    array1[:] += 1
+    shared = same(array1, array2)
+    array1[:] -= 1
+    return shared and same(array1, array2)
 
 
 def assert_exception(f: Callable, exception_type: type[BaseException], *args: Any, **kwargs: Any) -> None:

@@ -79,3 +79,29 @@ def test_an_exception_that_does_not_come():
     tu.assert_exception(int, ValueError, "x")
     with pytest.raises(AssertionError):
         tu.assert_exception(int, ValueError, "1")
+
+
+def test_tolerances_are_mxnet_s():
+    float16, int8 = numpy.dtype("float16"), numpy.dtype("int8")
+    assert tu.default_rtols()[float16] == 1e-2 and tu.default_atols()[float16] == 1e-1
+    assert tu.default_rtols()[int8] == tu.default_atols()[int8] == 0 and tu.default_numeric_eps()[float16] == 1 / 64
+    assert tu.get_rtol() == 1e-5 and tu.get_atol(dtype="float32") == 1e-3 and tu.get_etol() == 0
+    assert tu.get_rtol(3) == tu.get_atol(3) == tu.get_etol(3) == 3
+
+
+def test_comparisons_that_leave_elements_out():
+    a, b = numpy.array([1, numpy.nan, 3.0]), numpy.array([1, 2, numpy.nan])
+    tu.assert_almost_equal_ignore_nan(a, b)
+    with pytest.raises(AssertionError):
+        tu.assert_almost_equal_ignore_nan(a, b + 1)
+    tu.assert_almost_equal_with_err(numpy.zeros(10), numpy.eye(10)[0], etol=0.1)
+    for etol in (None, 0.05):
+        with pytest.raises(AssertionError):
+            tu.assert_almost_equal_with_err(numpy.zeros(10), numpy.eye(10)[0], etol=etol)
+
+
+def test_arrays_of_the_same_memory():
+    from tracer import nd
+
+    x = nd.ones((2, 3))
+    assert tu.same_array(x, x[:]) and not tu.same_array(x, x.copy()) and x.asnumpy().tolist() == [[1] * 3] * 2

@@ -1,0 +1,184 @@
+"""Files that MXNet's examples download: MNIST, CIFAR-10, archives, models. What is there is not downloaded again."""
+from __future__ import annotations
+
+import bz2
+import gzip
+import os
+import struct
+import zipfile
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from .base import data_dir
+from .gluon import utils
+
+__all__ = ["DummyIter", "download", "download_model", "get_bz2_data", "get_cifar10", "get_mnist", "get_mnist_pkl",
+           "get_mnist_ubyte", "get_zip_data"]
+
+_SITE = "http://data.mxnet.io/"
+
+
+def download(url: str, fname: str | None = None, dirname: str | None = None, overwrite: bool = False,
+             retries: int = 5) -> str:
+    """The path of a file with the contents at `url`, downloaded unless it is there already.
+
+    fname: the file's name; None: the last part of the URL.
+    dirname: its folder, which is made; None: that of `fname`, or the current one.
+    overwrite: whether a file that is there is downloaded anew.
+    retries: the number of attempts.
+
+    ConnectionError, with the path where the file is looked for, if the network does not give it.
+    """
+    assert retries >= 0, "Number of retries should be at least 0"
+    path = url.split("/")[-1] if fname is None else fname
+    if dirname is not None:
+        path = os.path.join(dirname, path)
+    folder = os.path.dirname(path)
+    if folder:
+        os.makedirs(folder, exist_ok=True)
+    if not overwrite and os.path.exists(path):
+        return path
+    try:
+        return utils.download(url, path, overwrite, retries=retries)
+    except OSError as error:
+        raise ConnectionError(f"{url} cannot be downloaded: {error}. If you have the file, put it at "
+                              f"{os.path.abspath(path)}") from error
+
+
+def _fetched(folder: str, names: Sequence[str], url: str) -> None:
+    """Download an archive to the folder `data` and unpack it there, unless all its files are there."""
+    os.makedirs("data", exist_ok=True)
+    if not all([os.path.exists(os.path.join("data", folder, name)) for name in names]):
+        with zipfile.ZipFile(download(url, dirname="data")) as archive:
+            archive.extractall("data")
+
+
+# ---- data sets -----------------------------------------------------------------------------------
+
+def _unpacked(name: str) -> bytes:
+    """The contents of a file of MNIST: in the current folder, or where `gluon.data.vision.MNIST` has its files."""
+    kept = os.path.join(data_dir(), "datasets", "mnist", name)
+    path = kept if os.path.exists(kept) and not os.path.exists(name) else download(f"{_SITE}data/mnist/{name}")
+    with gzip.open(path) as file:
+        return file.read()
+
+
+def _mnist_part(part: str) -> tuple[np.ndarray, np.ndarray]:
+    labels, images = _unpacked(f"{part}-labels-idx1-ubyte.gz"), _unpacked(f"{part}-images-idx3-ubyte.gz")
+    label = np.frombuffer(labels, np.int8, offset=8)
+    rows, columns = struct.unpack(">II", images[8:16])
+    image = np.frombuffer(images, np.uint8, offset=16).reshape(len(label), 1, rows, columns)
+    return image.astype(np.float32) / 255, label
+
+
+def get_mnist() -> dict[str, np.ndarray]:
+    """MNIST as NumPy arrays: train_data and test_data, (n, 1, 28, 28) in [0, 1], train_label and test_label, (n,).
+
+    The four files, train-images-idx3-ubyte.gz and its kin, are looked for in the current folder, and in
+    ~/.mxnet/datasets/mnist. ConnectionError if one is missing and cannot be downloaded.
+    """
+    found = {}
+    for part, name in (("train", "train"), ("t10k", "test")):
+        found[f"{name}_data"], found[f"{name}_label"] = _mnist_part(part)
+    return found
+
+
+def get_mnist_pkl() -> None:
+    """Download MNIST as data/mnist.pkl.gz, unless it is there."""
+    download("http://deeplearning.net/data/mnist/mnist.pkl.gz", dirname="data")
+
+
+def get_mnist_ubyte() -> None:
+    """Download MNIST's four files, unpacked, to the folder `data`, unless they are there."""
+    _fetched("", [f"{part}-{kind}-ubyte" for part in ("train", "t10k") for kind in ("images-idx3", "labels-idx1")],
+             _SITE + "mxnet/data/mnist.zip")
+
+
+def get_cifar10() -> None:
+    """Download CIFAR-10 as record files to data/cifar, unless it is there."""
+    _fetched("cifar", ["train.rec", "test.rec", "train.lst", "test.lst"], _SITE + "mxnet/data/cifar10.zip")
+
+
+def get_zip_data(data_dir: str, url: str, data_origin_name: str) -> None:
+    """Download the archive `data_origin_name` to a folder and unpack it there, unless the archive is there."""
+    path = os.path.join(data_dir, data_origin_name)
+    if not os.path.exists(path):
+        download(url, dirname=data_dir)
+        with zipfile.ZipFile(path) as archive:
+            archive.extractall(data_dir)
+
+
+def get_bz2_data(data_dir: str, data_name: str, url: str, data_origin_name: str) -> None:
+    """Download `data_origin_name` to a folder and unpack it as `data_name`, unless that is there."""
+    target = os.path.join(data_dir, data_name)
+    if not os.path.exists(target):
+        path = download(url, fname=data_origin_name, dirname=data_dir)
+        with bz2.BZ2File(path) as packed, open(target, "wb") as file:
+            file.write(packed.read())
+        os.remove(path)
+
+
+# ---- models --------------------------------------------------------------------------------------
+
+_MODELS = {
+    "imagenet1k-inception-bn": "imagenet/inception-bn/Inception-BN-symbol.json imagenet/inception-bn/"
+                               "Inception-BN-0126.params",
+    **{f"imagenet1k-resnet-{n}": f"imagenet/resnet/{n}-layers/resnet-{n}-symbol.json imagenet/resnet/{n}-layers/"
+                                 f"resnet-{n}-0000.params" for n in (18, 34, 50, 101, 152)},
+    **{f"imagenet1k-resnext-{n}": f"imagenet/resnext/{n.partition('-')[0]}-layers/resnext-{n}-symbol.json imagenet/"
+                                  f"resnext/{n.partition('-')[0]}-layers/resnext-{n}-0000.params"
+       for n in ("50", "101", "101-64x4d")},
+    "imagenet11k-resnet-152": "imagenet-11k/resnet-152/resnet-152-symbol.json imagenet-11k/resnet-152/"
+                              "resnet-152-0000.params",
+    **{f"imagenet11k-place365ch-resnet-{n}": f"imagenet-11k-place365-ch/resnet-{n}-symbol.json "
+                                             f"imagenet-11k-place365-ch/resnet-{n}-0000.params" for n in (152, 50)},
+}
+
+
+def download_model(model_name: str, dst_dir: str = "./",
+                   meta_info: Mapping[str, Mapping[str, str]] | None = None) -> tuple[str | None, int]:
+    """The path of a model without the ends `-symbol.json` and `-0000.params`, and 0; (None, 0) for an unknown one.
+
+    dst_dir: the folder in which its two files are looked for, or to which they are downloaded.
+    meta_info: for each model its URLs, {"symbol": ..., "params": ...}; None: those of MXNet's site.
+    """
+    known = meta_info
+    if known is None:
+        known = {name: dict(zip(("symbol", "params"), [f"{_SITE}models/{path}" for path in paths.split()]))
+                 for name, paths in _MODELS.items()}
+    if model_name not in known:
+        return None, 0
+    os.makedirs(dst_dir, exist_ok=True)
+    path = os.path.join(dst_dir, model_name)
+    for kind, end in (("symbol", "-symbol.json"), ("params", "-0000.params")):
+        assert kind in known[model_name], f"missing {kind} url of model {model_name}"
+        download(known[model_name][kind], path + end)
+    return path, 0
+
+
+class DummyIter:
+    """An iterator that gives the first batch of another one again and again, to measure times.
+
+    real_iter: the other one, with `provide_data`, `provide_label` and `batch_size`.
+    """
+
+    def __init__(self, real_iter: Any) -> None:
+        self.real_iter = real_iter
+        self.provide_data = real_iter.provide_data
+        self.provide_label = real_iter.provide_label
+        self.batch_size = real_iter.batch_size
+        self.the_batch = next(real_iter)
+
+    def __iter__(self) -> DummyIter:
+        return self
+
+    def next(self) -> Any:
+        """The batch."""
+        return self.the_batch
+
+    __next__ = next
+
+    def reset(self) -> None:
+        """No effect, as there is no end."""

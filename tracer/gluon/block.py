@@ -10,15 +10,13 @@ from typing import Any
 
 from ..core.tracebacks import leave_out, raised_here
 from ..generation import is_2
-from ..ndarray import NDArray
-from ..numpy import ndarray as np_ndarray
 from ..util import is_np_array
 from . import parameter_files, summaries
 from .naming import BlockScope
 from .parameter import Parameter
 from .parameter_dict import OwnParameters, ParameterDict
 from .structure import STRUCTURE
-from .utils import HookHandle, _indent
+from .utils import HookHandle, _check_all_np_ndarrays, _indent
 
 
 class Block:
@@ -267,7 +265,7 @@ class Block:
             for hook in self._forward_hooks.values():
                 hook(self, args, out)
             if is_np_array():
-                check_np(out)
+                _check_all_np_ndarrays(out)
             return out
         except Exception as error:
             _name_block(error, self)
@@ -302,13 +300,3 @@ def _name_block(error: Exception, block: Block) -> None:
             row = type(block).__name__
         error.args = (f"{error.args[0]}\n  in the block {row if is_2() else f'{block.name}: {row}'}",)
     vars(error)["_block"] = block.name  # the blocks around it add nothing
-
-
-def check_np(out: Any) -> None:
-    """Raise TypeError if an array of `mx.nd` is among the results: in np mode blocks return np's arrays."""
-    if isinstance(out, (list, tuple)):
-        for x in out:
-            check_np(x)
-    elif isinstance(out, NDArray) and not isinstance(out, np_ndarray):
-        raise TypeError("Block's output ndarrays/symbols must be of type `mxnet.numpy.ndarray` or "
-                        f"`mxnet.symbol.numpy._Symbol`, while got output type {type(out)}")

@@ -49,6 +49,12 @@ class ParameterDict(dict):
     def __eq__(self, other: object) -> bool:
         return self is other
 
+    def __ne__(self, other: object) -> bool:
+        return self is not other
+
+    def __bool__(self) -> bool:
+        return not is_2() or len(self) > 0  # as MXNet 1's class is no dictionary, even an empty one is true
+
     @property
     def prefix(self) -> str:
         """The beginning of the names of parameters made by `get`."""

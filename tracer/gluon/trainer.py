@@ -164,13 +164,22 @@ class Trainer:
 
     # ---- steps -----------------------------------------------------------------------------------
 
+    def _check_and_rescale_grad(self, scale: float) -> None:
+        """Set the factor of the gradients. UserWarning, raised, if a distributed store has another one already."""
+        if self._distributed and self._update_on_kvstore and self._kv_initialized and \
+                self._optimizer.rescale_grad != scale:
+            raise UserWarning(f"The batch size has changed since the last step: a distributed store that updates the "
+                              f"parameters keeps its factor {self._optimizer.rescale_grad} of the gradients. Use "
+                              "update_on_kvstore=False")
+        self._optimizer.rescale_grad = scale
+
     def step(self, batch_size: float, ignore_stale_grad: bool = False) -> None:
         """Add up the gradients of all contexts, and update the parameters.
 
         batch_size: the number by which the gradients are divided.
         ignore_stale_grad: whether parameters without a new gradient are left out (UserWarning, raised, otherwise).
         """
-        self._optimizer.rescale_grad = self._scale / batch_size
+        self._check_and_rescale_grad(self._scale / batch_size)
         if not self._kv_initialized or self._params_to_init:
             self._ready()
         if self._kvstore:
@@ -203,7 +212,7 @@ class Trainer:
         """
         self._ready()
         self._check_without_store("update()")
-        self._optimizer.rescale_grad = self._scale / batch_size
+        self._check_and_rescale_grad(self._scale / batch_size)
         self._update(ignore_stale_grad)
 
     def _update(self, ignore_stale_grad: bool = False) -> None:

@@ -286,3 +286,13 @@ def shape_is_known(shape: Sequence[int] | None) -> bool:
             return False
         assert size > unknown, f"shape dimension size cannot be less than {unknown}, while received {size}"
     return True
+
+
+def _check_all_np_ndarrays(out: Any) -> None:
+    """Raise TypeError if an array of `mx.nd` is among the results: in np mode blocks return np's arrays."""
+    if isinstance(out, (list, tuple)):
+        for x in out:
+            _check_all_np_ndarrays(x)
+    elif isinstance(out, NDArray) and not isinstance(out, ndarray):
+        raise TypeError("Block's output ndarrays/symbols must be of type `mxnet.numpy.ndarray` or "
+                        f"`mxnet.symbol.numpy._Symbol`, while got output type {type(out)}")

@@ -138,6 +138,13 @@ def a_rate_beside_a_scheduler():
     return trainer(made(), lr_scheduler=lr_scheduler.FactorScheduler(10)).set_learning_rate(0.5)
 
 
+def another_batch_size_in_a_distributed_store():
+    made_trainer = trainer(made())
+    made_trainer._distributed = made_trainer._update_on_kvstore = made_trainer._kv_initialized = True
+    made_trainer._check_and_rescale_grad(1.0)
+    return made_trainer._check_and_rescale_grad(0.5)
+
+
 def no_array():
     return made()(3)
 
@@ -181,6 +188,7 @@ CASES = {
     a_wrong_dtype: (MXNetError, "float64", "float32", "net.cast('float64')", "in the block net_dense0"),
     a_cast_network: (MXNetError, "x.astype('float16')", "in the block net_dense0"),
     a_rate_beside_a_scheduler: (UserWarning, "LRScheduler"),
+    another_batch_size_in_a_distributed_store: (UserWarning, "batch size", "update_on_kvstore=False"),
     no_array: (ValueError, "one NDArray", "in the block net_dense0"),
     a_block_that_is_not_hybrid: (ValueError, "must also be HybridBlock", "HybridSequential"),
     a_parameter_overwritten: (TypeError, "Changing attribute type for weight"),

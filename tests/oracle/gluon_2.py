@@ -42,6 +42,18 @@ class Shared(gluon.HybridBlock):
         self.two.share_parameters(self.one.collect_params())
     def forward(self, x):
         return self.two(self.one(x))
+def fitted():
+    from mxnet.gluon.contrib.estimator import Estimator
+    x, y = np.array([[1, 2, 0], [3, 4, 1], [5, 6, 0], [0, 1, 2]], dtype='float32'), np.array([0, 1, 1, 0])
+    data = gluon.data.DataLoader(gluon.data.ArrayDataset(x, y), batch_size=2)
+    net = nn.Dense(2, in_units=3)
+    net.initialize(mx.init.Constant(0.1))
+    trainer = gluon.Trainer(net.collect_params(), 'adam', {'learning_rate': 0.1})
+    made = Estimator(net, gluon.loss.SoftmaxCrossEntropyLoss(), trainer=trainer, device=mx.cpu())
+    made.logger.setLevel('ERROR')
+    made.fit(data, val_data=data, epochs=2)
+    metrics = [m.get() for m in (*made.train_metrics, *made.val_metrics)]
+    return [made.device, *[(name, round(float(value), 3)) for name, value in metrics]]
 net, old = made(), Old()
 old.initialize('ones')
 deferred = nn.Dense(3)
@@ -107,6 +119,7 @@ gluon.Trainer(net.collect_params(), 'sgd', {'learning_rate': 0.5}).learning_rate
 len(gluon.Trainer(made().collect_params(), 'sgd')._param2idx)
 made().infer_type(np.ones((1, 3)))
 made()[1:]
+fitted()
 made()[0](np.ones((2, 5)))
 deferred(np.ones((2, 5)))
 [hasattr(net, name) for name in ('save', 'load', 'reset_device', 'load_dict')]

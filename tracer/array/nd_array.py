@@ -364,9 +364,9 @@ def _gather_views(handle: Any, value: Value, bound: list[tuple[NDArray, Value]])
 
 def _another(value: Value) -> Value:
     """A new constant with the elements of `value`."""
-    if value.trace is None:
-        return computed(value.aval, value.buffer)
     trace = current().trace
+    if value.trace is None and not trace.captures:
+        return computed(value.aval, value.buffer)
     return trace.new(trace.node_of(value), None, value.line)
 
 

@@ -32,7 +32,7 @@ def moved(value: Value, device: Device) -> Value:
     trace, of = current().trace, value.aval
     if live(value):
         return pending(place(trace.recorded_node_of(value), device), history_of([value]))
-    if value.buffer is None:
+    if value.buffer is None or trace.captures:
         return pending(place(trace.node_of(value), device))
     return computed(aval(of.shape, of.dtype, device), value.buffer)
 

@@ -54,9 +54,9 @@ class Slice:
         self._of: Aval | None = None  # aval of the last value read: the next one nearly always has the same dtype
 
     def read(self, value: Value) -> Value:
-        """The slice of the base's value: it shares memory if that value is computed; else it is a recorded slice."""
+        """The slice of the base's value: it shares memory if that is computed; in a `Capture` it does not."""
         buffer = value.buffer
-        if buffer is None or live(value):
+        if buffer is None or current().trace.captures or live(value):
             return run(READ, (value,), (self.spec, self.shape))
         base, of = value.aval, self._of
         dtype = base.dtype
@@ -84,7 +84,7 @@ class Whole:
 
     def read(self, value: Value) -> Value:
         """The base's value in the view's shape."""
-        if value.buffer is not None and (self.constant or not live(value)):
+        if value.buffer is not None and not current().trace.captures and (self.constant or not live(value)):
             of = aval(self.shape, value.aval.dtype, value.aval.device)
             return computed(of, value.buffer)
         return _reshaped(value, self.shape, self.constant)

@@ -110,6 +110,7 @@ class Capture(Trace):
     """
 
     __slots__ = ("outside", "draws", "entered", "hooks", "given", "places", "python")
+    captures = True
 
     def __init__(self, outside: Trace, nodes: dict[Value, Node], numbers: tuple[float, ...] = ()) -> None:
         for name in Trace.__slots__:
@@ -297,13 +298,13 @@ def _run(key: tuple, forward: Callable[..., Any], args: tuple, operands: list[Ha
     return result
 
 
-def _owners(values: list[Value]) -> list[int]:
-    """The reference counts of values that a pass has entered."""
-    return [getrefcount(v) for v in values]
+def _owners(values: list[Value]) -> list[tuple[int, int]]:
+    """The reference counts of values that a pass has entered, and of their memory."""
+    return [(getrefcount(v), getrefcount(v.buffer)) for v in values]
 
 
-def _calibrate() -> int:
-    """The count of a value that only the traces of a pass refer to, which varies with Python's version."""
+def _calibrate() -> tuple[int, int]:
+    """The counts of a value that only the traces of a pass refer to, which vary with Python's version."""
     inside = Capture(Trace(), {})
     inside.enter(constant(np.zeros(1, np.float32)))
     return _owners(inside.entered)[0]
@@ -318,8 +319,8 @@ def _others(inside: Capture) -> list[Value]:
     An array that the pass has made of Python's numbers, and that nothing refers to any more, is a constant.
     """
     counts = _owners(inside.entered)
-    return [v for v, count in zip(inside.entered, counts)
-            if v not in inside.draws and (v.node is not None or count > _UNOWNED or v.aval.nbytes > CONSTANT_BOUND)]
+    return [v for v, count in zip(inside.entered, counts) if v not in inside.draws and not (
+        v.buffer is not None and v.buffer.parent is None and count == _UNOWNED and v.aval.nbytes <= CONSTANT_BOUND)]
 
 
 def _uncached(reason: str, result: Any) -> Any:

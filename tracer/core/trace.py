@@ -103,6 +103,7 @@ class Trace:
     #: Computes a value that is pending in another thread's trace; flush.py sets it.
     compute_foreign: Callable[[Value], Any]
     bound = 4096  # the number of pending values at which a trace is run without a read
+    captures = False  # whether it is the trace of a pass to be cached, where views and copies of arrays are recorded
 
     def __init__(self, recording: bool = False, training: bool = False) -> None:
         self.recording = recording

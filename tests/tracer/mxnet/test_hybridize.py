@@ -4,6 +4,7 @@ import pytest
 
 from tracer import autograd, explain, gluon, nd, np, npx, random
 from tracer.base import MXNetError
+from tracer.context import cpu
 from tracer.jit.report.counters import LOG
 
 NAMES = ("weight", "last_weight", "gamma", "beta", "running_mean", "running_var")
@@ -134,6 +135,54 @@ def test_an_array_that_nothing_else_refers_to_is_a_constant():
     kept = []
     block, ran = block_of(lambda x: (kept.append(np.array([float(len(kept))])), x * kept[-1])[1])
     assert [block(np.ones(1)).item() for _ in range(3)] == [0, 1, 2] and len(ran) == 3
+
+
+VIEWS = {
+    "nd reshape": (nd, lambda x: x.reshape((-1,)) * 2), "nd detach": (nd, lambda x: x.detach() * 2),
+    "nd index": (nd, lambda x: x[1] * 2), "nd slice": (nd, lambda x: x[1:] * 2),
+    "nd as np": (nd, lambda x: (x.as_np_ndarray() * 2).as_nd_ndarray()),
+    "nd other device": (nd, lambda x: x.as_in_context(cpu(1)) * 2),
+    "np index": (np, lambda x: x[1] * 2), "np slice": (np, lambda x: x[1:] * 2),
+    "np detach": (np, lambda x: x.detach() * 2),
+    "np reshape": (np, lambda x: x.reshape(-1) * 2), "np as nd": (np, lambda x: x.as_nd_ndarray().reshape(-1) * 2),
+}
+
+
+@pytest.mark.parametrize("recording", [False, True], ids=["outside record", "record"])
+@pytest.mark.parametrize("name", VIEWS)
+def test_views_of_computed_arguments_are_no_constants(name, recording):
+    module, function = VIEWS[name]
+    block, ran = block_of(function)
+    for k in range(4):
+        x = module.ones((2, 3)) * k
+        nd.waitall()
+        with autograd.record() if recording else autograd.pause():
+            got = block(x)
+        assert got.asnumpy().tolist() == function(x).asnumpy().tolist() == numpy.full(got.shape, 2 * k).tolist()
+    assert len(ran) == 1
+
+
+def test_a_view_of_a_large_parameter_is_remembered():
+    weight = gluon.Parameter("weight", shape=(200, 100), init="ones")
+    weight.initialize()
+    ran = []
+
+    class Sums(gluon.HybridBlock):
+        def __init__(self):
+            super().__init__()
+            self.weight = weight
+
+        def hybrid_forward(self, F, x, weight):
+            ran.append(1)
+            return F.concat(x, weight.reshape(-1)[:3], dim=0)
+
+    net = Sums()
+    net.hybridize()
+    for k in range(3):
+        weight.set_data(nd.ones((200, 100)) * k)
+        nd.waitall()
+        assert net(nd.zeros(1)).asnumpy().tolist() == [0, k, k, k]
+    assert len(ran) == 1
 
 
 def test_reads_and_writes_stay_python():

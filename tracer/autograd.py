@@ -186,8 +186,8 @@ def backward(heads: Any, head_grads: Any = None, retain_graph: bool = False, tra
             current().trace.updated = True
         variable.grad._rebind(total)
         variable.fresh = True
-    for history in passed:
-        history.hook()
+    for hook in passed:
+        hook()
 
 
 def _propagate(values: list[Value], grads: list[Value | None], create_graph: bool = False) -> Backward:
@@ -240,8 +240,8 @@ def grad(heads: Any, variables: Any, head_grads: Any = None, retain_graph: bool 
         out.append(wrap(type(v), total))
     if not retain:
         free(histories, back.visited)
-    for history in passed:
-        history.hook()
+    for hook in passed:
+        hook()
     return out
 
 

@@ -341,7 +341,7 @@ def _remembered(result: Any, inside: Capture, operands: list[Handle], nodes: lis
     hooks = []
     for history in inside.hooks:
         hook = history.hook
-        if any([id(x) not in places for x in hook.handles]):
+        if hook is None or any([id(x) not in places for x in hook.handles]):
             return None
         hooks.append(CachedHook(hook.run, tuple([places[id(x)] for x in hook.handles]),
                                     tuple([_node_in(trace, x) for x in hook.values])))

@@ -49,6 +49,10 @@ def free(histories: list[list[Any]], visited: list[TapeEntry]) -> None:
     """Make the values with these histories constants, and release the tape entries that are no longer needed."""
     for history in histories:
         history.clear()
+    if Hooked.ever:
+        for history in histories:
+            if type(history) is Hooked:
+                history.hook = None  # it holds values, which would be computed for nobody
     if visited:
         targets = current().trace.targets
         for node in [n for n, v in targets.items() if not v.history]:
@@ -71,7 +75,7 @@ class Hook:
 
 
 class Hooked(list):
-    """A history with a hook."""
+    """A history with a hook, or with None once a backward has freed it."""
 
     __slots__ = ("hook", "order")
     ever = False  # whether one was ever made; most scripts have none
@@ -79,7 +83,7 @@ class Hooked(list):
     def __init__(self, history: list[Any], hook: Hook) -> None:
         super().__init__(history)
         Hooked.ever = True
-        self.hook = hook
+        self.hook: Hook | None = hook
         self.order = next_order()
 
 
@@ -89,8 +93,8 @@ class GradientHistory(list):
     __slots__ = ()
 
 
-def hooked(histories: list[list[Any]], heads: list[Value]) -> list[Hooked]:
-    """The histories with hooks that a backward from `heads` passes, the latest first."""
+def hooked(histories: list[list[Any]], heads: list[Value]) -> list[Hook]:
+    """The hooks that a backward from `heads` passes, the latest first."""
     if not Hooked.ever:
         return []
     found = [x for x in histories if type(x) is Hooked]
@@ -104,4 +108,5 @@ def hooked(histories: list[list[Any]], heads: list[Value]) -> list[Hooked]:
                 history[0] = mark
                 stack += history
         found = [x for x in found if x[0] is mark]
-    return sorted(found, key=lambda x: x.order, reverse=True)
+    found.sort(key=lambda x: x.order, reverse=True)
+    return [x.hook for x in found if x.hook is not None]

@@ -13,6 +13,7 @@ from tracer.core.invoke import constant, invoke, wrap
 from tracer.core.surface import assign, engine
 from tracer.ops.ir.errors import MXNetError
 from tracer.stateful.batch_norm import batch_norm as _batch_norm
+from tracer.stateful.batch_norm import synchronized, with_relu
 from tracer.stateful.dropout import dropout as _dropout
 from tracer.stateful.rnn import rnn
 from tracer.stateful.rrelu import leaky_relu
@@ -50,6 +51,8 @@ def BatchNorm(data: NDArray, gamma: NDArray, beta: NDArray, moving_mean: NDArray
     return made if out is None else assign(out, made)
 
 
+BatchNormWithReLU = with_relu(NDArray, "BatchNormWithReLU")
+SyncBatchNorm = synchronized(NDArray, "SyncBatchNorm")
 LeakyReLU = leaky_relu(NDArray, "LeakyReLU")
 
 

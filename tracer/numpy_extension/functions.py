@@ -12,12 +12,15 @@ from tracer.core.surface import assign, engine
 from tracer.ndarray.creation import waitall
 from tracer.numpy.creation import made
 from tracer.stateful.batch_norm import batch_norm as _batch_norm
+from tracer.stateful.batch_norm import synchronized, with_relu
 from tracer.stateful.dropout import dropout as _dropout
 from tracer.stateful.rnn import rnn as _rnn
 from tracer.stateful.rrelu import leaky_relu as _leaky_relu
 
-__all__ = ["batch_norm", "constraint_check", "dropout", "from_dlpack", "from_numpy", "leaky_relu",
-           "nonzero", "rnn", "shape_array", "to_dlpack_for_read", "to_dlpack_for_write", "waitall"]
+__all__ = ["batch_norm", "batch_norm_with_relu", "constraint_check", "dropout", "from_dlpack", "from_numpy",
+           "leaky_relu", "nonzero", "rnn", "shape_array", "sync_batch_norm", "to_dlpack_for_read",
+           "to_dlpack_for_write", "waitall"]
+
 
 def dropout(data: ndarray, p: float = 0.5, mode: str = "training", axes: Any = None, cudnn_off: bool = False,
             **kwargs: Any) -> ndarray:
@@ -46,6 +49,8 @@ def batch_norm(x: ndarray, gamma: ndarray, beta: ndarray, running_mean: ndarray,
     return made if out is None else assign(out, made)
 
 
+batch_norm_with_relu = with_relu(ndarray, "batch_norm_with_relu")
+sync_batch_norm = synchronized(ndarray, "sync_batch_norm")
 leaky_relu = _leaky_relu(ndarray, "leaky_relu")
 
 

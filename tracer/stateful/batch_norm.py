@@ -1,7 +1,7 @@
 """Batch normalization, and its running statistics, which are updated in `backward()`, as in MXNet."""
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -9,6 +9,7 @@ from .. import autograd
 from ..array.views import internal
 from ..core.history import Hook, Hooked
 from ..core.invoke import Handle, invoke, ones_value, pending, wrap
+from ..core.surface import assign, engine
 from ..core.trace import current, node_of
 
 
@@ -35,6 +36,42 @@ def batch_norm(cls: type, data: Any, gamma: Any, beta: Any, running_mean: Any, r
         for x in (out, mean, inverse):
             x._value.history = history
     return [out, mean, inverse] if output_mean_var else out
+
+
+def with_relu(cls: type, name: str) -> Callable[..., Any]:
+    """Make the function `name`, batch normalization followed by relu, for arrays of the class `cls`."""
+    def function(data: Any, gamma: Any, beta: Any, moving_mean: Any, moving_var: Any, eps: float = 1e-3,
+                 momentum: float = 0.9, fix_gamma: bool = True, use_global_stats: bool = False,
+                 output_mean_var: bool = False, axis: int = 1, cudnn_off: bool = False, min_calib_range: Any = None,
+                 max_calib_range: Any = None, out: Any = None) -> Any:
+        """The relu of `data` normalized over all axes but `axis`; the arguments are those of `BatchNorm`."""
+        made = batch_norm(cls, data, gamma, beta, moving_mean, moving_var, eps, momentum, fix_gamma, use_global_stats,
+                          output_mean_var, axis)
+        normal, *rest = made if output_mean_var else [made]
+        positive = invoke(internal("npx.relu"), cls, (normal,), ())
+        if out is not None:
+            return assign(out, [positive, *rest] if rest else positive)
+        return [positive, *rest] if rest else positive
+
+    function.__name__ = function.__qualname__ = name
+    return engine(function)
+
+
+def synchronized(cls: type, name: str) -> Callable[..., Any]:
+    """Make the function `name`, batch normalization over devices, for arrays of the class `cls`."""
+    def function(data: Any, gamma: Any, beta: Any, moving_mean: Any, moving_var: Any, eps: float = 1e-3,
+                 momentum: float = 0.9, fix_gamma: bool = True, use_global_stats: bool = False,
+                 output_mean_var: bool = False, ndev: int = 1, key: Any = None, out: Any = None) -> Any:
+        """`data` normalized over all axes but the second, by the statistics of one device's batch.
+
+        ndev, key: the number of devices, and the layer's name among them: no effect. Other arguments as `BatchNorm`.
+        """
+        made = batch_norm(cls, data, gamma, beta, moving_mean, moving_var, eps, momentum, fix_gamma, use_global_stats,
+                          output_mean_var, 1)
+        return made if out is None else assign(out, made)
+
+    function.__name__ = function.__qualname__ = name
+    return engine(function)
 
 
 def _constant(x: Handle) -> Handle:

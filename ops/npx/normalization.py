@@ -129,15 +129,20 @@ def _centered(x: Node, axes: tuple[int, ...], eps: float) -> tuple[Node, Node, N
     return div(sub(x, mean), deviation), mean, deviation
 
 
+def _check_lengths(parameters: tuple[Node, ...], length: int) -> None:
+    """Raise MXNetError unless all parameters are vectors of `length`."""
+    for x in parameters:
+        if x.shape != (length,):
+            raise MXNetError(f"Shape inconsistent, Provided = {x.shape}, inferred shape={(length,)}")
+
+
 @public("npx.layer_norm", shapes=parameter_shapes.layer_norm)
 @in_single
 def layer_norm(data: Node, gamma: Node, beta: Node, axis=-1, eps=1e-5,
                output_mean_var=False) -> Node | list[Node]:
     """`data` normalized to mean 0 and variance 1 along `axis`, times `gamma` plus `beta`, vectors of its length."""
     axis = normalize_axis(-1 if axis is None else axis, data.ndim)
-    if gamma.shape != (data.shape[axis],) or beta.shape != gamma.shape:
-        raise MXNetError(f"layer_norm: gamma {gamma.shape} and beta {beta.shape} "
-                         f"for axis {axis} of {data.shape}")
+    _check_lengths((gamma, beta), data.shape[axis])
     column = tuple(d if i == axis else 1 for i, d in enumerate(data.shape))
     normal, mean, deviation = _centered(floating(data), (axis,), 1e-5 if eps is None else eps)
     out = add(mul(normal, reshape(gamma, column)), reshape(beta, column))
@@ -154,9 +159,8 @@ def batch_norm(data: Node, gamma: Node, beta: Node, running_mean: Node, running_
     batch: whether mean and variance are computed from the data, or are the running ones.
     """
     axis = normalize_axis(axis, data.ndim)
+    _check_lengths((gamma, beta, running_mean, running_var), data.shape[axis])
     for x in (gamma, beta, running_mean, running_var):
-        if x.shape != (data.shape[axis],):
-            raise MXNetError(f"Shape inconsistent, Provided = {x.shape}, inferred shape={(data.shape[axis],)}")
         if x.dtype != gamma.dtype or x.dtype != data.dtype and data.dtype.name != "float16":
             raise MXNetError(f"This layer requires uniform type. Expected {data.dtype.name!r} v.s. given "
                              f"{x.dtype.name!r}")
@@ -190,6 +194,7 @@ def group_norm(data: Node, gamma: Node, beta: Node, num_groups=1, eps=1e-3, outp
     batch, channels, *rest = floating(data).shape
     if num_groups < 1 or channels % num_groups:
         raise MXNetError(f"group_norm: {channels} channels in {num_groups} groups")
+    _check_lengths((gamma, beta), channels)
     grouped = reshape(data, (batch, num_groups, channels // num_groups, *rest))
     normal, _, _ = _centered(grouped, tuple(range(2, grouped.ndim)), eps)
     column = (1, channels) + (1,) * len(rest)
@@ -200,7 +205,9 @@ def group_norm(data: Node, gamma: Node, beta: Node, num_groups=1, eps=1e-3, outp
 @in_single
 def instance_norm(data: Node, gamma: Node, beta: Node, eps=1e-3) -> Node:
     """`data` (batch, channels, …) normalized over each channel of each example, times `gamma` plus `beta`."""
-    column = (1, floating(data).shape[1]) + (1,) * (data.ndim - 2)
+    channels = floating(data).shape[1]
+    _check_lengths((gamma, beta), channels)
+    column = (1, channels) + (1,) * (data.ndim - 2)
     normal, _, _ = _centered(data, tuple(range(2, data.ndim)), eps)
     return add(mul(normal, reshape(gamma, column)), reshape(beta, column))
 

@@ -8,6 +8,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from ..ir.errors import MXNetError
 from ..ir.shapes import normalize_axis
 
 Shape = tuple[int, ...]
@@ -31,9 +32,16 @@ def _channels_last(layout: str | None) -> bool:
     return layout is not None and layout.endswith("C")
 
 
+def _check_rank(data: Shape, kernel: int | Sequence[int]) -> None:
+    size = _tuple(kernel)
+    if len(data) != len(size) + 2:
+        raise MXNetError(f"Input data should be {len(size) + 2}D, it is {len(data)}D, of shape {data}: kernel={size}")
+
+
 def convolution(data: Shape, kernel: int | Sequence[int], num_filter: int, num_group: int = 1,
                 layout: str | None = None, **_: Any) -> Shapes:
     """The shapes of `Convolution`, for channels after the batch or (layouts that end with C) last."""
+    _check_rank(data, kernel)
     last = _channels_last(layout)
     inner = (data[-1 if last else 1] // num_group,)
     size = _tuple(kernel)
@@ -43,6 +51,7 @@ def convolution(data: Shape, kernel: int | Sequence[int], num_filter: int, num_g
 def deconvolution(data: Shape, kernel: int | Sequence[int], num_filter: int, num_group: int = 1,
                   layout: str | None = None, **_: Any) -> Shapes:
     """The shapes of `Deconvolution`, for channels after the batch or (layouts that end with C) last."""
+    _check_rank(data, kernel)
     last = _channels_last(layout)
     outer, inner, size = data[-1 if last else 1], (num_filter // num_group,), _tuple(kernel)
     return {"weight": (outer, *size, *inner) if last else (outer, *inner, *size), "bias": (num_filter,)}
@@ -65,4 +74,6 @@ def layer_norm(data: Shape, axis: int = -1, **_: Any) -> Shapes:
 
 def channels(data: Shape, **_: Any) -> Shapes:
     """The shapes of `GroupNorm`, `InstanceNorm` and `LeakyReLU`: one number for each channel."""
+    if len(data) < 2:
+        raise MXNetError(f"data of shape {data} have no second axis of channels")
     return dict.fromkeys(("gamma", "beta"), (data[1],))

@@ -17,6 +17,7 @@ from tracer.ops.declare.public import REQUIRED, Function
 from tracer.ops.ir.aval import Aval, aval
 from tracer.ops.ir.graph import toposort
 
+from ..base import MXNetError
 from ..context import Context, key_of
 from ..core.flush import flush
 from ..core.invoke import Deferred, Handle
@@ -107,9 +108,17 @@ def arrays_in(x: Any) -> list[Any]:
 
 
 def infer(forward: Callable[[], Any]) -> list[Any]:
-    """The parameters whose shapes a pass `forward` has found, in the order in which they are to be initialized."""
+    """The parameters whose shapes a pass `forward` has found, in the order in which they are to be initialized.
+
+    ValueError if a function refuses its operands before any shape is found.
+    """
     with Inference() as inference:
-        return inference.order(forward())
+        try:
+            return inference.order(forward())
+        except MXNetError as error:
+            if inference.found:
+                raise
+            raise ValueError(f"Deferred initialization failed because shape cannot be inferred. {error}") from None
 
 
 class Placeholder(Deferred):

@@ -13,6 +13,7 @@ from ...primitive.iota import counts
 from ...primitive.linear import part, reshape, transpose
 from ...primitive.matmul import product
 from ...primitive.promotion import floating
+from .. import parameter_shapes
 from ..windows import Sizes, per_axis, positions
 from .resizing import check_image
 from .sampling import Sides, edge_extended, sampled, zero_outside
@@ -90,8 +91,8 @@ def _convolved(what: str, data: Node, offset: Node, mask: Node | None, weight: N
     return _deformed(data, offset, weight, mask, bias, groups, moving, (stride, dilate, pad), sides)
 
 
-@public("nd.contrib.DeformableConvolution")
-@public("npx.deformable_convolution")
+@public("nd.contrib.DeformableConvolution", shapes=parameter_shapes.convolution)
+@public("npx.deformable_convolution", shapes=parameter_shapes.convolution)
 def deformable_convolution(data: Node, offset: Node, weight: Node, bias: Optional = None, kernel=REQUIRED, stride=(),
                            dilate=(), pad=(), num_filter=REQUIRED, num_group=1, num_deformable_group=1, workspace=1024,
                            no_bias=False, layout=None) -> Node:
@@ -115,8 +116,8 @@ def deformable_convolution(data: Node, offset: Node, weight: Node, bias: Optiona
                       pad, num_filter, num_group, num_deformable_group, no_bias, layout)
 
 
-@public("nd.contrib.ModulatedDeformableConvolution")
-@public("npx.modulated_deformable_convolution")
+@public("nd.contrib.ModulatedDeformableConvolution", shapes=parameter_shapes.convolution)
+@public("npx.modulated_deformable_convolution", shapes=parameter_shapes.convolution)
 def modulated_deformable_convolution(data: Node, offset: Node, mask: Node, weight: Node, bias: Optional = None,
                                      kernel=REQUIRED, stride=(), dilate=(), pad=(), num_filter=REQUIRED, num_group=1,
                                      num_deformable_group=1, workspace=1024, no_bias=False, im2col_step=64,

@@ -5,9 +5,10 @@ from .hybrid_block import HybridBlock
 from .parameter import DeferredInitializationError, Parameter, tensor_types
 from .parameter_dict import ParameterDict
 from .submodules import importing
+from .symbol_block import SymbolBlock
 from .trainer import Trainer
 
-__all__ = ["Block", "Constant", "DeferredInitializationError", "HybridBlock", "Parameter", "ParameterDict", "Trainer",
-           "tensor_types"]
+__all__ = ["Block", "Constant", "DeferredInitializationError", "HybridBlock", "Parameter", "ParameterDict",
+           "SymbolBlock", "Trainer", "tensor_types"]
 
 __getattr__ = importing(__name__)

@@ -1,4 +1,7 @@
-"""Layers that networks are mostly made of: dense layers, dropout, embeddings, and functions as layers."""
+"""Layers that networks are mostly made of: dense layers, dropout, embeddings, and functions as layers.
+
+MXNet's module of this name has the containers and the normalizations, too.
+"""
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
@@ -9,9 +12,20 @@ from ..block import Block
 from ..hybrid_block import HybridBlock
 from . import flavour
 from .activations import Activation
-from .containers import HybridSequential, Sequential
+from .containers import Concatenate, HybridConcatenate, HybridSequential, Sequential
+from .normalization import (
+    BatchNorm,
+    BatchNormReLU,
+    GroupNorm,
+    InstanceNorm,
+    LayerNorm,
+    SyncBatchNorm,
+    _BatchNorm,  # noqa: F401
+)
 
-__all__ = ["Dense", "Dropout", "Embedding", "Flatten", "HybridLambda", "HybridSequential", "Lambda", "Sequential"]
+__all__ = ["BatchNorm", "BatchNormReLU", "Concatenate", "Dense", "Dropout", "Embedding", "Flatten", "GroupNorm",
+           "HybridConcatenate", "HybridLambda", "HybridSequential", "Identity", "InstanceNorm", "Lambda", "LayerNorm",
+           "Sequential", "SyncBatchNorm"]
 
 
 class Dense(HybridBlock):
@@ -127,6 +141,22 @@ class Flatten(HybridBlock):
 
     def __repr__(self) -> str:
         return type(self).__name__
+
+
+class Identity(HybridBlock):
+    """The data as they are; beside other blocks in `HybridConcatenate` it makes a shortcut.
+
+    >>> from tracer import nd
+    >>> Identity()(nd.ones((1,))).asnumpy().tolist()
+    [1.0]
+    """
+
+    def __init__(self, prefix: str | None = None, params: Any = None) -> None:
+        super().__init__(prefix=prefix, params=params)
+
+    def hybrid_forward(self, F: Any, x: Any) -> Any:
+        """The data."""
+        return x
 
 
 def _named(function: str) -> Callable[..., Any]:

@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Iterator
 from typing import Any
 
+from ... import ndarray, numpy
 from ..block import Block
 from ..hybrid_block import HybridBlock
 from ..utils import _indent
@@ -83,5 +84,61 @@ class HybridSequential(_Stack, HybridBlock):
     """
 
     def forward(self, x: Any, *args: Any) -> Any:
+        """The result of the last block, or that of `hybrid_forward` in a subclass that defines one."""
+        if type(self).hybrid_forward is HybridSequential.hybrid_forward:
+            return self._through(x, args)
+        return super().forward(x, *args)
+
+    def hybrid_forward(self, F: Any, x: Any, *args: Any) -> Any:
         """The result of the last block; several results of a block are the arguments of the next."""
         return self._through(x, args)
+
+
+def _joined(F: Any, arrays: list[Any], axis: int) -> Any:
+    """Arrays concatenated along an axis."""
+    if isinstance(arrays[0], numpy.ndarray):
+        return numpy.concatenate(arrays, axis=axis)
+    return F.concat(*arrays, dim=axis)
+
+
+class Concatenate(Sequential):
+    """Blocks side by side: each takes the data, and their results are concatenated (MXNet 2).
+
+    axis: the axis along which they are concatenated.
+
+    >>> from tracer import gluon, nd
+    >>> net = Concatenate()
+    >>> net.add(gluon.nn.Activation("relu"), gluon.nn.Identity())
+    >>> net(nd.array([[-1, 1]])).asnumpy().tolist()
+    [[0.0, 1.0, -1.0, 1.0]]
+    """
+
+    def __init__(self, axis: int = -1, prefix: str | None = None, params: Any = None) -> None:
+        super().__init__(prefix=prefix, params=params)
+        self.axis = axis
+
+    def forward(self, x: Any) -> Any:
+        """The results of all blocks, concatenated."""
+        return _joined(ndarray, [block(x) for block in self._children.values()], self.axis)
+
+
+class HybridConcatenate(HybridSequential):
+    """Hybrid blocks side by side: each takes the data, and their results are concatenated (MXNet 2).
+
+    axis: the axis along which they are concatenated.
+
+    >>> from tracer import gluon, nd
+    >>> net = HybridConcatenate(axis=1)
+    >>> net.add(gluon.nn.Dense(3), gluon.nn.Identity())
+    >>> net.initialize()
+    >>> net(nd.ones((2, 4))).shape
+    (2, 7)
+    """
+
+    def __init__(self, axis: int = -1, prefix: str | None = None, params: Any = None) -> None:
+        super().__init__(prefix=prefix, params=params)
+        self.axis = axis
+
+    def hybrid_forward(self, F: Any, x: Any) -> Any:
+        """The results of all blocks, concatenated."""
+        return _joined(F, [block(x) for block in self._children.values()], self.axis)

@@ -259,7 +259,7 @@ def nd_pad(data: Node, mode="constant", pad_width=None, constant_value=0.0) -> N
         raise MXNetError(f"pad requires 4-d or 5-d data with no padding of the first two axes, got "
                          f"{data.shape} and {pad_width}")
     check_choice(mode, ("constant", "edge", "reflect"))
-    if mode == "reflect" and any(w >= data.shape[i // 2] for i, w in enumerate(pad_width)):
+    if mode == "reflect" and any(w >= max(data.shape[i // 2], 1) for i, w in enumerate(pad_width)):
         raise MXNetError(f"pad: padding {pad_width} by reflection must be smaller than the data, of shape {data.shape}")
     return pad(data, tuple(zip(pad_width[::2], pad_width[1::2], strict=True)), mode, constant_value)
 

@@ -194,6 +194,8 @@ def pad(data: Any, mode: str = "constant", pad_width: Any = None, constant_value
     widths = tuple(zip(pad_width[::2], pad_width[1::2], strict=True))
     if data.ndim not in (4, 5) or any(map(any, widths[:2])):
         raise NoAnswer("rank")
+    if mode == "reflect" and any(w >= n for n, pair in zip(data.shape, widths, strict=True) for w in pair):
+        raise NoAnswer("reflection of more than the data")
     words = {"constant_values": constant_value} if mode == "constant" else {}
     return NP["pad"](data, widths, mode=mode, **words)
 

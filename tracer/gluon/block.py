@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import sys
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable
@@ -300,3 +301,13 @@ def _name_block(error: Exception, block: Block) -> None:
             row = type(block).__name__
         error.args = (f"{error.args[0]}\n  in the block {row if is_2() else f'{block.name}: {row}'}",)
     vars(error)["_block"] = block.name  # the blocks around it add nothing
+
+
+#: Names that MXNet's module has too, with the modules here that have them, and that need this one.
+_ELSEWHERE = {"HybridBlock": "hybrid_block", "SymbolBlock": "symbol_block"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _ELSEWHERE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(sys.modules[f"{__package__}.{_ELSEWHERE[name]}"], name)

@@ -276,6 +276,13 @@ def test_private_bases_are_where_projects_find_them():
     assert issubclass(contrib.nn.HybridConcurrent, nn.HybridSequential)
 
 
+def test_the_module_of_blocks_has_mxnets_names():
+    from tracer.gluon.block import Block, HybridBlock, SymbolBlock
+
+    assert (Block, HybridBlock, SymbolBlock) == (gluon.Block, gluon.HybridBlock, gluon.SymbolBlock)
+    assert not hasattr(importlib.import_module("tracer.gluon.block"), "Dense")
+
+
 @pytest.mark.parametrize("make", [lambda: gluon.SymbolBlock(1, 2), lambda: nn.SymbolBlock.imports("a.json", ["data"]),
                                   lambda: contrib.nn.SparseEmbedding(2, 3)])
 def test_what_is_not_supported_is_named(make):

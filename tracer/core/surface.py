@@ -121,8 +121,8 @@ def _gather(arrays: tuple) -> tuple:
 
 
 def refuse(name: str, unknown: dict[str, Any]) -> None:
-    """Raise MXNetError for keywords that an engine operator lacks; `name` and `attr` (for symbols) are allowed."""
-    wrong = [k for k in unknown if k not in ("name", "attr")]
+    """Raise MXNetError for keywords that an engine operator lacks, except those of symbols: name, attr, __this__."""
+    wrong = [k for k in unknown if k not in ("name", "attr") and not (k.startswith("__") and k.endswith("__"))]
     if wrong:
         raise MXNetError(f"Cannot find argument {wrong[0]!r}, in operator {name}")
 

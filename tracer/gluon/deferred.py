@@ -144,7 +144,7 @@ class Placeholder(Deferred):
         shapes = _shapes(function, operands, statics)
         for name, x in named.items():
             if isinstance(x, Placeholder) and x._parameter._data is None:
-                _found(x._parameter, _shape_for(function, name, x._parameter, shapes))
+                found(x._parameter, _shape_for(function, name, x._parameter, shapes))
 
 
 class _NDPlaceholder(Placeholder, NDArray):
@@ -171,7 +171,8 @@ def _shape_for(function: Function, name: str, parameter: Any, shapes: dict[str, 
     return shapes[name]
 
 
-def _found(parameter: Any, shape: Sequence[int]) -> None:
+def found(parameter: Any, shape: Sequence[int]) -> None:
+    """Note in this pass that a parameter has a shape; from then on it has arrays, which have no elements yet."""
     inference = _ACTIVE.inference
     assert inference is not None
     before = parameter._shape

@@ -130,13 +130,19 @@ class HybridBlock(Block):
         """Initialize deferred parameters, after a pass that finds their shapes."""
         order = waiting
         if not all([shape_is_known(p.shape) for p in waiting]):
-            if type(self).infer_shape is not HybridBlock.infer_shape:
+            if self._infers_shape():
                 self.infer_shape(*args)
             elif not deferred.active():
                 order = deferred.infer(lambda: self.forward(*args, **kwargs))
-        for parameter in [p for p in order if p in waiting]:
-            if shape_is_known(parameter.shape):
+        for parameter in [p for p in order if p in waiting and shape_is_known(p.shape)]:
+            if deferred.active():
+                deferred.found(parameter, parameter.shape)
+            else:
                 parameter._finish_deferred_init()
+
+    def _infers_shape(self) -> bool:
+        """Whether `infer_shape`, called with a pass's arguments, finds the shapes of the block's own parameters."""
+        return type(self).infer_shape is not HybridBlock.infer_shape
 
     def _operands(self, args: tuple, kwargs: dict[str, Any]) -> list[Handle]:
         """The arrays of all parameters below, on the device of the arguments."""

@@ -156,6 +156,9 @@ class Parameter:
             return
         self._data = self._grad = None
         default_init = initializer.Uniform() if default_init is None else default_init
+        if isinstance(self.init, initializer.RNNFused):
+            self.init.set_initializer(init if init else default_init)
+            init = default_init = self.init
         if init is None:
             init = default_init if self.init is None else self.init
         places = contexts(device if ctx is None else ctx)
@@ -306,7 +309,7 @@ class Parameter:
         """
         if self._data is None and self._deferred_init and deferred.active():
             if shape_is_known(self.shape):
-                self._finish_deferred_init()
+                deferred.found(self, self._shape)  # type: ignore[arg-type]
                 return self._check_and_get(self._data, device if ctx is None else ctx)
             return deferred.placeholder(self, device if ctx is None else ctx)
         return self._check_and_get(self._data, device if ctx is None else ctx)

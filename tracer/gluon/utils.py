@@ -16,6 +16,8 @@ from urllib.request import urlopen
 
 import numpy as np
 
+from tracer.ops.npx.recurrent import GATES, Sizes
+
 from .. import ndarray as mx_nd
 from .. import numpy as mx_np
 from ..array.nd_array import NDArray
@@ -23,7 +25,8 @@ from ..array.np_array import ndarray
 from ..context import Context
 from ..numpy_extension.mode import is_np_array, is_np_shape
 
-__all__ = ["split_data", "split_and_load", "clip_global_norm", "check_sha1", "download", "replace_file"]
+__all__ = ["split_data", "split_and_load", "clip_global_norm", "check_sha1", "download", "replace_file",
+           "split_rnn_params"]
 
 nd: Any = mx_nd  # its functions are generated
 
@@ -117,6 +120,31 @@ def clip_global_norm(arrays: Sequence[Any], max_norm: float, check_isfinite: boo
     found = norm.item() if isinstance(norm, ndarray) else norm.asscalar()  # runs the scaling, too
     if not np.isfinite(found):
         warnings.warn(UserWarning("nan or inf is detected. Clipping results will be undefined."), stacklevel=2)
+    return found
+
+
+def split_rnn_params(param: Any, mode: str, num_layers: int, input_size: int, hidden_size: int,
+                     bidirectional: bool = False, projection_size: int | None = None) -> dict[str, Any]:
+    """The weights and biases in the parameter vector of a recurrent layer, by names such as `l0_i2h_weight`.
+
+    param: the vector.
+    mode: "rnn_relu", "rnn_tanh", "lstm" or "gru".
+    num_layers, input_size, hidden_size, bidirectional, projection_size: those of the layer.
+
+    >>> from tracer import np
+    >>> [*split_rnn_params(np.arange(16), "rnn_tanh", 1, 2, 2).items()][1]
+    ('l0_h2h_weight', array([[4., 5.],
+           [6., 7.]]))
+    """
+    sizes = Sizes(input_size, hidden_size, GATES[mode], num_layers, 2 if bidirectional else 1, projection_size or None)
+    weights = ("i2h_weight", "h2h_weight", "h2r_weight") if projection_size else ("i2h_weight", "h2h_weight")
+    names = [f"{side}{layer}_{part}" for parts in (weights, ("i2h_bias", "h2h_bias")) for layer in range(num_layers)
+             for side in ("lr" if bidirectional else "l") for part in parts]
+    found, begin = {}, 0
+    for name, shape in zip(names, [*sizes.weights(), *[(n,) for n in sizes.biases()]]):
+        end = begin + int(np.prod(shape))
+        found[name] = param[begin:end].reshape(shape)
+        begin = end
     return found
 
 

@@ -355,6 +355,9 @@ def _remembered(result: Any, inside: Capture, operands: list[Handle], nodes: lis
         return None
     if any([x._value.history and x._value.variable is None for x in [operands[i] for i in written]]):
         return None  # an operand has a new history, of this pass
+    # They become the latest pending values, as in a repeated pass: a program's outputs have the order of recording.
+    last = dict.fromkeys([x._value for x in handles])
+    trace.pending[:] = [v for v in trace.pending if v not in last] + list(last)
     draws = tuple(inside.draws.values())
     numbered = {v: i for i, v in enumerate(inside.draws)}
     entered = tuple([numbered.get(v, v) for v in inside.entered])

@@ -176,3 +176,14 @@ def test_the_handle_of_a_hook_is_pickled():
     alone.detach()
     handle.detach()
     assert not hooks
+
+
+@pytest.mark.tierless
+def test_the_parameters_of_a_recurrent_layer_are_split():
+    vector = nd.arange(2 * (12 * (2 + 2 + 2) + 2 * 3))
+    found = utils.split_rnn_params(vector, "lstm", 1, 2, 3, bidirectional=True, projection_size=2)
+    assert [(name, x.shape) for name, x in found.items()] == [
+        ("l0_i2h_weight", (12, 2)), ("l0_h2h_weight", (12, 2)), ("l0_h2r_weight", (2, 3)), ("r0_i2h_weight", (12, 2)),
+        ("r0_h2h_weight", (12, 2)), ("r0_h2r_weight", (2, 3)), ("l0_i2h_bias", (12,)), ("l0_h2h_bias", (12,)),
+        ("r0_i2h_bias", (12,)), ("r0_h2h_bias", (12,))]
+    assert onp.concatenate([x.asnumpy().ravel() for x in found.values()]).tolist() == vector.asnumpy().tolist()

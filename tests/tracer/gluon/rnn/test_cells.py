@@ -97,7 +97,7 @@ def test_hybridized_cells_draw_new_masks_in_training_only(number):
 
 @pytest.mark.parametrize("number", range(3))
 def test_hybridized_cells_by_themselves(number):
-    """Steps of a hybridized cell outside hybridized blocks: masks and outputs that the cell keeps are of this unroll."""
+    """Steps of a hybridized cell outside hybridized blocks: masks and outputs that it keeps are of this unroll."""
     cell = cells()[number]
     cell.initialize(init.One())
     x = nd.ones((4, 3, 5)) * 0.05

@@ -110,11 +110,15 @@ class HybridBlock(Block):
         if not self._active or type(current().trace) is cached_graph.Capture or deferred.active():
             return self._run(args, kwargs)
         arrays = self._operands(args, kwargs)
+        identity: Any = self._identity
         if self._closed_over:
-            arrays = arrays + [get() for get in self._closed_over]
+            closed = [get() for get in self._closed_over]
+            there = [isinstance(x, Handle) for x in closed]
+            arrays = arrays + [x for x, is_array in zip(closed, there) if is_array]
+            identity = identity, *there
         others: list[Any] = []
         # by place: compiled recording takes no keywords
-        result = cached_graph.call(self._identity, self._run, (args, kwargs), arrays, (), others)
+        result = cached_graph.call(identity, self._run, (args, kwargs), arrays, (), others)
         if others:
             self._closed_over += getters_of(others, self) or ()
         return result

@@ -381,3 +381,21 @@ def test_bad_input_leaves_nothing_behind():
     with pytest.raises(MXNetError):
         block(np.ones(2), np.ones(3))
     assert block(np.ones(2), np.ones(2)).tolist() == [2, 2]
+
+
+def test_an_array_closed_over_may_be_missing_later():
+    class Offset(gluon.HybridBlock):
+        offset = None
+
+        def hybrid_forward(self, F, x):
+            return x if self.offset is None else x + self.offset
+
+    block = Offset()
+    block.offset = nd.array([10])
+    block.hybridize()
+    x = nd.array([1])
+    assert [block(x).asscalar() for _ in range(3)] == [11, 11, 11]
+    block.offset = None
+    assert [(block(x) + 0).asscalar() for _ in range(2)] == [1, 1]
+    block.offset = nd.array([20])
+    assert block(x).asscalar() == 21

@@ -112,7 +112,17 @@ def _check_steps(cell: RecurrentCell, what: str, modifier: str) -> None:
         f"Bidirectional SequentialRNNCell{message}"
 
 
-class ZoneoutCell(ModifierCell):
+class _RememberingCell(ModifierCell):
+    """A modifier whose steps depend on the steps before by more than their states.
+
+    A step alone is not cached, only the step of the modified cell. An unrolled sequence can be, inside another block.
+    """
+
+    def _pass(self, args: tuple, kwargs: dict[str, Any]) -> Any:
+        return self._run(args, kwargs)
+
+
+class ZoneoutCell(_RememberingCell):
     """Zoneout: in training, elements of the output and of the states keep their values of the step before.
 
     base_cell: the modified cell.
@@ -197,7 +207,7 @@ class ResidualCell(ModifierCell):
         return add(F, outputs, inputs) if merged else [add(F, a, b) for a, b in zip(outputs, inputs)], states
 
 
-class VariationalDropoutCell(ModifierCell):
+class VariationalDropoutCell(_RememberingCell):
     """Dropout whose masks are drawn once for all steps of a sequence.
 
     base_cell: the modified cell.

@@ -53,7 +53,7 @@ def test_answers_of_mxnet(pair):
     compare(oracle.run(tracer, *pair), RUNS[pair])
 
 
-@pytest.mark.parametrize("pair", STEADY, ids=ids(STEADY))
+@pytest.mark.parametrize("pair", PAIRS, ids=ids(PAIRS))
 def test_hybridized_blocks_give_the_same(pair):
     compare(oracle.run(tracer, *pair, hybrid=True), RUNS[pair])
 

@@ -1,4 +1,5 @@
 """MXNet scripts, unmodified, traced, fused and compiled by Numba."""
+import gc
 from importlib import import_module
 from os.path import dirname, realpath
 from sys import modules
@@ -7,9 +8,16 @@ from typing import Any
 # In a checkout the layers ops/ and jit/ lie beside this folder, not in it. The folder above is searched for these two
 # only: it also holds tests/, bench/ and, as tracer.tracer, a second copy of this package.
 __path__.append(dirname(realpath(__path__[0])))
-import_module(f"{__name__}.ops")
-import_module(f"{__name__}.jit")
-__path__.pop()
+_collects = gc.isenabled()
+gc.disable()  # the modules' objects live as long as the process: collections among them take 50 ms and free nothing
+try:
+    import_module(f"{__name__}.ops")
+    import_module(f"{__name__}.jit")
+    __path__.pop()
+    import_module(f"{__name__}.gluon")
+finally:
+    if _collects:
+        gc.enable()
 
 from . import (
     attribute,

@@ -59,7 +59,7 @@ def rnn(data: ndarray | None = None, parameters: ndarray | None = None, state: n
         state_size: int | None = None, num_layers: int | None = None, bidirectional: bool = False,
         state_outputs: bool = False, p: float = 0.0, use_sequence_length: bool = False,
         projection_size: int | None = None, lstm_state_clip_min: float | None = None,
-        lstm_state_clip_max: float | None = None, lstm_state_clip_nan: bool | None = None) -> Any:
+        lstm_state_clip_max: float | None = None, lstm_state_clip_nan: bool | None = None, out: Any = None) -> Any:
     """The outputs (steps, batch, directions * out) of stacked recurrent layers; with `state_outputs` also their states.
 
     The arguments are those of `mx.nd.RNN`, in another order. AssertionError if a required one is missing, MXNetError
@@ -70,9 +70,10 @@ def rnn(data: ndarray | None = None, parameters: ndarray | None = None, state: n
     missing = [name for name, value in needed.items() if value is None]
     if missing:
         raise AssertionError(f"rnn: {missing[0]} is missing")
-    return _rnn(ndarray, (data, parameters, state, state_cell, sequence_length), mode, state_size, num_layers,
-                bidirectional, state_outputs, p, use_sequence_length, projection_size, lstm_state_clip_min,
-                lstm_state_clip_max, lstm_state_clip_nan)
+    found = _rnn(ndarray, (data, parameters, state, state_cell, sequence_length), mode, state_size, num_layers,
+                 bidirectional, state_outputs, p, use_sequence_length, projection_size, lstm_state_clip_min,
+                 lstm_state_clip_max, lstm_state_clip_nan)
+    return found if out is None else assign(out, found)
 
 
 @engine

@@ -68,9 +68,9 @@ def _neighbours(n: int, out: int, corners: bool) -> np.ndarray:
     step = f(0) if out == 1 else f(n - 1) / f(out - 1) if corners else f(n) / f(out)
     for i in range(out):
         place = step * f(i) if corners else f(max(float(step) * (i + 0.5) - 0.5, 0))
-        low = min(int(place), n - 1)
-        found[i, low] += 1 - (place - f(int(place)))
-        found[i, min(low + 1, n - 1)] += place - f(int(place))
+        low, above = min(int(place), n - 1), float(place - f(int(place)))
+        found[i, low] += 1 - above
+        found[i, min(low + 1, n - 1)] += above
     return found
 
 

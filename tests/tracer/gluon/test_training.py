@@ -87,6 +87,18 @@ def test_cached_passes_are_called_without_keywords(monkeypatch):
     assert len(calls) >= 3
 
 
+@pytest.mark.parametrize("optimizer", ["adam", "nag", "rmsprop"])
+def test_a_repeated_update_is_the_program_of_the_first_one(optimizer):
+    nd.waitall()
+    step = Training(True, optimizer, {"learning_rate": 0.01, **({"momentum": 0.9} if optimizer == "nag" else {})})
+    programs = []
+    for rate in (0.01, 0.01, 0.01, 0.02, 0.02, 0.02, 0.03):  # Python runs for new rates until these are known to vary
+        step.trainer.set_learning_rate(rate)
+        step()
+        programs.append(COUNTERS.programs)
+    assert programs[1:] == [programs[1]] * 6  # the first step initializes
+
+
 def test_arrays_of_np_train_alike():
     train, other = Training(True, "sgd", {"learning_rate": 0.1}), Training(True, "sgd", {"learning_rate": 0.1}, True)
     other.loss = PlainLoss()

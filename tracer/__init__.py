@@ -99,8 +99,8 @@ def __getattr__(name: str) -> Any:
     if name == "__version__":
         return libinfo.__version__
     if name in mxnet_modules.KNOWN:
-        module = _RENAMED.get(name) or mxnet_modules.SECOND_NAMES.get(name, name)
-        if mxnet_modules.has_file(modules[__name__], module):
-            return import_module(f"{__name__}.{module}")
+        for module in (name, _RENAMED.get(name), mxnet_modules.SECOND_NAMES.get(name)):
+            if module is not None and mxnet_modules.has_file(modules[__name__], module):
+                return import_module(f"{__name__}.{module}")
         raise AttributeError(mxnet_modules.absence(name))
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

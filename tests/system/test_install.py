@@ -353,3 +353,11 @@ def test_report_follows_the_programs_own_output_whatever_its_end(tmp_path):
     assert result.stdout == "3.0\n" and result.returncode == 1
     _, _, report = result.stderr.partition("ZeroDivisionError: division by zero\n")
     assert report.split()[:1] == explained.split()[:1] != []
+
+
+@pytest.mark.parametrize("name", ["viz", "visualization", "init", "initializer", "optimizer", "kv", "kvstore", "metric",
+                                  "mon", "callback", "operator", "profiler", "test_utils", "lr_scheduler"])
+def test_modules_are_loaded_by_all_their_names(name):
+    code = f"import tracer; assert tracer.{name}.__name__.startswith('tracer.')"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

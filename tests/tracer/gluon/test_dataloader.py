@@ -167,6 +167,7 @@ def test_no_operation_is_recorded_for_a_batch(space, name):
     x.wait_to_read()
     found = {"rows": ArrayDataset(x, ROWS), "views": Slowly(x), "NumPy": Slowly(ROWS), "numbers": list(range(8))}
     loader = DataLoader(found[name], 3, shuffle=True)
+    nd.waitall()  # what other tests have left pending
     before = COUNTERS.as_dict()
     for _ in range(3):
         assert sum(1 for _ in loader) == 3 and not current().trace.pending

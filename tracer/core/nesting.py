@@ -26,7 +26,7 @@ def flatten(x: Any, into: list[Handle]) -> Any:
 
 
 def nest(nesting: Any, handles: Any) -> Any:
-    """What `flatten` has flattened, with other arrays, and lists in the place of tuples."""
+    """The object that `flatten` has flattened, with other arrays, and lists in the place of tuples."""
     if nesting == ARRAY:
         return next(handles)
     kind, inner = nesting[0], nesting[1]

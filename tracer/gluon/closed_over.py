@@ -28,7 +28,7 @@ def getters_of(values: Sequence[Value], block: Any) -> list[Getter] | None:
 
 
 def _places(block: Any) -> Iterator[Getter]:
-    """Where arrays may be, below a block: attributes, their items, and what the forward functions refer to."""
+    """The places of arrays below a block: attributes, their items, and what the forward functions refer to."""
     for owner in _blocks(block):
         yield from _items(vars(owner))
         for name in ("forward", "hybrid_forward"):

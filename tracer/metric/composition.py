@@ -144,7 +144,7 @@ class CustomMetric(EvalMetric):
             self._count(*(found if isinstance(found, tuple) else (found, 1)))
 
     def _operands(self, label: Any, pred: Any) -> tuple[Any, Any]:
-        """What the function is called with."""
+        """The operands that the function is called with."""
         return label.asnumpy(), pred.asnumpy()
 
     def _count(self, total: Any, instances: Any) -> None:

@@ -84,7 +84,7 @@ class _Call:
     # ---- shapes and types ------------------------------------------------------------------------
 
     def _inferred(self, what: str, given: list[Any]) -> list[list[Any]]:
-        """What `infer_shape` or `infer_type` answers for arguments, outputs and auxiliary states."""
+        """The answers of `infer_shape` or `infer_type` for arguments, outputs and auxiliary states."""
         found = self._guarded(what, getattr(self.prop, what), given)
         if len(found) not in (2, 3):
             raise MXNetError(f"custom operator {self.kind}: {what} must return 2 or 3 lists, got {len(found)}")

@@ -10,7 +10,7 @@ from .evaluation import BatchMetric, alias, register
 
 
 def predict_with_threshold(pred: Any, threshold: Any = 0.5) -> Any:
-    """Where predictions exceed a threshold.
+    """The places at which predictions exceed a threshold.
 
     threshold: a float, or an array with one for each class (AssertionError for another number); ValueError for
     anything else.

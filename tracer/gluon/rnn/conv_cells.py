@@ -78,7 +78,7 @@ class _BaseConvRNNCell(HybridRecurrentCell):
 
     def _conv_forward(self, F: Any, inputs: Any, states: Any, i2h_weight: Any, h2h_weight: Any, i2h_bias: Any,
                       h2h_bias: Any) -> tuple[Any, Any]:
-        """What the gates get from the input, and what from the state."""
+        """The parts of the gates that come from the input and from the state."""
         convolution = flavour.of(F, inputs, "Convolution", "convolution")
         rows = self._hidden_channels * self._num_gates
         return (convolution(inputs, i2h_weight, i2h_bias, num_filter=rows, kernel=self._i2h_kernel,

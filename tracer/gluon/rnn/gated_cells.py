@@ -42,7 +42,7 @@ class _GatedCell(HybridRecurrentCell):
 
     def _seen(self, F: Any, inputs: Any, state: Any, i2h_weight: Any, h2h_weight: Any, i2h_bias: Any,
               h2h_bias: Any) -> tuple[Any, Any]:
-        """What the gates get from the input, and what from the state."""
+        """The parts of the gates that come from the input and from the state."""
         rows = self._gates * self._hidden_size
         return affine(F, inputs, i2h_weight, i2h_bias, rows), affine(F, state, h2h_weight, h2h_bias, rows)
 

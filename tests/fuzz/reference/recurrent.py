@@ -79,7 +79,7 @@ def rnn(data: Any, parameters: Any, state: Any, state_cell: Any = None, sequence
                 lasts = type(data).of(Value(np.broadcast_to((t < ends)[:, None], (batch, 1)).copy(), np.dtype(bool)))
                 new, new_c = _step(mode, of_x, of_h, bias_x, bias_h, xs[t], h, c)
                 new = new if projection is None else einsum("bi,hi->bh", new, projection)
-                line[t] = FUNCTIONS["where"](lasts, new, new * 0)
+                line[t] = FUNCTIONS["where"](lasts, new, new * 0 + 0)  # + 0: the zeros are no negative ones
                 h = FUNCTIONS["where"](lasts, new, h)
                 c = None if c is None else FUNCTIONS["where"](lasts, new_c, c)
             made.append(line)

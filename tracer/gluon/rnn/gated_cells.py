@@ -104,7 +104,21 @@ class RNNCell(_GatedCell):
         return f"{type(self).__name__}({self._mapping()}, {self._activation})"
 
 
-class LSTMCell(_GatedCell):
+class _RecurrentlyActivatedCell(_GatedCell):
+    """A gated cell with one activation for its new values and another for its gates."""
+
+    def __init__(self, hidden_size: int, i2h_weight_initializer: Any = None, h2h_weight_initializer: Any = None,
+                 i2h_bias_initializer: Any = "zeros", h2h_bias_initializer: Any = "zeros", input_size: int = 0,
+                 prefix: str | None = None, params: Any = None, activation: Any = "tanh",
+                 recurrent_activation: Any = "sigmoid") -> None:
+        super().__init__(prefix=prefix, params=params)
+        self._register(hidden_size, input_size, i2h_weight_initializer, h2h_weight_initializer, i2h_bias_initializer,
+                       h2h_bias_initializer)
+        self._activation = activation
+        self._recurrent_activation = recurrent_activation
+
+
+class LSTMCell(_RecurrentlyActivatedCell):
     """The LSTM cell: c' = sigmoid(f) c + sigmoid(i) tanh(g); h' = sigmoid(o) tanh(c'); i, f, g, o: the gates.
 
     hidden_size: the size of both states; the first of them is the output too.
@@ -123,16 +137,6 @@ class LSTMCell(_GatedCell):
     """
 
     _gates = 4
-
-    def __init__(self, hidden_size: int, i2h_weight_initializer: Any = None, h2h_weight_initializer: Any = None,
-                 i2h_bias_initializer: Any = "zeros", h2h_bias_initializer: Any = "zeros", input_size: int = 0,
-                 prefix: str | None = None, params: Any = None, activation: Any = "tanh",
-                 recurrent_activation: Any = "sigmoid") -> None:
-        super().__init__(prefix=prefix, params=params)
-        self._register(hidden_size, input_size, i2h_weight_initializer, h2h_weight_initializer, i2h_bias_initializer,
-                       h2h_bias_initializer)
-        self._activation = activation
-        self._recurrent_activation = recurrent_activation
 
     def state_info(self, batch_size: int = 0) -> list[dict[str, Any]]:
         """The shapes of the two states."""
@@ -153,7 +157,7 @@ class LSTMCell(_GatedCell):
         return output, [output, cell]
 
 
-class GRUCell(_GatedCell):
+class GRUCell(_RecurrentlyActivatedCell):
     """The GRU cell: h' = (1 - z) n + z h; n = tanh(W x + b + r (R h + d)); r, z: the gates, sigmoids.
 
     hidden_size: the size of the state, which is the output too.
@@ -171,16 +175,6 @@ class GRUCell(_GatedCell):
     """
 
     _gates = 3
-
-    def __init__(self, hidden_size: int, i2h_weight_initializer: Any = None, h2h_weight_initializer: Any = None,
-                 i2h_bias_initializer: Any = "zeros", h2h_bias_initializer: Any = "zeros", input_size: int = 0,
-                 prefix: str | None = None, params: Any = None, activation: Any = "tanh",
-                 recurrent_activation: Any = "sigmoid") -> None:
-        super().__init__(prefix=prefix, params=params)
-        self._register(hidden_size, input_size, i2h_weight_initializer, h2h_weight_initializer, i2h_bias_initializer,
-                       h2h_bias_initializer)
-        self._activation = activation
-        self._recurrent_activation = recurrent_activation
 
     def _alias(self) -> str:
         return "gru"

@@ -6,6 +6,7 @@ import random
 import shutil
 import tempfile
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +111,31 @@ def _room_for_graphs() -> None:
 
     if node.table_size() > node.NODES_BOUND // 2:
         node.forget_all()
+
+
+@pytest.fixture(scope="session")
+def registries() -> list[dict[Any, Any]]:
+    """The registries of classes by name, filled."""
+    from tracer import initializer, metric, operator, optimizer, registry
+    from tracer.gluon import metric as gluon_metric
+    from tracer.kvstore.base import KVStoreBase
+    from tracer.ndarray.custom import REGISTERED
+
+    for module, base in ((initializer, "Initializer"), (metric, "EvalMetric"), (gluon_metric, "EvalMetric")):
+        assert getattr(module, base) in registry._REGISTRY  # its import has filled it
+    assert operator.CustomOpProp in {made for made, _ in REGISTERED.values()}
+    return [*registry._REGISTRY.values(), KVStoreBase.kv_registry, optimizer.Optimizer.opt_registry, REGISTERED]
+
+
+@pytest.fixture(autouse=True)
+def _registries_as_before(registries: list[dict[Any, Any]]) -> Iterator[None]:
+    """Take the classes that a test registered out of the registries: no test meets those of another."""
+    before = [dict(registry) for registry in registries]
+    yield
+    for registry, old in zip(registries, before):
+        if registry != old:
+            registry.clear()
+            registry.update(old)
 
 
 @pytest.fixture

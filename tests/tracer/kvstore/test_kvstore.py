@@ -79,13 +79,10 @@ def test_a_registered_class_is_created_and_a_second_one_warns():
     class Mine(KVStoreBase):
         pass
 
-    try:
-        KVStoreBase.register(Mine)
-        assert isinstance(mx.kv.create("mine"), Mine)
-        with pytest.warns(UserWarning, match="overriding"):
-            KVStoreBase.register(type("mine", (KVStoreBase,), {}))
-    finally:
-        KVStoreBase.kv_registry.pop("mine", None)
+    KVStoreBase.register(Mine)
+    assert isinstance(mx.kv.create("mine"), Mine)
+    with pytest.warns(UserWarning, match="overriding"):
+        KVStoreBase.register(type("mine", (KVStoreBase,), {}))
 
 
 def made(contexts, **settings):

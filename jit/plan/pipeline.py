@@ -16,6 +16,7 @@ from ..fusion.fuse import fuse
 from ..fusion.kernel import Kernel
 from ..graph.builder import Nodes
 from ..graph.fold_matmul import aliases, fold_products
+from ..graph.fold_scatter import fold_scatters
 from ..graph.simplify import needed, simplify
 from ..process import interrupts
 from ..runtime.costs import CHUNK_COST
@@ -34,7 +35,7 @@ def _simplify(planning: PlanState) -> None:
 
 
 def _fold(planning: PlanState) -> None:
-    planning.graph = fold_products(planning.graph, planning.nodes)
+    planning.graph = fold_scatters(fold_products(planning.graph, planning.nodes), planning.nodes)
     planning.aliases = aliases(planning.graph, set(planning.graph))
 
 
@@ -110,7 +111,7 @@ class Pass(NamedTuple):
 
 PASSES = [
     Pass("simplify", _simplify, "constants are folded; copies, device moves and empty values are removed"),
-    Pass("fold", _fold, "sums with a matrix product become part of it and share its memory", _nothing),
+    Pass("fold", _fold, "sums with a matrix product or a scatter become part of it and share its memory", _nothing),
     Pass("fuse", _fuse, "values pass from one operation to the next in registers", _no_kernel_for_two),
     Pass("schedule", _schedule, "large arrays are updated while their gradients are in the cache", _nothing),
     Pass("generate", _generate, "kernels of one structure share a source, so that it is compiled once"),

@@ -1,9 +1,10 @@
 """Native steps of gathers and scatters: rows by index arrays.
 
 A gather copies rows: `out[r] = x[i0[r], i1[r], …]`, where a row spans the axes without an index array. A scatter-add is
-its adjoint, into zeros; it reads its rows through views, so that the gradient of a mean over rows, a broadcast, is not
-copied first. Negative indices count from the end; one out of range makes the step note the failure in a slot of `bind`,
-and a check of the plan raises it. The source of a gather by two index arrays is:
+its adjoint: it adds rows to zeros, or to an array, in place if that is not needed any more. It reads its rows through
+views, so that the gradient of a mean over rows, a broadcast, is not copied first. Negative indices count from the end;
+one out of range makes the step note the failure in a slot of `bind`, and a check of the plan raises it, unless the node
+says that all are in range. The source of a gather by two index arrays is:
 
     def kernel(bind, args, lo, hi):
         x = bind[args[0]]
@@ -27,6 +28,7 @@ from typing import NamedTuple
 
 from tracer.ops.ir.node import Node, scalar_op
 from tracer.ops.ir.op import LEAF, VIEW
+from tracer.ops.primitive.gather_scatter import index_arrays
 
 from ..codegen.scalar_text import short
 from ..fusion.native_step import NativeStep, Uses, register
@@ -48,7 +50,7 @@ def _table_shape(node: Node) -> tuple[int, ...]:
 
 def _leading(node: Node) -> tuple[int, ...] | None:
     """The sizes of the leading axes that a gather or scatter indexes; None where it indexes others."""
-    template, shape, indices = node.attrs[0], _table_shape(node), node.inputs[1:]
+    template, shape, indices = node.attrs[0], _table_shape(node), index_arrays(node)
     count = len(indices)
     if list(template[:count]) != [("i", k) for k in range(count)] or len(template) != len(shape):
         return None
@@ -61,7 +63,12 @@ def _leading(node: Node) -> tuple[int, ...] | None:
 
 def _width(node: Node) -> int:
     """The elements of a row."""
-    return math.prod(_table_shape(node)[len(node.inputs) - 1:])
+    return math.prod(_table_shape(node)[len(index_arrays(node)):])
+
+
+def _onto(node: Node) -> tuple[Node, ...]:
+    """The array that a scatter adds its rows to; none where these are added to zeros."""
+    return node.inputs[1 + len(index_arrays(node)):]
 
 
 class Rows(NamedTuple):
@@ -84,7 +91,8 @@ def _rows_in(node: Node, materialized: Container[Node]) -> Rows:
 
     A view that is `materialized` is read itself.
     """
-    x, count = node.inputs[0], node.inputs[1].ndim if len(node.inputs) > 1 else 0
+    x, indices = node.inputs[0], index_arrays(node)
+    count = indices[0].ndim if indices else 0
     index_map, base = identity(x.ndim), x
     try:
         while base.op.kind == VIEW and base not in materialized:
@@ -118,12 +126,12 @@ def _merged(loops: list[tuple[int, int]]) -> list[tuple[int, int]]:
 def source_of(node: Node, rows: Rows | None = None) -> str:
     """The source of the step, whose range counts rows of a gather, or columns of a scatter, which has `rows`.
 
-    Its args: slots of source and result, row length, the slot that notes a failure, the number of rows, and for each
-    index array its slot and the size of its axis. For a scatter there follow the start of the first row, the step
-    between columns, and for each loop its number of rows and step.
+    Its args: slots of source and result, row length, the slot that notes a failure (if one can), the number of rows,
+    and for each index array its slot and the size of its axis. For a scatter there follow the start of the first row,
+    the step between columns, and for each loop its number of rows and step.
     """
     kind = short(node.dtype)
-    indices = node.inputs[1:]
+    indices = index_arrays(node)
     lines = ["def kernel(bind, args, lo, hi):", "    x = bind[args[0]]", "    y = bind[args[1]]", "    w = args[2]"]
     for k in range(len(indices)):
         lines += [f"    i{k} = bind[args[{5 + 2 * k}]]", f"    n{k} = args[{6 + 2 * k}]"]
@@ -136,12 +144,15 @@ def source_of(node: Node, rows: Rows | None = None) -> str:
             lines += [f"    m{k} = args[{more + 2 + 2 * k}]", f"    s{k} = args[{more + 3 + 2 * k}]"]
     lines.append("    for r in range(lo, hi):" if rows is None else "    for r in range(args[4]):")
     lines += ["        at = 0", "        bad = 0"]
+    inside = node.attrs[-1]
     for k, index in enumerate(indices):
-        lines += [f"        k{k} = i64(ld_{short(index.dtype)}_0(i{k}, r))",
-                  f"        k{k} = select(k{k} < 0, k{k} + n{k}, k{k})",
-                  f"        bad = select((k{k} < 0) | (k{k} >= n{k}), 1, bad)",
-                  f"        at = at * n{k} + k{k}"]
-    lines += ["        if bad:", "            bind[args[3]] = 1", "            at = 0"]
+        lines.append(f"        k{k} = i64(ld_{short(index.dtype)}_0(i{k}, r))")
+        if not inside:
+            lines += [f"        k{k} = select(k{k} < 0, k{k} + n{k}, k{k})",
+                      f"        bad = select((k{k} < 0) | (k{k} >= n{k}), 1, bad)"]
+        lines.append(f"        at = at * n{k} + k{k}")
+    if not inside:
+        lines += ["        if bad:", "            bind[args[3]] = 1", "            at = 0"]
     if rows is None:
         lines += ["        for j in range(w):", f"            st_{kind}_1(y, r * w + j, ld_{kind}_0(x, at * w + j))"]
     else:
@@ -170,12 +181,18 @@ def zeroing(dtype_name: str) -> str:
             f"        st_{dtype_name}_1(y, j, {dtype_name}(0))\n")
 
 
+def copying(dtype_name: str) -> str:
+    """The source of the step that copies an array to a scatter's result, unless they are one. args: their slots."""
+    return ("def kernel(bind, args, lo, hi):\n    x = bind[args[0]]\n    y = bind[args[1]]\n    if x != y:\n"
+            f"        for j in range(lo, hi):\n            st_{dtype_name}_1(y, j, ld_{dtype_name}_0(x, j))\n")
+
+
 # ---- records -------------------------------------------------------------------------------------
 
 def _fits(node: Node, materialized: set[Node]) -> bool:
     """Whether the node indexes the leading axes of an array in memory by integers in memory."""
     read = [_operand(node, i, materialized) for i in range(len(node.inputs))]
-    return len(read) > 1 and _leading(node) is not None and \
+    return bool(index_arrays(node)) and _leading(node) is not None and \
         all(x in materialized or (x.op.kind == LEAF and x.op is not scalar_op) for x in read)
 
 
@@ -187,9 +204,10 @@ def _operand(node: Node, at: int, materialized: Container[Node]) -> Node:
 def _arguments(node: Node, source: Node, uses: Uses) -> list[int]:
     """The arguments that a gather and a scatter have in common."""
     result = uses.write(node, node.aval.nbytes)
-    sizes, indices = _leading(node), [without_reshapes(x, uses.materialized) for x in node.inputs[1:]]
+    sizes, indices = _leading(node), [without_reshapes(x, uses.materialized) for x in index_arrays(node)]
     assert sizes is not None
-    failed = uses.failed(node, (sizes, *indices))  # indices that are valid in one step are in its adjoint
+    # indices that are valid in one step are in its adjoint
+    failed = 0 if node.attrs[-1] else uses.failed(node, (sizes, *indices))
     args = [uses.read(source), result, _width(node), failed, indices[0].size]
     for index, n in zip(indices, sizes, strict=True):
         args += [uses.read(index), n]
@@ -205,14 +223,20 @@ def _gather(node: Node, uses: Uses) -> list[driver.Step]:
 
 def _scatter(node: Node, uses: Uses) -> list[driver.Step]:
     rows, width = _rows_in(node, uses.materialized), _width(node)
-    args = _arguments(node, rows.base, uses)
-    zero = driver.Step(find_kernel(zeroing(short(node.dtype))), [args[1]], node.size,
-                       CHUNK_COST if node.size > CHUNK_COST else 0)
+    args, kind = _arguments(node, rows.base, uses), short(node.dtype)
+    onto = [uses.read(without_reshapes(x, uses.materialized)) for x in _onto(node)]
+    start = driver.Step(find_kernel(copying(kind) if onto else zeroing(kind)), [*onto, args[1]], node.size,
+                        CHUNK_COST if node.size > CHUNK_COST else 0)
     args += [rows.start, rows.step, *(number for loop in rows.steps for number in loop)]
     wanted = min(2 * node.inputs[0].size // CHUNK_COST, MAX_CHUNKS)
     chunk = -(-width // (wanted * COLUMNS)) * COLUMNS if wanted > 1 else 0
-    return [zero, driver.Step(find_kernel(source_of(node, rows)), args, width, chunk)]
+    return [start, driver.Step(find_kernel(source_of(node, rows)), args, width, chunk)]
+
+
+def _in_place(node: Node, materialized: Container[Node]) -> list[tuple[Node, Node]]:
+    """A scatter and the array that it adds to, unless the rows lie in that."""
+    return [(node, x) for x in _onto(node) if x is not _rows_in(node, materialized).base]
 
 
 register("gather", NativeStep(_fits, _gather, cost=lambda node: max(node.size, 1.0), operand=_operand))
-register("scatter", NativeStep(_fits, _scatter, operand=_operand))
+register("scatter", NativeStep(_fits, _scatter, operand=_operand, in_place=_in_place))

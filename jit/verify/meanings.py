@@ -1,8 +1,8 @@
 """Meanings: the values that a row of a table must read and write, by its step's node and its kernel's arguments.
 
 A value in memory has a tag: its node before reshapes, which only relabel memory; ("leaf", i) for the i-th leaf, and
-likewise ("scalar", i) for run-time scalars; ("part", step, i) for partial results of a step; ("zeros", node) for the
-zeros that a scatter adds to.
+likewise ("scalar", i) for run-time scalars; ("part", step, i) for partial results of a step; ("start", node) for the
+zeros, or the copy, that a scatter adds its rows to.
 """
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import numpy as np
 
 from tracer.ops.ir.node import Node, const_op, leaf_op, scalar_op
 from tracer.ops.ir.op import VIEW
+from tracer.ops.primitive.gather_scatter import index_arrays
 
 from ..codegen.generated import Generated
 from ..fusion.kernel import Kernel
@@ -198,8 +199,9 @@ def _bits(number: float) -> int:
 
 
 def _indexed(i: int, node: Node) -> list[Meaning]:
-    """The meanings of the rows of a gather, or of a scatter: the zeros, and the additions to them."""
-    source, *indices = node.inputs
+    """The meanings of the rows of a gather, or of a scatter: the zeros or the copy, and the additions to it."""
+    source, indices = node.inputs[0], index_arrays(node)
+    onto = node.inputs[1 + len(indices):]
     scatter = node.op.step == "scatter"
     shape = node.attrs[1] if scatter else source.shape
     count = len(indices)
@@ -209,13 +211,17 @@ def _indexed(i: int, node: Node) -> list[Meaning]:
         found.reads[5 + 2 * k] = (tag_of(index),)
         found.settled[6 + 2 * k] = shape[k]
     found.extent = found.settled[2 if scatter else 4]
-    found.checked = shape[:count], tuple([tag_of(x) for x in indices])
+    if not node.attrs[-1]:
+        found.checked = shape[:count], tuple([tag_of(x) for x in indices])
     if not scatter:
         return [found]
     found.reads[0] = tuple(dict.fromkeys([tag_of(x) for x in views(source)]))
-    found.reads[1] = (("zeros", node),)
+    found.reads[1] = (("start", node),)
     found.scatters = True
-    return [Meaning(i, node, writes={0: ("zeros", node) if indices[0].size else tag_of(node)}), found]
+    start = ("start", node) if indices[0].size else tag_of(node)
+    if onto:
+        return [Meaning(i, node, {0: (tag_of(onto[0]),)}, {1: start}), found]
+    return [Meaning(i, node, writes={0: start}), found]
 
 
 def _other(i: int, node: Node, row: Any) -> Meaning:
@@ -235,7 +241,7 @@ def check_rows(node: Node, args: Sequence[int], tag: Tag) -> None:
     positions = np.arange(base.size).reshape(base.shape)
     for view in reversed(chain[:-1]):
         positions = view.op.ref([positions], view.attrs)
-    width, count, at = args[2], args[4], 5 + 2 * (len(node.inputs) - 1)
+    width, count, at = args[2], args[4], 5 + 2 * len(index_arrays(node))
     start, step, *loops = args[at:]
     rows = np.full(count, start)
     rest = np.arange(count)

@@ -14,6 +14,7 @@ import numpy as np
 
 from tracer.ops.ir.node import Node, const_op, const_value, leaf_op, scalar_op
 from tracer.ops.ir.op import OPS, REDUCTION, VIEW
+from tracer.ops.primitive.gather_scatter import index_arrays
 
 from .machine import Number, wrapped
 
@@ -153,10 +154,12 @@ def _indices(node: Node, shape: tuple[int, ...], inputs: Sequence[Found]) -> lis
 
 
 def _scattered(node: Node, inputs: Sequence[Found]) -> np.ndarray:
-    rows, *indices = inputs
+    rows, indices = inputs[0], inputs[1:1 + len(index_arrays(node))]
     template, shape = node.attrs[:2]
     places = np.arange(math.prod(shape)).reshape(shape)
     found = np.zeros(places.size, object)
+    for onto in inputs[1 + len(indices):]:
+        found |= onto.origins.ravel()
     at = OPS["gather"].ref([places, *[x.numbers for x in indices]], (template, False))
     for part in (rows.origins, *_indices(node, shape, indices)):
         for place, of in zip(at.ravel().tolist(), part.ravel().tolist(), strict=True):

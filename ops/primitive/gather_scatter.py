@@ -6,9 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from ..declare.families import call
+from ..declare.families import call, operands
 from ..ir.aval import Aval, Shape, aval
+from ..ir.errors import MXNetError
 from ..ir.node import Node
+from ..ir.op import FLOATS
 from .arithmetic import in_single, like
 from .linear import Spec, broadcast_to, slice_, slice_key, unbroadcast
 
@@ -82,13 +84,29 @@ def _scatter_ref(g: Any, *rest: Any) -> Any:
     return out
 
 
-def _index_samples(scatter: bool) -> Any:
+def _onto_infer(g: Aval, *rest: Any) -> Aval:
+    *_, onto, _, shape, _ = rest
+    if (shape, g.dtype) != (onto.shape, onto.dtype):
+        raise MXNetError(f"rows of {g!r} for an array of shape {shape} are not to be added to {onto!r}")
+    return onto
+
+
+def _onto_ref(g: Any, *rest: Any) -> Any:
+    *indices, onto, template, _, _ = rest
+    out = onto.copy()
+    np.add.at(out, _key(tuple(indices), template), g)
+    return out
+
+
+def _index_samples(scatter: bool, onto: bool = False) -> Any:
     def samples() -> Iterable[tuple[list[np.ndarray], tuple]]:
         rng = np.random.RandomState(6)
         rows, cols = np.array([0, 2, 2]), np.array([1, 0, 3])
         for index, template in [([rows], (("i", 0), ("s", 0, 4, 1))), ([rows, cols], (("i", 0), ("i", 1)))]:
             x = rng.randn(3, 4)
-            if scatter:
+            if onto:
+                yield [_gather_ref(x, *index, template, False), *index, x], (template, (3, 4), False)
+            elif scatter:
                 yield [_gather_ref(x, *index, template, False), *index], (template, (3, 4), False)
             else:
                 yield [x, *index], (template, False)
@@ -128,6 +146,17 @@ _gather = call("gather", _gather_infer, _gather_ref, _gather_vjp, samples=_index
                gathers=_axes_gathered)
 _scatter_add = call("scatter_add", lambda g, *rest: aval(rest[-2], g.dtype), _scatter_ref, _scatter_vjp,
                     samples=_index_samples(True), step="scatter")
+
+
+# onto + scatter_add(g, ...). Inputs: (g, *indices, onto); attrs: as of scatter_add. There is no vjp: the pass
+# jit/graph/fold_scatter.py makes these nodes after differentiation.
+call("scatter_onto", _onto_infer, _onto_ref, samples=_index_samples(True, onto=True), step="scatter", dtypes=FLOATS,
+     errors=[(operands((3, 4), (2, 4)), ((("s", 0, 3, 1), ("s", 0, 4, 1)), (5, 4), False), MXNetError)])
+
+
+def index_arrays(node: Node) -> tuple[Node, ...]:
+    """The index arrays of a gather or scatter."""
+    return node.inputs[1:1 + sum([entry[0] == "i" for entry in node.attrs[0]])]
 
 
 def gather(x: Node, indices: tuple[Node, ...], template: Template, inside: bool = False) -> Node:

@@ -251,6 +251,8 @@ REFERENCES.update(
     matmul=_matmul, matmul_onto=_onto, im2col=_im2col, convolve=_convolve, pool_sum=_pool_sum, pool_place=_pool_place,
     place=lambda g, shape, spec: _adjoint(lambda x: _slice(x, spec), g, shape),
     scatter_add=lambda g, *rest: _adjoint(lambda x: _gather(x, *rest[:-2], False), g, rest[-2]),
+    scatter_onto=lambda g, *rest: rest[-4] + _adjoint(
+        lambda x: _gather(x, *rest[:-4], rest[-3], False), g, rest[-2]),
     add_along=lambda g, index, axis, n: _adjoint(
         lambda x: _take_along(x, index, axis), g, (*g.shape[:axis], n, *g.shape[axis + 1:])),
     col2im=lambda g, size, kernel, *geometry: _adjoint(

@@ -28,7 +28,7 @@ from ..primitive.arithmetic import (
 from ..primitive.elementary import absolute, power, sqrt, square
 from ..primitive.linear import concatenate, part, reduce_sum, reshape
 from ..primitive.reductions import reduce_min
-from .updates import clipped, decayed, mixed, nag_mom, number, scaled, sgd, sgd_mom, update
+from .updates import PLAIN, clipped, decayed, mixed, nag_mom, number, scaled, sgd, sgd_mom, update
 
 FLOAT32, FLOAT64 = np.dtype("float32"), np.dtype("float64")
 
@@ -44,7 +44,7 @@ def _each(given: Node, count: int) -> list[Node]:
     return [_element(given, i) for i in range(count)] if given.ndim == 1 else [given] * count
 
 
-@update("nd.mp_sgd_update", "weight32")
+@update("nd.mp_sgd_update", "weight32", literals=PLAIN)
 def mp_sgd(weight: Node, grad: Node, weight32: Node, lr: Number, wd: Number = 0.0, rescale_grad: Number = 1.0,
            clip_gradient=-1.0, lazy_update=True) -> list[Node]:
     """sgd_update on `weight32`, the float32 copy of the weight."""

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..declare.public import Number, public
 from ..ir.errors import MXNetError
-from ..ir.node import Node
+from ..ir.node import Node, const_op, const_value
 from ..primitive.arithmetic import add, cast, div, greater, like, maximum, minimum, mul, neg, sub, where
 from ..primitive.elementary import absolute, sqrt, square
 from ..primitive.rounding import sign_of
@@ -50,15 +50,17 @@ def mixed(old: Node, new: Node, keep: Node) -> Node:
     return add(mul(old, keep), mul(new, _rest(keep)))
 
 
-def update(name: str, *writes: str) -> Callable[[Callable], Callable]:
+def update(name: str, *writes: str, literals: frozenset = frozenset()) -> Callable[[Callable], Callable]:
     """Declare an optimizer's step, which returns the new weight and the new values of the operands `writes`.
+
+    literals: as in `public`.
 
     The declared function raises MXNetError unless its arrays (parameters annotated `Node`) have one shape.
     """
     def enter(build: Callable) -> Callable:
         arrays = [i for i, p in enumerate(inspect.signature(build).parameters.values()) if p.annotation == "Node"]
 
-        @public(name, writes=writes)
+        @public(name, writes=writes, literals=literals)
         @wraps(build)
         def checked(*given: Node | bool | float | None) -> list[Node]:
             shapes = [given[i].shape for i in arrays]  # type: ignore[union-attr]
@@ -71,12 +73,18 @@ def update(name: str, *writes: str) -> Callable[[Callable], Callable]:
     return enter
 
 
-@update("nd.sgd_update")
+#: The numbers without which a step of plain descent is only `weight - lr * gradient`: no decay, no scale.
+PLAIN = frozenset((0.0, 1.0))
+
+
+@update("nd.sgd_update", literals=PLAIN)
 def sgd(weight: Node, grad: Node, lr: Number, wd: Number = 0.0, rescale_grad: Number = 1.0, clip_gradient=-1.0,
         lazy_update=True) -> list[Node]:
-    """SGD: weight - lr * (gradient + wd * weight)."""
-    g = add(scaled(weight, grad, rescale_grad, clip_gradient), mul(weight, number(wd, weight)))
-    return [sub(weight, mul(g, number(lr, weight)))]
+    """SGD: (1 - lr * wd) * weight - lr * gradient."""
+    lr = number(lr, weight)
+    decays = wd.op is not const_op or const_value(wd) != 0
+    kept = mul(weight, _rest(mul(lr, number(wd, weight)))) if decays else weight
+    return [sub(kept, mul(scaled(weight, grad, rescale_grad, clip_gradient), lr))]
 
 
 @update("nd.sgd_mom_update", "mom")

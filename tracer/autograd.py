@@ -99,8 +99,8 @@ def attach(handle: Handle, variable: Variable | None) -> None:
     if old.trace is trace:
         value = trace.new(stop(old.node), None, old.line)  # type: ignore[arg-type]
     else:
-        if old.rest is not None:
-            compute(old)  # the unfinished run computes its own values only, not one made here
+        if old.rest is not None or old.recipe is not None:
+            compute(old)  # the unfinished run and the recipe compute their own values only, not one made here
         value = computed(old.aval, old.buffer)
         if old.buffer is None:
             value.node, value.trace, value.error = old.node, old.trace, old.error
@@ -186,6 +186,9 @@ def backward(heads: Any, head_grads: Any = None, retain_graph: bool = False, tra
             current().trace.updated = True
         variable.grad._rebind(total)
         variable.fresh = True
+    trace = current().trace
+    if trace.updated:
+        trace.gradients += back.gradients
     for hook in passed:
         hook()
 

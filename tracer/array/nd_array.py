@@ -365,7 +365,7 @@ def _gather_views(handle: Any, value: Value, bound: list[tuple[NDArray, Value]])
 def _another(value: Value) -> Value:
     """A new constant with the elements of `value`."""
     trace = current().trace
-    if value.trace is None and not trace.captures:
+    if value.buffer is not None and not trace.captures:
         return computed(value.aval, value.buffer)
     return trace.new(trace.node_of(value), None, value.line)
 

@@ -25,6 +25,7 @@ from tracer.ops.ir.errors import MXNetError
 from tracer.ops.ir.graph import toposort
 from tracer.ops.ir.node import Node, forget_all, table_full
 
+from .recipe import Reduced, reduced
 from .segment import KEPT, Kept, Segment, keeps
 from .trace import Trace, Value, computed, current
 from .user_lines import format_line, place_of, user_line
@@ -84,6 +85,10 @@ def compute(value: Value, cause: str = "another thread") -> None:
         flush(cause)
     if value.late is not None:
         value.late()
+    recipe = value.recipe
+    if recipe is not None and value.buffer is None:
+        value.buffer = recipe.follow()
+        value.recipe = None
     while value.buffer is None and value.error is None:
         _compute_left(value)
     if value.error is not None:
@@ -156,7 +161,15 @@ def _run(trace: Trace, alive: list[Value], cause: str, ends: bool = True) -> Non
         kept = KEPT.get(key, _NEW)
         if kept is _NEW:
             kept = keeps(key)
-    if kept is None:
+    less = reduced(outputs, alive, trace) if kept is None and ends and trace.gradients else None
+    if less is not None:
+        outputs = less.outputs
+        program = less.program
+        if program is None:
+            program = less.program = find_program(outputs)
+        else:
+            COUNTERS.program_hits += 1
+    elif kept is None:
         program = find_program(outputs)
     else:
         outputs += kept.saved
@@ -170,7 +183,7 @@ def _run(trace: Trace, alive: list[Value], cause: str, ends: bool = True) -> Non
     if not program.known:
         program.known = True
         LOG.misses.append((place_of(line), why_new(outputs)))
-    donated = None if kept or not ends else _donated(program, trace)
+    donated = None if kept or not ends else _donated(program, trace, less.leaves if less is not None else ())
     leaves: list[Any] = [v.buffer for v in trace.leaves]
     if None in leaves:
         leaves = [_buffer_of(v) for v in trace.leaves]
@@ -181,9 +194,9 @@ def _run(trace: Trace, alive: list[Value], cause: str, ends: bool = True) -> Non
             buffers = program.run(leaves, trace.scalars, donated)
         if program.unlogged:
             _log_fallbacks(program, trace)
-        _settle(trace, alive, kept, buffers, ends)
+        _settle(trace, alive, kept or less, buffers, ends)
     except BaseException as failure:
-        _recover(failure, Rest(program, leaves, donated, trace, alive, kept, cause, ends))
+        _recover(failure, Rest(program, leaves, donated, trace, alive, kept or less, cause, ends))
 
 
 def _buffer_of(value: Value) -> Buffer | None:
@@ -193,9 +206,11 @@ def _buffer_of(value: Value) -> Buffer | None:
     return value.buffer
 
 
-def _settle(trace: Trace, alive: list[Value], kept: Kept | None, buffers: list[Buffer], ends: bool) -> None:
+def _settle(trace: Trace, alive: list[Value], kept: Kept | Reduced | None, buffers: list[Any], ends: bool) -> None:
     """Store a run's buffers in its values, and make the tape entry if a backward may need one."""
-    if kept is not None:
+    if isinstance(kept, Reduced):
+        buffers = kept.settle(trace, alive, buffers)
+    elif kept is not None:
         segment = Segment(trace, kept, buffers)
         for v, slot in zip(alive, kept.slots):
             if slot is not None:
@@ -226,7 +241,7 @@ class Rest:
     donated: dict[int, Buffer] | None
     trace: Trace
     alive: list[Value]
-    kept: Kept | None
+    kept: Kept | Reduced | None
     cause: str
     ends: bool
     go_on: Callable[[], list[Buffer]] | None = None
@@ -301,15 +316,18 @@ def _fail(failure: ExecutionError, trace: Trace, alive: list[Value], cause: str,
             _run(trace, part, cause, ends)
 
 
-def _donated(program: Program, trace: Trace) -> dict[int, Buffer] | None:
-    """Buffers of leaves that will not be read again, by the number of the output that may be written over each."""
+def _donated(program: Program, trace: Trace, held: tuple[int, ...]) -> dict[int, Buffer] | None:
+    """Buffers of leaves that will not be read again, by the number of the output that may be written over each.
+
+    held: the numbers of leaves that will be read by recipes.
+    """
     donations = program.donations
     if not donations:
         return None
     trace.nodes.clear()
     trace.targets.clear()
     given: dict[int, Buffer] = {}
-    free: dict[int, bool] = {}
+    free = dict.fromkeys(held, False)
     for output, candidates in donations:
         for index in candidates:
             if index not in free:

@@ -45,14 +45,16 @@ class Value:
     entry, slot: the tape entry that it is an output of, and the output's number, once its trace has ended.
     error: the error of its computation.
     rest: the unfinished run that will compute it (flush.py).
+    recipe: how a gradient that nobody has read is computed (recipe.py).
     late: for a leaf without elements, such as a parameter whose layer is being called for the first time, the function
         that computes them.
     """
 
     __slots__ = ("aval", "node", "trace", "buffer", "history", "variable", "line", "entry", "slot", "__dict__")
-    retained: Any = None  # these four are rarely set, so they are class attributes and no slots
+    retained: Any = None  # these five are rarely set, so they are class attributes and no slots
     error: BaseException | None = None
     rest: Any = None
+    recipe: Any = None
     late: Callable[[], None] | None = None
 
     aval: Aval
@@ -91,6 +93,7 @@ class Trace:
     targets: the nodes by which derivatives are taken (variables, and values earlier on the tape), and their values.
     retained: recorded results whose own gradients are stored when a backward passes them.
     last: the call recorded last; its successor in the call cache is tried first for the next call.
+    gradients: the variables whose gradients it has computed.
     updated: whether variables, gradients or running statistics have pending updates; the next `record()` runs these.
     bytes: the size of the leaves.
     marks: the number of nodes made by `target`.
@@ -98,8 +101,8 @@ class Trace:
     recording, training: the thread's autograd flags, here because each operation reads the trace anyway.
     """
 
-    __slots__ = ("retained", "leaves", "nodes", "scalars", "pending", "last", "targets", "updated", "bytes", "marks",
-                 "limit", "recording", "training")
+    __slots__ = ("retained", "leaves", "nodes", "scalars", "pending", "last", "targets", "gradients", "updated",
+                 "bytes", "marks", "limit", "recording", "training")
     #: Computes a value that is pending in another thread's trace; flush.py sets it.
     compute_foreign: Callable[[Value], Any]
     bound = 4096  # the number of pending values at which a trace is run without a read
@@ -116,6 +119,7 @@ class Trace:
         self.last = START
         self.targets: dict[Node, Value] = {}
         self.retained: dict[Node, Value] = {}
+        self.gradients: list[Any] = []
         self.updated = False
         self.bytes = 0
         self.marks = 0
@@ -125,6 +129,9 @@ class Trace:
         node = self.nodes.get(value)
         if node is None:
             if value.buffer is None and value.late is None:
+                if value.recipe is not None:
+                    node = self.nodes[value] = value.recipe.enter(self)
+                    return node
                 Trace.compute_foreign(value)
             node = leaf(value.aval, len(self.leaves))
             self.leaves.append(value)

@@ -20,6 +20,7 @@ from tracer.jit.native import background
 from tracer.jit.plan.plan import Plan
 from tracer.jit.program import Program, find_program
 from tracer.jit.report.counters import LOG, Counters, Sync, Syncs
+from tracer.jit.runtime import launch
 from tracer.jit.runtime.buffers import Buffer, FreeList
 from tracer.ops.declare.public import Function
 from tracer.ops.ir import node
@@ -37,7 +38,9 @@ from .core import cached_graph, call_cache, flush, history, invoke, nesting, seg
 from .core.call_cache import CachedCall
 from .core.segment import Segment
 from .core.trace import Current, Trace, Value, current
+from .gluon import trainer
 from .numpy import ndarray
+from .optimizer import base, recorded_step, rule_optimizer
 
 _FUNCTIONS = (
     invoke.invoke, call_cache.matches, invoke.look_up, invoke.combine, invoke.finish, invoke.add_values,
@@ -47,7 +50,8 @@ _FUNCTIONS = (
     autograd._heads, autograd._value_of, autograd._differentiable, autograd._propagate,
     history.histories_of, history.free, segment.run_backward, backward.targets_of, gradient.gradient,
     segment_runs.equal_segments, segment_runs.pull, trace.computed, cached_graph.call, cached_graph._write,
-    nesting.flatten, nesting.nest, invoke.stopped, invoke.wrap, node.leaf, node.reach_of)
+    nesting.flatten, nesting.nest, invoke.stopped, invoke.wrap, node.leaf, node.reach_of, trainer.all_fresh,
+    trainer.use, launch.arguments, base.count_updates, rule_optimizer.in_step, recorded_step.kept)
 _METHODS: dict[tuple[type, str], Any] = {(cls, name): getattr(cls, name) for cls, name in (
     (Value, "make_variable"), (Trace, "__init__"), (Trace, "number"), (Trace, "enter"),
     (Trace, "new"), (Trace, "node_of"), (Trace, "recorded_node_of"), (Trace, "target"), (Segment, "__init__"),

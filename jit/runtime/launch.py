@@ -53,10 +53,22 @@ def argument_layout(leaves: Sequence[Node], numbers: Sequence[Node], outputs: in
 
 @lru_cache(maxsize=256)
 def filler(layout: ArgumentLayout) -> Callable[..., None]:
-    """The function that writes a run's arguments into `bind`: one flat expression, as fast as Python is."""
-    space: dict[str, Any] = {"pack": layout.pack(), "__name__": __name__}
-    exec(f"def fill(bind, leaves, scalars, buffers):\n    {layout.call('buffers[{}]')}\n", space)
-    return space["fill"]
+    """The function that writes a run's arguments into `bind`."""
+    pack = layout.pack()
+
+    def fill(bind: Any, leaves: Sequence[Buffer], scalars: Sequence[float | int], buffers: Sequence[Buffer]) -> None:
+        pack(bind, 0, *arguments(layout.leaves, leaves, layout.numbers, scalars, buffers))
+
+    return fill
+
+
+def arguments(at_leaves: tuple[int, ...], leaves: Sequence[Buffer], at_scalars: tuple[int, ...],
+              scalars: Sequence[float | int], outputs: Sequence[Buffer]) -> list[float | int]:
+    """A run's arguments, in the order of their slots; the numbers of leaves and scalars are as in `ArgumentLayout`."""
+    found: list[float | int] = [leaves[i].addr for i in at_leaves]
+    found += [scalars[i] for i in at_scalars]
+    found += [buffer.addr for buffer in outputs]
+    return found
 
 
 def launcher(layout: ArgumentLayout, pools: Sequence[FreeList], bind: Any, run: Callable[[], None]) -> Launch | None:

@@ -106,10 +106,11 @@ class Capture(Trace):
     hooks: the histories with hooks.
     given: the indices of the numbers that the pass was given, by their objects' identities.
     places: as in `CachedGraph`, with the scalars' indices in the trace.
+    numbered: the numbers, which keeps them alive, with their run-time scalars, by the objects' identities.
     python: the operation with a user's Python that the pass calls, if any.
     """
 
-    __slots__ = ("outside", "draws", "entered", "hooks", "given", "places", "python")
+    __slots__ = ("outside", "draws", "entered", "hooks", "given", "places", "numbered", "python")
     captures = True
 
     def __init__(self, outside: Trace, nodes: dict[Value, Node], numbers: tuple[float, ...] = ()) -> None:
@@ -123,14 +124,18 @@ class Capture(Trace):
         self.hooks: list[Hooked] = []
         self.given = {id(number): i for i, number in enumerate(numbers)}
         self.places: list[tuple[int, int]] = []
+        self.numbered: dict[int, tuple[float | int, Node]] = {}
         self.python: str | None = None
 
     def number(self, value: float | int) -> Node:
-        """The run-time scalar for a Python number, which is noted if the pass was given it."""
-        place = self.given.get(id(value))
-        if place is not None:
-            self.places.append((place, len(self.scalars)))
-        return super().number(value)
+        """The run-time scalar for a Python number, one for each object; it is noted if the pass was given it."""
+        known = self.numbered.get(id(value))
+        if known is None:
+            place = self.given.get(id(value))
+            if place is not None:
+                self.places.append((place, len(self.scalars)))
+            known = self.numbered[id(value)] = value, super().number(value)
+        return known[1]
 
     def enter(self, value: Value) -> Node:
         """The node of a value from outside the pass."""
@@ -184,21 +189,22 @@ def call(identity: Any, forward: Callable[..., Any], args: tuple, parameters: Se
     trace = current().trace
     recording = trace.recording
     history: list[Any] = [None]
-    flags: list[bool] = []
+    recorded: list[Any] = []
     nodes: list[Node] = []
     for x in operands:
         value = x._value
         if recording and value.history:
             history.append(value.history)
-            flags.append(True)
+            recorded.append(len(nodes))
             nodes.append(trace.recorded_node_of(value))
+        elif value.trace is trace:
+            nodes.append(value.node)  # type: ignore[arg-type]
         else:
-            flags.append(False)
-            nodes.append(trace.node_of(value))
+            nodes.append(trace.enter(value))
     if len(history) > 1:
         nodes = stopped(trace, operands, nodes)
     scalars = trace.scalars
-    key = (identity, nesting, recording, trace.training, len(scalars), *(flags + nodes))
+    key = (identity, nesting, recording, trace.training, len(scalars), *(recorded + nodes))
     known = CALL_CACHE.get(key)
     if known is LEAVES:
         known = CALL_CACHE.get(key + (len(trace.leaves),))

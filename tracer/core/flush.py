@@ -157,10 +157,11 @@ def _run(trace: Trace, alive: list[Value], cause: str, ends: bool = True) -> Non
         targets = trace.targets
         flags = tuple([v.variable is None and targets.get(v.node) is not v  # type: ignore[arg-type]
                        if v.history else False for v in alive])
-        key = outputs, flags, tuple(targets)
-        kept = KEPT.get(key, _NEW)
-        if kept is _NEW:
-            kept = keeps(key)
+        if any(flags):
+            key = outputs, flags, tuple(targets)
+            kept = KEPT.get(key, _NEW)
+            if kept is _NEW:
+                kept = keeps(key)
     less = reduced(outputs, alive, trace) if kept is None and ends and trace.gradients else None
     if less is not None:
         outputs = less.outputs
@@ -184,9 +185,7 @@ def _run(trace: Trace, alive: list[Value], cause: str, ends: bool = True) -> Non
         program.known = True
         LOG.misses.append((place_of(line), why_new(outputs)))
     donated = None if kept or not ends else _donated(program, trace, less.leaves if less is not None else ())
-    leaves: list[Any] = [v.buffer for v in trace.leaves]
-    if None in leaves:
-        leaves = [_buffer_of(v) for v in trace.leaves]
+    leaves: list[Any] = [_buffer_of(v) for v in trace.leaves] if trace.late else [v.buffer for v in trace.leaves]
     try:
         if timing.on:
             buffers = timing.watched(program.run, cause, place_of(line))(leaves, trace.scalars, donated)
@@ -326,19 +325,18 @@ def _donated(program: Program, trace: Trace, held: tuple[int, ...]) -> dict[int,
         return None
     trace.nodes.clear()
     trace.targets.clear()
+    leaves = trace.leaves
+    holding = [leaves[i] for i in held]
     given: dict[int, Buffer] = {}
-    free = dict.fromkeys(held, False)
     for output, candidates in donations:
         for index in candidates:
-            if index not in free:
-                value = trace.leaves[index]
-                buffer = value.buffer
-                free[index] = (getrefcount(value) == _DEAD_LEAF and buffer is not None and buffer.parent is None
-                               and getrefcount(buffer) == _DEAD_MEMORY)
-            if free[index]:
-                free[index] = False
-                given[output] = trace.leaves[index].buffer  # type: ignore[assignment]
+            value = leaves[index]
+            buffer = value.buffer
+            if getrefcount(value) == _DEAD_LEAF and buffer is not None and buffer.parent is None \
+                    and getrefcount(buffer) == _DEAD_MEMORY:
+                given[output] = buffer  # and so it is not given away twice
                 break
+    holding.clear()
     return given or None
 
 

@@ -96,13 +96,14 @@ class Trace:
     gradients: the variables whose gradients it has computed.
     updated: whether variables, gradients or running statistics have pending updates; the next `record()` runs these.
     bytes: the size of the leaves.
+    late: whether a leaf's elements have been put off, see `Value.late`.
     marks: the number of nodes made by `target`.
     limit: the number of pending values at which the trace is run; 0 once the leaves are too large.
     recording, training: the thread's autograd flags, here because each operation reads the trace anyway.
     """
 
     __slots__ = ("retained", "leaves", "nodes", "scalars", "pending", "last", "targets", "gradients", "updated",
-                 "bytes", "marks", "limit", "recording", "training")
+                 "bytes", "late", "marks", "limit", "recording", "training")
     #: Computes a value that is pending in another thread's trace; flush.py sets it.
     compute_foreign: Callable[[Value], Any]
     bound = 4096  # the number of pending values at which a trace is run without a read
@@ -122,6 +123,7 @@ class Trace:
         self.gradients: list[Any] = []
         self.updated = False
         self.bytes = 0
+        self.late = False
         self.marks = 0
 
     def enter(self, value: Value) -> Node:
@@ -133,6 +135,7 @@ class Trace:
                     node = self.nodes[value] = value.recipe.enter(self)
                     return node
                 Trace.compute_foreign(value)
+            self.late = self.late or value.late is not None
             node = leaf(value.aval, len(self.leaves))
             self.leaves.append(value)
             self.bytes += value.aval.nbytes
@@ -203,7 +206,7 @@ class Trace:
         """A copy of the trace, for another thread that reads one of its values while the owner goes on recording."""
         copy = Trace(self.recording, self.training)
         copy.leaves, copy.scalars, copy.pending = self.leaves.copy(), self.scalars.copy(), self.pending.copy()
-        copy.targets, copy.retained = self.targets.copy(), self.retained.copy()
+        copy.targets, copy.retained, copy.late = self.targets.copy(), self.retained.copy(), self.late
         return copy
 
 

@@ -1,6 +1,7 @@
 """`Trainer`: it updates parameters by an optimizer after each backward."""
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from .. import optimizer as opt
@@ -14,9 +15,9 @@ from .structure import STRUCTURE
 class Trained(NamedTuple):
     """The parameters that are trained on one context: their numbers, arrays and gradients."""
 
-    indices: list[int]
-    weights: list[Any]
-    gradients: list[Any]
+    indices: Sequence[int]
+    weights: Sequence[Any]
+    gradients: Sequence[Any]
 
 
 class Trainer:
@@ -221,19 +222,18 @@ class Trainer:
             return
         with_store = self._kvstore and self._update_on_kvstore
         for updater, trained in zip(self._updaters, self._trained()):
-            variables = [x._variable for x in trained.weights]
-            if all([variable.fresh for variable in variables]):
-                indices, weights, gradients = trained.indices, trained.weights, trained.gradients
+            indices, weights, gradients = trained
+            if all_fresh(weights):
+                pass
             elif ignore_stale_grad:
-                fresh = [i for i, variable in enumerate(variables) if variable.fresh]
-                indices, weights, gradients = ([one[i] for i in fresh] for one in trained[:3])
+                fresh = [i for i, x in enumerate(weights) if x._variable.fresh]
+                indices, weights, gradients = (tuple([one[i] for i in fresh]) for one in trained)
             else:
-                stale = [variable.fresh for variable in variables].index(False)
+                stale = [x._variable.fresh for x in weights].index(False)
                 raise _stale(self._params[trained.indices[stale]], trained.weights[stale])
             if with_store:
                 continue  # the store has updated all: as in MXNet, no flag is reset
-            for variable in variables:
-                variable.fresh = False
+            use(trained.weights)
             if indices:
                 updater(indices, gradients, weights)
 
@@ -242,8 +242,8 @@ class Trainer:
         if self._collected is None or self._collected[0] != STRUCTURE.changes:
             params = [(i, p) for i, p in enumerate(self._params) if p.grad_req != "null"]
             pairs = [(p.list_data(), p.list_grad()) for _, p in params]
-            indices = [i for i, _ in params]
-            made = [Trained(indices, [arrays[k] for arrays, _ in pairs], [grads[k] for _, grads in pairs])
+            indices = tuple([i for i, _ in params])
+            made = [Trained(indices, tuple([arrays[k] for arrays, _ in pairs]), tuple([grads[k] for _, grads in pairs]))
                     for k in range(len(self._updaters))]
             self._collected = STRUCTURE.changes, made
         return self._collected[1]
@@ -275,6 +275,20 @@ class Trainer:
                 updater.optimizer = self._updaters[0].optimizer
             self._optimizer = self._updaters[0].optimizer
         self._optimizer.param_dict = dict(enumerate(self._params))
+
+
+def all_fresh(weights: Sequence[Any]) -> bool:
+    """Whether a backward has written the gradients of all these arrays since the last update."""
+    for weight in weights:
+        if not weight._variable.fresh:
+            return False
+    return True
+
+
+def use(weights: Sequence[Any]) -> None:
+    """Note that the gradients of these arrays are used by an update."""
+    for weight in weights:
+        weight._variable.fresh = False
 
 
 def _key(param: Parameter) -> str:

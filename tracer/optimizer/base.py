@@ -220,12 +220,8 @@ class Optimizer:
 
     def _update_count(self, index: Any) -> None:
         """Count an update of a weight, or of each of a list of weights."""
-        counts, before, most = self._index_update_count, self.begin_num_update, self.num_update
-        for one in index if isinstance(index, (list, tuple)) else (index,):
-            count = counts[one] = counts.get(one, before) + 1
-            if count > most:
-                most = count
-        self.num_update = most
+        indices = index if isinstance(index, (list, tuple)) else (index,)
+        self.num_update = count_updates(self._index_update_count, indices, self.begin_num_update, self.num_update)
 
     def _factor(self, index: Any, given: dict[Any, float]) -> float:
         """The factor of a weight that is not in param_dict, by its index or name; 1 if it has none."""
@@ -257,6 +253,19 @@ class Optimizer:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__ = state
         self.param_dict = {}
+
+
+def count_updates(counts: dict[Any, int], indices: Sequence[Any], before: int, most: int) -> int:
+    """Count an update of each of these weights; returns the highest count, or `most` if that is higher.
+
+    before: the count of a weight that is not in `counts`.
+    """
+    for index in indices:
+        count = counts.get(index, before) + 1
+        counts[index] = count
+        if count > most:
+            most = count
+    return most
 
 
 register = Optimizer.register

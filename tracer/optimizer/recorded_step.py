@@ -20,23 +20,35 @@ _CHANGING = frozenset(("lr", "wd", "rescale_grad", "num_update", "m_schedule"))
 class RecordedStep:
     """The step of given weights: the arrays that it reads and writes.
 
-    weights, grads, states: as the updater was called with them, and its states.
+    indices, weights, grads: as the updater was called with them.
+    states: the updater's states of these weights.
     """
 
-    __slots__ = ("weights", "grads", "states", "operands")
+    __slots__ = ("indices", "weights", "grads", "states", "operands")
 
-    def __init__(self, weights: Sequence[Any], grads: Sequence[Any], states: Sequence[Any]) -> None:
-        self.weights = list(weights)
-        self.grads = list(grads)
+    def __init__(self, indices: Sequence[Any], weights: Sequence[Any], grads: Sequence[Any],
+                 states: Sequence[Any]) -> None:
+        self.indices = tuple(indices)
+        self.weights = tuple(weights)
+        self.grads = tuple(grads)
         self.states = list(states)
         self.operands: list[Handle] = [*weights, *grads, *_arrays_in(self.states)]
 
-    def serves(self, weights: Sequence[Any], grads: Sequence[Any], states: Sequence[Any]) -> bool:
-        """Whether these are the arrays that the step was made for."""
-        return identical(self.weights, weights) and identical(self.grads, grads) and identical(self.states, states)
+    def serves(self, indices: Sequence[Any], weights: Sequence[Any], grads: Sequence[Any],
+               states: dict[Any, Any]) -> bool:
+        """Whether these are the weights and arrays that the step was made for.
 
-    def run(self, optimizer: RuleOptimizer, indices: Sequence[Any]) -> None:
+        states: the updater's states by index.
+        """
+        same = self.indices is indices and self.weights is weights and self.grads is grads  # tuples do not change
+        if not same and not (self.indices == tuple(indices) and identical(self.weights, weights)
+                             and identical(self.grads, grads)):
+            return False
+        return kept(self.indices, self.states, states)
+
+    def run(self, optimizer: RuleOptimizer) -> None:
         """Count an update of the weights, and follow the optimizer's rule for each."""
+        indices = self.indices
         optimizer._update_count(indices)
         of_each = optimizer._numbers_of(indices)
         groups, kinds = {of_each[0]: 0}, [0] * len(of_each)  # weights of equal numbers share them
@@ -57,6 +69,14 @@ class RecordedStep:
                           if type(value) in _SETTINGS and name not in _CHANGING])
         key = self, settings, tuple(kinds) if len(groups) > 1 else None
         cached_graph.call(key, rule, (), self.operands, tuple(given))
+
+
+def kept(indices: Sequence[Any], states: Sequence[Any], by_index: dict[Any, Any]) -> bool:
+    """Whether the states of the weights with these indices are still the same objects."""
+    for at in range(len(indices)):
+        if by_index.get(indices[at]) is not states[at]:
+            return False
+    return True
 
 
 def as_classic(arrays: Sequence[Any]) -> list[Any]:

@@ -32,7 +32,10 @@ class RuleOptimizer(Optimizer):
 
         Weights of equal rate, decay and count have the same numbers, which are computed once.
         """
-        counts = self._index_update_count
+        counts, kind = self._index_update_count, type(self)
+        by_parameters = kind._get_lrs is Optimizer._get_lrs and kind._get_wds is Optimizer._get_wds
+        if indices and by_parameters and in_step(indices, self.param_dict, counts):
+            return [self._numbers(indices[0])] * len(indices)
         of_each: tuple[list[Any], ...] = (
             self._get_lrs(indices), self._get_wds(indices), [counts[index] for index in indices])
         if indices and all([one.count(one[0]) == len(one) for one in of_each]):
@@ -101,6 +104,16 @@ class RuleOptimizer(Optimizer):
     def _clipped(self, grad: Any) -> Any:
         bound = self.clip_gradient
         return grad if bound is None else namespace_of(grad).clip(grad, -bound, bound)
+
+
+def in_step(indices: Sequence[Any], params: dict[Any, Any], counts: dict[Any, int]) -> bool:
+    """Whether the weights with these indices have equal counts, and parameters whose factors are all 1."""
+    first = counts[indices[0]]
+    for index in indices:
+        param = params.get(index)
+        if param is None or counts[index] != first or param.lr_mult != 1.0 or param.wd_mult != 1.0:
+            return False
+    return True
 
 
 class PrecisionLast(RuleOptimizer):

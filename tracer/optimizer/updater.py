@@ -32,6 +32,7 @@ class Updater:
         self.states_synced: dict[Any, bool] = {}
         self.aggregate_updates = optimizer.aggregate_num > 0
         self._steps: dict[tuple, RecordedStep] = {}
+        self._last: RecordedStep | None = None
 
     def __call__(self, index: Any, grad: Any, weight: Any) -> None:
         """Update the weights; np arrays are seen as nd arrays, of which the states are, too.
@@ -40,12 +41,16 @@ class Updater:
         """
         if not isinstance(index, (list, tuple)):
             index, grad, weight = [index], [grad], [weight]
-        indices = [i.decode() if isinstance(i, bytes) else i for i in index]
-        step = self._steps.get(tuple(indices))
-        if step is not None and follows_rules(self.optimizer) and step.serves(
-                weight, grad, [self.states.get(i) for i in indices]):
-            self.optimizer._set_current_context(weight[0].context.device_id)
-            step.run(self.optimizer, indices)
+        step = self._last
+        if step is not None and step.serves(index, weight, grad, self.states) and follows_rules(self.optimizer):
+            self._run(step)
+            return
+        indices = tuple([i.decode() if isinstance(i, bytes) else i for i in index])
+        if indices == index:
+            indices = index  # the very tuple, by which the step is known the next time
+        step = self._steps.get(indices)
+        if step is not None and step.serves(indices, weight, grad, self.states) and follows_rules(self.optimizer):
+            self._run(step)
             return
         if not getattr(self.optimizer, "allow_np_array", is_np_array()):
             _refuse_np(weight, grad)
@@ -60,8 +65,8 @@ class Updater:
             self.states_synced[i] = True
         if follows_rules(self.optimizer) and weights:
             made = [self.states[i] for i in indices]
-            step = self._steps[tuple(indices)] = RecordedStep(weight, grad, made)
-            step.run(self.optimizer, indices)
+            step = self._steps[indices] = RecordedStep(indices, weight, grad, made)
+            self._run(step)
             return
         if not self.aggregate_updates:
             for i, one, g in zip(indices, weights, grads):
@@ -77,6 +82,11 @@ class Updater:
                 self.optimizer.update_multi_precision(
                     [indices[at] for at in chosen], [weights[at] for at in chosen], [grads[at] for at in chosen],
                     [self.states[indices[at]] for at in chosen])
+
+    def _run(self, step: RecordedStep) -> None:
+        self._last = step
+        self.optimizer._set_current_context(step.weights[0].context.device_id)
+        step.run(self.optimizer)
 
     def sync_state_context(self, state: Any, context: Context) -> Any:
         """The state with its arrays on a context."""

@@ -12,12 +12,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+import numpy as np
+
 from tracer.ops.ir.graph import toposort
-from tracer.ops.ir.node import Node, leaf_op
+from tracer.ops.ir.node import Node, leaf_op, scalar_op
 from tracer.ops.ir.op import LEAF
 
 from .builder import Nodes
-from .known_ops import MATMUL, MATMUL_ONTO
+from .known_ops import CAST, DIVIDE, MATMUL, MATMUL_ONTO, MULTIPLY
 from .terms import Term, pairs_of_terms, rewrite_sums
 
 
@@ -44,8 +46,6 @@ def _folded(n: Node, uses: Counter[Node], ends: set[Node], done: dict[Node, Node
         return None
     for product, other in pairs_of_terms(n, uses):
         p, c = product.value, other.value
-        if not all([_in_a_slot(t) for t in (product, other)]):
-            continue
         if p.op is not MATMUL or uses[p] != 1 or p.shape != n.shape or not p.inputs[0].size:
             continue
         if c.shape != n.shape or c.dtype != n.dtype:
@@ -53,8 +53,9 @@ def _folded(n: Node, uses: Counter[Node], ends: set[Node], done: dict[Node, Node
         dies = c.op is MATMUL or c.op is MATMUL_ONTO or done[c].op is MATMUL_ONTO
         if dies and uses[c] != 1 or not dies and not (c.op is leaf_op and n in ends):
             continue
-        numbers = list(dict.fromkeys([s.number for t in (product, other) for s in t.scales]))
-        alpha_at, beta_at = [numbers.index(t.scales[0].number) if t.scales else -1 for t in (product, other)]
+        factors = [_number_of(t, done, nodes) for t in (product, other)]
+        numbers = list(dict.fromkeys([x for x in factors if x is not None]))
+        alpha_at, beta_at = [-1 if x is None else numbers.index(x) for x in factors]
         a, b = p.inputs
         ta, tb = p.attrs
         return nodes.apply(MATMUL_ONTO, done[a], done[b], done[c], *numbers, of=n.aval,
@@ -62,7 +63,16 @@ def _folded(n: Node, uses: Counter[Node], ends: set[Node], done: dict[Node, Node
     return None
 
 
-def _in_a_slot(term: Term) -> bool:
-    """Whether BLAS's factor can be made of the term's: of a constant and one run-time number."""
-    return not term.scales or len(term.scales) == 1 and not term.scales[0].divides and \
-        term.scales[0].number.dtype.kind == "f"
+def _number_of(term: Term, done: dict[Node, Node], nodes: Nodes) -> Node | None:
+    """The run-time number that scales a term: a scalar as it is, or the product and quotient of several, in float64."""
+    if not term.scales:
+        return None
+    first = term.scales[0]
+    if len(term.scales) == 1 and not first.divides and first.number.op is scalar_op and first.number.dtype.kind == "f":
+        return done[first.number]
+    of = nodes.aval((), np.dtype("float64"))
+    product = nodes.const(1.0, of.dtype)
+    for scale in term.scales:
+        number = nodes.apply(CAST, nodes.reshape(done[scale.cast], ()), attrs=(of.dtype.name,), of=of)
+        product = nodes.apply(DIVIDE if scale.divides else MULTIPLY, product, number, of=of)
+    return product

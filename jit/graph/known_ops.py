@@ -9,6 +9,7 @@ load()
 ABSOLUTE = OPS["absolute"]
 ADD = OPS["add"]
 BROADCAST_TO = OPS["broadcast_to"]
+CAST = OPS["cast"]
 CUT = OPS["cut"]
 DIVIDE = OPS["divide"]
 ERF = OPS["erf"]

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from tracer.ops.ir.graph import toposort
 from tracer.ops.ir.node import Node, const_op, scalar_op
+from tracer.ops.ir.op import ELEMENTWISE, LEAF, VIEW
 
 from .builder import Nodes
 from .known_ops import ADD, BROADCAST_TO, DIVIDE, MULTIPLY, NEGATIVE, RESHAPE, SUBTRACT
@@ -15,13 +16,16 @@ from .scalars import number_of
 #: Factors between this and its reciprocal are folded: with others, another order may take float32 to 0 or infinity.
 LEAST = 1e-30
 
+#: The most nodes of a factor that is computed from scalars.
+FEW = 16
+
 
 class Scale(NamedTuple):
     """A run-time scalar that a value is multiplied by, or divided.
 
     divides: whether it is divided.
-    number: the scalar.
-    cast: the node of one element that the scalar is rounded to before that.
+    number: the scalar, or one element that is computed from scalars.
+    cast: the node of one element that it is rounded to before that.
     """
 
     divides: bool
@@ -80,7 +84,7 @@ def _term(x: Node, uses: Counter[Node]) -> Term:
                 if plain.op is const_op and number_of(plain):
                     factor = factor / number_of(plain) if op is DIVIDE else factor * number_of(plain)
                     break
-                if plain.op is scalar_op:
+                if _is_number(plain):
                     scales.append(Scale(op is DIVIDE, plain, _one_element(by)))
                     break
             else:
@@ -102,3 +106,19 @@ def _one_element(x: Node) -> Node:
     while x.op is BROADCAST_TO or x.op is RESHAPE:
         x = x.inputs[0]
     return x
+
+
+def _is_number(x: Node) -> bool:
+    """Whether `x` is a run-time scalar, or one element that is computed from a few scalars and constants alone."""
+    if x.op is scalar_op:
+        return True
+    if x.size != 1 or x.op is const_op or x.op.kind == LEAF or x.dtype.kind != "f":
+        return False
+    seen = [x]
+    for n in seen:
+        if len(seen) > FEW or n.op.kind == LEAF and n.op is not scalar_op and n.op is not const_op:
+            return False
+        if n.op.kind not in (LEAF, ELEMENTWISE, VIEW) or isinstance(n.aval, tuple):
+            return False
+        seen += n.inputs
+    return True

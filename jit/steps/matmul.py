@@ -25,8 +25,12 @@ def fits(node: Node, materialized: set[Node]) -> bool:
     """Whether the node is a product of floats whose operands are in memory: `materialized`, or leaves."""
     if node.dtype not in (np.float32, np.float64) or not (node.size and node.inputs[0].size):
         return False
-    read = [*_factors(node, materialized), *node.inputs[2:3]]
-    return all(x.op is scalar_op for x in node.inputs[3:]) and all(x.op.kind == LEAF or x in materialized for x in read)
+    read = [*_factors(node, materialized), *node.inputs[2:3], *_numbers_in_memory(node)]
+    return all(x.op.kind == LEAF or x in materialized for x in read)
+
+
+def _numbers_in_memory(node: Node) -> list[Node]:
+    return [x for x in node.inputs[3:] if x.op is not scalar_op]
 
 
 def _factors(node: Node, materialized: Container[Node]) -> list[Node]:
@@ -54,8 +58,10 @@ def lower(node: Node, uses: Uses) -> list[driver.Step]:
     if factors:
         onto, *numbers = node.inputs[2:]
         alpha, beta, *which = factors
-        alpha_index, beta_index = (uses.read(numbers[i]) if i >= 0 else -1 for i in which)
-        options = {"beta": 1, "alpha_index": alpha_index, "beta_index": beta_index, "source": uses.read(onto)}
+        options = {"beta": 1, "source": uses.read(onto)}
+        for name, at in zip(("alpha", "beta"), which, strict=True):
+            if at >= 0:
+                options[f"{name}_index" if numbers[at].op is scalar_op else f"{name}_at"] = uses.read(numbers[at])
     step = openblas.gemm(node.dtype, uses.read(a), uses.read(b), result, m, n, k, batch, ta=ta, tb=tb, **options)
     if factors:
         bits = {"alpha": applied(bits_of, alpha), "beta": applied(bits_of, beta)}
@@ -77,6 +83,7 @@ def band(node: Node, materialized: set[Node]) -> BandLink:
     a, b = _factors(node, materialized)
     onto = node.inputs[2:3]
     reads: dict[Any, TileRatio | None] = dict.fromkeys(onto, (m * n, side) if columns else (n, 1))
+    reads.update(dict.fromkeys(_numbers_in_memory(node)))
     reads[a] = (m * k, side) if columns or ta else (k, 1)
     reads[b] = (k * n, side)
     extent, chunk = openblas.gemm_range(m, n, k, batch)

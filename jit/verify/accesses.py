@@ -298,8 +298,10 @@ def of_product(args: Sequence[int], extent: int, chunk: int, at: int = -1) -> Ef
                 matrix("b", a.b_offset, a.b_stride,
                        *(((columns, a.ldb), (inner, 1)) if a.tb else ((inner, a.ldb), (columns, 1))))):
             found.accesses.append(Access(role, False, place, a.itemsize))
+    found.accesses.extend([Access(roles[name], False, Form(0, ()), 8) for name in ("alpha_at", "beta_at")
+                           if getattr(a, name) >= 0])
     role, place = matrix("c", 0, a.c_stride, (rows, a.ldc), (columns, 1))
-    if a.beta_index >= 0 or struct.unpack("d", struct.pack("q", a.beta))[0]:
+    if a.beta_index >= 0 or a.beta_at >= 0 or struct.unpack("d", struct.pack("q", a.beta))[0]:
         found.accesses.append(Access(roles["source"] if a.source >= 0 else role, False, place, a.itemsize))
     found.accesses.append(Access(role, True, place, a.itemsize))
     return found

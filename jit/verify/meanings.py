@@ -158,7 +158,8 @@ def _products(i: int, node: Node, rows: Sequence[Any]) -> list[Meaning]:
         changed = {"k": part.k, "a_offset": part.itemsize * start * (whole[role["lda"]] if part.ta else 1),
                    "b_offset": part.itemsize * start * (1 if part.tb else whole[role["ldb"]])}
         if start:
-            changed |= {"beta": _bits(1.0), "beta_index": -1, "source": -1}
+            changed |= {"beta": _bits(1.0), "beta_index": -1, "beta_at": -1, "source": -1}
+            meaning.reads.pop(role["beta_at"], None)
             meaning.reads[role["c"]] = (tag_of(node),)
             meaning.numbers.pop(role["beta_index"], None)
         whole |= {role[name]: number for name, number in changed.items()}
@@ -180,16 +181,23 @@ def _product(i: int, node: Node) -> Meaning:
     numbers = {"m": m, "n": n, "k": k, "ta": int(transposed_a), "tb": int(transposed_b),
                "lda": m if transposed_a else k, "ldb": k if transposed_b else n, "ldc": n, "a_stride": m * k,
                "b_stride": k * n, "c_stride": m * n, "a_offset": 0, "b_offset": 0, "columns": int(n > m),
-               "alpha": _bits(1.0), "beta": _bits(0.0), "alpha_index": -1, "beta_index": -1}
+               "alpha": _bits(1.0), "beta": _bits(0.0), "alpha_index": -1, "beta_index": -1, "alpha_at": -1,
+               "beta_at": -1}
     found.extent = batch * max(m, n)
     if factors:
         onto = (tag_of(node.inputs[_ONTO]),)
         found.reads[role["source"]] = found.reads[role["c"]] = onto
         numbers |= {"alpha": _bits(factors[0]), "beta": _bits(factors[1])}
-        for name, at in zip(("alpha_index", "beta_index"), factors[2:], strict=True):
-            if at >= 0:
-                del numbers[name]
-                found.numbers[role[name]] = node.inputs[_FACTORS + at]
+        for name, at in zip(("alpha", "beta"), factors[2:], strict=True):
+            factor = node.inputs[_FACTORS + at] if at >= 0 else None
+            if factor is None:
+                continue
+            if factor.op is scalar_op:
+                del numbers[f"{name}_index"]
+                found.numbers[role[f"{name}_index"]] = factor
+            else:
+                del numbers[f"{name}_at"]
+                found.reads[role[f"{name}_at"]] = (tag_of(factor),)
     found.settled = {role[name]: number for name, number in numbers.items()}
     return found
 

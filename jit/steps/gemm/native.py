@@ -62,16 +62,20 @@ def run_product(bind: Any, args: Any, lo: int, hi: int) -> None:
     beta = as_float(args[AT.beta])
     if args[AT.alpha_index] >= 0:
         alpha *= as_float(bind[args[AT.alpha_index]])
+    if args[AT.alpha_at] >= 0:
+        alpha *= as_float(bind[args[AT.alpha_at]][0])
     if args[AT.beta_index] >= 0:
         beta *= as_float(bind[args[AT.beta_index]])
+    if args[AT.beta_at] >= 0:
+        beta *= as_float(bind[args[AT.beta_at]][0])
     # BLAS does not read operands with a factor of 0. Run-time factors may happen to be 0, and NaNs must still show: so
     # the least number stands in for 0, and the product is then added once more with the opposite factor.
     turns = 1
     zero = _LEAST if size == 4 else 0.0
-    if args[AT.alpha_index] >= 0 and -zero <= alpha and alpha <= zero:
+    if (args[AT.alpha_index] >= 0 or args[AT.alpha_at] >= 0) and -zero <= alpha and alpha <= zero:
         alpha = _LEAST
         turns = 2
-    if args[AT.beta_index] >= 0 and -zero <= beta and beta <= zero:
+    if (args[AT.beta_index] >= 0 or args[AT.beta_at] >= 0) and -zero <= beta and beta <= zero:
         beta = _LEAST
     elsewhere = 0
     if args[AT.source] >= 0:

@@ -142,8 +142,10 @@ class GemmArgs(NamedTuple):
     columns: int  # 1: the range counts columns of C, 0: rows
     alpha: int  # bits of a float64
     alpha_index: int  # slot of bind with a float64 that multiplies alpha, or -1
+    alpha_at: int  # slot of bind with the address of one, or -1
     beta: int
     beta_index: int
+    beta_at: int
     source: int  # slot of bind with the address of an array to copy to C first, or -1
 
 
@@ -203,15 +205,16 @@ def gemm_range(m: int, n: int, k: int, batch: int = 1) -> tuple[int, int]:
 
 
 def gemm_args(dtype: Any, a: int, b: int, c: int, m: int, n: int, k: int, *, ta: bool = False, tb: bool = False,
-              alpha: float = 1.0, alpha_index: int = -1, beta: float = 0.0, beta_index: int = -1,
-              source: int = -1) -> list[int]:
+              alpha: float = 1.0, alpha_index: int = -1, alpha_at: int = -1, beta: float = 0.0,
+              beta_index: int = -1, beta_at: int = -1, source: int = -1) -> list[int]:
     """The `args` of a product's step.
 
     `a`, `b`, `c` are slots of bind; op(A) is m x k, op(B) k x n, C m x n, all row-major; with `ta` (`tb`) the stored A
     is k x m (B is n x k). The products of a batch follow each other. The factor of the product is `alpha`, times the
-    float64 bits in ``bind[alpha_index]`` if that index is not -1; `beta` likewise. With beta 0, C is never read; with
-    alpha 0, A and B are not, so that their NaNs do not show; but with a factor of 0 from bind they do. If `source` is
-    given, the C that is read is the one at ``bind[source]``. ValueError for a product that BLAS cannot express.
+    float64 bits in ``bind[alpha_index]`` and the float64 at ``bind[alpha_at]``, unless these are -1; `beta` likewise.
+    With beta 0, C is never read; with alpha 0, A and B are not, so that their NaNs do not show; but with a run-time
+    factor of 0 they do. If `source` is given, the C that is read is the one at ``bind[source]``. ValueError for a
+    product that BLAS cannot express.
     """
     if max(m, n, k) >= 2**31:
         raise ValueError(f"a matrix product of sizes {(m, n, k)} exceeds OpenBLAS's 32-bit integers")
@@ -221,8 +224,8 @@ def gemm_args(dtype: Any, a: int, b: int, c: int, m: int, n: int, k: int, *, ta:
         gemm=functions["gemm", itemsize], gemv=functions["gemv", itemsize], tiles=_tiles() if itemsize == 4 else 0,
         itemsize=itemsize, a=a, b=b, c=c, a_offset=0, b_offset=0, m=m, n=n, k=k, ta=int(ta), tb=int(tb),
         lda=max(1, m if ta else k), ldb=max(1, k if tb else n), ldc=max(1, n), a_stride=m * k, b_stride=k * n,
-        c_stride=m * n, columns=int(n > m), alpha=alpha_bits, alpha_index=alpha_index, beta=beta_bits,
-        beta_index=beta_index, source=source))
+        c_stride=m * n, columns=int(n > m), alpha=alpha_bits, alpha_index=alpha_index, alpha_at=alpha_at,
+        beta=beta_bits, beta_index=beta_index, beta_at=beta_at, source=source))
 
 
 def gemm(dtype: Any, a: int, b: int, c: int, m: int, n: int, k: int, batch: int = 1, **options: Any) -> Step:
@@ -246,6 +249,6 @@ def parts_of(step: Step) -> list[Step]:
         part = of._replace(k=min(width, of.k - first), a_offset=of.a_offset + at * (of.lda if of.ta else 1),
                            b_offset=of.b_offset + at * (1 if of.tb else of.ldb))
         if first:
-            part = part._replace(beta=one, beta_index=-1, source=-1)
+            part = part._replace(beta=one, beta_index=-1, beta_at=-1, source=-1)
         parts.append(step._replace(args=list(part)))
     return parts

@@ -125,12 +125,48 @@ def two_rates(p, g, rate, results):
     p -= rate * (2 * g)
 
 
-@pytest.mark.parametrize("use", [other_handle, used_after, twice, kept_gradient, two_from_one, two_rates])
+def divided_by_a_count(p, g, rate, results):
+    p[:] = p - rate * g / 7
+
+
+def divided_first(p, g, rate, results):
+    p -= g / 3 * rate / rate
+
+
+def decayed(p, g, rate, results):
+    nd = tracer.nd
+    nd.sgd_update(p.as_nd_ndarray(), g.as_nd_ndarray(), lr=rate, wd=0.3, rescale_grad=0.25, out=p.as_nd_ndarray())
+
+
+def rate_that_is_computed(p, g, rate, results):
+    p -= np.exp(np.array(rate)) * g  # an array's element is no run-time scalar
+
+
+@pytest.mark.parametrize("use", [
+    other_handle, used_after, twice, kept_gradient, two_from_one, two_rates, divided_by_a_count, divided_first, decayed,
+    rate_that_is_computed])
 def test_other_uses_of_what_is_updated(monkeypatch, use):
     for sizes in [(4, 5, 3), (64, 200, 100)]:
         m, k, n = sizes
         native, expected, _ = both(monkeypatch, sgd(draw(k, n), draw(m, k), 0.1, use))
         agree(native, expected)
+
+
+@pytest.mark.parametrize("use", [two_rates, divided_by_a_count, divided_first, decayed])
+def test_factors_of_several_numbers_are_folded(monkeypatch, use):
+    for dtype in ("float32", "float64"):
+        native, expected, folded = both(monkeypatch, sgd(draw(4, 5), draw(3, 4), 0.1, use, dtype))
+        agree(native, expected, 2e-5 if dtype == "float32" else 1e-7)  # MXNet's steps round numbers to float32
+        assert folded == 1
+
+
+@pytest.mark.parametrize("rate", [0.0, 1e-320])
+def test_a_factor_of_several_numbers_that_is_zero_shows_nans(monkeypatch, rate):
+    x = draw(3, 4)
+    x[0, 1] = float("nan")
+    native, expected, folded = both(monkeypatch, sgd(draw(4, 5), x, rate, divided_by_a_count))
+    assert folded == 1 and onp.isnan(native[0]).any()
+    agree(native, expected)
 
 
 def test_the_old_array_under_another_name(monkeypatch):
@@ -284,7 +320,7 @@ def test_extreme_constants_are_not_folded(monkeypatch, factor):
 
 
 @pytest.mark.parametrize("build, folds", [
-    (lambda w, p, q: w + p / 4, 0),
+    (lambda w, p, q: w + p / 4, 1),
     (lambda w, p, q: -p + w, 1),
     (lambda w, p, q: p * 0.5 - w * 2.0, 1),
     (lambda w, p, q: w - (p + q), 1),  # p and q share a buffer; a kernel subtracts the sum from w

@@ -29,7 +29,7 @@ fuzz: $(VENV)/dev.stamp
 
 # Hours of what processes go through in years: steps, forks, interrupts, kills, damaged caches and files.
 soak: $(VENV)/dev.stamp
-	for script in memory forks interrupts cache files; do nice $(PY) tests/soak/$$script.py || exit 1; done
+	for script in memory forks interrupts cache files examples; do nice $(PY) tests/soak/$$script.py || exit 1; done
 
 # Small faults in copies of the tree, each of which the tests must catch: all, or those whose names or files begin so.
 mutants: $(VENV)/dev.stamp

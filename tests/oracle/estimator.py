@@ -1,4 +1,4 @@
-"""What an estimator does under real MXNet 1.9.1, stored in tests/data/estimator.json.
+"""The runs of an estimator under real MXNet 1.9.1, stored in tests/data/estimator.json.
 
 python tests/oracle/estimator.py MX191/bin/python
 

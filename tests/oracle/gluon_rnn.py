@@ -188,7 +188,7 @@ def cases() -> list[semantics_cases.Case]:
 
 
 def in_2(mx) -> list:
-    """What MXNet 2 answers for its own form of the layers: one vector of parameters."""
+    """The answers of MXNet 2 for its own form of the layers: one vector of parameters."""
     mx.npx.set_np()
     calls = [(net, call) for net, call in pairs(LAYERS) if "swapaxes" not in call]
     return [[net, call, run(mx, net, call, "np"), repr(build(mx, net))] for net, call in calls]

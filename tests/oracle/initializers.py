@@ -134,7 +134,7 @@ def cases(flavour):
 
 
 def answer(mx, source, flavour):
-    """What a case gives, as JSON data; an error is the names of its class and bases."""
+    """The result of a case, as JSON data; an error is the names of its class and bases."""
     mx.npx.set_np() if flavour == "np" else mx.npx.reset_np()
     mx.random.seed(0)
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():

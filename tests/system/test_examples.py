@@ -26,7 +26,7 @@ EPOCHS = 3  # of the networks that are not hybridized
 
 
 class Expected(NamedTuple):
-    """What a network is tested for.
+    """The scores and counts that a network is tested for.
 
     example: the example's name.
     programs: the programs of a step.

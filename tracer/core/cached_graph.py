@@ -11,6 +11,7 @@ operations as they are become run-time scalars of the cached graph.
 """
 from __future__ import annotations
 
+import itertools
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -170,10 +171,35 @@ class Capture(Trace):
         current().trace = outside
 
 
-def call(identity: Any, forward: Callable[..., Any], args: tuple, parameters: Sequence[Handle],
-         numbers: tuple[float, ...] = (), others: list[Value] | None = None) -> Any:
-    """The result of `forward(*args)`, from the cache if `identity` was called with these operands before.
+class Identity:
+    """The identity of a pass. Its owner holds it; when the last reference goes, the pass's cached graphs go too.
 
+    number: what stands for it in keys of the cache, which would keep it alive.
+    keys: the keys of its cached graphs.
+    """
+
+    __slots__ = ("number", "keys")
+
+    def __init__(self) -> None:
+        self.number = next(_NUMBERS)
+        self.keys: set[tuple] = set()
+
+    def __del__(self) -> None:
+        for key in self.keys:
+            CALL_CACHE.pop(key, None)
+
+    def __reduce__(self) -> tuple:
+        return Identity, ()  # a copy of the owner is another pass
+
+
+_NUMBERS = itertools.count()
+
+
+def call(identity: Identity, variant: tuple, forward: Callable[..., Any], args: tuple, parameters: Sequence[Handle],
+         numbers: tuple[float, ...] = (), others: list[Value] | None = None) -> Any:
+    """The result of `forward(*args)`, from the cache if it was called with these operands before.
+
+    identity, variant: the pass, and what it depends on besides its operands and the numbers.
     args: the positional arguments and the keywords, of which arrays, None, numbers and strings, in lists, tuples and
         dictionaries, can be looked up.
     parameters: the arrays that `forward` uses besides its arguments.
@@ -204,15 +230,15 @@ def call(identity: Any, forward: Callable[..., Any], args: tuple, parameters: Se
     if len(history) > 1:
         nodes = stopped(trace, operands, nodes)
     scalars = trace.scalars
-    key = (identity, nesting, recording, trace.training, len(scalars), *(recorded + nodes))
+    key = (identity.number, variant, nesting, recording, trace.training, len(scalars), *(recorded + nodes))
     known = CALL_CACHE.get(key)
     if known is LEAVES:
         known = CALL_CACHE.get(key + (len(trace.leaves),))
     if known is None:
-        return _run(key, forward, args, operands, nodes, numbers, others)
+        return _run(identity, key, forward, args, operands, nodes, numbers, others)
     if numbers:
         if not _fits(known, numbers):
-            return _run(key, forward, args, operands, nodes, numbers, others, known)
+            return _run(identity, key, forward, args, operands, nodes, numbers, others, known)
         found = list(known.scalars)
         for i, at in known.places:
             found[at] = numbers[i]
@@ -260,8 +286,9 @@ def _fits(known: CachedGraph, numbers: tuple[float, ...]) -> bool:
     return known.numbers == numbers or all([a == b or i in free for i, (a, b) in pairs])
 
 
-def _run(key: tuple, forward: Callable[..., Any], args: tuple, operands: list[Handle], nodes: list[Node],
-         numbers: tuple[float, ...], others: list[Value] | None, earlier: CachedGraph | None = None) -> Any:
+def _run(identity: Identity, key: tuple, forward: Callable[..., Any], args: tuple, operands: list[Handle],
+         nodes: list[Node], numbers: tuple[float, ...], others: list[Value] | None,
+         earlier: CachedGraph | None = None) -> Any:
     """The result of `forward(*args)`, which is cached under `key` if it is a function of the operands.
 
     others: as in `call`.
@@ -298,9 +325,10 @@ def _run(key: tuple, forward: Callable[..., Any], args: tuple, operands: list[Ha
         return _uncached("its results are no functions of its operands", result)
     if graph.draws or graph.entered:
         CALL_CACHE[key] = LEAVES
-        CALL_CACHE[(*key, leaves)] = graph
-    else:
-        CALL_CACHE[key] = graph
+        identity.keys.add(key)
+        key = (*key, leaves)
+    identity.keys.add(key)
+    CALL_CACHE[key] = graph
     return result
 
 

@@ -52,7 +52,7 @@ def matches(call: CachedCall | None, function: Any, statics: tuple, nodes: list[
 def forget() -> None:
     """Drop all entries and successors."""
     START.successor = None
-    for call in CALL_CACHE.values():
+    for call in [*CALL_CACHE.values()]:  # a list: what is freed meanwhile may take entries out
         if type(call) is CachedCall:
             call.successor = None
     CALL_CACHE.clear()

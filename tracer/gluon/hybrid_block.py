@@ -31,7 +31,7 @@ class HybridBlock(Block):
     def __init__(self, prefix: str | None = None, params: Any = None) -> None:
         super().__init__(prefix=prefix, params=params)
         self._active = False
-        self._identity: object = None
+        self._identity = cached_graph.Identity()
         self._arrays: dict[Any, tuple[int, list[Handle]]] = {}
         self._unused: set[Any] = set()
         self._closed_over: list[Getter] = []
@@ -74,7 +74,7 @@ class HybridBlock(Block):
 
     def _clear_cached_op(self) -> None:
         """Forget the cached graphs."""
-        self._identity = object()
+        self._identity = cached_graph.Identity()
         self._closed_over = []
 
     def register_child(self, block: Block, name: str | None = None) -> None:
@@ -110,15 +110,15 @@ class HybridBlock(Block):
         if not self._active or type(current().trace) is cached_graph.Capture or deferred.active():
             return self._run(args, kwargs)
         arrays = self._operands(args, kwargs)
-        identity: Any = self._identity
+        variant: tuple = ()
         if self._closed_over:
             closed = [get() for get in self._closed_over]
             there = [isinstance(x, Handle) for x in closed]
             arrays = arrays + [x for x, is_array in zip(closed, there) if is_array]
-            identity = identity, *there
+            variant = tuple(there)
         others: list[Any] = []
         # by place: compiled recording takes no keywords
-        result = cached_graph.call(identity, self._run, (args, kwargs), arrays, (), others)
+        result = cached_graph.call(self._identity, variant, self._run, (args, kwargs), arrays, (), others)
         if others:
             self._closed_over += getters_of(others, self) or ()
         return result

@@ -24,7 +24,7 @@ class RecordedStep:
     states: the updater's states of these weights.
     """
 
-    __slots__ = ("indices", "weights", "grads", "states", "operands")
+    __slots__ = ("indices", "weights", "grads", "states", "operands", "identity")
 
     def __init__(self, indices: Sequence[Any], weights: Sequence[Any], grads: Sequence[Any],
                  states: Sequence[Any]) -> None:
@@ -32,6 +32,7 @@ class RecordedStep:
         self.weights = tuple(weights)
         self.grads = tuple(grads)
         self.states = list(states)
+        self.identity = cached_graph.Identity()
         self.operands: list[Handle] = [*weights, *grads, *_arrays_in(self.states)]
 
     def serves(self, indices: Sequence[Any], weights: Sequence[Any], grads: Sequence[Any],
@@ -67,8 +68,8 @@ class RecordedStep:
 
         settings = tuple([(name, value) for name, value in vars(optimizer).items()
                           if type(value) in _SETTINGS and name not in _CHANGING])
-        key = self, settings, tuple(kinds) if len(groups) > 1 else None
-        cached_graph.call(key, rule, (), self.operands, tuple(given))
+        variant = settings, tuple(kinds) if len(groups) > 1 else None
+        cached_graph.call(self.identity, variant, rule, (), self.operands, tuple(given))
 
 
 def kept(indices: Sequence[Any], states: Sequence[Any], by_index: dict[Any, Any]) -> bool:

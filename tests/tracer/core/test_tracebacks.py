@@ -113,7 +113,7 @@ run()
 
 
 def run(script: str, *options: str, **environment: str) -> str:
-    """What a script writes to standard error."""
+    """The text that a script writes to standard error."""
     environment = {**os.environ, "TRACER_JIT": "never", "PYTHONPATH": str(ROOT), **environment}
     return subprocess.run([sys.executable, *options, script], env=environment, capture_output=True, text=True,
                           check=False).stderr

@@ -1,11 +1,14 @@
 """Training through Gluon: a step is one program, nothing is compiled after the first ones, no layer's Python runs."""
+import gc
 import threading
+import weakref
 
 import numpy
 import pytest
 
 from tracer import autograd, gluon, nd, np, npx, random
 from tracer.core import cached_graph, invoke
+from tracer.core.call_cache import CALL_CACHE
 from tracer.gluon import nn
 from tracer.jit.report.counters import COUNTERS, LOG
 
@@ -195,3 +198,32 @@ def test_threads_call_one_block():
     assert errors == [] and len(found) == 20
     for y in found:
         numpy.testing.assert_allclose(y, expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("hybridized", [False, True])
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_a_network_that_is_gone_leaves_nothing(hybridized, optimizer):
+    def trained():
+        net = gluon.nn.HybridSequential()
+        net.add(gluon.nn.Embedding(5, 4), gluon.nn.Dense(3), gluon.nn.BatchNorm(), gluon.nn.Dropout(0.5))
+        net.initialize()
+        if hybridized:
+            net.hybridize()
+        trainer = gluon.Trainer(net.collect_params(), optimizer)
+        x = nd.array([0, 1, 4])
+        for _ in range(4):
+            with autograd.record():
+                loss = (net(x) ** 2).sum()
+            loss.backward()
+            trainer.step(3)
+        loss.wait_to_read()
+        nd.waitall()
+        return [weakref.ref(one) for one in (net, trainer, *[p.data() for p in net.collect_params().values()])]
+
+    sizes = []
+    for _ in range(4):
+        left = trained()
+        gc.collect()
+        assert [one() for one in left] == [None] * len(left)
+        sizes.append(len(CALL_CACHE))
+    assert sizes[2] == sizes[3]

@@ -220,7 +220,7 @@ GRADIENTS = {
 
 @pytest.mark.parametrize("name", GRADIENTS)
 def test_gradients_are_slopes(name):
-    """Of the weighted sum of output and states, along random directions of each operand."""
+    """The derivatives of the weighted sum of output and states, along random directions of each operand."""
     mode, lengths, both, keywords = GRADIENTS[name]
     tracer.random.seed(5)
     made, given = layer(mode, lengths, 2, both, **keywords)

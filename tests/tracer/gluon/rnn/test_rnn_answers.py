@@ -96,7 +96,7 @@ def test_names_texts_and_errors(number):
 
 
 def case_answers() -> list[dict]:
-    """What each case must answer: real MXNet's answer, or the other that the file gives with a reason."""
+    """The answer that each case must give: real MXNet's, or the other that the file gives with a reason."""
     return [case.ours or answer for case, answer in zip(TEXTS, STORED["texts"])]
 
 

@@ -36,7 +36,7 @@ def _folded(n: Node, uses: Counter[Node], ends: set[Node], done: dict[Node, Node
             continue
         if t.op is leaf_op and (table.factor, table.scales) == (1.0, ()) and (t.shape, t.dtype) == (n.shape, n.dtype) \
                 and 2 * s.inputs[0].size <= n.size:
-            rows, indices = _scaled(done[s.inputs[0]], scattered, nodes), [done[i] for i in s.inputs[1:]]
+            rows, indices = _scaled(done[s.inputs[0]], scattered, done, nodes), [done[i] for i in s.inputs[1:]]
             return nodes.apply(SCATTER_ONTO, rows, *indices, done[t], attrs=s.attrs, of=n.aval)
     return None
 
@@ -52,10 +52,10 @@ def _surely_inside(s: Node) -> bool:
         for n in toposort([s.inputs[0]])]))
 
 
-def _scaled(rows: Node, by: Term, nodes: Nodes) -> Node:
+def _scaled(rows: Node, by: Term, done: dict[Node, Node], nodes: Nodes) -> Node:
     """The rows with the factors of their term."""
     for scale in reversed(by.scales):
-        number = nodes.broadcast_to(nodes.reshape(scale.cast, ()), rows.shape)
+        number = nodes.broadcast_to(nodes.reshape(done[scale.cast], ()), rows.shape)
         rows = nodes.apply(DIVIDE if scale.divides else MULTIPLY, rows, number, of=rows.aval)
     if by.factor == 1.0:
         return rows

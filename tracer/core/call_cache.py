@@ -5,6 +5,7 @@ identities; only where the check fails, a key is hashed and looked up.
 """
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 from tracer.jit.cpython.identity import identical
@@ -34,6 +35,30 @@ class CachedCall:
 
 #: Calls by (function, static arguments, operand nodes); also forward passes (core/cached_graph.py) and constants.
 CALL_CACHE: dict[tuple, Any] = {}
+
+
+class Identity:
+    """The identity of a pass. Its owner holds it; when the last reference goes, the pass's cached graphs go too.
+
+    number: what stands for it in keys of the cache, which would keep it alive.
+    keys: the keys of its cached graphs.
+    """
+
+    __slots__ = ("number", "keys")
+
+    def __init__(self) -> None:
+        self.number = next(_NUMBERS)
+        self.keys: set[tuple] = set()
+
+    def __del__(self, cache: dict[tuple, Any] = CALL_CACHE) -> None:  # at exit the module's names may be gone
+        for key in self.keys:
+            cache.pop(key, None)
+
+    def __reduce__(self) -> tuple:
+        return Identity, ()  # a copy of the owner is another pass
+
+
+_NUMBERS = itertools.count()
 
 #: The predecessor of a trace's first call.
 START = CachedCall(None, (), [], None, False)

@@ -194,13 +194,13 @@ class Trace:
         return table[index]
 
     def note_draw(self, value: Value, draw: Callable[[], Any]) -> None:
-        """Note that a layer has drawn `value` by `draw`; does nothing here, see core/cached_graph.py: Capture."""
+        """Note that a layer has drawn `value` by `draw`; does nothing here, see core/capture.py."""
 
     def note_hook(self, history: Any) -> None:
-        """Note a history with a hook (history.py); does nothing here, see core/cached_graph.py: Capture."""
+        """Note a history with a hook (history.py); does nothing here, see core/capture.py."""
 
     def note_python(self, what: str) -> None:
-        """Note a call of a user's Python by an operation; does nothing here, see core/cached_graph.py: Capture."""
+        """Note a call of a user's Python by an operation; does nothing here, see core/capture.py."""
 
     def snapshot(self) -> Trace:
         """A copy of the trace, for another thread that reads one of its values while the owner goes on recording."""

@@ -9,6 +9,8 @@ import numpy as np
 from .. import ndarray
 from ..context import Context, context_of, cpu
 from ..core import cached_graph
+from ..core.call_cache import Identity
+from ..core.capture import Capture
 from ..core.invoke import Handle
 from ..core.trace import current
 from ..ndarray import NDArray
@@ -31,7 +33,7 @@ class HybridBlock(Block):
     def __init__(self, prefix: str | None = None, params: Any = None) -> None:
         super().__init__(prefix=prefix, params=params)
         self._active = False
-        self._identity = cached_graph.Identity()
+        self._identity = Identity()
         self._arrays: dict[Any, tuple[int, list[Handle]]] = {}
         self._unused: set[Any] = set()
         self._closed_over: list[Getter] = []
@@ -74,7 +76,7 @@ class HybridBlock(Block):
 
     def _clear_cached_op(self) -> None:
         """Forget the cached graphs."""
-        self._identity = cached_graph.Identity()
+        self._identity = Identity()
         self._closed_over = []
 
     def register_child(self, block: Block, name: str | None = None) -> None:
@@ -107,7 +109,7 @@ class HybridBlock(Block):
     # ---- calls -----------------------------------------------------------------------------------
 
     def _pass(self, args: tuple, kwargs: dict[str, Any]) -> Any:
-        if not self._active or type(current().trace) is cached_graph.Capture or deferred.active():
+        if not self._active or type(current().trace) is Capture or deferred.active():
             return self._run(args, kwargs)
         arrays = self._operands(args, kwargs)
         variant: tuple = ()

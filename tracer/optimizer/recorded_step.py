@@ -8,6 +8,7 @@ from tracer.jit.cpython.identity import identical
 
 from .. import numpy as np
 from ..core import cached_graph
+from ..core.call_cache import Identity
 from ..core.invoke import Handle
 from .rule_optimizer import RuleOptimizer
 
@@ -32,7 +33,7 @@ class RecordedStep:
         self.weights = tuple(weights)
         self.grads = tuple(grads)
         self.states = list(states)
-        self.identity = cached_graph.Identity()
+        self.identity = Identity()
         self.operands: list[Handle] = [*weights, *grads, *_arrays_in(self.states)]
 
     def serves(self, indices: Sequence[Any], weights: Sequence[Any], grads: Sequence[Any],

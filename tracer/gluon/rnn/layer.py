@@ -11,7 +11,7 @@ from tracer.ops.npx.recurrent import GATES, Sizes
 from ... import ndarray
 from ... import numpy as mx_np
 from ...base import MXNetError
-from ...core import cached_graph
+from ...core.capture import Capture
 from ...core.trace import current
 from ...generation import is_2
 from ...initializer import RNNFused
@@ -204,7 +204,7 @@ class _RNNLayer(HybridBlock):
 
     def _pass(self, args: tuple, kwargs: dict[str, Any]) -> Any:
         """The result of a call. As in MXNet the first one of a hybridized layer decides whether it has states."""
-        if self._active and type(current().trace) is not cached_graph.Capture:
+        if self._active and type(current().trace) is not Capture:
             if self._first_skips is None:
                 self._first_skips = self.skip_states
             self.skip_states = self._first_skips

@@ -14,7 +14,7 @@ from tracer.ops.ir.node import Node, leaf_op
 from tracer.ops.primitive.gather_scatter import index_arrays
 
 from .builder import Nodes
-from .known_ops import DIVIDE, GATHER, MULTIPLY, SCATTER_ADD, SCATTER_ONTO
+from .known_ops import DIVIDE, MULTIPLY, SCATTER_ADD, SCATTER_ONTO
 from .terms import Term, pairs_of_terms, rewrite_sums
 
 
@@ -48,7 +48,8 @@ def _surely_inside(s: Node) -> bool:
     """
     indices = index_arrays(s)
     return bool(indices) and (s.attrs[-1] or any([
-        n.op is GATHER and n.attrs[0] == s.attrs[0] and n.inputs[0].shape == s.shape and index_arrays(n) == indices
+        n.op.gathers is not None and n.attrs[:1] == s.attrs[:1] and n.inputs[0].shape == s.shape
+        and index_arrays(n) == indices
         for n in toposort([s.inputs[0]])]))
 
 

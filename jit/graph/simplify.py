@@ -21,12 +21,12 @@ from tracer.ops.ir.graph import toposort
 from tracer.ops.ir.node import Node, const_op, const_value, item_op, leaf_op, store_op
 from tracer.ops.ir.op import ELEMENTWISE, REDUCTION, VIEW, Op
 from tracer.ops.ir.shapes import broadcast, reduced
-from tracer.ops.primitive.arithmetic import cast_op
 
 from .builder import Nodes
 from .known_ops import (
     ADD,
     BROADCAST_TO,
+    CAST,
     CUT,
     DIVIDE,
     MATMUL,
@@ -338,7 +338,7 @@ Rule = Callable[[Node, Nodes], Node]
 
 #: Rules by op, which come first, and by kind of op.
 _RULES: dict[Op, Rule] = {
-    leaf_op: _leaf, cast_op: _cast, ADD: _add, SUBTRACT: _subtract, MULTIPLY: _multiply, DIVIDE: _divide,
+    leaf_op: _leaf, CAST: _cast, ADD: _add, SUBTRACT: _subtract, MULTIPLY: _multiply, DIVIDE: _divide,
     NEGATIVE: _negative, WHERE: _where, RESHAPE: _reshape, TRANSPOSE: _transpose, BROADCAST_TO: _broadcast_to,
     MATMUL: _fold_transposes, item_op: _item}
 _KINDS: dict[str, Rule] = {ELEMENTWISE: _elementwise, REDUCTION: _reduction, VIEW: _view}

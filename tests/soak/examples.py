@@ -133,8 +133,6 @@ def one(name: str, steps: int, seed: int) -> bool:
     start = time.time()
     network.run(steps, measure)
     grown = sizes[-1] - sizes[2]
-    if os.environ.get("SIZES"):
-        print([round(x/2**20,1) for x in sizes])
     print(f"{name:17} {steps:,} steps, {1e3 * (time.time() - start) / steps:.2f} ms each; {sizes[-1] >> 20} MiB, grown "
           f"by {grown / 2**20:.1f}; {len(expected)} numbers, {network.interrupted} interrupts, "
           f"{'equal' if same else 'DIFFERENT'}", flush=True)

@@ -206,7 +206,7 @@ DIFFERENT = {
     "reshape": "0 stands for an axis's size in nd", "concat": "calls the axis dim in nd",
     "split": "takes squeeze_axis in nd", "pad": "takes all widths in one tuple in nd",
     "stack": "takes the arrays one by one in nd", "round": "rounds halves away from zero in nd",
-    "where": "takes a condition for each row in nd"}
+    "where": "takes a condition for each row in nd", "dot": "sums over the first axis of the second array in nd"}
 SHARED = [name[3:] for f in TABLE for name in plain(f) if name.startswith("nd.") and f"np.{name[3:]}" in FORMS]
 
 

@@ -25,11 +25,7 @@ from .terms import Term, pairs_of_terms, rewrite_sums
 
 def fold_products(outputs: Sequence[Node], nodes: Nodes | None = None) -> list[Node]:
     """`outputs` with such sums folded, made of `nodes`; the results have the same avals, in the same order."""
-    nodes = Nodes() if nodes is None else nodes
-    if not any(n.op is MATMUL for n in toposort(outputs)):
-        return list(outputs)
-    ends = set(outputs)
-    return rewrite_sums(outputs, nodes, lambda n, uses, done: _folded(n, uses, ends, done, nodes))
+    return rewrite_sums(outputs, nodes, MATMUL, _folded)
 
 
 def aliases(graph: Sequence[Node], ends: set[Node]) -> dict[Node, Node]:

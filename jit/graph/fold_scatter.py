@@ -20,11 +20,7 @@ from .terms import Term, pairs_of_terms, rewrite_sums
 
 def fold_scatters(outputs: Sequence[Node], nodes: Nodes | None = None) -> list[Node]:
     """`outputs` with such sums folded, made of `nodes`; the results have the same avals, in the same order."""
-    nodes = Nodes() if nodes is None else nodes
-    if not any(n.op is SCATTER_ADD for n in toposort(outputs)):
-        return list(outputs)
-    ends = set(outputs)
-    return rewrite_sums(outputs, nodes, lambda n, uses, done: _folded(n, uses, ends, done, nodes))
+    return rewrite_sums(outputs, nodes, SCATTER_ADD, _folded)
 
 
 def _folded(n: Node, uses: Counter[Node], ends: set[Node], done: dict[Node, Node], nodes: Nodes) -> Node | None:

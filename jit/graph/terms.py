@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from tracer.ops.ir.graph import toposort
 from tracer.ops.ir.node import Node, const_op, scalar_op
-from tracer.ops.ir.op import ELEMENTWISE, LEAF, VIEW
+from tracer.ops.ir.op import ELEMENTWISE, LEAF, VIEW, Op
 
 from .builder import Nodes
 from .known_ops import ADD, BROADCAST_TO, DIVIDE, MULTIPLY, NEGATIVE, RESHAPE, SUBTRACT
@@ -50,18 +50,22 @@ def pairs_of_terms(n: Node, uses: Counter[Node]) -> list[tuple[Term, Term]]:
     return [(right, left), (left, right)] if foldable else []
 
 
-def rewrite_sums(outputs: Sequence[Node], nodes: Nodes,
-                 fold: Callable[[Node, Counter[Node], dict[Node, Node]], Node | None]) -> list[Node]:
-    """`outputs` with what `fold` makes of sums and differences in their place, where it makes something.
+#: What a pass makes of a sum, if anything: it is given the sum, the number of uses of each value, the outputs, the new
+#: nodes of those before the sum, and the table that makes nodes.
+Fold = Callable[[Node, Counter[Node], set[Node], dict[Node, Node], Nodes], Node | None]
 
-    fold: it is given the sum, the number of uses of each value, and the new nodes of those before the sum.
-    """
+
+def rewrite_sums(outputs: Sequence[Node], nodes: Nodes | None, op: Op, fold: Fold) -> list[Node]:
+    """`outputs` with what `fold` makes of sums and differences in their place; the same ones where `op` is not used."""
     order = toposort(outputs)
+    if not any(n.op is op for n in order):
+        return list(outputs)
+    nodes, ends = Nodes() if nodes is None else nodes, set(outputs)
     uses = Counter(x for n in order for x in n.inputs)
     uses.update(outputs)
     done: dict[Node, Node] = {}
     for n in order:
-        folded = fold(n, uses, done) if n.op is ADD or n.op is SUBTRACT else None
+        folded = fold(n, uses, ends, done, nodes) if n.op is ADD or n.op is SUBTRACT else None
         if folded is None:
             inputs = tuple([done[x] for x in n.inputs])
             folded = nodes.keep(n) if inputs == n.inputs else nodes.make(n.op, inputs, n.attrs, n.aval)

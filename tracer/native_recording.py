@@ -15,13 +15,13 @@ from time import perf_counter
 from typing import Any
 
 from tracer.jit import settings
-from tracer.jit.graph import gradient
 from tracer.jit.native import background
 from tracer.jit.plan.plan import Plan
 from tracer.jit.program import Program, find_program
 from tracer.jit.report.counters import LOG, Counters, Sync, Syncs
 from tracer.jit.runtime import launch
 from tracer.jit.runtime.buffers import Buffer, FreeList
+from tracer.ops.control import gradient
 from tracer.ops.declare.public import Function
 from tracer.ops.ir import node
 from tracer.ops.ir.aval import Aval

@@ -30,7 +30,7 @@ class Op:
     """A primitive operation.
 
     infer(avals, attrs) -> Aval, or a tuple of them for an op with several outputs; raises on bad input.
-    vjp(node, g) -> one cotangent node (or None) for each input; jit/graph/gradient.py sums it to the input's shape.
+    vjp(node, g) -> one cotangent node (or None) for each input; ops/control/gradient.py sums it to the input's shape.
     ref(arrays, attrs) -> the result by NumPy, which the interpreter tier runs.
     expr: the scalar expression of an elementwise op over {0}, {1}… ({T} is the result's scalar type).
     samples: () -> iterable of (input arrays, attrs), for the tests that run on every op.

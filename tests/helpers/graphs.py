@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from tracer.jit import settings
-from tracer.jit.graph.gradient import gradient
 from tracer.jit.plan.plan import Plan
 from tracer.jit.program import WATCHERS, Program
 from tracer.jit.runtime.buffers import from_array
+from tracer.ops.control.gradient import gradient
 from tracer.ops.ir.aval import aval
 from tracer.ops.ir.errors import CannotCompile
 from tracer.ops.ir.graph import toposort

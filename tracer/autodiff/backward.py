@@ -4,7 +4,7 @@ from __future__ import annotations
 from operator import attrgetter
 from typing import Any
 
-from tracer.jit.graph.gradient import gradient
+from tracer.ops.control.gradient import gradient
 from tracer.ops.ir.graph import toposort
 from tracer.ops.ir.node import Node, reach_of
 

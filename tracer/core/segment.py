@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple, Protocol
 
-from tracer.jit.graph.gradient import gradient
 from tracer.jit.process import forks, interrupts
 from tracer.jit.process.interrupts import Paused
 from tracer.jit.program import RUN_LOCK, ExecutionError, Program, find_program, wait_to_run
 from tracer.jit.report import timing
 from tracer.jit.report.counters import COUNTERS
 from tracer.jit.runtime.buffers import Buffer
+from tracer.ops.control.gradient import gradient
 from tracer.ops.ir.errors import MXNetError
 from tracer.ops.ir.graph import substitute, toposort
 from tracer.ops.ir.node import FORGETTERS, Node, leaf, leaf_op, overwrite_op

@@ -11,12 +11,12 @@ from tracer import autograd, np, npx
 from tracer.jit.fusion import fuse
 from tracer.jit.fusion.cut_points import Signatures, segments
 from tracer.jit.fusion.kernel import Library
-from tracer.jit.graph.gradient import gradient
 from tracer.jit.graph.simplify import simplify
 from tracer.jit.plan.pipeline import plan_graph
 from tracer.jit.plan.plan import Plan
 from tracer.jit.runtime.interpreter import Interpreter
 from tracer.jit.steps import kernel as kernels
+from tracer.ops.control.gradient import gradient
 from tracer.ops.ir.aval import aval
 from tracer.ops.ir.graph import toposort
 from tracer.ops.ir.node import leaf, store

@@ -7,8 +7,8 @@ import graphs
 import numpy as np
 import pytest
 
-from tracer.jit.graph.gradient import gradient
 from tracer.jit.graph.simplify import simplify
+from tracer.ops.control.gradient import gradient
 from tracer.ops.ir.graph import format_graph, toposort
 from tracer.ops.ir.node import Node, const
 from tracer.ops.nd.losses import own_gradient

@@ -9,7 +9,6 @@ from tracer.jit.codegen.kernel_source import try_generate
 from tracer.jit.fusion.fuse import fuse
 from tracer.jit.fusion.kernel import Kernel
 from tracer.jit.graph import symbolic_size
-from tracer.jit.graph.gradient import gradient
 from tracer.jit.plan import band_links, shape_templates
 from tracer.jit.plan.plan import Plan
 from tracer.jit.plan.row_bands import BAND_BYTES, BandChain, BandLink, ChainTotal, rows_of_band, tile_and_fuse
@@ -17,6 +16,7 @@ from tracer.jit.report import timing
 from tracer.jit.runtime import driver
 from tracer.jit.runtime.buffers import from_array
 from tracer.jit.steps.gemm import openblas
+from tracer.ops.control.gradient import gradient
 from tracer.ops.ir.aval import aval
 from tracer.ops.ir.node import leaf
 from tracer.ops.npx.normalization import softmax_of

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 
-from tracer.ops.ir.devices import place
-from tracer.ops.ir.graph import toposort
-from tracer.ops.ir.node import FORGETTERS, Node, item_op, leaf_op, mark_op, stop_op
-from tracer.ops.ir.op import ELEMENTWISE
-from tracer.ops.primitive.arithmetic import add, cast, like
-from tracer.ops.primitive.linear import broadcast_to, unbroadcast
+from ..ir.devices import place
+from ..ir.graph import toposort
+from ..ir.node import FORGETTERS, Node, item_op, leaf_op, mark_op, stop_op
+from ..ir.op import ELEMENTWISE
+from ..primitive.arithmetic import add, cast, like
+from ..primitive.linear import broadcast_to, unbroadcast
 
 _MEMO: dict[tuple, tuple[Node, ...]] = {}
 

@@ -1,0 +1,1 @@
+"""Differentiation: the derivative of a graph, by the gradients that its ops declare."""

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 
 from tracer.ops.ir.aval import Shape
 from tracer.ops.ir.graph import toposort
-from tracer.ops.ir.node import Node, leaf_op, scalar_op, store_op
+from tracer.ops.ir.node import Node, item_op, leaf_op, scalar_op, store_op
 from tracer.ops.ir.op import ELEMENTWISE, LEAF, REDUCTION, VIEW
 
 from ..graph.index_map import (
@@ -164,6 +164,12 @@ class _Grouping:
     def add(self, n: Node) -> None:
         """Enter the stored value `n`, whose operands have been entered."""
         if not (is_inlined(n) or n.op.kind == REDUCTION):
+            if n.op is item_op and native_step(n.inputs[0]) is not None:
+                at = self._made_at[n] = self._made_at[n.inputs[0]]
+                whole = self.steps[at]
+                assert isinstance(whole, Library)
+                whole.parts.append(n)
+                return
             self._made_at[n] = len(self.steps)
             self.steps.append(Library(n))
             return

@@ -72,9 +72,14 @@ class Kernel:
 
 @dataclass(eq=False)
 class Library:
-    """A step for a value that a library call or NumPy computes."""
+    """A step for a value that a library call or NumPy computes.
+
+    node: the value; a node with several outputs where one native step makes these.
+    parts: these outputs, as far as they are used.
+    """
 
     node: Node
+    parts: list[Node] = field(default_factory=list)
 
 
 Step = Kernel | Library

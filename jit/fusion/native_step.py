@@ -47,15 +47,32 @@ class BandLink(NamedTuple):
     product: bool = False
 
 
+class Nested(NamedTuple):
+    """The plan of a graph that is a part of a step.
+
+    items: the items of the driver's table.
+    places: by slot of bind, the offset in the part's own memory of a value between its steps.
+    nbytes: the size of that memory.
+    state: the state of planning, for reports and proofs.
+    """
+
+    items: Sequence[Any]
+    places: Mapping[int, int]
+    nbytes: int
+    state: Any
+
+
 class Uses(Protocol):
     """The slots of bind that a step requests while it is lowered, which give the planner its reads and writes.
 
     materialized: the values kept in memory, besides leaves.
     chunk: the length of the step's chunks in a chain, 0 outside of one.
+    parts: of a node with several outputs, those that are needed, by number.
     """
 
     materialized: set[Node]
     chunk: int
+    parts: Mapping[int, Node]
 
     def read(self, value: Node) -> int:
         """The slot of a value in memory, or of a run-time number."""
@@ -65,6 +82,15 @@ class Uses(Protocol):
 
     def failed(self, node: Node, key: tuple) -> int:
         """The slot in which the step notes that it has failed; steps of one key fail together."""
+
+    def slot(self) -> int:
+        """A slot for an address that the step computes."""
+
+    def plan(self, outputs: Sequence[Node], slots: Mapping[Node, int], results: Sequence[int]) -> Nested:
+        """Plan a graph as a part of the step; `slots` are those of its leaves, `results` those of its outputs.
+
+        CannotCompile where a part of it has no native form.
+        """
 
 
 def _itself(node: Node, at: int, materialized: Container[Node]) -> Node:

@@ -5,24 +5,30 @@ All passes also work with symbolic sizes (graph/symbolic_size.py): the layout th
 """
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
+from tracer.ops.ir.errors import CannotCompile
+from tracer.ops.ir.graph import toposort
 from tracer.ops.ir.node import Node
+from tracer.ops.ir.op import LEAF
 
 from .. import settings
 from ..codegen.kernel_source import try_generate
 from ..fusion.fuse import fuse
 from ..fusion.kernel import Kernel
+from ..fusion.native_step import Nested
 from ..graph.builder import Nodes
 from ..graph.fold_matmul import aliases, fold_products
 from ..graph.fold_scatter import fold_scatters
+from ..graph.join_scans import join_scans
 from ..graph.simplify import needed, simplify
 from ..process import interrupts
 from ..runtime.costs import CHUNK_COST
 from .band_links import band_chains, written_over
+from .memory import arrange
 from .parallel_groups import group_steps
-from .planner import PlanState, assign_slots, donate, lay_out, lower, works
+from .planner import PlanState, assign_slots, donate, items_of, lay_out, lower, touched, works
 from .schedule import made_by, schedule
 
 #: Cost from which independent steps become one group. A single step is cut from half of it on: many parts cost more.
@@ -30,7 +36,7 @@ GROUP_COST = 4 * CHUNK_COST
 
 
 def _simplify(planning: PlanState) -> None:
-    simple = simplify(planning.outputs, planning.nodes)
+    simple = join_scans(simplify(planning.outputs, planning.nodes), planning.nodes)
     planning.graph = [*simple, *needed(planning.nodes, simple)]
 
 
@@ -123,19 +129,49 @@ PASSES = [
     Pass("lay out", lay_out, "a layout holds numbers, so that it can be remembered for other sizes"),
 ]
 
+_AT = {one.name: i for i, one in enumerate(PASSES)}
+
 #: Functions called after each pass with its name and the state of planning: tests enter the verifier here.
 CHECKS: list[Callable[[str, PlanState], None]] = []
 
 
 def plan_graph(outputs: Sequence[Node], nodes: Nodes | None = None) -> PlanState:
     """Run all passes on a graph, except those in `settings.skip`; `nodes` makes the nodes of the plan."""
-    planning = PlanState(outputs, Nodes() if nodes is None else nodes)
-    for one in PASSES:
+    planning = PlanState(outputs, Nodes() if nodes is None else nodes, _plan_nested)
+    _run(planning, PASSES)
+    return planning
+
+
+def _run(planning: PlanState, passes: Sequence[Pass]) -> None:
+    for one in passes:
         interrupts.check()  # each pass may take seconds on a large graph
         (one.without if one.without is not None and one.name in settings.skip else one.run)(planning)
         for check in CHECKS:
             check(one.name, planning)
-    return planning
+
+
+def _plan_nested(around: PlanState, outputs: Sequence[Node], slots: Mapping[Node, int],
+                 results: Sequence[int]) -> Nested:
+    """Plan a graph as a part of a step of the plan `around`, with the given slots; see `Uses.plan`."""
+    planning = PlanState(outputs, Nodes(), _plan_nested, around)
+
+    def give_slots(planning: PlanState) -> None:
+        planning.leaves = [n for n in toposort(planning.graph) if n.op.kind == LEAF]
+        planning.slots.update(slots)
+        for n, slot in zip(planning.results, results, strict=True):
+            if n.op.kind == LEAF or n in planning.slots:
+                raise CannotCompile("a result of a step that is an operand, or another result")
+            planning.slots[n] = slot
+            planning.made.append(n)
+
+    before, after = (PASSES[:_AT["slots"]], PASSES[_AT["slots"] + 1:_AT["donate"]])
+    _run(planning, [*before, PASSES[_AT["slots"]]._replace(run=give_slots), *after])
+    if planning.fallbacks or planning.checks:
+        raise CannotCompile(next((why for _, why in planning.fallbacks), "a step that may fail"))
+    items = [item for group in planning.chain_groups
+             for item in items_of(planning, [planning.chains[at] for at in group])]
+    places, nbytes = arrange(touched(planning), {planning.slots[v]: size for v, size in planning.sizes.items()})
+    return Nested(items, places, nbytes, planning)
 
 
 def _check_skipped() -> None:

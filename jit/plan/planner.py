@@ -1,7 +1,7 @@
 """Planning: the state that the passes (pipeline.py) work on, the lowering of steps, and the making of the layout."""
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,8 +12,8 @@ from tracer.ops.ir.op import LEAF
 
 from .. import steps as native_steps
 from ..codegen.generated import Generated, KernelResult
-from ..fusion.kernel import Kernel, Step
-from ..fusion.native_step import native_step
+from ..fusion.kernel import Kernel, Library, Step
+from ..fusion.native_step import Nested, native_step
 from ..graph.builder import Nodes
 from ..process import interrupts
 from ..runtime import driver
@@ -26,7 +26,7 @@ from .parallel_groups import Work
 native_steps.load()
 
 #: A lowered step: its rows of the driver's table, or its NumPy step; the values it reads; the values it writes.
-Row = tuple[list[driver.Step] | ByNumPy, list[Any], list[Any]]
+Row = tuple[list[Any] | ByNumPy, list[Any], list[Any]]
 
 
 @dataclass(eq=False)
@@ -38,12 +38,15 @@ class PlanState:
 
     outputs: Sequence[Node]
     nodes: Nodes
+    plan_nested: Callable[..., Nested]  # plans a graph as a part of a step
+    around: PlanState | None = None  # of such a graph: the state of the plan around it
     graph: list[Node] = field(default_factory=list)  # the outputs, rewritten; then calls kept because they may fail
     aliases: dict[Node, Node] = field(default_factory=dict)  # by value, the one whose memory it shares
     steps: list[Step] = field(default_factory=list)
     materialized: set[Node] = field(default_factory=set)  # the values that steps leave in memory
     code: list[KernelResult] = field(default_factory=list)  # by step, the source of a kernel
     slots: dict[Any, int] = field(default_factory=dict)  # of bind
+    count: int = 0  # of the slots, with those of loops' bodies
     sizes: dict[Any, int] = field(default_factory=dict)  # the bytes of the values between steps
     leaves: list[Node] = field(default_factory=list)
     numbers: list[Node] = field(default_factory=list)
@@ -51,6 +54,7 @@ class PlanState:
     chains: list[range] = field(default_factory=list)  # step numbers: those run band by band, or a single one
     chunks: dict[int, int] = field(default_factory=dict)  # by step in a chain, the length of its chunks
     rows: list[Row] = field(default_factory=list)  # by step
+    nested: dict[int, Nested] = field(default_factory=dict)  # by step, the plan of its body
     main_rows: dict[int, int] = field(default_factory=dict)  # by kernel, the number of its main row
     by_step: dict[int, Generated] = field(default_factory=dict)  # the kernels that are native
     in_place: dict[int, Sequence[tuple[Node, Node]]] = field(default_factory=dict)  # (result, operand): one memory
@@ -88,9 +92,16 @@ class PlanState:
             if what in self.aliases:
                 self.slots[what] = self.slot(self.aliases[what], nbytes)
             else:
-                self.slots[what] = len(self.slots)
+                self.slots[what] = self.new_slot()
                 self.sizes[what] = nbytes
         return self.slots[what]
+
+    def new_slot(self) -> int:
+        """A slot of bind that has no use yet."""
+        if self.around is not None:
+            return self.around.new_slot()
+        self.count += 1
+        return self.count - 1
 
     def checks_of(self, i: int) -> list[Check]:
         """The checks after a step, by its number."""
@@ -100,8 +111,10 @@ class PlanState:
 class _Uses:
     """The values that a step reads and writes, noted as its lowering gets their slots: so no access is undeclared."""
 
-    def __init__(self, planning: PlanState, chunk: int) -> None:
+    def __init__(self, planning: PlanState, chunk: int, parts: Sequence[Node] = ()) -> None:
         self.planning, self.materialized, self.chunk = planning, planning.materialized, chunk
+        self.parts: Mapping[int, Node] = {n.attrs[0]: n for n in parts}
+        self.nested: Nested | None = None
         self.reads: dict[Any, None] = {}
         self.writes: dict[Any, None] = {}
 
@@ -124,6 +137,15 @@ class _Uses:
             planning.checks[node] = Check(slot, Source(node, planning.slots[node], self.sources(node)))
         return slot
 
+    def slot(self) -> int:
+        """A slot of bind for an address that the step computes."""
+        return self.planning.new_slot()
+
+    def plan(self, outputs: Sequence[Node], slots: Mapping[Node, int], results: Sequence[int]) -> Nested:
+        """Plan a graph as a part of the step."""
+        self.nested = self.planning.plan_nested(self.planning, outputs, slots, results)
+        return self.nested
+
     # ---- NumPy steps -----------------------------------------------------------------------------
 
     def sources(self, node: Node) -> tuple[Source, ...]:
@@ -132,7 +154,7 @@ class _Uses:
 
     def _source(self, node: Node) -> Source:
         """A value in memory, or one that NumPy computes from such."""
-        if node.op is scalar_op or node.op is leaf_op or node in self.materialized:
+        if node.op is scalar_op or node.op is leaf_op or node in self.materialized or node in self.writes:
             return Source(node, self.read(node))
         return Source(node, -1, self.sources(node))
 
@@ -155,23 +177,25 @@ def assign_slots(planning: PlanState) -> None:
     planning.numbers = [n for n in order if n.op is scalar_op]
     slots = planning.slots
     for n in planning.leaves + planning.numbers:
-        slots[n] = len(slots)
+        slots[n] = planning.new_slot()
     for n in planning.graph:
         if n.op.kind != LEAF and n not in slots:
             planning.made.append(n)
-            slots[n] = len(slots)
+            slots[n] = planning.new_slot()
 
 
 def lower(planning: PlanState) -> None:
     """Lower all steps to rows, and note the values that they read and write."""
     for i, step in enumerate(planning.steps):
         interrupts.check()  # compiling a new kernel takes long
-        uses = _Uses(planning, planning.chunks.get(i, 0))
-        rows = _kernel(planning, i, step, uses) if isinstance(step, Kernel) else _library(planning, i, step.node, uses)
+        uses = _Uses(planning, planning.chunks.get(i, 0), [] if isinstance(step, Kernel) else step.parts)
+        rows = _kernel(planning, i, step, uses) if isinstance(step, Kernel) else _library(planning, i, step, uses)
         planning.rows.append((rows, list(uses.reads), list(uses.writes)))
+        if uses.nested is not None:
+            planning.nested[i] = uses.nested
 
 
-def _kernel(planning: PlanState, at: int, kernel: Kernel, uses: _Uses) -> list[driver.Step] | ByNumPy:
+def _kernel(planning: PlanState, at: int, kernel: Kernel, uses: _Uses) -> list[Any] | ByNumPy:
     made = planning.code[at]
     try:
         if not isinstance(made, Generated):
@@ -187,12 +211,18 @@ def _kernel(planning: PlanState, at: int, kernel: Kernel, uses: _Uses) -> list[d
     return rows
 
 
-def _library(planning: PlanState, at: int, node: Node, uses: _Uses) -> list[driver.Step] | ByNumPy:
+def _library(planning: PlanState, at: int, step: Library, uses: _Uses) -> list[Any] | ByNumPy:
+    node = step.node
     native = native_step(node)
-    if native is None or not native.fits(node, planning.materialized):
-        return uses.by_numpy([node], [node.op.name])
-    planning.in_place[at] = native.in_place(node, planning.materialized)
-    return native.lower(node, uses)
+    try:
+        if native is None or not native.fits(node, planning.materialized):
+            raise CannotCompile(node.op.name)
+        planning.in_place[at] = native.in_place(node, planning.materialized)
+        return native.lower(node, uses)
+    except NoCompiler:
+        raise
+    except CannotCompile as why:
+        return uses.by_numpy([node, *step.parts], [why.reason] * (1 + len(step.parts)))
 
 
 def works(planning: PlanState) -> list[Work]:
@@ -211,8 +241,11 @@ def _cost(planning: PlanState, i: int) -> float:
     native, _, writes = planning.rows[i]
     if i in planning.by_step:
         return max(planning.by_step[i].cost, 1.0)
-    record = native_step(writes[0]) if isinstance(native, list) else None
-    return 0.0 if record is None or not planning.checks.keys().isdisjoint(writes) else record.cost(writes[0])
+    step = planning.steps[i]
+    if not isinstance(step, Library) or not isinstance(native, list) or not planning.checks.keys().isdisjoint(writes):
+        return 0.0
+    record = native_step(step.node)
+    return 0.0 if record is None else record.cost(step.node)
 
 
 def donate(planning: PlanState) -> None:
@@ -239,13 +272,13 @@ def lay_out(planning: PlanState) -> None:
     """Make the layout from the results of the other passes."""
     p, where = planning, {n: i for i, n in enumerate(planning.made)}
     p.layout = PlanLayout(
-        len(p.slots), tuple([(p.slots[v], nbytes) for v, nbytes in p.sizes.items()]), tuple(_touched(p)),
+        p.count, tuple([(p.slots[v], nbytes) for v, nbytes in p.sizes.items()]), tuple(touched(p)),
         argument_layout(p.leaves, p.numbers, len(p.made)), tuple([n.aval.nbytes for n in p.made]),
         tuple([(where[n], None) if n in where else (-1, n) for n in p.results]), tuple(p.donations), tuple(_runs(p)),
         tuple(p.fallbacks), len(p.steps))
 
 
-def _touched(planning: PlanState) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
+def touched(planning: PlanState) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
     between = {planning.slots[v] for v in planning.sizes}
 
     def slots(values: Iterable[Any]) -> tuple[int, ...]:
@@ -264,7 +297,7 @@ def _runs(planning: PlanState) -> list[Run]:
         native, *_ = planning.rows[first]
         checks = planning.checks_of(first)
         if isinstance(native, list):
-            rows += _items(planning, [planning.chains[at] for at in group])
+            rows += items_of(planning, [planning.chains[at] for at in group])
         if rows and (checks or not isinstance(native, list)):
             runs.append(tuple(rows))
             rows = []
@@ -274,13 +307,13 @@ def _runs(planning: PlanState) -> list[Run]:
     return runs
 
 
-def _items(planning: PlanState, group: Sequence[Sequence[int]]) -> list[driver.Item]:
+def items_of(planning: PlanState, group: Sequence[Sequence[int]]) -> list[driver.Item]:
     """The rows of a group: preparations, the chains as one item, and combinations of partial results."""
     before: list[driver.Item] = []
     at_once: list[driver.Item] = []
     after: list[driver.Item] = []
     for chain in group:
-        own: list[driver.Step] = []
+        own: list[Any] = []
         for i in chain:
             native = planning.rows[i][0]
             assert isinstance(native, list)

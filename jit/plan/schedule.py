@@ -66,7 +66,7 @@ def schedule(steps: Sequence[Step]) -> list[int]:
 
 def made_by(step: Step) -> list[Node]:
     """The values that a step leaves in memory."""
-    return [r.node for r in step.roots] if isinstance(step, Kernel) else [step.node]
+    return [r.node for r in step.roots] if isinstance(step, Kernel) else step.parts or [step.node]
 
 
 def read_by(step: Step, materialized: set[Node]) -> list[Node]:

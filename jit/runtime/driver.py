@@ -12,6 +12,8 @@ the part of the step's range to do. The interface:
 - ``Group(steps)``: independent steps, whose chunks the threads share as those of one step. It is an item of a table.
 - ``Chain(steps)``: steps of which each reads, of results of the ones before it, only the same chunk: a thread runs
   chunk i of all of them. It is an item of a table or of a group.
+- ``Loop(steps, times)``: items to be repeated, the first of which is a step that gets the number of the repetition as
+  the end of its range. It is an item of a table.
 - ``Table(steps)``: the steps laid out in memory, once a program. ``table.run(bind_address)`` runs them:
   `bind_address` is ``bind.ctypes.data`` of an int64 array; keep that array, and the memory at its addresses, alive
   meanwhile. A run that is interrupted stops between two chunks, within a tenth of a second and the time of a chunk,
@@ -68,7 +70,14 @@ class Group(NamedTuple):
     steps: Sequence["Item"]
 
 
-Item = Step | Chain | Group
+class Loop(NamedTuple):
+    """Items that run `times` times. The first is a step that is called with (0, number of the repetition)."""
+
+    steps: Sequence["Item"]
+    times: int
+
+
+Item = Step | Chain | Group | Loop
 
 
 #: The most pieces that a group's calls are divided into: where there are more calls, a thread takes several at once.
@@ -139,8 +148,7 @@ class Table:
         at = words.ctypes.data
         places = iter([at + 8 * start for start in starts])
         owned = [words]
-        laid = [_laid(item, places, owned) for item in steps]
-        self._lay([(step.fn, at, step.extent, step.chunk) for step, at in laid], owned)
+        self._lay([row for item in steps for row in _rows(item, places, owned)], owned)
 
     def _lay(self, rows: Sequence[tuple[int, int, int, int]], owned: list[np.ndarray]) -> None:
         """Lay out the rows, whose addresses point into `owned`, and choose the native loop."""
@@ -219,11 +227,20 @@ def _single(items: Iterable[Item]) -> Iterator[Step]:
             yield from _single(item.steps)
 
 
-def _laid(item: Item, places: Iterator[int], lists: list[np.ndarray]) -> tuple[Step, int]:
+def _rows(item: Item, places: Iterator[int], lists: list[np.ndarray]) -> list[tuple[int, int, int, int]]:
+    """The rows of an item, in order: of a loop those of all repetitions, which share their arguments."""
+    if not isinstance(item, Loop):
+        step, at = _laid(item, places, lists)
+        return [(step.fn, at, step.extent, step.chunk)]
+    (first, at, *_), *inner = [row for one in item.steps for row in _rows(one, places, lists)]
+    return [row for i in range(item.times) for row in ((first, at, i, 0), *inner)]
+
+
+def _laid(item: Step | Chain | Group, places: Iterator[int], lists: list[np.ndarray]) -> tuple[Step, int]:
     """A step and the address of its arguments; those of a group or a chain are a list of calls, kept in `lists`."""
     if isinstance(item, Step):
         return item, next(places)
-    parts = [_calls(*_laid(step, places, lists)) for step in item.steps]
+    parts = [_calls(*_laid(step, places, lists)) for step in item.steps]  # type: ignore[arg-type]
     if isinstance(item, Chain):
         calls, chunk = [call for band in zip(*parts, strict=True) for call in band], len(parts)
     else:

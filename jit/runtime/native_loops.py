@@ -199,3 +199,23 @@ def serve(state: Any, me: int) -> None:
                 call_nap(state[_NAP], state[_NAP_ARGUMENT])
             else:
                 break
+
+
+def advance(bind: Any, args: Any, lo: int, hi: int) -> None:
+    """Set the slots of bind that differ from one repetition of a loop to the next; `hi` counts the repetitions.
+
+    args: the number of states, and for each the slots of its address before a step, of that which the step before has
+    left, and of its start; then the number of moving values, and for each its slot, the slot of the address from which
+    its place counts, the first place, the step between places, and the number of places, after which they repeat.
+    """
+    at = 8
+    for _ in range(args[0]):
+        start = args + at
+        store_atomic(bind, start[0], bind[start[1]] if hi else bind[start[2]])
+        at += 24
+    count = args + at
+    at += 8
+    for _ in range(count[0]):
+        moving = args + at
+        store_atomic(bind, moving[0], bind[moving[1]] + moving[2] + hi % moving[4] * moving[3])
+        at += 40

@@ -109,6 +109,8 @@ def check(plan: Plan) -> None:
 
 def cases(planning: PlanState, most: int = MOST) -> Iterator[Case]:
     """The steps of a plan that are kernels, gathers or scatters, and small, unless they have been proved."""
+    for nested in planning.nested.values():
+        yield from cases(nested.state, most)
     for i, (step, (rows, reads, writes)) in enumerate(zip(planning.steps, planning.rows, strict=True)):
         if not isinstance(rows, list):
             continue  # a NumPy step

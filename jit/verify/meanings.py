@@ -18,7 +18,7 @@ from tracer.ops.ir.op import VIEW
 from tracer.ops.primitive.gather_scatter import index_arrays
 
 from ..codegen.generated import Generated
-from ..fusion.kernel import Kernel
+from ..fusion.kernel import Kernel, Library
 from ..plan.planner import PlanState
 from ..steps.gemm.openblas import GemmArgs
 from .accesses import chunks_of
@@ -41,6 +41,7 @@ class Meaning:
     settled: by place, the number that another argument must be.
     extent: the length of the row's range, None where its accesses imply it.
     scatters: whether the several values that it may read stand for the rows of a scatter.
+    holes: whether it writes every n-th piece of a value, of which other rows write the rest.
     checked: the sizes of axes and the indices whose check makes the row note a failure.
     """
 
@@ -52,6 +53,7 @@ class Meaning:
     settled: dict[int, int] = field(default_factory=dict)
     extent: int | None = None
     scatters: bool = False
+    holes: bool = False
     checked: tuple | None = None
 
 
@@ -92,6 +94,10 @@ def meanings_of(planning: PlanState) -> dict[int, Meaning]:
             meanings = _products(i, step.node, rows)
         elif step.node.op.step in ("gather", "scatter"):
             meanings = _indexed(i, step.node)
+        elif step.node.op.step == "loop":
+            meanings = _loop(i, step, rows)
+        elif step.node.op.step == "concatenate":
+            meanings = _concatenated(i, step.node)
         else:
             meanings = [_other(i, step.node, row) for row in rows]
         found.update(zip(map(id, rows), meanings, strict=True))
@@ -230,6 +236,32 @@ def _indexed(i: int, node: Node) -> list[Meaning]:
     if onto:
         return [Meaning(i, node, {0: (tag_of(onto[0]),)}, {1: start}), found]
     return [Meaning(i, node, writes={0: start}), found]
+
+
+def _loop(i: int, step: Library, rows: Sequence[Any]) -> list[Meaning]:
+    """The meanings of a scan's rows: the loop, which loops.py reads, and the copies of the last states."""
+    node, found = step.node, [Meaning(i, step.node)]
+    body, sequences, states, *_ = node.attrs
+    results = [tag_of(n) for n in step.parts if n.attrs[0] >= states]
+    for n in sorted(step.parts, key=lambda n: n.attrs[0]):
+        if n.attrs[0] < states:
+            found.append(Meaning(i, n, {0: (tag_of(node), *results)}, {1: tag_of(n)}, extent=n.size))
+    return found
+
+
+def _concatenated(i: int, node: Node) -> list[Meaning]:
+    """The meanings of a concatenation's rows: for each part that has elements the place of its rows in the result's."""
+    axis, = node.attrs
+    rows, inner = math.prod(node.shape[:axis]), math.prod(node.shape[axis + 1:])
+    found, start = [], 0
+    for x in node.inputs:
+        width = x.shape[axis] * inner
+        if x.size:
+            settled = {2: start} if rows == 1 else {2: start, 3: width, 4: node.shape[axis] * inner}
+            found.append(Meaning(i, node, {0: (tag_of(x),)}, {1: tag_of(node)}, settled=settled, holes=rows > 1,
+                                 extent=width if rows == 1 else rows))
+        start += width
+    return found
 
 
 def _other(i: int, node: Node, row: Any) -> Meaning:

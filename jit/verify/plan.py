@@ -9,7 +9,7 @@ dies, each element is read before it is written.
 """
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from tracer.ops.ir.graph import toposort
@@ -24,16 +24,10 @@ from ..runtime import driver
 from ..steps.gemm import openblas
 from .accesses import Access, Effects, Unreadable, chunks_of, of_kernel, of_product
 from .forms import Form
+from .loops import LoopError, furnish, uses_of
 from .meanings import Meaning, Meaningless, Tag, check_rows, meanings_of, tag_of
 from .memory import Memory, Room, Touch, conflicts
-
-
-class PlanError(AssertionError):
-    """An error in a plan: the step, the slot of bind and the node where it is, and the reason."""
-
-    def __init__(self, step: Any, slot: int, node: Any, reason: str) -> None:
-        super().__init__(f"{step}: slot {slot}, {node!r}: {reason}")
-        self.step, self.slot, self.node, self.reason = str(step), slot, node, reason
+from .units import PlanError, alike, plain, told, units
 
 
 def verify(layout: PlanLayout, places: Mapping[int, int], arena_bytes: int, planning: PlanState) -> None:
@@ -43,7 +37,9 @@ def verify(layout: PlanLayout, places: Mapping[int, int], arena_bytes: int, plan
     planning: the state of planning that gave the layout, or an equal one. Its graph, its steps, and the assignment of
         rows to steps are trusted.
     """
-    _Verifier(layout, places, arena_bytes, planning).run()
+    one = _Verifier(layout, planning)
+    one.furnish(places, arena_bytes)
+    one.run()
 
 
 class _Row(NamedTuple):
@@ -74,7 +70,7 @@ class _Row(NamedTuple):
 class _Verifier:
     """The proof of one layout."""
 
-    def __init__(self, layout: PlanLayout, places: Mapping[int, int], arena_bytes: int, planning: PlanState) -> None:
+    def __init__(self, layout: PlanLayout, planning: PlanState) -> None:
         self.layout, self.planning = layout, planning
         self.memory = Memory()
         self.rooms: dict[int, Room] = {}  # by slot
@@ -85,9 +81,8 @@ class _Verifier:
         self.unasked: dict[tuple, _Row] = {}
         self.risky = -1  # the last item that may raise
         self.when = 0
-        self._furnish(places, arena_bytes)
 
-    def _furnish(self, places: Mapping[int, int], arena_bytes: int) -> None:
+    def furnish(self, places: Mapping[int, int], arena_bytes: int) -> None:
         """Set the targets of the slots of bind, and put the leaves into memory."""
         layout, inputs = self.layout, self.layout.inputs
         order = toposort(self.planning.graph)
@@ -121,13 +116,10 @@ class _Verifier:
 
     def run(self) -> None:
         """Run the table, and check its results."""
-        try:
-            self.meanings = meanings_of(self.planning)
-        except Meaningless as why:
-            raise PlanError("steps", -1, why.node, why.reason) from why
+        self._explain()
         counterparts: Any = self.planning.layout.runs
         for run, meant in zip(self.layout.runs, counterparts, strict=True):
-            if not _alike(run, meant):
+            if not alike(run, meant):
                 raise PlanError("table", -1, None, f"{run} is in place of {meant}")
             if isinstance(run, Check):
                 self._check(run, meant)
@@ -146,12 +138,21 @@ class _Verifier:
         self._results()
         self._donations()
 
+    def _explain(self) -> None:
+        try:
+            self.meanings = meanings_of(self.planning)
+        except Meaningless as why:
+            raise PlanError("steps", -1, why.node, why.reason) from why
+
     # ---- native rows -----------------------------------------------------------------------------
 
     def _item(self, item: driver.Item, meant: Any) -> None:
         """Run an item of the table: its units must not conflict, and each row must find its operands."""
+        if isinstance(item, driver.Loop):
+            self._loop(item, meant, self.meanings[id(meant)])
+            return
         touches: list[Touch] = []
-        for number, unit in enumerate(_units(item, meant)):
+        for number, unit in enumerate(units(item, meant)):
             for at, (step, of, chunk) in enumerate(unit):
                 meaning = self.meanings.get(id(of))
                 if meaning is None:
@@ -159,7 +160,7 @@ class _Verifier:
                 for touch in self._row(_Row(step, meaning, chunk)):
                     touches.append(touch._replace(unit=number, row=at))
         for write, other in conflicts(touches):
-            raise PlanError(write.step, write.slot, None, f"is written while {_told(other)} at the same time")
+            raise PlanError(write.step, write.slot, None, f"is written while {told(other)} at the same time")
         self.touches += [t for t in touches if t.buffer[0] != "arena"]
 
     def _row(self, row: _Row) -> list[Touch]:
@@ -183,7 +184,7 @@ class _Verifier:
         for write in touches:
             for other in touches if write.write else ():
                 if other.role != write.role and other.meets(write) and (other.write or not other.precedes(write)):
-                    raise PlanError(row, write.slot, meaning.node, f"is written over what {_told(other)}")
+                    raise PlanError(row, write.slot, meaning.node, f"is written over what {told(other)}")
         if chunk < 0:
             self._chunks(row)
         return touches
@@ -210,7 +211,8 @@ class _Verifier:
         if touch.write:
             if role not in meaning.writes:
                 raise PlanError(row, slot, meaning.node, f"argument {role} is not to be written")
-            if touch.place is not None and not touch.place.is_open() and not touch.place.is_dense(touch.itemsize):
+            if not meaning.holes and touch.place is not None and not touch.place.is_open() \
+                    and not touch.place.is_dense(touch.itemsize):
                 raise PlanError(row, slot, meaning.writes[role], "is written with holes")
             self.memory.write(touch.buffer, touch.low, touch.high, meaning.writes[role])
         elif role not in meaning.reads:
@@ -239,7 +241,54 @@ class _Verifier:
             touches = [self._touch(row, access, 0)._replace(unit=chunk)
                        for chunk in (first, first + 1) for access in row.effects(chunk).accesses]
             for write, other in conflicts(touches):
-                raise PlanError(row, write.slot, row.meaning.node, f"another chunk writes while {_told(other)}")
+                raise PlanError(row, write.slot, row.meaning.node, f"another chunk writes while {told(other)}")
+
+    # ---- loops -----------------------------------------------------------------------------------
+
+    def _loop(self, loop: Any, meant: Any, meaning: Meaning) -> None:
+        """Run a loop: its body must be right by itself, and the loop's operands and results must not overlap."""
+        nested, node = self.planning.nested[meaning.step], meaning.node
+        first, *items = loop.steps
+        step: Any = self.planning.steps[meaning.step]
+        name, parts = f"loop of {node.op.name}", {n.attrs[0]: n for n in step.parts}
+        try:
+            reads, writes, last = uses_of(node, parts, first, loop.times, nested)
+        except LoopError as why:
+            raise PlanError(name, why.slot, why.node, why.reason) from why
+        body, touches = _Verifier(self.layout, nested.state), list[Touch]()
+        body.rooms = furnish(nested)
+        body.body(items, meant.steps[1:])
+        for use in (*reads, *writes):
+            room = self.rooms.get(use.slot)
+            if room is None or room.size < use.nbytes:
+                raise PlanError(name, use.slot, use.node, f"does not lie in {room}")
+            low, high = room.start, room.start + use.nbytes
+            touch = Touch(room.buffer, low, high, use.write, None, 1, -1, use.slot, name, self.when)
+            if not use.write:
+                self._read(name, use.slot, (tag_of(use.node),), touch)
+            for other in touches if use.write else ():
+                if other.meets(touch):
+                    raise PlanError(name, use.slot, use.node, f"is written where it {told(other)}")
+            touches.append(touch)
+        for use in writes:
+            room = self.rooms[use.slot]
+            self.memory.write(room.buffer, room.start, room.start + use.nbytes, tag_of(use.node))
+        for slot, (base, start, nbytes) in last.items():
+            self.rooms[slot] = self.rooms[base]._replace(start=self.rooms[base].start + start, size=nbytes)
+        self.touches += [t for t in touches if t.buffer[0] != "arena"]
+
+    def body(self, items: Sequence[driver.Item], meant: Sequence[Any]) -> None:
+        """Run the table of a loop's body, whose rooms are given, once; and check its results."""
+        self._explain()
+        for n in self.planning.leaves:
+            self.memory.write(("leaf", n.attrs[1]), 0, n.aval.nbytes, tag_of(n))
+        for item, of in zip(items, meant, strict=True):
+            self._item(item, of)
+            self.when += 1
+        for i, n in enumerate(self.planning.results):
+            for found in self.memory.read(("output", i), 0, n.aval.nbytes):
+                if found != tag_of(n):
+                    raise PlanError("results of a loop's body", -1, n, f"{found!r} lies there")
 
     # ---- NumPy steps -----------------------------------------------------------------------------
 
@@ -252,7 +301,7 @@ class _Verifier:
         write = self._whole(name, value.slot, meant.node)._replace(write=True)
         for read in reads:
             if read.meets(write):
-                raise PlanError(name, write.slot, meant.node, f"is written over what {_told(read)}")
+                raise PlanError(name, write.slot, meant.node, f"is written over what {told(read)}")
         self.memory.write(write.buffer, write.low, write.high, tag_of(meant.node))
         self.touches += [t for t in (*reads, write) if t.buffer[0] != "arena"]
 
@@ -305,7 +354,7 @@ class _Verifier:
     def _results(self) -> None:
         for (number, leaf), node in zip(self.layout.results, self.planning.results, strict=True):
             if leaf is not None:
-                if tag_of(leaf) != tag_of(node) or _plain(leaf) != _plain(node):
+                if tag_of(leaf) != tag_of(node) or plain(leaf) != plain(node):
                     raise PlanError("results", -1, node, f"is given as {leaf!r}")
                 continue
             room = Room(("output", number), 0, self.layout.nbytes[number])
@@ -331,7 +380,7 @@ class _Verifier:
                         continue
                     for write in writes:
                         if not _before(read, write):
-                            raise PlanError(name, read.slot, ("output", number), f"is written over what {_told(read)}")
+                            raise PlanError(name, read.slot, ("output", number), f"is written over what {told(read)}")
 
 
 def _before(read: Touch, write: Touch) -> bool:
@@ -343,44 +392,9 @@ def _before(read: Touch, write: Touch) -> bool:
     return read.row < write.row or read.row == write.row and read.precedes(write)
 
 
-def _told(touch: Touch) -> str:
-    return f"{touch.step} {'writes' if touch.write else 'reads'} through slot {touch.slot}"
-
-
-def _alike(a: Any, b: Any) -> bool:
-    return type(a) is type(b)
-
-
-def _units(item: driver.Item, meant: Any) -> Iterator[list[tuple[driver.Step, driver.Step, int]]]:
-    """The units of an item, which may run at the same time: rows in order, with counterparts, and chunks or -1."""
-    if isinstance(item, driver.Step):
-        yield [(item, meant, -1)]
-    elif isinstance(item, driver.Chain):
-        pairs = list(zip(item.steps, meant.steps, strict=True))
-        counts = {chunks_of(step.extent, step.chunk) for step in item.steps}
-        if len(counts) > 1:
-            raise PlanError("chain", -1, None, f"steps of {sorted(counts)} chunks")
-        for chunk in range(counts.pop()):
-            yield [(step, of, chunk) for step, of in pairs]
-    else:
-        for one, of in zip(item.steps, meant.steps, strict=True):
-            yield from _units(one, of)
-
-
-def _plain(what: Any) -> Any:
-    """A layout with ops, shapes and dtypes in place of nodes, which differ from plan to plan.
-
-    Planning removes the leaves' devices, a template does not; nothing that runs depends on them.
-    """
-    if isinstance(what, Node):
-        avals = what.aval if isinstance(what.aval, tuple) else (what.aval,)
-        return what.op, [(of.shape, of.dtype) for of in avals]
-    return [_plain(x) for x in what] if isinstance(what, (tuple, list)) else what
-
-
 def check(plan: Plan) -> None:
     """Verify a new plan. A layout that a template gave must equal the one that planning gives."""
     planning = plan._planning or plan_graph(plan._outputs)
-    if plan.layout is not planning.layout and _plain(plan.layout) != _plain(planning.layout):
+    if plan.layout is not planning.layout and plain(plan.layout) != plain(planning.layout):
         raise PlanError("template", -1, None, "gives another layout than planning")
     verify(plan.layout, dict(zip(plan.places.tolist(), plan.starts.tolist())), plan.arena_bytes, planning)

@@ -1,1 +1,1 @@
-"""Differentiation: the derivative of a graph, by the gradients that its ops declare."""
+"""Control flow in the graph, and the reverse-mode differentiation that its gradients use."""

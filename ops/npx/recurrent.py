@@ -1,20 +1,22 @@
 """Recurrent layers over whole sequences: simple RNN, LSTM with projection, and GRU; stacked, in one direction or two.
 
-The steps are unrolled in the graph. A layer's input is multiplied by its weights for all steps at once; a step then is
-one matrix product with the state, and elementwise functions.
+A layer's input is multiplied by its weights for all steps at once. The steps are a scan: each is one matrix product
+with the state, and elementwise functions.
 """
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ..control.loops import Body, scan
 from ..declare.public import Optional, public
 from ..ir.errors import MXNetError
-from ..ir.node import Node, const, store
+from ..ir.node import Node, items
 from ..ir.op import FLOATS
 from ..ir.shapes import check_choice
 from ..primitive.arithmetic import add, cast, div, greater, in_single, like, mul, sub, where
 from ..primitive.elementary import relu, sigmoid, tanh
+from ..primitive.iota import counts
 from ..primitive.linear import broadcast_to, concatenate, cut, reshape
 from ..primitive.matmul import product
 
@@ -65,7 +67,7 @@ class Sizes:
 
 @dataclass(frozen=True, slots=True)
 class _Cell:
-    """The weights and biases of one direction of a layer, and what its steps do besides.
+    """The weights and biases of one direction of a layer.
 
     clip: (low, high, whether NaN is clipped too) for the LSTM's cell state, or None.
     """
@@ -84,30 +86,52 @@ class _Cell:
         bias = self.bias if self.mode == "gru" else add(self.bias, self.state_bias)
         return add(product(x, self.of_input, False, True), bias)
 
-    def step(self, x: Node, h: Node, c: Node | None) -> tuple[Node, Node | None]:
-        """The states after a step from the states `h` and `c` and the prepared input `x`."""
-        seen = product(h, self.of_state, False, True)
-        if self.mode == "gru":
-            return self._gru(x, add(seen, self.state_bias), h), None
-        if c is None:
-            return _SIMPLE[self.mode](add(x, seen)), None
-        return self._lstm(add(x, seen), c)
+    def constants(self) -> list[Node]:
+        """The weights and biases that each step reads."""
+        others = [self.state_bias] if self.mode == "gru" else [self.projection] if self.projection is not None else []
+        return [self.of_state, *others]
 
-    def _gru(self, x: Node, seen: Node, h: Node) -> Node:
-        reset_x, update_x, new_x = _gates(x, 3)
-        reset_h, update_h, new_h = _gates(seen, 3)
-        update = sigmoid(add(update_x, update_h))
-        new = tanh(add(new_x, mul(sigmoid(add(reset_x, reset_h)), new_h)))
-        return store(add(mul(sub(like(update, 1), update), new), mul(update, h)))
 
-    def _lstm(self, gates: Node, c: Node) -> tuple[Node, Node]:
-        enter, forget, new, leave = _gates(gates, 4)
-        c = add(mul(c, sigmoid(forget)), mul(sigmoid(enter), tanh(new)))
-        if self.clip is not None:
-            c = _clipped(c, *self.clip)
-        c = store(c)
-        h = mul(sigmoid(leave), tanh(c))
-        return h if self.projection is None else product(h, self.projection, False, True), c
+# ---- steps ---------------------------------------------------------------------------------------
+
+def _step(leaves: Sequence[Node], mode: str, clip: tuple[float, float, bool] | None, masked: bool) -> list[Node]:
+    """The body of a layer's scan: the states after a step, and its output.
+
+    leaves: the prepared input; if `masked`, whether each sequence still lasts, (batch, 1): where not, the states stay
+        and the output is 0; the states; `_Cell.constants`.
+    """
+    x, *rest = leaves
+    valid = rest.pop(0) if masked else None
+    states = [rest.pop(0) for _ in range(2 if mode == "lstm" else 1)]
+    of_state, *others = rest
+    seen = product(states[0], of_state, False, True)
+    if mode == "gru":
+        made = [_gru(x, add(seen, others[0]), states[0])]
+    elif mode == "lstm":
+        made = _lstm(add(x, seen), states[1], clip)
+        made[0] = product(made[0], others[0], False, True) if others else made[0]
+    else:
+        made = [_SIMPLE[mode](add(x, seen))]
+    if valid is None:
+        return [*made, made[0]]
+    after = [where(valid, new, old) for new, old in zip(made, states, strict=True)]
+    return [*after, where(valid, made[0], like(made[0], 0))]
+
+
+def _gru(x: Node, seen: Node, h: Node) -> Node:
+    reset_x, update_x, new_x = _gates(x, 3)
+    reset_h, update_h, new_h = _gates(seen, 3)
+    update = sigmoid(add(update_x, update_h))
+    new = tanh(add(new_x, mul(sigmoid(add(reset_x, reset_h)), new_h)))
+    return add(mul(sub(like(update, 1), update), new), mul(update, h))
+
+
+def _lstm(gates: Node, c: Node, clip: tuple[float, float, bool] | None) -> list[Node]:
+    enter, forget, new, leave = _gates(gates, 4)
+    c = add(mul(c, sigmoid(forget)), mul(sigmoid(enter), tanh(new)))
+    if clip is not None:
+        c = _clipped(c, *clip)
+    return [mul(sigmoid(leave), tanh(c)), c]
 
 
 def _gates(x: Node, count: int) -> tuple[Node, ...]:
@@ -121,27 +145,21 @@ def _clipped(c: Node, low: float, high: float, nan: bool) -> Node:
     return where(greater(c, high_), high_, c)
 
 
-def _unrolled(cell: _Cell, x: Node, h: Node, c: Node | None, valid: Sequence[Node] | None, steps: int,
-              backwards: bool) -> tuple[Node, Node, Node | None]:
+def _scanned(cell: _Cell, x: Node, states: list[Node], valid: Node | None, steps: int,
+             backwards: bool) -> tuple[Node, list[Node]]:
     """The outputs (steps * batch, out) of one direction, and its last states.
 
     x: (steps * batch, inputs).
-    valid: for each step whether a sequence still lasts, (batch, 1); where not, the states stay and the output is 0.
+    valid: (steps, batch, 1), whether each sequence still lasts.
     """
+    h = states[0]
     if not steps:
-        return broadcast_to(like(x, 0), (0, h.shape[1])), h, c
-    prepared = cut(cell.prepared(x), 0, [h.shape[0]] * steps)
-    outputs: list[Node] = []
-    for t in reversed(range(steps)) if backwards else range(steps):
-        new, new_c = cell.step(prepared[t], h, c)
-        if valid is None:
-            outputs.append(new)
-            h, c = new, new_c
-            continue
-        outputs.append(where(valid[t], new, like(new, 0)))
-        h = store(where(valid[t], new, h))
-        c = None if c is None or new_c is None else store(where(valid[t], new_c, c))
-    return concatenate(outputs[::-1] if backwards else outputs, 0), h, c
+        return broadcast_to(like(x, 0), (0, h.shape[1])), states
+    prepared = cell.prepared(x)
+    sequences = [reshape(prepared, (steps, h.shape[0], prepared.shape[1])), *([] if valid is None else [valid])]
+    body = Body(_step, (cell.mode, cell.clip, valid is not None))
+    *last, outputs = items(scan([*sequences, *states, *cell.constants()], body, len(sequences), len(states), backwards))
+    return reshape(outputs, (steps * h.shape[0], h.shape[1])), last
 
 
 def _check(data: Node, parameters: Node, state: Node, cell: Node | None, sizes: Sizes) -> None:
@@ -189,8 +207,7 @@ def rnn(data: Node, parameters: Node, state: Node, state_cell: Optional, sequenc
         if sequence_length.shape != (batch,):
             raise MXNetError(f"Shape inconsistent: sequence_length has shape {sequence_length.shape}, "
                              f"wanted {(batch,)}")
-        ends = reshape(cast(sequence_length, "int64"), (batch, 1))
-        valid = [greater(ends, const(t, "int64")) for t in range(steps)]
+        valid = greater(reshape(cast(sequence_length, "int64"), (1, batch, 1)), counts(steps, 3, 0))
     cells = _cells(parameters, sizes, mode, clip)
     starts = [reshape(h, (batch, sizes.out)) for h in cut(state, 0, [1] * len(cells))]
     starts_c: list[Node | None] = [None] * len(cells)
@@ -207,11 +224,11 @@ def rnn(data: Node, parameters: Node, state: Node, state_cell: Optional, sequenc
         ways = []
         for i in range(directions):
             at = layer * directions + i
-            out, h, c = _unrolled(cells[at], x, starts[at], starts_c[at], valid, steps, i == 1)
+            c = starts_c[at]
+            out, last = _scanned(cells[at], x, [starts[at], *([] if c is None else [c])], valid, steps, i == 1)
             ways.append(out)
-            last_h.append(h)
-            if c is not None:
-                last_c.append(c)
+            last_h.append(last[0])
+            last_c += last[1:]
         x = concatenate(ways, 1)
     output = reshape(x, (steps, batch, directions * sizes.out))
     if not state_outputs:

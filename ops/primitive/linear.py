@@ -228,7 +228,7 @@ def _concatenate_vjp(g: Node, node: Node) -> list[Node]:
 
 
 _concatenate = call("concatenate", _concatenate_infer, lambda *a: np.concatenate(a[:-1], axis=a[-1]), _concatenate_vjp,
-                    samples=_concatenate_samples, errors=[
+                    samples=_concatenate_samples, step="concatenate", may_fail=False, axes=True, errors=[
                         (operands((2, 3), (2, 4)), (0,), MXNetError), (operands((2, 3), (2,)), (0,), MXNetError),
                         (operands((2,)) + operands((2,), dtype="int32"), (0,), MXNetError)])
 

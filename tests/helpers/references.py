@@ -118,6 +118,21 @@ REFERENCES.update(
     ctc_lengths=lambda label, padding: np.array([[*line, padding].index(padding) for line in label.tolist()]))
 
 
+def _scan(x: np.ndarray, h: np.ndarray, w: np.ndarray, body: Any, *attrs: Any) -> tuple[np.ndarray, np.ndarray]:
+    """The scan of the samples: h becomes tanh(x + h @ w), or max(x, h); a result is x more, or the smaller one."""
+    found = np.empty_like(x)
+    for t in reversed(range(len(x))) if attrs[-1] else range(len(x)):
+        if x.dtype.kind == "f":
+            h = np.tanh(x[t] + np.einsum("ij,jk->ik", h, w))
+            found[t] = h + x[t]
+        else:
+            h, found[t] = np.maximum(x[t], h), np.minimum(x[t], h)
+    return h, found
+
+
+REFERENCES.update(scan=_scan)
+
+
 # ---- element movement ----------------------------------------------------------------------------
 
 def _picked(shape: Sequence[int], at: Callable[[tuple[int, ...]], tuple[int, ...]]) -> Reference:

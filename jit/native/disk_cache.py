@@ -16,10 +16,11 @@ import hashlib
 import importlib.util
 import os
 import threading
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 import tracer.jit
 import tracer.ops
@@ -107,14 +108,81 @@ def find(name: str, ending: str, compile_: Callable[[], bytes], text: str = "") 
                 raise
             except Exception as error:
                 raise NoCompiler(f"{type(error).__name__}: {error}".splitlines()[0]) from error
-            try:
-                address = _link(name, code)
-            except RuntimeError as error:
-                raise CannotCompile("machine code that calls what this process does not have") from error
-            if text:
-                cache_folder.write(f"{name}.py", text.encode())
-            cache_folder.write(f"{name}{ending}", hashlib.sha256(code).digest() + code)
-            return address, False
+            return _keep(name, ending, code, text), False
+
+
+class Job(NamedTuple):
+    """A function to compile in two halves, of which the second may run on another thread.
+
+    name: its symbol.
+    lower: the first half, which returns the second; that returns the object code.
+    text: the source that is stored beside it.
+    """
+
+    name: str
+    lower: Callable[[], Callable[[], bytes]]
+    text: str
+
+
+def find_all(jobs: Sequence[Job], ending: str) -> dict[str, tuple[int, bool]]:
+    """For each function by name what `find` returns; those not on disk are compiled side by side, on two threads.
+
+    Functions that cannot be compiled are left out: `find` raises the error.
+    """
+    found: dict[str, tuple[int, bool]] = {}
+    begun: list[tuple[Job, _Later]] = []
+    with _LOCK, ExitStack() as held, _uncollected():
+        for job in sorted(jobs):  # in one order in all processes, so that none waits for another that waits for it
+            address = load(job.name, ending)
+            if address is None:
+                held.enter_context(cache_folder.locked(f"{job.name}{ending}"))
+                address = load(job.name, ending)
+            if address is not None:
+                found[job.name] = address, True
+                continue
+            with suppress(Exception):
+                begun.append((job, _Later(job.lower(), begun[-1][1] if begun else None)))
+        for job, later in begun:
+            code = later.result()
+            if code is not None:
+                with suppress(CannotCompile):
+                    found[job.name] = _keep(job.name, ending, code, job.text), False
+    return found
+
+
+class _Later(threading.Thread):
+    """A thread that computes a result after that of an earlier thread."""
+
+    def __init__(self, compute: Callable[[], bytes], before: _Later | None) -> None:
+        super().__init__(daemon=True)
+        self._compute, self._before = compute, before
+        self._made: bytes | None = None
+        self.start()
+
+    def run(self) -> None:
+        """Compute the result; it stays None after an error."""
+        if self._before is not None:
+            self._before.join()
+            self._before = None
+        with suppress(Exception):
+            self._made = self._compute()
+
+    def result(self) -> bytes | None:
+        """The result, when it is there."""
+        self.join()
+        return self._made
+
+
+def _keep(name: str, ending: str, code: bytes, text: str) -> int:
+    """Link a function's code and store it; returns the address."""
+    try:
+        address = _link(name, code)
+    except RuntimeError as error:
+        raise CannotCompile("machine code that calls what this process does not have") from error
+    if text:
+        cache_folder.write(f"{name}.py", text.encode())
+    cache_folder.write(f"{name}{ending}", hashlib.sha256(code).digest() + code)
+    return address
 
 
 def load(name: str, ending: str) -> int | None:

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable, Iterable
+from functools import partial
 
 from tracer.ops.ir.errors import CannotCompile, NoCompiler
 
@@ -80,18 +82,40 @@ def _find(source: str) -> int:
     start = time.perf_counter()
     name = f"k_{key_of(source)}"
     text = _named(name, source)
-    address, loaded = disk_cache.find(name, ".bin", lambda: _compile(name, text), text)
-    if loaded:
-        COUNTERS.kernels_loaded += 1
-        COUNTERS.load_seconds += time.perf_counter() - start
-    else:
-        COUNTERS.kernels_compiled += 1
-        COUNTERS.compile_seconds += time.perf_counter() - start
-    timing.event("load" if loaded else "compile", name, int(start * 1e9), timing.now())
+    address, loaded = disk_cache.find(name, ".bin", lambda: _lower(name, text)(), text)
+    _noted(name, loaded, start, time.perf_counter() - start)
     return address
 
 
-def _compile(name: str, text: str) -> bytes:
-    from .kernel_compiler import compile_kernel  # only when a kernel is compiled: it needs Numba
+def _lower(name: str, text: str) -> Callable[[], bytes]:
+    from .kernel_compiler import lower_kernel  # only when a kernel is compiled: it needs Numba
 
-    return compile_kernel(name, text, KNOWN)
+    return lower_kernel(name, text, KNOWN)
+
+
+def prepare(sources: Iterable[str]) -> None:
+    """Find the kernels of several sources, to be requested next; those not on disk are compiled side by side."""
+    with _LOCK:
+        missing = list(dict.fromkeys([s for s in sources if s not in _LOADED and s not in _REFUSED]))
+        if len(missing) < 2:
+            return
+        start = time.perf_counter()
+        names = {f"k_{key_of(source)}": source for source in missing}
+        texts = {name: _named(name, source) for name, source in names.items()}
+        jobs = [disk_cache.Job(name, partial(_lower, name, text), text) for name, text in texts.items()]
+        found = disk_cache.find_all(jobs, ".bin")
+        seconds = (time.perf_counter() - start) / max(len(found), 1)
+        for name, (address, loaded) in found.items():
+            _LOADED[names[name]], _SOURCES[address] = address, names[name]
+            _noted(name, loaded, start, seconds)
+        COUNTERS.kernel_hits -= len(found)  # that they are found when they are requested is no second use
+
+
+def _noted(name: str, loaded: bool, start: float, seconds: float) -> None:
+    if loaded:
+        COUNTERS.kernels_loaded += 1
+        COUNTERS.load_seconds += seconds
+    else:
+        COUNTERS.kernels_compiled += 1
+        COUNTERS.compile_seconds += seconds
+    timing.event("load" if loaded else "compile", name, int(start * 1e9), timing.now())

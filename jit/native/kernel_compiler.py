@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Callable
 from functools import cache
 
 import numba
@@ -25,19 +26,19 @@ def kernel(bind, args, lo, hi):
 """
 
 
-def compile_kernel(name: str, text: str, known: tuple[str, str]) -> bytes:
-    """The object code of a kernel named `name`.
+def lower_kernel(name: str, text: str, known: tuple[str, str]) -> Callable[[], bytes]:
+    """The function that makes the object code of a kernel named `name` by LLVM, while other Python threads run.
 
     known: the first and the last version of Numba that are not tested. NoCompiler where another one fails the test.
     """
     _try_out(known)
-    return _compile_text(name, text)
+    return _lower_text(name, text)
 
 
-def _compile_text(name: str, text: str) -> bytes:
+def _lower_text(name: str, text: str) -> Callable[[], bytes]:
     space = namespace_for(text) | {"__name__": name}
     exec(compile(text, f"<{name}>", "exec"), space)
-    return lower_function(space[name], name, "ppii", {"contract"}).compile()
+    return lower_function(space[name], name, "ppii", {"contract"}).compile
 
 
 @cache
@@ -48,7 +49,7 @@ def _try_out(known: tuple[str, str]) -> None:
         return
     name = f"trial_{disk_cache.key(_TRIAL)}"
     try:
-        address, _ = disk_cache.find(name, ".bin", lambda: _compile_text(name, _TRIAL.replace("kernel", name)))
+        address, _ = disk_cache.find(name, ".bin", _lower_text(name, _TRIAL.replace("kernel", name)))
     except CannotCompile as why:
         raise NoCompiler(why.reason) from why
     given, found = np.linspace(-1, 1, 9, dtype=np.float32), np.zeros(10, np.float32)

@@ -14,6 +14,7 @@ from tracer.ops.ir.node import Node
 from tracer.ops.ir.op import LEAF
 
 from .. import settings
+from ..codegen.generated import Generated
 from ..codegen.kernel_source import try_generate
 from ..fusion.fuse import fuse
 from ..fusion.kernel import Kernel
@@ -23,6 +24,7 @@ from ..graph.fold_matmul import aliases, fold_products
 from ..graph.fold_scatter import fold_scatters
 from ..graph.join_scans import join_scans
 from ..graph.simplify import needed, simplify
+from ..native.kernel_cache import prepare
 from ..process import interrupts
 from ..runtime.costs import CHUNK_COST
 from .band_links import band_chains, written_over
@@ -56,6 +58,7 @@ def _schedule(planning: PlanState) -> None:
 
 def _generate(planning: PlanState) -> None:
     planning.code = [try_generate(s, planning.materialized) if isinstance(s, Kernel) else None for s in planning.steps]
+    prepare([made.source for made in planning.code if isinstance(made, Generated)])
 
 
 def _band(planning: PlanState) -> None:

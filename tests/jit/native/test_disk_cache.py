@@ -101,15 +101,43 @@ def test_code_that_calls_the_unknown_is_refused_and_not_stored(folder):
 def test_a_kernel_that_the_linker_refuses_is_compiled_once(folder, monkeypatch):
     made = []
 
-    def compile_(name, text):
+    def lower(name, text):
         made.append(name)
-        return native(name, "tracer_has_no_such_function")
+        return compiled_as(native(name, "tracer_has_no_such_function"))
 
-    monkeypatch.setattr(kernel_cache, "_compile", compile_)
+    monkeypatch.setattr(kernel_cache, "_lower", lower)
     for _ in range(2):
         with pytest.raises(CannotCompile):
             kernel_cache.find_kernel("def kernel(bind, args, lo, hi):\n    calls_the_unknown()\n")
     assert len(made) == 1
+
+
+def test_functions_compiled_side_by_side_are_those_compiled_alone(folder):
+    """Each half runs once; one that fails is left out, and fails again when it is asked for."""
+    halves = []
+
+    def job(name, fails=""):
+        def second():
+            halves.append((name, 2))
+            if fails == "second":
+                raise ValueError(name)
+            return native(name, *(["tracer_has_no_such_function"] if fails == "linker" else []))
+
+        def first():
+            halves.append((name, 1))
+            if fails == "first":
+                raise CannotCompile(name)
+            return second
+
+        return disk_cache.Job(name, first, f"text of {name}")
+
+    disk_cache.find("c", ".obj", compiled_as(native("c")))
+    jobs = [job("d"), job("c"), job("b", "first"), job("a", "second"), job("e", "linker"), job("f")]
+    found = disk_cache.find_all(jobs, ".obj")
+    assert {name: loaded for name, (_, loaded) in found.items()} == {"c": True, "d": False, "f": False}
+    assert sorted(halves) == [("a", 1), ("a", 2), ("b", 1), ("d", 1), ("d", 2), ("e", 1), ("e", 2), ("f", 1), ("f", 2)]
+    assert (folder / "d.py").read_text() == "text of d" and not (folder / "e.py").exists()
+    assert disk_cache.find("d", ".obj", never)[1]
 
 
 #: haswell converts between float32 and float16, but not from float64; nehalem has none of these instructions.

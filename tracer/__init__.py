@@ -36,11 +36,13 @@ from . import (
     native_recording,
     random,
     runtime,
+    symbol,
     util,
 )
 from . import ndarray as nd
 from . import numpy as np
 from . import numpy_extension as npx
+from . import symbol as sym
 from .attribute import AttrScope
 from .base import MXNetError
 from .context import (
@@ -57,6 +59,7 @@ from .context import (
 from .core import tracebacks as _tracebacks
 from .install import install_as_mxnet
 from .report.explain import counters, explain, kernel_source, time_kernels
+from .symbol import Symbol
 from .util import (
     is_np_array,
     is_np_default_dtype,
@@ -72,12 +75,12 @@ from .util import (
 )
 
 __all__ = [
-    "AttrScope", "__version__", "attribute", "autograd", "base", "Context", "context", "counters", "cpu", "cpu_pinned",
-    "current_context", "current_device", "device", "Device", "engine", "error", "executor_manager", "explain", "gluon",
-    "gpu", "gpu_memory_info", "install_as_mxnet", "is_np_array", "is_np_default_dtype", "is_np_shape", "kernel_source",
-    "libinfo", "log", "MXNetError", "name", "nd", "np", "np_array", "np_default_dtype", "np_shape", "npx", "num_gpus",
-    "random", "rnd", "runtime", "set_np_shape", "time_kernels", "use_np", "use_np_array", "use_np_default_dtype",
-    "use_np_shape", "util",
+    "__version__", "attribute", "AttrScope", "autograd", "base", "context", "Context", "counters", "cpu",
+    "cpu_pinned", "current_context", "current_device", "device", "Device", "engine", "error", "executor_manager",
+    "explain", "gluon", "gpu", "gpu_memory_info", "install_as_mxnet", "is_np_array", "is_np_default_dtype",
+    "is_np_shape", "kernel_source", "libinfo", "log", "MXNetError", "name", "nd", "np", "np_array",
+    "np_default_dtype", "np_shape", "npx", "num_gpus", "random", "rnd", "runtime", "set_np_shape", "sym", "Symbol",
+    "symbol", "time_kernels", "use_np", "use_np_array", "use_np_default_dtype", "use_np_shape", "util",
 ]
 
 native_recording.begin()

@@ -1,0 +1,80 @@
+"""Symbols: names, composition, attributes, JSON, shapes and values of small graphs."""
+from __future__ import annotations
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+
+import tracer as mx
+from tracer.name import NameManager
+from tracer.symbol.evaluate import evaluate
+
+
+@pytest.fixture(autouse=True)
+def names():
+    with NameManager():
+        yield
+
+
+def net():
+    x = mx.sym.Variable("x")
+    fc = mx.sym.FullyConnected(x, num_hidden=3, name="fc")
+    return mx.sym.Activation(mx.sym.BatchNorm(fc) * 2 + fc, act_type="relu")
+
+
+def test_inputs_that_are_not_given_become_variables():
+    z = net()
+    assert z.list_arguments() == ["x", "fc_weight", "fc_bias", "batchnorm0_gamma", "batchnorm0_beta"]
+    assert z.list_auxiliary_states() == ["batchnorm0_moving_mean", "batchnorm0_moving_var"]
+    assert z.list_outputs() == ["activation0_output"]
+
+
+def test_internals_and_children():
+    z = net()
+    names = z.get_internals().list_outputs()
+    assert names[-3:] == ["_mulscalar0_output", "_plus0_output", "activation0_output"]
+    assert z.get_internals()["fc_output"].list_arguments() == ["x", "fc_weight", "fc_bias"]
+    assert z.get_children().name == "_plus0" and mx.sym.var("x").get_children() is None
+
+
+def test_shapes_of_parameters_come_from_data():
+    arguments, outputs, states = net().infer_shape(x=(2, 5))
+    assert arguments == [(2, 5), (3, 5), (3,), (3,), (3,)] and outputs == [(2, 3)] and states == [(3,), (3,)]
+
+
+def test_json_and_copies_keep_the_graph():
+    z = net()
+    text = z.tojson()
+    for other in (mx.sym.load_json(text), pickle.loads(pickle.dumps(z)), copy.deepcopy(z), copy.copy(z)):
+        assert other.tojson() == text and other is not z
+
+
+def test_evaluation_is_that_of_the_functions_of_arrays():
+    z = net()
+    rng = np.random.default_rng(0)
+    arguments, _, states = z.infer_shape(x=(2, 5))
+    names = z.list_arguments() + z.list_auxiliary_states()
+    values = {n: mx.nd.array(rng.random(s)) for n, s in zip(names, arguments + states)}
+    fc = mx.nd.FullyConnected(values["x"], values["fc_weight"], values["fc_bias"], num_hidden=3)
+    norm = mx.nd.BatchNorm(fc, *[values[n] for n in names[3:]])
+    (found,) = evaluate(z, values)
+    np.testing.assert_array_equal(found.asnumpy(), mx.nd.relu(norm * 2 + fc).asnumpy())
+
+
+def test_a_monitor_sees_each_output():
+    seen = []
+    x = mx.sym.var("x")
+    evaluate(mx.sym.split(x + 1, num_outputs=2, name="parts"), {"x": mx.nd.ones((2, 2))},
+             monitor=lambda name, array: seen.append((name, array.shape)))
+    assert seen == [("_plusscalar0_output", (2, 2)), ("parts_output0", (2, 1)), ("parts_output1", (2, 1))]
+
+
+def test_composition_replaces_variables_by_name():
+    x, y = mx.sym.var("x"), mx.sym.var("y")
+    inner = mx.sym.exp(y, name="inner")
+    made = mx.sym.tanh(x, name="outer")(x=inner)
+    assert made.list_arguments() == ["y"] and made.get_internals().list_outputs()[1] == "inner_output"
+    with pytest.raises(mx.MXNetError, match="argument name z not found"):
+        inner(z=x)

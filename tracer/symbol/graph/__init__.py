@@ -1,0 +1,1 @@
+"""Graphs of operators: their nodes, how they are composed, and their JSON."""

@@ -1,0 +1,1 @@
+"""Inference of shapes and element types over graphs."""

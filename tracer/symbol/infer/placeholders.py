@@ -1,0 +1,40 @@
+"""Operators on placeholders: arrays of known shapes without elements, by which the shapes of results are found."""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tracer.ops.ir.aval import aval
+
+from ...core.invoke import wrap, zeros_value
+from ...core.trace import Trace, current
+from ...ndarray import NDArray
+from ...numpy import ndarray
+from ...rng.state import STREAMS
+from ..evaluate import outputs_of
+from ..graph.node import SymbolNode
+
+
+class Aside:
+    """A scope whose trace is dropped at its end, without running; the random streams go back."""
+
+    def __enter__(self) -> None:
+        self.outer = current().trace
+        self.streams = STREAMS.state()
+        current().trace = Trace()
+
+    def __exit__(self, *exc: object) -> None:
+        current().trace.pending.clear()
+        current().trace = self.outer
+        STREAMS.restore(self.streams)
+
+
+def results(node: SymbolNode, inputs: Sequence[tuple[tuple[int, ...], Any]]) -> list[tuple[tuple[int, ...], np.dtype]]:
+    """The shapes and element types of a node's outputs for those of its inputs. Errors are the operator's."""
+    flavour = ndarray if str(node.op).startswith("_np") else NDArray
+    with Aside():
+        arrays = [wrap(flavour, zeros_value(aval(shape, np.dtype(dtype), None))) for shape, dtype in inputs]
+        made = outputs_of(node, arrays)
+        return [(x._value.aval.shape, x._value.aval.dtype) for x in made]

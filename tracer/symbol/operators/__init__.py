@@ -1,0 +1,1 @@
+"""The table of operators that symbols are made of."""

@@ -1,0 +1,125 @@
+"""The table of operators: made of the declarations of `mx.nd`'s functions and of those written by hand."""
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from tracer.ops.declare.public import FUNCTIONS, REQUIRED, Function
+
+from ... import ndarray as nd
+from ...base import MXNetError
+from . import facts, further
+from .operator import Operator, Parameter
+
+#: The namespaces of `mx.nd` with operators, and the prefixes of their names among all operators.
+_SPACES = {"": "", "contrib": "_contrib_", "linalg": "_linalg_", "image": "_image_", "_internal": ""}
+#: Functions of `mx.nd` that are no operators.
+_PYTHON = frozenset((
+    "add", "subtract", "multiply", "divide", "true_divide", "modulo", "maximum", "minimum", "equal", "not_equal",
+    "lesser", "lesser_equal", "greater", "greater_equal", "logical_and", "logical_or", "logical_xor", "power", "pow",
+    "moveaxis", "split_v2", "elemwise_sum", "_concatenate", "onehot_encode", "histogram"))
+#: The inputs of the functions that are written by hand; others have those whose annotation names NDArray.
+_INPUTS = {"LeakyReLU": ("data", "gamma"), "sample_uniform": ("low", "high"), "sample_normal": ("mu", "sigma"),
+           "sample_gamma": ("alpha", "beta"), "sample_poisson": ("lam",), "sample_exponential": ("lam",),
+           "sample_negative_binomial": ("k", "p"), "sample_generalized_negative_binomial": ("mu", "alpha"),
+           "BatchNormWithReLU": ("data", "gamma", "beta", "moving_mean", "moving_var"),
+           "SyncBatchNorm": ("data", "gamma", "beta", "moving_mean", "moving_var")}
+#: Parameters of functions that operators lack.
+_OMITTED = frozenset(("out", "name", "ctx", "kwargs", "data_"))
+_KINDS = {int: "int", float: "float", bool: "bool", str: "str"}
+
+
+def _parameter(name: str, p: inspect.Parameter, operator: str) -> Parameter:
+    required = p.default is p.empty or p.default is REQUIRED
+    kind = facts.REQUIRED.get(operator, {}).get(name)
+    if kind is not None:
+        return Parameter(kind, True, None)
+    return Parameter("" if required or name in facts.ANY_KIND else _KINDS.get(type(p.default), ""), required,
+                     None if required else p.default)
+
+
+def _is_array(p: inspect.Parameter, function: Function) -> bool:
+    if p.name not in function.arrays or p.annotation in ("Number", "Numbers"):
+        return False
+    return function.name != "nd.clip" or p.name == "data"
+
+
+def _elementwise(name: str, function: Function) -> bool:
+    """Whether inputs and outputs have one shape: functions of one operand alone, and operators without broadcasting."""
+    kinds = [p.annotation for p in function.signature.parameters.values()]
+    operators = name.startswith("elemwise_") or any(n.startswith("nd._internal.") for n in function.names)
+    return operators or kinds == ["Operand"]
+
+
+def _declared(name: str, function: Function, run: Callable[..., Any]) -> Operator:
+    """The operator of a declared function."""
+    kinds = function.signature.parameters.values()
+    arrays = [p.name for p in kinds if _is_array(p, function)]
+    rest = {p.name: _parameter(p.name, p, name) for p in kinds if p.name not in arrays and p.name not in _OMITTED}
+    return Operator(name, run, tuple(arrays), rest, function.variadic, shapes=function.shapes,
+                    elementwise=_elementwise(name, function))
+
+
+def _written(name: str, short: str, run: Callable[..., Any]) -> Operator:
+    """The operator of a function written by hand."""
+    kinds = inspect.signature(run).parameters
+    star = any(p.kind is p.VAR_POSITIONAL for p in kinds.values())
+    arrays = _INPUTS.get(short) or tuple([p for p, k in kinds.items() if "NDArray" in str(k.annotation)
+                                          and p not in _OMITTED] or (["data"] if "data" in kinds else []))
+    rest = {p: _parameter(p, k, name) for p, k in kinds.items()
+            if p not in arrays and p not in _OMITTED and k.kind in (k.POSITIONAL_OR_KEYWORD, k.KEYWORD_ONLY)}
+    shapes = next((f.shapes for f in FUNCTIONS if f.name == _RULES.get(short)), None)
+    return Operator(name, run, arrays, rest, star, shapes=shapes)
+
+
+#: The declared functions whose rules of shapes functions written by hand share.
+_RULES = {"BatchNorm": "npx._batch_norm", "BatchNormWithReLU": "npx._batch_norm", "SyncBatchNorm": "npx._batch_norm"}
+
+
+def _functions() -> Iterator[tuple[str, str, Any]]:
+    """The namespace, the name and the function of each operator in `mx.nd`."""
+    for name, run in further.OPERATORS.items():
+        yield "_internal", name, run
+    for space in _SPACES:
+        module = nd.op if not space else getattr(nd, space)
+        for name, run in vars(module).items():
+            if inspect.isfunction(run) and name not in _PYTHON and name not in ("foreach", "while_loop", "cond"):
+                yield space, name, run
+
+
+#: All operators by their names in JSON.
+OPERATORS: dict[str, Operator] = {}
+#: All names of functions of symbols, by namespace, with their operators.
+NAMES: dict[str, dict[str, Operator]] = {space: {} for space in _SPACES}
+
+
+def _fill() -> None:
+    declared = {full[3:]: f for f in FUNCTIONS for full in f.names if full.startswith("nd.")}
+    for space, short, run in _functions():
+        full = _SPACES[space] + short
+        name = facts.canonical(full)
+        if name not in OPERATORS:
+            function = declared.get(f"{space}.{short}" if space else short)
+            made = _written(name, short, run) if function is None else _declared(name, function, run)
+            OPERATORS[name] = made
+        NAMES[space][short] = OPERATORS[name]
+    for other, name in facts.CANONICAL.items():
+        if name in OPERATORS and other.startswith("_") and not other.startswith("_contrib_"):
+            NAMES["_internal"].setdefault(other, OPERATORS[name])
+        elif name in OPERATORS and not other.startswith("_"):
+            NAMES[""].setdefault(other, OPERATORS[name])
+    for name, made in OPERATORS.items():
+        if name.startswith("_") and not name.startswith(("_contrib_", "_linalg_", "_image_")):
+            NAMES["_internal"].setdefault(name, made)
+
+
+_fill()
+
+
+def operator_of(name: str, node: str = "") -> Operator:
+    """The operator called `name` in JSON. MXNetError for an unknown one, with the node's name."""
+    found = OPERATORS.get(name) or OPERATORS.get(facts.canonical(name))
+    if found is None:
+        raise MXNetError(f"Failed loading Op {node} of type {name}: Operator {name} is not registered")
+    return found

@@ -7,7 +7,10 @@ from typing import Any
 from .. import autograd
 from ..base import MXNetError
 from .graph.node import Entry, SymbolNode, topological
-from .operators.registry import operator_of
+from .infer.arranging import CONSTANTS, declared
+from .infer.inference import infer
+from .infer.unify import known
+from .operators.calls import outputs_of
 
 Monitor = Callable[[str, Any], None]
 
@@ -32,31 +35,30 @@ def run(outputs: tuple[Entry, ...], values: Mapping[str, Any],
         monitor: Monitor | None = None) -> dict[SymbolNode, list[Any]]:
     """The arrays of all nodes below `outputs`; arguments as in `evaluate`."""
     found: dict[SymbolNode, list[Any]] = {}
-    for node in topological(outputs):
+    nodes = topological(outputs)
+    shapes = _late_shapes(nodes, values)
+    for node in nodes:
         if node.op is None:
             if node.name not in values:
                 raise MXNetError(f"Variable {node.name} has no value: bind an array to it")
             found[node] = [values[node.name]]
             continue
-        found[node] = outputs_of(node, [found[below][i] for below, i in node.inputs])
+        late = shapes.get(node)
+        found[node] = outputs_of(node, [found[below][i] for below, i in node.inputs], late and {"shape": late[0]})
         if monitor is not None:
             for i in range(node.visible):
                 monitor(node.output_name(i), found[node][i])
     return found
 
 
-def outputs_of(node: SymbolNode, inputs: list[Any]) -> list[Any]:
-    """The arrays that a node's operator makes of its inputs."""
-    operator = operator_of(node.op or "", node.name)
-    given = operator.values(node.attrs)
-    try:
-        if operator.name == "Custom":
-            custom = {k: v for k, v in node.attrs.items() if not k.startswith("__")}
-            made = operator.run(*inputs, **custom)
-        elif operator.star or operator.positional:
-            made = operator.run(*inputs, **given)
-        else:
-            made = operator.run(**dict(zip(operator.inputs(node.attrs), inputs)), **given)
-    except MXNetError as error:
-        raise type(error)(f"Error in operator {node.name}: {error}").with_traceback(error.__traceback__) from None
-    return list(made) if isinstance(made, (list, tuple)) else [made]
+def _late_shapes(nodes: list[SymbolNode], values: Mapping[str, Any]) -> dict[SymbolNode, Any]:
+    """The shapes of constants that are known in part, found by inference from the shapes of the values."""
+    late = [node for node in nodes if node.op in CONSTANTS and not known(declared(node))]
+    if not late:
+        return {}
+    found = infer(nodes, {name: tuple(x.shape) for name, x in values.items()})
+    for node in late:
+        if not known(found[node][0]):
+            shape = node.attrs.get("shape")
+            raise MXNetError(f"Error in operator {node.name}: the shape {shape} is known in part only")
+    return {node: found[node] for node in late}

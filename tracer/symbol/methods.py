@@ -4,9 +4,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from .. import autograd
 from ..base import NotImplementedForSymbol, numeric_types
 from ..ndarray import NDArray
 from .creation import split_v2
+from .evaluate import evaluate
+from .graph.node import SymbolNode
 from .namespaces import GENERATED, INTERNAL
 from .symbol import Symbol, refuse
 
@@ -81,6 +84,27 @@ def squeeze(self: Symbol, axis: Any = None, inplace: bool = False, **kwargs: Any
     return GENERATED[""]["squeeze"](self, axis=axis, **kwargs)
 
 
+def evaluated(self: Symbol, ctx: Any = None, **kwargs: Any) -> list[NDArray]:
+    """The outputs for arrays by the names of the symbol's variables, in prediction mode.
+
+    ctx: without effect: outputs are where the arrays are.
+
+    ValueError for a variable without an array.
+    """
+    for name in self.list_inputs():
+        if name not in kwargs:
+            raise ValueError(f"key `{name}` is missing in `args`")
+    with autograd.pause(train_mode=False):
+        return evaluate(self, kwargs)
+
+
+def _gen_atomic_symbol(self: Symbol) -> Symbol:
+    """A symbol of the same operator and attributes without inputs."""
+    node = self._outputs[0][0]
+    made = SymbolNode(node.op, node.name, node.attrs, (), node.output_names, node.visible)
+    return Symbol([(made, i) for i in range(node.visible)])
+
+
 def as_nd_ndarray(self: Symbol) -> Symbol:
     """The symbol, as one of `mx.sym`."""
     return Symbol(self._outputs)
@@ -91,6 +115,7 @@ def _methods() -> dict[str, Any]:
     found: dict[str, Any] = {name: _method(name) for name in _METHODS}
     for method in (astype, flatten, expand_dims, squeeze, as_nd_ndarray):
         found[method.__name__] = method
+    found |= {"eval": evaluated, "_gen_atomic_symbol": _gen_atomic_symbol}
     found["split_v2"] = lambda self, *args, **kwargs: split_v2(self, *args, **kwargs)
     for name, (two, right, left) in _OPERATORS.items():
         for full, made in ((f"__{name}__", _binary(two, right)), (f"__r{name}__", _reversed(two, left)),

@@ -10,14 +10,11 @@ from .. import attribute
 from ..base import MXNetError
 from ..ndarray import _STORAGE_TYPE_STR_TO_ID
 from .graph import loading
+from .graph.element_types import TYPE_NUMBERS
 from .graph.node import SymbolNode
 from .symbol import Symbol
 
 __all__ = ["Group", "Variable", "fromjson", "load", "load_json", "var"]
-
-#: MXNet's numbers of element types.
-TYPE_NUMBERS = {np.dtype(name): number for number, name in enumerate(
-    ("float32", "float64", "float16", "uint8", "int32", "int8", "int64", "bool"))}
 
 
 def var(name: str, attr: dict[str, str] | None = None, shape: Any = None, lr_mult: float | None = None,

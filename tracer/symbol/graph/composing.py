@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from ...base import MXNetError
 from ..operators import facts
@@ -56,8 +55,8 @@ def composed(operator: Operator, name: str, attrs: Mapping[str, str], args: Sequ
     if unmatched:
         raise _mismatch(next(iter(unmatched)), names)
     suffixes, visible = operator.outputs(attrs)
-    mutated = operator.auxiliary(names)
-    set_initializers(operator, names, inputs)
+    mutated = operator.auxiliary(names, attrs)
+    set_initializers(mutated, names, inputs)
     return SymbolNode(operator.name, name, attrs, inputs, suffixes, visible, mutated)
 
 
@@ -66,11 +65,14 @@ def variable_for(name: str, missing: str, attrs: Mapping[str, str]) -> SymbolNod
     return SymbolNode(None, f"{name}_{missing}" if name else missing, attrs)
 
 
-def set_initializers(operator: Operator, names: Sequence[str], inputs: Sequence[Entry]) -> None:
-    """Give the variables of auxiliary states the initializers that MXNet gives them, unless they have one."""
-    for i in operator.auxiliary(names):
+def set_initializers(mutated: Sequence[int], names: Sequence[str], inputs: Sequence[Entry]) -> None:
+    """Give the variables of auxiliary states the initializers that MXNet gives them, unless they have one.
+
+    mutated: the positions of the states among the inputs called `names`.
+    """
+    for i in mutated:
         node = inputs[i][0]
-        if node.op is None:
+        if node.op is None and names[i] in facts.INITIALIZERS:
             node.attrs.setdefault("__init__", facts.INITIALIZERS[names[i]])
 
 
@@ -99,8 +101,3 @@ def replaced(outputs: Sequence[Entry], name: str, args: Sequence[Entry], kwargs:
     if name and made[0][0].op is not None:
         made[0][0].name = name
     return made
-
-
-def attribute_text(key: str, value: Any) -> str:
-    """The string of an attribute's value in MXNet."""
-    return value if isinstance(value, str) else str(value)

@@ -109,7 +109,7 @@ def _node(record: dict[str, Any], inputs: list[Entry], version: int) -> SymbolNo
     if version < 900:
         inputs = inputs + [(variable_for(name, missing, attrs), 0) for missing in names[len(inputs):]]
     if version < 904:
-        set_initializers(operator, names, inputs)
+        set_initializers(operator.auxiliary(names, attrs), names, inputs)
     if len(inputs) != len(names):
         raise MXNetError(f"Failed loading Op {name} of type {kind}: it has {len(inputs)} inputs, "
                          f"not {len(names)} ({', '.join(names)})")
@@ -119,7 +119,8 @@ def _node(record: dict[str, Any], inputs: list[Entry], version: int) -> SymbolNo
 def _made(operator: Operator, name: str, attrs: dict[str, str], inputs: list[Entry], names: list[str],
           subgraphs: list[Any]) -> SymbolNode:
     suffixes, visible = operator.outputs(attrs)
-    return SymbolNode(operator.name, name, attrs, inputs, suffixes, visible, operator.auxiliary(names), subgraphs)
+    states = operator.auxiliary(names, attrs)
+    return SymbolNode(operator.name, name, attrs, inputs, suffixes, visible, states, subgraphs)
 
 
 def _hidden(key: str) -> bool:

@@ -9,8 +9,8 @@ from ...base import MXNetError
 from ...util import is_np_shape
 from ..graph.node import SymbolNode, mutated_variables, topological
 from ..operators.attributes import value_of
-from .shape_rules import Shape, rule_of
-from .unify import contradicts, known, unified
+from .shape_rules import rule_of
+from .unify import Shape, contradicts, known, unified
 
 #: The number of sweeps over a graph after which inference gives up.
 _SWEEPS = 64

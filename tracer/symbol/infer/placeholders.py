@@ -13,8 +13,8 @@ from ...core.trace import Trace, current
 from ...ndarray import NDArray
 from ...numpy import ndarray
 from ...rng.state import STREAMS
-from ..evaluate import outputs_of
 from ..graph.node import SymbolNode
+from ..operators.calls import outputs_of
 
 
 class Aside:

@@ -33,7 +33,6 @@ class Operator:
     arrays: the names of its inputs.
     parameters: all others, by name, in order.
     star: whether the number of inputs varies.
-    positional: whether `run` is given its inputs by position, as for a function of numbers of inputs or of other names.
     shapes: the rule for the shapes of a layer's parameters, with their names in `run`.
     flavour: "nd" or "np".
     elementwise: whether all inputs and outputs have one shape.
@@ -44,7 +43,6 @@ class Operator:
     arrays: tuple[str, ...]
     parameters: Mapping[str, Parameter]
     star: bool = False
-    positional: bool = False
     shapes: Callable[..., dict[str, tuple[int, ...]]] | None = None
     flavour: str = "nd"
     elementwise: bool = False
@@ -58,6 +56,10 @@ class Operator:
         """The parameters' values among a node's attributes."""
         return {k: v if p.kind == "str" else value_of(v) for k, p in self.parameters.items()
                 if (v := attrs.get(k)) is not None}
+
+    def default(self, name: str) -> Any:
+        """The default of a parameter; None if there is none."""
+        return self.parameters[name].default if name in self.parameters else None
 
     def inputs(self, attrs: Mapping[str, str], given: int = 0) -> list[str]:
         """The names of the inputs with these attributes; `given` of them are known where the number varies."""
@@ -75,14 +77,14 @@ class Operator:
         choose = facts.OUTPUTS.get(self.name)
         return (("output",), 1) if choose is None else choose(self.values(attrs))
 
-    def auxiliary(self, names: Sequence[str]) -> tuple[int, ...]:
-        """The positions of the auxiliary states among the inputs."""
+    def auxiliary(self, names: Sequence[str], attrs: Mapping[str, str]) -> tuple[int, ...]:
+        """The positions of the auxiliary states among the inputs called `names`."""
         states = facts.STATES.get(self.name, ())
         return tuple([i for i, name in enumerate(names) if name in states])
 
     def check(self, attrs: Mapping[str, str]) -> None:
         """Raise MXNetError for unknown, missing or ill-typed parameters, as MXNet does when a symbol is made."""
-        if not self.parameters or self.name == "Custom":
+        if not self.parameters:
             return
         for key, text in attrs.items():
             if key.startswith("__") and key.endswith("__") or key in HIDDEN_KEYS:

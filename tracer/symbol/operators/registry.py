@@ -10,6 +10,7 @@ from tracer.ops.declare.public import FUNCTIONS, REQUIRED, Function
 from ... import ndarray as nd
 from ...base import MXNetError
 from . import facts, further
+from .custom import CUSTOM
 from .operator import Operator, Parameter
 
 #: The namespaces of `mx.nd` with operators, and the prefixes of their names among all operators.
@@ -74,7 +75,8 @@ def _written(name: str, short: str, run: Callable[..., Any]) -> Operator:
 
 
 #: The declared functions whose rules of shapes functions written by hand share.
-_RULES = {"BatchNorm": "npx._batch_norm", "BatchNormWithReLU": "npx._batch_norm", "SyncBatchNorm": "npx._batch_norm"}
+_RULES = {"LeakyReLU": "npx.leaky_relu", "BatchNorm": "npx._batch_norm", "BatchNormWithReLU": "npx._batch_norm",
+          "SyncBatchNorm": "npx._batch_norm"}
 
 
 def _functions() -> Iterator[tuple[str, str, Any]]:
@@ -99,6 +101,8 @@ def _fill() -> None:
     for space, short, run in _functions():
         full = _SPACES[space] + short
         name = facts.canonical(full)
+        if name == "Custom":
+            OPERATORS[name] = CUSTOM
         if name not in OPERATORS:
             function = declared.get(f"{space}.{short}" if space else short)
             made = _written(name, short, run) if function is None else _declared(name, function, run)

@@ -6,6 +6,10 @@ from typing import Any
 
 from .. import autograd
 from ..base import MXNetError
+from ..core.invoke import wrap
+from ..ndarray import NDArray
+from ..numpy import ndarray
+from ..util import is_np_array
 from .graph.node import Entry, SymbolNode, topological
 from .infer.arranging import CONSTANTS, declared
 from .infer.inference import infer
@@ -28,7 +32,13 @@ def evaluate(symbol: Any, values: Mapping[str, Any], training: bool | None = Non
         with autograd.train_mode() if training else autograd.predict_mode():
             return evaluate(symbol, values, None, monitor)
     found = run(symbol._outputs, values, monitor)
-    return [found[node][i] for node, i in symbol._outputs]
+    flavour = ndarray if is_np_array() or any([isinstance(x, ndarray) for x in values.values()]) else NDArray
+    return [_of(flavour, found[node][i]) for node, i in symbol._outputs]
+
+
+def _of(flavour: type, x: Any) -> Any:
+    """The array as one of `mx.np` or `mx.nd`."""
+    return x if type(x) is flavour or not isinstance(x, NDArray) else wrap(flavour, x._value)
 
 
 def run(outputs: tuple[Entry, ...], values: Mapping[str, Any],

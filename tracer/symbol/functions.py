@@ -11,6 +11,7 @@ from .. import attribute, name
 from ..base import _Null
 from .graph.composing import composed, single
 from .graph.node import Entry
+from .operators.attributes import text_of
 from .operators.operator import Operator
 from .symbol import Symbol
 
@@ -92,4 +93,4 @@ def _text(operator: Operator, key: str, value: Any) -> str:
     """The string of a parameter's value, as MXNet writes it."""
     if key == "dtype" and key in operator.parameters and not (operator.flavour == "np" and value is None):
         return np.dtype(value).name
-    return str(value)
+    return text_of(value)

@@ -12,6 +12,7 @@ from ..ndarray import _STORAGE_TYPE_STR_TO_ID
 from .graph import loading
 from .graph.element_types import TYPE_NUMBERS
 from .graph.node import SymbolNode
+from .operators.attributes import text_of
 from .symbol import Symbol
 
 __all__ = ["Group", "Variable", "fromjson", "load", "load_json", "var"]
@@ -39,7 +40,7 @@ def var(name: str, attr: dict[str, str] | None = None, shape: Any = None, lr_mul
     found = attribute.current().get(attr)
     for key, value in (("__shape__", shape), ("__lr_mult__", lr_mult), ("__wd_mult__", wd_mult)):
         if value is not None:
-            found[key] = str(value)
+            found[key] = text_of(value)
     if dtype is not None:
         found["__dtype__"] = str(TYPE_NUMBERS[np.dtype(dtype)])
     if init is not None:

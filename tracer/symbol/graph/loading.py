@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...base import MXNetError
+from ...util import is_np_shape
+from ..operators.attributes import value_of
 from ..operators.operator import Operator
 from ..operators.registry import operator_of
 from .composing import set_initializers, variable_for
-from .node import HIDDEN_KEYS, Entry, SymbolNode
+from .node import HIDDEN_KEYS, Entry, SymbolNode, topological
 
 
 def loads(text: str) -> tuple[Entry, ...]:
@@ -21,7 +23,18 @@ def loads(text: str) -> tuple[Entry, ...]:
         record = json.loads(text)
     except (ValueError, TypeError) as error:
         raise MXNetError(f"The text is not JSON: {error}") from None
-    return graph(record, _version(record))
+    outputs = graph(record, _version(record))
+    if is_np_shape() and "is_np_shape" not in record.get("attrs", {}):
+        _with_numpy_shapes(outputs)
+    return outputs
+
+
+def _with_numpy_shapes(outputs: Sequence[Entry]) -> None:
+    """Write the unknown dimensions of variables, 0 in a file without NumPy's semantics, as these do: -1."""
+    for node in topological(outputs):
+        shape = value_of(node.attrs.get("__shape__", ""))
+        if isinstance(shape, tuple):
+            node.attrs["__shape__"] = str(tuple([d or -1 for d in shape]))
 
 
 def _version(record: Any) -> int:

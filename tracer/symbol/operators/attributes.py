@@ -6,6 +6,8 @@ import re
 from functools import lru_cache
 from typing import Any
 
+import numpy as np
+
 _LONG = re.compile(r"(?<=\d)L\b")
 _WORDS = {"true": True, "false": False, "None": None, "none": None}
 _NUMBER = re.compile(r"[-+]?(\d|\.\d|inf\b|nan\b)", re.IGNORECASE)
@@ -35,6 +37,21 @@ def value_of(text: str) -> Any:
         except ValueError:
             continue
     return text
+
+
+def text_of(value: Any) -> str:
+    """The text of an attribute's value, as MXNet writes it: Python's own; NumPy's numbers as Python's.
+
+    >>> text_of((3, 3)), text_of(True), text_of([1, 2]), text_of("relu")
+    ('(3, 3)', 'True', '[1, 2]', 'relu')
+    """
+    return str(_plain(value))
+
+
+def _plain(x: Any) -> Any:
+    if isinstance(x, (list, tuple)):
+        return type(x)([_plain(i) for i in x]) if type(x) in (list, tuple) else tuple([_plain(i) for i in x])
+    return x.item() if isinstance(x, np.generic) and type(x) is not np.longdouble else x
 
 
 def _frozen(x: Any) -> Any:

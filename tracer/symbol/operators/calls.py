@@ -5,7 +5,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...base import MXNetError
+from ...core.invoke import wrap
+from ...numpy import ndarray
 from ..graph.node import SymbolNode
+from .numpy_operators import OPERATORS  # noqa: F401  (which fills the table)
 from .registry import operator_of
 
 
@@ -17,6 +20,8 @@ def outputs_of(node: SymbolNode, inputs: list[Any], further: Mapping[str, Any] |
     An MXNetError gets the node's name.
     """
     operator = operator_of(node.op or "", node.name)
+    if operator.flavour == "np":
+        inputs = [x if isinstance(x, ndarray) else wrap(ndarray, x._value) for x in inputs]
     given = {**operator.values(node.attrs), **(further or {})}
     try:
         if operator.star:

@@ -62,7 +62,8 @@ ANY_KIND = frozenset(("axis", "dtype", "shape", "scalar", "axes", "low", "high",
 #: The parameter with the number of inputs, for operators of any number of them.
 COUNTS = {**dict.fromkeys(("Concat", "add_n", "stack", "UpSampling", "Crop", "khatri_rao", "_rnn_param_concat",
                            "_npi_concatenate", "_npi_stack", "_npi_vstack", "_npi_hstack", "_npi_dstack",
-                           "_npi_column_stack", "_npi_einsum"), "num_args"),
+                           "_npi_column_stack", "_npi_einsum",
+                           *[f"{p}atleast_{n}d" for n in (1, 2, 3) for p in ("_np_", "_npi_")]), "num_args"),
           "amp_multicast": "num_outputs", "multi_sum_sq": "num_arrays", "multi_all_finite": "num_arrays",
           "reset_arrays": "num_arrays"}
 
@@ -113,7 +114,8 @@ INPUTS: dict[str, Callable[[Sequence[str], Values], list[str]]] = {
     "Deconvolution": _without("no_bias", "bias", True), "_contrib_DeformableConvolution": _without("no_bias", "bias"),
     "_contrib_ModulatedDeformableConvolution": _without("no_bias", "bias"), "LeakyReLU": _leaky, "RNN": _rnn,
     "CTCLoss": _with(data_lengths="use_data_lengths", label_lengths="use_label_lengths"),
-    "softmax": _with(length="use_length"), "SequenceMask": _LENGTH, "SequenceLast": _LENGTH,
+    "softmax": _with(length="use_length"), "_npi_average": _with(weights="weighted"),
+    "SequenceMask": _LENGTH, "SequenceLast": _LENGTH,
     "SequenceReverse": _LENGTH, "UpSampling": _upsampling, "_contrib_BilinearResize2D": _resized,
 }
 
@@ -155,6 +157,10 @@ def _pieces(given: Values) -> int:
     return sections if sections > 0 else len(given.get("indices", ()))
 
 
+def _average(given: Values) -> tuple[tuple[str, ...], int]:
+    return ("output0", "output1"), 2 if given.get("returned") else 1
+
+
 def _slices(given: Values) -> tuple[tuple[str, ...], int]:
     """SliceChannel numbers its outputs even if there is one."""
     n = given["num_outputs"]
@@ -177,7 +183,11 @@ OUTPUTS: dict[str, Callable[[Values], tuple[tuple[str, ...], int]]] = {
     "_contrib_MultiBoxTarget": _fixed("loc_target loc_mask cls_target"),
     "_contrib_bipartite_matching": _fixed("output0 output1"), "_contrib_box_encode": _fixed("output0 output1"),
     "make_loss": _fixed("loss"), "topk": _topk, "RNN": _rnn_outputs, "LeakyReLU": _leaky_outputs,
-    "SliceChannel": _slices, "_split_v2": _numbered(_pieces),
+    "SliceChannel": _slices, **dict.fromkeys(("_split_v2", "_npi_hsplit", "_npi_dsplit"), _numbered(_pieces)),
+    **dict.fromkeys(("_npi_concatenate", "_npi_matmul"), _fixed("out")), "_npi_var": _fixed("var", 1),
+    "_npi_std": _fixed("std", 1), **dict.fromkeys(("_npi_norm", "_npi_normal", "_npi_uniform"), _fixed("output")),
+    "_npi_average": _average, **dict.fromkeys(("_npi_svd",), _fixed("output0 output1 output2")),
+    **dict.fromkeys(("_npi_qr", "_npi_eigh"), _fixed("output0 output1")),
     "_sample_multinomial": _numbered(lambda given: 2 if given.get("get_prob") else 1),
     "amp_multicast": _numbered(lambda given: given["num_outputs"]),
     **dict.fromkeys(("multi_sgd_update", "multi_sgd_mom_update", "multi_mp_sgd_update", "multi_mp_sgd_mom_update",

@@ -84,13 +84,13 @@ class Operator:
 
     def check(self, attrs: Mapping[str, str]) -> None:
         """Raise MXNetError for unknown, missing or ill-typed parameters, as MXNet does when a symbol is made."""
-        if not self.parameters:
+        if not self.parameters or self.flavour == "np":
             return
         for key, text in attrs.items():
             if key.startswith("__") and key.endswith("__") or key in HIDDEN_KEYS:
                 continue
             parameter = self.parameters.get(key)
-            if parameter is None and not (key == "is_int" and self.name.endswith("_scalar")):
+            if parameter is None and key != "ctx" and not (key == "is_int" and self.name.endswith("_scalar")):
                 possible = ", ".join(self.parameters)
                 raise self._error(f"Cannot find argument '{key}', Possible Arguments: {possible}", attrs)
             if parameter is not None and not _fits(parameter.kind, value_of(text)):

@@ -53,25 +53,25 @@ def _elementwise(name: str, function: Function) -> bool:
     return operators or kinds == ["Operand"]
 
 
-def _declared(name: str, function: Function, run: Callable[..., Any]) -> Operator:
+def declared_operator(name: str, function: Function, run: Callable[..., Any], flavour: str = "nd") -> Operator:
     """The operator of a declared function."""
     kinds = function.signature.parameters.values()
     arrays = [p.name for p in kinds if _is_array(p, function)]
     rest = {p.name: _parameter(p.name, p, name) for p in kinds if p.name not in arrays and p.name not in _OMITTED}
     return Operator(name, run, tuple(arrays), rest, function.variadic, shapes=function.shapes,
-                    elementwise=_elementwise(name, function))
+                    flavour=flavour, elementwise=_elementwise(name, function))
 
 
-def _written(name: str, short: str, run: Callable[..., Any]) -> Operator:
+def written_operator(name: str, short: str, run: Callable[..., Any], flavour: str = "nd") -> Operator:
     """The operator of a function written by hand."""
     kinds = inspect.signature(run).parameters
     star = any(p.kind is p.VAR_POSITIONAL for p in kinds.values())
-    arrays = _INPUTS.get(short) or tuple([p for p, k in kinds.items() if "NDArray" in str(k.annotation)
-                                          and p not in _OMITTED] or (["data"] if "data" in kinds else []))
+    named = [p for p, k in kinds.items() if "ndarray" in str(k.annotation).lower() and p not in _OMITTED]
+    arrays = _INPUTS.get(short) or tuple(named or (["data"] if "data" in kinds else []))
     rest = {p: _parameter(p, k, name) for p, k in kinds.items()
             if p not in arrays and p not in _OMITTED and k.kind in (k.POSITIONAL_OR_KEYWORD, k.KEYWORD_ONLY)}
     shapes = next((f.shapes for f in FUNCTIONS if f.name == _RULES.get(short)), None)
-    return Operator(name, run, arrays, rest, star, shapes=shapes)
+    return Operator(name, run, arrays, rest, star, shapes=shapes, flavour=flavour)
 
 
 #: The declared functions whose rules of shapes functions written by hand share.
@@ -105,7 +105,7 @@ def _fill() -> None:
             OPERATORS[name] = CUSTOM
         if name not in OPERATORS:
             function = declared.get(f"{space}.{short}" if space else short)
-            made = _written(name, short, run) if function is None else _declared(name, function, run)
+            made = written_operator(name, short, run) if function is None else declared_operator(name, function, run)
             OPERATORS[name] = made
         NAMES[space][short] = OPERATORS[name]
     for other, name in facts.CANONICAL.items():

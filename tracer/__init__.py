@@ -14,6 +14,7 @@ try:
     import_module(f"{__name__}.ops")
     import_module(f"{__name__}.jit")
     __path__.pop()
+    import_module(f"{__name__}.symbol")
     import_module(f"{__name__}.gluon")
 finally:
     if _collects:

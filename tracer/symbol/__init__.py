@@ -3,7 +3,7 @@ import sys
 import types
 from typing import Any
 
-from . import creation, methods, numpy, random, variables
+from . import control_flow, creation, methods, numpy, numpy_extension, random, variables
 from .creation import *  # noqa: F403
 from .namespaces import GENERATED, INTERNAL
 from .symbol import Symbol
@@ -22,7 +22,9 @@ def _namespace(name: str, functions: dict[str, Any]) -> types.ModuleType:
 
 
 op, _internal = _namespace("op", GENERATED[""]), _namespace("_internal", INTERNAL)
-contrib, linalg = _namespace("contrib", GENERATED["contrib"]), _namespace("linalg", GENERATED["linalg"])
+_CONTROL_FLOW = {name: getattr(control_flow, name) for name in control_flow.__all__}
+contrib = _namespace("contrib", {**GENERATED["contrib"], **_CONTROL_FLOW})
+linalg = _namespace("linalg", GENERATED["linalg"])
 image, sparse = _namespace("image", GENERATED["image"]), _namespace("sparse", GENERATED[""])
-np, npx, numpy_extension = numpy, numpy.numpy_extension, numpy.numpy_extension
+np, npx = numpy, numpy_extension
 globals().update({name: made for name, made in GENERATED[""].items() if name not in globals()})

@@ -14,6 +14,7 @@ from .graph.node import Entry, SymbolNode, topological
 from .infer.arranging import CONSTANTS, declared
 from .infer.inference import infer
 from .infer.unify import known
+from .loops import outputs_of_loop
 from .operators.calls import outputs_of
 
 Monitor = Callable[[str, Any], None]
@@ -53,12 +54,21 @@ def run(outputs: tuple[Entry, ...], values: Mapping[str, Any],
                 raise MXNetError(f"Variable {node.name} has no value: bind an array to it")
             found[node] = [values[node.name]]
             continue
+        if node.subgraphs:
+            found[node] = outputs_of_loop(node, [found[below][i] for below, i in node.inputs], _body)
+            continue
         late = shapes.get(node)
         found[node] = outputs_of(node, [found[below][i] for below, i in node.inputs], late and {"shape": late[0]})
         if monitor is not None:
             for i in range(node.visible):
                 monitor(node.output_name(i), found[node][i])
     return found
+
+
+def _body(outputs: tuple[Entry, ...], values: dict[str, Any]) -> list[Any]:
+    """The outputs of the graph of a loop's body."""
+    found = run(outputs, values)
+    return [found[node][i] for node, i in outputs]
 
 
 def _late_shapes(nodes: list[SymbolNode], values: Mapping[str, Any]) -> dict[SymbolNode, Any]:

@@ -9,6 +9,7 @@ from ...base import MXNetError
 from ...util import is_np_shape
 from ..graph.node import SymbolNode, mutated_variables, topological
 from ..operators.attributes import value_of
+from . import bodies
 from .shape_rules import rule_of
 from .unify import Shape, contradicts, known, unified
 
@@ -104,7 +105,7 @@ def _apply(node: SymbolNode, ins: list[Shape], found: dict[SymbolNode, list[Shap
     if all(map(known, ins)) and all(map(known, outs[:node.visible])) and node.visible == len(outs) and not ins:
         return False
     try:
-        new_ins, new_outs = rule_of(node)(node, ins, outs)
+        new_ins, new_outs = bodies.rule(node, ins, infer) if node.subgraphs else rule_of(node)(node, ins, outs)
     except MXNetError as error:
         text = str(error)
         raise MXNetError(text if text.startswith("Error in operator") else f"Error in operator {node.name}: {text}"

@@ -78,6 +78,8 @@ def _merge(node: SymbolNode, types: Types, at: int, new: Type, what: str) -> boo
 
 
 def _applied(node: SymbolNode, ins: Types, outs: Types) -> tuple[Types, Types]:
+    if node.subgraphs:
+        return ins, _of_body(node, ins)
     operator = operator_of(str(node.op), node.name)
     given = operator.values(node.attrs)
     rule = _RULES.get(operator.name)
@@ -92,6 +94,17 @@ def _applied(node: SymbolNode, ins: Types, outs: Types) -> tuple[Types, Types]:
     if not operator.arrays and not operator.star:
         return ins, [np.dtype(operator.default("dtype") or np.float32)] * len(outs)
     return _same(ins, outs)
+
+
+def _of_body(node: SymbolNode, ins: Types) -> Types:
+    """The types of the outputs of control flow: those of the last graph's, where its variables have the first type."""
+    graph: Any = node.subgraphs[-1]
+    nodes = topological(graph)
+    first = next((t for t in ins if t is not None), None)
+    if first is None:
+        return [None] * node.visible
+    found = infer(nodes, {n.name: first for n in nodes if n.op is None})
+    return [found[n][i] for n, i in graph]
 
 
 def _same(ins: Types, outs: Types) -> tuple[Types, Types]:

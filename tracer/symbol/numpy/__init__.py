@@ -4,11 +4,11 @@ import types
 from typing import Any
 
 from . import methods, written
-from .functions import extension, generated, made
+from .functions import generated, made
 from .symbol import _Symbol as _Symbol
 from .written import *  # noqa: F403
 
-__all__ = ["linalg", "methods", "numpy_extension", "random", *written.__all__]
+__all__ = ["linalg", "methods", "random", *written.__all__]
 
 
 def _namespace(name: str, functions: dict[str, Any]) -> types.ModuleType:
@@ -40,4 +40,3 @@ def _randint(low: int, high: Any = None, size: Any = None, dtype: Any = None, ct
 globals().update({name: f for name, f in generated("np").items() if name not in globals()})
 linalg = _namespace(f"{__name__}.linalg", generated("np.linalg"))
 random = _namespace(f"{__name__}.random", {"uniform": _uniform, "normal": _normal, "randint": _randint})
-numpy_extension = _namespace(f"{__name__.rpartition('.')[0]}.numpy_extension", extension())

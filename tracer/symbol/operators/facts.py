@@ -67,6 +67,11 @@ COUNTS = {**dict.fromkeys(("Concat", "add_n", "stack", "UpSampling", "Crop", "kh
           "amp_multicast": "num_outputs", "multi_sum_sq": "num_arrays", "multi_all_finite": "num_arrays",
           "reset_arrays": "num_arrays"}
 
+#: The parameters of nodes of control flow.
+CONTROL_FLOW = ("num_args", "num_outputs", "num_out_data", "in_state_locs", "in_data_locs", "remain_locs",
+                "in_state_index", "max_iterations", "cond_input_locs", "func_input_locs", "func_var_locs",
+                "then_input_locs", "else_input_locs")
+
 #: The names of inputs, before their numbers, where they are not arg0, arg1, ...
 PREFIXES = {"amp_multicast": "data_", "multi_sum_sq": "array_", "multi_all_finite": "array_", "reset_arrays": "array_"}
 
@@ -189,6 +194,7 @@ OUTPUTS: dict[str, Callable[[Values], tuple[tuple[str, ...], int]]] = {
     "_npi_average": _average, **dict.fromkeys(("_npi_svd",), _fixed("output0 output1 output2")),
     **dict.fromkeys(("_npi_qr", "_npi_eigh"), _fixed("output0 output1")),
     "_sample_multinomial": _numbered(lambda given: 2 if given.get("get_prob") else 1),
+    **dict.fromkeys(("_foreach", "_while_loop", "_cond"), _numbered(lambda given: given["num_outputs"])),
     "amp_multicast": _numbered(lambda given: given["num_outputs"]),
     **dict.fromkeys(("multi_sgd_update", "multi_sgd_mom_update", "multi_mp_sgd_update", "multi_mp_sgd_mom_update",
                      "preloaded_multi_sgd_update", "preloaded_multi_sgd_mom_update", "preloaded_multi_mp_sgd_update",

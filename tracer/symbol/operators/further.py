@@ -87,6 +87,11 @@ def concat_parameters(*data: NDArray, num_args: int = 1, dim: int = 1) -> NDArra
     return nd.concat(*data, dim=dim)
 
 
+def control_flow(*data: NDArray) -> NDArray:
+    """Refused: nodes of control flow run by their graphs, not by a function."""
+    raise NotImplementedError("a node of control flow without its graphs")
+
+
 #: By their names in JSON.
 OPERATORS: dict[str, Callable[..., Any]] = {
     "_zeros": zeros, "_ones": ones, "_full": full, "_arange": arange, "_linspace": linspace, "_eye": eye,

@@ -92,14 +92,14 @@ def _fill() -> None:
         for full in function.names:
             space, _, short = full.rpartition(".")
             module: Any = {"np": numpy, "np.linalg": numpy.linalg, "npx": numpy_extension}.get(space)
-            run: Any = getattr(module, short, None)
-            if run is None or short.startswith("_"):
+            made: Any = getattr(module, short, None)
+            if made is None or short.startswith("_"):
                 continue
             if space != "npx" and takes_two(function):
-                _two(short, run)
+                _two(short, made)
             elif not function.variadic:
                 for prefix in ("_npx_",) if space == "npx" else ("_npi_", "_np_"):
-                    _entered(declared_operator(f"{prefix}{short}", function, run, "np"))
+                    _entered(declared_operator(f"{prefix}{short}", function, made, "np"))
 
 
 def _extension() -> dict[str, Operator]:

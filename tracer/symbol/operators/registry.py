@@ -119,6 +119,9 @@ def _fill() -> None:
 
 
 _fill()
+for _kind in ("_foreach", "_while_loop", "_cond"):
+    OPERATORS[_kind] = Operator(_kind, further.control_flow, ("data",), {
+        key: Parameter("", False, None) for key in facts.CONTROL_FLOW}, star=True)
 
 
 def operator_of(name: str, node: str = "") -> Operator:

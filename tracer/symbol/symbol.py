@@ -133,7 +133,8 @@ class Symbol:
         if recursive:
             raise DeprecationWarning("Symbol.list_attr with recursive=True has been deprecated. "
                                      "Please use attr_dict instead.")
-        return _shown(self._only("Symbol.list_attr").attrs)
+        nodes = {node for node, _ in self._outputs}
+        return _shown(nodes.pop().attrs) if len(nodes) == 1 else {}
 
     def attr_dict(self) -> dict[str, dict[str, str]]:
         """The attributes of all nodes that have any, by name."""
@@ -149,7 +150,7 @@ class Symbol:
     # ---- composition -----------------------------------------------------------------------------
 
     def __call__(self, *args: Symbol, **kwargs: Any) -> Symbol:
-        """A copy with other symbols in the place of its variables: in order, or by name; `name=` renames it."""
+        """A copy with other symbols in the place of its variables, by their names; `name=` renames it."""
         made = self.__copy__()
         made._compose(*args, **kwargs)
         return made

@@ -1,7 +1,6 @@
-"""Pictures of programs: `tracer.viz.draw(step, x, y)` draws each program that a call runs as SVG.
+"""Pictures: `plot_network` and `print_summary` show symbols, as in MXNet.
 
-MXNet's own `mx.viz` draws symbols, which tracer does not have yet: `plot_network` and `print_summary` raise
-NotImplementedError.
+`tracer.viz.draw(step, x, y)` draws each program that a call runs as SVG.
 """
 from __future__ import annotations
 
@@ -13,6 +12,8 @@ from typing import Any
 from .capture import Run, RunRecorder
 from .model import Diagram, describe
 from .names import variables_of
+from .network import plot_network
+from .summary import print_summary
 from .svg import render
 
 __all__ = ["Picture", "capture", "draw", "plot_network", "print_summary"]
@@ -90,15 +91,3 @@ def draw(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Picture:
         taking._recorder.variables = variables_of(function, args, kwargs) | {"result": picture.result}
     taking._recorder.variables = {}
     return picture
-
-
-def plot_network(*args: Any, **kwargs: Any) -> Any:
-    """Not supported, as it draws symbols: raises NotImplementedError."""
-    raise NotImplementedError("mx.viz.plot_network: symbols are not supported yet; tracer.viz.draw(function, *args) "
-                              "draws what a call of plain code runs")
-
-
-def print_summary(*args: Any, **kwargs: Any) -> None:
-    """Not supported, as it summarizes symbols: raises NotImplementedError."""
-    raise NotImplementedError("mx.viz.print_summary: symbols are not supported yet; tracer.viz.draw(function, *args) "
-                              "draws what a call of plain code runs")

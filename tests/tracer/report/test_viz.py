@@ -332,12 +332,6 @@ def test_save_and_notebook(tmp_path):
     assert (tmp_path / "step.svg").read_text(encoding="utf-8") == str(picture) == picture._repr_svg_()
 
 
-@pytest.mark.parametrize("name", ["plot_network", "print_summary"])
-def test_mxnets_own_functions_say_what_to_use(name):
-    with pytest.raises(NotImplementedError, match=rf"mx\.viz\.{name}: .*tracer\.viz\.draw"):
-        getattr(viz, name)(object(), shape=(1,))
-
-
 def test_both_of_mxnets_names():
     tracer.install_as_mxnet()
     import mxnet as mx

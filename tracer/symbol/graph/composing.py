@@ -56,7 +56,7 @@ def composed(operator: Operator, name: str, attrs: Mapping[str, str], args: Sequ
         raise _mismatch(next(iter(unmatched)), names)
     suffixes, visible = operator.outputs(attrs)
     mutated = operator.auxiliary(names, attrs)
-    set_initializers(mutated, names, inputs)
+    set_initializers(operator, names, inputs)
     return SymbolNode(operator.name, name, attrs, inputs, suffixes, visible, mutated)
 
 
@@ -65,15 +65,12 @@ def variable_for(name: str, missing: str, attrs: Mapping[str, str]) -> SymbolNod
     return SymbolNode(None, f"{name}_{missing}" if name else missing, attrs)
 
 
-def set_initializers(mutated: Sequence[int], names: Sequence[str], inputs: Sequence[Entry]) -> None:
-    """Give the variables of auxiliary states the initializers that MXNet gives them, unless they have one.
-
-    mutated: the positions of the states among the inputs called `names`.
-    """
-    for i in mutated:
-        node = inputs[i][0]
-        if node.op is None and names[i] in facts.INITIALIZERS:
-            node.attrs.setdefault("__init__", facts.INITIALIZERS[names[i]])
+def set_initializers(operator: Operator, names: Sequence[str], inputs: Sequence[Entry]) -> None:
+    """Give variables among an operator's inputs the initializers that MXNet gives them, unless they have one."""
+    found = facts.INITIALIZERS.get(operator.name, {})
+    for name, (node, _) in zip(names, inputs):
+        if node.op is None and name in found:
+            node.attrs.setdefault("__init__", found[name])
 
 
 def _mismatch(name: str, names: Sequence[str]) -> MXNetError:
@@ -85,14 +82,14 @@ def replaced(outputs: Sequence[Entry], name: str, args: Sequence[Entry], kwargs:
     """Copies of `outputs` where other symbols' outputs stand for variables.
 
     name: the new name of the first output's node; empty: it keeps its own.
-    args: for the variables in order.
+    args: MXNetError if there are any, as in MXNet.
     kwargs: by the variables' names.
     """
     variables = [node for node in topological(outputs) if node.op is None]
-    if len(args) > len(variables):
-        raise MXNetError(f"Symbol.Compose: {len(args)} symbols for {len(variables)} variables")
+    if args:
+        raise MXNetError("General composition only support kwargs for now")
     by_name = {node.name: node for node in variables}
-    replace = dict(zip(variables, args))
+    replace: dict[SymbolNode, Entry] = {}
     for key, entry in kwargs.items():
         if key not in by_name:
             raise _mismatch(key, [node.name for node in variables])

@@ -59,7 +59,10 @@ def _without_casts(outputs: Sequence[Entry]) -> Sequence[Entry]:
     for node in nodes:
         if node.op not in _CASTS:
             made[node] = node.with_inputs([source(entry) for entry in node.inputs])
-    return [source(entry) for entry in outputs]
+    for node, _ in outputs:
+        if node.op in _CASTS:
+            made[node] = node.with_inputs([source(entry) for entry in node.inputs])
+    return [(made[node], i) for node, i in outputs]
 
 
 def _text(x: Any, indent: int) -> str:

@@ -118,11 +118,12 @@ def _node(record: dict[str, Any], inputs: list[Entry], version: int) -> SymbolNo
         del attrs["axis"]
     names = operator.inputs({k: v for k, v in attrs.items() if not _hidden(k)}, len(inputs))
     attrs = _upgraded(attrs, names, inputs)
-    operator.check(attrs)
+    if version < 20000:  # later files have parameters that 1.9.1 lacks
+        operator.check(attrs)
     if version < 900:
         inputs = inputs + [(variable_for(name, missing, attrs), 0) for missing in names[len(inputs):]]
     if version < 904:
-        set_initializers(operator.auxiliary(names, attrs), names, inputs)
+        set_initializers(operator, names, inputs)
     if len(inputs) != len(names):
         raise MXNetError(f"Failed loading Op {name} of type {kind}: it has {len(inputs)} inputs, "
                          f"not {len(names)} ({', '.join(names)})")

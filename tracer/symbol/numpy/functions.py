@@ -10,7 +10,15 @@ from tracer.ops.declare.public import FUNCTIONS, Function
 from ... import numpy
 from ..functions import created, function
 from ..graph.composing import single
-from ..operators.numpy_operators import COMMUTATIVE, EXTENSION, MIRRORED, operator_name, scalar_name, takes_two
+from ..operators.numpy_operators import (
+    COMMUTATIVE,
+    EXTENSION,
+    MIRRORED,
+    UNDERSCORED,
+    operator_name,
+    scalar_name,
+    takes_two,
+)
 from ..operators.operator import Operator
 from ..operators.registry import OPERATORS, operator_of
 from ..symbol import Symbol
@@ -90,6 +98,7 @@ def _general(short: str, f: Function, name: str) -> Callable[..., Any]:
     def operate(*args: Any, **kwargs: Any) -> Any:
         node_name = kwargs.pop("name", None)
         bound = f.signature.bind(*args, **{k: v for k, v in kwargs.items() if k in f.signature.parameters})
+        explicit = set(bound.arguments)
         bound.apply_defaults()
         given = bound.arguments
         inputs = [given[a] for a in f.arrays if isinstance(given[a], Symbol)]
@@ -99,7 +108,8 @@ def _general(short: str, f: Function, name: str) -> Callable[..., Any]:
         attrs = {names.get(k, k): v for k, v in given.items()
                  if k not in f.arrays and k not in _UNUSED and not (k in _OPTIONAL and v is None)}
         known = OPERATORS[name].parameters
-        attrs = {k: v for k, v in attrs.items() if k in known} | _FURTHER.get(short, {})
+        attrs = {k: v for k, v in attrs.items() if k in known and (short not in UNDERSCORED or k in explicit)}
+        attrs |= _FURTHER.get(short, {})
         if short == "average":
             attrs["weighted"] = len(inputs) > 1
         return made(name, short, inputs, name=node_name, **attrs)

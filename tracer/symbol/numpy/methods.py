@@ -8,7 +8,7 @@ from ...base import numeric_types
 from ..symbol import Symbol, refuse
 from .functions import generated, made
 from .symbol import _Symbol
-from .written import part, reshape
+from .written import part
 
 _FUNCTIONS = generated("np")
 _OPERATORS = {"add": "add", "sub": "subtract", "mul": "multiply", "truediv": "true_divide", "mod": "mod",
@@ -21,6 +21,13 @@ _METHODS = """
 all any argmax argmin argsort clip cumsum diag dot expand_dims max mean min prod repeat round sort squeeze std sum
 swapaxes take tile transpose var broadcast_to flip abs
 """.split()
+
+#: The parameters of methods that are written even at their defaults, as MXNet does.
+_EXPLICIT: dict[str, dict[str, Any]] = {
+    **dict.fromkeys(("sum", "prod", "max", "min", "all", "any"), {"axis": None, "keepdims": False}),
+    "squeeze": {"axis": None}}
+_ORDER = {**dict.fromkeys(("sum", "prod"), ("axis", "dtype", "out", "keepdims")), "squeeze": ("axis",),
+          **dict.fromkeys(("max", "min", "all", "any"), ("axis", "out", "keepdims"))}
 
 
 def _binary(short: str, reverse: bool) -> Callable[[Any, Any], Any]:
@@ -38,7 +45,9 @@ def _method(short: str) -> Callable[..., Any]:
     operate = _FUNCTIONS[short]
 
     def method(self: _Symbol, *args: Any, **kwargs: Any) -> Any:
-        return operate(self, *args, **kwargs)
+        given = {**dict(zip(_ORDER.get(short, ()), args)), **kwargs}
+        return operate(self, **{**_EXPLICIT.get(short, {}), **given}) if short in _ORDER else \
+            operate(self, *args, **kwargs)
 
     method.__name__, method.__doc__ = short, f"The function `{short}` of this symbol."
     return method
@@ -47,7 +56,7 @@ def _method(short: str) -> Callable[..., Any]:
 def _reshape(self: _Symbol, *shape: Any, order: str = "C", **kwargs: Any) -> Any:
     """The elements in another shape, given as a tuple or as numbers."""
     wanted = kwargs.get("shape", shape[0] if len(shape) == 1 and not isinstance(shape[0], int) else shape)
-    return reshape(self, wanted, order)
+    return made("_np_reshape", "reshape", [self], newshape=wanted, order=order)
 
 
 def _transpose(self: _Symbol, *axes: Any) -> Any:
@@ -64,7 +73,7 @@ def _astype(self: _Symbol, dtype: Any, order: str = "K", casting: str = "unsafe"
 
 def _flatten(self: _Symbol, order: str = "C") -> Any:
     """The elements along one axis."""
-    return reshape(self, (-1,), order)
+    return _reshape(self, (-1,), order=order)
 
 
 def as_np_ndarray(self: Symbol) -> _Symbol:

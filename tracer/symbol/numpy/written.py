@@ -87,7 +87,7 @@ def linspace(start: float, stop: float, num: int = 50, endpoint: bool = True, re
 
 def reshape(a: Any, newshape: Any, order: str = "C", reverse: bool = False) -> Any:
     """`a` in another shape; one dimension may be -1."""
-    return made("_np_reshape", "reshape", [a], newshape=newshape, order=order)
+    return made("_np_reshape", "reshape", [a], newshape=newshape, **({} if order == "C" else {"order": order}))
 
 
 def ravel(x: Any, order: str = "C") -> Any:
@@ -109,9 +109,9 @@ def where(condition: Any, x: Any = None, y: Any = None) -> Any:
 
 def _parts(name: str, hint: str, ary: Any, places: Any, axis: int) -> list[Any]:
     if isinstance(places, int):
-        found = made(name, hint, [ary], indices=(), axis=axis, squeeze_axis=False, sections=places)
+        found = made(name, hint, [ary], indices=[], axis=axis, squeeze_axis=False, sections=places)
     elif isinstance(places, Sequence):
-        found = made(name, hint, [ary], indices=(0, *places), axis=axis, squeeze_axis=False, sections=0)
+        found = made(name, hint, [ary], indices=[0, *places], axis=axis, squeeze_axis=False, sections=0)
     else:
         raise ValueError("indices_or_sections must be either int, or tuple / list / set of ints")
     return found if isinstance(found, list) else [found]
@@ -169,13 +169,16 @@ def outer(a: Any, b: Any) -> Any:
 
 def part(x: _Symbol, key: Any) -> _Symbol:
     """A part of an array by integers and slices. IndexError for other keys."""
+    if isinstance(key, slice):
+        return made("slice", "slice", [x], begin=key.start, end=key.stop, step=key.step)
     keys = key if isinstance(key, tuple) else (key,)
     if not all(isinstance(k, (int, slice)) for k in keys):
         raise IndexError(f"Only integer, slice, or tuple of these types are supported! Received key={key}")
     begin = [k.start if isinstance(k, slice) else k for k in keys]
     end = [k.stop if isinstance(k, slice) else (k + 1 or None) for k in keys]
     step = [k.step if isinstance(k, slice) else 1 for k in keys]
-    cut = made("slice", "slice", [x], begin=begin, end=end, step=step)
+    further = {"step": step} if isinstance(key, tuple) else {}
+    cut = made("slice", "slice", [x], begin=begin, end=end, **further)
     if all(isinstance(k, slice) for k in keys):
         return cut
     codes = [-2 if isinstance(k, slice) else -3 for k in keys]

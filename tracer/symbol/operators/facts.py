@@ -79,8 +79,10 @@ PREFIXES = {"amp_multicast": "data_", "multi_sum_sq": "array_", "multi_all_finit
 STATES = {**dict.fromkeys(("BatchNorm", "_contrib_SyncBatchNorm", "_contrib_BatchNormWithReLU"),
                           ("moving_mean", "moving_var"))}
 
-#: Initializers that MXNet gives to variables of states, as JSON.
-INITIALIZERS = {"moving_mean": '["zero", {}]', "moving_var": '["one", {}]'}
+#: Initializers that MXNet gives to variables, as JSON, by operators and inputs.
+INITIALIZERS = {**dict.fromkeys(STATES, {"moving_mean": '["zero", {}]', "moving_var": '["one", {}]'}),
+                "LeakyReLU": {"gamma": '["Constant", {"value": 0.25}]'},
+                "UpSampling": dict.fromkeys(("weight", "arg1"), '["bilinear", {}]')}
 
 
 def _without(flag: str, name: str, default: bool = False) -> Callable[[Sequence[str], Values], list[str]]:
@@ -154,7 +156,7 @@ def _topk(given: Values) -> tuple[tuple[str, ...], int]:
 
 
 def _leaky_outputs(given: Values) -> tuple[tuple[str, ...], int]:
-    return (("output", "mask") if given.get("act_type") == "rrelu" else ("output",)), 1
+    return (("output", "mask"), 2) if given.get("act_type") == "rrelu" else (("output",), 1)
 
 
 def _pieces(given: Values) -> int:
@@ -189,8 +191,8 @@ OUTPUTS: dict[str, Callable[[Values], tuple[tuple[str, ...], int]]] = {
     "_contrib_bipartite_matching": _fixed("output0 output1"), "_contrib_box_encode": _fixed("output0 output1"),
     "make_loss": _fixed("loss"), "topk": _topk, "RNN": _rnn_outputs, "LeakyReLU": _leaky_outputs,
     "SliceChannel": _slices, **dict.fromkeys(("_split_v2", "_npi_hsplit", "_npi_dsplit"), _numbered(_pieces)),
-    **dict.fromkeys(("_npi_concatenate", "_npi_matmul"), _fixed("out")), "_npi_var": _fixed("var", 1),
-    "_npi_std": _fixed("std", 1), **dict.fromkeys(("_npi_norm", "_npi_normal", "_npi_uniform"), _fixed("output")),
+    **dict.fromkeys(("_npi_concatenate", "_npi_matmul"), _fixed("out")), "_npi_var": _fixed("var mean", 1),
+    "_npi_std": _fixed("std mean", 1), **dict.fromkeys(("_npi_norm", "_npi_normal"), _fixed("output0 output1", 1)),
     "_npi_average": _average, **dict.fromkeys(("_npi_svd",), _fixed("output0 output1 output2")),
     **dict.fromkeys(("_npi_qr", "_npi_eigh"), _fixed("output0 output1")),
     "_sample_multinomial": _numbered(lambda given: 2 if given.get("get_prob") else 1),

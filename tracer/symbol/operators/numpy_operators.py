@@ -13,7 +13,7 @@ from .operator import Operator, Parameter
 from .registry import NAMES, OPERATORS, declared_operator, written_operator
 
 #: The functions whose operators are called _np_... in MXNet 1.9.1; others are called _npi_...
-_OLD = frozenset("""
+UNDERSCORED = frozenset("""
 all any atleast_1d atleast_2d atleast_3d copy cumsum diag diagflat diagonal dot max min moveaxis prod reshape roll
 squeeze sum trace transpose amax amin product sometrue
 """.split())
@@ -54,7 +54,7 @@ def operator_name(short: str) -> str:
     >>> operator_name("sum"), operator_name("mean"), operator_name("maximum")
     ('_np_sum', '_npi_mean', 'broadcast_maximum')
     """
-    return _SHARED.get(short) or f"{'_np_' if short in _OLD else '_npi_'}{short}"
+    return _SHARED.get(short) or f"{'_np_' if short in UNDERSCORED else '_npi_'}{short}"
 
 
 def scalar_name(short: str) -> str:

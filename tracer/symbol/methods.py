@@ -98,6 +98,21 @@ def evaluated(self: Symbol, ctx: Any = None, **kwargs: Any) -> list[NDArray]:
         return evaluate(self, kwargs)
 
 
+def optimize_for(self: Symbol, backend: str, args: Any = None, aux: Any = None, ctx: Any = None,
+                 shape_dict: Any = None, type_dict: Any = None, stype_dict: Any = None, skip_infer: bool = False,
+                 **kwargs: Any) -> Symbol:
+    """A copy: what the backends of MXNet do to a graph, tracer does to what it records.
+
+    All arguments: without effect.
+    """
+    return self.__copy__()
+
+
+def get_backend_symbol(self: Symbol, backend: str) -> Symbol:
+    """A copy, as `optimize_for` gives."""
+    return self.__copy__()
+
+
 def _gen_atomic_symbol(self: Symbol) -> Symbol:
     """A symbol of the same operator and attributes without inputs."""
     node = self._outputs[0][0]
@@ -115,7 +130,9 @@ def _methods() -> dict[str, Any]:
     found: dict[str, Any] = {name: _method(name) for name in _METHODS}
     for method in (astype, flatten, expand_dims, squeeze, as_nd_ndarray):
         found[method.__name__] = method
-    found |= {"eval": evaluated, "_gen_atomic_symbol": _gen_atomic_symbol}
+    found |= {"eval": evaluated, "_gen_atomic_symbol": _gen_atomic_symbol,
+              "optimize_for": optimize_for, "get_backend_symbol": get_backend_symbol,
+              "handle": property(lambda self: self)}
     found["split_v2"] = lambda self, *args, **kwargs: split_v2(self, *args, **kwargs)
     for name, (two, right, left) in _OPERATORS.items():
         for full, made in ((f"__{name}__", _binary(two, right)), (f"__r{name}__", _reversed(two, left)),

@@ -10,6 +10,7 @@ from ...base import MXNetError
 from ..graph.element_types import BY_NUMBER
 from ..graph.node import SymbolNode, mutated_variables, topological
 from ..operators.registry import operator_of
+from .placeholders import results
 
 Type = np.dtype | None
 Types = list[Type]
@@ -91,6 +92,8 @@ def _applied(node: SymbolNode, ins: Types, outs: Types) -> tuple[Types, Types]:
     dtype = _dtype(given.get("dtype"))
     if dtype is not None:
         return ins, [dtype] * len(outs)
+    if operator.flavour == "np" and ins and None not in ins:
+        return ins, _recorded(node, ins, outs)
     if not operator.arrays and not operator.star:
         return ins, [np.dtype(operator.default("dtype") or np.float32)] * len(outs)
     return _same(ins, outs)
@@ -105,6 +108,14 @@ def _of_body(node: SymbolNode, ins: Types) -> Types:
         return [None] * node.visible
     found = infer(nodes, {n.name: first for n in nodes if n.op is None})
     return [found[n][i] for n, i in graph]
+
+
+def _recorded(node: SymbolNode, ins: Types, outs: Types) -> Types:
+    """The types of an operator's results for small matrices; the inputs' type where it refuses these."""
+    try:
+        return [t for _, t in results(node, [((2, 2), t) for t in ins])[:len(outs)]]
+    except (MXNetError, ValueError, TypeError, IndexError):
+        return _same(ins, outs)[1]
 
 
 def _same(ins: Types, outs: Types) -> tuple[Types, Types]:

@@ -202,3 +202,12 @@ OUTPUTS: dict[str, Callable[[Values], tuple[tuple[str, ...], int]]] = {
                      "preloaded_multi_sgd_update", "preloaded_multi_sgd_mom_update", "preloaded_multi_mp_sgd_update",
                      "preloaded_multi_mp_sgd_mom_update"), _numbered(lambda given: given.get("num_weights", 1))),
 }
+
+#: The operators of which MXNet keeps an older version, called Convolution_v1 and so on, with the same meaning.
+FIRST_VERSIONS = ("BatchNorm", "Convolution", "Pooling")
+_TABLES: tuple[dict[str, Any], ...] = (REQUIRED, STATES, INITIALIZERS, INPUTS, OUTPUTS)
+for _name in FIRST_VERSIONS:
+    for _facts in _TABLES:
+        if _name in _facts:
+            _facts[f"{_name}_v1"] = _facts[_name]
+OUTPUTS["Pooling_v1"] = _fixed("output")

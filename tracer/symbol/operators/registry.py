@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from tracer.ops.declare.public import FUNCTIONS, REQUIRED, Function
@@ -19,7 +20,8 @@ _SPACES = {"": "", "contrib": "_contrib_", "linalg": "_linalg_", "image": "_imag
 _PYTHON = frozenset((
     "add", "subtract", "multiply", "divide", "true_divide", "modulo", "maximum", "minimum", "equal", "not_equal",
     "lesser", "lesser_equal", "greater", "greater_equal", "logical_and", "logical_or", "logical_xor", "power", "pow",
-    "moveaxis", "split_v2", "elemwise_sum", "_concatenate", "onehot_encode", "histogram"))
+    "moveaxis", "split_v2", "elemwise_sum", "_concatenate", "onehot_encode", "histogram",
+    "foreach", "while_loop", "cond"))
 #: The inputs of the functions that are written by hand; others have those whose annotation names NDArray.
 _INPUTS = {"LeakyReLU": ("data", "gamma"), "sample_uniform": ("low", "high"), "sample_normal": ("mu", "sigma"),
            "sample_gamma": ("alpha", "beta"), "sample_poisson": ("lam",), "sample_exponential": ("lam",),
@@ -86,7 +88,8 @@ def _functions() -> Iterator[tuple[str, str, Any]]:
     for space in _SPACES:
         module = nd.op if not space else getattr(nd, space)
         for name, run in vars(module).items():
-            if inspect.isfunction(run) and name not in _PYTHON and name not in ("foreach", "while_loop", "cond"):
+            private = not space and name.startswith("_")
+            if inspect.isfunction(run) and not private and name not in _PYTHON:
                 yield space, name, run
 
 
@@ -119,6 +122,8 @@ def _fill() -> None:
 
 
 _fill()
+for _old in facts.FIRST_VERSIONS:
+    OPERATORS[f"{_old}_v1"] = NAMES[""][f"{_old}_v1"] = replace(OPERATORS[_old], name=f"{_old}_v1")
 for _kind in ("_foreach", "_while_loop", "_cond"):
     OPERATORS[_kind] = Operator(_kind, further.control_flow, ("data",), {
         key: Parameter("", False, None) for key in facts.CONTROL_FLOW}, star=True)

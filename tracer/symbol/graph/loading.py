@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...base import MXNetError
@@ -55,14 +55,25 @@ def graph(record: Any, version: int) -> tuple[Entry, ...]:
     nodes: dict[int, SymbolNode] = {}
     for i in _order(records):
         try:
-            nodes[i] = _node(records[i], [(nodes[e[0]], e[1]) for e in records[i]["inputs"]], version)
+            nodes[i] = _node(records[i], [_entry(nodes, e) for e in records[i]["inputs"]], version)
         except (KeyError, IndexError, TypeError, ValueError) as error:
             name = records[i].get("name", i) if isinstance(records[i], dict) else i
             raise MXNetError(f"JSON of a symbol: node {name} is malformed: {error!r}") from error
     try:
-        return tuple([(nodes[e[0]], e[1] if len(e) > 1 else 0) for e in record["heads"]])
+        heads = tuple([_entry(nodes, e) for e in record["heads"]])
     except (KeyError, IndexError, TypeError) as error:
         raise MXNetError(f"JSON of a symbol: heads {record['heads']} do not fit {len(records)} nodes") from error
+    if not heads:
+        raise MXNetError("JSON of a symbol: it has no heads")
+    return heads
+
+
+def _entry(nodes: Mapping[int, SymbolNode], numbers: Sequence[int]) -> Entry:
+    """The output of a node that two numbers name. MXNetError if the node has no such output."""
+    node, at = nodes[numbers[0]], numbers[1] if len(numbers) > 1 else 0
+    if not 0 <= at < node.num_outputs:
+        raise MXNetError(f"JSON of a symbol: there is no output {at} of {node.name}, which has {node.num_outputs}")
+    return node, at
 
 
 def _order(records: Sequence[Any]) -> list[int]:

@@ -1,0 +1,71 @@
+"""Graphs from JSON: dialects of three generations, and texts that are no graphs."""
+from __future__ import annotations
+
+import json
+
+import pytest
+
+import tracer as mx
+
+pytestmark = pytest.mark.tierless
+
+
+def record(**changes):
+    """A small graph, x -> exp -> (heads), with some fields changed."""
+    nodes = [{"op": "null", "name": "x", "inputs": []}, {"op": "exp", "name": "e", "inputs": [[0, 0, 0]]}]
+    version = {"mxnet_version": ["int", 10901]}
+    return {"nodes": nodes, "arg_nodes": [0], "heads": [[1, 0, 0]], "attrs": version, **changes}
+
+
+def node(i, **changes):
+    made = record()
+    made["nodes"][i] = {**made["nodes"][i], **changes}
+    return made
+
+
+@pytest.mark.parametrize("broken, said", [
+    ({"nodes": []}, 'Missing field "arg_nodes"'), (node(1, op="nope"), "Op e of type nope"),
+    (node(1, inputs=[[1, 0, 0]]), "e is in a cycle"), (node(1, inputs=[[7, 0, 0]]), "node e has an input"),
+    (node(1, inputs=[]), "e of type exp: it has 0 inputs"), (record(heads=[[9, 0, 0]]), "heads"),
+    (record(nodes=[{"op": "null"}]), "lacks op, name or inputs"), ([], "object, got list"),
+    (record(heads=[]), "no heads"), (node(1, inputs=[[0, 3, 0]]), "output 3 of x"),
+])
+def test_a_text_that_is_no_graph_is_refused(broken, said):
+    with pytest.raises(mx.MXNetError, match=said):
+        mx.sym.load_json(json.dumps(broken))
+
+
+def test_a_longer_cycle_names_a_node():
+    nodes = [{"op": "exp", "name": "a", "inputs": [[1, 0, 0]]}, {"op": "exp", "name": "b", "inputs": [[0, 0, 0]]}]
+    with pytest.raises(mx.MXNetError, match="node [ab] is in a cycle"):
+        mx.sym.load_json(json.dumps(record(nodes=nodes, arg_nodes=[])))
+
+
+def test_nodes_may_come_in_any_order():
+    made = record()
+    made["nodes"] = [{"op": "exp", "name": "e", "inputs": [[1, 0, 0]]}, {"op": "null", "name": "x", "inputs": []}]
+    made["heads"] = [[0, 0, 0]]
+    assert mx.sym.load_json(json.dumps(made)).list_arguments() == ["x"]
+
+
+def test_attributes_of_2_0_are_read():
+    attrs = {"kernel": "[3,3]", "num_filter": "4", "no_bias": "1", "cudnn_off": "0", "layout": "NCHW",
+             "stride": "[1,1]", "pad": "[0,0]", "dilate": "[1,1]", "num_group": "1",
+             "workspace": "1024", "cudnn_tune": "None"}
+    pool = {"kernel": "[2,2]", "output_size": "None", "p_value": "None", "global_pool": "0", "pool_type": "max",
+            "stride": "[2,2]", "pad": "[0,0]", "pooling_convention": "valid", "count_include_pad": "None"}
+    nodes = [{"op": "null", "name": "x", "attrs": {"__profiler_scope__": "<unk>:"}, "inputs": []},
+             {"op": "null", "name": "w", "attrs": {"__init__": "zeros"}, "inputs": []},
+             {"op": "Convolution", "name": "c", "attrs": attrs, "inputs": [[0, 0, 0], [1, 0, 0]]},
+             {"op": "Pooling", "name": "p", "attrs": pool, "inputs": [[2, 0, 0]]},
+             {"op": "_npx_relu", "name": "r", "inputs": [[3, 0, 0]]}]
+    made = {"nodes": nodes, "arg_nodes": [0, 1], "heads": [[4, 0, 0]],
+            "attrs": {"mxnet_version": ["int", 20000], "is_np_shape": ["int", 1]}}
+    net = mx.sym.load_json(json.dumps(made))
+    assert net.infer_shape(x=(1, 2, 8, 8)) == ([(1, 2, 8, 8), (4, 2, 3, 3)], [(1, 4, 3, 3)], [])
+
+
+def test_a_file(tmp_path):
+    made = mx.sym.FullyConnected(mx.sym.var("x"), num_hidden=3, name="fc")
+    made.save(str(tmp_path / "net.json"))
+    assert mx.sym.load(str(tmp_path / "net.json")).tojson() == made.tojson()

@@ -28,6 +28,8 @@ from . import (
     device,
     engine,
     error,
+    executor,
+    executor,
     executor_manager,
     gluon,
     libinfo,

@@ -44,7 +44,7 @@ from .optimizer import base, recorded_step, rule_optimizer
 
 _FUNCTIONS = (
     invoke.invoke, call_cache.matches, invoke.look_up, invoke.combine, invoke.finish, invoke.add_values,
-    surface.update, surface.write, surface.step, nd_array._another, nd_array._named, nd_array._bind_views,
+    surface.update, surface.write, surface.step, trace.another, nd_array._named, nd_array._bind_views,
     nd_array._gather_views, trace.node_of, user_lines.user_line, flush.living, flush.flush_all,
     flush.sync, flush.compute, flush.flush, flush._run, flush._settle, flush._donated, find_program, autograd.backward,
     autograd._heads, autograd._value_of, autograd._differentiable, autograd._propagate,

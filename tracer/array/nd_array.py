@@ -15,7 +15,7 @@ from .. import autograd
 from ..context import Context, context_of, cpu, key_of
 from ..core.flush import sync
 from ..core.invoke import Handle, constant, wrap, zeros_value
-from ..core.trace import Value, computed, current, effects
+from ..core.trace import Value, another, current, effects
 from .getitem import getitem
 from .one_element import REFUSED, OneElement
 from .placing import moved, placed
@@ -332,7 +332,7 @@ def _named(handle: Any, value: Value, fresh: bool) -> Value:
         return value if value.history and value.variable is None else overwritten(old, value)
     if handle._variable is not None:
         if not fresh:
-            value = _another(value)
+            value = another(value)
         value.make_variable(handle._variable)
         current().trace.updated = True
     return value
@@ -358,16 +358,8 @@ def _gather_views(handle: Any, value: Value, bound: list[tuple[NDArray, Value]])
             view = reference()
             if view is not None:
                 shared = part is SAME and view._value is handle._value
-                new = value if shared else _named(view, _another(value) if part is SAME else part.read(value), False)
+                new = value if shared else _named(view, another(value) if part is SAME else part.read(value), False)
                 _gather_views(view, new, bound)
-
-
-def _another(value: Value) -> Value:
-    """A new constant with the elements of `value`."""
-    trace = current().trace
-    if value.buffer is not None and not trace.captures:
-        return computed(value.aval, value.buffer)
-    return trace.new(trace.node_of(value), None, value.line)
 
 
 def _of_flavour(array: Any, cls: type) -> Any:

@@ -253,3 +253,11 @@ def current() -> Current:
 def node_of(value: Value) -> Node:
     """The node of `value` in this thread's trace."""
     return current().trace.node_of(value)
+
+
+def another(value: Value) -> Value:
+    """A new constant with the elements of `value`."""
+    trace = current().trace
+    if value.buffer is not None and not trace.captures:
+        return computed(value.aval, value.buffer)
+    return trace.new(trace.node_of(value), None, value.line)

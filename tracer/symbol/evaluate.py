@@ -16,23 +16,25 @@ from .infer.inference import infer
 from .infer.unify import known
 from .loops import outputs_of_loop
 from .operators.calls import outputs_of
+from .operators.registry import operator_of
 
 Monitor = Callable[[str, Any], None]
 
 
-def evaluate(symbol: Any, values: Mapping[str, Any], training: bool | None = None,
-             monitor: Monitor | None = None) -> list[Any]:
+def evaluate(symbol: Any, values: Mapping[str, Any], training: bool | None = None, monitor: Monitor | None = None,
+             monitor_all: bool = False) -> list[Any]:
     """The outputs of a symbol for arrays by the names of its arguments and auxiliary states.
 
     training: the mode of Dropout and others; None: as it is.
     monitor: called with the name and the array of each output of each node, in order.
+    monitor_all: whether it is called with each node's inputs, too.
 
     MXNetError for a variable without a value, and for operands that do not fit, with the node's name.
     """
     if training is not None and training != autograd.is_training():
         with autograd.train_mode() if training else autograd.predict_mode():
-            return evaluate(symbol, values, None, monitor)
-    found = run(symbol._outputs, values, monitor)
+            return evaluate(symbol, values, None, monitor, monitor_all)
+    found = run(symbol._outputs, values, monitor, monitor_all)
     flavour = ndarray if is_np_array() or any([isinstance(x, ndarray) for x in values.values()]) else NDArray
     return [_of(flavour, found[node][i]) for node, i in symbol._outputs]
 
@@ -43,7 +45,7 @@ def _of(flavour: type, x: Any) -> Any:
 
 
 def run(outputs: tuple[Entry, ...], values: Mapping[str, Any],
-        monitor: Monitor | None = None) -> dict[SymbolNode, list[Any]]:
+        monitor: Monitor | None = None, monitor_all: bool = False) -> dict[SymbolNode, list[Any]]:
     """The arrays of all nodes below `outputs`; arguments as in `evaluate`."""
     found: dict[SymbolNode, list[Any]] = {}
     nodes = topological(outputs)
@@ -57,12 +59,23 @@ def run(outputs: tuple[Entry, ...], values: Mapping[str, Any],
         if node.subgraphs:
             found[node] = outputs_of_loop(node, [found[below][i] for below, i in node.inputs], _body)
             continue
+        if monitor is not None and monitor_all:
+            _show_inputs(node, found, monitor)
         late = shapes.get(node)
         found[node] = outputs_of(node, [found[below][i] for below, i in node.inputs], late and {"shape": late[0]})
         if monitor is not None:
             for i in range(node.visible):
                 monitor(node.output_name(i), found[node][i])
     return found
+
+
+def _show_inputs(node: SymbolNode, found: Mapping[SymbolNode, list[Any]], monitor: Monitor) -> None:
+    """Call the monitor with the inputs of a node: variables under their own names first, as MXNet does."""
+    names = operator_of(node.op or "", node.name).inputs(node.attrs, len(node.inputs))
+    for (below, i), name in zip(node.inputs, names):
+        if below.op is None:
+            monitor(below.name, found[below][i])
+        monitor(f"{node.name}_{name}", found[below][i])
 
 
 def _body(outputs: tuple[Entry, ...], values: dict[str, Any]) -> list[Any]:

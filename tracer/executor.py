@@ -1,0 +1,4 @@
+"""`mx.executor`: symbols bound to arrays."""
+from .symbol.binding.executor import Executor
+
+__all__ = ["Executor"]

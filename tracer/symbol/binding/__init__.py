@@ -1,0 +1,1 @@
+"""Executors: symbols bound to arrays."""

@@ -28,8 +28,6 @@ from . import (
     device,
     engine,
     error,
-    executor,
-    executor,
     executor_manager,
     gluon,
     libinfo,

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import ndarray
+from .. import ndarray, symbol
 from ..context import Context, context_of, cpu
 from ..core import cached_graph
 from ..core.call_cache import Identity
@@ -14,7 +14,7 @@ from ..core.capture import Capture
 from ..core.invoke import Handle
 from ..core.trace import current
 from ..ndarray import NDArray
-from . import deferred
+from . import deferred, symbolic
 from .block import Block
 from .closed_over import Getter, getters_of
 from .structure import STRUCTURE
@@ -37,6 +37,9 @@ class HybridBlock(Block):
         self._arrays: dict[Any, tuple[int, list[Handle]]] = {}
         self._unused: set[Any] = set()
         self._closed_over: list[Getter] = []
+        self._in_format: Any = None  # the nesting of the latest arguments
+        self._out_format: Any = None
+        self._cached_graph: tuple[list[Any], Any] | None = None  # input variables and outputs, as symbols
 
     def hybridize(self, active: bool = True, backend: str | None = None, clear: bool = True, **kwargs: Any) -> None:
         """Cache the graph that `forward` records for given operands, and reuse it without running Python again.
@@ -78,6 +81,7 @@ class HybridBlock(Block):
         """Forget the cached graphs."""
         self._identity = Identity()
         self._closed_over = []
+        self._cached_graph = None
 
     def register_child(self, block: Block, name: str | None = None) -> None:
         """Add a child block. ValueError unless it is a HybridBlock."""
@@ -101,14 +105,49 @@ class HybridBlock(Block):
         for parameter in self.collect_params().values():
             parameter.cast(np.dtype(parameter.dtype).type)
 
-    def export(self, path: str, epoch: int = 0, remove_amp_cast: bool = True) -> Any:
-        """Not supported: raises NotImplementedError, as there are no symbols yet."""
-        raise NotImplementedError("HybridBlock.export: symbols are not part of this version of tracer yet; "
-                                  "save_parameters writes the parameters")
+    def _get_graph(self, *args: Any) -> tuple[list[Any], Any]:
+        """The input variables and the outputs of the block's graph, for arguments of the same nesting as `args`.
+
+        Without arguments: for those of the latest call. RuntimeError where there was none.
+        """
+        if self._cached_graph is None:
+            form = symbolic.shape_of(args) if args else self._in_format
+            if form is None:
+                raise RuntimeError("Please first call block.hybridize() and then run forward with this block at least "
+                                   "once before calling export.")
+            inputs, given = symbolic.variables_for(form)
+            outputs, self._out_format = symbolic.flat(self(*given), "output")
+            self._cached_graph = inputs, symbol.Group(outputs) if len(outputs) > 1 else outputs[0]
+        return self._cached_graph
+
+    def export(self, path: str, epoch: int = 0, remove_amp_cast: bool = True) -> tuple[str, str]:
+        """Write the graph to `path`-symbol.json and the parameters to `path`-0000.params; returns the files' names.
+
+        epoch: the number in the second name.
+        remove_amp_cast: leave out the casts that mixed precision has put in.
+
+        Both files are MXNet's: `SymbolBlock.imports`, `mx.mod.Module.load` and real MXNet read them. RuntimeError if
+        the block has not been hybridized and called before.
+        """
+        if self._in_format is None and self._cached_graph is None:
+            self._get_graph()
+        _, outputs = self._get_graph()
+        outputs.save(f"{path}-symbol.json", remove_amp_cast=remove_amp_cast)
+        arguments, states = set(outputs.list_arguments()), set(outputs.list_auxiliary_states())
+        found = {}
+        for parameter in self.collect_params().values():
+            name = parameter.name
+            if name in arguments or name in states:
+                found[f"{'arg' if name in arguments else 'aux'}:{name}"] = parameter._reduce()
+        file = f"{path}-{epoch:04d}.params"
+        ndarray.save(file, found)
+        return f"{path}-symbol.json", file
 
     # ---- calls -----------------------------------------------------------------------------------
 
     def _pass(self, args: tuple, kwargs: dict[str, Any]) -> Any:
+        if args and not isinstance(args[0], NDArray) and symbolic.any_symbol(args):
+            return self.forward(*args, **kwargs)
         if not self._active or type(current().trace) is Capture or deferred.active():
             return self._run(args, kwargs)
         arrays = self._operands(args, kwargs)
@@ -130,6 +169,8 @@ class HybridBlock(Block):
         waiting = [p for p in self._reg_params.values() if p._data is None]
         if waiting:
             self._initialize_now(waiting, args, kwargs)
+        if self._active:
+            self._in_format = symbolic.shape_of(args)
         return self.forward(*args, **kwargs)
 
     def _initialize_now(self, waiting: list[Any], args: tuple, kwargs: dict[str, Any]) -> None:
@@ -170,6 +211,8 @@ class HybridBlock(Block):
         """The block's output. Subclasses define it, unless they define `hybrid_forward`."""
         ctx = _context((x, *args))
         if ctx is None:
+            if symbolic.any_symbol((x, *args)):
+                return symbolic.call(self, x, args, kwargs)
             raise ValueError("In HybridBlock, there must be one NDArray or one Symbol in the input. Please check the "
                              "type of the args.\n")
         waiting = [p for p in self._reg_params.values() if p._data is None]

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import autograd, initializer, ndarray
+from .. import autograd, initializer, ndarray, symbol
 from .. import numpy as mx_np
 from ..base import MXNetError
 from ..context import Context, cpu, current_context
@@ -375,8 +375,11 @@ class Parameter:
         return total / len(arrays) if len(arrays) > 1 else total
 
     def var(self) -> Any:
-        """Not supported: tracer has no symbols yet."""
-        raise NotImplementedError(f"Parameter '{self.name}'.var(): symbols are not part of this version of tracer yet")
+        """The symbol of this parameter, a variable of its name."""
+        if self._var is None:
+            self._var = symbol.var(self.name, shape=self.shape, dtype=self.dtype, lr_mult=self.lr_mult,
+                                   wd_mult=self.wd_mult, init=self.init, stype=self._stype)
+        return self._var
 
     def cast(self, dtype: Any) -> None:
         """Convert the arrays and gradients to another element type."""

@@ -107,7 +107,7 @@ class ELU(HybridBlock):
 
     def hybrid_forward(self, F: Any, x: Any) -> Any:
         """The layer's result."""
-        return _leaky_relu(F, x, act_type="elu", slope=self._alpha)
+        return flavour.of(F, x, "LeakyReLU", "leaky_relu")(x, act_type="elu", slope=self._alpha)
 
 
 class SELU(HybridBlock):
@@ -168,7 +168,7 @@ class Swish(HybridBlock):
 
     def hybrid_forward(self, F: Any, x: Any) -> Any:
         """The layer's result."""
-        return x * flavour.of(F, x, "sigmoid", "sigmoid")(self._beta * x)
+        return x * flavour.of(F, x, "sigmoid", "sigmoid")(self._beta * x, name="fwd")
 
 
 class SiLU(HybridBlock):

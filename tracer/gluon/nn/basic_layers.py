@@ -94,7 +94,7 @@ class Dropout(HybridBlock):
     def hybrid_forward(self, F: Any, x: Any) -> Any:
         """The layer's result."""
         if self._rate > 0:
-            return flavour.of(F, x, "Dropout", "dropout")(x, p=self._rate, axes=self._axes)
+            return flavour.of(F, x, "Dropout", "dropout")(x, p=self._rate, axes=self._axes, name="fwd", cudnn_off=False)
         return x.copy()
 
     def __repr__(self) -> str:
@@ -126,7 +126,7 @@ class Embedding(HybridBlock):
 
     def hybrid_forward(self, F: Any, x: Any, weight: Any) -> Any:
         """The rows at the numbers `x`."""
-        return flavour.of(F, x, "Embedding", "embedding")(x, weight, **self._kwargs)
+        return flavour.of(F, x, "Embedding", "embedding")(x, weight, name="fwd", **self._kwargs)
 
     def __repr__(self) -> str:
         return "{}({input_dim} -> {output_dim}, {dtype})".format(type(self).__name__, **self._kwargs)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ...numpy import ndarray
+from ...symbol import Symbol
 from ..nn import flavour
 
 
@@ -65,5 +66,5 @@ def joined(F: Any, arrays: Sequence[Any], axis: int) -> Any:
 
 
 def as_list(x: Any) -> list[Any]:
-    """A list as it is, anything else as its only element."""
-    return list(x) if isinstance(x, (list, tuple)) else [x]
+    """A list, or a symbol of several outputs, as a list; anything else as its only element."""
+    return list(x) if isinstance(x, (list, tuple, Symbol)) else [x]

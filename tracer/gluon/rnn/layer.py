@@ -8,7 +8,7 @@ from typing import Any
 
 from tracer.ops.npx.recurrent import GATES, Sizes
 
-from ... import ndarray
+from ... import ndarray, symbol
 from ... import numpy as mx_np
 from ...base import MXNetError
 from ...core.capture import Capture
@@ -16,6 +16,7 @@ from ...core.trace import current
 from ...generation import is_2
 from ...initializer import RNNFused
 from ...ndarray import NDArray
+from ...symbol import Symbol
 from ..hybrid_block import HybridBlock
 from ..nn import flavour
 from ..parameter import Parameter
@@ -118,6 +119,8 @@ class _RNNLayer(HybridBlock):
         kinds = ("i2h_weight", "h2h_weight", "h2r_weight"), ("i2h_bias", "h2h_bias")
         names = [place + name for group in kinds for place in self._places() for name in group]
         found = [arrays[name].reshape(-1) for name in names if name in arrays]
+        if isinstance(found[0], Symbol):
+            return symbol._internal._rnn_param_concat(*found, dim=0)
         return mx_np.concatenate(found) if isinstance(found[0], mx_np.ndarray) else F.concat(*found, dim=0)
 
     def _collect_params_with_prefix(self, prefix: str = "") -> dict[str, Parameter]:
@@ -194,9 +197,10 @@ class _RNNLayer(HybridBlock):
         """
         self.skip_states = states is None
         if states is None:
-            states = self.begin_state(inputs.shape[self._layout.find("N")], func=zeros_for(ndarray, inputs),
-                                      ctx=inputs.ctx, dtype=inputs.dtype)
-        if isinstance(states, NDArray):
+            states = self.begin_state(0, func=symbol.zeros) if isinstance(inputs, Symbol) else \
+                self.begin_state(inputs.shape[self._layout.find("N")], func=zeros_for(ndarray, inputs),
+                                 ctx=inputs.ctx, dtype=inputs.dtype)
+        if isinstance(states, (NDArray, Symbol)):
             states = [states]
         if self._use_sequence_length:
             return super().__call__(inputs, states, sequence_length, **kwargs)
@@ -217,8 +221,9 @@ class _RNNLayer(HybridBlock):
     def hybrid_forward(self, F: Any, inputs: Any, states: Any, sequence_length: Any = None,  # type: ignore[override]
                        **kwargs: Any) -> Any:
         """The output, and the new states unless none were given."""
-        for state, info in zip(states, self.state_info(inputs.shape[self._layout.find("N")])):
-            if state.shape != info["shape"]:
+        batch = 0 if isinstance(inputs, Symbol) else inputs.shape[self._layout.find("N")]
+        for state, info in zip(states, self.state_info(batch)):
+            if not isinstance(inputs, Symbol) and state.shape != info["shape"]:
                 raise ValueError(f"Invalid recurrent state shape. Expecting {info['shape']}, got {state.shape}.")
         out = self._forward_kernel(F, inputs, states, sequence_length, **kwargs)
         return out[0] if self.skip_states else out

@@ -6,8 +6,10 @@ from typing import Any
 
 from ... import ndarray as mx_nd
 from ... import numpy as mx_np
+from ... import symbol
 from ...generation import is_2
 from ...ndarray import NDArray
+from ...symbol import Symbol
 from ...util import is_np_array
 from ..nn import flavour
 from .arithmetic import as_list
@@ -50,14 +52,16 @@ def _get_begin_state(cell: Any, F: Any, begin_state: Any, inputs: Any, batch_siz
     """The given states, or zeros on the device of the inputs."""
     if begin_state is not None:
         return begin_state
-    first = inputs if isinstance(inputs, NDArray) else inputs[0]
+    first = inputs[0] if isinstance(inputs, (list, tuple)) else inputs
+    if isinstance(first, Symbol):
+        return cell.begin_state(func=symbol.zeros, batch_size=batch_size)
     with first.ctx:
         return cell.begin_state(func=zeros_for(F, first), batch_size=batch_size)
 
 
 def _format_sequence(length: int | None, inputs: Any, layout: str, merge: bool | None,
                      in_layout: str | None = None) -> tuple[Any, int, Any, int]:
-    """A sequence in the wanted form, its axis of time, `mx.nd`, and the size of the batch.
+    """A sequence in the wanted form, its axis of time, the namespace of its functions, and the size of the batch.
 
     length: the number of steps, which is checked; None: any.
     inputs: an array, whose axes `in_layout` names (None: `layout`), or a list of arrays by time.
@@ -69,7 +73,14 @@ def _format_sequence(length: int | None, inputs: Any, layout: str, merge: bool |
                                 "unroll.")
     axis = layout.find("T")
     in_axis = axis if in_layout is None else in_layout.find("T")
-    if isinstance(inputs, NDArray):
+    if isinstance(inputs, Symbol):
+        batch_size = 0
+        if merge is False:
+            assert length is not None and len(inputs.list_outputs()) == 1, \
+                "unroll doesn't allow grouped symbol as input. Please convert to list with list(inputs) first or let " \
+                "unroll handle splitting."
+            inputs = _steps(inputs, length, in_axis)
+    elif isinstance(inputs, NDArray):
         batch_size = inputs.shape[layout.find("N")]
         if merge is False:
             steps = inputs.shape[in_axis]
@@ -78,19 +89,20 @@ def _format_sequence(length: int | None, inputs: Any, layout: str, merge: bool |
     else:
         assert isinstance(inputs, (list, tuple)), f"A sequence must be an array or a list of arrays, not {type(inputs)}"
         assert length is None or len(inputs) == length, f"{length} steps wanted, but the inputs are {len(inputs)}"
-        batch_size = inputs[0].shape[0]
+        batch_size = 0 if isinstance(inputs[0], Symbol) else inputs[0].shape[0]
         if merge:
             inputs, in_axis = _stack(inputs, axis), axis
-    if isinstance(inputs, NDArray) and axis != in_axis:
+    whole = not isinstance(inputs, (list, tuple))
+    if whole and axis != in_axis:
         inputs = _namespace(inputs).swapaxes(inputs, axis, in_axis)
-    return inputs, axis, nd, batch_size
+    return inputs, axis, symbol if isinstance(inputs if whole else inputs[0], Symbol) else nd, batch_size
 
 
 def _mask_sequence_variable_length(F: Any, data: Any, length: int, valid_length: Any, time_axis: int,
                                    merge: bool | None) -> Any:
     """A sequence with zeros after the first `valid_length` (batch,) steps; as a list by time unless `merge`."""
     assert valid_length is not None
-    if not isinstance(data, NDArray):
+    if isinstance(data, (list, tuple)):
         data = _stack(data, time_axis)
     mask = flavour.of(F, data, "SequenceMask", "sequence_mask")
     outputs = mask(data, sequence_length=valid_length, use_sequence_length=True, axis=time_axis)
@@ -102,7 +114,7 @@ def _reverse_sequences(sequences: Any, unroll_step: int, valid_length: Any = Non
     if valid_length is None:
         return list(reversed(sequences))
     data = _stack(sequences, 0)
-    reverse = flavour.of(nd, data, "SequenceReverse", "sequence_reverse")
+    reverse = flavour.of(_space(data), data, "SequenceReverse", "sequence_reverse")
     return _steps(reverse(data, sequence_length=valid_length, use_sequence_length=True), unroll_step, 0)
 
 
@@ -111,21 +123,28 @@ def last_states(all_states: list[Any], valid_length: Any) -> list[Any]:
     found = []
     for states in zip(*all_states):
         data = _stack(states, 0)
-        last = flavour.of(nd, data, "SequenceLast", "sequence_last")
+        last = flavour.of(_space(data), data, "SequenceLast", "sequence_last")
         found.append(last(data, sequence_length=valid_length, use_sequence_length=True, axis=0))
     return found
 
 
+def _space(x: Any) -> Any:
+    """`mx.sym` for a symbol, else `mx.nd`."""
+    return symbol if isinstance(x, Symbol) else nd
+
+
 def _namespace(x: Any) -> Any:
-    return np if isinstance(x, np.ndarray) else nd
+    return np if isinstance(x, np.ndarray) else _space(x)
 
 
 def _stack(arrays: Any, axis: int) -> Any:
-    return np.stack(arrays, axis=axis) if isinstance(arrays[0], np.ndarray) else nd.stack(*arrays, axis=axis)
+    if isinstance(arrays[0], np.ndarray):
+        return np.stack(arrays, axis=axis)
+    return _space(arrays[0]).stack(*arrays, axis=axis)
 
 
 def _steps(x: Any, count: int, axis: int) -> list[Any]:
     """The array as a list of `count` arrays without the axis."""
     if isinstance(x, np.ndarray):
         return [np.squeeze(part, axis=axis) for part in np.split(x, count, axis)]
-    return as_list(nd.split(x, axis=axis, num_outputs=count, squeeze_axis=True))
+    return as_list(_space(x).split(x, axis=axis, num_outputs=count, squeeze_axis=True))

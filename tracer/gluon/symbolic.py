@@ -1,0 +1,89 @@
+"""Blocks called with symbols: their graphs, for `export` and `SymbolBlock`."""
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from .. import symbol
+from ..symbol import Symbol
+
+
+def any_symbol(args: Any) -> bool:
+    """Whether there is a symbol among arguments, in lists too."""
+    return any([isinstance(x, Symbol) or isinstance(x, (list, tuple)) and any_symbol(x) for x in args])
+
+
+def call(block: Any, x: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
+    """The result of a block's `hybrid_forward` on symbols: F is `mx.sym`, and parameters are variables."""
+    variables = {name: p.var() for name, p in block._reg_params.items()}
+    with block.name_scope():
+        return block.hybrid_forward(symbol, x, *args, **kwargs, **variables)
+
+
+#: The format of one symbol or array, and of None.
+ONE, NONE = 0, -1
+
+
+def flat(args: Any, what: str) -> tuple[list[Any], Any]:
+    """The symbols or arrays in nested lists, and the format of these, as MXNet's blocks keep it.
+
+    ValueError for anything else.
+    """
+    if args is None:
+        return [None], NONE
+    if isinstance(args, Symbol):
+        count = len(args.list_outputs())
+        return [args], count if count > 1 else ONE
+    if not isinstance(args, (list, tuple)):
+        raise ValueError(f"{what} must be (nested) list of Symbol, but got {type(args)}")
+    found, formats = [], []
+    for x in args:
+        inner, form = flat(x, what)
+        found += inner
+        formats.append(form)
+    return found, formats
+
+
+def nested(values: Iterator[Any], form: Any) -> Any:
+    """The nested lists of which `form` is the format."""
+    if form == NONE:
+        next(values)
+        return None
+    if form == ONE:
+        return next(values)
+    if isinstance(form, int):
+        return [next(values) for _ in range(form)]
+    return [nested(values, one) for one in form]
+
+
+def shape_of(args: Any) -> Any:
+    """The format of a call's arguments: arrays are ONE, lists are lists; all else is kept as it is."""
+    if isinstance(args, (list, tuple)):
+        return [shape_of(x) for x in args]
+    return ONE if hasattr(args, "_value") else NONE if args is None else (args,)
+
+
+def variables_for(form: Sequence[Any]) -> tuple[list[Symbol], list[Any]]:
+    """The input variables of a graph for arguments of a format, and the arguments.
+
+    One array is called data, several data0, data1, ...
+    """
+    count = _count(form)
+    names = iter(["data"] if count == 1 else [f"data{i}" for i in range(count)])
+    inputs: list[Symbol] = []
+
+    def made(one: Any) -> Any:
+        if isinstance(one, list):
+            return [made(x) for x in one]
+        if isinstance(one, tuple):
+            return one[0]
+        if one == NONE:
+            return None
+        inputs.append(symbol.var(next(names)))
+        return inputs[-1]
+
+    return inputs, [made(one) for one in form]
+
+
+def _count(form: Any) -> int:
+    return sum([_count(x) for x in form]) if isinstance(form, list) else int(form == ONE)

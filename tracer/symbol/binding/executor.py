@@ -15,7 +15,7 @@ from ...core.invoke import Handle, wrap
 from ...core.trace import Value, another
 from ...ndarray import NDArray, zeros
 from ..evaluate import evaluate
-from .losses import ignores_head
+from .losses import ignores_head, reaches_variables
 
 Monitor = Callable[[str, Any], None]
 
@@ -152,7 +152,7 @@ class Executor:
                 self._recorded = self._pass(True)
         made, self._recorded = self._recorded, None
         given += [None] * (len(made) - len(given))
-        heads = [(x, g) for x, g in zip(made, given) if x._value.history]
+        heads = [(x, g) for x, g in zip(made, given) if reaches_variables(x._value)]
         for x, g in heads:
             if g is None and not ignores_head(x._value):
                 raise MXNetError("Because the last operator is not Loss function, head_gradient is required when "
@@ -226,8 +226,13 @@ def _by_name(names: Sequence[str], arrays: Sequence[Any]) -> dict[str, Any]:
 
 
 def _of_shape(array: Any, shape: tuple[int, ...]) -> Any:
-    """The array itself, or zeros of another shape."""
-    return array if array.shape == shape else zeros(shape, array.context, array.dtype)
+    """The array itself; an array of another shape in its memory, if that is large enough; else zeros."""
+    if array.shape == shape:
+        return array
+    size = int(np.prod(shape))
+    if not 0 < size <= array.size:
+        return zeros(shape, array.context, array.dtype)
+    return array.reshape((-1,))[:size].reshape(shape)
 
 
 def _variable(array: Handle, variable: Variable) -> Handle:
@@ -241,5 +246,8 @@ def _rebound(old: Any, new: Any) -> Any:
     """The handle `old`, which a user may have kept, bound to the value of `new`; `new` if it has another form."""
     if old._value.aval is not new._value.aval or type(old) is not type(new):
         return new
-    old._value = new._value
+    if old._base is None:
+        old._value = new._value
+    else:
+        old._rebind(new._value)  # its memory is that of a larger executor's output
     return old

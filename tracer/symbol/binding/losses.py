@@ -1,4 +1,4 @@
-"""Losses among the outputs of a pass: values whose gradient does not depend on a cotangent."""
+"""Outputs of a pass as heads of a backward: losses, whose gradient needs no cotangent, and constants."""
 from __future__ import annotations
 
 from tracer.ops.ir.op import VIEW
@@ -7,8 +7,15 @@ from ...core.trace import Value
 
 
 def ignores_head(value: Value) -> bool:
-    """Whether the gradient of a pending value ignores its cotangent, as that of MXNet's output layers does."""
+    """Whether the gradient of a pending value ignores its cotangent: that of MXNet's output layers, or none at all."""
     node = value.node
     while node is not None and node.op.kind == VIEW:
         node = node.inputs[0]
-    return node is None or not node.inputs or (node.op.seeds is not None and node.op.seeds(node))
+    if node is None or not node.inputs or node.op.vjp is None:
+        return True
+    return node.op.seeds is not None and node.op.seeds(node)
+
+
+def reaches_variables(value: Value) -> bool:
+    """Whether a value of a recorded pass has a derivative by some variable."""
+    return bool(value.history) and (value.node is None or bool(value.node.reach))

@@ -1,0 +1,39 @@
+"""The iterators of MXNet's C++ library that tracer does not have yet: calling one raises NotImplementedError."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+from .iterators import DataIter
+
+#: Their names.
+ABSENT = ("CSVIter", "ImageDetRecordIter", "ImageRecordInt8Iter", "ImageRecordIter", "ImageRecordIter_v1",
+          "ImageRecordUInt8Iter", "ImageRecordUInt8Iter_v1", "LibSVMIter", "MNISTIter")
+
+__all__ = ["MXDataIter", *ABSENT]
+
+
+def _refusing(name: str) -> Callable[..., NoReturn]:
+    def create(*args: Any, **kwargs: Any) -> NoReturn:
+        raise NotImplementedError(f"mx.io.{name} is not part of this version of tracer yet; mx.io.NDArrayIter and "
+                                  "gluon.data.DataLoader give batches of arrays")
+
+    create.__name__ = create.__qualname__ = name
+    create.__doc__ = f"Not supported: `mx.io.{name}` raises NotImplementedError."
+    return create
+
+
+globals().update({name: _refusing(name) for name in ABSENT})
+
+
+class MXDataIter(DataIter):
+    """The class of MXNet's C++ iterators. Making one raises NotImplementedError: there is no C++ library.
+
+    >>> MXDataIter(None)
+    Traceback (most recent call last):
+    NotImplementedError: mx.io.MXDataIter wraps an iterator of MXNet's C++ library, which tracer does not have
+    """
+
+    def __init__(self, handle: Any, data_name: str = "data", label_name: str = "softmax_label", **_: Any) -> None:
+        raise NotImplementedError("mx.io.MXDataIter wraps an iterator of MXNet's C++ library, "
+                                  "which tracer does not have")

@@ -1,0 +1,10 @@
+"""`mx.io.io`: the iterators under the name of MXNet's file."""
+from __future__ import annotations
+
+from .absent import *  # noqa: F403
+from .batches import DataBatch, DataDesc
+from .iterators import DataIter, ResizeIter
+from .nd_array_iter import NDArrayIter
+from .prefetching import PrefetchingIter
+
+__all__ = ["DataBatch", "DataDesc", "DataIter", "NDArrayIter", "PrefetchingIter", "ResizeIter"]

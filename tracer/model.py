@@ -9,8 +9,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from . import kvstore as kvs
+from . import symbol
 from .context import cpu
 from .ndarray import load, save
+
+sym: Any = symbol  # its functions are generated: type checkers do not see them
 
 #: What a callback at the end of a batch is called with.
 BatchEndParam = namedtuple("BatchEndParams",  # type: ignore[name-match]  # MXNet prints this name
@@ -125,9 +128,8 @@ def load_params(prefix: str, epoch: int) -> tuple[dict[str, Any], dict[str, Any]
 
 
 def load_checkpoint(prefix: str, epoch: int) -> tuple[Any, dict[str, Any], dict[str, Any]]:
-    """Not supported: raises NotImplementedError, as there are no symbols yet."""
-    raise NotImplementedError("mx.model.load_checkpoint: symbols are not part of this version of tracer yet; "
-                              f"mx.model.load_params({prefix!r}, {epoch}) reads the parameters")
+    """The symbol in `prefix-symbol.json`, and what `load_params` returns."""
+    return (sym.load(f"{prefix}-symbol.json"), *load_params(prefix, epoch))
 
 
 def _path(prefix: str, epoch: int) -> str:

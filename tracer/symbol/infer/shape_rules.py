@@ -17,7 +17,7 @@ make_loss MakeLoss zeros_like ones_like Cast amp_cast clip smooth_l1 Activation 
 _grad_add log_softmax softmin _identity_with_attr_like_rhs _np_cumsum L2Normalization LRN hard_sigmoid softmax
 """.split())
 #: Operators that tell nothing unless all shapes are known.
-_STRICT = frozenset(("where", "tile", "one_hot", "max", "min", "argmax", "argmin", "Flatten"))
+_STRICT = frozenset(("tile", "one_hot", "max", "min", "argmax", "argmin", "Flatten"))
 
 
 def rule_of(node: SymbolNode) -> Rule:
@@ -41,6 +41,15 @@ def _strict(node: SymbolNode, ins: Shapes, outs: Shapes) -> tuple[Shapes, Shapes
     return ins, forward(node, ins, outs, whole=True)
 
 
+def _where(node: SymbolNode, ins: Shapes, outs: Shapes) -> tuple[Shapes, Shapes]:
+    """Both choices have the output's shape, and the condition too, unless it has one axis."""
+    condition, *choices = ins
+    shape = common([*choices, *outs])
+    if condition is not None and shape is not None and len(condition) == len(shape):
+        condition = shape = common([shape, condition])
+    return [condition, shape, shape], [shape]
+
+
 def _custom(node: SymbolNode, ins: Shapes, outs: Shapes) -> tuple[Shapes, Shapes]:
     """The rule of an operation that a user wrote: its own `infer_shape`."""
     operator = operator_of("Custom", node.name)
@@ -55,4 +64,4 @@ def _custom(node: SymbolNode, ins: Shapes, outs: Shapes) -> tuple[Shapes, Shapes
 
 
 #: The rules of single operators; others have that of `probing.general`.
-_RULES: dict[str, Rule] = {**layers.RULES, **arranging.RULES, "Custom": _custom}
+_RULES: dict[str, Rule] = {**layers.RULES, **arranging.RULES, "Custom": _custom, "where": _where}

@@ -117,7 +117,8 @@ def simple_bind(symbol: Any, ctx: Any, grad_req: Any = "write", type_dict: Mappi
         shapes, outputs, state_shapes = symbol.infer_shape(**known)
         if shapes is None:
             raise MXNetError("InferShape pass cannot decide shapes for all arguments; give more of them")
-        kinds, out_kinds, state_kinds = types.types_of(symbol, (), dict(type_dict or {}), True)
+        given = {name: kind for name, kind in (type_dict or {}).items() if name in names or name in states}
+        kinds, out_kinds, state_kinds = types.types_of(symbol, (), given, True)
     except MXNetError as error:
         told = "\n".join([f"{name}: {shape}" for name, shape in kwargs.items()])
         raise RuntimeError(f"simple_bind error. Arguments:\n{told}\n{error}") from None

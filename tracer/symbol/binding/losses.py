@@ -1,6 +1,7 @@
 """Outputs of a pass as heads of a backward: losses, whose gradient needs no cotangent, and constants."""
 from __future__ import annotations
 
+from tracer.ops.ir.devices import place_op
 from tracer.ops.ir.op import VIEW
 
 from ...core.trace import Value
@@ -9,7 +10,7 @@ from ...core.trace import Value
 def ignores_head(value: Value) -> bool:
     """Whether the gradient of a pending value ignores its cotangent: that of MXNet's output layers, or none at all."""
     node = value.node
-    while node is not None and node.op.kind == VIEW:
+    while node is not None and (node.op.kind == VIEW or node.op is place_op):
         node = node.inputs[0]
     if node is None or not node.inputs or node.op.vjp is None:
         return True

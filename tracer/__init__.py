@@ -28,7 +28,6 @@ from . import (
     device,
     engine,
     error,
-    executor_manager,
     gluon,
     libinfo,
     log,
@@ -77,7 +76,7 @@ from .util import (
 
 __all__ = [
     "__version__", "attribute", "AttrScope", "autograd", "base", "context", "Context", "counters", "cpu",
-    "cpu_pinned", "current_context", "current_device", "device", "Device", "engine", "error", "executor_manager",
+    "cpu_pinned", "current_context", "current_device", "device", "Device", "engine", "error", "executor",
     "explain", "gluon", "gpu", "gpu_memory_info", "install_as_mxnet", "is_np_array", "is_np_default_dtype",
     "is_np_shape", "kernel_source", "libinfo", "log", "MXNetError", "name", "nd", "np", "np_array",
     "np_default_dtype", "np_shape", "npx", "num_gpus", "random", "rnd", "runtime", "set_np_shape", "sym", "Symbol",

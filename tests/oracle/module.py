@@ -88,7 +88,8 @@ def evaluate(mx, room: str, source: str) -> dict:
         names.update(symbols(mx))
     numpy.random.seed(0)
     mx.random.seed(0)
-    return semantics.evaluate(source, names)
+    with mx.name.NameManager():
+        return semantics.evaluate(source, names)
 
 
 def ask(room: str, first: int) -> None:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from .. import optimizer as opt
 from ..context import Context
 from ..generation import is_2
-from ..model import _create_kvstore
+from ..gradient_stores import _create_kvstore
 from .parameter import Parameter
 from .structure import STRUCTURE
 

@@ -20,7 +20,6 @@ LACKING = {
     "attribute": {"string_types"}, "random": {"integer_types"},
     "base": {"MXCallbackList", "add_fileline_to_docstring", "build_param_doc", "c2pyerror", "classproperty",
              "ctypes2buffer", "ctypes2numpy_shared", "get_last_ffi_error", "with_metaclass"},
-    "executor_manager": {"DataParallelExecutorGroup", "DataParallelExecutorManager"},
     "library": {"MXlib", "compiled_with_gcc_cxx11_abi", "loaded_libs", "mx_uint"},
     "runtime": {"get_branch", "get_commit_hash"},
     "util": {"dtype_from_number", "get_max_supported_compute_capability", "get_rtc_compile_opts",

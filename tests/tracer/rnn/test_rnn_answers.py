@@ -4,7 +4,7 @@ from __future__ import annotations
 import pytest
 from module_answers import answers, compare, evaluate
 
-pytestmark = pytest.mark.native_sample(8)
+pytestmark = [pytest.mark.native_sample(8), pytest.mark.filterwarnings("ignore:NTC layout")]
 
 ANSWERS = answers("rnn")
 

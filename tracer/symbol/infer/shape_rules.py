@@ -42,10 +42,12 @@ def _strict(node: SymbolNode, ins: Shapes, outs: Shapes) -> tuple[Shapes, Shapes
 
 
 def _where(node: SymbolNode, ins: Shapes, outs: Shapes) -> tuple[Shapes, Shapes]:
-    """Both choices have the output's shape, and the condition too, unless it has one axis."""
+    """Both choices have the output's shape, and the condition too, unless it has one axis; it must be known."""
     condition, *choices = ins
+    if condition is None:
+        return ins, outs
     shape = common([*choices, *outs])
-    if condition is not None and shape is not None and len(condition) == len(shape):
+    if shape is not None and len(condition) == len(shape):
         condition = shape = common([shape, condition])
     return [condition, shape, shape], [shape]
 

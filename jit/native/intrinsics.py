@@ -289,9 +289,15 @@ def _shift(name: str) -> Any:
     return intrinsic(typing)
 
 
+@intrinsic
+def bounded(typingctx, x, count):
+    """x, which is known to be from 0 to count - 1: the verifiers read, and check, this."""
+    return types.int64(types.int64, types.int64), lambda context, builder, signature, values: values[0]
+
+
 NAMES: dict[str, Any] = {
     **INTRINSICS, **CASTS, **REMAINDERS, "select": select, "sign": sign, "fabs": fabs, "widened": widened,
-    "word_as_f64": word_as_f64,
+    "word_as_f64": word_as_f64, "bounded": bounded,
     "maximum": _either("maximum", _extreme(">")), "minimum": _either("minimum", _extreme("<")),
     **{name: _shift(name) for name in ("left_shift", "right_shift")},
     **{name: _rounding(name) for name in ("floor", "ceil", "rint", "trunc")},

@@ -18,7 +18,7 @@ from .forms import Form, Var
 _SIZES = {"b1": 1, **{f"{kind}{bits}": bits // 8 for kind in "iuf" for bits in (8, 16, 32, 64)}}
 
 #: Functions that occur in addresses and indices.
-_WHOLE = {"min", "i64", "select"}
+_WHOLE = {"min", "i64", "select", "bounded"}
 
 
 class Access(NamedTuple):
@@ -223,6 +223,8 @@ class _Run:
             return None
         if name == "min" and all([isinstance(v, Form) for v in values]):
             return self.least(*values)
+        if name == "bounded" and isinstance(values[1], Form):
+            return Form(0, ((Var(0, values[1].span()[1] - 1), 1),))
         return Form(0, ((Var.any(), 1),)) if name in ("i64", "select") else None
 
     def least(self, block: Form, rest: Form) -> Any:

@@ -113,6 +113,12 @@ def _quotient(x: Any, y: Any) -> Any:
     return 0 if isinstance(x, int) else np.floor_divide(x, y)
 
 
+def _bounded(x: int, count: int) -> int:
+    if not 0 <= x < count:
+        raise KernelError(f"{x} is not from 0 to {count - 1}")
+    return x
+
+
 _GREATER: Any = lambda x, y: max(x, y) if isinstance(x, int) else np.maximum(x, y)
 _SMALLER: Any = lambda x, y: min(x, y) if isinstance(x, int) else np.minimum(x, y)
 
@@ -133,7 +139,8 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
                           abs(x) % abs(y) * (1 if x >= 0 else -1)),
     "left_shift": lambda x, count: x << count if 0 <= count < 64 else 0,
     "right_shift": lambda x, count: x >> count if 0 <= count < 64 else -(x < 0),
-    "widened": np.float64, "word_as_f64": lambda word: np.float64(struct.unpack("d", struct.pack("q", word))[0]),
+    "bounded": _bounded, "widened": np.float64,
+    "word_as_f64": lambda word: np.float64(struct.unpack("d", struct.pack("q", word))[0]),
     **{kind: _cast(kind) for kind in ("f16", "f32", "f64", "b1", *(f"{s}{n}" for s in "iu" for n in (8, 16, 32, 64)))},
 }
 

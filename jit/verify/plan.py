@@ -211,8 +211,9 @@ class _Verifier:
         if touch.write:
             if role not in meaning.writes:
                 raise PlanError(row, slot, meaning.node, f"argument {role} is not to be written")
-            if not meaning.holes and touch.place is not None and not touch.place.is_open() \
-                    and not touch.place.is_dense(touch.itemsize):
+            filled = set(self.memory.read(touch.buffer, touch.low, touch.high)) == {meaning.writes[role]}
+            if not (meaning.holes or filled or touch.place is None or touch.place.is_open()
+                    or touch.place.is_dense(touch.itemsize)):
                 raise PlanError(row, slot, meaning.writes[role], "is written with holes")
             self.memory.write(touch.buffer, touch.low, touch.high, meaning.writes[role])
         elif role not in meaning.reads:
@@ -270,8 +271,7 @@ class _Verifier:
                 if other.meets(touch):
                     raise PlanError(name, use.slot, use.node, f"is written where it {told(other)}")
             touches.append(touch)
-        for use in writes:
-            room = self.rooms[use.slot]
+        for room, use in [(self.rooms[use.slot], use) for use in writes]:
             self.memory.write(room.buffer, room.start, room.start + use.nbytes, tag_of(use.node))
         for slot, (base, start, nbytes) in last.items():
             self.rooms[slot] = self.rooms[base]._replace(start=self.rooms[base].start + start, size=nbytes)

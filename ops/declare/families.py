@@ -167,11 +167,11 @@ def view(name: str, infer: Callable, ref: Callable, vjp: Callable, samples: Samp
 def call(name: str, infer: Callable, ref: Callable, vjp: Callable | None = None, *, dtypes: Dtypes = ALL,
          backward_dtypes: Dtypes = NUMBERS, samples: Samples | None = None, smooth: bool = True,
          step: str | None = None, may_fail: bool = True,
-         gathers: Callable[[Node], tuple[int | None, ...] | None] | None = None, axes: bool = False,
-         errors: Errors = ()) -> Callable[..., Node]:
+         gathers: Callable[[Node], tuple[int | None, ...] | None] | None = None, shaped: bool = False,
+         axes: bool = False, errors: Errors = ()) -> Callable[..., Node]:
     """Declare an op on whole arrays: ref(*arrays, *attrs); infer(*avals, *attrs); vjp(g, node) -> cotangents."""
     back = None if vjp is None else lambda node, g: vjp(g, node)
     op = declare(Op(name, CALL, lambda avals, attrs: infer(*avals, *attrs), lambda a, attrs: ref(*a, *attrs),
                     back, samples=samples, cost=50, smooth=smooth, may_fail=may_fail, step=step, gathers=gathers,
-                    axes=axes, dtypes=dtypes, backward_dtypes=backward_dtypes, errors=errors))
+                    shaped=shaped, axes=axes, dtypes=dtypes, backward_dtypes=backward_dtypes, errors=errors))
     return lambda *inputs, attrs=(): make(op, tuple(inputs), attrs)

@@ -251,19 +251,35 @@ def _convolve(x: np.ndarray, w: np.ndarray, stride: tuple, dilate: tuple, pad: t
     return found.reshape(len(x), len(w), *out)
 
 
-def _pool_sum(x: np.ndarray, kernel: tuple, stride: tuple, pad: tuple, out: tuple) -> np.ndarray:
-    return windows(x, kernel, stride, (1,) * len(kernel), pad, out).sum(axis=tuple(range(2, 2 + len(kernel))))
+def _pool_windows(x: np.ndarray, kernel: tuple, stride: tuple, pad: tuple, full: bool, fill: float) -> np.ndarray:
+    """The elements of each window along axis 2."""
+    room = [n + 2 * p - k for n, p, k in zip(x.shape[2:], pad, kernel)]
+    out = tuple([1 + math.ceil(n / s) if full else 1 + n // s for n, s in zip(room, stride)])
+    return windows(x, kernel, stride, (1,) * len(kernel), pad, out, fill).reshape(*x.shape[:2], -1, *out)
 
 
-def _pool_place(x: np.ndarray, kernel: tuple, stride: tuple, pad: tuple, out: tuple) -> np.ndarray:
-    places = np.broadcast_to(np.arange(math.prod(x.shape[2:])).reshape(1, 1, *x.shape[2:]), x.shape)
-    seen, at = [windows(a, kernel, stride, (1,) * len(kernel), pad, out, fill).reshape(*x.shape[:2], -1, *out)
-                for a, fill in ((x, -np.inf), (places, -1))]
-    return np.take_along_axis(at, seen.argmax(axis=2)[:, :, None], 2)[:, :, 0]
+def _pool_max(x: np.ndarray, *geometry: Any) -> np.ndarray:
+    return _pool_windows(x, *geometry, -np.inf).max(axis=2)
+
+
+def _pool_sum(x: np.ndarray, kernel: tuple, stride: tuple, pad: tuple, full: bool, counted: str | None) -> np.ndarray:
+    total = _pool_windows(x, kernel, stride, pad, full, 0).sum(axis=2)
+    if counted is None:
+        return total
+    outer = [(p if counted == "padded" else 0,) * 2 for p in pad]
+    ones = np.pad(np.ones((1, 1, *x.shape[2:])), [(0, 0), (0, 0), *outer], constant_values=1)
+    inner = pad if counted == "inside" else (0,) * len(pad)
+    return total / _pool_windows(ones, kernel, stride, inner, full, 0).sum(axis=2)
+
+
+def _pool_pick(z: np.ndarray, x: np.ndarray, *geometry: Any) -> np.ndarray:
+    seen, values = _pool_windows(x, *geometry, -np.inf), _pool_windows(z, *geometry, 0)
+    return np.take_along_axis(values, seen.argmax(axis=2)[:, :, None], 2)[:, :, 0]
 
 
 REFERENCES.update(
-    matmul=_matmul, matmul_onto=_onto, im2col=_im2col, convolve=_convolve, pool_sum=_pool_sum, pool_place=_pool_place,
+    matmul=_matmul, matmul_onto=_onto, im2col=_im2col, convolve=_convolve, pool_sum=_pool_sum, pool_max=_pool_max,
+    pool_pick=_pool_pick, pool_put=lambda g, x, *rest: _adjoint(lambda z: _pool_pick(z, x, *rest), g, x.shape),
     place=lambda g, shape, spec: _adjoint(lambda x: _slice(x, spec), g, shape),
     scatter_add=lambda g, *rest: _adjoint(lambda x: _gather(x, *rest[:-2], False), g, rest[-2]),
     scatter_onto=lambda g, *rest: rest[-4] + _adjoint(
@@ -276,7 +292,7 @@ REFERENCES.update(
         lambda x: _convolve(x, w, *rest), g, (len(g), w.shape[1] * rest[-1], *size)),
     convolve_correlate=lambda g, x, kernel, *rest: _adjoint(
         lambda w: _convolve(x, w, *rest), g, (g.shape[1], x.shape[1] // rest[-1], *kernel)),
-    pool_spread=lambda g, size, *rest: _adjoint(lambda x: _pool_sum(x, *rest), g, (*g.shape[:2], *size)))
+    pool_spread=lambda g, shape, *rest: _adjoint(lambda x: _pool_sum(x, *rest), g, shape))
 
 
 # ---- matrices ------------------------------------------------------------------------------------

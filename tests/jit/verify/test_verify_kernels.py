@@ -208,6 +208,10 @@ def test_the_machine_against_the_mathematics():
         math.log(1 / (1 + math.exp(-3))))
     assert FUNCTIONS["trunc_mod"](-7, 3) == -1 and FUNCTIONS["floor_mod"](-7, 3) == 2
     assert FUNCTIONS["word_as_f64"](bits(0.1)) == 0.1
+    assert FUNCTIONS["bounded"](2, 3) == 2
+    for outside in (-1, 3):
+        with pytest.raises(KernelError, match="is not from 0 to 2"):
+            FUNCTIONS["bounded"](outside, 3)
     source = "def kernel(bind, args, lo, hi):\n    st_i8_1(bind[0], 0, i8(ld_i8_0(bind[1], args[0]) << 1))\n"
     result, operand = Buffer("result", "i8", [None]), Buffer("operand", "i8", [Number(3, 1), Number(100, 2)])
     Machine({0: result, 1: operand}).run(source, [1], 1, 0)

@@ -8,7 +8,7 @@ import numpy
 from .. import numpy as np
 from ..autograd import pause
 from ..context import cpu
-from ..core.invoke import wrap
+from ..core.invoke import constant, wrap
 from .evaluation import EvalMetric, as_array, check_label_shapes
 
 
@@ -79,7 +79,11 @@ class RunningMetric(EvalMetric):
         for name, more in (("sum_metric", total), ("global_sum_metric", total), ("num_inst", instances),
                            ("global_num_inst", instances)):
             if name in sums:  # MXNet 2's metrics have no global sums
-                sums[name] = sums[name] + more
+                before = sums[name]
+                if isinstance(more, np.ndarray) and not isinstance(before, np.ndarray):
+                    # a sum that was read or reset is a number: as an operand it would make another program
+                    before = wrap(np.ndarray, constant(numpy.float64(before)))
+                sums[name] = before + more
 
 
 def as_np(array: Any) -> Any:

@@ -8,8 +8,9 @@ import numpy as np
 
 from ...base import MXNetError
 from ...context import Context
-from ...ndarray import NDArray, zeros
+from ...ndarray import NDArray
 from ..infer import types
+from .blank import blank
 from .executor import Executor
 
 _REQUESTS = ("write", "add", "null")
@@ -51,7 +52,7 @@ def _made(symbol: Any, ctx: Any, grad_req: Any, arrays: Sequence[Any], grads: Se
         if wanted and tuple(wanted) != shapes[name]:
             raise MXNetError(f"bind: argument {name} has shape {shapes[name]}, the graph needs {tuple(wanted)}")
     _, out_kinds, _ = types.types_of(symbol, (), kinds, True)
-    made = [zeros(shape or (), ctx, kind or np.float32) for shape, kind in zip(outputs, out_kinds)]
+    made = [blank(shape or (), ctx, kind or np.float32) for shape, kind in zip(outputs, out_kinds)]
     return Executor(symbol, ctx, grad_req, arrays, grads, requests, states, made, group2ctx)
 
 
@@ -127,7 +128,7 @@ def simple_bind(symbol: Any, ctx: Any, grad_req: Any = "write", type_dict: Mappi
     grads = [None if request == "null" else maker.gradient(name, shape, kind)
              for name, shape, kind, request in zip(names, shapes, kinds, requests)]
     own = [maker.state(name, shape, kind) for name, shape, kind in zip(states, state_shapes, state_kinds)]
-    made = [zeros(shape, ctx, kind or np.float32) for shape, kind in zip(outputs, out_kinds)]
+    made = [blank(shape, ctx, kind or np.float32) for shape, kind in zip(outputs, out_kinds)]
     return Executor(symbol, ctx, grad_req, arrays, grads, requests, own, made, group2ctx)
 
 
@@ -175,4 +176,4 @@ class _Maker:
         return found if found is not None and found.shape == shape else self._zeros(shape, kind)
 
     def _zeros(self, shape: tuple[int, ...], kind: Any) -> Any:
-        return zeros(shape, self.ctx, kind or np.float32)
+        return blank(shape, self.ctx, kind or np.float32)

@@ -13,8 +13,9 @@ from ...core import cached_graph
 from ...core.call_cache import Identity
 from ...core.invoke import Handle, wrap
 from ...core.trace import Value, another
-from ...ndarray import NDArray, zeros
+from ...ndarray import NDArray
 from ..evaluate import evaluate
+from .blank import blank
 from .losses import ignores_head, reaches_variables
 
 Monitor = Callable[[str, Any], None]
@@ -90,7 +91,8 @@ class Executor:
                                  (aux_params or {}, self.aux_dict, "the auxiliary states")):
             for name, array in given.items():
                 if name in own:
-                    array.astype(own[name].dtype).copyto(own[name])
+                    same = array.dtype == own[name].dtype
+                    (array if same else array.astype(own[name].dtype)).copyto(own[name])
                 elif not allow_extra_params:
                     raise ValueError(f'Find name "{name}" that is not in {what}')
 
@@ -231,7 +233,7 @@ def _of_shape(array: Any, shape: tuple[int, ...]) -> Any:
         return array
     size = int(np.prod(shape))
     if not 0 < size <= array.size:
-        return zeros(shape, array.context, array.dtype)
+        return blank(shape, array.context, array.dtype)
     return array.reshape((-1,))[:size].reshape(shape)
 
 

@@ -18,8 +18,8 @@ from tracer.stateful.dropout import dropout as _dropout
 from tracer.stateful.rnn import rnn
 from tracer.stateful.rrelu import leaky_relu
 
-__all__ = ["BatchNorm", "Dropout", "LeakyReLU", "RNN", "all_finite", "histogram", "multi_all_finite", "onehot_encode",
-           "reset_arrays"]
+__all__ = ["BatchNorm", "Dropout", "LeakyReLU", "RNN", "all_finite", "cast_storage", "histogram",
+           "multi_all_finite", "onehot_encode", "reset_arrays"]
 
 
 @engine
@@ -92,6 +92,17 @@ def boolean_mask(data: NDArray, index: NDArray, axis: int = 0, out: NDArray | No
         raise MXNetError(f"boolean_mask: index {index.shape} for axis {axis} of {data.shape}")
     places = np.flatnonzero(index._read("shape"))
     made = found_by(data[(slice(None),) * (axis % data.ndim) + (places,)], index)
+    return made if out is None else assign(out, made)
+
+
+@engine
+def cast_storage(data: NDArray, stype: str | None = None, out: NDArray | None = None) -> NDArray:
+    """A copy of `data` in the storage type `stype`. NotImplementedError for a sparse one, MXNetError for none."""
+    if stype is None:
+        raise MXNetError("Required parameter stype of int is not presented, in operator cast_storage")
+    if stype != "default":
+        raise NotImplementedError(f"nd.cast_storage(stype={stype!r}): tracer has dense arrays only")
+    made = invoke(internal("nd.identity"), NDArray, (data,), ())
     return made if out is None else assign(out, made)
 
 

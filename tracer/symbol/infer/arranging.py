@@ -80,24 +80,26 @@ def _swap(node: SymbolNode, ins: Shapes, outs: Shapes) -> tuple[Shapes, Shapes]:
 
 def _permuted(ins: Shapes, outs: Shapes, axes_of: Any) -> tuple[Shapes, Shapes]:
     data, out = ins[0], outs[0]
-    if data is None and out is None:
+    known_rank = data if data is not None else out
+    if known_rank is None:
         return ins, outs
-    rank = len(data if data is not None else out or ())
+    rank = len(known_rank)
     axes = [a % rank for a in axes_of(rank)] if rank else []
-    if data is None:
-        assert out is not None
+    if out is not None and len(out) == rank:
         back = [-1] * rank
         for i, a in enumerate(axes):
             back[a] = out[i]
-        return [tuple(back)], [out]
-    return [data], [tuple([data[a] for a in axes])]
+        if not contradicts(data, tuple(back)):
+            data = unified(data, tuple(back))
+    return [data], [out if data is None else tuple([data[a] for a in axes])]
 
 
 def _expand_dims(node: SymbolNode, ins: Shapes, outs: Shapes) -> tuple[Shapes, Shapes]:
     axis, data, out = values(node)["axis"], ins[0], outs[0]
-    if data is None and out is not None:
+    if out is not None:
         at = axis % len(out)
-        data = (*out[:at], *out[at + 1:])
+        back = (*out[:at], *out[at + 1:])
+        data = data if contradicts(data, back) else unified(data, back)
     if data is None:
         return ins, outs
     at = axis % (len(data) + 1)
@@ -114,6 +116,15 @@ def _broadcast(node: SymbolNode, ins: Shapes, outs: Shapes) -> tuple[Shapes, Sha
     rank = max(len(left), len(right))
     pairs = zip((1,) * (rank - len(left)) + left, (1,) * (rank - len(right)) + right)
     return ins, [tuple([max(a, b) if -1 not in (a, b) else max(a, b) if max(a, b) > 1 else -1 for a, b in pairs])]
+
+
+def _slice(node: SymbolNode, ins: Shapes, outs: Shapes) -> tuple[Shapes, Shapes]:
+    """A dimension of the output is unknown where the data's is, as in MXNet, even if the part's ends tell it."""
+    found = forward(node, ins, outs)
+    data, out = ins[0], found[0]
+    if data is None or out is None or len(out) != len(data):
+        return ins, found
+    return ins, [tuple([-1 if d == -1 else n for n, d in zip(out, data)])]
 
 
 def _constant(node: SymbolNode, ins: Shapes, outs: Shapes) -> tuple[Shapes, Shapes]:
@@ -135,7 +146,7 @@ def declared(node: SymbolNode) -> Shape:
 CONSTANTS = ("_zeros", "_ones", "_full")
 RULES: dict[str, Rule] = {
     "Concat": _concat, "SliceChannel": _slice_channel, "Reshape": _reshape, "transpose": _transpose, "SwapAxis": _swap,
-    "expand_dims": _expand_dims, **dict.fromkeys(CONSTANTS, _constant),
+    "expand_dims": _expand_dims, "slice": _slice, "slice_axis": _slice, **dict.fromkeys(CONSTANTS, _constant),
     **dict.fromkeys([f"broadcast_{n}" for n in (
         "add", "sub", "mul", "div", "mod", "power", "maximum", "minimum", "hypot", "equal", "not_equal", "greater",
         "greater_equal", "lesser", "lesser_equal", "logical_and", "logical_or", "logical_xor")], _broadcast)}

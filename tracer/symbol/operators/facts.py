@@ -53,6 +53,7 @@ REQUIRED = {
                     {"lrs": "", "wds": ""}),
     "lamb_update_phase1": {"t": "int", "wd": "float"}, "mp_lamb_update_phase1": {"t": "int", "wd": "float"},
     "ftml_update": {"t": "int"}, "multi_sum_sq": {"num_arrays": "int"},
+    "cast_storage": {"stype": ""}, "RNN": {"state_size": "int", "num_layers": "int", "mode": ""},
     "Convolution": {"kernel": "", "num_filter": "int"}, "Deconvolution": {"kernel": "", "num_filter": "int"},
 }
 #: Parameters whose default's type is not the only one.
@@ -120,6 +121,7 @@ INPUTS: dict[str, Callable[[Sequence[str], Values], list[str]]] = {
     "FullyConnected": _without("no_bias", "bias"), "Convolution": _without("no_bias", "bias"),
     "Deconvolution": _without("no_bias", "bias", True), "_contrib_DeformableConvolution": _without("no_bias", "bias"),
     "_contrib_ModulatedDeformableConvolution": _without("no_bias", "bias"), "LeakyReLU": _leaky, "RNN": _rnn,
+    "_histogram": lambda arrays, given: ["data"] if given.get("bin_cnt") is not None else list(arrays),
     "CTCLoss": _with(data_lengths="use_data_lengths", label_lengths="use_label_lengths"),
     "softmax": _with(length="use_length"), "_npi_average": _with(weights="weighted"),
     "SequenceMask": _LENGTH, "SequenceLast": _LENGTH,

@@ -12,6 +12,8 @@ from tracer import symbol as sym
 from tracer.base import MXNetError
 from tracer.gluon import nn
 
+pytestmark = pytest.mark.native_sample(4)
+
 SPEC = importlib.util.find_spec("exported") or importlib.util.spec_from_file_location(
     "exported", __file__.replace("tracer/gluon/test_export.py", "oracle/exported.py"))
 

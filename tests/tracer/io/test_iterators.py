@@ -11,6 +11,8 @@ import pytest
 import tracer
 from tracer import io, nd
 
+pytestmark = pytest.mark.tierless
+
 
 def test_batches_are_no_programs_of_their_own():
     """All full batches of an epoch are one program, and a batch is not computed by itself."""

@@ -2,8 +2,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 import tracer as mx
+
+pytestmark = pytest.mark.native_sample(4)
 
 
 def same(found, wanted):

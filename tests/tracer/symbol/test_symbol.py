@@ -11,6 +11,8 @@ import tracer as mx
 from tracer.name import NameManager
 from tracer.symbol.evaluate import evaluate
 
+pytestmark = pytest.mark.native_sample(8)
+
 
 @pytest.fixture(autouse=True)
 def names():

@@ -210,6 +210,9 @@ class HybridBlock(Block):
     def forward(self, x: Any, *args: Any, **kwargs: Any) -> Any:  # type: ignore[override]
         """The block's output. Subclasses define it, unless they define `hybrid_forward`."""
         ctx = _context((x, *args))
+        if ctx is not None and args and symbolic.any_symbol((x, *args)):
+            raise ValueError("In HybridBlock, we do not support mixed NDArrays and Symbols types for the input. Please "
+                             "check the type of the args.\n")
         if ctx is None:
             if symbolic.any_symbol((x, *args)):
                 return symbolic.call(self, x, args, kwargs)

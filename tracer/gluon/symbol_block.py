@@ -13,6 +13,9 @@ from . import symbolic
 from .hybrid_block import HybridBlock
 from .parameter_dict import ParameterDict
 
+#: MXNet's number of the storage type, as an attribute of a variable.
+_ROW_SPARSE = "1"
+
 
 class SymbolBlock(HybridBlock):
     """A block that computes outputs of a symbol: a model that was exported, or a part of one.
@@ -44,6 +47,9 @@ class SymbolBlock(HybridBlock):
             assert len(one.get_internals().list_outputs()) == 1, \
                 f"Input symbols must be variable, but {one} is an output of operators"
         out = symbol.Group(made) if len(made) > 1 else made[0]
+        for name, attributes in out.attr_dict().items():
+            assert attributes.get("__storage_type__") != _ROW_SPARSE, \
+                f"SymbolBlock doesn't support Parameter '{name}' because its storage type is 'row_sparse'."
         self._inputs = found, out
         self._cached_graph = self._inputs
         self._declare({one.name for one in found})

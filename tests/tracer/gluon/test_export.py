@@ -123,6 +123,13 @@ class Double(gluon.HybridBlock):
         return F.relu(x) * 2
 
 
+class Pair(gluon.HybridBlock):
+    """A block of two inputs."""
+
+    def hybrid_forward(self, F, x, y):
+        return x + y
+
+
 def test_the_namespace_is_that_of_the_data():
     block = Double()
     made = block(sym.var("x"))
@@ -139,5 +146,9 @@ def test_errors():
         gluon.SymbolBlock(sym.var("x"), sym.var("x") + 1)
     with pytest.raises(MXNetError):
         gluon.SymbolBlock.imports("no-such-file.json", ["data"])
+    with pytest.raises(ValueError, match="mixed NDArrays and Symbols"):
+        Pair()(nd.ones(2), sym.var("x"))
+    with pytest.raises(AssertionError, match="row_sparse"):
+        gluon.SymbolBlock(sym.dot(sym.var("x"), sym.var("w", stype="row_sparse")), sym.var("x"))
     dense = nn.Dense(2, in_units=3)
     assert dense.weight.var().name == dense.weight.name and dense.weight.var() is dense.weight.var()

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import ctypes
+import logging
 from collections.abc import Callable
 from functools import cache
 
@@ -13,6 +14,10 @@ from tracer.ops.ir.errors import CannotCompile, NoCompiler
 from . import disk_cache
 from .intrinsics import namespace_for
 from .numba_compiler import lower_function
+
+# Scripts set the root logger to DEBUG to see their own progress; Numba would then log every instruction it compiles.
+if logging.getLogger("numba").level == logging.NOTSET:
+    logging.getLogger("numba").setLevel(logging.WARNING)
 
 _TRIAL = """
 def kernel(bind, args, lo, hi):

@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 from .iterators import DataIter
 
 #: Their names.
-ABSENT = ("CSVIter", "ImageDetRecordIter", "ImageRecordInt8Iter", "ImageRecordIter", "ImageRecordIter_v1",
+ABSENT = ("ImageDetRecordIter", "ImageRecordInt8Iter", "ImageRecordIter", "ImageRecordIter_v1",
           "ImageRecordUInt8Iter", "ImageRecordUInt8Iter_v1", "LibSVMIter", "MNISTIter")
 
 __all__ = ["MXDataIter", *ABSENT]

@@ -3,8 +3,9 @@ from __future__ import annotations
 
 from .absent import *  # noqa: F403
 from .batches import DataBatch, DataDesc
+from .csv_iter import CSVIter
 from .iterators import DataIter, ResizeIter
 from .nd_array_iter import NDArrayIter
 from .prefetching import PrefetchingIter
 
-__all__ = ["DataBatch", "DataDesc", "DataIter", "NDArrayIter", "PrefetchingIter", "ResizeIter"]
+__all__ = ["CSVIter", "DataBatch", "DataDesc", "DataIter", "NDArrayIter", "PrefetchingIter", "ResizeIter"]

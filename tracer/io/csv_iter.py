@@ -1,0 +1,126 @@
+"""`CSVIter`: batches of the rows of text files."""
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..base import MXNetError
+from ..ndarray.creation import array
+from .batches import DataBatch, DataDesc
+from .iterators import DataIter
+
+__all__ = ["CSVIter"]
+
+#: The dtypes that MXNet reads.
+_DTYPES = ("float32", "int32", "int64")
+
+
+class CSVIter(DataIter):
+    """An iterator over batches of the rows of a file of comma separated numbers.
+
+    data_csv: the file.
+    data_shape: the shape of an example, a row of the file.
+    label_csv: the file with the labels; without it they are 0.
+    label_shape: the shape of a label.
+    batch_size: the number of examples in a batch.
+    round_batch: whether the last batch is filled with the first examples, which the next epoch then begins after.
+    dtype: "float32", "int32" or "int64".
+    data_name, label_name: the names of the inputs.
+
+    Other keywords of MXNet, which tell how to read ahead, have no effect. MXNetError for rows of another size.
+
+    https://mxnet.apache.org/versions/1.9.1/api/python/docs/api/mxnet/io/index.html
+
+    >>> import os, tempfile
+    >>> path = os.path.join(tempfile.mkdtemp(), "data.csv")
+    >>> with open(path, "w") as file:
+    ...     _ = file.write("1,2\\n3,4\\n5,6\\n")
+    >>> batches = CSVIter(data_csv=path, data_shape=(2,), batch_size=2)
+    >>> [(batch.data[0].asnumpy().tolist(), batch.pad) for batch in batches]
+    [([[1.0, 2.0], [3.0, 4.0]], 0), ([[5.0, 6.0], [1.0, 2.0]], 1)]
+    """
+
+    def __init__(self, *, data_csv: str, data_shape: Any, label_csv: str = "NULL", label_shape: Any = (1,),
+                 batch_size: int, round_batch: bool = True, dtype: str | None = None, data_name: str = "data",
+                 label_name: str = "softmax_label", **_: Any) -> None:
+        super().__init__(batch_size)
+        kind = np.dtype(dtype or "float32")
+        if kind.name not in _DTYPES:
+            raise MXNetError(f"CSVIter(dtype={dtype!r}): must be one of {', '.join(_DTYPES)}")
+        self._data = _read(data_csv, tuple(data_shape), kind)
+        rows = len(self._data)
+        self._label = np.zeros((rows, *label_shape), kind) if label_csv == "NULL" else \
+            _read(label_csv, tuple(label_shape), kind)
+        if len(self._label) != rows:
+            raise MXNetError(f"CSVIter: {rows} rows in {data_csv}, {len(self._label)} in {label_csv}")
+        if self._label.shape[1:] == (1,):
+            self._label = self._label.reshape(rows)
+        self._round = bool(round_batch)
+        if self._round and rows < batch_size:
+            raise MXNetError(f"CSVIter: number of input must be bigger than batch size: {rows} rows, batches of "
+                             f"{batch_size}")
+        self._cursor = self._next = 0
+        self._current: DataBatch | None = None
+        self.provide_data = [DataDesc(data_name, (batch_size, *self._data.shape[1:]), kind.type)]
+        self.provide_label = [DataDesc(label_name, (batch_size, *self._label.shape[1:]), kind.type)]
+
+    def reset(self) -> None:
+        """Begin a new epoch: after the examples that the last batch was filled with."""
+        self._cursor, self._next = self._next, 0
+        self._current = None
+
+    def iter_next(self) -> bool:
+        """Go on to the next batch, and tell whether there is one."""
+        rows, size, start = len(self._data), self.batch_size, self._cursor
+        if start >= rows:
+            return False
+        places = np.arange(start, start + size)
+        pad = max(start + size - rows, 0)
+        if pad and self._round:
+            self._next = pad % rows
+        # as in MXNet: a batch that is not filled keeps the last rows of the one before it
+        places = places % rows if self._round else np.where(places < rows, places, np.maximum(places - size, 0))
+        self._cursor = start + size
+        self._current = DataBatch([array(self._data[places], dtype=self._data.dtype)],
+                                  [array(self._label[places], dtype=self._label.dtype)], pad,
+                                  places.astype("uint64"))
+        return True
+
+    def next(self) -> DataBatch:
+        """The next batch. StopIteration after the last one."""
+        if not self.iter_next():
+            raise StopIteration
+        return self._present()
+
+    def _present(self) -> DataBatch:
+        assert self._current is not None, "there is no batch yet: call next() or iter_next()"
+        return self._current
+
+    def getdata(self) -> Any:
+        """The data of the present batch, an array."""
+        return self._present().data[0]
+
+    def getlabel(self) -> Any:
+        """The labels of the present batch, an array."""
+        return self._present().label[0]
+
+    def getindex(self) -> Any:
+        """The numbers of the examples in the present batch."""
+        return self._present().index
+
+    def getpad(self) -> Any:
+        """The number of examples that only fill the present batch."""
+        return self._present().pad
+
+
+def _read(path: str, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    """The rows of a file, each in a shape."""
+    with open(path) as file:
+        lines = [line.split(",") for line in file if line.strip()]
+    size = int(np.prod(shape))
+    for i, line in enumerate(lines):
+        if len(line) != size:
+            raise MXNetError(f"The data size in CSV do not match size of shape: specified shape={list(shape)}, the csv "
+                             f"row-length={len(line)} in row {i} of {path}")
+    return np.array(lines).astype(dtype).reshape(len(lines), *shape)

@@ -1,24 +1,41 @@
 """The functions of `mx.nd` on images (batch, channels, height, width) that are compositions of other functions."""
 from __future__ import annotations
 
+from functools import reduce
+
 from ..declare.public import Nodes, public
 from ..ir.errors import MXNetError
 from ..ir.node import Node, depend
 from ..np.movement import repeat
 from ..np.padding import pad
+from ..npx.convolution import deconvolution
 from ..primitive.arithmetic import add, div, in_single, like, mul
 from ..primitive.elementary import power, square
-from ..primitive.linear import part
+from ..primitive.linear import concatenate, part
 
 
 @public("nd.UpSampling", star=True)
 def up_sampling(data: Nodes, scale=1, num_filter=0, sample_type="nearest", multi_input_mode="concat",
                 num_args=1,
                 workspace=512) -> Node:
-    """Each pixel repeated `scale` times in both directions."""
-    if sample_type != "nearest" or len(data) != 1:
-        raise NotImplementedError(f"UpSampling(sample_type={sample_type!r}) of {len(data)} arrays")
-    return repeat(repeat(data[0], scale, 2), scale, 3)
+    """Images enlarged `scale` times.
+
+    sample_type: "nearest": each pixel is repeated; of several arrays all get the size of the first, and are
+        concatenated or (multi_input_mode="sum") added. "bilinear": a transposed convolution of each channel with the
+        kernels in the second array.
+
+    MXNetError for another sample_type or number of arrays.
+    """
+    if sample_type == "bilinear" and len(data) == 2:
+        image, kernel = data
+        size, border, channels = 2 * scale - scale % 2, scale // 2, image.shape[1]
+        return deconvolution(image, kernel, None, (size, size), (scale, scale), pad=(border, border),
+                             num_filter=channels, num_group=channels, no_bias=True)
+    if sample_type != "nearest" or not data:
+        raise MXNetError(f"UpSampling(sample_type={sample_type!r}) of {len(data)} arrays")
+    height = data[0].shape[2] * scale
+    parts = [repeat(repeat(x, height // x.shape[2], 2), height // x.shape[2], 3) for x in data]
+    return reduce(add, parts) if multi_input_mode == "sum" else concatenate(parts, 1) if len(parts) > 1 else parts[0]
 
 
 @public("nd.Crop", star=True)

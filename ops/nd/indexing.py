@@ -83,11 +83,17 @@ def ravel_multi_index(data: Node, shape) -> Node:
 
 @public("nd.unravel_index")
 def unravel_index(data: Node, shape) -> Node:
-    """The coordinates, in an array of `shape`, of flat indices: one row for each axis. shape: a number for one axis."""
+    """The coordinates, in an array of `shape`, of flat indices: one row for each axis.
+
+    shape: a number for one axis; the first may be -1, unknown.
+    """
     shape = shape if isinstance(shape, (tuple, list)) else (shape,)
     rest = cast(data, INT64)
     rows: list[Node] = []
     for n in shape[::-1]:
+        if n == -1 and len(rows) == len(shape) - 1:  # a first axis of unknown size
+            rows.insert(0, reshape(rest, (1, *data.shape)))
+            break
         rows.insert(0, reshape(mod(rest, like(rest, n)), (1, *data.shape)))
         rest = floor_divide(rest, like(rest, n))
     return without_gradient(cast(concatenate(rows, 0), data.dtype))

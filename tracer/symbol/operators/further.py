@@ -72,17 +72,6 @@ def reshape(data: NDArray, shape: Any = (), reverse: bool = False, target_shape:
     return nd.reshape(data, shape=(0, *target[1:]) if keep_highest else tuple(target))
 
 
-def upsampling(*data: NDArray, scale: int = 1, num_filter: int = 0, sample_type: str = "nearest",
-               multi_input_mode: str = "concat", num_args: int = 1, workspace: int = 512) -> NDArray:
-    """Images enlarged `scale` times: by repetition, or ("bilinear") by a transposed convolution of each channel."""
-    if sample_type != "bilinear":
-        return nd.UpSampling(*data, scale=scale, sample_type=sample_type, multi_input_mode=multi_input_mode,
-                             num_args=num_args)
-    size, pad, channels = 2 * scale - scale % 2, scale // 2, data[0].shape[1]
-    return nd.Deconvolution(*data, kernel=(size, size), stride=(scale, scale), pad=(pad, pad), num_filter=channels,
-                            num_group=channels, no_bias=True)
-
-
 def grad_add(lhs: NDArray, rhs: NDArray) -> NDArray:
     """The sum of two arrays."""
     return nd.elemwise_add(lhs, rhs)
@@ -106,8 +95,7 @@ def control_flow(*data: NDArray) -> NDArray:
 #: By their names in JSON.
 OPERATORS: dict[str, Callable[..., Any]] = {
     "_zeros": zeros, "_ones": ones, "_full": full, "_arange": arange, "_linspace": linspace, "_eye": eye,
-    "_split_v2": split_v2, "_shuffle": shuffle, "_histogram": histogram, "Reshape": reshape, "UpSampling": upsampling,
-    "_grad_add": grad_add,
+    "_split_v2": split_v2, "_shuffle": shuffle, "_histogram": histogram, "Reshape": reshape, "_grad_add": grad_add,
     "_identity_with_attr_like_rhs": identity_like, "_rnn_param_concat": concat_parameters,
     **{f"_random_{kind}_like": getattr(_random, f"{kind}_like")
        for kind in ("uniform", "normal", "gamma", "poisson", "exponential", "negative_binomial",

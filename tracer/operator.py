@@ -8,6 +8,7 @@ from typing import Any
 from .array.nd_array import NDArray
 from .array.np_array import ndarray
 from .ndarray.custom import REGISTERED
+from .symbol.namespaces import GENERATED
 from .util import is_np_array
 
 __all__ = ["CustomOp", "CustomOpProp", "NDArrayOp", "NumpyOp", "PythonOp", "register"]
@@ -147,7 +148,7 @@ register("custom_op")(CustomOpProp)
 
 
 class PythonOp:
-    """The base of MXNet's first operations in Python, which need symbols. Making one warns; use `CustomOp`.
+    """The base of operations in MXNet's first form, which are made into symbols. Making one warns; use `CustomOp`.
 
     need_top_grad: whether `backward` uses the outputs' gradients.
 
@@ -193,8 +194,64 @@ class PythonOp:
         return self.need_top_grad_
 
 
+class _Props(CustomOpProp):
+    """The properties of an operation in MXNet's first form: what its object says of itself.
+
+    operation: the object.
+    """
+
+    def __init__(self, operation: Any) -> None:
+        self.operation = operation
+        super().__init__(operation.need_top_grad())
+
+    def infer_shape(self, in_shape: list[list[int]]) -> Any:
+        """The object's answer."""
+        inputs, outputs = self.operation.infer_shape(in_shape)
+        return inputs, outputs, ()
+
+    def list_outputs(self) -> list[str]:
+        """The object's answer."""
+        return self.operation.list_outputs()
+
+    def list_arguments(self) -> list[str]:
+        """The object's answer."""
+        return self.operation.list_arguments()
+
+    def create_operator(self, ctx: Any, in_shapes: list[list[int]], in_dtypes: list[int]) -> CustomOp:
+        """The object's code."""
+        return _FirstForm(self.operation)
+
+
+class _FirstForm(CustomOp):
+    """The code of an operation in MXNet's first form: its object writes into arrays, of NumPy for a `NumpyOp`."""
+
+    def __init__(self, operation: Any) -> None:
+        self.operation = operation
+
+    def forward(self, is_train: Any, req: Sequence[str], in_data: Sequence[Any], out_data: Sequence[Any],
+                aux: Sequence[Any]) -> None:
+        """Have the object write the outputs."""
+        self._run(self.operation.forward, req, out_data, in_data=in_data, out_data=out_data)
+
+    def backward(self, req: Sequence[str], out_grad: Sequence[Any], in_data: Sequence[Any], out_data: Sequence[Any],
+                 in_grad: Sequence[Any], aux: Sequence[Any]) -> None:
+        """Have the object write the gradients."""
+        self._run(self.operation.backward, req, in_grad, out_grad=out_grad, in_data=in_data, out_data=out_data,
+                  in_grad=in_grad)
+
+    def _run(self, code: Callable[..., None], req: Sequence[str], written: Sequence[Any], **arrays: Any) -> None:
+        if isinstance(self.operation, NDArrayOp):
+            code(**arrays)
+            return
+        given = {name: [x.asnumpy() for x in group] for name, group in arrays.items()}
+        code(**given)
+        name = next(name for name, group in arrays.items() if group is written)
+        for own, new, request in zip(written, given[name], req):
+            self.assign(own, request, new)
+
+
 class NumpyOp(PythonOp):
-    """A first operation in Python whose code is given NumPy arrays. It needs symbols, which tracer lacks yet.
+    """An operation in MXNet's first form, whose code is given NumPy arrays; a symbol is made of it.
 
     >>> NumpyOp().list_arguments()
     ['data']
@@ -205,15 +262,19 @@ class NumpyOp(PythonOp):
         warnings.warn("NumpyOp has been deprecated. Please use CustomOp", stacklevel=2)
 
     def get_symbol(self, *args: Any, **kwargs: Any) -> Any:
-        """The operation as a symbol: AssertionError for arrays, else NotImplementedError: there are no symbols yet."""
+        """A symbol of the operation.
+
+        args, kwargs: symbols of its arguments, and `name`. AssertionError for arrays.
+        """
         for one in args:
             assert not isinstance(one, NDArray), f"Positional arguments must be Symbol instances, but got {one}"
-        raise NotImplementedError(f"{type(self).__name__}.get_symbol: symbols are not part of this version of tracer "
-                                  "yet; use mx.operator.CustomOp")
+        kind = f"_{type(self).__name__}{len(REGISTERED)}"
+        register(kind)(lambda: _Props(self))
+        return GENERATED[""]["Custom"](*args, op_type=kind, **kwargs)
 
 
 class NDArrayOp(NumpyOp):
-    """A first operation in Python whose code is given nd arrays. It needs symbols, which tracer lacks yet.
+    """An operation in MXNet's first form, whose code is given nd arrays; a symbol is made of it.
 
     >>> NDArrayOp().declare_backward_dependency([0], [1], [2])
     [0, 1, 2]

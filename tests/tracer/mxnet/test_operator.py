@@ -5,7 +5,7 @@ import numpy
 import pytest
 
 import tracer
-from tracer import autograd, gluon, nd, np, npx, operator
+from tracer import autograd, cpu, gluon, nd, np, npx, operator, symbol
 from tracer.base import MXNetError
 
 
@@ -227,11 +227,44 @@ def test_errors_of_the_code_are_causes():
     operator.register("strict")(Strict)
     with pytest.raises(MXNetError, match="type inconsistent"):
         nd.Custom(nd.ones((2,)), nd.ones((2,), dtype="int32"), op_type="strict")
-    with pytest.warns(UserWarning), pytest.raises(NotImplementedError, match="symbols"):
-        operator.NumpyOp()()
 
 
 def test_names_of_inputs_are_keywords():
     a, b = nd.array([1.0]), nd.array([2.0])
     numpy.testing.assert_array_equal(nd.Custom(b=b, a=a, op_type="softplus_times").asnumpy(),
                                      nd.Custom(a, b, op_type="softplus_times").asnumpy())
+
+
+class Cube(operator.NumpyOp):
+    def forward(self, in_data, out_data):
+        out_data[0][:] = in_data[0] ** 3
+
+    def backward(self, out_grad, in_data, out_data, in_grad):
+        in_grad[0][:] = 3 * in_data[0] ** 2 * out_grad[0]
+
+
+class Doubled(operator.NDArrayOp):
+    def list_arguments(self):
+        return ["left"]
+
+    def forward(self, in_data, out_data):
+        out_data[0][:] = in_data[0] * 2
+
+    def backward(self, out_grad, in_data, out_data, in_grad):
+        in_grad[0][:] = 2
+
+
+@pytest.mark.parametrize("kind, name, outputs, gradient", [
+    (Cube, "data", [1, 8], [3, 12]), (Doubled, "left", [2, 4], [2, 2])])
+def test_operations_in_the_first_form_are_symbols(kind, name, outputs, gradient):
+    with pytest.warns(UserWarning):
+        operation = kind()
+    made = operation(symbol.Variable("x"), name="own")
+    assert made.list_arguments() == ["x"] and made.list_outputs() == ["own_output"]
+    assert operation(name="own").list_arguments() == [f"own_{name}"]
+    executor = made.bind(cpu(), [nd.array([1, 2])], [nd.zeros(2)])
+    assert executor.forward(is_train=True)[0].asnumpy().tolist() == outputs
+    executor.backward(nd.ones(2))
+    assert executor.grad_arrays[0].asnumpy().tolist() == gradient
+    with pytest.raises(AssertionError, match="must be Symbol"):
+        operation.get_symbol(nd.ones(2))

@@ -6,6 +6,7 @@ import os
 import numpy
 import pytest
 
+from tracer import cpu, sym
 from tracer import test_utils as tu
 
 pytestmark = pytest.mark.native_sample(4)
@@ -55,6 +56,51 @@ def test_gradients_by_differences(F):
     with pytest.raises(AssertionError):
         tu.check_numeric_gradient(lambda x: x.detach() * x, [x])
     assert x.asnumpy().tolist() == [0.5, 1, 2]
+
+
+X, W = sym.Variable("x"), sym.Variable("w")
+ONE_TWO = numpy.array([[1.0, 2.0]])
+
+
+def test_outputs_of_symbols():
+    tu.check_symbolic_forward(X * W, [ONE_TWO, ONE_TWO], [ONE_TWO ** 2])
+    tu.check_symbolic_forward(sym.square(X, name="own"), {"x": ONE_TWO}, {"own_output": ONE_TWO ** 2})
+    assert tu.simple_forward(X * 3, x=[1, 2]).tolist() == [3, 6]
+    assert [y.tolist() for y in tu.simple_forward(sym.Group([X, X * 2]), x=[1])] == [[1], [2]]
+    with pytest.raises(AssertionError, match="EXPECTED_own_output"):
+        tu.check_symbolic_forward(sym.square(X, name="own"), [ONE_TWO], [ONE_TWO])
+    with pytest.raises(ValueError, match="do not match"):
+        tu.check_symbolic_forward(X * W, {"x": ONE_TWO}, [ONE_TWO])
+    with pytest.raises(ValueError, match="aux_states names"):
+        tu.check_symbolic_forward(X * W, [ONE_TWO, ONE_TWO], [ONE_TWO], aux_states={"mean": ONE_TWO})
+
+
+@pytest.mark.parametrize("request_", ["write", "add", "null", ["write", "add"], {"x": "add", "w": "write"}])
+def test_gradients_of_symbols(request_):
+    tu.check_symbolic_backward(X * W, [ONE_TWO, ONE_TWO + 1], [ONE_TWO * 2], [ONE_TWO * (ONE_TWO + 1) * 2,
+                               ONE_TWO * ONE_TWO * 2], grad_req=request_, rtol=1e-4, atol=1e-5)
+    if request_ != "null":
+        with pytest.raises(AssertionError, match="BACKWARD_x"):
+            tu.check_symbolic_backward(X * W, [ONE_TWO, ONE_TWO], [ONE_TWO], [ONE_TWO, ONE_TWO], grad_req=request_)
+
+
+def test_gradients_of_symbols_by_differences():
+    tu.check_numeric_gradient(sym.tanh(X) * W, {"x": ONE_TWO, "w": ONE_TWO}, rtol=1e-2, atol=1e-3)
+    tu.check_numeric_gradient(X * W, [ONE_TWO, ONE_TWO], grad_nodes={"w": "add"}, rtol=1e-2, atol=1e-3)
+    tu.check_numeric_gradient(X * X, [ONE_TWO], numeric_eps=1e-5, rtol=1e-6, atol=1e-6, dtype=numpy.float64)
+    with pytest.raises(AssertionError, match="NUMERICAL_x"):
+        tu.check_numeric_gradient(sym.BlockGrad(X) * X, [ONE_TWO], rtol=1e-2, atol=1e-3)
+    with pytest.raises(TypeError, match="give a symbol"):
+        tu.check_numeric_gradient(5, [ONE_TWO])
+
+
+def test_settings_are_compared():
+    settings = [{"ctx": cpu(), "x": (2, 3), "type_dict": {"x": kind}} for kind in ("float64", "float32")]
+    truth = tu.check_consistency(sym.FullyConnected(X, num_hidden=2, name="fc"), settings)
+    assert truth["fc_output"].dtype == truth["fc_weight"].dtype == numpy.float64
+    with pytest.raises(AssertionError):
+        tu.check_consistency([sym.square(X, name="own"), sym.square(X * 2, name="own")], settings)
+    assert tu.check_speed(X * W, N=1, x=(2,), w=(2,)) > 0
 
 
 def test_environment_is_put_back():

@@ -9,7 +9,7 @@ from ..ir.node import Node
 from ..ir.shapes import normalize_axis
 from ..npx import parameter_shapes
 from ..npx import picking as p
-from ..primitive.arithmetic import add, cast, floor_divide, like, mod, mul
+from ..primitive.arithmetic import add, cast, floor_divide, less, like, mod, mul, where
 from ..primitive.elementary import without_gradient
 from ..primitive.gather_scatter import put
 from ..primitive.linear import concatenate, reshape
@@ -19,7 +19,13 @@ from ..primitive.scans import argsort, take_along
 
 @public("nd.take", "nd.NDArray.take")
 def take(a: Node, indices: Node, axis=0, mode="clip") -> Node:
-    """The elements at integer positions along `axis`; positions out of range are clipped or wrapped (mode)."""
+    """The elements at integer positions along `axis`; positions out of range are clipped or wrapped (mode).
+
+    mode "raise": MXNetError for positions out of range, negative ones too.
+    """
+    if mode == "raise":
+        below = less(indices, like(indices, 0))
+        indices = where(below, like(indices, a.shape[normalize_axis(axis, a.ndim)]), indices)
     return p.take(a, indices, axis, mode)
 
 

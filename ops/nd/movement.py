@@ -267,18 +267,25 @@ def nd_pad(data: Node, mode="constant", pad_width=None, constant_value=0.0) -> N
 @public("nd.diag", "nd.NDArray.diag")
 def nd_diag(data: Node, k=0, axis1=0, axis2=1) -> Node:
     """The matrix with a vector on its `k`-th diagonal, or the `k`-th diagonals of the matrices in two axes."""
-    return diag(data, k) if data.ndim == 1 else diagonal(data, k, axis1, axis2)
+    if data.ndim == 1:
+        return diag(data, k)
+    rows, columns = (data.shape[normalize_axis(axis, data.ndim)] for axis in (axis1, axis2))
+    if not -rows <= k <= columns:
+        raise MXNetError(f"diag: Diagonal does not exist: number {k} of matrices of shape {(rows, columns)}")
+    return diagonal(data, k, axis1, axis2)
 
 
-def _four_axes(data: Node, name: str) -> None:
-    if data.ndim != 4:
-        raise MXNetError(f"{name} requires 4-d data, got shape {data.shape}")
+def _four_axes(data: Node, name: str, block: int) -> None:
+    if data.ndim != 4 or 0 in data.shape:
+        raise MXNetError(f"{name} requires 4-d data that are not empty, got shape {data.shape}")
+    if block <= 0:
+        raise MXNetError(f"{name}: block_size must be a positive integer value, got {block}")
 
 
 @public("nd.depth_to_space", "nd.NDArray.depth_to_space")
 def depth_to_space(data: Node, block_size) -> Node:
     """(n, c, h, w) to (n, c / b**2, h * b, w * b): channels become blocks of b x b."""
-    _four_axes(data, "depth_to_space")
+    _four_axes(data, "depth_to_space", block_size)
     n, c, h, w = data.shape
     b = block_size
     if c % (b * b):
@@ -290,7 +297,7 @@ def depth_to_space(data: Node, block_size) -> Node:
 @public("nd.space_to_depth", "nd.NDArray.space_to_depth")
 def space_to_depth(data: Node, block_size) -> Node:
     """(n, c, h, w) to (n, c * b**2, h / b, w / b): blocks of b x b become channels."""
-    _four_axes(data, "space_to_depth")
+    _four_axes(data, "space_to_depth", block_size)
     n, c, h, w = data.shape
     b = block_size
     if h % b or w % b:

@@ -18,7 +18,7 @@ from ..evaluate import evaluate
 from .blank import blank
 from .losses import ignores_head, reaches_variables
 
-Monitor = Callable[[str, Any], None]
+Monitor = Callable[[Any, Any], None]
 
 
 class Executor:
@@ -29,7 +29,7 @@ class Executor:
 
     https://mxnet.apache.org/versions/1.9.1/api/python/docs/api/executor/index.html
 
-    >>> import mxnet as mx
+    >>> import tracer as mx
     >>> x = mx.sym.Variable("x")
     >>> executor = (x * x).bind(mx.cpu(), {"x": mx.nd.array([1, 3])}, {"x": mx.nd.zeros(2)})
     >>> executor.forward(is_train=True)[0].asnumpy().tolist()
@@ -138,7 +138,12 @@ class Executor:
         values = dict(zip((*self._arguments, *self._states), (*args, *states)))
         if len(values) < len(args) + len(states):
             raise MXNetError(f"arguments of one name: {self._arguments}")
-        return evaluate(self._symbol, values, None, self._monitor_callback, bool(self._monitor_all))
+        return evaluate(self._symbol, values, None, self._shown(), bool(self._monitor_all))
+
+    def _shown(self) -> Monitor | None:
+        """The monitor for names that are text: as in MXNet the user's gets bytes."""
+        callback = self._monitor_callback
+        return None if callback is None else lambda name, x: callback(name.encode(), x)
 
     def backward(self, out_grads: Any = None, is_train: bool = True) -> None:
         """Compute the gradients of the arguments, into their arrays.
@@ -154,14 +159,21 @@ class Executor:
                 self._recorded = self._pass(True)
         made, self._recorded = self._recorded, None
         given += [None] * (len(made) - len(given))
-        heads = [(x, g) for x, g in zip(made, given) if reaches_variables(x._value)]
+        given = [g if g is None or g.dtype == x.dtype else g.astype(x.dtype) for x, g in zip(made, given)]
+        heads = [(x, g) for x, g in zip(made, given) if reaches_variables(x._value) and x._value.aval.dtype.kind == "f"]
         for x, g in heads:
             if g is None and not ignores_head(x._value):
                 raise MXNetError("Because the last operator is not Loss function, head_gradient is required when "
                                  "calling backward. If you are attempting to minimize the output as an objective, "
                                  "please modify your network and pass it through the make_loss symbol.")
+        for variable in self._variables:
+            if variable is not None:
+                variable.fresh = False
         if heads:
             autograd.backward([x for x, _ in heads], [g for _, g in heads])
+        for variable in self._variables:
+            if variable is not None and not variable.fresh and variable.request == "write":
+                variable.grad[()] = 0  # the outputs do not depend on it
 
     def _cotangents(self, given: Any) -> list[Any]:
         if given is None:
@@ -176,6 +188,8 @@ class Executor:
     def set_monitor_callback(self, callback: Monitor, monitor_all: bool = False) -> None:
         """Have `callback` called with the name and the array of each node's output; a pass is then no cached graph.
 
+        callback: a function of the name, which is bytes, and the array.
+
         monitor_all: whether it is called with each node's inputs, too.
         """
         self._monitor_callback = callback
@@ -184,7 +198,7 @@ class Executor:
     # ---- other shapes ----------------------------------------------------------------------------
 
     def reshape(self, partial_shaping: bool = False, allow_up_sizing: bool = False, **kwargs: Any) -> Executor:
-        """A new executor for other shapes of some arguments; arrays that keep their shape are shared.
+        """A new executor for other shapes of some arguments, which shares the arrays; a smaller one is a part of them.
 
         partial_shaping: whether arguments that are not named may change their shape.
         allow_up_sizing: whether arrays may grow.
@@ -248,8 +262,8 @@ def _rebound(old: Any, new: Any) -> Any:
     """The handle `old`, which a user may have kept, bound to the value of `new`; `new` if it has another form."""
     if old._value.aval is not new._value.aval or type(old) is not type(new):
         return new
-    if old._base is None:
+    if old._base is None and old._views is None:
         old._value = new._value
-    else:
-        old._rebind(new._value)  # its memory is that of a larger executor's output
+    else:  # executors made of each other by `reshape` share their outputs
+        old._rebind(another(new._value))
     return old

@@ -171,6 +171,18 @@ def _histogram(node: SymbolNode, given: dict[str, Any], ins: Types, outs: Types)
     return ins, [np.dtype(np.int64), ins[0]]
 
 
+def _softmax(node: SymbolNode, given: dict[str, Any], ins: Types, outs: Types) -> tuple[Types, Types]:
+    if given.get("dtype") is not None:
+        return ins, [np.dtype(given["dtype"])]
+    return _free(1)(node, given, ins, outs)
+
+
+def _sequence(node: SymbolNode, given: dict[str, Any], ins: Types, outs: Types) -> tuple[Types, Types]:
+    """The lengths have the data's type unless they have their own."""
+    (data, *lengths), outs = _free(1)(node, given, ins, outs)
+    return [data, *[t or data for t in lengths]], outs
+
+
 def _topk(node: SymbolNode, given: dict[str, Any], ins: Types, outs: Types) -> tuple[Types, Types]:
     kind, index = given.get("ret_typ", "indices"), np.dtype(given.get("dtype", np.float32))
     first = index if kind == "indices" else ins[0]
@@ -183,6 +195,7 @@ _RULES: dict[str, Rule] = {
     "Embedding": _embedding, "_histogram": _histogram, "topk": _topk, "CTCLoss": _free(1, 2, 3), "where": _free(0),
     **dict.fromkeys(("take", "pick", "gather_nd", "scatter_nd", "batch_take", "reshape_like", "broadcast_like",
                      "slice_like", "_contrib_boolean_mask"), _free(1)),
+    "softmax": _softmax, **dict.fromkeys(("SequenceMask", "SequenceLast", "SequenceReverse"), _sequence),
     "_contrib_index_copy": _free(1, 2), "_contrib_allclose": _fixed("uint8"), "_random_randint": _fixed("int32"),
     "_sample_multinomial": _fixed("int32"), "shape_array": _INT64, "size_array": _INT64,
     **dict.fromkeys((*[f"_sample_{n}" for n in ("uniform", "normal", "gamma", "poisson", "exponential",

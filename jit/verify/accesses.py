@@ -2,17 +2,15 @@
 
 An abstract interpreter runs the source with linear forms in place of loop variables: `bind[args[k]]` is an address,
 loads and stores are noted, loaded values are unknown. So the analysis takes nothing from the planner or the generator
-of kernels but the text that was compiled. Matrix products have no such text: `of_product` states what BLAS accesses.
+of kernels but the text that was compiled.
 """
 from __future__ import annotations
 
 import ast
-import struct
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from ..steps.gemm.openblas import GemmArgs
 from .forms import Form, Var
 
 _SIZES = {"b1": 1, **{f"{kind}{bits}": bits // 8 for kind in "iuf" for bits in (8, 16, 32, 64)}}
@@ -263,47 +261,3 @@ class _Run:
         if key not in self.digits:
             self.digits[key] = Var(low // by, high // by, key) if sign == "//" else Var(0, by - 1, key)
         return Form(0, ((self.digits[key], 1),))
-
-
-# ---- matrix products -----------------------------------------------------------------------------
-
-def of_product(args: Sequence[int], extent: int, chunk: int, at: int = -1) -> Effects:
-    """The effects of a matrix product's row, or of its chunk number `at`."""
-    found = Effects([], [])
-    a = GemmArgs._make(args)
-    if not (a.m and a.n and extent):
-        return found
-    roles = {name: i for i, name in enumerate(GemmArgs._fields)}
-    side = a.n if a.columns else a.m
-    lo, hi = (0, extent) if at < 0 else (at * chunk, min((at + 1) * chunk if chunk else extent, extent))
-    if hi <= lo:
-        return found
-    first, last = lo // side, (hi - 1) // side
-    part = (lo - first * side, hi - 1 - first * side) if first == last else (0, side - 1)
-    rows = Var(0, a.m - 1) if a.columns else Var(*part)
-    columns = Var(*part) if a.columns else Var(0, a.n - 1)
-    inner = Var(0, a.k - 1)
-
-    def matrix(role: str, start: int, stride: int, *terms: tuple[Var, int]) -> tuple[int, Form]:
-        if not a.columns and terms[0][0] is rows and stride == a.m * terms[0][1]:
-            # the rows of the whole batch follow each other
-            place = Form(start, ((Var(lo, hi - 1), a.itemsize * terms[0][1]), (terms[1][0], a.itemsize * terms[1][1])))
-        else:
-            batch = Var(first, last), stride
-            place = Form(start, tuple([(v, a.itemsize * c) for v, c in (batch, *terms) if c]))
-        return roles[role], place.fused()
-
-    if a.k:
-        for role, place in (
-                matrix("a", a.a_offset, a.a_stride,
-                       *(((inner, a.lda), (rows, 1)) if a.ta else ((rows, a.lda), (inner, 1)))),
-                matrix("b", a.b_offset, a.b_stride,
-                       *(((columns, a.ldb), (inner, 1)) if a.tb else ((inner, a.ldb), (columns, 1))))):
-            found.accesses.append(Access(role, False, place, a.itemsize))
-    found.accesses.extend([Access(roles[name], False, Form(0, ()), 8) for name in ("alpha_at", "beta_at")
-                           if getattr(a, name) >= 0])
-    role, place = matrix("c", 0, a.c_stride, (rows, a.ldc), (columns, 1))
-    if a.beta_index >= 0 or a.beta_at >= 0 or struct.unpack("d", struct.pack("q", a.beta))[0]:
-        found.accesses.append(Access(roles["source"] if a.source >= 0 else role, False, place, a.itemsize))
-    found.accesses.append(Access(role, True, place, a.itemsize))
-    return found

@@ -2,7 +2,8 @@
 
 A value in memory has a tag: its node before reshapes, which only relabel memory; ("leaf", i) for the i-th leaf, and
 likewise ("scalar", i) for run-time scalars; ("part", step, i) for partial results of a step; ("start", node) for the
-zeros, or the copy, that a scatter adds its rows to.
+zeros, or the copy, that a scatter adds its rows to; ("turned", node) for the weights and ("sums", node) for the parts
+of a sum that rows of a convolution leave to others.
 """
 from __future__ import annotations
 
@@ -20,6 +21,7 @@ from tracer.ops.primitive.gather_scatter import index_arrays
 from ..codegen.generated import Generated
 from ..fusion.kernel import Kernel, Library
 from ..plan.planner import PlanState
+from ..steps.conv.arguments import AT
 from ..steps.gemm.openblas import GemmArgs
 from .accesses import chunks_of
 
@@ -98,6 +100,8 @@ def meanings_of(planning: PlanState) -> dict[int, Meaning]:
             meanings = _loop(i, step, rows)
         elif step.node.op.step == "concatenate":
             meanings = _concatenated(i, step.node)
+        elif step.node.op.step in ("convolve", "convolve_spread", "convolve_correlate"):
+            meanings = _convolved(i, step.node, rows)
         else:
             meanings = [_other(i, step.node, row) for row in rows]
         found.update(zip(map(id, rows), meanings, strict=True))
@@ -262,6 +266,38 @@ def _concatenated(i: int, node: Node) -> list[Meaning]:
                                  extent=width if rows == 1 else rows))
         start += width
     return found
+
+
+def _convolved(i: int, node: Node, rows: Sequence[Any]) -> list[Meaning]:
+    """The meanings of the rows of a convolution, or of an adjoint: with weights turned before, or sums added after."""
+    first, second = node.inputs
+    *rest, stride, dilate, pad, groups = node.attrs
+    ones = (1,) * len(pad)
+    if node.op.step == "convolve":
+        x, w, axes = first, second, (first.shape[2:], node.shape[2:], second.shape[2:], stride, ones, dilate, pad)
+        filters, channels = second.shape[0] // groups, second.shape[1]
+    elif node.op.step == "convolve_spread":
+        x, w, axes = first, second, (first.shape[2:], *rest, second.shape[2:], ones, stride, [-d for d in dilate],
+                                     [-p for p in pad])
+        filters, channels = second.shape[1], second.shape[0] // groups
+    else:
+        x, w, axes = second, first, (second.shape[2:], first.shape[2:], *rest, stride, ones, dilate, pad)
+        filters, channels = node.shape[0] // groups, node.shape[1]
+    found = Meaning(i, node, {AT.x: (tag_of(x),), AT.w: (tag_of(w),)}, {AT.y: tag_of(node)}, settled={
+        AT.itemsize: node.dtype.itemsize, AT.batch: x.shape[0], AT.groups: groups, AT.channels: channels,
+        AT.filters: filters, AT.volume: math.prod(axes[0]), AT.positions: math.prod(axes[1]),
+        AT.places: math.prod(axes[2]),
+        **{AT.size0 + 3 * k + a: n for k, of in enumerate(axes) for a, n in enumerate(of, 3 - len(pad))}})
+    if node.op.step == "convolve_spread":
+        turned = Meaning(i, node, {0: (tag_of(w),)}, {1: ("turned", node)}, extent=groups * channels * filters,
+                         settled={2: channels, 3: filters, 4: math.prod(axes[2])})
+        found.reads[AT.w] = (("turned", node),)
+        return [turned, found]
+    if len(rows) == 1:
+        return [found]
+    parts, found.writes[AT.y] = rows[0].args[AT.panels], ("sums", node)
+    return [found, Meaning(i, node, {0: (("sums", node),)}, {1: tag_of(node)}, extent=node.size,
+                           settled={2: parts, 3: node.size})]
 
 
 def _other(i: int, node: Node, row: Any) -> Meaning:

@@ -21,12 +21,12 @@ from ..plan.pipeline import plan_graph
 from ..plan.plan import Plan
 from ..plan.planner import PlanState
 from ..runtime import driver
-from ..steps.gemm import openblas
-from .accesses import Access, Effects, Unreadable, chunks_of, of_kernel, of_product
+from .accesses import Access, Effects, Unreadable, chunks_of, of_kernel
 from .forms import Form
 from .loops import LoopError, furnish, uses_of
 from .meanings import Meaning, Meaningless, Tag, check_rows, meanings_of, tag_of
 from .memory import Memory, Room, Touch, conflicts
+from .native_effects import of_native
 from .units import PlanError, alike, plain, told, units
 
 
@@ -60,8 +60,8 @@ class _Row(NamedTuple):
         try:
             if source is not None:
                 return of_kernel(source, args, extent, size, chunk)
-            if fn == openblas.gemm_step(self.meaning.node.dtype):
-                return of_product(args, extent, size, chunk)
+            if (found := of_native(fn, args, extent, size, chunk)) is not None:
+                return found
         except Unreadable as why:
             raise PlanError(self, -1, self.meaning.node, f"cannot be read: {why}") from why
         raise PlanError(self, -1, self.meaning.node, "is no function that is known")

@@ -153,12 +153,13 @@ def _correlate_samples() -> Iterable[tuple[list[np.ndarray], tuple]]:
 
 _MIXED = operands((1, 1, 3)) + operands((1, 1, 2), dtype="float64")
 convolve = call("convolve", _convolve_infer, _convolve_ref, _convolve_vjp, samples=_convolve_samples, dtypes=FLOATS,
+                step="convolve",
                 errors=[(_MIXED, ((1,), (1,), (0,), 1), MXNetError),
                         (operands((1, 1, 3), (1, 1, 4)), ((1,), (1,), (0,), 1), MXNetError)])
 spread = call("convolve_spread", _spread_infer, _spread_ref, _spread_vjp, samples=_spread_samples, dtypes=FLOATS,
-              errors=[(_MIXED, ((4,), (1,), (1,), (0,), 1), MXNetError)])
+              step="convolve_spread", errors=[(_MIXED, ((4,), (1,), (1,), (0,), 1), MXNetError)])
 correlate = call("convolve_correlate", _correlate_infer, _correlate_ref, _correlate_vjp, samples=_correlate_samples,
-                 dtypes=FLOATS)
+                 dtypes=FLOATS, step="convolve_correlate")
 
 
 # ---- the layers ----------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from .tiles import DEPTH, LANES, LONGEST, REUSED, WIDTH
 #: The place of each argument among a step's: `args[AT.m]` is the word that `gemm_args` calls m.
 AT = GemmArgs(*range(len(GemmArgs._fields)))
 _LEAST = 2.0**-126  # the least normal float32
-_ROW_MAJOR, _PLAIN, _TRANSPOSED = 101, 111, 112  # values of the CBLAS enumerations
+ROW_MAJOR, PLAIN, TRANSPOSED = 101, 111, 112  # values of the CBLAS enumerations
 
 
 def _call(b: Any, kinds: str, fn: Any, size: Any, values: Sequence[Any]) -> None:
@@ -34,7 +34,7 @@ def _call(b: Any, kinds: str, fn: Any, size: Any, values: Sequence[Any]) -> None
 
 
 @emits
-def _call_gemm(b: Any, fn: Any, size: Any, *values: Any) -> None:
+def call_gemm(b: Any, fn: Any, size: Any, *values: Any) -> None:
     """Call gemm with order, ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc."""
     _call(b, "iiiiiifpipifpi", fn, size, values)
 
@@ -46,7 +46,7 @@ def _call_gemv(b: Any, fn: Any, size: Any, *values: Any) -> None:
 
 
 @emits
-def _call_tiles(b: Any, fn: Any, *values: Any) -> None:
+def call_tiles(b: Any, fn: Any, *values: Any) -> None:
     """Call `tiles.columns` at address `fn`."""
     b.call(b.inttoptr(fn, ir.FunctionType(ir.VoidType(), [I64] * len(values)).as_pointer()), values)
 
@@ -105,15 +105,15 @@ def run_product(bind: Any, args: Any, lo: int, hi: int) -> None:
             if n == 1 and k > 0:
                 rows = k if ta else m
                 cols = m if ta else k
-                trans = _TRANSPOSED if ta else _PLAIN
+                trans = TRANSPOSED if ta else PLAIN
                 step = 1 if tb else ldb
-                _call_gemv(args[AT.gemv], size, _ROW_MAJOR, trans, rows, cols, factor, a, lda, b, step, keep, c, ldc)
+                _call_gemv(args[AT.gemv], size, ROW_MAJOR, trans, rows, cols, factor, a, lda, b, step, keep, c, ldc)
             elif m == 1 and k > 0:
                 rows = n if tb else k
                 cols = k if tb else n
-                trans = _PLAIN if tb else _TRANSPOSED
+                trans = PLAIN if tb else TRANSPOSED
                 step = lda if ta else 1
-                _call_gemv(args[AT.gemv], size, _ROW_MAJOR, trans, rows, cols, factor, b, ldb, a, step, keep, c, 1)
+                _call_gemv(args[AT.gemv], size, ROW_MAJOR, trans, rows, cols, factor, b, ldb, a, step, keep, c, 1)
             else:
                 done = 0
                 whole = n - n % WIDTH
@@ -132,14 +132,14 @@ def run_product(bind: Any, args: Any, lo: int, hi: int) -> None:
                         while at < k:
                             depth = smaller(k - at, DEPTH)
                             kept = keep if at == 0 else 1.0
-                            _call_tiles(args[AT.tiles], a + at * step, row, step, b + done * across + at * down, down,
+                            call_tiles(args[AT.tiles], a + at * step, row, step, b + done * across + at * down, down,
                                         across, c + 4 * done, 4 * ldc, m, depth, way, width, as_word(factor),
                                         as_word(kept))
                             at += depth
                         done += width
                 if done < n:
-                    trans_a = _TRANSPOSED if ta else _PLAIN
-                    trans_b = _TRANSPOSED if tb else _PLAIN
-                    _call_gemm(args[AT.gemm], size, _ROW_MAJOR, trans_a, trans_b, m, n - done, k, factor, a, lda,
+                    trans_a = TRANSPOSED if ta else PLAIN
+                    trans_b = TRANSPOSED if tb else PLAIN
+                    call_gemm(args[AT.gemm], size, ROW_MAJOR, trans_a, trans_b, m, n - done, k, factor, a, lda,
                                b + size * done * (ldb if tb else 1), ldb, keep, c + size * done, ldc)
         lo += count

@@ -156,7 +156,7 @@ def gemm_step(dtype: Any) -> int:
 
 
 @lru_cache(maxsize=1)
-def _tiles() -> int:
+def tiles() -> int:
     """The address of `tiles.columns` where the processor has AVX-512's registers; 0 elsewhere."""
     import llvmlite.binding as llvm
 
@@ -221,7 +221,7 @@ def gemm_args(dtype: Any, a: int, b: int, c: int, m: int, n: int, k: int, *, ta:
     itemsize, functions = _itemsize(dtype), load().functions
     alpha_bits, beta_bits = struct.unpack("2q", struct.pack("2d", alpha, beta))
     return list(GemmArgs(
-        gemm=functions["gemm", itemsize], gemv=functions["gemv", itemsize], tiles=_tiles() if itemsize == 4 else 0,
+        gemm=functions["gemm", itemsize], gemv=functions["gemv", itemsize], tiles=tiles() if itemsize == 4 else 0,
         itemsize=itemsize, a=a, b=b, c=c, a_offset=0, b_offset=0, m=m, n=n, k=k, ta=int(ta), tb=int(tb),
         lda=max(1, m if ta else k), ldb=max(1, k if tb else n), ldc=max(1, n), a_stride=m * k, b_stride=k * n,
         c_stride=m * n, columns=int(n > m), alpha=alpha_bits, alpha_index=alpha_index, alpha_at=alpha_at,

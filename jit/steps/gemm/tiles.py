@@ -37,6 +37,9 @@ DEPTH, REUSED = 512, 36
 #: The longest inner dimension: beyond it OpenBLAS's order of blocks is faster.
 LONGEST = 1024
 
+#: The way of reading a narrow B in place, all lanes of which may be read.
+WHOLE = 3
+
 
 class _Tiles:
     """The loops of one call, being emitted: addresses and steps are int64, steps in bytes.
@@ -60,7 +63,10 @@ class _Tiles:
             place = self._rows(rows, place)
 
     def _pack(self, way: Any, column: Any) -> None:
-        """Pack the columns of B row by row: not at all (way 0), by vectors (1), or transposed (2)."""
+        """Pack the columns of B row by row: by vectors (way 1), transposed (2), or not at all.
+
+        Way 0 packs a narrow B only; WHOLE is the way not to pack that.
+        """
         b = self.b
         to = self._room(DEPTH * self.vectors)
         with b.if_else(b.icmp_signed("==", way, _I64(2))) as (turned, plain):
@@ -73,16 +79,14 @@ class _Tiles:
                         self._copy(to, lambda source, target: self._turn(source, target, columns), LANES)
             with plain:
                 if self.some is not None:
-                    self._copy(to, lambda source, target: self._move(target, source))
+                    with b.if_then(b.icmp_signed("!=", way, _I64(WHOLE))):
+                        self._copy(to, lambda source, target: self._move(target, source))
                 else:
                     with b.if_then(b.icmp_signed("==", way, _I64(1))):
                         self._copy(to, self._shift)
         packed = _I64(4 * LANES * self.vectors)
-        if self.some is not None:
-            self.y, self.y_next = to, packed
-        else:
-            there = b.icmp_signed("==", way, _I64(0))
-            self.y, self.y_next = b.select(there, self.y, to), b.select(there, self.y_next, packed)
+        there = b.icmp_signed("==", way, _I64(0 if self.some is None else WHOLE))
+        self.y, self.y_next = b.select(there, self.y, to), b.select(there, self.y_next, packed)
 
     def _columns(self, column: Any) -> list[Any]:
         """The offset in B of each column of a tile; that of the first one in place of columns that B does not have."""
@@ -224,18 +228,30 @@ class _Tiles:
                         self._put(b.call(self.fma, [alpha, value, kept]), where)
 
     def _store_some(self, made: list[Any], c: Any, alpha: Any, beta: Any, fresh: Any) -> None:
-        """The same by way of the stack, since the memory behind the columns is not the tile's."""
-        b, row = self.b, self._room(1)
+        """The same for the lanes of the columns that the product has: the memory behind them is not the tile's."""
+        b = self.b
+        bits, where = ir.VectorType(ir.IntType(1), LANES), _VECTOR.as_pointer()
+        lanes = ir.Constant(ir.VectorType(ir.IntType(32), LANES), list(range(LANES)))
+        count = self._spread(b.trunc(self.some, ir.IntType(32)))
+        mask = b.icmp_signed("<", lanes, count)
+        load = self._intrinsic("masked.load", _VECTOR, [where, ir.IntType(32), bits, _VECTOR])
+        store = self._intrinsic("masked.store", ir.VoidType(), [_VECTOR, where, ir.IntType(32), bits])
         for value in made:
-            value = b.fmul(alpha, value)
-            with b.if_else(fresh) as (new, old):
-                with new:
-                    self._put(value, row)
-                with old:
-                    self._move(row, c)
-                    self._put(b.call(self.fma, [beta, self._load(row), value]), row)
-            self._move(c, row)
+            at = b.inttoptr(c, where)
+            scaled = b.fmul(alpha, value)
+            start = b.block
+            with b.if_then(b.not_(fresh)):
+                kept = b.call(load, [at, ir.IntType(32)(4), mask, ir.Constant(_VECTOR, None)])
+                added, other = b.call(self.fma, [beta, kept, scaled]), b.block
+            result = b.phi(_VECTOR)
+            result.add_incoming(scaled, start)
+            result.add_incoming(added, other)
+            b.call(store, [result, at, ir.IntType(32)(4), mask])
             c = b.add(c, self.c_row)
+
+    def _intrinsic(self, name: str, result: Any, kinds: list[Any]) -> Any:
+        full = f"llvm.{name}.v{LANES}f32.p0"
+        return self.b.module.globals.get(full) or ir.Function(self.b.module, ir.FunctionType(result, kinds), full)
 
     def _load(self, address: Any) -> Any:
         return self.b.load(self.b.inttoptr(address, _VECTOR.as_pointer()), align=4)
@@ -244,7 +260,8 @@ class _Tiles:
         self.b.store(value, self.b.inttoptr(address, _VECTOR.as_pointer()), align=4)
 
     def _spread(self, x: Any) -> Any:
-        first = self.b.insert_element(ir.Constant(_VECTOR, ir.Undefined), x, ir.IntType(32)(0))
+        kind = ir.VectorType(x.type, LANES)
+        first = self.b.insert_element(ir.Constant(kind, ir.Undefined), x, ir.IntType(32)(0))
         zeros = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
         return self.b.shuffle_vector(first, first, zeros)
 
@@ -255,8 +272,8 @@ def columns(builder: Any, a: Any, a_row: Any, a_next: Any, b: Any, b_next: Any, 
     """Compute `width` columns of `alpha * A @ B + beta * C` in float32, m rows, 0 < k <= DEPTH; steps count bytes.
 
     width: WIDTH, or up to LANES.
-    way: 0 where B is read in place; 1 where it is packed by vectors, as a narrow one always is; 2 where it is stored by
-        columns, and packed transposed.
+    way: 0 where B is read in place, unless it is narrow; 1 where it is packed by vectors; 2 where it is stored by
+        columns, and packed transposed; WHOLE where a narrow B is read in place, with LANES columns.
     alpha, beta: words with the bits of float64s.
     """
     factors = [builder.bitcast(x, F64) for x in (alpha, beta)]

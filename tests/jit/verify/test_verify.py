@@ -22,9 +22,10 @@ from tracer.jit.plan.plan import CHECKS, Plan
 from tracer.jit.plan.planner import PlanState
 from tracer.jit.runtime import driver
 from tracer.jit.runtime.buffers import from_array
-from tracer.jit.verify.accesses import of_kernel, of_product
+from tracer.jit.verify.accesses import of_kernel
 from tracer.jit.verify.forms import Form, Var, apart
 from tracer.jit.verify.memory import Memory
+from tracer.jit.verify.native_effects import of_product
 from tracer.jit.verify.plan import PlanError, check, verify
 from tracer.ops.ir.aval import aval
 from tracer.ops.ir.node import Node, leaf

@@ -1,0 +1,63 @@
+"""The static arguments of a convolution's steps."""
+from __future__ import annotations
+
+from typing import NamedTuple
+
+#: The bytes of the block of im2col that a thread fills and multiplies, on its stack.
+BLOCK = 1 << 17
+
+#: The longest kernel along an axis, and the most places in a kernel: a channel's windows must fit a block.
+LONGEST_KERNEL, MOST_PLACES = 128, 512
+
+
+class ConvArgs(NamedTuple):
+    """The arguments of a step: sizes count elements.
+
+    An element of im2col at place i of the kernel and position o, on each of the three axes, is that of the image at
+    (o * step + i * dilate - before) / divide, or 0 where that is no integer or lies outside.
+    """
+
+    patches: int  # addresses of `patches.single` or `double`, of `tiles.columns` or 0, of gemm
+    tiles: int
+    gemm: int
+    itemsize: int
+    x: int  # slots of bind: images, weights or cotangents, result
+    w: int
+    y: int
+    batch: int
+    groups: int
+    channels: int  # of a group, as filters
+    filters: int
+    size0: int  # of an image
+    size1: int
+    size2: int
+    out0: int  # positions
+    out1: int
+    out2: int
+    kernel0: int
+    kernel1: int
+    kernel2: int
+    step0: int
+    step1: int
+    step2: int
+    divide0: int
+    divide1: int
+    divide2: int
+    dilate0: int
+    dilate1: int
+    dilate2: int
+    before0: int
+    before1: int
+    before2: int
+    runs: int  # 1 where neighbouring positions read neighbouring elements, 0 else
+    volume: int  # elements of a channel of an image
+    positions: int  # in an image
+    places: int  # of a kernel
+    width: int  # of a block: positions in the products of convolve and spread
+    some: int  # channels of a block
+    panels: int  # blocks of an image's positions; parts of the batch of correlate
+    part: int  # filters that one unit of the range computes; images of a part of correlate's batch
+
+
+#: The place of each argument among a step's.
+AT = ConvArgs(*range(len(ConvArgs._fields)))

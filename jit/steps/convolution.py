@@ -1,0 +1,229 @@
+"""Native steps of convolutions and their two adjoints: blocks of im2col, made and multiplied in a thread's cache.
+
+`convolve` computes panels of positions for all filters. `spread` is a convolution of the cotangent with weights whose
+channels and filters are exchanged, and a stride that divides. `correlate` computes the weights of a block of channels
+by sums over the batch; where there are few blocks, over parts of it, which another row adds up in order.
+"""
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tracer.ops.ir.node import Node, scalar_op
+from tracer.ops.ir.op import LEAF
+
+from ..codegen.scalar_text import short
+from ..fusion.native_step import NativeStep, Uses, register
+from ..graph.index_map import without_reshapes
+from ..graph.symbolic_size import applied
+from ..native.kernel_cache import find_kernel
+from ..native.runtime_functions import find_native
+from ..runtime import driver
+from ..runtime.costs import CHUNK_COST, MAX_CHUNKS
+from .conv.arguments import BLOCK, LONGEST_KERNEL, MOST_PLACES, ConvArgs
+from .gemm import openblas
+from .gemm.tiles import DEPTH, LANES, WIDTH
+
+#: The multiplications of a chunk, and the most of a chunk, which take a tenth of a second: a run halts between two.
+_CHUNK, _LONGEST = 1 << 20, 1 << 32
+
+#: The units of a range below which its filters, or its batch, are divided.
+_UNITS = 8
+
+#: Positions of a panel that OpenBLAS multiplies.
+_PANEL = 128
+
+TURNING = """def kernel(bind, args, lo, hi):
+    x = bind[args[0]]
+    y = bind[args[1]]
+    f = args[2]
+    c = args[3]
+    t = args[4]
+    for r in range(lo, hi):
+        for j in range(t):
+            st_KIND_1(y, r * t + j, ld_KIND_0(x, ((r // f // c * f + r % f) * c + r // f % c) * t + j))
+"""
+
+ADDING = """def kernel(bind, args, lo, hi):
+    x = bind[args[0]]
+    y = bind[args[1]]
+    n = args[2]
+    w = args[3]
+    for j in range(lo, hi):
+        total = ld_KIND_0(x, j)
+        for i in range(1, n):
+            total = KIND(total + ld_KIND_0(x, i * w + j))
+        st_KIND_1(y, j, total)
+"""
+
+
+def address(name: str) -> int:
+    """The address of a function of `conv/native.py`."""
+    return find_native(f"{__package__}.conv.native", name)
+
+
+def _fits(node: Node, materialized: set[Node]) -> bool:
+    """Whether a node with weights is of floats in memory, and its kernel of a size for which there is room."""
+    return _has_room(node, node.inputs[1].shape[2:], materialized)
+
+
+def _correlate_fits(node: Node, materialized: set[Node]) -> bool:
+    """The same for the cotangent of weights."""
+    return _has_room(node, node.shape[2:], materialized)
+
+
+def _has_room(node: Node, kernel: Sequence[Any], materialized: set[Node]) -> bool:
+    if node.dtype not in (np.float32, np.float64) or not (node.size and node.inputs[0].size and node.inputs[1].size):
+        return False
+    if max(kernel) > LONGEST_KERNEL or math.prod(kernel) > MOST_PLACES or node.inputs[0].size >= 2**31 \
+            or node.size >= 2**31:
+        return False
+    read = [without_reshapes(x, materialized) for x in node.inputs]
+    return all([x in materialized or x.op.kind == LEAF and x.op is not scalar_op for x in read])
+
+
+def _three(sizes: Sequence[Any], other: int) -> list[Any]:
+    return [other] * (3 - len(sizes)) + list(sizes)
+
+
+def _args(node: Node, slots: Sequence[int], batch: Any, groups: Any, channels: Any, filters: Any,
+          axes: Sequence[Sequence[Any]]) -> ConvArgs:
+    """The arguments, but for the cut; axes: sizes, positions, kernel, step, divide, dilate and before."""
+    size, out, kernel, step, divide, dilate, _ = axes
+    single = node.dtype == np.float32
+    fixed = [n for sizes, other in zip(axes, (1, 1, 1, 1, 1, 1, 0), strict=True) for n in _three(sizes, other)]
+    runs = int(step[-1] == 1 and all([d == 1 for d in divide]))
+    return ConvArgs._make([
+        find_native(f"{__package__}.conv.patches", "single" if single else "double"), openblas.tiles() if single else 0,
+        openblas.load().functions["gemm", node.dtype.itemsize], node.dtype.itemsize, *slots, batch, groups, channels,
+        filters, *fixed, runs, math.prod(size), math.prod(out), math.prod(kernel), 0, 0, 0, 0])
+
+
+def _panels(args: ConvArgs) -> driver.Step:
+    """The row of a convolution."""
+    width = WIDTH if args.tiles else _PANEL
+    depth = DEPTH if args.tiles else BLOCK // (args.itemsize * _PANEL)
+    panels = applied(_panels_of if args.tiles else _ceil, args.positions, width)
+    if not args.tiles and args.places > depth:
+        width = applied(_narrower, args.places, args.itemsize)
+        depth, panels = args.places, applied(_ceil, args.positions, width)
+    some = applied(_at_most, depth // args.places, args.channels)
+    part = applied(_part, args.filters, args.batch * args.groups * panels)
+    extent = args.batch * args.groups * panels * applied(_ceil, args.filters, part)
+    each = part * args.channels * args.places * applied(_at_most, width, args.positions)
+    chunk = applied(_chunk, extent, each)
+    args = args._replace(width=width, some=some, panels=panels, part=part)
+    return driver.Step(address("run_panels"), list(args), extent, chunk)
+
+
+def _at_most(x: int, y: int) -> int:
+    return max(1, min(x, y))
+
+
+def _ceil(x: int, y: int) -> int:
+    return -(-x // y)
+
+
+def _panels_of(count: int, width: int) -> int:
+    return count // width + _ceil(count % width, LANES)
+
+
+def _narrower(places: int, itemsize: int) -> int:
+    return BLOCK // (itemsize * places) // 8 * 8
+
+
+def _part(filters: int, units: int) -> int:
+    """The filters of a unit: all, unless there are few units."""
+    parts = min(-(-_UNITS // units), max(filters // 48, 1))
+    return -(-filters // parts)
+
+
+def _chunk(extent: int, each: int) -> int:
+    """The units of a chunk; 0 where one thread does better alone."""
+    if extent * each < 2 * _CHUNK:
+        return 0
+    chunk = max(-(-extent // MAX_CHUNKS), -(-_CHUNK // each))
+    return max(1, min(chunk, _LONGEST // each))
+
+
+# ---- the three rows ------------------------------------------------------------------------------
+
+def _convolve(node: Node, uses: Uses) -> list[driver.Step]:
+    result = uses.write(node, node.aval.nbytes)
+    x, w = [without_reshapes(i, uses.materialized) for i in node.inputs]
+    images, weights = node.inputs
+    stride, dilate, pad, groups = node.attrs
+    args = _args(node, (uses.read(x), uses.read(w), result), images.shape[0], groups, weights.shape[1],
+                 weights.shape[0] // groups,
+                 (images.shape[2:], node.shape[2:], weights.shape[2:], stride, (1,) * len(pad), dilate, pad))
+    return [_panels(args)]
+
+
+def _spread(node: Node, uses: Uses) -> list[driver.Step]:
+    result = uses.write(node, node.aval.nbytes)
+    g, w = [without_reshapes(i, uses.materialized) for i in node.inputs]
+    images, weights = node.inputs
+    size, stride, dilate, pad, groups = node.attrs
+    filters, channels = weights.shape[0] // groups, weights.shape[1]
+    turned = uses.write(("turned", node), weights.aval.nbytes)
+    rows, places = groups * channels * filters, math.prod(weights.shape[2:])
+    turn = driver.Step(find_kernel(TURNING.replace("KIND", short(node.dtype))),
+                       [uses.read(w), turned, filters, channels, places], rows,
+                       applied(_rows_of_chunk, rows, weights.size))
+    args = _args(node, (uses.read(g), turned, result), images.shape[0], groups, filters, channels,
+                 (images.shape[2:], size, weights.shape[2:], (1,) * len(pad), stride, [-d for d in dilate],
+                  [-p for p in pad]))
+    return [turn, _panels(args)]
+
+
+def _rows_of_chunk(rows: int, size: int) -> int:
+    return -(-rows // MAX_CHUNKS) if size > CHUNK_COST else 0
+
+
+def _correlate(node: Node, uses: Uses) -> list[driver.Step]:
+    result = uses.write(node, node.aval.nbytes)
+    g, x = [without_reshapes(i, uses.materialized) for i in node.inputs]
+    cotangents, images = node.inputs
+    kernel, stride, dilate, pad, groups = node.attrs
+    args = _args(node, (uses.read(x), uses.read(g), result), images.shape[0], groups, node.shape[1],
+                 node.shape[0] // groups,
+                 (images.shape[2:], cotangents.shape[2:], kernel, stride, (1,) * len(pad), dilate, pad))
+    width = applied(_positions, args.positions, args.places, args.itemsize)
+    some = applied(_some, args.channels, args.places * width, args.itemsize)
+    units = groups * applied(_ceil, args.channels, some)
+    part = applied(_images, args.batch, units, cotangents.size * math.prod(node.shape[1:]))
+    parts = applied(_ceil, args.batch, part)
+    extent = parts * units
+    each = part * args.positions * args.filters * applied(_at_most, some, args.channels) * args.places
+    step = driver.Step(address("run_weights"), [], extent, applied(_chunk, extent, each))
+    if parts == 1:
+        return [step._replace(args=list(args._replace(width=width, some=some, panels=1, part=part)))]
+    sums = uses.write(("sums", node), parts * node.aval.nbytes)
+    args = args._replace(y=sums, width=width, some=some, panels=parts, part=part)
+    add = driver.Step(find_kernel(ADDING.replace("KIND", short(node.dtype))), [sums, result, parts, node.size],
+                      node.size, applied(_rows_of_chunk, node.size, node.size * parts))
+    return [step._replace(args=list(args)), add]
+
+
+def _positions(count: int, places: int, itemsize: int) -> int:
+    """The positions of a block, in whole vectors."""
+    most = BLOCK // (itemsize * places) // LANES * LANES
+    return min(-(-count // LANES) * LANES, DEPTH, most)
+
+
+def _some(channels: int, room: int, itemsize: int) -> int:
+    return max(1, min(channels, BLOCK // (itemsize * room)))
+
+
+def _images(batch: int, units: int, work: int) -> int:
+    """The images whose sums are one part: all of them, unless there are few units and much work."""
+    parts = min(-(-_UNITS // units), batch, max(work // _CHUNK, 1))
+    return -(-batch // parts)
+
+
+register("convolve", NativeStep(_fits, _convolve))
+register("convolve_spread", NativeStep(_fits, _spread))
+register("convolve_correlate", NativeStep(_correlate_fits, _correlate))

@@ -1,0 +1,142 @@
+"""Effects of native functions without a text: matrix products, and convolutions."""
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from ..steps import convolution
+from ..steps.conv.arguments import AT, ConvArgs
+from ..steps.gemm.openblas import GemmArgs, gemm_step
+from ..steps.gemm.tiles import LANES, WIDTH
+from .accesses import Access, Effects, Unreadable
+from .forms import Form, Var
+
+
+def of_native(fn: int, args: Sequence[int], extent: int, chunk: int, at: int = -1) -> Effects | None:
+    """The effects of a row, or of its chunk number `at`; None where the function is not known."""
+    if len(args) == len(GemmArgs._fields) and fn == gemm_step("float32"):
+        return of_product(args, extent, chunk, at)
+    if len(args) == len(ConvArgs._fields) and fn == convolution.address("run_panels"):
+        return _of_convolution(ConvArgs._make(args), extent, chunk, at, _panels)
+    if len(args) == len(ConvArgs._fields) and fn == convolution.address("run_weights"):
+        return _of_convolution(ConvArgs._make(args), extent, chunk, at, _weights)
+    return None
+
+
+# ---- matrix products -----------------------------------------------------------------------------
+
+def of_product(args: Sequence[int], extent: int, chunk: int, at: int = -1) -> Effects:
+    """The effects of a matrix product's row, or of its chunk number `at`."""
+    found = Effects([], [])
+    a = GemmArgs._make(args)
+    if not (a.m and a.n and extent):
+        return found
+    roles = {name: i for i, name in enumerate(GemmArgs._fields)}
+    side = a.n if a.columns else a.m
+    lo, hi = (0, extent) if at < 0 else (at * chunk, min((at + 1) * chunk if chunk else extent, extent))
+    if hi <= lo:
+        return found
+    first, last = lo // side, (hi - 1) // side
+    part = (lo - first * side, hi - 1 - first * side) if first == last else (0, side - 1)
+    rows = Var(0, a.m - 1) if a.columns else Var(*part)
+    columns = Var(*part) if a.columns else Var(0, a.n - 1)
+    inner = Var(0, a.k - 1)
+
+    def matrix(role: str, start: int, stride: int, *terms: tuple[Var, int]) -> tuple[int, Form]:
+        if not a.columns and terms[0][0] is rows and stride == a.m * terms[0][1]:
+            # the rows of the whole batch follow each other
+            place = Form(start, ((Var(lo, hi - 1), a.itemsize * terms[0][1]), (terms[1][0], a.itemsize * terms[1][1])))
+        else:
+            batch = Var(first, last), stride
+            place = Form(start, tuple([(v, a.itemsize * c) for v, c in (batch, *terms) if c]))
+        return roles[role], place.fused()
+
+    if a.k:
+        for role, place in (
+                matrix("a", a.a_offset, a.a_stride,
+                       *(((inner, a.lda), (rows, 1)) if a.ta else ((rows, a.lda), (inner, 1)))),
+                matrix("b", a.b_offset, a.b_stride,
+                       *(((columns, a.ldb), (inner, 1)) if a.tb else ((inner, a.ldb), (columns, 1))))):
+            found.accesses.append(Access(role, False, place, a.itemsize))
+    found.accesses.extend([Access(roles[name], False, Form(0, ()), 8) for name in ("alpha_at", "beta_at")
+                           if getattr(a, name) >= 0])
+    role, place = matrix("c", 0, a.c_stride, (rows, a.ldc), (columns, 1))
+    if a.beta_index >= 0 or a.beta_at >= 0 or struct.unpack("d", struct.pack("q", a.beta))[0]:
+        found.accesses.append(Access(roles["source"] if a.source >= 0 else role, False, place, a.itemsize))
+    found.accesses.append(Access(role, True, place, a.itemsize))
+    return found
+
+
+# ---- convolutions --------------------------------------------------------------------------------
+
+#: A block of the result: its start, and (count, step) of the loops through it, in elements.
+_Block = tuple[int, list[tuple[int, int]]]
+
+
+def _of_convolution(args: ConvArgs, extent: int, chunk: int, at: int, blocks: Any) -> Effects:
+    """The reads of both operands, which are taken as whole, and the writes of a chunk's blocks, or of all."""
+    out, weights = args.batch * args.groups * args.filters * args.positions, args.filters * args.channels * args.places
+    images = args.batch * args.groups * args.channels * args.volume
+    panels = blocks is _panels
+    found = [Access(AT.x, False, _whole(images, args.itemsize), args.itemsize),
+             Access(AT.w, False, _whole(args.groups * weights if panels else out, args.itemsize), args.itemsize)]
+    units, total = (_panel_units(args), out) if panels else (_weight_units(args), args.panels * args.groups * weights)
+    if units != extent:
+        raise Unreadable(f"a range of {extent} for {units} units")
+    if at < 0:
+        return Effects([*found, Access(AT.y, True, _whole(total, args.itemsize), args.itemsize)], [])
+    lo, hi = at * chunk, min((at + 1) * chunk if chunk else extent, extent)
+    for start, loops in blocks(args, lo, hi):
+        terms = [(Var(0, count - 1), args.itemsize * step) for count, step in loops]
+        found.append(Access(AT.y, True, Form(args.itemsize * start, tuple(terms)), args.itemsize))
+    return Effects(found, [])
+
+
+def _whole(count: int, itemsize: int) -> Form:
+    return Form(0, ((Var(0, count - 1), itemsize),))
+
+
+def _starts(args: ConvArgs) -> list[int]:
+    """The first position of each panel of an image, and their end."""
+    starts = list(range(0, args.positions, args.width))
+    if args.tiles and args.positions % WIDTH:
+        starts[-1:] = range(starts[-1], args.positions, LANES)
+    if len(starts) != args.panels:
+        raise Unreadable(f"{args.panels} panels for {args.positions} positions")
+    return [*starts, args.positions]
+
+
+def _panel_units(args: ConvArgs) -> int:
+    return (len(_starts(args)) - 1) * args.batch * args.groups * -(-args.filters // args.part)
+
+
+def _panels(args: ConvArgs, lo: int, hi: int) -> Iterator[_Block]:
+    """The panels of a range: parts of images, and whole images."""
+    starts, each, parts = _starts(args), args.batch * args.panels, -(-args.filters // args.part)
+    image = args.groups * args.filters * args.positions
+    while lo < hi:
+        outer, first = divmod(lo, each)
+        g, part = divmod(outer, parts)
+        n, q = divmod(first, args.panels)
+        whole = 0 if q else min(hi - lo, each - first) // args.panels
+        last = args.panels if whole else min(args.panels, q + hi - lo)
+        rows = min(args.part, args.filters - part * args.part)
+        start = n * image + (g * args.filters + part * args.part) * args.positions
+        yield start + starts[q], [(max(whole, 1), image), (rows, args.positions), (starts[last] - starts[q], 1)]
+        lo += whole * args.panels if whole else last - q
+
+
+def _weight_units(args: ConvArgs) -> int:
+    if args.panels != -(-args.batch // args.part):
+        raise Unreadable(f"{args.panels} parts of a batch of {args.batch} by {args.part}")
+    return args.panels * args.groups * -(-args.channels // args.some)
+
+
+def _weights(args: ConvArgs, lo: int, hi: int) -> Iterator[_Block]:
+    """The blocks of channels of a range."""
+    blocks, length = -(-args.channels // args.some), args.channels * args.places
+    for unit in range(lo, hi):
+        outer, block = divmod(unit, blocks)
+        columns = min(args.some, args.channels - block * args.some) * args.places
+        yield outer * args.filters * length + block * args.some * args.places, [(args.filters, length), (columns, 1)]

@@ -1,0 +1,189 @@
+"""Native convolutions and their adjoints: all geometries, dtypes and sizes; the same bits on each number of threads."""
+from __future__ import annotations
+
+import graphs
+import numpy as np
+import pytest
+
+from tracer.jit.plan.plan import Plan
+from tracer.jit.runtime import driver
+from tracer.jit.verify.native_effects import of_native
+from tracer.jit.verify.plan import verify
+from tracer.jit.verify.units import PlanError
+from tracer.ops.ir.errors import MXNetError
+from tracer.ops.npx import convolution
+from tracer.ops.npx.convolution import convolve, correlate, spread
+from tracer.ops.npx.windows import positions
+from tracer.ops.primitive.elementary import tanh
+from tracer.ops.primitive.linear import transpose
+
+GEOMETRIES = [  # images, filters, kernel, stride, dilate, pad, groups
+    ((2, 3, 7, 8), 5, (3, 3), (1, 1), (1, 1), (1, 1), 1),
+    ((2, 3, 12, 13), 17, (5, 3), (1, 1), (1, 1), (0, 0), 1),
+    ((3, 4, 9, 10), 6, (3, 3), (2, 2), (1, 1), (1, 1), 2),
+    ((2, 4, 9, 10), 4, (3, 2), (2, 3), (2, 1), (2, 1), 4),
+    ((1, 6, 16, 16), 6, (3, 3), (1, 1), (1, 1), (1, 1), 6),
+    ((2, 70, 4, 4), 90, (3, 3), (1, 1), (1, 1), (1, 1), 1),
+    ((2, 3, 9, 9), 4, (2, 2), (3, 3), (1, 1), (0, 0), 1),
+    ((1, 3, 40, 40), 8, (7, 7), (2, 2), (1, 1), (3, 3), 1),
+    ((5, 6, 4, 4), 100, (1, 1), (1, 1), (1, 1), (0, 0), 1),
+    ((4, 8, 1, 1), 4, (1, 1), (2, 2), (1, 1), (0, 0), 1),
+    ((1, 1, 30, 2), 1, (20, 2), (1, 1), (1, 1), (3, 5), 1),
+    ((2, 7, 11), 5, (3,), (1,), (1,), (1,), 1),
+    ((1, 2, 40), 3, (4,), (3,), (3,), (5,), 1),
+    ((1, 2, 5, 6, 7), 4, (3, 2, 3), (1, 2, 1), (1, 1, 2), (1, 0, 2), 1)]
+
+
+def drawn(images, filters, kernel, stride, dilate, pad, groups, dtype):
+    rng = np.random.RandomState(sum(images) + filters)
+    out = positions(images[2:], kernel, stride, dilate, pad)
+    shapes = images, (filters, images[1] // groups, *kernel), (images[0], filters, *out)
+    return [rng.randn(*shape).astype(dtype) for shape in shapes]
+
+
+def outputs(x, w, g, *geometry):
+    return [convolve(x, w, attrs=geometry), spread(g, w, attrs=(x.shape[2:], *geometry)),
+            correlate(g, x, attrs=(w.shape[2:], *geometry))]
+
+
+def wanted(x, w, g, *geometry):
+    x, w, g = [a.astype(np.float64) for a in (x, w, g)]
+    return [convolution._convolve_ref(x, w, *geometry), convolution._spread_ref(g, w, x.shape[2:], *geometry),
+            convolution._correlate_ref(g, x, w.shape[2:], *geometry)]
+
+
+def check(images, filters, kernel, stride, dilate, pad, groups, dtype):
+    arrays = drawn(images, filters, kernel, stride, dilate, pad, groups, dtype)
+    geometry = stride, dilate, pad, groups
+    nodes = outputs(*graphs.leaves(arrays), *geometry)
+    assert graphs.fallbacks(nodes) == []
+    for got, want, terms in zip(graphs.run(nodes, arrays, "always"), wanted(*arrays, *geometry),
+                                [arrays[1][0].size, arrays[1].size, arrays[2].size], strict=True):
+        # the error of a sum of random products grows with the root of their number
+        np.testing.assert_allclose(got, want, rtol=0, atol=32 * np.finfo(dtype).eps * (1 + terms) ** 0.5)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("case", GEOMETRIES, ids=str)
+def test_geometries(case, dtype):
+    check(*case, dtype)
+
+
+def _random_cases():
+    rng = np.random.RandomState(13)
+    while True:
+        rank = rng.randint(1, 4)
+        kernel, stride, dilate, pad, size = [
+            tuple(rng.randint(low, high, rank).tolist())
+            for low, high in ((1, 5), (1, 4), (1, 3), (0, 4), (1, (60, 20, 9)[rank - 1]))]
+        groups = int(rng.choice([1, 1, 2, 3]))
+        images = (int(rng.randint(1, 4)), groups * int(rng.randint(1, 8)), *size)
+        try:
+            positions(size, kernel, stride, dilate, pad)
+        except MXNetError:
+            continue
+        yield images, groups * int(rng.randint(1, 30)), kernel, stride, dilate, pad, groups
+
+
+@pytest.mark.sweep(sample=10)
+@pytest.mark.parametrize("case", [case for case, _ in zip(_random_cases(), range(300))], ids=str)
+def test_random_geometries(case):
+    check(*case, "float32")
+
+
+@pytest.mark.parametrize("case", [
+    ((8, 16, 20, 20), 40, (3, 3), (1, 1), (1, 1), (1, 1), 1), ((64, 1, 28, 28), 6, (5, 5), (1, 1), (1, 1), (2, 2), 1),
+    ((1, 64, 7, 7), 200, (3, 3), (2, 2), (1, 1), (1, 1), 1)], ids=str)
+def test_one_and_two_threads_give_the_same_bits(case):
+    images, filters, kernel, *geometry = case
+    arrays = drawn(*case, "float32")
+    nodes = outputs(*graphs.leaves(arrays), *geometry)
+    assert any(0 < step.chunk < step.extent for run in Plan(tuple(nodes)).layout.runs for step in run)
+    found, before = [], driver.get_threads()
+    try:
+        for threads in (1, 2):
+            driver.set_threads(threads)
+            found.append(graphs.run(nodes, arrays, "always"))
+    finally:
+        driver.set_threads(before)
+    for one, two in zip(*found, strict=True):
+        np.testing.assert_array_equal(one, two)
+
+
+def test_operands_that_are_views_or_computed():
+    geometry = (1, 1), (1, 1), (1, 1), 1
+    x, w, g = drawn((2, 3, 7, 8), 5, (3, 3), *geometry, "float32")
+    a, b, c = graphs.leaves([x.transpose(0, 1, 3, 2).copy(), w, g])
+    nodes = outputs(transpose(a, (0, 1, 3, 2)), tanh(b), tanh(c), *geometry)
+    found = graphs.run(nodes, [x.transpose(0, 1, 3, 2).copy(), w, g], "always")
+    for got, want in zip(found, wanted(x, np.tanh(w), np.tanh(g), *geometry), strict=True):
+        np.testing.assert_allclose(got, want, atol=1e-4)
+
+
+def test_one_operand_used_twice():
+    x = np.random.RandomState(3).randn(4, 4, 3, 3).astype("float32")
+    leaf, = graphs.leaves([x])
+    attrs = (1, 1), (1, 1), (1, 1), 1
+    got, = graphs.run([convolve(leaf, leaf, attrs=attrs)], [x], "always")
+    np.testing.assert_allclose(got, convolution._convolve_ref(x.astype(np.float64), x.astype(np.float64), *attrs),
+                               atol=1e-4)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("stride", [(1, 1), (2, 2)])
+def test_nan_and_infinity_reach_their_windows_only(stride, dtype):
+    geometry = stride, (1, 1), (1, 1), 1
+    x, w, g = drawn((1, 2, 9, 17), 3, (3, 3), *geometry, dtype)
+    x[0, 0, 0, 16], x[0, 1, 8, 0], x[0, 1, 4, 8] = np.nan, np.inf, -np.inf
+    g[0, 0, 0, -1], g[0, 1, 2, 0] = np.inf, np.nan
+    with np.errstate(invalid="ignore"):
+        expected = wanted(x, w, g, *geometry)
+    nodes = outputs(*graphs.leaves([x, w, g]), *geometry)
+    for got, want in zip(graphs.run(nodes, [x, w, g], "always"), expected, strict=True):
+        np.testing.assert_array_equal(np.isnan(got), np.isnan(want))
+        np.testing.assert_array_equal(got[np.isinf(want)], want[np.isinf(want)])
+
+
+def test_an_empty_batch_and_long_kernels_are_numpy_s():
+    for images, kernel in (((0, 2, 5), (3,)), ((1, 1, 200), (150,))):
+        arrays = drawn(images, 2, kernel, (1,), (1,), (0,), 1, "float32")
+        nodes = outputs(*graphs.leaves(arrays), (1,), (1,), (0,), 1)
+        for got, want in zip(graphs.run(nodes, arrays, "always"), wanted(*arrays, (1,), (1,), (0,), 1), strict=True):
+            np.testing.assert_allclose(got, want, atol=1e-4)
+
+
+def test_other_sizes_compile_nothing():
+    from tracer.jit.report.counters import COUNTERS
+
+    geometry = (1, 1), (1, 1), (1, 1), 1
+    check((2, 3, 10, 11), 5, (3, 3), *geometry, "float32")
+    before = COUNTERS.kernels_compiled
+    check((3, 4, 13, 9), 6, (3, 3), *geometry, "float32")
+    assert COUNTERS.kernels_compiled == before
+
+
+def test_the_verifier_knows_what_chunks_write():
+    arrays = drawn((8, 16, 20, 20), 40, (3, 3), (1, 1), (1, 1), (1, 1), 1, "float32")
+    for node in outputs(*graphs.leaves(arrays), (1, 1), (1, 1), (1, 1), 1):
+        step = Plan((node,)).layout.runs[0]
+        for fn, args, extent, chunk in step:
+            if of_native(fn, args, extent, chunk) is None:
+                continue
+            whole = of_native(fn, args, extent, chunk).accesses[-1].place.span()
+            ends = [a.place.span() for at in range(-(-extent // chunk))
+                    for a in of_native(fn, args, extent, chunk, at).accesses if a.write]
+            assert (min(ends)[0], max([high for _, high in ends])) == whole
+
+
+def test_the_verifier_finds_a_wrong_size():
+    from tracer.jit.steps.conv.arguments import AT
+
+    arrays = drawn((2, 3, 7, 8), 5, (3, 3), (1, 1), (1, 1), (1, 1), 1, "float32")
+    plan = Plan((outputs(*graphs.leaves(arrays), (1, 1), (1, 1), (1, 1), 1)[0],))
+    row, = plan.layout.runs[0]
+    for at in (AT.size1, AT.before2, AT.positions, AT.dilate1, AT.panels, AT.batch):
+        args = list(row.args)
+        args[at] += 1
+        layout = plan.layout._replace(runs=((row._replace(args=args),),))
+        with pytest.raises(PlanError):
+            verify(layout, {}, 0, plan.planning)

@@ -33,6 +33,9 @@ _CHUNK, _LONGEST = 1 << 20, 1 << 32
 #: The units of a range below which its filters, or its batch, are divided.
 _UNITS = 8
 
+#: Positions that a block of `correlate` sums up at most: with fewer, it holds more channels.
+_SUMMED = 128
+
 #: Positions of a panel that OpenBLAS multiplies.
 _PANEL = 128
 
@@ -43,8 +46,10 @@ TURNING = """def kernel(bind, args, lo, hi):
     c = args[3]
     t = args[4]
     for r in range(lo, hi):
+        a = r * t
+        b = ((r // f // c * f + r % f) * c + r // f % c) * t
         for j in range(t):
-            st_KIND_1(y, r * t + j, ld_KIND_0(x, ((r // f // c * f + r % f) * c + r // f % c) * t + j))
+            st_KIND_1(y, a + j, ld_KIND_0(x, b + j))
 """
 
 ADDING = """def kernel(bind, args, lo, hi):
@@ -211,7 +216,7 @@ def _correlate(node: Node, uses: Uses) -> list[driver.Step]:
 def _positions(count: int, places: int, itemsize: int) -> int:
     """The positions of a block, in whole vectors."""
     most = BLOCK // (itemsize * places) // LANES * LANES
-    return min(-(-count // LANES) * LANES, DEPTH, most)
+    return min(-(-count // LANES) * LANES, _SUMMED, most)
 
 
 def _some(channels: int, room: int, itemsize: int) -> int:

@@ -3,6 +3,10 @@
 `convolve` computes panels of positions for all filters. `spread` is a convolution of the cotangent with weights whose
 channels and filters are exchanged, and a stride that divides. `correlate` computes the weights of a block of channels
 by sums over the batch; where there are few blocks, over parts of it, which another row adds up in order.
+
+Zeros around an image, and between positions in `spread` with a stride, are multiplied like other elements: a weight
+that is infinite or NaN makes a NaN there. The NumPy forms of `convolve` and `correlate` do the same, that of `spread`
+does not.
 """
 from __future__ import annotations
 

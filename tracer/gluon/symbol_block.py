@@ -26,7 +26,7 @@ class SymbolBlock(HybridBlock):
 
     https://mxnet.apache.org/versions/1.9.1/api/python/docs/api/gluon/symbol_block.html
 
-    >>> import mxnet as mx
+    >>> import tracer as mx
     >>> x = mx.sym.Variable("x")
     >>> block = SymbolBlock(2 * x + 1, x)
     >>> block(mx.nd.array([1, 2])).asnumpy().tolist()

@@ -99,6 +99,7 @@ def simple_bind(symbol: Any, ctx: Any, grad_req: Any = "write", type_dict: Mappi
 
     ctx: the device.
     grad_req: as for `bind`.
+    group2ctx: devices by the attribute `ctx_group`, on which variables with it lie; all is computed on `ctx`.
     type_dict: element types of some arguments.
     stype_dict: storage types; others than "default" raise NotImplementedError.
     shared_arg_names: the arguments that share the arrays of `shared_exec`.
@@ -123,7 +124,7 @@ def simple_bind(symbol: Any, ctx: Any, grad_req: Any = "write", type_dict: Mappi
     except MXNetError as error:
         told = "\n".join([f"{name}: {shape}" for name, shape in kwargs.items()])
         raise RuntimeError(f"simple_bind error. Arguments:\n{told}\n{error}") from None
-    maker = _Maker(ctx, shared_exec, frozenset(shared_arg_names or ()), shared_buffer)
+    maker = _Maker(ctx, _places(symbol, group2ctx), shared_exec, frozenset(shared_arg_names or ()), shared_buffer)
     arrays = [maker.argument(name, shape, kind) for name, shape, kind in zip(names, shapes, kinds)]
     grads = [None if request == "null" else maker.gradient(name, shape, kind)
              for name, shape, kind, request in zip(names, shapes, kinds, requests)]
@@ -142,12 +143,20 @@ def _simple_requests(given: Any, names: Sequence[str]) -> list[str]:
                          "supported") from None
 
 
+def _places(symbol: Any, group2ctx: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The devices of those variables whose attribute `ctx_group` names one."""
+    if not group2ctx:
+        return {}
+    groups = {name: attrs.get("__ctx_group__") for name, attrs in symbol.attr_dict().items()}
+    return {name: group2ctx[group] for name, group in groups.items() if group in group2ctx}
+
+
 class _Maker:
     """The arrays of a new executor: shared ones where they fit, else zeros."""
 
-    def __init__(self, ctx: Any, shared: Executor | None, shared_names: frozenset[str],
+    def __init__(self, ctx: Any, places: dict[str, Any], shared: Executor | None, shared_names: frozenset[str],
                  buffer: dict[str, Any] | None) -> None:
-        self.ctx, self.shared, self.names, self.buffer = ctx, shared, shared_names, buffer
+        self.ctx, self.places, self.shared, self.names, self.buffer = ctx, places, shared, shared_names, buffer
 
     def argument(self, name: str, shape: tuple[int, ...], kind: Any) -> Any:
         """The array of an argument."""
@@ -156,10 +165,10 @@ class _Maker:
             if found is not None and found.shape == shape:
                 return found
         if self.buffer is None or name in self.names:
-            return self._zeros(shape, kind)
+            return self._zeros(name, shape, kind)
         found = self.buffer.get(name)
         if found is None or found.shape != shape or found.dtype != np.dtype(kind or np.float32):
-            found = self.buffer[name] = self._zeros(shape, kind)
+            found = self.buffer[name] = self._zeros(name, shape, kind)
         return found
 
     def gradient(self, name: str, shape: tuple[int, ...], kind: Any) -> Any:
@@ -168,12 +177,12 @@ class _Maker:
             found = self.shared.grad_dict.get(name)
             if found is not None and found.shape == shape:
                 return found
-        return self._zeros(shape, kind)
+        return self._zeros(name, shape, kind)
 
     def state(self, name: str, shape: tuple[int, ...], kind: Any) -> Any:
         """The array of an auxiliary state."""
         found = None if self.shared is None else self.shared.aux_dict.get(name)
-        return found if found is not None and found.shape == shape else self._zeros(shape, kind)
+        return found if found is not None and found.shape == shape else self._zeros(name, shape, kind)
 
-    def _zeros(self, shape: tuple[int, ...], kind: Any) -> Any:
-        return blank(shape, self.ctx, kind or np.float32)
+    def _zeros(self, name: str, shape: tuple[int, ...], kind: Any) -> Any:
+        return blank(shape, self.places.get(name, self.ctx), kind or np.float32)

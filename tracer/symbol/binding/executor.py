@@ -135,7 +135,10 @@ class Executor:
         return cached_graph.call(self._identity, (), self._run, (args, self.aux_arrays), ())
 
     def _run(self, args: Sequence[Any], states: Sequence[Any]) -> list[Any]:
-        values = dict(zip((*self._arguments, *self._states), (*args, *states)))
+        arrays = [*args, *states]
+        if self._group2ctx:
+            arrays = [x.as_in_context(self._ctx) for x in arrays]
+        values = dict(zip((*self._arguments, *self._states), arrays))
         if len(values) < len(args) + len(states):
             raise MXNetError(f"arguments of one name: {self._arguments}")
         return evaluate(self._symbol, values, None, self._shown(), bool(self._monitor_all))

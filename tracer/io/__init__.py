@@ -5,9 +5,10 @@ from .absent import ABSENT
 from .batches import DataBatch, DataDesc
 from .csv_iter import CSVIter
 from .iterators import DataIter, ResizeIter
+from .mnist_iter import MNISTIter
 from .nd_array_iter import NDArrayIter
 from .prefetching import PrefetchingIter
 from .utils import _getdata_by_idx, _has_instance, _init_data
 
-__all__ = ["CSVIter", "DataBatch", "DataDesc", "DataIter", "MXDataIter", "NDArrayIter", "PrefetchingIter",  # noqa: F405
+__all__ = ["CSVIter", "DataBatch", "DataDesc", "DataIter", "MNISTIter", "MXDataIter", "NDArrayIter", "PrefetchingIter",  # noqa: F405
            "ResizeIter", "io", "utils", *ABSENT, "_getdata_by_idx", "_has_instance", "_init_data"]

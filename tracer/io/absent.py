@@ -8,7 +8,7 @@ from .iterators import DataIter
 
 #: Their names.
 ABSENT = ("ImageDetRecordIter", "ImageRecordInt8Iter", "ImageRecordIter", "ImageRecordIter_v1",
-          "ImageRecordUInt8Iter", "ImageRecordUInt8Iter_v1", "LibSVMIter", "MNISTIter")
+          "ImageRecordUInt8Iter", "ImageRecordUInt8Iter_v1", "LibSVMIter")
 
 __all__ = ["MXDataIter", *ABSENT]
 

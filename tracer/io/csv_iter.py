@@ -8,7 +8,7 @@ import numpy as np
 from ..base import MXNetError
 from ..ndarray.creation import array
 from .batches import DataBatch, DataDesc
-from .iterators import DataIter
+from .present_batch import PresentBatch
 
 __all__ = ["CSVIter"]
 
@@ -16,7 +16,7 @@ __all__ = ["CSVIter"]
 _DTYPES = ("float32", "int32", "int64")
 
 
-class CSVIter(DataIter):
+class CSVIter(PresentBatch):
     """An iterator over batches of the rows of a file of comma separated numbers.
 
     data_csv: the file.
@@ -61,7 +61,6 @@ class CSVIter(DataIter):
             raise MXNetError(f"CSVIter: number of input must be bigger than batch size: {rows} rows, batches of "
                              f"{batch_size}")
         self._cursor = self._next = 0
-        self._current: DataBatch | None = None
         self.provide_data = [DataDesc(data_name, (batch_size, *self._data.shape[1:]), kind.type)]
         self.provide_label = [DataDesc(label_name, (batch_size, *self._label.shape[1:]), kind.type)]
 
@@ -86,32 +85,6 @@ class CSVIter(DataIter):
                                   [array(self._label[places], dtype=self._label.dtype)], pad,
                                   places.astype("uint64"))
         return True
-
-    def next(self) -> DataBatch:
-        """The next batch. StopIteration after the last one."""
-        if not self.iter_next():
-            raise StopIteration
-        return self._present()
-
-    def _present(self) -> DataBatch:
-        assert self._current is not None, "there is no batch yet: call next() or iter_next()"
-        return self._current
-
-    def getdata(self) -> Any:
-        """The data of the present batch, an array."""
-        return self._present().data[0]
-
-    def getlabel(self) -> Any:
-        """The labels of the present batch, an array."""
-        return self._present().label[0]
-
-    def getindex(self) -> Any:
-        """The numbers of the examples in the present batch."""
-        return self._present().index
-
-    def getpad(self) -> Any:
-        """The number of examples that only fill the present batch."""
-        return self._present().pad
 
 
 def _read(path: str, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:

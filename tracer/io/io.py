@@ -5,7 +5,8 @@ from .absent import *  # noqa: F403
 from .batches import DataBatch, DataDesc
 from .csv_iter import CSVIter
 from .iterators import DataIter, ResizeIter
+from .mnist_iter import MNISTIter
 from .nd_array_iter import NDArrayIter
 from .prefetching import PrefetchingIter
 
-__all__ = ["CSVIter", "DataBatch", "DataDesc", "DataIter", "NDArrayIter", "PrefetchingIter", "ResizeIter"]
+__all__ = ["CSVIter", "DataBatch", "DataDesc", "DataIter", "MNISTIter", "NDArrayIter", "PrefetchingIter", "ResizeIter"]

@@ -7,7 +7,7 @@ from ..declare.public import Nodes, public
 from ..ir.errors import MXNetError
 from ..ir.node import Node
 from ..np.creation import tril, triu
-from ..np.factorizations import cholesky, det, eigh, inv, slogdet, solve
+from ..np.factorizations import cholesky, det, eigh, inv, qr, slogdet, solve
 from ..np.movement import diag, diagonal
 from ..primitive.arithmetic import add, less, like, mul, neg, where
 from ..primitive.elementary import absolute, log
@@ -179,6 +179,17 @@ def syevd(A: Node) -> list[Node]:
     return [where(turned, neg(rows), rows), values]
 
 
+def gelqf(A: Node) -> list[Node]:
+    """The matrices Q, with orthonormal rows, and L, lower triangular, of A = L @ Q.
+
+    MXNetError for a matrix with more rows than columns.
+    """
+    if A.ndim < 2 or A.shape[-2] > A.shape[-1]:
+        raise MXNetError(f"Input A shape wrong: Last dimension must be >= than second to last, got {A.shape}")
+    q, r = qr(transposed(A))
+    return [transposed(q), transposed(r)]
+
+
 def makediag(A: Node, offset=0) -> Node:
     """The matrices with the vectors in the last axis on their `offset`-th diagonals."""
     if A.ndim == 1:
@@ -191,5 +202,5 @@ def makediag(A: Node, offset=0) -> Node:
 
 for _name, _build in [("potrf", potrf), ("potri", potri), ("trmm", trmm), ("trsm", trsm), ("det", nd_det),
                       ("slogdet", nd_slogdet), ("inverse", nd_inverse), ("syevd", syevd),
-                      ("makediag", makediag)]:
+                      ("makediag", makediag), ("gelqf", gelqf)]:
     public(f"nd.linalg_{_name}", f"nd.linalg.{_name}")(_build)  # type: ignore[arg-type]

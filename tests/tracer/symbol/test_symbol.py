@@ -80,3 +80,25 @@ def test_composition_replaces_variables_by_name():
     assert made.list_arguments() == ["y"] and made.get_internals().list_outputs()[1] == "inner_output"
     with pytest.raises(mx.MXNetError, match="argument name z not found"):
         inner(z=x)
+
+
+def test_gradients_of_an_evaluation_are_slopes():
+    rng = np.random.default_rng(0)
+    start, weights = rng.normal(size=(2, 3)), [rng.normal(size=s) for s in ((2, 3), (2, 2))]
+    q, lower = mx.sym.linalg.gelqf(mx.sym.var("x"))
+    net = (q * mx.sym.var("a")).sum() + (lower * mx.sym.var("b")).sum()
+
+    def value(x):
+        given = dict(zip("ab", [mx.nd.array(w, dtype="float64") for w in weights]))
+        return evaluate(net, {"x": x, **given})[0]
+
+    x = mx.nd.array(start, dtype="float64")
+    x.attach_grad()
+    with mx.autograd.record():
+        loss = value(x)
+    loss.backward()
+    for at in np.ndindex(start.shape):
+        step = np.zeros_like(start)
+        step[at] = 1e-6
+        ends = [value(mx.nd.array(start + s, dtype="float64")).asscalar() for s in (step, -step)]
+        np.testing.assert_allclose(x.grad.asnumpy()[at], (ends[0] - ends[1]) / 2e-6, atol=1e-6)

@@ -188,6 +188,7 @@ OUTPUTS: dict[str, Callable[[Values], tuple[tuple[str, ...], int]]] = {
     "CTCLoss": _fixed("output0 output1", 1), "sort": _fixed("output0 output1", 1),
     "_contrib_box_nms": _fixed("output0 output1", 1), "_linalg_det": _fixed("output0 output1 output2", 1),
     "_linalg_slogdet": _fixed("output0 output1 output2 output3", 2), "_linalg_syevd": _fixed("output0 output1"),
+    "_linalg_gelqf": _fixed("output0 output1"),
     "moments": _fixed("output0 output1"), "_histogram": _fixed("output0 output1"),
     "_contrib_MultiBoxTarget": _fixed("loc_target loc_mask cls_target"),
     "_contrib_bipartite_matching": _fixed("output0 output1"), "_contrib_box_encode": _fixed("output0 output1"),

@@ -97,7 +97,9 @@ def leaky_relu(data: Node, gamma: Optional = None, act_type="leaky", slope=0.25,
         if gamma is None:
             raise MXNetError("leaky_relu: act_type 'prelu' requires gamma")
         column = (1, gamma.size) + (1,) * (data.ndim - 2) if data.ndim > 1 and gamma.size > 1 else (gamma.size,)
-        if gamma.ndim > 1 and gamma.shape == data.shape[:gamma.ndim]:
+        if gamma.ndim == data.ndim:
+            column = gamma.shape
+        elif gamma.ndim > 1 and gamma.shape == data.shape[:gamma.ndim]:
             column = gamma.shape + (1,) * (data.ndim - gamma.ndim)
         elif gamma.size > 1 and data.shape[min(1, data.ndim - 1)] != gamma.size:
             raise MXNetError(f"leaky_relu: Cannot broadcast gamma to data. gamma: {gamma.shape}, data: {data.shape}")

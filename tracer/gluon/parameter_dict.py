@@ -10,6 +10,7 @@ from .. import initializer, ndarray
 from ..context import Context
 from ..generation import is_2
 from ..ndarray import NDArray
+from ..numpy_extension import files
 from ..util import is_np_array
 from .constant import Constant
 from .parameter import Parameter
@@ -225,11 +226,11 @@ class OwnParameters(dict):
 
 
 def loaded(filename: str) -> dict[str, Any]:
-    """The arrays of a parameter file by name; np's arrays in np mode."""
-    arrays: Any = ndarray.load(filename)
+    """The arrays of a parameter file, of MXNet 1 or 2, by name; np's arrays in np mode."""
+    arrays: Any = files.load(filename)
     if not isinstance(arrays, dict):
         arrays = {str(i): x for i, x in enumerate(arrays)}
-    return {k: v.as_np_ndarray() for k, v in arrays.items()} if is_np_array() else arrays
+    return arrays if is_np_array() else {k: v.as_nd_ndarray() for k, v in arrays.items()}
 
 
 def _agree(parameter: Parameter, name: str, key: str, wanted: Any) -> None:

@@ -129,7 +129,9 @@ def _node(record: dict[str, Any], inputs: list[Entry], version: int) -> SymbolNo
         del attrs["axis"]
     names = operator.inputs({k: v for k, v in attrs.items() if not _hidden(k)}, len(inputs))
     attrs = _upgraded(attrs, names, inputs)
-    if version < 20000:  # later files have parameters that 1.9.1 lacks
+    if version >= 20000:  # parameters that 1.9.1 lacks are left out where they say nothing
+        attrs = {k: v for k, v in attrs.items() if v != "None" or not operator.parameters or k in operator.parameters}
+    else:
         operator.check(attrs)
     if version < 900:
         inputs = inputs + [(variable_for(name, missing, attrs), 0) for missing in names[len(inputs):]]

@@ -9,7 +9,7 @@ from ..graph.node import SymbolNode
 from ..operators.registry import operator_of
 from . import arranging, layers
 from .probing import Rule, Shapes, forward, general
-from .unify import Shape, common
+from .unify import Shape, common, known
 
 #: Operators all of whose inputs and outputs have one shape, besides those whose declaration tells it.
 _ELEMENTWISE = frozenset("""
@@ -44,10 +44,10 @@ def _strict(node: SymbolNode, ins: Shapes, outs: Shapes) -> tuple[Shapes, Shapes
 def _where(node: SymbolNode, ins: Shapes, outs: Shapes) -> tuple[Shapes, Shapes]:
     """Both choices have the output's shape, and the condition too, unless it has one axis; it must be known."""
     condition, *choices = ins
-    if condition is None:
+    if not known(condition):
         return ins, outs
     shape = common([*choices, *outs])
-    if shape is not None and len(condition) == len(shape):
+    if condition is not None and shape is not None and len(condition) == len(shape):
         condition = shape = common([shape, condition])
     return [condition, shape, shape], [shape]
 

@@ -250,6 +250,7 @@ class BucketingModule(BaseModule):
     def forward(self, data_batch: Any, is_train: bool | None = None) -> None:
         """Compute the outputs for a batch, whose bucket becomes the present one."""
         assert self.binded and self.params_initialized
+        self._curr_module._exec_group.settle()  # else two buckets' predictions would be one program
         self.switch_bucket(data_batch.bucket_key, data_batch.provide_data, data_batch.provide_label)
         self._curr_module.forward(data_batch, is_train=is_train)
 

@@ -228,8 +228,7 @@ class DataParallelExecutorGroup:
         """Compute the outputs for a batch, or for a list of one batch a device."""
         if is_train is None:
             is_train = self.for_training
-        _settle(self._predicted)
-        self._predicted = []
+        self.settle()
         _load_data(data_batch, self.data_arrays, self.data_layouts)
         first = data_batch[0] if isinstance(data_batch, list) else data_batch
         if self.label_arrays is not None and first.label:
@@ -238,6 +237,17 @@ class DataParallelExecutorGroup:
             one.forward(is_train=is_train)
             if not is_train:
                 self._predicted += one.outputs
+
+    def settle(self) -> None:
+        """Compute the outputs of the last forward pass outside training, if they are still pending.
+
+        A training step computes what is pending when the next one begins. Predictions that nobody reads would become
+        one ever longer program.
+        """
+        for one in self._predicted:
+            if one._value.buffer is None:
+                one.wait_to_read()
+        self._predicted = []
 
     def backward(self, out_grads: Any = None) -> None:
         """Compute the gradients.
@@ -298,14 +308,3 @@ class DataParallelExecutorGroup:
         """Install a monitor on all executors."""
         for one in self.execs:
             mon.install(one)
-
-
-def _settle(outputs: Sequence[Any]) -> None:
-    """Compute outputs that are still pending.
-
-    A training step computes what is pending when the next one begins. Predictions that nobody reads would become one
-    ever longer program.
-    """
-    for one in outputs:
-        if one._value.buffer is None:
-            one.wait_to_read()

@@ -86,7 +86,7 @@ def test_new_buckets_are_one_program_each():
         return sym.SoftmaxOutput(net, name="softmax"), ("data",), ("softmax_label",)
 
     def batch(length):
-        return io.DataBatch([nd.ones((5, length))], [nd.zeros(5)], bucket_key=length,
+        return io.DataBatch([nd.array(onp.ones((5, length)))], [nd.array(onp.zeros(5))], bucket_key=length,
                             provide_data=[io.DataDesc("data", (5, length))],
                             provide_label=[io.DataDesc("softmax_label", (5,))])
 
@@ -102,6 +102,13 @@ def test_new_buckets_are_one_program_each():
         module.get_outputs()[0].wait_to_read()
         made.append(tracer.counters().programs - before)
     assert made[2:] == [1, 1, 0, 1, 0, 0]
+    measured, made = metric.create("acc"), []
+    for length in (9, 3, 9, 9, 3, 3, 9, 3):
+        before = tracer.counters().programs
+        module.forward(batch(length), is_train=False)
+        module.update_metric(measured, batch(length).label)
+        made.append(tracer.counters().programs - before)
+    assert sum(made[3:]) == 0 and measured.get()[1] >= 0
 
 
 def test_predictions_nobody_reads_are_computed_batch_by_batch():

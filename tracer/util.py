@@ -9,6 +9,7 @@ from typing import Any
 from . import ndarray, numpy
 from .base import integer_types, long, numeric_types
 from .context import Context, gpu_memory_info, num_gpus
+from .jit.runtime import denormals
 from .numpy_extension.mode import (
     is_np_array,
     is_np_default_dtype,
@@ -28,8 +29,8 @@ from .numpy_extension.mode import (
 
 __all__ = ["TemporaryDirectory", "default_array", "get_cuda_compute_capability", "get_gpu_count", "get_gpu_memory",
            "getenv", "integer_types", "is_np_array", "is_np_default_dtype", "is_np_shape", "long", "makedirs",
-           "np_array", "np_default_dtype", "np_shape", "numeric_types", "reset_np", "set_module", "set_np",
-           "set_np_default_dtype", "set_np_shape", "setenv", "use_np", "use_np_array", "use_np_default_dtype",
+           "np_array", "np_default_dtype", "np_shape", "numeric_types", "reset_np", "set_flush_denorms", "set_module",
+           "set_np", "set_np_default_dtype", "set_np_shape", "setenv", "use_np", "use_np_array", "use_np_default_dtype",
            "use_np_shape"]
 
 get_gpu_count = num_gpus
@@ -52,6 +53,23 @@ def setenv(name: str, value: str | None) -> None:
         os.environ.pop(name, None)
     else:
         os.environ[name] = value
+
+
+def set_flush_denorms(value: bool) -> bool:
+    """Flush denormal numbers to zero in all computations from now on (the default), or keep them.
+
+    Values recorded before are computed first, in the previous way. A script's own NumPy is not affected. On processors
+    other than x86-64 denormals are always kept.
+
+    Returns whether they were flushed before.
+
+    >>> set_flush_denorms(True)
+    True
+    """
+    wanted = bool(value)
+    if wanted != denormals.is_flushing():
+        ndarray.waitall()
+    return denormals.set_flush(wanted)
 
 
 def default_array(source_array: Any, ctx: Any = None, dtype: Any = None, device: Any = None) -> Any:

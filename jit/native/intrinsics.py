@@ -222,7 +222,8 @@ def sign(typingctx, x):
         one, minus = (ir.Constant(v.type, 1.0), ir.Constant(v.type, -1.0)) if _is_float(x) else \
             (ir.Constant(v.type, 1), ir.Constant(v.type, -1))
         if _is_float(x):
-            out = builder.select(builder.fcmp_ordered("<", v, zero), minus, v)  # zeros and NaN stay as they are
+            rest = builder.fmul(v, zero)  # zeros and NaN stay as they are, denormals become zeros if these are flushed
+            out = builder.select(builder.fcmp_ordered("<", v, zero), minus, rest)
             return builder.select(builder.fcmp_ordered(">", v, zero), one, out)
         if x.signed:
             out = builder.select(builder.icmp_signed("<", v, zero), minus, zero)

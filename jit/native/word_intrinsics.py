@@ -75,6 +75,35 @@ def cycles(b: Any) -> Any:
     return b.call(b.module.declare_intrinsic("llvm.readcyclecounter", fnty=ir.FunctionType(I64, [])), [])
 
 
+#: Whether the processor has a mode of floats that flushes denormals, known here; of others it stays as it is.
+_HAS_MODE = platform.machine() in ("x86_64", "AMD64")
+
+
+def _through_memory(b: Any, name: str, value: Any = None) -> Any:
+    """Call an intrinsic with the address of a cell of 32 bits, which holds `value` before the call, if given."""
+    with b.goto_entry_block():
+        cell = b.alloca(ir.IntType(32))
+    if value is not None:
+        b.store(b.trunc(value, ir.IntType(32)), cell)
+    pointer = ir.IntType(8).as_pointer()
+    kind = ir.FunctionType(ir.VoidType(), [pointer])
+    b.call(b.module.declare_intrinsic(name, fnty=kind), [b.bitcast(cell, pointer)])
+    return b.zext(b.load(cell), I64)
+
+
+@emits
+def float_mode(b: Any) -> Any:
+    """The processor's mode of floats on this thread (MXCSR); 0 for a processor without one."""
+    return _through_memory(b, "llvm.x86.sse.stmxcsr") if _HAS_MODE else I64(0)
+
+
+@emits
+def set_float_mode(b: Any, mode: Any) -> None:
+    """Set the processor's mode of floats on this thread, if it has one."""
+    if _HAS_MODE:
+        _through_memory(b, "llvm.x86.sse.ldmxcsr", mode)
+
+
 @emits
 def load_atomic(b: Any, address: Any, index: Any) -> Any:
     """The word ``((int64_t *)address)[index]``, as another thread last published it (acquire)."""

@@ -20,6 +20,7 @@ from ..process.interrupts import Paused
 from ..report import timing
 from ..runtime import driver
 from ..runtime.buffers import Buffer, allocate, pool_of
+from ..runtime.denormals import computed
 from ..runtime.interpreter import ExecutionError
 from ..runtime.launch import Launch, filler, launcher
 from . import poison
@@ -123,14 +124,14 @@ class Plan:
                 try:
                     interrupts.check()
                     if long and begun is None:
-                        begun = calls.begin(node, [s() for s in sources])
+                        begun = calls.begin(computed, node, [s() for s in sources])
                     if begun is not None:
                         begun.wait()
                 except Paused as left:
                     left.go_on = partial(call, at, begun)
                     raise
                 try:
-                    result = begun.result() if begun else calls.computed(node, [s() for s in sources])
+                    result = begun.result() if begun else computed(node, [s() for s in sources])
                 except Exception as cause:
                     raise ExecutionError(node, cause) from cause
                 begun = None

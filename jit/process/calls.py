@@ -11,8 +11,6 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
-
 from tracer.ops.ir.node import Node
 from tracer.ops.ir.op import CALL
 
@@ -20,6 +18,9 @@ from . import forks, interrupts
 
 #: Elements of a call's operands and result together from which it may take long; another thread costs it some 0.1 ms.
 LARGE = 1 << 19
+
+#: Computes a node from its operands' arrays.
+Compute = Callable[[Node, Sequence[Any]], Any]
 
 #: Calls that are still running.
 _UNDER_WAY: set[LongCall] = set()
@@ -33,7 +34,8 @@ def may_be_long(node: Node) -> bool:
 class LongCall:
     """The computation of a node from its operands' arrays by a thread of its own: `wait` waits for it."""
 
-    def __init__(self, node: Node, arrays: Sequence[Any]) -> None:
+    def __init__(self, compute: Compute, node: Node, arrays: Sequence[Any]) -> None:
+        self.compute = compute
         self.node = node
         self.arrays = arrays
         self.owners: Any = ()  # the owners of the arrays' memory
@@ -52,7 +54,7 @@ class LongCall:
 
     def _compute(self) -> None:
         try:
-            self.made = computed(self.node, self.arrays)
+            self.made = self.compute(self.node, self.arrays)
         except BaseException as failure:
             self.failure = failure
         _UNDER_WAY.discard(self)
@@ -73,27 +75,21 @@ class LongCall:
         return self.made
 
 
-def begin(node: Node, arrays: Sequence[Any]) -> LongCall | None:
+def begin(compute: Compute, node: Node, arrays: Sequence[Any]) -> LongCall | None:
     """Start the call of a node that may take long; None in any thread but the main one, as no other is interrupted."""
-    return LongCall(node, arrays) if threading.current_thread() is threading.main_thread() else None
+    return LongCall(compute, node, arrays) if threading.current_thread() is threading.main_thread() else None
 
 
-def watched(node: Node) -> Callable[[Sequence[Any], tuple], Any]:
+def watched(compute: Compute, node: Node) -> Callable[[Sequence[Any], tuple], Any]:
     """The reference meaning of a node that may take long; it raises `Paused` when it is interrupted."""
     def ref(arrays: Sequence[Any], attrs: tuple) -> Any:
-        call = begin(node, arrays)
+        call = begin(compute, node, arrays)
         if call is None:
             return node.op.ref(arrays, attrs)
         call.wait()
         return call.result()
 
     return ref
-
-
-def computed(node: Node, arrays: Sequence[Any]) -> Any:
-    """A node's value by its reference meaning."""
-    with np.errstate(all="ignore"):
-        return node.op.ref(arrays, node.attrs)
 
 
 def keep(owners: Any) -> None:

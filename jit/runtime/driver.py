@@ -22,7 +22,8 @@ the part of the step's range to do. The interface:
   process may use. A forked child has one until it sets more.
 
 Every run releases the interpreter lock. Several Python threads may run tables at once: one of them uses the pool
-(thread_pool.py), the others run on their own thread alone. The native loop is in native_loops.py.
+(thread_pool.py), the others run on their own thread alone. Denormals are flushed (denormals.py). The native loop is in
+native_loops.py.
 """
 
 import os
@@ -37,10 +38,11 @@ import numpy as np
 from tracer.jit.cpython.foreign import caller
 from tracer.jit.native.runtime_functions import find_native
 from tracer.jit.process import forks, interrupts
-from tracer.jit.runtime import thread_pool
+from tracer.jit.runtime import denormals, thread_pool
 from tracer.jit.runtime.halting import FREE, HALTED, LOOPS, new_watch
 
 _ROW = 4  # words of a table's row: function, arguments, extent, chunk
+_HEAD = 16  # bytes before the rows: their number, and the address of the mode of floats (denormals.py)
 
 
 class Step(NamedTuple):
@@ -153,7 +155,7 @@ class Table:
     def _lay(self, rows: Sequence[tuple[int, int, int, int]], owned: list[np.ndarray]) -> None:
         """Lay out the rows, whose addresses point into `owned`, and choose the native loop."""
         self._owned = owned
-        self._rows = np.array([len(rows), *[word for row in rows for word in row]], np.int64)
+        self._rows = np.array([len(rows), denormals.MODE_AT, *[word for row in rows for word in row]], np.int64)
         address = self._rows.ctypes.data
         if any(0 < chunk < extent for _, _, extent, chunk in rows):
             self._chunked = partial(caller(4), find_native(LOOPS, "run_chunked"), address)
@@ -194,7 +196,7 @@ class Table:
     def _left(self, watch: Sequence[int], ranges: list[tuple[int, int]] | None, bind: int) -> interrupts.Paused:
         """The exception of a run that was halted: its `go_on()` runs a table of the calls that were not begun."""
         _, row, first, end, *_ = watch
-        _, *words = self._rows.tolist()
+        _, _, *words = self._rows.tolist()
         rows = list(zip(*[iter(words)] * _ROW, strict=True))
         fn, args, extent, chunk = rows[row]
         if not 0 < chunk < extent:

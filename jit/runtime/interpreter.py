@@ -16,6 +16,7 @@ from ..report import timing
 from ..report.timing import nbytes
 from .blockwise import blocked
 from .buffers import Buffer, from_array
+from .denormals import computed, flushing
 
 
 class ExecutionError(Exception):
@@ -41,7 +42,7 @@ class Interpreter:
         for i, n in enumerate(order):
             if n.op is not leaf_op and n.op is not scalar_op and n.op is not const_op and n not in inside:
                 of: Any = by_blocks.get(n, n)
-                ref = of.ref if n in by_blocks else calls.watched(n) if calls.may_be_long(n) else n.op.ref
+                ref = of.ref if n in by_blocks else calls.watched(computed, n) if calls.may_be_long(n) else n.op.ref
                 self.steps.append((i, n, ref, tuple(position[s] for s in of.inputs)))
         self.timed_steps: list[tuple] | None = None  # the same, each measured
         self.leaves = [(i, n.attrs[1], n.aval) for i, n in enumerate(order) if n.op is leaf_op]
@@ -65,7 +66,7 @@ class Interpreter:
         for i, index, dtype in self.scalars:
             env[i] = dtype.type(scalars[index])
         steps = self._timed() if timing.on else self.steps
-        with np.errstate(all="ignore"):
+        with flushing(), np.errstate(all="ignore"):
             for (i, node, ref, sources), drops in zip(steps, self.drops, strict=True):
                 if interrupts.noted:
                     interrupts.check()

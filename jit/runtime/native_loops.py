@@ -9,13 +9,16 @@ from ..native.word_intrinsics import (
     call_sharer,
     call_step,
     cycles,
+    float_mode,
     load_atomic,
+    set_float_mode,
     smaller,
     spin_hint,
     store_atomic,
     swap_atomic,
 )
-from .driver import _ROW
+from .denormals import FLUSH
+from .driver import _HEAD, _ROW
 from .halting import (
     ASK,
     ASKED,
@@ -44,6 +47,7 @@ from .thread_pool import (
     _FN,
     _LEFT,
     _LEFT_END,
+    _MODE,
     _NAP,
     _NAP_ARGUMENT,
     _NEXT,
@@ -68,6 +72,9 @@ def take_chunks(state: Any, me: int) -> None:
             if now == seen:
                 extent, chunk = state[_EXTENT], state[_CHUNK]
                 lo = (seen >> 32) * chunk
+                before = float_mode()
+                if before & FLUSH != state[_MODE]:
+                    set_float_mode(before - (before & FLUSH) + state[_MODE])
                 call_step(state[_FN], state[_BIND], state[_ARGS], lo, smaller(lo + chunk, extent))
                 add_atomic(state, _DONE, 1)
                 if me == 0:
@@ -90,9 +97,29 @@ def take_chunks(state: Any, me: int) -> None:
 
 def run_table(table: Any, bind: int) -> None:
     """Run all steps of `table`, none of which is cut."""
+    cell = table[1]
+    before = float_mode()
+    if before & FLUSH != cell[0]:
+        set_float_mode(before - (before & FLUSH) + cell[0])
     for i in range(table[0]):
-        row = table + 8 + 8 * _ROW * i
+        row = table + _HEAD + 8 * _ROW * i
         call_step(row[0], bind, row[1], 0, row[2])
+    if before & FLUSH != float_mode() & FLUSH:
+        set_float_mode(before)
+
+
+def begin_flushing(saved: Any, cell: Any) -> None:
+    """Save the mode of floats in a word, and set it to that of another word."""
+    before = float_mode()
+    store_atomic(saved, 0, before)
+    if before & FLUSH != cell[0]:
+        set_float_mode(before - (before & FLUSH) + cell[0])
+
+
+def end_flushing(saved: Any) -> None:
+    """Set the mode of floats to the saved one."""
+    if saved[0] & FLUSH != float_mode() & FLUSH:
+        set_float_mode(saved[0])
 
 
 def run_chunked(table: Any, state: Any, watch: Any, bind: int) -> None:
@@ -101,11 +128,17 @@ def run_chunked(table: Any, state: Any, watch: Any, bind: int) -> None:
     The run stops early when `watch` says so.
     """
     store_atomic(watch, ASKED, cycles())
+    cell = table[1]
+    mode = cell[0]
+    before = float_mode()
+    if before & FLUSH != mode:
+        set_float_mode(before - (before & FLUSH) + mode)
     if state:
         store_atomic(state, _WATCH, watch)
+        store_atomic(state, _MODE, mode)
     i, rows = 0, table[0]
     while i < rows:
-        row = table + 8 + 8 * _ROW * i
+        row = table + _HEAD + 8 * _ROW * i
         fn, args = row[0], row[1]
         extent, chunk = row[2], row[3]
         if chunk <= 0 or extent <= chunk:
@@ -152,6 +185,8 @@ def run_chunked(table: Any, state: Any, watch: Any, bind: int) -> None:
             store_atomic(watch, ROW, i)
             break
         i += 1
+    if before & FLUSH != mode:
+        set_float_mode(before)
     if state:
         store_atomic(state, _ACTIVE, 0)  # from here on the workers may go to sleep, until `Pool.wake`
 

@@ -28,7 +28,7 @@ from tracer.jit.runtime.halting import LOOPS
 
 # Words of the state: those that different threads write lie in different cache lines.
 _EPOCH, _DONE, _ACTIVE, _STOP = 0, 16, 32, 40
-_FN, _BIND, _ARGS, _EXTENT, _CHUNK, _THREADS, _NAP, _NAP_ARGUMENT, _TAKE, _WATCH = range(48, 58)
+_FN, _BIND, _ARGS, _EXTENT, _CHUNK, _THREADS, _NAP, _NAP_ARGUMENT, _TAKE, _WATCH, _MODE = range(48, 59)
 _SHARES, _SHARE = 64, 16  # first share, words from one to the next
 _LEFT, _LEFT_END = 1, 2  # in a share's line: its chunks that a halted run has not begun
 _NEXT, _END = 1 << 32, (1 << 32) - 1

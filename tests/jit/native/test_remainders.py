@@ -6,11 +6,19 @@ import graphs
 import numpy as np
 import pytest
 
+from tracer.jit.runtime import denormals
 from tracer.ops.primitive.arithmetic import floor_divide, fmod, mod
 
 OPS = [floor_divide, mod, fmod]
 FLOATS = [0.0, -0.0, 1.0, -1.0, 3.0, -3.0, 0.1, -0.1, 2.5, 7.0, 1e-30, -1e30, 65000.0, 1e300, -5e-324, 2.0**-1022,
           1.7e308, np.inf, -np.inf, np.nan]
+
+
+@pytest.fixture(autouse=True)
+def _denormals_as_in_numpy():
+    denormals.set_flush(False)
+    yield
+    denormals.set_flush(True)
 
 
 def compare(x: np.ndarray, y: np.ndarray) -> None:

@@ -23,7 +23,7 @@ LACKING = {
     "library": {"MXlib", "compiled_with_gcc_cxx11_abi", "loaded_libs", "mx_uint"},
     "runtime": {"get_branch", "get_commit_hash"},
     "util": {"dtype_from_number", "get_max_supported_compute_capability", "get_rtc_compile_opts",
-             "np_ufunc_legal_option", "numpy_fallback", "set_flush_denorms", "wrap_ctx_to_device_func",
+             "np_ufunc_legal_option", "numpy_fallback", "wrap_ctx_to_device_func",
              "wrap_data_api_linalg_func", "wrap_data_api_statical_func", "wrap_np_binary_func", "wrap_np_unary_func",
              "wrap_sort_functions"},
 }

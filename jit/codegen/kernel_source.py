@@ -46,8 +46,11 @@ WIDE, CHUNKS = 512, 8
 class KernelEmitter(Expressions):
     """The generator of one kernel's source: the loop over rows, the successive loops of a row, and their results."""
 
+    piece: tuple[list[str], list[str]]  # before and after the innermost loop of the pass
+
     def generate(self) -> Generated:
         """The source and arguments of the kernel."""
+        self.totals: dict[str, str] = {}  # by accumulator of an innermost loop, that of the row
         start: list[str] = []  # before the rows
         rows: list[str] = []  # in each row
         finish: list[str] = []  # after the last row
@@ -58,6 +61,7 @@ class KernelEmitter(Expressions):
             after: list[str] = []
             stores: list[str] = []  # after all loads: a result may be written over an operand
             loop_memo: dict = {}
+            self.piece = ([], [])
             for root in roots:
                 self._root(root, body, stores, loop_memo, start, before, after, finish)
             rows += self.row + before + self._loops(body + stores) + after
@@ -82,8 +86,11 @@ class KernelEmitter(Expressions):
             return
         acc = self.fresh("c")
         before.append(f"{acc} = {literal(identity, narrow)}")
+        if self._is_long(root) and self._has_pieces():  # each piece of the row is summed in float32
+            acc, narrow = self._piecewise(root, acc, narrow, dtype)
         wide = value if register(root.operand.dtype) == narrow else f"{short(narrow)}({value})"
         body.append(f"{acc} = {accumulate(node, acc, wide, narrow)}  # {node.op.name}")
+        acc = self.totals.get(acc, acc)
         if root.kind == "inner":
             result = self.fresh("v")
             after.append(f"{result} = {short(node.dtype)}({acc})" if dtype.kind != "b" else f"{result} = {acc} != 0")
@@ -98,6 +105,19 @@ class KernelEmitter(Expressions):
         self.parts.append(Scratch(1, wide_dtype, root))
         pointer = self.pointer(("part", len(self.parts) - 1))
         finish.append(f"st_{short(wide_dtype)}_{self.next_scope()}({pointer}, lo // {self.arg('chunk')}, {total})")
+
+    def _has_pieces(self) -> bool:
+        """Whether a row is several loops, the innermost of which is short enough for a sum in float32."""
+        return len(self.nest.inner) > 1 and bool(self.nest.sizes[self.nest.inner[-1]] <= LONG_ROW)
+
+    def _piecewise(self, root: Root, total: str, wide: np.dtype, dtype: np.dtype) -> tuple[str, np.dtype]:
+        """The accumulator of the innermost loop, which is added to `total` after that loop, and its dtype."""
+        acc, identity = self.fresh("c"), root.node.op.identity(dtype)
+        self.totals[acc] = total
+        begin, end = self.piece
+        begin.append(f"{acc} = {literal(identity, dtype)}")
+        end.append(f"{total} = {accumulate(root.node, total, f'{short(wide)}({acc})', wide)}")
+        return acc, dtype
 
     def _is_long(self, root: Root) -> bool:
         """Whether a sum adds so many float32 numbers one by one that it loses digits, which MXNet's sums do not."""
@@ -144,10 +164,13 @@ class KernelEmitter(Expressions):
         if not body:
             return []
         out, pad = [], ""
+        begin, end = self.piece
         for g in self.nest.inner:
+            if g == self.nest.inner[-1]:
+                out += [pad + line for line in begin]
             out.append(f"{pad}for j{g} in range({'n0' if self.nest.flat else self.size(g)}):")
             pad += "    "
-        return out + [pad + line for line in body]
+        return out + [pad + line for line in body] + [pad[4:] + line for line in end]
 
     def _assemble(self, start: list[str], rows: list[str], finish: list[str]) -> Generated:
         head: list[str] = []

@@ -10,7 +10,6 @@ everything ("all"), leaves a partial result for each chunk of rows, combined aft
 """
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 from tracer.ops.ir.aval import Shape
@@ -21,17 +20,16 @@ from tracer.ops.ir.op import ELEMENTWISE, LEAF, REDUCTION, VIEW
 from ..graph.index_map import (
     IndexMap,
     NotAffine,
-    along,
     broadcast,
     flat,
-    long_axes,
     through_view,
     without_reshapes,
 )
 from .cut_points import Bounds, Signatures, segments, takes
 from .gather_map import gather_reads, is_inlined_gather, source_of_gather
-from .kernel import Kernel, Library, Root, Step, is_inlined, row_index_map
+from .kernel import Kernel, Library, Root, Step, is_inlined
 from .native_step import native_step
+from .roots import kernel_for, root_in
 
 #: The most operations in one kernel: more slow LLVM down before they speed the loop up.
 MAX_KERNEL_OPS = 100
@@ -225,31 +223,11 @@ def nearest(n: Node, materialized: set[Node]) -> list[Node]:
     return found
 
 
-def kernel_for(n: Node) -> Kernel:
-    """A kernel with `n` as its only root."""
-    if n.op.kind != REDUCTION:
-        dims = long_axes(n.shape)
-        return Kernel(tuple(n.shape[i] for i in dims), None, False, [Root(n, "map", along(dims, n.ndim))])
-    x = n.inputs[0]
-    dims = long_axes(x.shape)
-    axes = [i for i in dims if i in n.attrs[0]]
-    kept = [i for i in dims if i not in axes]
-    split, exclusive, kind = None, False, "all"
-    if kept and (not axes or dims[-1] in axes):
-        dims, split, kind = kept + axes, len(kept), "inner"
-        exclusive = dims != sorted(dims)
-    elif kept:
-        before, after = ([i for i in kept if (i > axes[-1]) == later] for later in (False, True))
-        dims, split, kind = before + axes + after, len(before) + len(axes), "outer"
-        exclusive = bool(before)  # kept rows come first: such a kernel holds this one reduction
-    return Kernel(tuple(x.shape[i] for i in dims), split, exclusive, [Root(n, kind, along(dims, x.ndim))])
-
-
 def _join(kernel: Kernel, n: Node, index: int, materialized: set[Node], made_at: dict[Node, int]) -> bool:
     """Add the root `n` to the kernel if domains agree and no later step makes its operands; returns whether it did."""
     if kernel.exclusive:
         return False
-    root = _root_in(kernel, n)
+    root = root_in(kernel, n)
     if root is None:
         return False
     split = kernel.split
@@ -275,19 +253,6 @@ def _join(kernel: Kernel, n: Node, index: int, materialized: set[Node], made_at:
         return False
     kernel.take(root, reads)
     return True
-
-
-def _root_in(kernel: Kernel, n: Node) -> Root | None:
-    alone = kernel_for(n)
-    if alone.domain == kernel.domain and not alone.exclusive:
-        return alone.roots[0]
-    if n.op.kind != REDUCTION and kernel.split is not None and any(r.kind == "inner" for r in kernel.roots) \
-            and n.size == math.prod(kernel.domain[:kernel.split]):
-        try:
-            return Root(n, "row", row_index_map(n.shape, kernel.domain, kernel.split))
-        except NotAffine:
-            return None
-    return None
 
 
 class _Late(Exception):

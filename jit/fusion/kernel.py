@@ -37,12 +37,15 @@ class Kernel:
     domain: the sizes in loop order, none of them 1.
     split: the number of leading dimensions that are rows, None for a domain that is not split.
     exclusive: whether its loops fit its first root only, so that no other may join.
+    order: the axes in loop order, where that is not the order in memory: the means of channels, say, have channels
+        first. Only roots with the same order join. None for the order in memory.
     """
 
     domain: Shape
     split: int | None
     exclusive: bool
     roots: list[Root] = field(default_factory=list)
+    order: tuple[int, ...] | None = None
     reads: set[Node] = field(default_factory=set)
     ops: int = 0
     _made: dict[Node, Root] = field(default_factory=dict)

@@ -12,11 +12,12 @@ from tracer.ops.ir.node import Node, leaf_op
 from ..codegen.expressions import BLOCK
 from ..codegen.generated import Generated, KernelResult
 from ..codegen.loop_nest import Nest
-from ..fusion.fuse import kernel_for, operands
+from ..fusion.fuse import operands
 from ..fusion.gather_map import source_of_gather
 from ..fusion.kernel import Kernel, Library, Root, Step, row_index_map
 from ..fusion.native_step import MANY, BandLink, TileRatio, native_step
-from ..graph.index_map import Affine, IndexMap, flatten
+from ..fusion.roots import kernel_for
+from ..graph.index_map import Affine, IndexMap, along, flatten
 from ..graph.symbolic_size import gcd, lcm
 from ..runtime.costs import CHUNK_COST, MAX_CHUNKS, MAX_ROW_CHUNKS, cut
 from .row_bands import BandChain, tile_and_fuse
@@ -51,7 +52,8 @@ def band_chains(steps: Sequence[Step], made: Sequence[KernelResult], materialize
 def kernel_link(kernel: Kernel, made: Generated, materialized: set[Node]) -> BandLink:
     """The band link of a kernel."""
     points = math.prod(kernel.domain)
-    whole = Kernel(kernel.domain, kernel.split, kernel.exclusive, [_placed(r, kernel) for r in kernel.roots])
+    whole = Kernel(kernel.domain, kernel.split, kernel.exclusive, [_placed(r, kernel) for r in kernel.roots],
+                   kernel.order)
     flat = kernel.split is None and Nest(whole, materialized).flat
     unit = min(BLOCK, points) if flat else points // made.extent
     reads: dict[Any, TileRatio | None] = {}
@@ -62,7 +64,7 @@ def kernel_link(kernel: Kernel, made: Generated, materialized: set[Node]) -> Ban
     writes = {}
     for root in kernel.roots:
         rows = unit // inner if root.kind in ("row", "inner") and unit % inner == 0 else 0
-        writes[root.node] = unit if root.kind == "map" else rows
+        writes[root.node] = rows if root.kind != "map" else unit if kernel.order is None else 0
     most = MANY
     for part in made.parts:
         if part.root is not None and not part.shared:
@@ -101,6 +103,8 @@ def _placed(root: Root, kernel: Kernel) -> Root:
     if root.kind == "row":
         assert kernel.split is not None
         index_map = row_index_map(node.shape, kernel.domain, kernel.split)
+    elif root.kind == "map" and kernel.order is not None:
+        index_map = along(kernel.order, node.ndim)
     else:
         index_map = kernel_for(node).roots[0].index_map
     return Root(node, root.kind, index_map)

@@ -138,6 +138,20 @@ def test_the_namespace_is_that_of_the_data():
     assert made.infer_shape(x=(2, 3))[1] == [(2, 3)]
 
 
+@pytest.mark.parametrize("make, shape, operators", [
+    (lambda: nn.HybridLambda("tanh"), (2, 3), ["tanh"]),
+    (lambda: nn.PixelShuffle1D(2), (2, 4, 3), ["Reshape", "transpose", "Reshape"]),
+    (lambda: nn.PixelShuffle2D((2, 3)), (2, 12, 3, 5), ["Reshape", "Reshape", "transpose", "Reshape"]),
+    (lambda: nn.PixelShuffle3D((1, 2, 3)), (2, 12, 2, 3, 4),
+     ["Reshape", "SwapAxis", *["Reshape", "Reshape", "SwapAxis"] * 2, "Reshape"])])
+def test_layers_of_symbols_use_the_operators_of_mxnet(make, shape, operators):
+    """The operators are those that 1.9.1 uses, and compute what the layer does."""
+    layer, x = make(), nd.arange(onp.prod(shape)).reshape(shape)
+    graph = layer(sym.var("x"))
+    assert [node["op"] for node in json.loads(graph.tojson())["nodes"]] == ["null", *operators]
+    onp.testing.assert_array_equal(graph.eval(x=x)[0].asnumpy(), layer(x).asnumpy())
+
+
 def test_errors():
     block = Double()
     with pytest.raises(RuntimeError, match="at least once before calling export"):

@@ -162,9 +162,19 @@ class Identity(HybridBlock):
 def _named(function: str) -> Callable[..., Any]:
     assert hasattr(ndarray, function), f"Function name {function} is not found in ndarray."
 
-    def call(x: Any, *args: Any) -> Any:
-        return flavour.of(ndarray, x, function, function)(x, *args)
+    def call(F: Any, x: Any, *args: Any) -> Any:
+        return flavour.of(F, x, function, function)(x, *args)
 
+    return call
+
+
+def _of_arrays(function: str) -> Callable[..., Any]:
+    named = _named(function)
+
+    def call(*args: Any) -> Any:
+        return named(ndarray, *args)
+
+    call.__name__ = function
     return call
 
 
@@ -182,7 +192,7 @@ class Lambda(Block):
         super().__init__(prefix=prefix)
         if not isinstance(function, str) and not callable(function):
             raise ValueError(f"Unrecognized function in lambda: {function} of type {type(function)}")
-        self._func_impl = _named(function) if isinstance(function, str) else function
+        self._func_impl = _of_arrays(function) if isinstance(function, str) else function
 
     def forward(self, *args: Any) -> Any:
         """The function's result."""
@@ -207,8 +217,7 @@ class HybridLambda(HybridBlock):
         if not isinstance(function, str) and not callable(function):
             raise ValueError(f"Unrecognized function in lambda: {function} of type {type(function)}")
         self._func_name = function if isinstance(function, str) else function.__name__
-        named = _named(function) if isinstance(function, str) else None
-        self._func: Callable[..., Any] = function if named is None else lambda F, *args: named(*args)  # type: ignore
+        self._func = _named(function) if isinstance(function, str) else function
 
     def hybrid_forward(self, F: Any, x: Any, *args: Any) -> Any:
         """The function's result."""

@@ -5,6 +5,7 @@ import math
 from typing import Any
 
 from ...base import MXNetError, numeric_types
+from ...symbol import Symbol
 from ..hybrid_block import HybridBlock
 from . import flavour
 
@@ -20,8 +21,10 @@ def _factors(factor: Any, rank: int) -> tuple[int, ...]:
         return found
 
 
-def _shuffled(block: HybridBlock, x: Any, factors: tuple[int, ...]) -> Any:
+def _shuffled(block: HybridBlock, F: Any, x: Any, factors: tuple[int, ...]) -> Any:
     """(batch, channels * product of factors, *size) to (batch, channels, *(factor * length for each axis))."""
+    if isinstance(x, Symbol):
+        return _graph(F, x, factors)
     rank = len(factors)
     if x.ndim != rank + 2 or x.shape[1] % math.prod(factors):
         raise MXNetError(f"{block!r} takes data of {rank + 2} axes, the second a multiple of "
@@ -30,6 +33,24 @@ def _shuffled(block: HybridBlock, x: Any, factors: tuple[int, ...]) -> Any:
     split = x.reshape((batch, -1, *factors, *size))
     pairs = [axis for i in range(rank) for axis in (2 + rank + i, 2 + i)]
     return split.transpose((0, 1, *pairs)).reshape((batch, -1, *[f * n for f, n in zip(factors, size, strict=True)]))
+
+
+def _graph(F: Any, x: Symbol, factors: tuple[int, ...]) -> Any:
+    """The same of a symbol, whose sizes are not known, by the operators that MXNet's layers use."""
+    rank, rest = len(factors), math.prod(factors)
+    x = F.reshape(x, (0, -4, -1, rest, *(0,) * rank))
+    if rank == 3:  # MXNet transposes at most six axes
+        for i, factor in enumerate(factors):
+            rest, more = rest // factor, rank - i - 1
+            x = F.swapaxes(x, 2 + i, 3 + i)
+            if more:
+                x = F.reshape(x, (*(0,) * (3 + i), -4, factor, rest, *(0,) * more))
+            x = F.reshape(x, (*(0,) * (2 + i), -3, *(0,) * (more and more + 1)))
+        return x
+    if rank == 2:
+        x = F.reshape(x, (0, 0, -4, *factors, 0, 0))
+    x = F.transpose(x, (0, 1, 3, 2) if rank == 1 else (0, 1, 4, 2, 5, 3))
+    return F.reshape(x, (0, 0, *(-3,) * rank))
 
 
 class PixelShuffle1D(HybridBlock):
@@ -48,7 +69,7 @@ class PixelShuffle1D(HybridBlock):
 
     def hybrid_forward(self, F: Any, x: Any) -> Any:
         """The layer's result."""
-        return _shuffled(self, x, (self._factor,))
+        return _shuffled(self, F, x, (self._factor,))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._factor})"
@@ -73,7 +94,7 @@ class PixelShuffle2D(HybridBlock):
 
     def hybrid_forward(self, F: Any, x: Any) -> Any:
         """The layer's result."""
-        return _shuffled(self, x, self._factors)
+        return _shuffled(self, F, x, self._factors)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._factors})"
@@ -95,7 +116,7 @@ class PixelShuffle3D(HybridBlock):
 
     def hybrid_forward(self, F: Any, x: Any) -> Any:
         """The layer's result."""
-        return _shuffled(self, x, self._factors)
+        return _shuffled(self, F, x, self._factors)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._factors})"

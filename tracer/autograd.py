@@ -1,7 +1,7 @@
 """`mx.autograd`: scopes, gradients, and user-defined functions."""
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from tracer.ops.ir.errors import MXNetError
@@ -354,8 +354,5 @@ class Function:
         return run
 
 
-def get_symbol(x: Any) -> Any:
-    """Not supported: tracer records no symbols."""
-    raise NotImplementedError("autograd.get_symbol: tracer has no symbol API")
-
-
+#: The symbol of what was recorded to compute an array; symbol/recorded.py sets it.
+get_symbol: Callable[[Any], Any]

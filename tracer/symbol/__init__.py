@@ -3,14 +3,14 @@ import sys
 import types
 from typing import Any
 
-from . import control_flow, creation, methods, numpy, numpy_extension, random, variables
+from . import control_flow, creation, methods, numpy, numpy_extension, random, recorded, variables
 from .creation import *  # noqa: F403
 from .namespaces import GENERATED, INTERNAL
 from .symbol import Symbol
 from .variables import *  # noqa: F403
 
-__all__ = ["Symbol", "contrib", "image", "linalg", "methods", "np", "npx", "op", "random", *creation.__all__,
-           *variables.__all__]
+__all__ = ["Symbol", "contrib", "image", "linalg", "methods", "np", "npx", "op", "random", "recorded",
+           *creation.__all__, *variables.__all__]
 
 
 def _namespace(name: str, functions: dict[str, Any]) -> types.ModuleType:

@@ -434,8 +434,3 @@ def test_function_without_methods():
     x = variable(np, [1, 2])
     with pytest.raises(NotImplementedError):
         autograd.Function()(x)
-
-
-def test_get_symbol_is_not_supported():
-    with pytest.raises(NotImplementedError, match="get_symbol"):
-        autograd.get_symbol(variable(np, [1, 2]))

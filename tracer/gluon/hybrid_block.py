@@ -6,17 +6,19 @@ from typing import Any
 
 import numpy as np
 
-from .. import ndarray, symbol
+from .. import ndarray, numpy_extension, symbol
 from ..context import Context, context_of, cpu
 from ..core import cached_graph
 from ..core.call_cache import Identity
-from ..core.capture import Capture
 from ..core.invoke import Handle
 from ..core.trace import current
+from ..generation import is_2
 from ..ndarray import NDArray
-from . import deferred, symbolic
+from ..util import is_np_array
+from . import deferred, recorded_graph, symbolic
 from .block import Block
 from .closed_over import Getter, getters_of
+from .recorded_graph import Recording
 from .structure import STRUCTURE
 from .utils import shape_is_known
 
@@ -39,6 +41,7 @@ class HybridBlock(Block):
         self._closed_over: list[Getter] = []
         self._in_format: Any = None  # the nesting of the latest arguments
         self._out_format: Any = None
+        self._in_avals: list[Any] = []  # their arrays' classes, shapes and element types
         self._cached_graph: tuple[list[Any], Any] | None = None  # input variables and outputs, as symbols
 
     def hybridize(self, active: bool = True, backend: str | None = None, clear: bool = True, **kwargs: Any) -> None:
@@ -116,7 +119,11 @@ class HybridBlock(Block):
                 raise RuntimeError("Please first call block.hybridize() and then run forward with this block at least "
                                    "once before calling export.")
             inputs, given = symbolic.variables_for(form)
-            outputs, self._out_format = symbolic.flat(self(*given), "output")
+            if recorded_graph.defines_forward(self):
+                avals = recorded_graph.avals_of(args) or self._in_avals
+                outputs, self._out_format = recorded_graph.graph(self, inputs, form, avals)
+            else:
+                outputs, self._out_format = symbolic.flat(self(*given), "output")
             self._cached_graph = inputs, symbol.Group(outputs) if len(outputs) > 1 else outputs[0]
         return self._cached_graph
 
@@ -132,15 +139,20 @@ class HybridBlock(Block):
         if self._in_format is None and self._cached_graph is None:
             self._get_graph()
         _, outputs = self._get_graph()
+        names = {p: name if is_2() else p.name for name, p in self.collect_params().items()}
+        if is_2():
+            outputs = symbolic.renamed(outputs, [(p.var(), name) for p, name in names.items()])
         outputs.save(f"{path}-symbol.json", remove_amp_cast=remove_amp_cast)
         arguments, states = set(outputs.list_arguments()), set(outputs.list_auxiliary_states())
         found = {}
-        for parameter in self.collect_params().values():
-            name = parameter.name
+        for parameter, name in names.items():
             if name in arguments or name in states:
                 found[f"{'arg' if name in arguments else 'aux'}:{name}"] = parameter._reduce()
         file = f"{path}-{epoch:04d}.params"
-        ndarray.save(file, found)
+        if is_np_array() and is_2():
+            numpy_extension.savez(file, **found)
+        else:
+            (numpy_extension.save if is_np_array() else ndarray.save)(file, found)
         return f"{path}-symbol.json", file
 
     # ---- calls -----------------------------------------------------------------------------------
@@ -148,7 +160,7 @@ class HybridBlock(Block):
     def _pass(self, args: tuple, kwargs: dict[str, Any]) -> Any:
         if args and not isinstance(args[0], NDArray) and symbolic.any_symbol(args):
             return self.forward(*args, **kwargs)
-        if not self._active or type(current().trace) is Capture or deferred.active():
+        if not self._active or current().trace.captures or deferred.active():
             return self._run(args, kwargs)
         arrays = self._operands(args, kwargs)
         variant: tuple = ()
@@ -170,7 +182,7 @@ class HybridBlock(Block):
         if waiting:
             self._initialize_now(waiting, args, kwargs)
         if self._active:
-            self._in_format = symbolic.shape_of(args)
+            self._in_format, self._in_avals = symbolic.shape_of(args), recorded_graph.avals_of(args)
         return self.forward(*args, **kwargs)
 
     def _initialize_now(self, waiting: list[Any], args: tuple, kwargs: dict[str, Any]) -> None:
@@ -221,7 +233,11 @@ class HybridBlock(Block):
         waiting = [p for p in self._reg_params.values() if p._data is None]
         if waiting and not deferred.active():
             self._initialize_now(waiting, (x, *args), kwargs)
-        return self._with_parameters(ctx, x, args, kwargs)
+        made = self._with_parameters(ctx, x, args, kwargs)
+        trace = current().trace
+        if type(trace) is Recording and not recorded_graph.defines_forward(self):
+            return recorded_graph.layer(trace, self, x, args, kwargs, made)
+        return made
 
     def _with_parameters(self, ctx: Context, x: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
         parameters = {name: p.data(ctx) for name, p in self._reg_params.items()}

@@ -6,6 +6,7 @@ from typing import Any
 
 from .. import symbol
 from ..symbol import Symbol
+from ..symbol.graph.node import SymbolNode, rebuilt
 
 
 def any_symbol(args: Any) -> bool:
@@ -18,6 +19,15 @@ def call(block: Any, x: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
     variables = {name: p.var() for name, p in block._reg_params.items()}
     with block.name_scope():
         return block.hybrid_forward(symbol, x, *args, **kwargs, **variables)
+
+
+def renamed(outputs: Symbol, names: list[tuple[Symbol, str]]) -> Symbol:
+    """A copy of a graph in which variables have other names."""
+    replace = {}
+    for variable, name in names:
+        node, _ = variable._outputs[0]
+        replace[node] = SymbolNode(None, name, node.attrs), 0
+    return type(outputs)(rebuilt(outputs._outputs, replace))
 
 
 #: The format of one symbol or array, and of None.

@@ -174,7 +174,7 @@ def _slice(call: CachedCall, x: Symbol, spec: Any, shape: tuple[int, ...]) -> Sy
         else:
             left.append(count)
     if left or not shape:
-        return GENERATED[""]["Reshape"](made, shape=shape)
+        return GENERATED[""]["Reshape"](made, shape=_batched(shape, spec[0][1] if spec else None))
     return GENERATED[""]["squeeze"](made, axis=tuple(dropped)) if dropped else made
 
 
@@ -182,13 +182,17 @@ def _full(call: CachedCall, shape: Any, value: Any, dtype: Any) -> Symbol:
     return GENERATED["_internal"]["_full"](shape=shape, value=value, dtype=str(dtype))
 
 
-def _reshaped(call: CachedCall, x: Symbol, shape: Any, **_: Any) -> Symbol:
-    """A reshape. A first axis that keeps its size is the batch, and keeps it for other sizes."""
+def _batched(shape: tuple[int, ...], length: int | None) -> tuple[int, ...]:
+    """The shape, where a first axis that keeps its length is the batch, and keeps it for other sizes (0)."""
+    return (0, *shape[1:]) if shape and shape[0] == length else shape
+
+
+def _reshaped(call: CachedCall, x: Symbol, shape: Any, reverse: Any = False, **_: Any) -> Symbol:
     wanted = (shape,) if isinstance(shape, int) else tuple(shape)
+    if reverse:
+        return GENERATED[""]["Reshape"](Symbol(x._outputs), shape=wanted, reverse=True)
     before = call.nodes[0].aval.shape
-    if len(wanted) > 1 and before and -1 not in wanted[1:] and wanted[0] in (before[0], -1):
-        wanted = (-1, *wanted[1:])
-    return GENERATED[""]["Reshape"](Symbol(x._outputs), shape=wanted)
+    return GENERATED[""]["Reshape"](Symbol(x._outputs), shape=_batched(wanted, before[0] if before else None))
 
 
 def _cast(call: CachedCall, x: Symbol, dtype: Any, **_: Any) -> Symbol:
@@ -196,8 +200,8 @@ def _cast(call: CachedCall, x: Symbol, dtype: Any, **_: Any) -> Symbol:
 
 
 _WRITTEN: dict[str, Callable[..., Symbol]] = {
-    "index.read_slice": _slice, "np._full": _full, "np._reshape": _reshaped, "nd.NDArray._astype": _cast,
-    "np._astype": _cast}
+    "index.read_slice": _slice, "np._full": _full, "np._reshape": _reshaped, "nd.reshape": _reshaped,
+    "nd.NDArray._astype": _cast, "np._astype": _cast}
 
 
 # ---- autograd.get_symbol -------------------------------------------------------------------------

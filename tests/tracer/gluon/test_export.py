@@ -152,6 +152,55 @@ def test_layers_of_symbols_use_the_operators_of_mxnet(make, shape, operators):
     onp.testing.assert_array_equal(graph.eval(x=x)[0].asnumpy(), layer(x).asnumpy())
 
 
+class Forward(gluon.HybridBlock):
+    """A block in MXNet 2's style: its Python works on arrays, and asks for shapes."""
+
+    def __init__(self):
+        super().__init__()
+        self.dense, self.norm, self.drop = nn.Dense(3, activation="relu"), nn.BatchNorm(), nn.Dropout(0.5)
+        self.scale = gluon.Parameter("scale", shape=(3,), init="ones")
+
+    def forward(self, x):
+        y = self.drop(self.norm(self.dense(x)))
+        return nd.broadcast_mul(y, self.scale.data())[:, 1:] + 1, y.reshape((x.shape[0], -1, 1)) * 2
+
+
+def test_blocks_that_define_forward_are_exported(tmp_path):
+    net = Forward()
+    net.initialize()
+    net.hybridize()
+    x = nd.array(onp.random.RandomState(0).rand(4, 5))
+    wanted = _outputs(net(x))
+    net.export(str(tmp_path / "net"))
+    graph = symbol.load(str(tmp_path / "net-symbol.json"))
+    assert [node["op"] for node in json.loads(graph.tojson())["nodes"] if node["op"] != "null"] == \
+        ["FullyConnected", "Activation", "BatchNorm", "Dropout", "broadcast_mul", "slice", "_plus_scalar", "Reshape",
+         "_mul_scalar"]
+    again = gluon.SymbolBlock.imports(str(tmp_path / "net-symbol.json"), ["data"], str(tmp_path / "net-0000.params"))
+    for got, want in zip(_outputs(again(x)), wanted, strict=True):
+        onp.testing.assert_allclose(got, want, rtol=1e-6)
+    assert [y.shape for y in again(nd.ones((7, 5)))] == [(7, 2), (7, 3, 1)]  # the batch may have another size
+    for got, want in zip(_outputs(net(x)), wanted, strict=True):  # the block itself works on
+        onp.testing.assert_array_equal(got, want)
+
+
+class Captures(gluon.HybridBlock):
+    """A block that uses an array which is neither an input nor a parameter."""
+
+    other = nd.ones(3) * 2
+
+    def forward(self, x):
+        return x + self.other
+
+
+def test_an_array_from_outside_is_named():
+    net = Captures()
+    net.hybridize()
+    net(nd.ones(3))
+    with pytest.raises(MXNetError, match="neither an input nor a parameter"):
+        net._get_graph()
+
+
 def test_errors():
     block = Double()
     with pytest.raises(RuntimeError, match="at least once before calling export"):

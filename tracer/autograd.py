@@ -27,7 +27,7 @@ from .core.invoke import Handle, add_values, pending, wrap
 from .core.segment import Segment
 from .core.trace import Value, computed, current, effects, node_of
 
-__all__ = ["Function", "backward", "grad", "is_recording", "is_training", "mark_variables", "pause",
+__all__ = ["Function", "backward", "get_symbol", "grad", "is_recording", "is_training", "mark_variables", "pause",
            "predict_mode", "record", "set_recording", "set_training", "train_mode"]
 
 

@@ -29,7 +29,7 @@ from ..runtime import driver
 from ..runtime.costs import CHUNK_COST, MAX_CHUNKS
 from .conv.arguments import BLOCK, LONGEST_KERNEL, MOST_PLACES, ConvArgs
 from .gemm import openblas
-from .gemm.tiles import DEPTH, LANES, WIDTH
+from .gemm.sizes import DEPTH, LANES, WIDTH
 
 #: The multiplications of a chunk, and the most of a chunk, which take a tenth of a second: a run halts between two.
 _CHUNK, _LONGEST = 1 << 20, 1 << 32

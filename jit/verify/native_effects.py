@@ -8,7 +8,7 @@ from typing import Any
 from ..steps import convolution
 from ..steps.conv.arguments import AT, ConvArgs
 from ..steps.gemm.openblas import GemmArgs, gemm_step
-from ..steps.gemm.tiles import LANES, WIDTH
+from ..steps.gemm.sizes import LANES, WIDTH
 from .accesses import Access, Effects, Unreadable
 from .forms import Form, Var
 

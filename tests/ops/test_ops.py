@@ -32,9 +32,8 @@ COMPUTING = [op for name, op in OPS.items() if name not in STRUCTURAL and not na
 SAMPLES = [(op, i) for op in COMPUTING for i in range(len(list(op.samples() if op.samples else ())))]
 WITH_SAMPLES = [op for op in COMPUTING if any(op is o for o, _ in SAMPLES)]
 IDS = [f"{op.name}-{i}" for op, i in SAMPLES]
-#: Ops that NumPy computes within a compiled program: the gradient of a slice is a call, and the second derivative of
-#: a product consists of slices and joins.
-BY_NUMPY = {"slice", "product_of_others"}
+#: Ops that NumPy computes within a compiled program: the gradient of a slice is a call.
+BY_NUMPY = {"slice"}
 #: The allowed error of each element by dtype: relative, and absolute.
 TOLERANCE = {d: (8 * float(np.finfo(d).eps), 8 * float(np.finfo(d).eps)) for d in ("float16", "float32", "float64")}
 

@@ -7,7 +7,8 @@ from llvmlite import ir
 from ...native.word_compiler import I64, emits
 from ...native.word_intrinsics import as_word, smaller
 from ..gemm.native import PLAIN, ROW_MAJOR, TRANSPOSED, call_gemm, call_tiles
-from ..gemm.tiles import LANES, WHOLE, WIDTH
+from ..gemm.sizes import LANES, WIDTH
+from ..gemm.tiles import WHOLE
 from .arguments import AT, BLOCK
 
 

@@ -8,7 +8,8 @@ from llvmlite import ir
 from ...native.word_compiler import I64, emits
 from ...native.word_intrinsics import as_float, as_word, copy_bytes, smaller
 from .openblas import GemmArgs
-from .tiles import DEPTH, LANES, LONGEST, REUSED, WIDTH
+from .sizes import DEPTH, LANES, WIDTH
+from .tiles import LONGEST, REUSED
 
 #: The place of each argument among a step's: `args[AT.m]` is the word that `gemm_args` calls m.
 AT = GemmArgs(*range(len(GemmArgs._fields)))

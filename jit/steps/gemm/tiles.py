@@ -22,17 +22,16 @@ from ...native.loop_hints import say
 from ...native.word_compiler import F64, emits
 from ...native.word_compiler import I64 as _I64
 from ...native.word_intrinsics import copy_bytes
+from .sizes import DEPTH, LANES, WIDTH
 
 _FLOAT = ir.FloatType()
-LANES = 16
-WIDTH = 2 * LANES  # columns of a tile
 _VECTOR = ir.VectorType(_FLOAT, LANES)
 
 #: Heights of tiles, the largest first, by the width in vectors: the largest fill 24 of AVX-512's 32 registers.
 ROWS = {2: (12, 4, 1), 1: (24, 4, 1)}
 
-#: The part of the inner dimension that is done at once; the rows of A from which packing B's columns pays.
-DEPTH, REUSED = 512, 36
+#: The rows of A from which packing B's columns pays.
+REUSED = 36
 
 #: The longest inner dimension: beyond it OpenBLAS's order of blocks is faster.
 LONGEST = 1024

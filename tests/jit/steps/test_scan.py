@@ -190,7 +190,7 @@ def test_a_halted_loop_goes_on():
     for stop in range(1, rows[0], 7):
         got = plan.run(buffers, [], None)
         first, rest = driver.Table.__new__(driver.Table), driver.Table.__new__(driver.Table)
-        all_rows = [tuple(r) for r in rows[1:].reshape(-1, 4).tolist()]
+        all_rows = [tuple(r) for r in rows[len(rows) % 4:].reshape(-1, 4).tolist()]
         first._lay(all_rows[:stop], table._owned)
         rest._lay(all_rows[stop:], table._owned)
         first.run(plan.address)

@@ -10,7 +10,7 @@ import graphs
 import numpy as np
 import pytest
 
-from tracer.jit.fusion import fuse
+from tracer.jit.fusion import roots
 from tracer.jit.plan.pipeline import plan_graph
 from tracer.jit.verify.kernels import Case, cases, chunkings, verify
 from tracer.jit.verify.machine import FUNCTIONS, Buffer, KernelError, Machine, Number, bits
@@ -196,7 +196,7 @@ def test_the_faults_that_it_was_made_for(monkeypatch):
     """A dimension of size 1 in a domain: the index map of a reduction's result has another coefficient for it."""
     thin, = graphs.leaves([np.zeros((2, 1, 2), "float32")])
     verify(only(reduce_sum(thin, (2,))))
-    monkeypatch.setattr(fuse, "long_axes", lambda shape: list(range(len(shape))))
+    monkeypatch.setattr(roots, "long_axes", lambda shape: list(range(len(shape))))
     with pytest.raises(KernelError, match="written"):
         verify(only(reduce_sum(thin, (2,))))
 

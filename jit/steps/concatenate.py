@@ -38,8 +38,10 @@ def source_of(kind: str, flat: bool) -> str:
 
 
 def _fits(node: Node, materialized: set[Node]) -> bool:
+    """Whether the result has elements, and all parts that have some are in memory."""
     read = [without_reshapes(x, materialized) for x in node.inputs]
-    return all([not x.size or x.op.kind == LEAF and x.op is not scalar_op or x in materialized for x in read])
+    return node.size > 0 and all([not x.size or x.op.kind == LEAF and x.op is not scalar_op or x in materialized
+                                  for x in read])
 
 
 def _lower(node: Node, uses: Uses) -> list[driver.Step]:

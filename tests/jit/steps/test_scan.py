@@ -208,3 +208,12 @@ def test_concatenations_are_native(shapes, dtype):
     outputs = [concatenate(graphs.leaves(arrays), axis)]
     assert graphs.fallbacks(outputs) == []
     np.testing.assert_array_equal(graphs.run(outputs, arrays, "always")[0], np.concatenate(arrays, axis))
+
+
+def test_parts_without_elements():
+    """Where no part has any, nothing is left to do natively."""
+    for shapes in ([(0, 3), (0, 3)], [(2, 0), (2, 0)], [(0, 3), (2, 3)]):
+        arrays = [RANDOM.randn(*s) for s in shapes]
+        axis = 1 if shapes[0][1] == 0 else 0
+        outputs = [concatenate(graphs.leaves(arrays), axis)]
+        np.testing.assert_array_equal(graphs.run(outputs, arrays, "always")[0], np.concatenate(arrays, axis))

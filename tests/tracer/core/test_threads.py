@@ -65,7 +65,7 @@ def test_a_thread_that_ends_lets_go_of_what_it_left_pending():
     before = in_use()
     last, = in_threads(lambda i: leave(), 1)
     np.ones((2,)).wait_to_read()  # this thread is now the last one known to record
-    assert in_use() >= before + (1 << 20)
+    assert in_use() >= before + (1 << 20) - (1 << 12)  # other tests may have left small arrays, which go meanwhile
     assert last.asnumpy().tolist() == [2, 2]
     del last
     assert in_use() < before + (1 << 20)

@@ -187,7 +187,9 @@ def _batched(shape: tuple[int, ...], length: int | None) -> tuple[int, ...]:
     return (0, *shape[1:]) if shape and shape[0] == length else shape
 
 
-def _reshaped(call: CachedCall, x: Symbol, shape: Any, reverse: Any = False, **_: Any) -> Symbol:
+def _reshaped(call: CachedCall, x: Symbol, shape: Any = None, reverse: Any = False, newshape: Any = None,
+              **_: Any) -> Symbol:
+    shape = newshape if shape is None else shape
     wanted = (shape,) if isinstance(shape, int) else tuple(shape)
     if reverse:
         return GENERATED[""]["Reshape"](Symbol(x._outputs), shape=wanted, reverse=True)

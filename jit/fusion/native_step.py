@@ -9,7 +9,8 @@ from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
-from tracer.ops.ir.node import Node
+from tracer.ops.ir.node import Node, scalar_op
+from tracer.ops.ir.op import LEAF
 
 from ..graph.index_map import without_reshapes
 
@@ -91,6 +92,11 @@ class Uses(Protocol):
 
         CannotCompile where a part of it has no native form.
         """
+
+
+def in_memory(x: Node, materialized: Container[Node]) -> bool:
+    """Whether an operand has an address: it is kept in memory, or an array of the user's, not a number."""
+    return x in materialized or x.op.kind == LEAF and x.op is not scalar_op
 
 
 def _itself(node: Node, at: int, materialized: Container[Node]) -> Node:

@@ -14,11 +14,10 @@ from __future__ import annotations
 
 import math
 
-from tracer.ops.ir.node import Node, scalar_op
-from tracer.ops.ir.op import LEAF
+from tracer.ops.ir.node import Node
 
 from ..codegen.scalar_text import short
-from ..fusion.native_step import NativeStep, Uses, register
+from ..fusion.native_step import NativeStep, Uses, in_memory, register
 from ..graph.index_map import without_reshapes
 from ..native.kernel_cache import find_kernel
 from ..runtime import driver
@@ -40,8 +39,7 @@ def source_of(kind: str, flat: bool) -> str:
 def _fits(node: Node, materialized: set[Node]) -> bool:
     """Whether the result has elements, and all parts that have some are in memory."""
     read = [without_reshapes(x, materialized) for x in node.inputs]
-    return node.size > 0 and all([not x.size or x.op.kind == LEAF and x.op is not scalar_op or x in materialized
-                                  for x in read])
+    return node.size > 0 and all([not x.size or in_memory(x, materialized) for x in read])
 
 
 def _lower(node: Node, uses: Uses) -> list[driver.Step]:

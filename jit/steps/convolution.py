@@ -16,11 +16,10 @@ from typing import Any
 
 import numpy as np
 
-from tracer.ops.ir.node import Node, scalar_op
-from tracer.ops.ir.op import LEAF
+from tracer.ops.ir.node import Node
 
 from ..codegen.scalar_text import short
-from ..fusion.native_step import NativeStep, Uses, register
+from ..fusion.native_step import NativeStep, Uses, in_memory, register
 from ..graph.index_map import without_reshapes
 from ..graph.symbolic_size import applied
 from ..native.kernel_cache import find_kernel
@@ -91,7 +90,7 @@ def _has_room(node: Node, kernel: Sequence[Any], materialized: set[Node]) -> boo
             or node.size >= 2**31:
         return False
     read = [without_reshapes(x, materialized) for x in node.inputs]
-    return all([x in materialized or x.op.kind == LEAF and x.op is not scalar_op for x in read])
+    return all([in_memory(x, materialized) for x in read])
 
 
 def _three(sizes: Sequence[Any], other: int) -> list[Any]:

@@ -27,11 +27,11 @@ from collections.abc import Container
 from typing import NamedTuple
 
 from tracer.ops.ir.node import Node, scalar_op
-from tracer.ops.ir.op import LEAF, VIEW
+from tracer.ops.ir.op import VIEW
 from tracer.ops.primitive.gather_scatter import index_arrays
 
 from ..codegen.scalar_text import short
-from ..fusion.native_step import NativeStep, Uses, register
+from ..fusion.native_step import NativeStep, Uses, in_memory, register
 from ..graph.index_map import NotAffine, flatten, identity, through_view, without_reshapes
 from ..native.kernel_cache import find_kernel
 from ..runtime import driver
@@ -193,7 +193,7 @@ def _fits(node: Node, materialized: set[Node]) -> bool:
     """Whether the node indexes the leading axes of an array in memory by integers in memory."""
     read = [_operand(node, i, materialized) for i in range(len(node.inputs))]
     return bool(index_arrays(node)) and _leading(node) is not None and \
-        all(x in materialized or (x.op.kind == LEAF and x.op is not scalar_op) for x in read)
+        all([in_memory(x, materialized) for x in read])
 
 
 def _operand(node: Node, at: int, materialized: Container[Node]) -> Node:

@@ -30,13 +30,12 @@ from functools import partial
 
 import numpy as np
 
-from tracer.ops.ir.node import Node, scalar_op
-from tracer.ops.ir.op import LEAF
+from tracer.ops.ir.node import Node
 from tracer.ops.npx.window_reductions import lowest
 
 from ..codegen.scalar_text import register
 from ..fusion import native_step
-from ..fusion.native_step import NativeStep, Uses
+from ..fusion.native_step import NativeStep, Uses, in_memory
 from ..graph.index_map import without_reshapes
 from ..graph.symbolic_size import applied
 from ..native.kernel_cache import find_kernel
@@ -174,7 +173,7 @@ def _placed(node: Node, put: bool) -> WindowSource:
 def _fits(node: Node, materialized: set[Node]) -> bool:
     """Whether its operands are in memory."""
     read = [without_reshapes(x, materialized) for x in node.inputs]
-    return all(x in materialized or (x.op.kind == LEAF and x.op is not scalar_op) for x in read)
+    return all([in_memory(x, materialized) for x in read])
 
 
 def _lower(write: Callable[[Node], WindowSource], node: Node, uses: Uses) -> list[driver.Step]:

@@ -13,11 +13,11 @@ from tracer.ops.control.loops import Graph, graph_of
 from tracer.ops.ir.aval import Aval
 from tracer.ops.ir.aval import aval as aval_of
 from tracer.ops.ir.errors import CannotCompile
-from tracer.ops.ir.node import Node, scalar_op
+from tracer.ops.ir.node import Node
 from tracer.ops.ir.op import LEAF
 
 from ..codegen.scalar_text import short
-from ..fusion.native_step import NativeStep, Uses, register
+from ..fusion.native_step import NativeStep, Uses, in_memory, register
 from ..graph.index_map import without_reshapes
 from ..native.kernel_cache import find_kernel
 from ..native.runtime_functions import find_native
@@ -74,8 +74,9 @@ def made_in(graph: Graph, states: int, parts: Container[int]) -> list[Node]:
 
 
 def _fits(node: Node, materialized: set[Node]) -> bool:
+    """Whether its operands have elements and are in memory."""
     read = [without_reshapes(x, materialized) for x in node.inputs]
-    return all([x.size and (x.op.kind == LEAF and x.op is not scalar_op or x in materialized) for x in read])
+    return all([x.size and in_memory(x, materialized) for x in read])
 
 
 def _lower(node: Node, uses: Uses) -> list[Any]:

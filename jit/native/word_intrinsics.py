@@ -105,6 +105,16 @@ def set_float_mode(b: Any, mode: Any) -> None:
 
 
 @emits
+def change_float_mode(b: Any, bits: Any, mode: Any) -> Any:
+    """Set some bits of this thread's mode of floats, if they differ; returns the mode before."""
+    before = float_mode.emit(b)
+    own = b.and_(before, bits)
+    with b.if_then(b.icmp_signed("!=", own, mode)):
+        set_float_mode.emit(b, b.add(b.sub(before, own), mode))
+    return before
+
+
+@emits
 def load_atomic(b: Any, address: Any, index: Any) -> Any:
     """The word ``((int64_t *)address)[index]``, as another thread last published it (acquire)."""
     return b.load_atomic(word_at(b, address, index), "acquire", 8)

@@ -8,6 +8,7 @@ from ..native.word_intrinsics import (
     call_question,
     call_sharer,
     call_step,
+    change_float_mode,
     cycles,
     float_mode,
     load_atomic,
@@ -72,9 +73,7 @@ def take_chunks(state: Any, me: int) -> None:
             if now == seen:
                 extent, chunk = state[_EXTENT], state[_CHUNK]
                 lo = (seen >> 32) * chunk
-                before = float_mode()
-                if before & FLUSH != state[_MODE]:
-                    set_float_mode(before - (before & FLUSH) + state[_MODE])
+                change_float_mode(FLUSH, state[_MODE])
                 call_step(state[_FN], state[_BIND], state[_ARGS], lo, smaller(lo + chunk, extent))
                 add_atomic(state, _DONE, 1)
                 if me == 0:
@@ -98,9 +97,7 @@ def take_chunks(state: Any, me: int) -> None:
 def run_table(table: Any, bind: int) -> None:
     """Run all steps of `table`, none of which is cut."""
     cell = table[1]
-    before = float_mode()
-    if before & FLUSH != cell[0]:
-        set_float_mode(before - (before & FLUSH) + cell[0])
+    before = change_float_mode(FLUSH, cell[0])
     for i in range(table[0]):
         row = table + _HEAD + 8 * _ROW * i
         call_step(row[0], bind, row[1], 0, row[2])
@@ -110,10 +107,7 @@ def run_table(table: Any, bind: int) -> None:
 
 def begin_flushing(saved: Any, cell: Any) -> None:
     """Save the mode of floats in a word, and set it to that of another word."""
-    before = float_mode()
-    store_atomic(saved, 0, before)
-    if before & FLUSH != cell[0]:
-        set_float_mode(before - (before & FLUSH) + cell[0])
+    store_atomic(saved, 0, change_float_mode(FLUSH, cell[0]))
 
 
 def end_flushing(saved: Any) -> None:
@@ -130,9 +124,7 @@ def run_chunked(table: Any, state: Any, watch: Any, bind: int) -> None:
     store_atomic(watch, ASKED, cycles())
     cell = table[1]
     mode = cell[0]
-    before = float_mode()
-    if before & FLUSH != mode:
-        set_float_mode(before - (before & FLUSH) + mode)
+    before = change_float_mode(FLUSH, mode)
     if state:
         store_atomic(state, _WATCH, watch)
         store_atomic(state, _MODE, mode)

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from tracer.jit.plan.plan import Plan
+from tracer.jit.report.counters import COUNTERS
 from tracer.jit.runtime import driver
+from tracer.jit.steps.conv.arguments import AT
 from tracer.jit.verify.native_effects import of_native
 from tracer.jit.verify.plan import verify
 from tracer.jit.verify.units import PlanError
@@ -153,8 +155,6 @@ def test_an_empty_batch_and_long_kernels_are_numpy_s():
 
 
 def test_other_sizes_compile_nothing():
-    from tracer.jit.report.counters import COUNTERS
-
     geometry = (1, 1), (1, 1), (1, 1), 1
     check((2, 3, 10, 11), 5, (3, 3), *geometry, "float32")
     before = COUNTERS.kernels_compiled
@@ -176,8 +176,6 @@ def test_the_verifier_knows_what_chunks_write():
 
 
 def test_the_verifier_finds_a_wrong_size():
-    from tracer.jit.steps.conv.arguments import AT
-
     arrays = drawn((2, 3, 7, 8), 5, (3, 3), (1, 1), (1, 1), (1, 1), 1, "float32")
     plan = Plan((outputs(*graphs.leaves(arrays), (1, 1), (1, 1), (1, 1), 1)[0],))
     row, = plan.layout.runs[0]

@@ -97,6 +97,11 @@ class BaseRNNCell:
         """The output and the new states of one step. Subclasses define it."""
         raise NotImplementedError(f"{type(self).__name__} defines no step: __call__(inputs, states)")
 
+    def _next_name(self) -> str:
+        """The beginning of the names of the next step."""
+        self._counter += 1
+        return f"{self._prefix}t{self._counter}_"
+
     @property
     def params(self) -> RNNParams:
         """The variables of the cell, which are shared from now on."""

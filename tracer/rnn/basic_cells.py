@@ -15,6 +15,8 @@ class _Gated(BaseRNNCell):
     """A cell whose input and state each go through a product with weights of all gates."""
 
     _num_hidden: int
+    #: The number of states.
+    _states = 1
 
     def _take_variables(self, **bias: Any) -> None:
         """Take the weights and biases from the parameters; `bias` describes the bias of the input's product."""
@@ -29,10 +31,10 @@ class _Gated(BaseRNNCell):
         return (sym.FullyConnected(data=inputs, weight=self._iW, bias=self._iB, num_hidden=size, name=f"{name}i2h"),
                 sym.FullyConnected(data=state, weight=self._hW, bias=self._hB, num_hidden=size, name=f"{name}h2h"))
 
-    def _next_name(self) -> str:
-        """The beginning of the names of the next step."""
-        self._counter += 1
-        return f"{self._prefix}t{self._counter}_"
+    @property
+    def state_info(self) -> list[dict[str, Any]]:
+        """The shape and layout of each state."""
+        return [{"shape": (0, self._num_hidden), "__layout__": "NC"} for _ in range(self._states)]
 
 
 class RNNCell(_Gated):
@@ -53,11 +55,6 @@ class RNNCell(_Gated):
         self._num_hidden = num_hidden
         self._activation = activation
         self._take_variables()
-
-    @property
-    def state_info(self) -> list[dict[str, Any]]:
-        """The shape and layout of the state."""
-        return [{"shape": (0, self._num_hidden), "__layout__": "NC"}]
 
     @property
     def _gate_names(self) -> Any:
@@ -82,16 +79,13 @@ class LSTMCell(_Gated):
     [(0, 4), (0, 4)]
     """
 
+    _states = 2
+
     def __init__(self, num_hidden: int, prefix: str = "lstm_", params: RNNParams | None = None,
                  forget_bias: float = 1.0) -> None:
         super().__init__(prefix=prefix, params=params)
         self._num_hidden = num_hidden
         self._take_variables(init=initializer.LSTMBias(forget_bias=forget_bias))
-
-    @property
-    def state_info(self) -> list[dict[str, Any]]:
-        """The shapes and layouts of the output and the memory."""
-        return [{"shape": (0, self._num_hidden), "__layout__": "NC"} for _ in range(2)]
 
     @property
     def _gate_names(self) -> Any:
@@ -124,11 +118,6 @@ class GRUCell(_Gated):
         super().__init__(prefix=prefix, params=params)
         self._num_hidden = num_hidden
         self._take_variables()
-
-    @property
-    def state_info(self) -> list[dict[str, Any]]:
-        """The shape and layout of the state."""
-        return [{"shape": (0, self._num_hidden), "__layout__": "NC"}]
 
     @property
     def _gate_names(self) -> Any:

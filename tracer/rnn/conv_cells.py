@@ -81,10 +81,6 @@ class BaseConvRNNCell(BaseRNNCell):
                               bias=self._hB, layout=self._conv_layout)
         return i2h, h2h
 
-    def _next_name(self) -> str:
-        self._counter += 1
-        return f"{self._prefix}t{self._counter}_"
-
 
 class ConvRNNCell(BaseConvRNNCell):
     """A convolutional cell whose output is an activation of the sum of both convolutions.

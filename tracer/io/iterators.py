@@ -62,7 +62,29 @@ class DataIter:
         """The number of examples that only fill the present batch."""
 
 
-class ResizeIter(DataIter):
+class HoldsBatch(DataIter):
+    """An iterator whose `iter_next` sets `current_batch`."""
+
+    current_batch: Any = None
+
+    def getdata(self) -> Any:
+        """The data of the present batch."""
+        return self.current_batch.data
+
+    def getlabel(self) -> Any:
+        """The labels of the present batch."""
+        return self.current_batch.label
+
+    def getindex(self) -> Any:
+        """The numbers of the examples in the present batch, or None."""
+        return self.current_batch.index
+
+    def getpad(self) -> Any:
+        """The number of examples that only fill the present batch."""
+        return self.current_batch.pad
+
+
+class ResizeIter(HoldsBatch):
     """An iterator with a given number of batches of another, which begins again when it ends.
 
     data_iter: the other iterator.
@@ -81,7 +103,7 @@ class ResizeIter(DataIter):
         self.size = size
         self.reset_internal = reset_internal
         self.cur = 0
-        self.current_batch: Any = None
+        self.current_batch = None
         self.provide_data = data_iter.provide_data
         self.provide_label = data_iter.provide_label
         if hasattr(data_iter, "default_bucket_key"):
@@ -104,19 +126,3 @@ class ResizeIter(DataIter):
             self.current_batch = self.data_iter.next()
         self.cur += 1
         return True
-
-    def getdata(self) -> Any:
-        """The data of the present batch."""
-        return self.current_batch.data
-
-    def getlabel(self) -> Any:
-        """The labels of the present batch."""
-        return self.current_batch.label
-
-    def getindex(self) -> Any:
-        """The numbers of the examples in the present batch, or None."""
-        return self.current_batch.index
-
-    def getpad(self) -> Any:
-        """The number of examples that only fill the present batch."""
-        return self.current_batch.pad

@@ -5,12 +5,12 @@ import threading
 from typing import Any
 
 from .batches import DataBatch, DataDesc
-from .iterators import DataIter
+from .iterators import HoldsBatch
 
 __all__ = ["PrefetchingIter"]
 
 
-class PrefetchingIter(DataIter):
+class PrefetchingIter(HoldsBatch):
     """An iterator whose batches are those of several others side by side, each prepared ahead by a thread.
 
     iters: an iterator, or a list of them, which end together.
@@ -39,7 +39,7 @@ class PrefetchingIter(DataIter):
         self.data_taken = [threading.Event() for _ in self.iters]
         for taken in self.data_taken:
             taken.set()
-        self.current_batch: Any = None
+        self.current_batch = None
         self.next_batch: list[Any] = [None] * self.n_iter
         self._stopped = threading.Event()
         self.prefetch_threads = [
@@ -106,22 +106,6 @@ class PrefetchingIter(DataIter):
         if not self.iter_next():
             raise StopIteration
         return self.current_batch
-
-    def getdata(self) -> Any:
-        """The data of the present batch."""
-        return self.current_batch.data
-
-    def getlabel(self) -> Any:
-        """The labels of the present batch."""
-        return self.current_batch.label
-
-    def getindex(self) -> Any:
-        """The numbers of the examples in the present batch, or None."""
-        return self.current_batch.index
-
-    def getpad(self) -> Any:
-        """The number of examples that only fill the present batch."""
-        return self.current_batch.pad
 
 
 def _prefetch(iterator: Any, batches: list[Any], i: int, taken: threading.Event, ready: threading.Event,

@@ -1,4 +1,4 @@
-"""What mx.io does beyond MXNet's answers: errors of threads, freed threads, programs of batches, absent iterators."""
+"""Iterators of mx.io beyond MXNet's answers: errors of threads, freed threads, programs of batches, absent ones."""
 from __future__ import annotations
 
 import gc

@@ -75,6 +75,16 @@ class NotSupportedForSparseNDArray(_Unavailable):
     reason = "not supported for SparseNDArray"
 
 
+def refusing(name: str, why: str) -> Callable[..., NoReturn]:
+    """A function of the given name that raises NotImplementedError with it and a reason."""
+    def refuse(*args: Any, **kwargs: Any) -> NoReturn:
+        raise NotImplementedError(f"{name}{why}")
+
+    refuse.__name__ = refuse.__qualname__ = name.rpartition(".")[2]
+    refuse.__doc__ = f"Not supported: `{name}` raises NotImplementedError."
+    return refuse
+
+
 class _NullType:
     """The type of `_Null`, MXNet's default of a parameter that is not given."""
 

@@ -1,9 +1,9 @@
 """The iterators of MXNet's C++ library that tracer does not have yet: calling one raises NotImplementedError."""
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import Any
 
+from ..base import refusing
 from .iterators import DataIter
 
 #: Their names.
@@ -12,18 +12,9 @@ ABSENT = ("ImageDetRecordIter", "ImageRecordInt8Iter", "ImageRecordIter", "Image
 
 __all__ = ["MXDataIter", *ABSENT]
 
+_WHY = " is not part of this version of tracer yet; mx.io.NDArrayIter and gluon.data.DataLoader give batches of arrays"
 
-def _refusing(name: str) -> Callable[..., NoReturn]:
-    def create(*args: Any, **kwargs: Any) -> NoReturn:
-        raise NotImplementedError(f"mx.io.{name} is not part of this version of tracer yet; mx.io.NDArrayIter and "
-                                  "gluon.data.DataLoader give batches of arrays")
-
-    create.__name__ = create.__qualname__ = name
-    create.__doc__ = f"Not supported: `mx.io.{name}` raises NotImplementedError."
-    return create
-
-
-globals().update({name: _refusing(name) for name in ABSENT})
+globals().update({name: refusing(f"mx.io.{name}", _WHY) for name in ABSENT})
 
 
 class MXDataIter(DataIter):

@@ -1,4 +1,4 @@
-"""What training with symbols and with Gluon share: stores that add up the gradients of several contexts."""
+"""Gradient stores, which training with symbols and with Gluon share: they add up the gradients of several contexts."""
 from __future__ import annotations
 
 import math

@@ -44,7 +44,7 @@ class _Lines(logging.Handler):
 
 
 def logged(function, *args, **kwargs) -> list[str]:
-    """What a call logs and warns, line by line."""
+    """The lines that a call logs and warns."""
     handler, root = _Lines(), logging.getLogger()
     level = root.level
     root.addHandler(handler)

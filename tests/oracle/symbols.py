@@ -74,7 +74,7 @@ def evaluate(mx, case: str, files: dict[str, str]) -> object:
 
 
 def printed(function, *args, **kwargs) -> str:
-    """What a function prints."""
+    """The text that a function prints."""
     text = io.StringIO()
     with contextlib.redirect_stdout(text):
         function(*args, **kwargs)

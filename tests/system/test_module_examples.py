@@ -26,7 +26,7 @@ COUNTS = ("programs", "kernels_compiled", "kernels_loaded", "program_hits")
 
 
 def report(name: str) -> dict:
-    """What an example returns, and the counters after each epoch."""
+    """The result of an example, and the counters after each epoch."""
     import tracer
 
     sys.path.insert(0, str(EXAMPLES))

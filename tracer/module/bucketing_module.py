@@ -77,7 +77,7 @@ class BucketingModule(BaseModule):
         self._curr_bucket_key = None
 
     def _call_sym_gen(self, *args: Any, **kwargs: Any) -> tuple[Any, Any, Any]:
-        """What `sym_gen` returns; each call counts the names of symbols from 0."""
+        """The result of `sym_gen`; each call counts the names of symbols from 0."""
         with NameManager():
             return self._sym_gen(*args, **kwargs)
 

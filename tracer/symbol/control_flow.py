@@ -95,7 +95,7 @@ class _Graph:
         return found
 
     def input(self, variable: str) -> Entry:
-        """What the outer graph gives to a variable: the outer node, or a variable of the same name."""
+        """The entry of the outer graph for a variable: the outer node, or a variable of the same name."""
         if variable in self.outside:
             return self.outside[variable]
         node = next(n for n in topological(self.outputs) if n.op is None and n.name == variable)

@@ -23,7 +23,7 @@ def contradicts(a: Shape, b: Shape) -> bool:
 
 
 def unified(a: Shape, b: Shape) -> Shape:
-    """What is known of a shape from two partial ones.
+    """The shape that is known from two partial ones.
 
     >>> unified((2, -1), (-1, 3)), unified(None, (1,))
     ((2, 3), (1,))
@@ -34,7 +34,7 @@ def unified(a: Shape, b: Shape) -> Shape:
 
 
 def common(shapes: Iterable[Shape]) -> Shape:
-    """What is known of a shape that several arrays share; the first wins where they contradict each other."""
+    """The known part of a shape that several arrays share; the first wins where they contradict each other."""
     found: Shape = None
     for shape in shapes:
         if not contradicts(found, shape):

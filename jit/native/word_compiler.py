@@ -2,8 +2,8 @@
 
 A word is an int64: a number, or an address, of which `args[i]` is the word at place i. The subset: assignments, `if`,
 `while`, `for … in range(…)`, arithmetic and comparisons of words or of float64s, constants and attributes of constants,
-and calls of functions that `emits` marks. `and`, `or` and `x if c else y` evaluate all their operands; those of `//`
-and `%` must not be negative.
+and calls of functions that `emits` marks, or of the subset themselves, which return nothing. `and`, `or` and
+`x if c else y` evaluate all their operands; those of `//` and `%` must not be negative.
 
 Numba would take half a second for these few functions, most of it for type inference. A kernel's source has numbers of
 many types and long loops to vectorize: Numba compiles it (`numba_compiler.py`).
@@ -15,6 +15,7 @@ import inspect
 import textwrap
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from types import FunctionType
 from typing import Any
 
 import llvmlite.binding as llvm
@@ -26,7 +27,7 @@ I64, F64 = ir.IntType(64), ir.DoubleType()
 _BIT, _VOID = ir.IntType(1), ir.VoidType()
 
 _WORDS = {ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.FloorDiv: "sdiv", ast.Mod: "srem", ast.RShift: "ashr",
-          ast.BitAnd: "and_"}
+          ast.BitAnd: "and_", ast.BitOr: "or_", ast.LShift: "shl"}
 _FLOATS = {ast.Add: "fadd", ast.Sub: "fsub", ast.Mult: "fmul", ast.Div: "fdiv"}
 _SIGNS = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "==", ast.NotEq: "!="}
 
@@ -230,9 +231,24 @@ class _Function(ast.NodeVisitor):
 
     def visit_Call(self, node: ast.Call) -> Any:
         called = self._global(node.func)
-        if not isinstance(called, Emitted):
-            raise CannotCompile(f"a call of {ast.unparse(node.func)}, which is not emitted")
-        return called.emit(self.b, *[self.visit(x) for x in node.args])
+        values = [self.visit(x) for x in node.args]
+        if isinstance(called, Emitted):
+            return called.emit(self.b, *values)
+        if not isinstance(called, FunctionType):
+            raise CannotCompile(f"a call of {ast.unparse(node.func)}, which is neither emitted nor a function of words")
+        self.b.call(_part(self.function.module, called), values)
+        return None
+
+
+def _part(module: ir.Module, function: FunctionType) -> ir.Function:
+    """The function of a module that does what a Python function of words does; emitted by its first call."""
+    name = f"{function.__module__}.{function.__name__}"
+    made = module.globals.get(name)
+    if made is None:
+        made = ir.Function(module, ir.FunctionType(_VOID, [I64] * function.__code__.co_argcount), name)
+        made.linkage = "internal"
+        _Function(made, function)
+    return made
 
 
 def compile_words(function: Any, symbol: str) -> bytes:

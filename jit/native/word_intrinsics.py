@@ -59,6 +59,15 @@ def copy_bytes(b: Any, to: Any, source: Any, count: Any) -> None:
 
 
 @emits
+def room(b: Any, size: Any) -> Any:
+    """The address of so many bytes, a constant, on the stack, aligned to 64."""
+    with b.goto_entry_block():
+        made = b.alloca(ir.ArrayType(ir.IntType(8), size.constant))
+        made.align = 64
+    return b.ptrtoint(made, I64)
+
+
+@emits
 def spin_hint(b: Any) -> None:
     """Tell the processor that this is a waiting loop."""
     if platform.machine() in _SPIN_HINTS:
@@ -136,6 +145,12 @@ def add_atomic(b: Any, address: Any, index: Any, value: Any) -> Any:
 def swap_atomic(b: Any, address: Any, index: Any, expected: Any, value: Any) -> Any:
     """Replace the word by `value` if it is `expected`; returns its old value."""
     return b.extract_value(b.cmpxchg(word_at(b, address, index), expected, value, "acq_rel", "acquire"), 0)
+
+
+@emits
+def set_word(b: Any, address: Any, index: Any, value: Any) -> None:
+    """Set the word ``((int64_t *)address)[index]``."""
+    b.store(value, word_at(b, address, index))
 
 
 @emits

@@ -26,7 +26,7 @@ from ..native.kernel_cache import find_kernel
 from ..native.runtime_functions import find_native
 from ..runtime import driver
 from ..runtime.costs import CHUNK_COST, MAX_CHUNKS
-from .conv.arguments import BLOCK, LONGEST_KERNEL, MOST_PLACES, ConvArgs
+from .conv.arguments import AT, BLOCK, LONGEST_KERNEL, MOST_PLACES, ConvArgs
 from .gemm import openblas
 from .gemm.sizes import DEPTH, LANES, WIDTH
 
@@ -41,6 +41,12 @@ _SUMMED = 128
 
 #: Positions of a panel that OpenBLAS multiplies.
 _PANEL = 128
+
+#: The bytes of a band of a depthwise image that a thread lays out at a time, where its rows are short enough.
+_BAND = 1 << 15
+
+#: The multiplications that take as long as laying out an element of a depthwise image.
+_LAYING = 8
 
 TURNING = """def kernel(bind, args, lo, hi):
     x = bind[args[0]]
@@ -69,8 +75,8 @@ ADDING = """def kernel(bind, args, lo, hi):
 
 
 def address(name: str) -> int:
-    """The address of a function of `conv/native.py`."""
-    return find_native(f"{__package__}.conv.native", name)
+    """The address of a function of `conv/native.py`, or of `conv/planes.py`."""
+    return find_native(f"{__package__}.conv.{'planes' if 'plane' in name else 'native'}", name)
 
 
 def _fits(node: Node, materialized: set[Node]) -> bool:
@@ -104,7 +110,7 @@ def _args(node: Node, slots: Sequence[int], batch: Any, groups: Any, channels: A
     single = node.dtype == np.float32
     fixed = [n for sizes, other in zip(axes, (1, 1, 1, 1, 1, 1, 0), strict=True) for n in _three(sizes, other)]
     runs = int(step[-1] == 1 and all([d == 1 for d in divide]))
-    return ConvArgs._make([
+    return ConvArgs(*[
         find_native(f"{__package__}.conv.patches", "single" if single else "double"), openblas.tiles() if single else 0,
         openblas.load().functions["gemm", node.dtype.itemsize], node.dtype.itemsize, *slots, batch, groups, channels,
         filters, *fixed, runs, math.prod(size), math.prod(out), math.prod(kernel), 0, 0, 0, 0])
@@ -157,6 +163,46 @@ def _chunk(extent: int, each: int) -> int:
     return max(1, min(chunk, _LONGEST // each))
 
 
+# ---- depthwise -----------------------------------------------------------------------------------
+
+def _in_planes(args: ConvArgs, rank: int) -> ConvArgs | None:
+    """The arguments of a step of depthwise images, cut into bands; None for others, and where a row is too long."""
+    if args.channels != 1 or args.filters != 1:
+        return None
+    stride = [args[AT.step0 + a] * args[AT.divide0 + a] for a in range(3)]
+    if math.prod(stride) > MOST_PLACES:
+        return None
+    back = args.dilate2 < 0
+    span = [(args[AT.kernel0 + a] - 1) * abs(args[AT.dilate0 + a]) // stride[a] for a in range(3)]
+    reach = [applied(_reach, args[AT.out0 + a], args[AT.before0 + a], stride[a]) if back else args[AT.out0 + a]
+             for a in range(3)]
+    axis = 3 - rank
+    phases = math.prod(stride[axis:]) if not back else 1
+    row = args.itemsize * phases * applied(_row, *[reach[a] + span[a] for a in range(axis + 1, 3)])
+    most = (BLOCK - 64) // row - span[axis]
+    if most < 1:
+        return None
+    wanted = applied(_at_most, applied(_at_most, _BAND // row - span[axis], most), reach[axis])
+    bands = applied(_ceil, reach[axis], wanted)
+    return args._replace(some=1, axis=axis, width=applied(_ceil, reach[axis], bands), panels=bands,
+                         **{f"span{a}": n for a, n in enumerate(span)}, **{f"reach{a}": n for a, n in enumerate(reach)})
+
+
+def _reach(size: int, before: int, stride: int) -> int:
+    """The positions of a phase, from the first one before an axis on which results are `stride` apart."""
+    return (size - 1 - before) // stride + 1
+
+
+def _row(*sizes: int) -> int:
+    return math.prod(sizes)
+
+
+def _bands(args: ConvArgs) -> driver.Step:
+    extent = args.batch * args.groups * args.panels
+    chunk = applied(_chunk, extent, applied(_ceil, args.positions, args.panels) * (args.places + _LAYING))
+    return driver.Step(address("run_planes"), list(args), extent, chunk)
+
+
 # ---- the three rows ------------------------------------------------------------------------------
 
 def _convolve(node: Node, uses: Uses) -> list[driver.Step]:
@@ -167,7 +213,8 @@ def _convolve(node: Node, uses: Uses) -> list[driver.Step]:
     args = _args(node, (uses.read(x), uses.read(w), result), images.shape[0], groups, weights.shape[1],
                  weights.shape[0] // groups,
                  (images.shape[2:], node.shape[2:], weights.shape[2:], stride, (1,) * len(pad), dilate, pad))
-    return [_panels(args)]
+    planes = _in_planes(args, len(pad))
+    return [_panels(args) if planes is None else _bands(planes)]
 
 
 def _spread(node: Node, uses: Uses) -> list[driver.Step]:
@@ -176,15 +223,17 @@ def _spread(node: Node, uses: Uses) -> list[driver.Step]:
     images, weights = node.inputs
     size, stride, dilate, pad, groups = node.attrs
     filters, channels = weights.shape[0] // groups, weights.shape[1]
+    axes = (images.shape[2:], size, weights.shape[2:], (1,) * len(pad), stride, [-d for d in dilate], [-p for p in pad])
+    args = _args(node, (uses.read(g), uses.read(w), result), images.shape[0], groups, filters, channels, axes)
+    planes = _in_planes(args, len(pad))
+    if planes is not None:
+        return [_bands(planes)]
     turned = uses.write(("turned", node), weights.aval.nbytes)
     rows, places = groups * channels * filters, math.prod(weights.shape[2:])
     turn = driver.Step(find_kernel(TURNING.replace("KIND", short(node.dtype))),
                        [uses.read(w), turned, filters, channels, places], rows,
                        applied(_rows_of_chunk, rows, weights.size))
-    args = _args(node, (uses.read(g), turned, result), images.shape[0], groups, filters, channels,
-                 (images.shape[2:], size, weights.shape[2:], (1,) * len(pad), stride, [-d for d in dilate],
-                  [-p for p in pad]))
-    return [turn, _panels(args)]
+    return [turn, _panels(args._replace(w=turned))]
 
 
 def _rows_of_chunk(rows: int, size: int) -> int:
@@ -199,21 +248,26 @@ def _correlate(node: Node, uses: Uses) -> list[driver.Step]:
     args = _args(node, (uses.read(x), uses.read(g), result), images.shape[0], groups, node.shape[1],
                  node.shape[0] // groups,
                  (images.shape[2:], cotangents.shape[2:], kernel, stride, (1,) * len(pad), dilate, pad))
-    width = applied(_positions, args.positions, args.places, args.itemsize)
-    some = applied(_some, args.channels, args.places * width, args.itemsize)
-    units = groups * applied(_ceil, args.channels, some)
+    planes = _in_planes(args, len(pad))
+    if planes is None:
+        args = args._replace(width=applied(_positions, args.positions, args.places, args.itemsize))
+        args = args._replace(some=applied(_some, args.channels, args.places * args.width, args.itemsize))
+        units = groups * applied(_ceil, args.channels, args.some)
+        each = args.filters * applied(_at_most, args.some, args.channels) * args.places
+    else:
+        args, units, each = planes, groups, args.places + _LAYING
     part = applied(_images, args.batch, units, cotangents.size * math.prod(node.shape[1:]))
     parts = applied(_ceil, args.batch, part)
+    args = args._replace(panels=parts, part=part)
     extent = parts * units
-    each = part * args.positions * args.filters * applied(_at_most, some, args.channels) * args.places
-    step = driver.Step(address("run_weights"), [], extent, applied(_chunk, extent, each))
+    step = driver.Step(address("run_weights" if planes is None else "run_plane_weights"), list(args), extent,
+                       applied(_chunk, extent, part * args.positions * each))
     if parts == 1:
-        return [step._replace(args=list(args._replace(width=width, some=some, panels=1, part=part)))]
+        return [step]
     sums = uses.write(("sums", node), parts * node.aval.nbytes)
-    args = args._replace(y=sums, width=width, some=some, panels=parts, part=part)
     add = driver.Step(find_kernel(ADDING.replace("KIND", short(node.dtype))), [sums, result, parts, node.size],
                       node.size, applied(_rows_of_chunk, node.size, node.size * parts))
-    return [step._replace(args=list(args)), add]
+    return [step._replace(args=list(args._replace(y=sums))), add]
 
 
 def _positions(count: int, places: int, itemsize: int) -> int:

@@ -17,10 +17,10 @@ def of_native(fn: int, args: Sequence[int], extent: int, chunk: int, at: int = -
     """The effects of a row, or of its chunk number `at`; None where the function is not known."""
     if len(args) == len(GemmArgs._fields) and fn == gemm_step("float32"):
         return of_product(args, extent, chunk, at)
-    if len(args) == len(ConvArgs._fields) and fn == convolution.address("run_panels"):
-        return _of_convolution(ConvArgs._make(args), extent, chunk, at, _panels)
-    if len(args) == len(ConvArgs._fields) and fn == convolution.address("run_weights"):
-        return _of_convolution(ConvArgs._make(args), extent, chunk, at, _weights)
+    if len(args) == len(ConvArgs._fields):
+        for name, units, blocks in _CONVOLUTIONS:
+            if fn == convolution.address(name):
+                return _of_convolution(ConvArgs._make(args), extent, chunk, at, units, blocks)
     return None
 
 
@@ -74,16 +74,16 @@ def of_product(args: Sequence[int], extent: int, chunk: int, at: int = -1) -> Ef
 _Block = tuple[int, list[tuple[int, int]]]
 
 
-def _of_convolution(args: ConvArgs, extent: int, chunk: int, at: int, blocks: Any) -> Effects:
+def _of_convolution(args: ConvArgs, extent: int, chunk: int, at: int, units: Any, blocks: Any) -> Effects:
     """The reads of both operands, which are taken as whole, and the writes of a chunk's blocks, or of all."""
     out, weights = args.batch * args.groups * args.filters * args.positions, args.filters * args.channels * args.places
     images = args.batch * args.groups * args.channels * args.volume
-    panels = blocks is _panels
+    forward = units is not _weight_units
     found = [Access(AT.x, False, _whole(images, args.itemsize), args.itemsize),
-             Access(AT.w, False, _whole(args.groups * weights if panels else out, args.itemsize), args.itemsize)]
-    units, total = (_panel_units(args), out) if panels else (_weight_units(args), args.panels * args.groups * weights)
-    if units != extent:
-        raise Unreadable(f"a range of {extent} for {units} units")
+             Access(AT.w, False, _whole(args.groups * weights if forward else out, args.itemsize), args.itemsize)]
+    total = out if forward else args.panels * args.groups * weights
+    if units(args) != extent:
+        raise Unreadable(f"a range of {extent} for {units(args)} units")
     if at < 0:
         return Effects([*found, Access(AT.y, True, _whole(total, args.itemsize), args.itemsize)], [])
     lo, hi = at * chunk, min((at + 1) * chunk if chunk else extent, extent)
@@ -140,3 +140,30 @@ def _weights(args: ConvArgs, lo: int, hi: int) -> Iterator[_Block]:
         outer, block = divmod(unit, blocks)
         columns = min(args.some, args.channels - block * args.some) * args.places
         yield outer * args.filters * length + block * args.some * args.places, [(args.filters, length), (columns, 1)]
+
+
+def _band_units(args: ConvArgs) -> int:
+    size, place, kernel, step, divide, dilate, before = [args[AT.size0 + 3 * i + args.axis] for i in range(7)]
+    stride = step * divide
+    reach = (place - 1 - before) // stride + 1 if dilate < 0 else place
+    found = [args[AT.span0 + args.axis], args[AT.reach0 + args.axis]]
+    if found != [(kernel - 1) * abs(dilate) // stride, reach] or args.panels != -(-reach // args.width):
+        raise Unreadable(f"{args.panels} bands of {args.width} for {place} positions in {size}")
+    return args.batch * args.groups * args.panels
+
+
+def _bands(args: ConvArgs, lo: int, hi: int) -> Iterator[_Block]:
+    """The rows of a range of bands, which follow each other."""
+    _, place, _, _, divide, dilate, before = [args[AT.size0 + 3 * i + args.axis] for i in range(7)]
+    row = args.positions // place
+
+    def start(unit: int) -> int:
+        plane, band = divmod(unit, args.panels)
+        first = band * args.width * divide + (before if dilate < 0 else 0)
+        return plane * args.positions + min(max(first, 0), place) * row
+
+    yield start(lo), [(start(hi) - start(lo), 1)]
+
+
+_CONVOLUTIONS = [("run_panels", _panel_units, _panels), ("run_weights", _weight_units, _weights),
+                 ("run_planes", _band_units, _bands), ("run_plane_weights", _weight_units, _weights)]

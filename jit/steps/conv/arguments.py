@@ -53,10 +53,17 @@ class ConvArgs(NamedTuple):
     volume: int  # elements of a channel of an image
     positions: int  # in an image
     places: int  # of a kernel
-    width: int  # of a block: positions in the products of convolve and spread
+    width: int  # of a block: positions in the products of convolve and spread; rows in a band of a depthwise image
     some: int  # channels of a block
-    panels: int  # blocks of an image's positions; parts of the batch of correlate
+    panels: int  # blocks, or bands, of an image's positions; parts of the batch of correlate
     part: int  # filters that one unit of the range computes; images of a part of correlate's batch
+    axis: int = 0  # depthwise: the axis that is cut into bands
+    span0: int = 0  # the elements beyond its own that a position reads in a row of one phase
+    span1: int = 0
+    span2: int = 0
+    reach0: int = 0  # positions of one phase
+    reach1: int = 0
+    reach2: int = 0
 
 
 #: The place of each argument among a step's.

@@ -5,7 +5,7 @@ from typing import Any
 from llvmlite import ir
 
 from ...native.word_compiler import I64, emits
-from ...native.word_intrinsics import as_word, smaller
+from ...native.word_intrinsics import as_word, room, smaller
 from ..gemm.native import PLAIN, ROW_MAJOR, TRANSPOSED, call_gemm, call_tiles
 from ..gemm.sizes import LANES, WIDTH
 from ..gemm.tiles import WHOLE
@@ -18,15 +18,6 @@ def _call_patches(b: Any, fn: Any, *values: Any) -> None:
     b.call(b.inttoptr(fn, ir.FunctionType(ir.VoidType(), [I64] * len(values)).as_pointer()), values)
 
 
-@emits
-def _block(b: Any) -> Any:
-    """The address of a block on the stack."""
-    with b.goto_entry_block():
-        room = b.alloca(ir.ArrayType(ir.IntType(8), BLOCK))
-        room.align = 64
-    return b.ptrtoint(room, I64)
-
-
 def run_panels(bind: Any, args: Any, lo: int, hi: int) -> None:
     """Compute units lo...hi of a convolution: panels of positions, through images, parts of the filters, and groups."""
     size, count, panels = args[AT.itemsize], args[AT.positions], args[AT.panels]
@@ -36,7 +27,7 @@ def run_panels(bind: Any, args: Any, lo: int, hi: int) -> None:
     parts = (filters + part - 1) // part
     each = args[AT.batch] * panels
     whole = count // args[AT.width]
-    block = _block()
+    block = room(BLOCK)
     one = as_word(1.0)
     while lo < hi:
         outer = lo // each
@@ -82,7 +73,7 @@ def run_weights(bind: Any, args: Any, lo: int, hi: int) -> None:
     channels, filters, groups, places = args[AT.channels], args[AT.filters], args[AT.groups], args[AT.places]
     length = channels * places
     blocks = (channels + args[AT.some] - 1) // args[AT.some]
-    block = _block()
+    block = room(BLOCK)
     one = as_word(1.0)
     row = size * panel
     for unit in range(lo, hi):

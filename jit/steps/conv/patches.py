@@ -14,22 +14,17 @@ from llvmlite import ir
 
 from ...native.word_compiler import F64, I64, emits, word_at
 from .arguments import AT, LONGEST_KERNEL
+from .lanes import I32, Lanes
 
-_I32 = ir.IntType(32)
 
-
-class _Patches:
+class _Patches(Lanes):
     """The loops of one call, being emitted: addresses and steps are in bytes."""
 
-    def __init__(self, builder: Any, real: Any, lanes: int, values: tuple[Any, ...]) -> None:
-        self.b, self.lanes = builder, lanes
-        self.bytes = 4 if isinstance(real, ir.FloatType) else 8
-        self.vector, self.ints = ir.VectorType(real, lanes), ir.VectorType(_I32, lanes)
-        self.bits, self.flags = ir.IntType(lanes), ir.VectorType(ir.IntType(1), lanes)
+    def __init__(self, builder: Any, real: Any, values: tuple[Any, ...]) -> None:
+        super().__init__(builder, real)
+        lanes = self.lanes
         self.numbers = ir.VectorType(F64, lanes)
-        self.real = real
         self.args, self.x, self.to, self.row, self.channels, self.first, self.width = values
-        self.lane = ir.Constant(self.ints, list(range(lanes)))
         self.masks = self._room(self.bits, 3 * LONGEST_KERNEL)
         self.offsets = self._room(self.ints, 3 * LONGEST_KERNEL)
         self.run_bits, self.run_starts = self._room(self.bits, lanes), self._room(I64, lanes)
@@ -39,7 +34,7 @@ class _Patches:
         self.turn = b.mul(self._arg(AT.places), self.row)
         self.strides = [b.mul(self._arg(AT.size1), self._arg(AT.size2)), self._arg(AT.size2), I64(1)]
         vectors = b.sdiv(b.add(self.width, I64(lanes - 1)), I64(lanes))
-        with self._loop(vectors) as v:
+        with self.loop(vectors) as v:
             self._one(b.mul(v, I64(lanes)))
 
     # ---- a vector of positions -------------------------------------------------------------------
@@ -47,7 +42,7 @@ class _Patches:
     def _one(self, start: Any) -> None:
         b = self.b
         to = b.add(self.to, b.mul(start, I64(self.bytes)))
-        valid = self._mask(b.icmp_signed("<", self.lane, self._ints(b.sub(self.width, start))))
+        valid = self.mask(b.icmp_signed("<", self.lane, self.ints_of(b.sub(self.width, start))))
         base = self._positions(b.add(self.first, start))
         for axis in range(3):
             self._axis(axis, base[axis], valid)
@@ -59,50 +54,51 @@ class _Patches:
                                   mask, count)
             with no:
                 with self._each_place() as (place, mask, _, offsets):
-                    self._by_lanes(b.add(to, b.mul(place, self.row)), offsets, self._flags(mask))
+                    self._by_lanes(b.add(to, b.mul(place, self.row)), offsets, self.flags_of(mask))
 
     def _positions(self, first: Any) -> list[Any]:
         """For each axis, the place of each lane's window in the image."""
         b = self.b
-        flat = b.add(self._ints(first), self.lane)
+        flat = b.add(self.ints_of(first), self.lane)
         rows = self._quotient(flat, self._arg(AT.out2))
         planes = self._quotient(rows, self._arg(AT.out1))
-        found = [planes, b.sub(rows, b.mul(planes, self._ints(self._arg(AT.out1)))),
-                 b.sub(flat, b.mul(rows, self._ints(self._arg(AT.out2))))]
-        return [b.sub(b.mul(o, self._ints(self._arg(AT.step0 + axis))), self._ints(self._arg(AT.before0 + axis)))
+        found = [planes, b.sub(rows, b.mul(planes, self.ints_of(self._arg(AT.out1)))),
+                 b.sub(flat, b.mul(rows, self.ints_of(self._arg(AT.out2))))]
+        return [b.sub(b.mul(o, self.ints_of(self._arg(AT.step0 + axis))), self.ints_of(self._arg(AT.before0 + axis)))
                 for axis, o in enumerate(found)]
 
     def _quotient(self, numbers: Any, by: Any) -> Any:
         """The quotients of numbers from 0 on; by floats, which have vector division, and are exact enough."""
         b = self.b
-        halved = b.fadd(b.sitofp(numbers, self.numbers), self._splat(self.numbers, F64(0.5)))
-        return b.fptosi(b.fdiv(halved, self._splat(self.numbers, b.sitofp(by, F64))), self.ints)
+        halved = b.fadd(b.sitofp(numbers, self.numbers), self.splat(self.numbers, F64(0.5)))
+        return b.fptosi(b.fdiv(halved, self.splat(self.numbers, b.sitofp(by, F64))), self.ints)
 
     def _axis(self, axis: int, base: Any, valid: Any) -> None:
         """Note for each place along an axis the lanes that lie in the image, and their offsets along the axis."""
         b = self.b
-        divide, size = self._arg(AT.divide0 + axis), self._ints(self._arg(AT.size0 + axis))
+        divide, size = self._arg(AT.divide0 + axis), self.ints_of(self._arg(AT.size0 + axis))
         whole, step = b.icmp_signed("==", divide, I64(1)), self._arg(AT.dilate0 + axis)
-        with self._loop(self._arg(AT.kernel0 + axis)) as i:
-            at = b.add(base, self._ints(b.mul(i, step)))
+        with self.loop(self._arg(AT.kernel0 + axis)) as i:
+            at = b.add(base, self.ints_of(b.mul(i, step)))
             before = b.block
             with b.if_then(b.not_(whole)):
                 quotient = self._quotient(at, divide)
-                exact = b.icmp_signed("==", b.mul(quotient, self._ints(divide)), at)
-                divided, inside = b.block, b.select(exact, quotient, self._splat(self.ints, _I32(-1)))
+                exact = b.icmp_signed("==", b.mul(quotient, self.ints_of(divide)), at)
+                divided, inside = b.block, b.select(exact, quotient, self.splat(self.ints, I32(-1)))
             place = b.phi(self.ints)
             place.add_incoming(at, before)
             place.add_incoming(inside, divided)
-            mask = self._mask(b.icmp_unsigned("<", place, size))
+            mask = self.mask(b.icmp_unsigned("<", place, size))
             index = b.add(i, I64(axis * LONGEST_KERNEL))
             b.store(b.and_(mask, valid), b.gep(self.masks, [index]))
-            b.store(b.mul(place, self._ints(self.strides[axis])), b.gep(self.offsets, [index]))
+            b.store(b.mul(place, self.ints_of(self.strides[axis])), b.gep(self.offsets, [index]))
 
     def _find_runs(self, base: list[Any], valid: Any) -> Any:
         """Note the runs, each as its lanes and the offset of lane 0; returns their number."""
         b = self.b
-        offsets = b.add(b.add(b.mul(base[0], self._ints(self.strides[0])), b.mul(base[1], self._ints(self.strides[1]))),
-                        b.sub(base[2], self.lane))
+        offsets = b.sub(base[2], self.lane)
+        for axis in range(2):
+            offsets = b.add(offsets, b.mul(base[axis], self.ints_of(self.strides[axis])))
         start = b.block
         test, turn, end = (b.append_basic_block(name) for name in ("run", "found", "runs"))
         b.branch(test)
@@ -113,8 +109,8 @@ class _Patches:
         b.cbranch(b.icmp_unsigned("!=", left, self.bits(0)), turn, end)
         b.position_at_end(turn)
         first = b.cttz(left, ir.IntType(1)(1))
-        offset = b.extract_element(offsets, b.zext(first, _I32))
-        same = b.and_(self._mask(b.icmp_signed("==", offsets, self._splat(self.ints, offset))), left)
+        offset = b.extract_element(offsets, b.zext(first, I32))
+        same = b.and_(self.mask(b.icmp_signed("==", offsets, self.splat(self.ints, offset))), left)
         b.store(same, b.gep(self.run_bits, [count]))
         b.store(b.mul(b.sext(offset, I64), I64(self.bytes)), b.gep(self.run_starts, [count]))
         left.add_incoming(b.xor(left, same), b.block)
@@ -129,7 +125,7 @@ class _Patches:
         b = self.b
         steps = [b.mul(self._arg(AT.dilate0 + axis), self.strides[axis]) for axis in range(3)]
         k0, k1, k2 = [self._arg(AT.kernel0 + axis) for axis in range(3)]
-        with self._loop(k0) as i, self._loop(k1) as j, self._loop(k2) as k:
+        with self.loop(k0) as i, self.loop(k1) as j, self.loop(k2) as k:
             place = b.add(b.mul(b.add(b.mul(i, k1), j), k2), k)
             at = [b.add(n, I64(axis * LONGEST_KERNEL)) for axis, n in enumerate((i, j, k))]
             m0, m1, m2 = [b.load(b.gep(self.masks, [n])) for n in at]
@@ -145,62 +141,47 @@ class _Patches:
         with b.if_else(few) as (one, more):
             with one:
                 lanes, source = self._run(I64(0), x, mask)
-                with self._loop(self.channels) as c:
-                    self._put(self._fetch(source, c, lanes, self._nothing()), to, c)
+                with self.loop(self.channels) as c:
+                    self._put(self._fetch(source, c, lanes, self.nothing), to, c)
             with more:
                 with b.if_else(b.icmp_signed("==", count, I64(2))) as (two, many):
                     with two:
                         (lanes, source), (others, other) = [self._run(I64(i), x, mask) for i in (0, 1)]
-                        with self._loop(self.channels) as c:
-                            found = self._fetch(source, c, lanes, self._nothing())
+                        with self.loop(self.channels) as c:
+                            found = self._fetch(source, c, lanes, self.nothing)
                             self._put(self._fetch(other, c, others, found), to, c)
                     with many:
-                        with self._loop(self.channels) as c:
-                            self._put(self._nothing(), to, c)
-                        with self._loop(count) as i:
+                        with self.loop(self.channels) as c:
+                            self._put(self.nothing, to, c)
+                        with self.loop(count) as i:
                             lanes, source = self._run(i, x, mask)
-                            with self._loop(self.channels) as c:
-                                self._put(self._fetch(source, c, lanes, b.load(self._place(to, c), align=4)), to, c)
+                            with self.loop(self.channels) as c:
+                                self._put(self._fetch(source, c, lanes, self.load(self._place(to, c))), to, c)
 
     def _run(self, i: Any, x: Any, mask: Any) -> tuple[Any, Any]:
         b = self.b
         lanes = b.and_(b.load(b.gep(self.run_bits, [i])), mask)
-        return self._flags(lanes), b.add(x, b.load(b.gep(self.run_starts, [i])))
+        return self.flags_of(lanes), b.add(x, b.load(b.gep(self.run_starts, [i])))
 
     def _fetch(self, source: Any, c: Any, lanes: Any, others: Any) -> Any:
         """Load the `lanes` of a vector of channel `c`; the others are those of `others`."""
-        b, pointer = self.b, self.vector.as_pointer()
-        kind = ir.FunctionType(self.vector, [pointer, _I32, self.flags, self.vector])
-        load = self._intrinsic(f"llvm.masked.load.{self._name()}.p0", kind)
-        return b.call(load, [b.inttoptr(b.add(source, b.mul(c, self.pitch)), pointer), _I32(self.bytes), lanes, others])
+        return self.load_some(self.b.add(source, self.b.mul(c, self.pitch)), lanes, others)
 
     def _by_lanes(self, to: Any, offsets: Any, lanes: Any) -> None:
         b = self.b
-        pointers = ir.VectorType(self.real.as_pointer(), self.lanes)
-        kind = ir.FunctionType(self.vector, [pointers, _I32, self.flags, self.vector])
-        gather = self._intrinsic(f"llvm.masked.gather.{self._name()}.v{self.lanes}p0", kind)
         wide = ir.VectorType(I64, self.lanes)
         places = b.mul(b.sext(offsets, wide), ir.Constant(wide, [self.bytes] * self.lanes))
-        with self._loop(self.channels) as c:
-            at = b.inttoptr(b.add(places, self._splat(wide, b.add(self.x, b.mul(c, self.pitch)))), pointers)
-            self._put(b.call(gather, [at, _I32(self.bytes), lanes, self._nothing()]), to, c)
+        with self.loop(self.channels) as c:
+            at = b.add(places, self.splat(wide, b.add(self.x, b.mul(c, self.pitch))))
+            self._put(self.gather(at, lanes), to, c)
 
     def _put(self, value: Any, to: Any, c: Any) -> None:
-        self.b.store(value, self._place(to, c), align=4)
+        self.store(value, self._place(to, c))
 
     def _place(self, to: Any, c: Any) -> Any:
-        return self.b.inttoptr(self.b.add(to, self.b.mul(c, self.turn)), self.vector.as_pointer())
+        return self.b.add(to, self.b.mul(c, self.turn))
 
     # ---- instructions ----------------------------------------------------------------------------
-
-    def _name(self) -> str:
-        return f"v{self.lanes}f{8 * self.bytes}"
-
-    def _intrinsic(self, name: str, kind: Any) -> Any:
-        return self.b.module.globals.get(name) or ir.Function(self.b.module, kind, name)
-
-    def _nothing(self) -> Any:
-        return ir.Constant(self.vector, None)
 
     def _arg(self, at: int) -> Any:
         return self.b.load(word_at(self.b, self.args, I64(at)))
@@ -208,34 +189,6 @@ class _Patches:
     def _room(self, kind: Any, count: int) -> Any:
         with self.b.goto_entry_block():
             return self.b.gep(self.b.alloca(ir.ArrayType(kind, count)), [I64(0), I64(0)])
-
-    def _mask(self, flags: Any) -> Any:
-        return self.b.bitcast(flags, self.bits)
-
-    def _flags(self, mask: Any) -> Any:
-        return self.b.bitcast(mask, self.flags)
-
-    def _ints(self, word: Any) -> Any:
-        return self._splat(self.ints, self.b.trunc(word, _I32))
-
-    def _splat(self, kind: Any, x: Any) -> Any:
-        first = self.b.insert_element(ir.Constant(kind, ir.Undefined), x, _I32(0))
-        return self.b.shuffle_vector(first, first, ir.Constant(ir.VectorType(_I32, self.lanes), [0] * self.lanes))
-
-    @contextmanager
-    def _loop(self, count: Any) -> Iterator[Any]:
-        b, start = self.b, self.b.block
-        test, turn, end = (b.append_basic_block(name) for name in ("test", "turn", "end"))
-        b.branch(test)
-        b.position_at_end(test)
-        i = b.phi(I64)
-        i.add_incoming(I64(0), start)
-        b.cbranch(b.icmp_signed("<", i, count), turn, end)
-        b.position_at_end(turn)
-        yield i
-        i.add_incoming(b.add(i, I64(1)), b.block)
-        b.branch(test)
-        b.position_at_end(end)
 
 
 @emits
@@ -247,10 +200,10 @@ def single(builder: Any, args: Any, x: Any, to: Any, row: Any, channels: Any, fi
     to: that of the block, whose rows, for each place of each channel, are `row` bytes long.
     first, width: positions; the last vector of a row is filled up with 0.
     """
-    _Patches(builder, ir.FloatType(), 16, (args, x, to, row, channels, first, width))
+    _Patches(builder, ir.FloatType(), (args, x, to, row, channels, first, width))
 
 
 @emits
 def double(builder: Any, args: Any, x: Any, to: Any, row: Any, channels: Any, first: Any, width: Any) -> None:
     """Fill a block in float64."""
-    _Patches(builder, ir.DoubleType(), 8, (args, x, to, row, channels, first, width))
+    _Patches(builder, ir.DoubleType(), (args, x, to, row, channels, first, width))

@@ -45,6 +45,16 @@ def choices(out, x, y):
     store_atomic(out, 2, 5)
 
 
+def note(out, at, value):
+    store_atomic(out, at, value | 1 << at)
+
+
+def calls(out, x, y):
+    for at in range(2):
+        note(out, at, x * at)
+    note(out, 2, y)
+
+
 def floats(out, x, y):
     number = as_float(x) * HALF - as_float(y)
     number /= 4.0
@@ -60,6 +70,7 @@ def by_python(function, out, *words):
         "as_word": lambda number: int(np.float64(number).view(np.int64)),
         "smaller": min,
         "store_atomic": lambda array, i, value: array.__setitem__(i, value),
+        "note": lambda array, i, value: array.__setitem__(i, value | 1 << i),
     }
     FunctionType(function.__code__, {**function.__globals__, **bits})(out, *words)
 
@@ -74,7 +85,7 @@ def by_machine(function, out, *words):
 WORDS = [(x, y) for x in (1, 2, 7, 27, 40) for y in (-3, 1, 6, 7, 8, 60)]
 
 
-@pytest.mark.parametrize("function", [loops, choices])
+@pytest.mark.parametrize("function", [loops, choices, calls])
 def test_compiled_words_are_pythons(function):
     for words in WORDS:
         expected, found = np.full(3, -9), np.full(3, -9)

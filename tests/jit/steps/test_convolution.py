@@ -33,7 +33,15 @@ GEOMETRIES = [  # images, filters, kernel, stride, dilate, pad, groups
     ((1, 1, 30, 2), 1, (20, 2), (1, 1), (1, 1), (3, 5), 1),
     ((2, 7, 11), 5, (3,), (1,), (1,), (1,), 1),
     ((1, 2, 40), 3, (4,), (3,), (3,), (5,), 1),
-    ((1, 2, 5, 6, 7), 4, (3, 2, 3), (1, 2, 1), (1, 1, 2), (1, 0, 2), 1)]
+    ((1, 2, 5, 6, 7), 4, (3, 2, 3), (1, 2, 1), (1, 1, 2), (1, 0, 2), 1),
+    ((2, 5, 9, 21), 5, (3, 3), (2, 2), (1, 1), (1, 1), 5),
+    ((1, 3, 60, 250), 3, (5, 4), (2, 2), (1, 2), (4, 5), 3),
+    ((2, 3, 5, 40), 3, (1, 7), (1, 4), (1, 1), (0, 3), 3),
+    ((1, 2, 9, 10, 11), 2, (3, 2, 3), (1, 2, 2), (2, 1, 1), (2, 0, 1), 2),
+    ((2, 4, 300), 4, (9,), (1,), (2,), (8,), 4),
+    ((1, 2, 9000), 2, (3,), (1,), (1,), (1,), 2),
+    ((1, 1, 30000), 1, (4,), (2,), (1,), (1,), 1),
+    ((1, 2, 2, 40000), 2, (2, 2), (1, 1), (1, 1), (0, 0), 2)]
 
 
 def drawn(images, filters, kernel, stride, dilate, pad, groups, dtype):
@@ -79,12 +87,13 @@ def _random_cases():
             tuple(rng.randint(low, high, rank).tolist())
             for low, high in ((1, 5), (1, 4), (1, 3), (0, 4), (1, (60, 20, 9)[rank - 1]))]
         groups = int(rng.choice([1, 1, 2, 3]))
-        images = (int(rng.randint(1, 4)), groups * int(rng.randint(1, 8)), *size)
+        deep = rng.randint(3) > 0  # else depthwise
+        images = (int(rng.randint(1, 4)), groups * (int(rng.randint(1, 8)) if deep else 1), *size)
         try:
             positions(size, kernel, stride, dilate, pad)
         except MXNetError:
             continue
-        yield images, groups * int(rng.randint(1, 30)), kernel, stride, dilate, pad, groups
+        yield images, groups * (int(rng.randint(1, 30)) if deep else 1), kernel, stride, dilate, pad, groups
 
 
 @pytest.mark.sweep(sample=10)
@@ -95,7 +104,8 @@ def test_random_geometries(case):
 
 @pytest.mark.parametrize("case", [
     ((8, 16, 20, 20), 40, (3, 3), (1, 1), (1, 1), (1, 1), 1), ((64, 1, 28, 28), 6, (5, 5), (1, 1), (1, 1), (2, 2), 1),
-    ((1, 64, 7, 7), 200, (3, 3), (2, 2), (1, 1), (1, 1), 1)], ids=str)
+    ((1, 64, 7, 7), 200, (3, 3), (2, 2), (1, 1), (1, 1), 1), ((8, 32, 40, 40), 32, (3, 3), (2, 2), (1, 1), (1, 1), 32)],
+                         ids=str)
 def test_one_and_two_threads_give_the_same_bits(case):
     images, filters, kernel, *geometry = case
     arrays = drawn(*case, "float32")
@@ -133,9 +143,10 @@ def test_one_operand_used_twice():
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("stride", [(1, 1), (2, 2)])
-def test_nan_and_infinity_reach_their_windows_only(stride, dtype):
-    geometry = stride, (1, 1), (1, 1), 1
-    x, w, g = drawn((1, 2, 9, 17), 3, (3, 3), *geometry, dtype)
+@pytest.mark.parametrize("groups", [1, 2])
+def test_nan_and_infinity_reach_their_windows_only(groups, stride, dtype):
+    geometry = stride, (1, 1), (1, 1), groups
+    x, w, g = drawn((1, 2, 9, 17), 4 - groups, (3, 3), *geometry, dtype)
     x[0, 0, 0, 16], x[0, 1, 8, 0], x[0, 1, 4, 8] = np.nan, np.inf, -np.inf
     g[0, 0, 0, -1], g[0, 1, 2, 0] = np.inf, np.nan
     with np.errstate(invalid="ignore"):
@@ -162,9 +173,11 @@ def test_other_sizes_compile_nothing():
     assert COUNTERS.kernels_compiled == before
 
 
-def test_the_verifier_knows_what_chunks_write():
-    arrays = drawn((8, 16, 20, 20), 40, (3, 3), (1, 1), (1, 1), (1, 1), 1, "float32")
-    for node in outputs(*graphs.leaves(arrays), (1, 1), (1, 1), (1, 1), 1):
+@pytest.mark.parametrize("groups, stride", [(1, 1), (16, 1), (16, 2)])
+def test_the_verifier_knows_what_chunks_write(groups, stride):
+    geometry = (stride, stride), (1, 1), (1, 1), groups
+    arrays = drawn((8, 16, 90, 90), 40 if groups == 1 else 16, (3, 3), *geometry, "float32")
+    for node in outputs(*graphs.leaves(arrays), *geometry):
         step = Plan((node,)).layout.runs[0]
         for fn, args, extent, chunk in step:
             if of_native(fn, args, extent, chunk) is None:

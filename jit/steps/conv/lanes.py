@@ -1,0 +1,152 @@
+"""Instructions of vectors, for code that handles as many numbers at once as a register holds."""
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from llvmlite import ir
+
+from ...native.word_compiler import I64
+
+I32 = ir.IntType(32)
+
+
+class Lanes:
+    """Code of one type of floats, being emitted: a vector is a register of 64 bytes.
+
+    lanes: the numbers of a vector.
+    bytes: those of a number.
+    vector, ints, flags: the types of a vector of floats, of int32, of bits.
+    bits: the type of an integer with a bit for each lane.
+    """
+
+    def __init__(self, builder: Any, real: Any) -> None:
+        self.b, self.real = builder, real
+        self.bytes = 4 if isinstance(real, ir.FloatType) else 8
+        self.lanes = 64 // self.bytes
+        self.vector, self.ints = ir.VectorType(real, self.lanes), ir.VectorType(I32, self.lanes)
+        self.bits, self.flags = ir.IntType(self.lanes), ir.VectorType(ir.IntType(1), self.lanes)
+        self.lane = ir.Constant(self.ints, list(range(self.lanes)))
+        self.nothing = ir.Constant(self.vector, None)
+
+    # ---- memory ----------------------------------------------------------------------------------
+
+    def load(self, address: Any) -> Any:
+        """The vector at an address."""
+        return self.b.load(self.pointer(address), align=4)
+
+    def store(self, value: Any, address: Any) -> None:
+        """Store a vector."""
+        self.b.store(value, self.pointer(address), align=4)
+
+    def number(self, address: Any) -> Any:
+        """The number at an address, in all lanes."""
+        return self.splat(self.vector, self.b.load(self.b.inttoptr(address, self.real.as_pointer())))
+
+    def load_some(self, address: Any, flags: Any, others: Any) -> Any:
+        """The vector at an address in some lanes, and those of `others` in place of its other lanes."""
+        kinds = [self.vector.as_pointer(), I32, self.flags, self.vector]
+        return self.call(f"llvm.masked.load.{self._name()}.p0", self.vector, kinds,
+                         [self.pointer(address), I32(self.bytes), flags, others])
+
+    def store_some(self, value: Any, address: Any, flags: Any) -> None:
+        """Store some lanes of a vector."""
+        kinds = [self.vector, self.vector.as_pointer(), I32, self.flags]
+        self.call(f"llvm.masked.store.{self._name()}.p0", ir.VoidType(), kinds,
+                  [value, self.pointer(address), I32(self.bytes), flags])
+
+    def gather(self, addresses: Any, flags: Any) -> Any:
+        """The numbers at a vector of addresses, and 0 in place of those that `flags` leaves out."""
+        pointers = ir.VectorType(self.real.as_pointer(), self.lanes)
+        return self.call(f"llvm.masked.gather.{self._name()}.v{self.lanes}p0", self.vector,
+                         [pointers, I32, self.flags, self.vector],
+                         [self.b.inttoptr(addresses, pointers), I32(self.bytes), flags, self.nothing])
+
+    def scatter(self, value: Any, addresses: Any, flags: Any) -> None:
+        """Store some lanes of a vector at a vector of addresses."""
+        pointers = ir.VectorType(self.real.as_pointer(), self.lanes)
+        self.call(f"llvm.masked.scatter.{self._name()}.v{self.lanes}p0", ir.VoidType(),
+                  [self.vector, pointers, I32, self.flags],
+                  [value, self.b.inttoptr(addresses, pointers), I32(self.bytes), flags])
+
+    def pointer(self, address: Any) -> Any:
+        """The pointer to the vector at an address."""
+        return self.b.inttoptr(address, self.vector.as_pointer())
+
+    # ---- values ----------------------------------------------------------------------------------
+
+    def fma(self, x: Any, y: Any, z: Any) -> Any:
+        """`x * y + z`, rounded once."""
+        return self.call(f"llvm.fma.{self._name()}", self.vector, [self.vector] * 3, [x, y, z])
+
+    def mask(self, flags: Any) -> Any:
+        """The flags of lanes as the bits of an integer."""
+        return self.b.bitcast(flags, self.bits)
+
+    def flags_of(self, mask: Any) -> Any:
+        """The bits of an integer as flags of lanes."""
+        return self.b.bitcast(mask, self.flags)
+
+    def ints_of(self, word: Any) -> Any:
+        """A word in all lanes, as int32."""
+        return self.splat(self.ints, self.b.trunc(word, I32))
+
+    def splat(self, kind: Any, x: Any) -> Any:
+        """A number in all lanes."""
+        first = self.b.insert_element(ir.Constant(kind, ir.Undefined), x, I32(0))
+        return self.b.shuffle_vector(first, first, ir.Constant(ir.VectorType(I32, self.lanes), [0] * self.lanes))
+
+    def call(self, name: str, result: Any, kinds: Sequence[Any], values: Sequence[Any]) -> Any:
+        """Call an intrinsic of LLVM."""
+        module = self.b.module
+        found = module.globals.get(name) or ir.Function(module, ir.FunctionType(result, kinds), name)
+        return self.b.call(found, values)
+
+    def _name(self) -> str:
+        return f"v{self.lanes}f{8 * self.bytes}"
+
+    # ---- loops -----------------------------------------------------------------------------------
+
+    @contextmanager
+    def loop(self, count: Any, start: Any = None, step: int = 1) -> Iterator[Any]:
+        """Emit a loop over range(start, count, step)."""
+        b, before = self.b, self.b.block
+        test, turn, end = (b.append_basic_block(name) for name in ("test", "turn", "end"))
+        b.branch(test)
+        b.position_at_end(test)
+        i = b.phi(I64)
+        i.add_incoming(I64(0) if start is None else start, before)
+        b.cbranch(b.icmp_signed("<", i, count), turn, end)
+        b.position_at_end(turn)
+        yield i
+        i.add_incoming(b.add(i, I64(step)), b.block)
+        b.branch(test)
+        b.position_at_end(end)
+
+    def fold(self, count: Any, first: Sequence[Any], turn: Callable[[Any, Sequence[Any]], Sequence[Any]]) -> list[Any]:
+        """Emit a loop over range(count), through which values are handed; returns those after it."""
+        b, before = self.b, self.b.block
+        test, body, end = (b.append_basic_block(name) for name in ("fold", "folding", "folded"))
+        b.branch(test)
+        b.position_at_end(test)
+        i = b.phi(I64)
+        values = [b.phi(x.type) for x in first]
+        b.cbranch(b.icmp_signed("<", i, count), body, end)
+        b.position_at_end(body)
+        made = turn(i, values)
+        for phi, start, after in zip([i, *values], [I64(0), *first], [b.add(i, I64(1)), *made], strict=True):
+            phi.add_incoming(start, before)
+            phi.add_incoming(after, b.block)
+        b.branch(test)
+        b.position_at_end(end)
+        return values
+
+
+def in_both(builder: Any, size: Any, emit: Callable[[Lanes], None]) -> None:
+    """Emit code for float32, which runs where the word `size` is 4, and for float64."""
+    with builder.if_else(builder.icmp_signed("==", size, I64(4))) as (single, double):
+        with single:
+            emit(Lanes(builder, ir.FloatType()))
+        with double:
+            emit(Lanes(builder, ir.DoubleType()))

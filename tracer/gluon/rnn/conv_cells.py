@@ -6,7 +6,7 @@ from typing import Any
 
 from ...ndarray import NDArray
 from ..nn import flavour
-from .arithmetic import activated, add, mul, parts
+from .arithmetic import Step, activated, add, mul, named, parts
 from .recurrent_cell import HybridRecurrentCell
 
 
@@ -77,14 +77,16 @@ class _BaseConvRNNCell(HybridRecurrentCell):
                 for _ in range(self._states)]
 
     def _conv_forward(self, F: Any, inputs: Any, states: Any, i2h_weight: Any, h2h_weight: Any, i2h_bias: Any,
-                      h2h_bias: Any) -> tuple[Any, Any]:
+                      h2h_bias: Any, step: Step) -> tuple[Any, Any]:
         """The parts of the gates that come from the input and from the state."""
         convolution = flavour.of(F, inputs, "Convolution", "convolution")
         rows = self._hidden_channels * self._num_gates
         return (convolution(inputs, i2h_weight, i2h_bias, num_filter=rows, kernel=self._i2h_kernel,
-                            stride=self._stride, pad=self._i2h_pad, dilate=self._i2h_dilate, layout=self._conv_layout),
+                            stride=self._stride, pad=self._i2h_pad, dilate=self._i2h_dilate, layout=self._conv_layout,
+                            **named(step, "i2h")),
                 convolution(states[0], h2h_weight, h2h_bias, num_filter=rows, kernel=self._h2h_kernel,
-                            stride=self._stride, pad=self._h2h_pad, dilate=self._h2h_dilate, layout=self._conv_layout))
+                            stride=self._stride, pad=self._h2h_pad, dilate=self._h2h_dilate, layout=self._conv_layout,
+                            **named(step, "h2h")))
 
     def __repr__(self) -> str:
         shape = self.i2h_weight.shape
@@ -113,8 +115,9 @@ class _ConvRNNCell(_BaseConvRNNCell):
     def hybrid_forward(self, F: Any, inputs: Any, states: Any, i2h_weight: Any, h2h_weight: Any,
                        i2h_bias: Any, h2h_bias: Any) -> Any:
         """The output and the new state of a step."""
-        i2h, h2h = self._conv_forward(F, inputs, states, i2h_weight, h2h_weight, i2h_bias, h2h_bias)
-        output = self._get_activation(F, i2h + h2h, self._activation)
+        step = self._step(F)
+        i2h, h2h = self._conv_forward(F, inputs, states, i2h_weight, h2h_weight, i2h_bias, h2h_bias, step)
+        output = self._get_activation(F, i2h + h2h, self._activation, **named(step, "out"))
         return output, [output]
 
 
@@ -130,11 +133,14 @@ class _ConvLSTMCell(_BaseConvRNNCell):
     def hybrid_forward(self, F: Any, inputs: Any, states: Any, i2h_weight: Any, h2h_weight: Any,
                        i2h_bias: Any, h2h_bias: Any) -> Any:
         """The output and the new states of a step."""
-        i2h, h2h = self._conv_forward(F, inputs, states, i2h_weight, h2h_weight, i2h_bias, h2h_bias)
-        enter, forget, new, leave = parts(F, i2h + h2h, 4, self._channel_axis)
-        entering = activated(F, enter, "sigmoid") * self._get_activation(F, new, self._activation)
-        cell = add(F, activated(F, forget, "sigmoid") * states[1], entering)
-        output = mul(F, activated(F, leave, "sigmoid"), self._get_activation(F, cell, self._activation))
+        step = self._step(F)
+        i2h, h2h = self._conv_forward(F, inputs, states, i2h_weight, h2h_weight, i2h_bias, h2h_bias, step)
+        gates = parts(F, i2h + h2h, 4, self._channel_axis, step, "slice")
+        enter, forget = [activated(F, gate, "sigmoid", step, name) for gate, name in zip(gates, "if")]
+        new = self._get_activation(F, gates[2], self._activation, **named(step, "c"))
+        leave = activated(F, gates[3], "sigmoid", step, "o")
+        cell = add(F, forget * states[1], enter * new, step, "state")
+        output = mul(F, leave, self._get_activation(F, cell, self._activation), step, "out")
         return output, [output, cell]
 
 
@@ -149,10 +155,12 @@ class _ConvGRUCell(_BaseConvRNNCell):
     def hybrid_forward(self, F: Any, inputs: Any, states: Any, i2h_weight: Any, h2h_weight: Any,
                        i2h_bias: Any, h2h_bias: Any) -> Any:
         """The output and the new state of a step."""
-        i2h, h2h = self._conv_forward(F, inputs, states, i2h_weight, h2h_weight, i2h_bias, h2h_bias)
-        reset_x, update_x, new_x = parts(F, i2h, 3, self._channel_axis)
-        reset_h, update_h, new_h = parts(F, h2h, 3, self._channel_axis)
-        update = activated(F, update_x + update_h, "sigmoid")
-        new = self._get_activation(F, new_x + activated(F, reset_x + reset_h, "sigmoid") * new_h, self._activation)
-        output = add(F, (1.0 - update) * new, update * states[0])
+        step = self._step(F)
+        i2h, h2h = self._conv_forward(F, inputs, states, i2h_weight, h2h_weight, i2h_bias, h2h_bias, step)
+        reset_x, update_x, new_x = parts(F, i2h, 3, self._channel_axis, step, "i2h_slice")
+        reset_h, update_h, new_h = parts(F, h2h, 3, self._channel_axis, step, "h2h_slice")
+        reset = activated(F, reset_x + reset_h, "sigmoid", step, "r_act")
+        update = activated(F, update_x + update_h, "sigmoid", step, "z_act")
+        new = self._get_activation(F, new_x + reset * new_h, self._activation, **named(step, "h_act"))
+        output = add(F, (1.0 - update) * new, update * states[0], step, "out")
         return output, [output]

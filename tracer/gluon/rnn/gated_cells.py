@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ...ndarray import NDArray
-from .arithmetic import activated, add, affine, mul, parts
+from .arithmetic import Step, activated, add, affine, complement, mul, named, parts
 from .recurrent_cell import HybridRecurrentCell
 
 __all__ = ["GRUCell", "LSTMCell", "LSTMPCell", "RNNCell"]
@@ -41,10 +41,11 @@ class _GatedCell(HybridRecurrentCell):
         return [{"shape": (batch_size, self._hidden_size), "__layout__": "NC"}]
 
     def _seen(self, F: Any, inputs: Any, state: Any, i2h_weight: Any, h2h_weight: Any, i2h_bias: Any,
-              h2h_bias: Any) -> tuple[Any, Any]:
+              h2h_bias: Any, step: Step) -> tuple[Any, Any]:
         """The parts of the gates that come from the input and from the state."""
         rows = self._gates * self._hidden_size
-        return affine(F, inputs, i2h_weight, i2h_bias, rows), affine(F, state, h2h_weight, h2h_bias, rows)
+        return (affine(F, inputs, i2h_weight, i2h_bias, rows, step, "i2h"),
+                affine(F, state, h2h_weight, h2h_bias, rows, step, "h2h"))
 
     def infer_shape(self, i: int, x: NDArray, is_bidirect: bool) -> None:
         """Set the shape of the weight for the input, as in MXNet 2.
@@ -96,8 +97,9 @@ class RNNCell(_GatedCell):
     def hybrid_forward(self, F: Any, inputs: Any, states: Any, i2h_weight: Any, h2h_weight: Any,
                        i2h_bias: Any, h2h_bias: Any) -> Any:
         """The output and the new state of a step."""
-        i2h, h2h = self._seen(F, inputs, states[0], i2h_weight, h2h_weight, i2h_bias, h2h_bias)
-        output = self._get_activation(F, add(F, i2h, h2h), self._activation)
+        step = self._step(F)
+        i2h, h2h = self._seen(F, inputs, states[0], i2h_weight, h2h_weight, i2h_bias, h2h_bias, step)
+        output = self._get_activation(F, add(F, i2h, h2h, step, "plus0"), self._activation, **named(step, "out"))
         return output, [output]
 
     def __repr__(self) -> str:
@@ -148,12 +150,15 @@ class LSTMCell(_RecurrentlyActivatedCell):
     def hybrid_forward(self, F: Any, inputs: Any, states: Any, i2h_weight: Any, h2h_weight: Any,
                        i2h_bias: Any, h2h_bias: Any) -> Any:
         """The output and the new states of a step."""
-        i2h, h2h = self._seen(F, inputs, states[0], i2h_weight, h2h_weight, i2h_bias, h2h_bias)
+        step = self._step(F)
+        i2h, h2h = self._seen(F, inputs, states[0], i2h_weight, h2h_weight, i2h_bias, h2h_bias, step)
+        gates = parts(F, add(F, i2h, h2h, step, "plus0"), 4, 1, step, "slice")
         kinds = (self._recurrent_activation, self._recurrent_activation, self._activation, self._recurrent_activation)
-        enter, forget, new, leave = [self._get_activation(F, gate, kind)
-                                     for gate, kind in zip(parts(F, add(F, i2h, h2h), 4), kinds)]
-        cell = add(F, mul(F, forget, states[1]), mul(F, enter, new))
-        output = mul(F, leave, self._get_activation(F, cell, self._activation))
+        enter, forget, new, leave = [self._get_activation(F, gate, kind, **named(step, name))
+                                     for gate, kind, name in zip(gates, kinds, "ifco")]
+        kept, entering = mul(F, forget, states[1], step, "mul0"), mul(F, enter, new, step, "mul1")
+        cell = add(F, kept, entering, step, "state")
+        output = mul(F, leave, activated(F, cell, self._activation, step, "activation0"), step, "out")
         return output, [output, cell]
 
 
@@ -182,13 +187,16 @@ class GRUCell(_RecurrentlyActivatedCell):
     def hybrid_forward(self, F: Any, inputs: Any, states: Any, i2h_weight: Any, h2h_weight: Any,
                        i2h_bias: Any, h2h_bias: Any) -> Any:
         """The output and the new state of a step."""
-        i2h, h2h = self._seen(F, inputs, states[0], i2h_weight, h2h_weight, i2h_bias, h2h_bias)
-        reset_x, update_x, new_x = parts(F, i2h, 3)
-        reset_h, update_h, new_h = parts(F, h2h, 3)
-        reset = self._get_activation(F, add(F, reset_x, reset_h), self._recurrent_activation)
-        update = self._get_activation(F, add(F, update_x, update_h), self._recurrent_activation)
-        new = self._get_activation(F, add(F, new_x, mul(F, reset, new_h)), self._activation)
-        output = add(F, mul(F, 1 - update, new), mul(F, update, states[0]))
+        step = self._step(F)
+        i2h, h2h = self._seen(F, inputs, states[0], i2h_weight, h2h_weight, i2h_bias, h2h_bias, step)
+        reset_x, update_x, new_x = parts(F, i2h, 3, 1, step, "i2h_slice")
+        reset_h, update_h, new_h = parts(F, h2h, 3, 1, step, "h2h_slice")
+        reset = activated(F, add(F, reset_x, reset_h, step, "plus0"), self._recurrent_activation, step, "r_act")
+        update = activated(F, add(F, update_x, update_h, step, "plus1"), self._recurrent_activation, step, "z_act")
+        new = add(F, new_x, mul(F, reset, new_h, step, "mul0"), step, "plus2")
+        new = activated(F, new, self._activation, step, "h_act")
+        renewed = mul(F, complement(F, update, step), new, step, "mul1")
+        output = add(F, renewed, mul(F, update, states[0], step, "mul20"), step, "out")
         return output, [output]
 
 
@@ -237,12 +245,14 @@ class LSTMPCell(_GatedCell):
     def hybrid_forward(self, F: Any, inputs: Any, states: Any, i2h_weight: Any, h2h_weight: Any,
                        h2r_weight: Any, i2h_bias: Any, h2h_bias: Any) -> Any:
         """The output and the new states of a step."""
-        i2h, h2h = self._seen(F, inputs, states[0], i2h_weight, h2h_weight, i2h_bias, h2h_bias)
-        enter, forget, new, leave = [activated(F, gate, kind) for gate, kind in
-                                     zip(parts(F, i2h + h2h, 4), ("sigmoid", "sigmoid", "tanh", "sigmoid"))]
-        cell = add(F, forget * states[1], enter * new)
-        hidden = mul(F, leave, activated(F, cell, "tanh"))
-        output = affine(F, hidden, h2r_weight, None, self._projection_size)
+        step = self._step(F)
+        i2h, h2h = self._seen(F, inputs, states[0], i2h_weight, h2h_weight, i2h_bias, h2h_bias, step)
+        kinds = ("sigmoid", "sigmoid", "tanh", "sigmoid")
+        enter, forget, new, leave = [activated(F, gate, kind, step, name) for gate, kind, name in
+                                     zip(parts(F, i2h + h2h, 4, 1, step, "slice"), kinds, "ifco")]
+        cell = add(F, forget * states[1], enter * new, step, "state")
+        hidden = mul(F, leave, activated(F, cell, "tanh"), step, "hidden")
+        output = affine(F, hidden, h2r_weight, None, self._projection_size, step, "out")
         return output, [output, cell]
 
     def _mapping(self) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 from ... import ndarray
 from ...ndarray import NDArray
+from ...symbol import Symbol
 from .arithmetic import add, dropout, ones_like, where, zeros_like
 from .recurrent_cell import HybridRecurrentCell, RecurrentCell
 from .sequences import MODIFIED, _format_sequence, _get_begin_state, _mask_sequence_variable_length
@@ -44,14 +45,16 @@ class DropoutCell(HybridRecurrentCell):
 
     def hybrid_forward(self, F: Any, inputs: Any, states: Any) -> Any:
         """The output and the states of a step."""
-        return (dropout(F, inputs, self._rate, self._axes) if self._rate > 0 else inputs), states
+        if self._rate > 0:
+            inputs = dropout(F, inputs, self._rate, self._axes, self._step(F), "fwd")
+        return inputs, states
 
     def unroll(self, length: int, inputs: Any, begin_state: Any = None, layout: str = "NTC",
                merge_outputs: bool | None = None, valid_length: Any = None) -> tuple[Any, list[Any]]:
         """The outputs of `length` steps, at once where they are one array; see `RecurrentCell.unroll`."""
         self.reset()
         inputs, _, F, _ = _format_sequence(length, inputs, layout, merge_outputs)
-        if isinstance(inputs, NDArray):
+        if isinstance(inputs, (NDArray, Symbol)):
             return self.hybrid_forward(F, inputs, begin_state if begin_state else [])
         return super().unroll(length, inputs, begin_state=begin_state, layout=layout, merge_outputs=merge_outputs)
 
@@ -190,7 +193,7 @@ class ResidualCell(ModifierCell):
     def hybrid_forward(self, F: Any, inputs: Any, states: Any) -> Any:
         """The output and the new states of a step."""
         output, states = self.base_cell(inputs, states)
-        return add(F, output, inputs), states
+        return add(F, output, inputs, self._step(F), "fwd"), states
 
     def unroll(self, length: int, inputs: Any, begin_state: Any = None, layout: str = "NTC",
                merge_outputs: bool | None = None, valid_length: Any = None) -> tuple[Any, list[Any]]:
@@ -200,7 +203,7 @@ class ResidualCell(ModifierCell):
         outputs, states = self.base_cell.unroll(length, inputs=inputs, begin_state=begin_state, layout=layout,
                                                 merge_outputs=merge_outputs, valid_length=valid_length)
         self.base_cell._modified = True
-        merged = isinstance(outputs, NDArray) if merge_outputs is None else merge_outputs
+        merged = isinstance(outputs, (NDArray, Symbol)) if merge_outputs is None else merge_outputs
         inputs, axis, F, _ = _format_sequence(length, inputs, layout, merged)
         if valid_length is not None:
             inputs = _mask_sequence_variable_length(F, inputs, length, valid_length, axis, merged)

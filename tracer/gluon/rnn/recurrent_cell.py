@@ -4,9 +4,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ... import ndarray
+from ... import ndarray, symbol
+from ...symbol import Symbol
 from ..block import Block
 from ..hybrid_block import HybridBlock
+from ..nn.activations import LeakyReLU
 from .arithmetic import activated
 from .sequences import (
     MODIFIED,
@@ -18,6 +20,9 @@ from .sequences import (
 )
 
 __all__ = ["HybridRecurrentCell", "RecurrentCell"]
+
+#: The activations that are operators of their own in MXNet's graphs.
+_UNARY = frozenset({"relu", "sigmoid", "softsign", "tanh"})
 
 
 class RecurrentCell(Block):
@@ -93,9 +98,24 @@ class RecurrentCell(Block):
             outputs = _mask_sequence_variable_length(F, outputs, length, valid_length, axis, True)
         return _format_sequence(length, outputs, layout, merge_outputs)[0], states
 
-    def _get_activation(self, F: Any, inputs: Any, activation: Any, **_: Any) -> Any:
-        """An activation of `inputs`, given by its name, as a layer or as a function."""
-        return activated(F, inputs, activation)
+    def _get_activation(self, F: Any, inputs: Any, activation: Any, **kwargs: Any) -> Any:
+        """An activation of `inputs`, given by its name, as a layer or as a function.
+
+        kwargs: for symbols, the keyword `name` of the node.
+        """
+        if not isinstance(inputs, Symbol):
+            return activated(F, inputs, activation)
+        if isinstance(activation, LeakyReLU):
+            return F.LeakyReLU(inputs, act_type="leaky", slope=activation._alpha, **kwargs)
+        if not isinstance(activation, str):
+            return activation(inputs)
+        if activation in _UNARY:
+            return getattr(F, activation)(inputs, **kwargs)
+        return F.Activation(inputs, act_type=activation, **kwargs)
+
+    def _step(self, F: Any) -> str | None:
+        """The beginning of the names of a step's nodes; None for arrays."""
+        return f"t{self._counter}_" if F is symbol else None
 
     def forward(self, inputs: Any, states: Any) -> Any:
         """The output and the new states of a step. Subclasses define it."""

@@ -3,7 +3,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from ... import symbol
 from ...ndarray import NDArray
+from ...symbol import Symbol
 from ..utils import _indent
 from .arithmetic import joined
 from .recurrent_cell import HybridRecurrentCell, RecurrentCell
@@ -140,7 +142,7 @@ class BidirectionalCell(_Compound, HybridRecurrentCell):
     """A pair of cells, of which one goes through a sequence forwards and one backwards; outputs are joined.
 
     l_cell, r_cell: the cells for the two directions.
-    output_prefix: no effect.
+    output_prefix: the beginning of the names of symbols of outputs.
 
     >>> from tracer import nd
     >>> from tracer.gluon.rnn import RNNCell
@@ -170,21 +172,22 @@ class BidirectionalCell(_Compound, HybridRecurrentCell):
         """The outputs of `length` steps, and the states after them; see `RecurrentCell.unroll`."""
         self.reset()
         inputs, axis, F, batch_size = _format_sequence(length, inputs, layout, False)
+        reversed_inputs = _reverse_sequences(inputs, length, valid_length)
         states = _get_begin_state(self, F, begin_state, inputs, batch_size)
         count = len(self.l_cell.state_info(batch_size))
         forwards, l_states = self.l_cell.unroll(length, inputs=inputs, begin_state=states[:count], layout=layout,
                                                 merge_outputs=merge_outputs, valid_length=valid_length)
-        backwards, r_states = self.r_cell.unroll(length, inputs=_reverse_sequences(inputs, length, valid_length),
-                                                 begin_state=states[count:], layout=layout, merge_outputs=False,
-                                                 valid_length=valid_length)
+        backwards, r_states = self.r_cell.unroll(length, inputs=reversed_inputs, begin_state=states[count:],
+                                                 layout=layout, merge_outputs=False, valid_length=valid_length)
         backwards = _reverse_sequences(backwards, length, valid_length)
-        merged = isinstance(forwards, NDArray) if merge_outputs is None else merge_outputs
+        merged = isinstance(forwards, (NDArray, Symbol)) if merge_outputs is None else merge_outputs
+        prefix = self._output_prefix if F is symbol else None
         if merged:
             backwards = _format_sequence(length, backwards, layout, True)[0]
-            outputs = joined(F, [forwards, backwards], 2)
+            outputs = joined(F, [forwards, backwards], 2, prefix, "out")
         else:
             forwards = _format_sequence(length, forwards, layout, False)[0]
-            outputs = [joined(F, pair, 1) for pair in zip(forwards, backwards)]
+            outputs = [joined(F, pair, 1, prefix, f"t{i}") for i, pair in enumerate(zip(forwards, backwards))]
         if valid_length is not None:
             outputs = _mask_sequence_variable_length(F, outputs, length, valid_length, axis, merged)
         return outputs, l_states + r_states

@@ -152,6 +152,20 @@ def checkpoints_by_batches(mx, ce):
         return [*answers, fitted(mx, lambda estimator, loader: [again], batches=9), files(folder)]
 
 
+def architectures(mx, ce):
+    """The graphs that are saved with the checkpoints of a network, and of a hybridized one."""
+    found = []
+    for hybrid in (False, True):
+        estimator, loader, _ = made(mx)
+        estimator.net.hybridize(hybrid)
+        with tempfile.TemporaryDirectory() as folder:
+            estimator.fit(loader, epochs=1, event_handlers=[ce.CheckpointHandler(folder, "net")])
+            saved = [name for name in os.listdir(folder) if "symbol" in name]
+            graphs = [mx.sym.load(os.path.join(folder, name)) for name in saved]
+        found.append([saved, [[node["op"] for node in json.loads(graph.tojson())["nodes"]] for graph in graphs]])
+    return found
+
+
 def contexts(mx):
     estimator, loader, _ = made(mx, context=[mx.cpu(0), mx.cpu(1)])
     loader = mx.gluon.data.DataLoader(loader._dataset, batch_size=2)
@@ -189,6 +203,7 @@ SCENARIOS = {
     "early stopping by auto": lambda mx, ce: stopped(mx, ce, "auto", patience=1, baseline=0.5),
     "checkpoints": checkpoints,
     "checkpoints by batches": checkpoints_by_batches,
+    "architectures": architectures,
     "contexts": lambda mx, ce: contexts(mx),
     "composite metrics": lambda mx, ce: composite(mx),
     "names of metrics": lambda mx, ce: names(mx),

@@ -8,6 +8,8 @@ from typing import Any
 
 from .... import metric as first
 from ....generation import is_2
+from ...hybrid_block import HybridBlock
+from ...recorded_graph import defines_forward
 from .events import BatchEnd, EpochEnd, TrainBegin
 from .utils import improvement, worst
 
@@ -113,10 +115,15 @@ class CheckpointHandler(TrainBegin, BatchEnd, EpochEnd):
                                   "model", self.current_batch, name, self.best)
 
     def _save_symbol(self, estimator: Any) -> None:
-        """Log that the architecture is not saved: tracer has no symbols yet."""
+        """Write the graph of a hybridized network, PREFIX-symbol.json; log that another has none."""
         path = os.path.join(self.model_dir, self.model_prefix + "-symbol.json")
-        estimator.logger.info("Model architecture(symbol file) is not saved as %s: symbols are not part of this "
-                              "version of tracer yet", path)
+        net = estimator.net
+        hybridized = isinstance(net, HybridBlock) and net._active and net._in_format is not None
+        if hybridized and (is_2() or not defines_forward(net)):
+            net._get_graph()[1].save(path)
+        else:
+            estimator.logger.info("Model architecture(symbol file) is not saved as %s: only a HybridBlock has one, "
+                                  "after net.hybridize()", path)
 
     def _save_params_and_trainer(self, estimator: Any, file_prefix: str) -> None:
         start = os.path.join(self.model_dir, file_prefix)

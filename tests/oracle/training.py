@@ -1,8 +1,8 @@
-"""Store real MXNet 1.9.1's answers to the cases of stores, trainers on several contexts, callbacks and operators.
+"""Store real MXNet 1.9.1's answers to the cases of stores, trainers, blocks, callbacks and operators.
 
 python tests/oracle/training.py MX191/bin/python
 
-The cases are in tests/data/training_cases.txt, a table as semantics_cases.py says, the answers in training.json.
+The cases are in the tables tests/data/training_cases*.txt (see semantics_cases.py), the answers in training.json.
 """
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from semantics_cases import DATA, Case, read
 
 
 def cases() -> list[Case]:
-    """All cases, in the order of the file."""
-    return read(DATA / "training_cases.txt")
+    """All cases, in the order of the files."""
+    return [case for table in sorted(DATA.glob("training_cases*.txt")) for case in read(table)]
 
 
 def title(case: Case) -> str:

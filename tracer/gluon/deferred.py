@@ -115,10 +115,16 @@ def infer(forward: Callable[[], Any]) -> list[Any]:
     with Inference() as inference:
         try:
             return inference.order(forward())
+        except ShapeUnknown as error:
+            raise ValueError(f"Deferred initialization failed because shape cannot be inferred: {error}") from None
         except MXNetError as error:
             if inference.found:
                 raise
             raise ValueError(f"Deferred initialization failed because shape cannot be inferred. {error}") from None
+
+
+class ShapeUnknown(AttributeError, ValueError):
+    """The error of what needs the shape of a parameter before it is known: as an array it has no such attribute."""
 
 
 class Placeholder(Deferred):
@@ -131,7 +137,7 @@ class Placeholder(Deferred):
     @property
     def _value(self) -> Value:
         if self._parameter._data is None:
-            raise AttributeError(f"the shape of Parameter '{self._parameter.name}' is not known yet")
+            raise ShapeUnknown(f"the shape of Parameter '{self._parameter.name}' is not known yet")
         return self._parameter._check_and_get(self._parameter._data, self._place)._value
 
     @_value.setter

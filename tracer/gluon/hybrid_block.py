@@ -15,7 +15,7 @@ from ..core.trace import current
 from ..generation import is_2
 from ..ndarray import NDArray
 from ..util import is_np_array
-from . import deferred, recorded_graph, symbolic
+from . import deferred, recorded_graph, symbolic, symbolic_shapes
 from .block import Block
 from .closed_over import Getter, getters_of
 from .recorded_graph import Recording
@@ -118,9 +118,9 @@ class HybridBlock(Block):
             if form is None:
                 raise RuntimeError("Please first call block.hybridize() and then run forward with this block at least "
                                    "once before calling export.")
-            inputs, given = symbolic.variables_for(form)
+            avals = recorded_graph.avals_of(args) or self._in_avals
+            inputs, given = symbolic.variables_for(form, avals)
             if recorded_graph.defines_forward(self):
-                avals = recorded_graph.avals_of(args) or self._in_avals
                 outputs, self._out_format = recorded_graph.graph(self, inputs, form, avals)
             else:
                 outputs, self._out_format = symbolic.flat(self(*given), "output")
@@ -233,11 +233,25 @@ class HybridBlock(Block):
         waiting = [p for p in self._reg_params.values() if p._data is None]
         if waiting and not deferred.active():
             self._initialize_now(waiting, (x, *args), kwargs)
-        made = self._with_parameters(ctx, x, args, kwargs)
+        made = (self._inferring if waiting else self._with_parameters)(ctx, x, args, kwargs)
         trace = current().trace
         if type(trace) is Recording and not recorded_graph.defines_forward(self):
             return recorded_graph.layer(trace, self, x, args, kwargs, made)
         return made
+
+    def _inferring(self, ctx: Context, x: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
+        """The result; in a pass that finds shapes, those that no operand tells are found over the graph."""
+        if not deferred.active():
+            return self._with_parameters(ctx, x, args, kwargs)
+        try:
+            return self._with_parameters(ctx, x, args, kwargs)
+        except ValueError:
+            found = symbolic_shapes.shapes(self, (x, *args), kwargs)
+            if not found:
+                raise
+        for parameter, shape in found.items():
+            deferred.found(parameter, shape)
+        return self._with_parameters(ctx, x, args, kwargs)
 
     def _with_parameters(self, ctx: Context, x: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
         parameters = {name: p.data(ctx) for name, p in self._reg_params.items()}

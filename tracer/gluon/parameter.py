@@ -375,11 +375,11 @@ class Parameter:
         return total / len(arrays) if len(arrays) > 1 else total
 
     def var(self) -> Any:
-        """The symbol of this parameter, a variable of its name."""
+        """The symbol of this parameter, a variable of its name; in the np mode one of `mx.sym.np`."""
         if self._var is None:
             self._var = symbol.var(self.name, shape=self.shape, dtype=self.dtype, lr_mult=self.lr_mult,
                                    wd_mult=self.wd_mult, init=self.init, stype=self._stype)
-        return self._var
+        return self._var.as_np_ndarray() if is_np_array() else self._var
 
     def cast(self, dtype: Any) -> None:
         """Convert the arrays and gradients to another element type."""

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from .. import symbol
+from ..numpy import ndarray
 from ..symbol import Symbol
 from ..symbol.graph.node import SymbolNode, rebuilt
 
@@ -73,8 +74,10 @@ def shape_of(args: Any) -> Any:
     return ONE if hasattr(args, "_value") else NONE if args is None else (args,)
 
 
-def variables_for(form: Sequence[Any]) -> tuple[list[Symbol], list[Any]]:
+def variables_for(form: Sequence[Any], avals: Sequence[Any] = ()) -> tuple[list[Symbol], list[Any]]:
     """The input variables of a graph for arguments of a format, and the arguments.
+
+    avals: the class, shape and element type of each array; a variable for one of `mx.np` is one of `mx.sym.np`.
 
     One array is called data, several data0, data1, ...
     """
@@ -89,7 +92,9 @@ def variables_for(form: Sequence[Any]) -> tuple[list[Symbol], list[Any]]:
             return one[0]
         if one == NONE:
             return None
-        inputs.append(symbol.var(next(names)))
+        variable = symbol.var(next(names))
+        of_np = len(inputs) < len(avals) and issubclass(avals[len(inputs)][0], ndarray)
+        inputs.append(variable.as_np_ndarray() if of_np else variable)
         return inputs[-1]
 
     return inputs, [made(one) for one in form]

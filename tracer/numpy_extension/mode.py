@@ -2,9 +2,10 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import threading
 from collections.abc import Callable
-from types import TracebackType
+from types import FunctionType, TracebackType
 from typing import Any
 
 import numpy as _np
@@ -124,16 +125,35 @@ def np_default_dtype(active: bool = True) -> _Scope:
     return _Scope("dtype", active)
 
 
+#: Inherited methods that a decorated class has in the mode: what a user calls, without what runs within that.
+_CALLED = frozenset({"__call__", "__getitem__", "__init__", "__iter__", "__len__", "__next__"})
+_WITHIN = frozenset({"forward", "hybrid_forward", "infer_shape"})
+
+
 def _using(*names: str) -> Callable[[Any], Any]:
+    """The decorator of a function, or of all methods of a class, that sets flags of the mode in them."""
+    flags = [{"array": is_np_array, "shape": is_np_shape, "dtype": is_np_default_dtype}[name] for name in names]
+
     def decorate(target: Any) -> Any:
-        if isinstance(target, type):  # a Block: decorate the methods that run the user's code
-            for method in ("__init__", "forward", "hybrid_forward", "__call__"):
-                if method in target.__dict__:
-                    setattr(target, method, decorate(target.__dict__[method]))
+        if isinstance(target, type):
+            for name in dir(target):
+                member = inspect.getattr_static(target, name)
+                if name in target.__dict__ or name not in _WITHIN and (name in _CALLED or not name.startswith("_")):
+                    if isinstance(member, property):
+                        setattr(target, name, property(member.fget and decorate(member.fget), member.fset, member.fdel,
+                                                       member.__doc__))  # MXNet's setters are outside of the mode
+                    elif isinstance(member, (staticmethod, classmethod)):
+                        setattr(target, name, type(member)(decorate(member.__func__)))
+                    elif isinstance(member, FunctionType):
+                        setattr(target, name, decorate(member))
             return target
+        if not callable(target):
+            raise TypeError(f"use_np_array can only decorate classes and callable objects, while received a {target!r}")
 
         @functools.wraps(target)
         def inside(*args: Any, **kwargs: Any) -> Any:
+            if all([is_on() for is_on in flags]):
+                return target(*args, **kwargs)
             before = [_Scope(name, True) for name in names]
             for scope in before:
                 scope.__enter__()

@@ -52,6 +52,16 @@ def _where(node: SymbolNode, ins: Shapes, outs: Shapes) -> tuple[Shapes, Shapes]
     return [condition, shape, shape], [shape]
 
 
+def _np_dot(node: SymbolNode, ins: Shapes, outs: Shapes) -> tuple[Shapes, Shapes]:
+    """The last axis of the first operand is as long as the last but one of the second, or as its only one."""
+    a, b = ins
+    if not a or not b:
+        return ins, forward(node, ins, outs)
+    at = max(len(b) - 2, 0)
+    length = max(a[-1], b[at])
+    return [(*a[:-1], length), (*b[:at], length, *b[at + 1:])], [(*a[:-1], *b[:at], *b[at + 1:])]
+
+
 def _custom(node: SymbolNode, ins: Shapes, outs: Shapes) -> tuple[Shapes, Shapes]:
     """The rule of an operation that a user wrote: its own `infer_shape`."""
     operator = operator_of("Custom", node.name)
@@ -66,4 +76,5 @@ def _custom(node: SymbolNode, ins: Shapes, outs: Shapes) -> tuple[Shapes, Shapes
 
 
 #: The rules of single operators; others have that of `probing.general`.
-_RULES: dict[str, Rule] = {**layers.RULES, **arranging.RULES, "Custom": _custom, "where": _where}
+_RULES: dict[str, Rule] = {**layers.RULES, **arranging.RULES, "Custom": _custom, "_np_dot": _np_dot,
+                          "where": _where}

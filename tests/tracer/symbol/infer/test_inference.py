@@ -26,6 +26,19 @@ def test_unknown_is_minus_one_under_numpys_semantics():
         assert mx.sym.exp(mx.sym.var("y")).infer_shape(y=()) == ([()], [()], [])
 
 
+@pytest.mark.parametrize("a, b, wanted", [  # as real MXNet 1.9.1 answers
+    ((3, 4), (-1, 5), ([(3, 4), (4, 5)], [(3, 5)])), ((2, 3, 4), (6, -1, 5), ([(2, 3, 4), (6, 4, 5)], [(2, 3, 6, 5)])),
+    ((-1,), (4,), ([(4,), (4,)], [()])), ((2, -1), (4,), ([(2, 4), (4,)], [(2,)])),
+    ((2, 3), (), ([(2, 3), ()], [(2, 3)])),
+    ((-1, 4), (-1, -1), ([(-1, 4), (4, -1)], [(-1, -1)]))])
+def test_the_length_that_a_dot_sums_over(a, b, wanted):
+    with mx.np_shape(True):
+        dot = mx.sym.np.dot(mx.sym.var("a").as_np_ndarray(), mx.sym.var("b").as_np_ndarray())
+        assert dot.infer_shape_partial(a=a, b=b) == (*wanted, [])
+        with pytest.raises(mx.MXNetError, match="Shape inconsistent"):
+            dot.infer_shape(a=(3, 4), b=(5, 5))
+
+
 def test_an_error_names_the_node_and_the_shapes():
     x, y = mx.sym.var("x"), mx.sym.var("y")
     with pytest.raises(mx.MXNetError, match=r"Error in operator sum1: .*\[3\].*\[2\].*input 1 \(y\)"):

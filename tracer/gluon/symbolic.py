@@ -92,7 +92,7 @@ def variables_for(form: Sequence[Any], avals: Sequence[Any] = ()) -> tuple[list[
             return one[0]
         if one == NONE:
             return None
-        variable = symbol.var(next(names))
+        variable: Any = symbol.var(next(names))
         of_np = len(inputs) < len(avals) and issubclass(avals[len(inputs)][0], ndarray)
         inputs.append(variable.as_np_ndarray() if of_np else variable)
         return inputs[-1]

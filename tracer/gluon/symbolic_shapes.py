@@ -24,7 +24,7 @@ def shapes(block: Any, args: tuple, kwargs: dict[str, Any]) -> dict[Any, tuple[i
     try:
         made, _ = symbolic.flat(symbolic.call(block, given[0], tuple(given[1:]), kwargs), "output")
         nodes = topological(tuple([output for x in made if x is not None for output in x._outputs]))
-        of: dict[str, Any] = {x.name: shape for x, (_, shape, _) in zip(inputs, avals)}
+        of: dict[str, Any] = {str(x.name): shape for x, (_, shape, _) in zip(inputs, avals)}
         for parameter in block.collect_params().values():
             if parameter.shape is not None:
                 of[parameter.name] = tuple([d if d > 0 else -1 for d in parameter.shape])

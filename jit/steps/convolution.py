@@ -26,7 +26,7 @@ from ..native.kernel_cache import find_kernel
 from ..native.runtime_functions import find_native
 from ..runtime import driver
 from ..runtime.costs import CHUNK_COST, MAX_CHUNKS
-from .conv.arguments import AT, BLOCK, LONGEST_KERNEL, MOST_PLACES, ConvArgs
+from .conv.arguments import AT, BLOCK, LONGEST_KERNEL, MOST_PLACES, VALUES, ConvArgs
 from .gemm import openblas
 from .gemm.sizes import DEPTH, LANES, WIDTH
 
@@ -48,17 +48,24 @@ _BAND = 1 << 15
 #: The multiplications that take as long as laying out an element of a depthwise image.
 _LAYING = 8
 
+#: The most channels of weights that are turned at a time, so that both sides go through whole lines of the cache.
+_TURNED = 8
+
 TURNING = """def kernel(bind, args, lo, hi):
     x = bind[args[0]]
     y = bind[args[1]]
     f = args[2]
     c = args[3]
     t = args[4]
+    d = args[5]
+    n = c // d
     for r in range(lo, hi):
-        a = r * t
-        b = ((r // f // c * f + r % f) * c + r // f % c) * t
-        for j in range(t):
-            st_KIND_1(y, a + j, ld_KIND_0(x, b + j))
+        for i in range(f):
+            for k in range(d):
+                a = ((r * d + k) * f + i) * t
+                b = ((r // n * f + i) * c + r % n * d + k) * t
+                for j in range(t):
+                    st_KIND_1(y, a + j, ld_KIND_0(x, b + j))
 """
 
 ADDING = """def kernel(bind, args, lo, hi):
@@ -229,10 +236,11 @@ def _spread(node: Node, uses: Uses) -> list[driver.Step]:
     if planes is not None:
         return [_bands(planes)]
     turned = uses.write(("turned", node), weights.aval.nbytes)
-    rows, places = groups * channels * filters, math.prod(weights.shape[2:])
+    some = applied(math.gcd, channels, _TURNED)
+    units = groups * channels // some
     turn = driver.Step(find_kernel(TURNING.replace("KIND", short(node.dtype))),
-                       [uses.read(w), turned, filters, channels, places], rows,
-                       applied(_rows_of_chunk, rows, weights.size))
+                       [uses.read(w), turned, filters, channels, math.prod(weights.shape[2:]), some], units,
+                       applied(_rows_of_chunk, units, weights.size))
     return [turn, _panels(args._replace(w=turned))]
 
 
@@ -250,7 +258,9 @@ def _correlate(node: Node, uses: Uses) -> list[driver.Step]:
                  (images.shape[2:], cotangents.shape[2:], kernel, stride, (1,) * len(pad), dilate, pad))
     planes = _in_planes(args, len(pad))
     if planes is None:
-        args = args._replace(width=applied(_positions, args.positions, args.places, args.itemsize))
+        merged = applied(_merged, args.batch, args.positions, args.places, args.itemsize, args.filters)
+        width = applied(_positions, args.positions * merged, merged, args.places, args.itemsize)
+        args = args._replace(width=width, merged=merged)
         args = args._replace(some=applied(_some, args.channels, args.places * args.width, args.itemsize))
         units = groups * applied(_ceil, args.channels, args.some)
         each = args.filters * applied(_at_most, args.some, args.channels) * args.places
@@ -270,10 +280,16 @@ def _correlate(node: Node, uses: Uses) -> list[driver.Step]:
     return [step._replace(args=list(args._replace(y=sums))), add]
 
 
-def _positions(count: int, places: int, itemsize: int) -> int:
-    """The positions of a block, in whole vectors."""
+def _merged(batch: int, count: int, places: int, itemsize: int, filters: int) -> int:
+    """The images whose positions are summed up at once: several small ones, whose cotangents have room."""
+    most = min(_SUMMED, BLOCK // (itemsize * places), VALUES // (itemsize * filters)) - LANES
+    return max(1, min(batch, most // count))
+
+
+def _positions(count: int, merged: int, places: int, itemsize: int) -> int:
+    """The length of a block's rows, in whole vectors, and with room behind the last one of several images."""
     most = BLOCK // (itemsize * places) // LANES * LANES
-    return min(-(-count // LANES) * LANES, _SUMMED, most)
+    return min(-(-count // LANES) * LANES, _SUMMED, most) if merged == 1 else count + LANES
 
 
 def _some(channels: int, room: int, itemsize: int) -> int:

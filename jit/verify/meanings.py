@@ -289,7 +289,7 @@ def _convolved(i: int, node: Node, rows: Sequence[Any]) -> list[Meaning]:
         AT.places: math.prod(axes[2]),
         **{AT.size0 + 3 * k + a: n for k, of in enumerate(axes) for a, n in enumerate(of, 3 - len(pad))}})
     if node.op.step == "convolve_spread" and len(rows) == 2:
-        turned = Meaning(i, node, {0: (tag_of(w),)}, {1: ("turned", node)}, extent=groups * channels * filters,
+        turned = Meaning(i, node, {0: (tag_of(w),)}, {1: ("turned", node)}, extent=rows[0].extent,
                          settled={2: channels, 3: filters, 4: math.prod(axes[2])})
         found.reads[AT.w] = (("turned", node),)
         return [turned, found]

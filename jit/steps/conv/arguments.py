@@ -6,6 +6,9 @@ from typing import NamedTuple
 #: The bytes of the block of im2col that a thread fills and multiplies, on its stack.
 BLOCK = 1 << 17
 
+#: The bytes of the cotangents of a block of several images.
+VALUES = 1 << 18
+
 #: The longest kernel along an axis, and the most places in a kernel: a channel's windows must fit a block.
 LONGEST_KERNEL, MOST_PLACES = 128, 512
 
@@ -57,6 +60,7 @@ class ConvArgs(NamedTuple):
     some: int  # channels of a block
     panels: int  # blocks, or bands, of an image's positions; parts of the batch of correlate
     part: int  # filters that one unit of the range computes; images of a part of correlate's batch
+    merged: int = 1  # images whose positions are one block of correlate
     axis: int = 0  # depthwise: the axis that is cut into bands
     span0: int = 0  # the elements beyond its own that a position reads in a row of one phase
     span1: int = 0

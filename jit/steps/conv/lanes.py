@@ -7,7 +7,7 @@ from typing import Any
 
 from llvmlite import ir
 
-from ...native.word_compiler import I64
+from ...native.word_compiler import I64, emits
 
 I32 = ir.IntType(32)
 
@@ -150,3 +150,16 @@ def in_both(builder: Any, size: Any, emit: Callable[[Lanes], None]) -> None:
             emit(Lanes(builder, ir.FloatType()))
         with double:
             emit(Lanes(builder, ir.DoubleType()))
+
+
+@emits
+def copy_row(builder: Any, size: Any, to: Any, source: Any, count: Any) -> None:
+    """Copy `count` numbers; the last vector of the copy is filled up with 0."""
+    def emit(lanes: Lanes) -> None:
+        with lanes.loop(count, step=lanes.lanes) as i:
+            left = lanes.ints_of(builder.sub(count, i))
+            at = builder.mul(i, I64(lanes.bytes))
+            some = lanes.load_some(builder.add(source, at), builder.icmp_signed("<", lanes.lane, left), lanes.nothing)
+            lanes.store(some, builder.add(to, at))
+
+    in_both(builder, size, emit)

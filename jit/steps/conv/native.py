@@ -9,7 +9,8 @@ from ...native.word_intrinsics import as_word, room, smaller
 from ..gemm.native import PLAIN, ROW_MAJOR, TRANSPOSED, call_gemm, call_tiles
 from ..gemm.sizes import LANES, WIDTH
 from ..gemm.tiles import WHOLE
-from .arguments import AT, BLOCK
+from .arguments import AT, BLOCK, VALUES
+from .lanes import copy_row
 
 
 @emits
@@ -73,9 +74,10 @@ def run_weights(bind: Any, args: Any, lo: int, hi: int) -> None:
     channels, filters, groups, places = args[AT.channels], args[AT.filters], args[AT.groups], args[AT.places]
     length = channels * places
     blocks = (channels + args[AT.some] - 1) // args[AT.some]
-    block = room(BLOCK)
+    block, values = room(BLOCK), room(VALUES)
     one = as_word(1.0)
     row = size * panel
+    held = -1
     for unit in range(lo, hi):
         part = unit // (groups * blocks)
         g = unit // blocks % groups
@@ -87,22 +89,37 @@ def run_weights(bind: Any, args: Any, lo: int, hi: int) -> None:
         end = smaller(n + args[AT.part], args[AT.batch])
         fresh = 1
         while n < end:
+            images = smaller(args[AT.merged], end - n)
             x = bind[args[AT.x]] + size * ((n * groups + g) * channels + c) * args[AT.volume]
+            w = bind[args[AT.w]] + size * (n * groups + g) * filters * count
             start = 0
             while start < count:
                 width = smaller(panel, count - start)
-                a = bind[args[AT.w]] + size * ((n * groups + g) * filters * count + start)
-                _call_patches(args[AT.patches], args, x, block, row, some, start, width)
+                a = w + size * start
+                step = count
+                if args[AT.merged] > 1:
+                    if held != n * groups + g:
+                        for image in range(images):
+                            for f in range(filters):
+                                copy_row(size, values + size * (f * panel + image * count),
+                                         w + size * (image * groups * filters + f) * count, count)
+                        held = n * groups + g
+                    for image in range(images):
+                        _call_patches(args[AT.patches], args, x + size * image * groups * channels * args[AT.volume],
+                                      block + size * image * count, row, some, 0, count)
+                    a, step, width = values, panel, images * count
+                else:
+                    _call_patches(args[AT.patches], args, x, block, row, some, start, width)
                 if args[AT.tiles] != 0:
                     done = 0
                     while done < rows:
                         columns = WIDTH if done + WIDTH <= rows else smaller(rows - done, LANES)
-                        call_tiles(args[AT.tiles], a, 4 * count, 4, block + done * row, 4, row, y + 4 * done,
+                        call_tiles(args[AT.tiles], a, 4 * step, 4, block + done * row, 4, row, y + 4 * done,
                                    4 * length, filters, width, 2, columns, one, as_word(0.0) if fresh != 0 else one)
                         done += columns
                 else:
-                    call_gemm(args[AT.gemm], size, ROW_MAJOR, PLAIN, TRANSPOSED, filters, rows, width, 1.0, a, count,
+                    call_gemm(args[AT.gemm], size, ROW_MAJOR, PLAIN, TRANSPOSED, filters, rows, width, 1.0, a, step,
                               block, panel, 0.0 if fresh != 0 else 1.0, y, length)
                 fresh = 0
                 start += width
-            n += 1
+            n += images

@@ -26,7 +26,7 @@ from ..native.kernel_cache import find_kernel
 from ..native.runtime_functions import find_native
 from ..runtime import driver
 from ..runtime.costs import CHUNK_COST, MAX_CHUNKS
-from .conv.arguments import AT, BLOCK, LONGEST_KERNEL, MOST_PLACES, VALUES, ConvArgs
+from .conv.arguments import AT, BLOCK, CHANNELS, LONGEST_KERNEL, MOST_PLACES, TILE_SUMS, TILES, VALUES, ConvArgs
 from .gemm import openblas
 from .gemm.sizes import DEPTH, LANES, WIDTH
 
@@ -47,6 +47,12 @@ _BAND = 1 << 15
 
 #: The multiplications that take as long as laying out an element of a depthwise image.
 _LAYING = 8
+
+#: The fewest tiles by which Winograd's method pays, and the most tiles of a unit.
+_LEAST_TILES, _BLOCK_TILES = 40, 32
+
+#: The operations that take as long as to transform the weights of a filter and a channel.
+_TURNING = 32
 
 #: The most channels of weights that are turned at a time, so that both sides go through whole lines of the cache.
 _TURNED = 8
@@ -81,9 +87,13 @@ ADDING = """def kernel(bind, args, lo, hi):
 """
 
 
+_FILES = {"run_panels": "native", "run_weights": "native", "run_planes": "planes", "run_plane_weights": "planes",
+          "run_winograd": "winograd", "transform_weights": "winograd"}
+
+
 def address(name: str) -> int:
-    """The address of a function of `conv/native.py`, or of `conv/planes.py`."""
-    return find_native(f"{__package__}.conv.{'planes' if 'plane' in name else 'native'}", name)
+    """The address of the native function of a step."""
+    return find_native(f"{__package__}.conv.{_FILES[name]}", name)
 
 
 def _fits(node: Node, materialized: set[Node]) -> bool:
@@ -210,6 +220,50 @@ def _bands(args: ConvArgs) -> driver.Step:
     return driver.Step(address("run_planes"), list(args), extent, chunk)
 
 
+# ---- Winograd ------------------------------------------------------------------------------------
+
+def _minimal(args: ConvArgs) -> bool:
+    """Whether Winograd's method pays: 3 x 3 places, many channels, and enough tiles for each weight's transform."""
+    same = [args.size1, args.size2] == [args.out1, args.out2]
+    plain = [args.size0, args.kernel0, args.groups, args.step1, args.step2, args.divide1, args.divide2] == [1] * 7
+    unit = abs(args.dilate1) == abs(args.dilate2) == abs(args.before1) == abs(args.before2) == 1
+    if not (args.tiles and same and plain and unit and args.kernel1 == args.kernel2 == 3):
+        return False
+    return bool(args.channels >= CHANNELS and args.filters >= CHANNELS and args.size2 <= 4 * TILES
+                and applied(_tiles, args.batch, args.size1, args.size2) >= _LEAST_TILES)
+
+
+def _tiles(batch: int, height: int, width: int) -> int:
+    return batch * -(-height // 4) * -(-width // 4)
+
+
+def _by_tiles(node: Node, args: ConvArgs, uses: Uses) -> list[driver.Step]:
+    """The rows of a convolution by Winograd's method: transformed weights, and blocks of tiles."""
+    filters, channels = args.filters, args.channels
+    back = args.dilate2 < 0
+    turned = uses.write(("transformed", node), 36 * 4 * filters * (channels + LANES))
+    row, channel = (9, 9 * filters) if back else (9 * channels, 9)
+    turn = driver.Step(address("transform_weights"), [args.w, turned, channels, row, channel, int(back)], filters,
+                       applied(_rows_of_chunk, filters, _TURNING * filters * channels))
+    lines = applied(_lines, args.batch, args.size1, args.size2)
+    across = applied(_ceil, args.size2, 4)
+    most = applied(_at_most, applied(_most, lines, across), filters)
+    extent = applied(_ceil, args.batch * applied(_ceil, args.size1, 4), lines) * applied(_ceil, filters, most)
+    args = args._replace(turned=turned, row=4 * row, channel=4 * channel, lines=lines, most=most)
+    each = 36 * lines * across * most * channels
+    return [turn, driver.Step(address("run_winograd"), list(args), extent, applied(_chunk, extent, each))]
+
+
+def _lines(batch: int, height: int, width: int) -> int:
+    """The rows of tiles of a unit."""
+    return max(1, min(_BLOCK_TILES // -(-width // 4), batch * -(-height // 4)))
+
+
+def _most(lines: int, across: int) -> int:
+    tiles = -(-lines * across // LANES) * LANES
+    return TILE_SUMS // tiles // 12 * 12
+
+
 # ---- the three rows ------------------------------------------------------------------------------
 
 def _convolve(node: Node, uses: Uses) -> list[driver.Step]:
@@ -221,7 +275,9 @@ def _convolve(node: Node, uses: Uses) -> list[driver.Step]:
                  weights.shape[0] // groups,
                  (images.shape[2:], node.shape[2:], weights.shape[2:], stride, (1,) * len(pad), dilate, pad))
     planes = _in_planes(args, len(pad))
-    return [_panels(args) if planes is None else _bands(planes)]
+    if planes is not None:
+        return [_bands(planes)]
+    return _by_tiles(node, args, uses) if _minimal(args) else [_panels(args)]
 
 
 def _spread(node: Node, uses: Uses) -> list[driver.Step]:
@@ -235,6 +291,8 @@ def _spread(node: Node, uses: Uses) -> list[driver.Step]:
     planes = _in_planes(args, len(pad))
     if planes is not None:
         return [_bands(planes)]
+    if _minimal(args):
+        return _by_tiles(node, args, uses)
     turned = uses.write(("turned", node), weights.aval.nbytes)
     some = applied(math.gcd, channels, _TURNED)
     units = groups * channels // some

@@ -288,6 +288,13 @@ def _convolved(i: int, node: Node, rows: Sequence[Any]) -> list[Meaning]:
         AT.filters: filters, AT.volume: math.prod(axes[0]), AT.positions: math.prod(axes[1]),
         AT.places: math.prod(axes[2]),
         **{AT.size0 + 3 * k + a: n for k, of in enumerate(axes) for a, n in enumerate(of, 3 - len(pad))}})
+    if len(rows[-1].args) == len(AT) and rows[-1].args[AT.lines]:
+        found.reads[AT.turned] = (("transformed", node),)
+        back = node.op.step == "convolve_spread"
+        strides = {3: 9, 4: 9 * filters} if back else {3: 9 * channels, 4: 9}
+        found.settled.update({AT.row: 4 * strides[3], AT.channel: 4 * strides[4]})
+        return [Meaning(i, node, {0: (tag_of(w),)}, {1: ("transformed", node)}, extent=filters,
+                        settled={2: channels, 5: int(back), **strides}), found]
     if node.op.step == "convolve_spread" and len(rows) == 2:
         turned = Meaning(i, node, {0: (tag_of(w),)}, {1: ("turned", node)}, extent=rows[0].extent,
                          settled={2: channels, 3: filters, 4: math.prod(axes[2])})

@@ -21,6 +21,8 @@ def of_native(fn: int, args: Sequence[int], extent: int, chunk: int, at: int = -
         for name, units, blocks in _CONVOLUTIONS:
             if fn == convolution.address(name):
                 return _of_convolution(ConvArgs._make(args), extent, chunk, at, units, blocks)
+    if len(args) == 6 and fn == convolution.address("transform_weights"):
+        return _of_transform(args, extent, chunk, at)
     return None
 
 
@@ -81,6 +83,8 @@ def _of_convolution(args: ConvArgs, extent: int, chunk: int, at: int, units: Any
     forward = units is not _weight_units
     found = [Access(AT.x, False, _whole(images, args.itemsize), args.itemsize),
              Access(AT.w, False, _whole(args.groups * weights if forward else out, args.itemsize), args.itemsize)]
+    if units is _tile_units:
+        found.append(Access(AT.turned, False, _whole(36 * args.filters * (args.channels + LANES), 4), 4))
     total = out if forward else args.panels * args.groups * weights
     if units(args) != extent:
         raise Unreadable(f"a range of {extent} for {units(args)} units")
@@ -165,5 +169,33 @@ def _bands(args: ConvArgs, lo: int, hi: int) -> Iterator[_Block]:
     yield start(lo), [(start(hi) - start(lo), 1)]
 
 
+def _tile_units(args: ConvArgs) -> int:
+    return -(-args.batch * -(-args.size1 // 4) // args.lines) * -(-args.filters // args.most)
+
+
+def _tiles(args: ConvArgs, lo: int, hi: int) -> Iterator[_Block]:
+    """The rows of tiles of a range, in each image that they are of, for a part of the filters."""
+    parts, down = -(-args.filters // args.most), -(-args.size1 // 4)
+    for unit in range(lo, hi):
+        first, f = unit // parts * args.lines, unit % parts * args.most
+        end = min(first + args.lines, args.batch * down)
+        while first < end:
+            n, y = divmod(first, down)
+            last = min(end - n * down, down)
+            count = (min(4 * last, args.size1) - 4 * y) * args.size2
+            yield ((n * args.filters + f) * args.positions + 4 * y * args.size2,
+                   [(min(args.most, args.filters - f), args.positions), (count, 1)])
+            first = n * down + last
+
+
+def _of_transform(args: Sequence[int], extent: int, chunk: int, at: int) -> Effects:
+    """The effects of the transform of weights: a range of filters."""
+    width = 36 * (args[2] + LANES)
+    lo, hi = (0, extent) if at < 0 else (at * chunk, min((at + 1) * chunk if chunk else extent, extent))
+    return Effects([Access(0, False, _whole(9 * extent * args[2], 4), 4),
+                    Access(1, True, Form(4 * width * lo, ((Var(0, width * (hi - lo) - 1), 4),)), 4)], [])
+
+
 _CONVOLUTIONS = [("run_panels", _panel_units, _panels), ("run_weights", _weight_units, _weights),
-                 ("run_planes", _band_units, _bands), ("run_plane_weights", _weight_units, _weights)]
+                 ("run_planes", _band_units, _bands), ("run_plane_weights", _weight_units, _weights),
+                 ("run_winograd", _tile_units, _tiles)]

@@ -9,6 +9,12 @@ BLOCK = 1 << 17
 #: The bytes of the cotangents of a block of several images.
 VALUES = 1 << 18
 
+#: Of Winograd's method: channels that are transformed at once, and products of a place, through tiles and filters.
+CHANNELS, TILE_SUMS = 32, 1 << 12
+
+#: The most tiles of a block of Winograd's method.
+TILES = 128
+
 #: The longest kernel along an axis, and the most places in a kernel: a channel's windows must fit a block.
 LONGEST_KERNEL, MOST_PLACES = 128, 512
 
@@ -68,6 +74,11 @@ class ConvArgs(NamedTuple):
     reach0: int = 0  # positions of one phase
     reach1: int = 0
     reach2: int = 0
+    turned: int = 0  # Winograd: the slot of the transformed weights
+    row: int = 0  # bytes between the weights of two filters, and of two channels of a filter
+    channel: int = 0
+    lines: int = 0  # rows of tiles, and filters, of a unit
+    most: int = 0
 
 
 #: The place of each argument among a step's.

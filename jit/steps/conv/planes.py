@@ -23,7 +23,7 @@ _TABLE, _TOTALS, _VALID = 16 * MOST_PLACES, 64 * MOST_PLACES, BLOCK // 8
 
 
 @emits
-def _lay_row(b: Any, size: Any, to: Any, source: Any, first: Any, last: Any, count: Any, step: Any) -> None:
+def lay_row(b: Any, size: Any, to: Any, source: Any, first: Any, last: Any, count: Any, step: Any) -> None:
     """Store `count` numbers, rounded up to vectors: number i is that at `source + i * step` for first <= i < last."""
     def emit(lanes: Lanes) -> None:
         with lanes.loop(count, step=lanes.lanes) as i:
@@ -209,7 +209,7 @@ def _lay(size: int, to: int, source: int, n0: int, n1: int, n2: int, r0: int, r1
                     for j in range(r1):
                         c1 = j * s1 + f1 - b1
                         last = end if c0 >= 0 and c0 < n0 and c1 >= 0 and c1 < n1 else 0
-                        _lay_row(size, to, source + size * ((c0 * n1 + c1) * n2 + f2 - b2), smaller(first, last), last,
+                        lay_row(size, to, source + size * ((c0 * n1 + c1) * n2 + f2 - b2), smaller(first, last), last,
                                  r2, s2)
                         to += size * r2
 

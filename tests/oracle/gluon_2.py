@@ -54,6 +54,35 @@ def fitted():
     made.fit(data, val_data=data, epochs=2)
     metrics = [m.get() for m in (*made.train_metrics, *made.val_metrics)]
     return [made.device, *[(name, round(float(value), 3)) for name, value in metrics]]
+def imported(net, *inputs, **options):
+    net.initialize(mx.init.Constant(0.5))
+    net.hybridize()
+    net(*inputs)
+    net.export('exported')
+    names = ['data' + str(i) for i in range(len(inputs))] if len(inputs) > 1 else 'data'
+    block = gluon.SymbolBlock.imports('exported-symbol.json', names, 'exported-0000.params', **options)
+    inputs = [x.to_device(options.get('device', mx.cpu())) for x in inputs]
+    return [sorted(block.collect_params()), block(*inputs), [p.list_device() for p in block.collect_params().values()]]
+def trained_shared():
+    net, places = Shared(), [mx.cpu(0), mx.cpu(1)]
+    net.initialize('ones', device=places)
+    trainer = gluon.Trainer(net.collect_params(), 'sgd', {'learning_rate': 1})
+    with autograd.record():
+        losses = [net(x).sum() for x in gluon.utils.split_and_load(np.ones((2, 2)), places)]
+    autograd.backward(losses)
+    trainer.step(1)
+    return [len(trainer._params), [p.list_data() for p in net.collect_params().values()]]
+def filled(net):
+    return {name: onp.full(p.shape, 3, 'float32') for name, p in net.collect_params().items()}
+def batches(*data):
+    return [[type(x).__name__ for x in next(mx.io.NDArrayIter(one, batch_size=2)).data] for one in data]
+def optimized():
+    net = nn.Dense(1)
+    net.initialize('ones')
+    net.hybridize()
+    net(np.ones((1, 2)))
+    net.optimize_for(np.ones((1, 2)), net.weight.data(), backend='ONEDNN')
+    return net(np.ones((1, 2)))
 net, old = made(), Old()
 old.initialize('ones')
 deferred = nn.Dense(3)
@@ -122,6 +151,17 @@ made()[1:]
 fitted()
 made()[0](np.ones((2, 5)))
 deferred(np.ones((2, 5)))
+(lambda a: a.load_dict(filled(a)) or a(np.ones((1, 3))))(made())
+(lambda a: a.load_dict(filled(nn.Dense(3, in_units=2))) or a(np.ones((1, 2))))(nn.Dense(3))
+(lambda a: a.reset_device(device=[mx.cpu(1)]) or a.list_device())(made()[0].weight)
+(lambda a: a.reset_device(device=[mx.cpu(1)]) or a[0].weight.list_device())(made())
+imported(nn.Dense(2), np.ones((1, 3)))
+imported(made(), np.ones((1, 3)), device=mx.cpu(1))
+imported(Old(), np.ones((1, 2)))
+[made(function)(np.ones(2)) for made in (nn.Lambda, nn.HybridLambda) for function in ('tanh', 'sigmoid')]
+trained_shared()
+batches(onp.ones((4, 3)), np.ones((4, 3)), mx.nd.ones((4, 3)), {'a': np.ones((4, 3)), 'b': onp.ones(4)})
+optimized()
 [hasattr(net, name) for name in ('save', 'load', 'reset_device', 'load_dict')]
 """.strip().splitlines()
 

@@ -215,7 +215,9 @@ class Block:
         """Move all parameters to other contexts."""
         self.collect_params().reset_ctx(ctx)
 
-    reset_device = reset_ctx
+    def reset_device(self, device: Any) -> None:
+        """Move all parameters to other contexts (MXNet 2)."""
+        self.reset_ctx(device)
 
     def setattr(self, name: str, value: Any) -> None:
         """Set an attribute of all parameters, such as "grad_req"."""

@@ -74,11 +74,12 @@ class HybridBlock(Block):
         super().hybridize(active, backend=backend, clear=clear, **kwargs)
 
     def optimize_for(self, x: Any, *args: Any, backend: str | None = None, clear: bool = False, **kwargs: Any) -> None:
-        """Hybridize the block, and call it once. ValueError without a backend, which has no further effect here."""
+        """Hybridize the block, and call it unless it has been. ValueError without a backend, which has no effect."""
         if not backend:
             raise ValueError('Must specify "backend" to optimize_for')
         self.hybridize(True, backend, clear, **kwargs)
-        self(x, *args)
+        if self._in_format is None:
+            self(x, *args)
 
     def _clear_cached_op(self) -> None:
         """Forget the cached graphs."""

@@ -6,8 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from .. import numpy as mx_np
 from ..context import Context, cpu, current_context
-from ..util import is_np_shape
+from ..ndarray import creation as nd
+from ..util import is_np_array, is_np_shape
 from . import deferred
 
 
@@ -21,12 +23,14 @@ def contexts(ctx: Context | Sequence[Context] | None) -> list[Context]:
 def load_into(parameter: Any, data: Any, ctx: Any, cast_dtype: bool = False, dtype_source: str = "current") -> None:
     """Write loaded elements into a parameter, and make its arrays if it has none.
 
-    data: the elements.
+    data: the elements, of an array of ours or of NumPy's.
     ctx: the contexts for a parameter that is not initialized yet.
     cast_dtype, dtype_source: whether dtypes may differ, and whether then the "current" or the "saved" one counts.
 
     AssertionError if shape, dtype or contexts don't fit.
     """
+    if isinstance(data, np.ndarray):
+        data = (mx_np.array if is_np_array() else nd.array)(data, dtype=data.dtype)
     if cast_dtype:
         assert dtype_source in ("current", "saved"), f"dtype_source must be current or saved, not {dtype_source!r}"
     _take_shape(parameter, data)

@@ -271,7 +271,9 @@ class Parameter:
         else:
             raise ValueError(f"Cannot reset context for Parameter '{self.name}' because it has not been initialized.")
 
-    reset_device = reset_ctx
+    def reset_device(self, device: Any) -> None:
+        """Move the parameter to other contexts (MXNet 2)."""
+        self.reset_ctx(device)
 
     # ---- arrays ----------------------------------------------------------------------------------
 

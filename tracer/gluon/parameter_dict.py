@@ -141,7 +141,9 @@ class ParameterDict(dict):
         for parameter in self.values():
             parameter.reset_ctx(ctx)
 
-    reset_device = reset_ctx
+    def reset_device(self, device: Any) -> None:
+        """Move all parameters to other contexts (MXNet 2)."""
+        self.reset_ctx(device)
 
     def list_ctx(self) -> list[Context]:
         """The contexts of all parameters."""

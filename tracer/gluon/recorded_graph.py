@@ -59,7 +59,7 @@ class Recording(Trace):
 
 def defines_forward(block: Any) -> bool:
     """Whether the block, or one below, is of a user's class that defines `forward`."""
-    own = not type(block).forward.__module__.startswith("tracer.")
+    own = not str(type(block).forward.__module__).startswith("tracer.")
     return own or any([defines_forward(child) for child in block._children.values()])
 
 

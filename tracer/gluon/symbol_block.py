@@ -6,6 +6,7 @@ from typing import Any
 from .. import symbol
 from ..base import MXNetError
 from ..context import Context
+from ..generation import is_2
 from ..ndarray import NDArray
 from ..symbol import Symbol
 from ..symbol.evaluate import evaluate
@@ -67,24 +68,24 @@ class SymbolBlock(HybridBlock):
                 self._params.get(name, grad_req="null", allow_deferred_init=True, dtype=kinds.get(name, "float32"))
             else:
                 self._params.get(name, allow_deferred_init=True, dtype=kinds.get(name, "float32"))
-        common = len(_common_prefix([*self._params.keys()]))
+        common = 0 if is_2() else len(_common_prefix([*self._params.keys()]))
         self._reg_params = {name[common:]: p for name, p in self._params.items()}
 
     @staticmethod
     def imports(symbol_file: str, input_names: Any, param_file: str | None = None, ctx: Context | None = None,
-                allow_missing: bool = False, ignore_extra: bool = False) -> SymbolBlock:
+                allow_missing: bool = False, ignore_extra: bool = False, device: Context | None = None) -> SymbolBlock:
         """The block of a model that `HybridBlock.export`, or a module's checkpoint, has written.
 
         symbol_file, param_file: the files of the graph and of the parameters.
         input_names: the name of an input, or a list.
-        ctx: the device of the parameters.
+        ctx (device in MXNet 2): the device of the parameters.
         allow_missing: whether parameters may be missing in the file; ignore_extra: whether it may have others.
         """
         graph = symbol.load(symbol_file)
         names = [input_names] if isinstance(input_names, str) else input_names
         block = SymbolBlock(graph, [symbol.var(name) for name in names])
         if param_file is not None:
-            block.collect_params().load(param_file, ctx, allow_missing, ignore_extra, cast_dtype=True,
+            block.collect_params().load(param_file, ctx or device, allow_missing, ignore_extra, cast_dtype=True,
                                         dtype_source="saved")
         return block
 

@@ -56,6 +56,8 @@ class Trainer:
                 raise ValueError(f"First argument must be a list or dict of Parameters, got list of {type(param)}.")
         if compression_params:
             raise NotImplementedError("Trainer(compression_params=...): gradients are not compressed")
+        if is_2():  # a shared parameter has a name for each place
+            params = list({param._uuid: param for param in params}.values())
         self._params: list[Parameter] = list(params)
         self._param2idx = {_key(param): i for i, param in enumerate(params)}
         self._contains_sparse_weight = self._contains_sparse_grad = False

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..array.nd_array import NDArray
 from ..ndarray.creation import array
+from ..numpy import ndarray
 
 __all__: list[str] = []
 
@@ -65,5 +66,8 @@ def _getdata_by_idx(data: list[tuple[str, Any]], idx: Any) -> list[tuple[str, An
 def _slice_along_batch_axis(data: Any, s: slice, batch_axis: int) -> Any:
     """A copy of the examples in a slice."""
     if batch_axis == 0 and s.step is None:
-        return array(data[s])  # a constant copy; slice_axis would be another program for each slice
+        made: Any = array(data[s])  # a constant copy; slice_axis would be another program for each slice
+        return made.as_np_ndarray() if isinstance(data, ndarray) else made
+    if isinstance(data, ndarray):
+        return data[(slice(None),) * batch_axis + (s,)]
     return data.slice_axis(axis=batch_axis, begin=s.start, end=s.stop)

@@ -7,7 +7,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ... import ndarray
+from ... import ndarray, numpy
+from ...generation import is_2
 from ..block import Block
 from ..hybrid_block import HybridBlock
 from . import flavour
@@ -160,9 +161,13 @@ class Identity(HybridBlock):
 
 
 def _named(function: str) -> Callable[..., Any]:
-    assert hasattr(ndarray, function), f"Function name {function} is not found in ndarray."
+    """The function (F, x, ...) of a name: that of F, or for arrays of np that of np or npx."""
+    assert hasattr(ndarray, function) or is_2() and hasattr(numpy, function), \
+        f"Function name {function} is not found in ndarray."
 
     def call(F: Any, x: Any, *args: Any) -> Any:
+        if isinstance(x, numpy.ndarray) and hasattr(F.np, function):
+            return getattr(F.np, function)(x, *args)
         return flavour.of(F, x, function, function)(x, *args)
 
     return call
@@ -181,7 +186,7 @@ def _of_arrays(function: str) -> Callable[..., Any]:
 class Lambda(Block):
     """A function as a block.
 
-    function: a function of arrays, or the name of one of `mx.nd` (of `mx.npx` for arrays of np).
+    function: a function of arrays, or the name of one of `mx.nd` (of `mx.np` or `mx.npx` for arrays of np).
 
     >>> from tracer import nd
     >>> Lambda("relu")(nd.array([-1, 1])).asnumpy().tolist()
@@ -205,7 +210,8 @@ class Lambda(Block):
 class HybridLambda(HybridBlock):
     """A function as a hybrid block.
 
-    function: a function (F, x, ...), where F is `mx.nd`, or the name of one of `mx.nd` (`mx.npx` for arrays of np).
+    function: a function (F, x, ...), where F is `mx.nd`, or the name of one of `mx.nd` (of `mx.np` or
+        `mx.npx` for arrays of np).
 
     >>> from tracer import nd
     >>> HybridLambda(lambda F, x: F.relu(x) + 1)(nd.array([-1, 1])).asnumpy().tolist()

@@ -306,10 +306,12 @@ def _name_block(error: Exception, block: Block) -> None:
 
 
 #: Names that MXNet's module has too, with the modules here that have them, and that need this one.
-_ELSEWHERE = {"HybridBlock": "hybrid_block", "SymbolBlock": "symbol_block"}
+_ELSEWHERE = {"HybridBlock": ("hybrid_block", "HybridBlock"), "SymbolBlock": ("symbol_block", "SymbolBlock"),
+              "_flatten": ("symbolic", "flat"), "_regroup": ("symbolic", "regrouped")}
 
 
 def __getattr__(name: str) -> Any:
     if name not in _ELSEWHERE:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(sys.modules[f"{__package__}.{_ELSEWHERE[name]}"], name)
+    module, own = _ELSEWHERE[name]
+    return getattr(sys.modules[f"{__package__}.{module}"], own)

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from .. import symbol
+from ..ndarray import NDArray
 from ..numpy import ndarray
 from ..symbol import Symbol
 from ..symbol.graph.node import SymbolNode, rebuilt
@@ -42,11 +43,14 @@ def flat(args: Any, what: str) -> tuple[list[Any], Any]:
     """
     if args is None:
         return [None], NONE
+    if isinstance(args, NDArray):
+        return [args], ONE
     if isinstance(args, Symbol):
         count = len(args.list_outputs())
         return [args], count if count > 1 else ONE
     if not isinstance(args, (list, tuple)):
-        raise ValueError(f"{what} must be (nested) list of Symbol, but got {type(args)}")
+        raise ValueError(f"When hybridized, the {what} of a block must be (nested) list of Symbol or NDArray, but got "
+                         f"{args} of type {type(args)}")
     found, formats = [], []
     for x in args:
         inner, form = flat(x, what)
@@ -58,13 +62,23 @@ def flat(args: Any, what: str) -> tuple[list[Any], Any]:
 def nested(values: Iterator[Any], form: Any) -> Any:
     """The nested lists of which `form` is the format."""
     if form == NONE:
-        next(values)
+        value = next(values)
+        if value is not None:
+            raise ValueError("A hybridized block whose first argument was None does not take one that is not None, "
+                             f"such as {value}")
         return None
     if form == ONE:
         return next(values)
     if isinstance(form, int):
+        if form < 0:
+            raise ValueError(f"Unsupported encoded format {form}.")
         return [next(values) for _ in range(form)]
     return [nested(values, one) for one in form]
+
+
+def regrouped(args: Sequence[Any], form: Any) -> Any:
+    """The nested lists of which `flat` gave the elements and the format."""
+    return nested(iter(args), form)
 
 
 def shape_of(args: Any) -> Any:

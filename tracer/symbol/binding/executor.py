@@ -15,7 +15,9 @@ from ...core.invoke import Handle, wrap
 from ...core.trace import Value, another
 from ...ndarray import NDArray
 from ..evaluate import evaluate
+from ..graph.node import topological
 from .blank import blank
+from .drawing import draws_in_prediction
 from .losses import ignores_head, reaches_variables
 
 Monitor = Callable[[Any, Any], None]
@@ -56,8 +58,10 @@ class Executor:
         self._states = self._symbol.list_auxiliary_states()
         self._variables = [None if grad is None or request == "null" else Variable(grad, request)
                            for grad, request in zip(grads or [None] * len(self._requests), self._requests)]
+        self._draws = any([draws_in_prediction(node) for node in topological(self._symbol._outputs)])
         self._identity = Identity()
         self._recorded: list[Any] | None = None  # the outputs of a forward pass whose backward has not come yet
+        self._predicted = False  # whether the latest forward pass was one in prediction
 
     # ---- arrays by name --------------------------------------------------------------------------
 
@@ -108,9 +112,10 @@ class Executor:
         """
         if kwargs:
             self._write(kwargs)
-        with autograd.record() if is_train else autograd.pause():
-            made = self._pass(is_train)
-        self._recorded = made if is_train else None
+        keep = is_train or self._draws
+        with autograd.record(train_mode=is_train) if keep else autograd.pause():
+            made = self._pass(keep)
+        self._recorded, self._predicted = made if keep else None, not is_train
         self.outputs = [_rebound(old, new) for old, new in zip(self.outputs, made)]
         return self.outputs
 
@@ -152,13 +157,14 @@ class Executor:
         """Compute the gradients of the arguments, into their arrays.
 
         out_grads: the cotangents of the outputs, an array, a list or a dictionary; None where all are losses.
-        is_train: whether the forward pass that is done, if none was for training, behaves as in training.
+        is_train: whether a forward pass that is done here, as there was none before, behaves as in training. After one
+            in prediction the gradients are those of prediction.
 
         TypeError for what is no array; MXNetError where an output that is no loss has no cotangent.
         """
         given = self._cotangents(out_grads)
         if self._recorded is None:
-            with autograd.record(train_mode=is_train):
+            with autograd.record(train_mode=is_train and not self._predicted):
                 self._recorded = self._pass(True)
         made, self._recorded = self._recorded, None
         given += [None] * (len(made) - len(given))

@@ -246,8 +246,9 @@ class Block:
         return handle
 
     def register_op_hook(self, callback: Callable, monitor_all: bool = False) -> None:
-        """Not supported: raises NotImplementedError."""
-        raise NotImplementedError("Block.register_op_hook: use register_forward_hook")
+        """Register an operator hook with all hybrid blocks below; see `HybridBlock.register_op_hook`."""
+        for child in self._children.values():
+            child.register_op_hook(callback, monitor_all)
 
     def hybridize(self, active: bool = True, **kwargs: Any) -> None:
         """Hybridize all hybrid blocks below; see `HybridBlock.hybridize`."""

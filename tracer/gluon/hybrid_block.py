@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from ..core.trace import current
 from ..generation import is_2
 from ..ndarray import NDArray
 from ..util import is_np_array
-from . import deferred, recorded_graph, symbolic, symbolic_shapes
+from . import deferred, op_hooks, recorded_graph, symbolic, symbolic_shapes
 from .block import Block
 from .closed_over import Getter, getters_of
 from .recorded_graph import Recording
@@ -42,6 +43,8 @@ class HybridBlock(Block):
         self._in_format: Any = None  # the nesting of the latest arguments
         self._out_format: Any = None
         self._in_avals: list[Any] = []  # their arrays' classes, shapes and element types
+        self._callback: Callable | None = None
+        self._monitor_all = False
         self._cached_graph: tuple[list[Any], Any] | None = None  # input variables and outputs, as symbols
 
     def hybridize(self, active: bool = True, backend: str | None = None, clear: bool = True, **kwargs: Any) -> None:
@@ -156,6 +159,16 @@ class HybridBlock(Block):
             (numpy_extension.save if is_np_array() else ndarray.save)(file, found)
         return f"{path}-symbol.json", file
 
+    def register_op_hook(self, callback: Callable, monitor_all: bool = False) -> None:
+        """Call `callback(name, operator, array)` for each operator in the passes of the hybridized block.
+
+        monitor_all: whether it is called for the operators' inputs, too.
+
+        The names are bytes, in MXNet 2 mode text. Such a pass evaluates the block's graph; it is not cached.
+        """
+        for block in (self, *self._children.values()):
+            block._callback, block._monitor_all = callback, monitor_all
+
     # ---- calls -----------------------------------------------------------------------------------
 
     def _pass(self, args: tuple, kwargs: dict[str, Any]) -> Any:
@@ -164,6 +177,9 @@ class HybridBlock(Block):
         if not self._active or current().trace.captures or deferred.active():
             return self._run(args, kwargs)
         arrays = self._operands(args, kwargs)
+        if self._callback is not None:
+            self._in_format, self._in_avals = symbolic.shape_of(args), recorded_graph.avals_of(args)
+            return op_hooks.observed(self, args, self._callback, self._monitor_all)
         variant: tuple = ()
         if self._closed_over:
             closed = [get() for get in self._closed_over]

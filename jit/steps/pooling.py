@@ -153,7 +153,7 @@ def _placed(node: Node, put: bool) -> WindowSource:
         s.loop("for k in range(kw):", *[line.replace("{}", "j * sw + k") for line in step])
         s.add(end)
         s.leave()
-    certain = node.dtype == np.float32 and not any(s.windows.pad) and not s.windows.full
+    certain = node.dtype == np.float32 and not any(s.windows.pad) and s.windows.convention == "valid"
     s.enter("for j in range(ow):")
     s.add(f"place = i64({s.ld(4, 'o', 'j', 'i32')})")
     if put:

@@ -9,7 +9,7 @@ from ..declare.public import REQUIRED, Nodes, named, public
 from ..ir.errors import MXNetError
 from ..ir.node import Node, stop
 from ..primitive import arithmetic as a
-from ..primitive.arithmetic import cast, like
+from ..primitive.arithmetic import add, cast, like, mul
 from ..primitive.elementary import absolute
 from ..primitive.promotion import FLOAT32, as_is, floating, in_nd
 
@@ -25,6 +25,19 @@ def hard_sigmoid(data: Node, alpha=0.2, beta=0.5) -> Node:
     line = a.add(a.mul(floating(data), like(data, alpha)), like(data, beta))
     inside = a.logical_and(a.greater(line, like(data, 0)), a.less(line, like(data, 1)))
     return a.where(inside, line, stop(a.minimum(a.maximum(line, like(data, 0)), like(data, 1))))
+
+
+@public("nd.contrib.quadratic")
+@a.in_single
+def quadratic(data: Node, a=0.0, b=0.0, c=0.0) -> Node:
+    """a * x ** 2 + b * x + c; integers are computed in float32, and what is behind the point is cut off.
+
+    >>> from tracer import nd
+    >>> nd.contrib.quadratic(nd.array([1, 2]), a=1, b=2, c=3).asnumpy().tolist()
+    [6.0, 11.0]
+    """
+    x = data if data.dtype.kind == "f" else cast(data, FLOAT32)
+    return cast(add(mul(add(mul(x, like(x, a)), like(x, b)), x), like(x, c)), data.dtype)
 
 
 @public("nd.contrib.isnan", keywords="declared")

@@ -5,13 +5,15 @@ import numpy as np
 
 from ..declare.public import Optional, public
 from ..ir.errors import MXNetError
-from ..ir.node import Node
+from ..ir.node import Node, depend
 from ..ir.shapes import normalize_axis
 from ..npx import parameter_shapes
 from ..npx import picking as p
 from ..primitive.arithmetic import add, cast, floor_divide, less, like, mod, mul, where
+from ..primitive.constants import full
 from ..primitive.elementary import without_gradient
 from ..primitive.gather_scatter import put
+from ..primitive.iota import iota
 from ..primitive.linear import concatenate, reshape
 from ..primitive.promotion import INT64
 from ..primitive.scans import argsort, take_along
@@ -74,6 +76,24 @@ def index_copy(old_tensor: Node, index_vector: Node, new_tensor: Node) -> Node:
     """A copy of `old_tensor` with the rows at `index_vector` replaced by those of `new_tensor`."""
     template = (("i", 0), *(("s", 0, n, 1) for n in old_tensor.shape[1:]))
     return put(old_tensor, new_tensor, (cast(index_vector, INT64),), template)
+
+
+@public("nd.contrib.index_array")
+def index_array(data: Node, axes=None) -> Node:
+    """The indices of the elements of `data`, int64, along a new last axis: those of all axes, or of `axes` only.
+
+    Only the shape of `data` counts. MXNetError for axes that are not there.
+
+    >>> from tracer import nd
+    >>> nd.contrib.index_array(nd.zeros((1, 2))).asnumpy().tolist()
+    [[[0, 0], [0, 1]]]
+    """
+    given = (axes,) if isinstance(axes, int) else range(data.ndim) if axes is None else axes
+    chosen = [normalize_axis(int(i), data.ndim) for i in given]
+    shape = (*data.shape, 1)
+    if not chosen or not data.size:
+        return depend(full((*data.shape, len(chosen)), 0, INT64), data)
+    return depend(concatenate([iota(shape, i, INT64) for i in chosen], data.ndim), data)
 
 
 @public("nd.ravel_multi_index")

@@ -43,8 +43,12 @@ def nd_activation(data: Node, act_type) -> Node:
 
 
 @public("nd.GroupNorm", shapes=parameter_shapes.channels)
-def nd_group_norm(data: Node, gamma: Node, beta: Node, num_groups=1, eps=1e-5, output_mean_var=False) -> Node:
-    """The data normalized over groups of channels, times `gamma` plus `beta`, which are per group or per channel."""
+def nd_group_norm(data: Node, gamma: Node, beta: Node, num_groups=1, eps=1e-5,
+                  output_mean_var=False) -> Node | list[Node]:
+    """The data normalized over groups of channels, times `gamma` plus `beta`, which are per group or per channel.
+
+    output_mean_var: whether the means and standard deviations, (batch, num_groups), are returned, too.
+    """
     channels = data.shape[1]
     if gamma.shape == (num_groups,) and num_groups != channels:
         gamma, beta = (repeat(x, channels // num_groups) for x in (gamma, beta))

@@ -5,15 +5,32 @@ import math
 
 from ..declare.public import Nodes, public
 from ..ir.errors import MXNetError
-from ..ir.node import Node
+from ..ir.node import Node, const
+from ..ir.shapes import normalize_axis
 from ..np.creation import tril, triu
 from ..np.factorizations import cholesky, det, eigh, inv, qr, slogdet, solve
-from ..np.movement import diag, diagonal
-from ..primitive.arithmetic import add, less, like, mul, neg, where
-from ..primitive.elementary import absolute, log
+from ..np.movement import diagonal, moveaxis
+from ..primitive.arithmetic import (
+    add,
+    cast,
+    equal,
+    floor_divide,
+    greater_equal,
+    less,
+    like,
+    minimum,
+    mul,
+    neg,
+    sub,
+    where,
+)
+from ..primitive.elementary import absolute, log, sqrt
 from ..primitive.factorizations import transposed
-from ..primitive.linear import broadcast_to, concatenate, part, reduce_sum, reshape
+from ..primitive.gather_scatter import gather
+from ..primitive.iota import counts
+from ..primitive.linear import broadcast_to, reduce_sum, reshape
 from ..primitive.matmul import product
+from ..primitive.promotion import FLOAT32, FLOAT64, INT64
 from ..primitive.scans import argmax, take_along
 from .reductions import left
 
@@ -65,18 +82,33 @@ def batch_dot(lhs: Node, rhs: Node, transpose_a=False, transpose_b=False, forwar
 
 @public("nd.linalg_gemm2", "nd.linalg.gemm2")
 def gemm2(A: Node, B: Node, transpose_a=False, transpose_b=False, alpha=1.0, axis=-2) -> Node:
-    """alpha * op(A) op(B) for the matrices in the last two axes; op transposes if transpose_a or transpose_b."""
+    """alpha * op(A) op(B) for the matrices in the axes `axis` and -1; op transposes if transpose_a or transpose_b.
+
+    MXNetError for shapes that don't fit.
+    """
     _same_dtype(A, B, "linalg_gemm2")
-    if axis not in (-2, A.ndim - 2):
-        raise NotImplementedError("linalg_gemm2(axis != -2)")
-    out = product(A, B, bool(transpose_a), bool(transpose_b))
+    rows = _rows_axis(A, axis)
+    out = product(_rows_moved(A, rows), _rows_moved(B, rows), bool(transpose_a), bool(transpose_b))
+    out = _rows_moved(out, rows, back=True)
     return out if alpha == 1 else mul(out, like(out, alpha))
+
+
+def _rows_axis(A: Node, axis: int) -> int:
+    rows = normalize_axis(axis, A.ndim)
+    if rows == A.ndim - 1:
+        raise MXNetError(f"linalg_gemm: axis={axis} of {A.ndim} is the axis of the columns, which comes last")
+    return rows
+
+
+def _rows_moved(x: Node, rows: int, back: bool = False) -> Node:
+    """`x` with the axis `rows` moved before the last one; `back`: the inverse of that."""
+    return x if rows == x.ndim - 2 else moveaxis(x, *((-2, rows) if back else (rows, -2)))
 
 
 @public("nd.linalg_gemm", "nd.linalg.gemm")
 def gemm(A: Node, B: Node, C: Node, transpose_a=False, transpose_b=False, alpha=1.0, beta=1.0,
          axis=-2) -> Node:
-    """alpha * op(A) op(B) + beta * C for the matrices in the last two axes; op as in linalg_gemm2."""
+    """alpha * op(A) op(B) + beta * C for the matrices in the axes `axis` and -1; op as in linalg_gemm2."""
     out = gemm2(A, B, transpose_a, transpose_b, alpha, axis)
     if out.shape != C.shape:
         raise MXNetError(f"linalg_gemm: C has shape {C.shape}, the product {out.shape}")
@@ -190,17 +222,77 @@ def gelqf(A: Node) -> list[Node]:
     return [transposed(q), transposed(r)]
 
 
+# ---- diagonals and triangles as vectors -----------------------------------------------------------
+
+def _real(A: Node) -> Node:
+    if A.dtype not in (FLOAT32, FLOAT64):
+        raise MXNetError(f"This operation only supports 32-bit and 64-bit floating point, not {A.dtype.name}")
+    return A
+
+
+def _from(A: Node, place: Node, inside: Node) -> Node:
+    """The elements of the last axis of A at the positions `place`, 0 where these are not `inside`."""
+    place = where(inside, place, like(place, 0))
+    lead = A.shape[:-1]
+    template = (*(("s", 0, n, 1) for n in lead), ("i", 0))
+    found = gather(A, (place,), template, True)
+    return where(inside, found, like(found, 0))
+
+
 def makediag(A: Node, offset=0) -> Node:
     """The matrices with the vectors in the last axis on their `offset`-th diagonals."""
-    if A.ndim == 1:
-        return diag(A, offset)
-    flat = reshape(A, (math.prod(A.shape[:-1]), A.shape[-1]))
-    parts = [diag(reshape(part(flat, 0, i, 1), (flat.shape[1],)), offset) for i in range(flat.shape[0])]
-    n = parts[0].shape[0]
-    return reshape(concatenate(parts, 0), (*A.shape[:-1], n, n))
+    n = _real(A).shape[-1] + abs(offset)
+    rows, columns = (broadcast_to(counts(n, 2, i), (n, n)) for i in (0, 1))
+    on = equal(sub(columns, rows), like(rows, offset))
+    return _from(A, minimum(rows, columns), on)
+
+
+def _triangle_place(n: int, offset: int, lower: bool) -> tuple[Node, Node]:
+    """For each element of an n x n matrix: its place in the vector of a triangle's elements, and whether it is there.
+
+    The triangle below the diagonal is read by rows, the one above by columns.
+    """
+    rows, columns = (broadcast_to(counts(n, 2, i), (n, n)) for i in (0, 1))
+    if offset > 0 or (offset == 0 and not lower):
+        rows, columns = columns, rows
+    rows = sub(rows, like(rows, abs(offset)))
+    before = floor_divide(mul(rows, add(rows, like(rows, 1))), like(rows, 2))
+    return add(before, columns), greater_equal(rows, columns)
+
+
+def maketrian(A: Node, offset=0, lower=True) -> Node:
+    """The matrices with the vectors in the last axis as the triangle that begins at the `offset`-th diagonal.
+
+    offset: below 0 for a triangle below the diagonal, above 0 for one above it.
+    lower: whether with `offset` 0 the triangle is the lower one.
+
+    MXNetError unless the vectors have as many elements as a triangle.
+    """
+    count = _real(A).shape[-1] if A.ndim else 0
+    size = (math.isqrt(8 * count + 1) - 1) // 2
+    if size * (size + 1) // 2 != count or not count:
+        raise MXNetError(f"linalg_maketrian: vectors of {count} elements; a triangle has n * (n + 1) / 2")
+    return _from(A, *_triangle_place(size + abs(offset), offset, lower))
+
+
+def extracttrian(A: Node, offset=0, lower=True) -> Node:
+    """The triangles that begin at the `offset`-th diagonals, as vectors: the inverse of `linalg.maketrian`."""
+    n = _square(_real(A), "linalg_extracttrian").shape[-1]
+    if abs(offset) >= n:
+        raise MXNetError(f"linalg_extracttrian: offset={offset} is outside of matrices of shape {A.shape}")
+    size = n - abs(offset)
+    places = counts(size * (size + 1) // 2, 1, 0)
+    root = sqrt(add(mul(cast(places, FLOAT64), const(8, FLOAT64)), const(1, FLOAT64)))
+    row = cast(mul(sub(root, const(1, FLOAT64)), const(0.5, FLOAT64)), INT64)
+    column = sub(places, floor_divide(mul(row, add(row, like(row, 1))), like(row, 2)))
+    index = [add(row, like(row, abs(offset))), column]
+    if offset > 0 or (offset == 0 and not lower):
+        index.reverse()
+    return gather(A, tuple(index), (*(("s", 0, d, 1) for d in A.shape[:-2]), ("i", 0), ("i", 1)), True)
 
 
 for _name, _build in [("potrf", potrf), ("potri", potri), ("trmm", trmm), ("trsm", trsm), ("det", nd_det),
                       ("slogdet", nd_slogdet), ("inverse", nd_inverse), ("syevd", syevd),
-                      ("makediag", makediag), ("gelqf", gelqf)]:
+                      ("makediag", makediag), ("maketrian", maketrian), ("extracttrian", extracttrian),
+                      ("gelqf", gelqf)]:
     public(f"nd.linalg_{_name}", f"nd.linalg.{_name}")(_build)  # type: ignore[arg-type]

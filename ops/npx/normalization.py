@@ -187,18 +187,21 @@ def running(old: Node, new: Node, momentum) -> Node:
 
 @public("npx.group_norm", shapes=parameter_shapes.channels)
 @in_single
-def group_norm(data: Node, gamma: Node, beta: Node, num_groups=1, eps=1e-3, output_mean_var=False) -> Node:
-    """`data` (batch, channels, …) normalized over groups of channels, times `gamma` plus `beta`, one per channel."""
-    if output_mean_var:
-        raise NotImplementedError("group_norm(output_mean_var=True)")
+def group_norm(data: Node, gamma: Node, beta: Node, num_groups=1, eps=1e-3,
+               output_mean_var=False) -> Node | list[Node]:
+    """`data` (batch, channels, …) normalized over groups of channels, times `gamma` plus `beta`, one per channel.
+
+    output_mean_var: whether the means and standard deviations, (batch, num_groups), are returned, too.
+    """
     batch, channels, *rest = floating(data).shape
     if num_groups < 1 or channels % num_groups:
         raise MXNetError(f"group_norm: {channels} channels in {num_groups} groups")
     _check_lengths((gamma, beta), channels)
     grouped = reshape(data, (batch, num_groups, channels // num_groups, *rest))
-    normal, _, _ = _centered(grouped, tuple(range(2, grouped.ndim)), eps)
+    normal, *statistics = _centered(grouped, tuple(range(2, grouped.ndim)), eps)
     column = (1, channels) + (1,) * len(rest)
-    return add(mul(reshape(normal, data.shape), reshape(gamma, column)), reshape(beta, column))
+    out = add(mul(reshape(normal, data.shape), reshape(gamma, column)), reshape(beta, column))
+    return [out, *(reshape(x, (batch, num_groups)) for x in statistics)] if output_mean_var else out
 
 
 @public("npx.instance_norm", shapes=parameter_shapes.channels)

@@ -77,3 +77,9 @@ def channels(data: Shape, **_: Any) -> Shapes:
     if len(data) < 2:
         raise MXNetError(f"data of shape {data} have no second axis of channels")
     return dict.fromkeys(("gamma", "beta"), (data[1],))
+
+
+def proposals(data: Shape, **_: Any) -> Shapes:
+    """The shapes of `Proposal`: the offsets of boxes from anchors, and the sizes of images."""
+    images, twice, *size = data
+    return {"bbox_pred": (images, 2 * twice, *size), "im_info": (images, 3)}

@@ -33,11 +33,16 @@ def _windows(x: Node, kernel: Any, stride: Any, pad: Any, convention: str, whole
         return Windows(size, (1,) * rank, (0,) * rank)
     check_rank(x, kernel, "pooling")
     kernel, stride = per_axis(kernel, rank, 1, "kernel"), per_axis(stride, rank, 1, "stride")
+    if convention == "same":
+        if rank != 1 or any(pad if isinstance(pad, (tuple, list)) else (pad or 0,)):
+            raise MXNetError("Pooling: pooling_convention='same' takes data of (batch, channel, x) without pad; got "
+                             f"{x.shape}, pad={pad}")
+        pad = 0
     pad = per_axis(pad, rank, 0, "pad")
     for n, k, p in zip(size, kernel, pad, strict=True):
         if k > n + 2 * p:
             raise MXNetError(f"kernel size ({k}) exceeds input ({n} padded to {n + 2 * p})")
-    return Windows(kernel, stride, pad, convention == "full")
+    return Windows(kernel, stride, pad, convention)
 
 
 @public("npx.pooling")
@@ -45,7 +50,8 @@ def pooling(data: Node, kernel=None, stride=None, pad=None, pool_type="max", poo
             global_pool=False, cudnn_off=False, p_value=None, count_include_pad=None, layout=None) -> Node:
     """The "max", "avg", "sum" or "lp" (p_value 1, 2 or 3) of windows over the spatial axes of (batch, channels, …).
 
-    pooling_convention: only windows inside ("valid"), or one more where elements are left over ("full").
+    pooling_convention: only windows inside ("valid"), or one more where elements are left over ("full");
+        "same", for one spatial axis without padding: one at each multiple of the stride.
     count_include_pad: whether padding counts in the mean.
 
     MXNetError for dtypes other than floats.
@@ -55,9 +61,7 @@ def pooling(data: Node, kernel=None, stride=None, pad=None, pool_type="max", poo
     array([[[[3.]]]])
     """
     check_choice(pool_type, ("avg", "lp", "max", "sum"))
-    if pooling_convention == "same":
-        raise NotImplementedError("pooling(pooling_convention='same')")
-    if pooling_convention not in ("valid", "full") or layout not in _LAYOUTS:
+    if pooling_convention not in ("valid", "full", "same") or layout not in _LAYOUTS:
         raise MXNetError(f"Invalid Input: pooling_convention={pooling_convention!r}, layout={layout!r}")
     x = floating(data)
     last = _LAYOUTS[layout]
@@ -69,7 +73,8 @@ def pooling(data: Node, kernel=None, stride=None, pad=None, pool_type="max", poo
     elif pool_type == "lp":
         out = _norm(x, windows, p_value)
     else:
-        out = window_sum(x, windows, None if pool_type == "sum" else INSIDE if count_include_pad is False else PADDED)
+        inside = count_include_pad is False or pooling_convention == "same"
+        out = window_sum(x, windows, None if pool_type == "sum" else INSIDE if inside else PADDED)
     return transpose(out, (0, *range(2, x.ndim), 1)) if last else out
 
 

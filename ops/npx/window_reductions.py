@@ -28,20 +28,21 @@ INSIDE, PADDED = "inside", "padded"
 class Windows(NamedTuple):
     """Sliding windows: for each spatial axis their length, the distance from one to the next, and the padding.
 
-    full: whether there is one more window where elements are left over.
+    convention: the number of windows. "valid": those inside; "full": one more where elements are left over; "same":
+        one at each multiple of the distance.
     """
 
     kernel: Sizes
     stride: Sizes
     pad: Sizes
-    full: bool = False
+    convention: str = "valid"
 
     def counts(self, size: Shape) -> Sizes:
         """The number of windows along each axis of these sizes; negative or 0 where none fits."""
         found = []
         for n, k, s, p in zip(size, self.kernel, self.stride, self.pad, strict=True):
-            room = n + 2 * p - k
-            found.append(1 + (-(-room // s) if self.full else room // s))
+            room = n + 2 * p - (1 if self.convention == "same" else k)
+            found.append(1 + (-(-room // s) if self.convention == "full" else room // s))
         return tuple(found)
 
 
@@ -108,11 +109,12 @@ def _pick_ref(z: Any, x: Any, *attrs: Any) -> Any:
 
 
 CASES: list[tuple[Shape, tuple[Any, ...]]] = [
-    ((2, 3, 7), ((3,), (2,), (1,), True)),
-    ((2, 2, 5, 6), ((3, 2), (2, 1), (1, 0), False)),
-    ((1, 2, 6, 4), ((2, 2), (2, 2), (0, 0), False)),
-    ((1, 1, 4, 11), ((1, 9), (1, 9), (0, 8), True)),
-    ((1, 2, 3, 4, 3), ((2, 2, 1), (1, 2, 2), (0, 1, 0), False))]
+    ((2, 3, 7), ((3,), (2,), (1,), "full")),
+    ((2, 2, 5, 6), ((3, 2), (2, 1), (1, 0), "valid")),
+    ((1, 2, 6, 4), ((2, 2), (2, 2), (0, 0), "valid")),
+    ((1, 2, 8), ((3,), (2,), (0,), "same")),
+    ((1, 1, 4, 11), ((1, 9), (1, 9), (0, 8), "full")),
+    ((1, 2, 3, 4, 3), ((2, 2, 1), (1, 2, 2), (0, 1, 0), "valid"))]
 
 Sample = tuple[list[np.ndarray], tuple]
 
@@ -238,7 +240,8 @@ def window_sum(x: Node, windows: Windows, counted: str | None = None) -> Node:
 
     counted: divide by the number of elements, those "inside" the array or with the padding ("padded"), at least 1.
     """
-    if windows.kernel == x.shape[2:] and not any(windows.pad):  # one window, a reduction, which fuses
+    one = windows.kernel == x.shape[2:] and not any(windows.pad) and windows.convention != "same"
+    if one:  # a reduction, which fuses
         return _total(x, counted is not None)
     return _sum(x, attrs=(*windows, counted))
 

@@ -5,6 +5,8 @@ depend on the case only.
 """
 from __future__ import annotations
 
+from region_cases import REGIONS
+
 _IMAGE = "randn(2, 3, 5, 7)"
 _QKV, _KV = "randn(4, 2, 12)", "randn(4, 2, 8)"
 _ARRAYS = {  # groups of channels, of offsets -> data, offsets, (mask,) weights and bias of a 3 x 2 kernel
@@ -172,5 +174,5 @@ CASES: list[tuple[str, str]] = [
     ("nd._internal._rminus_scalar(a, scalar=2.5)", "ones(3, 'int32')"),
     ("nd._internal._plus(a, b)", "ones((2, 1)); ones((1, 2))"),
     ("nd.NDArray.shape_array(a)", "ones((2, 3))"), ("nd.NDArray.size_array(a)", "ones((2, 3))"),
-    *_DETECTION, *_PICTURES,
+    *_DETECTION, *_PICTURES, *REGIONS,
 ]

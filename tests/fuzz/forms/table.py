@@ -55,9 +55,10 @@ _VISION_NAMES = (
         "to_tensor", "normalize", "crop", "flip_left_right", "flip_top_bottom")),
     *(f"nd.{name}" for name in (
         "BilinearSampler", "GridGenerator", "SpatialTransformer", "ROIPooling", "SVMOutput", "amp_cast",
-        "amp_multicast", "NDArray.shape_array", "NDArray.size_array")),
+        "amp_multicast", "NDArray.shape_array", "NDArray.size_array", "Correlation")),
     *(f"nd.contrib.{name}" for name in (
-        "DeformableConvolution ModulatedDeformableConvolution ROIAlign "
+        "DeformableConvolution ModulatedDeformableConvolution ROIAlign RROIAlign PSROIPooling DeformablePSROIPooling "
+        "Proposal MultiProposal index_array quadratic quantize quantize_v2 dequantize requantize "
         "MultiBoxPrior MultiBoxTarget MultiBoxDetection box_non_maximum_suppression").split()),
     *(f"npx.{name}" for name in (
         "deformable_convolution modulated_deformable_convolution roi_pooling multibox_prior multibox_target "
@@ -74,6 +75,7 @@ EXCLUDED = {
     "np.empty_like": "its elements are of no meaning",
     "index.overwrite": "a write outside record() over what was recorded: test_overwriting.py has MXNet's answers",
     "np.linalg.eigh": _UNIQUE, "np.linalg.svd": _UNIQUE, "np.linalg.qr": _UNIQUE, "nd.linalg_syevd": _UNIQUE,
+    **dict.fromkeys((f"nd.linalg{mark}{way}trian" for mark in "_." for way in ("make", "extract")), _VISION),
     "nd.linalg_gelqf": _UNIQUE, "nd.linalg.gelqf": _UNIQUE, "nd.linalg.syevd": _UNIQUE,
     "np._array_equal": "gives a Python bool",
     "npx.pad": "nd.pad, which is called, under another name",

@@ -151,7 +151,14 @@ def _upsampling(node: SymbolNode, ins: Shapes, outs: Shapes) -> tuple[Shapes, Sh
     return ins, forward(node, ins, outs)
 
 
+def _quantized(node: SymbolNode, ins: Shapes, outs: Shapes) -> tuple[Shapes, Shapes]:
+    """Data keep their shape, whatever their type; a range has two arrays of one element."""
+    data = ins[0] if ins[0] is not None else outs[0]
+    return [data, *[(1,)] * (len(ins) - 1)], [data, *[(1,)] * (len(outs) - 1)]
+
+
 RULES: dict[str, Rule] = {
+    **{f"_contrib_{name}": _quantized for name in ("quantize", "quantize_v2", "dequantize", "requantize")},
     "FullyConnected": _fully_connected, "Convolution": _convolution, "RNN": _rnn, "SoftmaxOutput": _softmax_output,
     "SVMOutput": _label_of_classes, "pick": _pick, "GroupNorm": _group_norm, "UpSampling": _upsampling,
     **dict.fromkeys(("SequenceMask", "SequenceLast", "SequenceReverse"), _sequence),

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from tracer.ops.nd.quantization import eight_bits
+
 from ...base import MXNetError
 from ..graph.element_types import BY_NUMBER
 from ..graph.node import SymbolNode, mutated_variables, topological
@@ -189,6 +191,14 @@ def _topk(node: SymbolNode, given: dict[str, Any], ins: Types, outs: Types) -> t
     return ins, [first, index][:len(outs)]
 
 
+def _quantized(node: SymbolNode, given: dict[str, Any], ins: Types, outs: Types) -> tuple[Types, Types]:
+    """Numbers of 8 bits and their range."""
+    kind = eight_bits(given.get("out_type", "uint8" if node.op == "_contrib_quantize" else "int8"),
+                      *(given.get(f"{end}_calib_range") for end in ("min", "max")))
+    single = np.dtype(np.float32)
+    return [ins[0], *[single] * (len(ins) - 1)], [np.dtype(kind), single, single]
+
+
 _INT64, _FLOAT32 = _fixed("int64"), _fixed("float32")
 _RULES: dict[str, Rule] = {
     **dict.fromkeys(("BatchNorm", "_contrib_BatchNormWithReLU", "_contrib_SyncBatchNorm"), _normalization),
@@ -197,6 +207,8 @@ _RULES: dict[str, Rule] = {
                      "slice_like", "_contrib_boolean_mask"), _free(1)),
     "softmax": _softmax, **dict.fromkeys(("SequenceMask", "SequenceLast", "SequenceReverse"), _sequence),
     "_contrib_index_copy": _free(1, 2), "_contrib_allclose": _fixed("uint8"), "_random_randint": _fixed("int32"),
+    **dict.fromkeys(("_contrib_quantize", "_contrib_quantize_v2", "_contrib_requantize"), _quantized),
+    "_contrib_dequantize": _FLOAT32, "_contrib_index_array": _INT64,
     "_sample_multinomial": _fixed("int32"), "shape_array": _INT64, "size_array": _INT64,
     **dict.fromkeys((*[f"_sample_{n}" for n in ("uniform", "normal", "gamma", "poisson", "exponential",
                                                "negative_binomial", "generalized_negative_binomial")],

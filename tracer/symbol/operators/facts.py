@@ -55,6 +55,7 @@ REQUIRED = {
     "ftml_update": {"t": "int"}, "multi_sum_sq": {"num_arrays": "int"},
     "cast_storage": {"stype": ""}, "RNN": {"state_size": "int", "num_layers": "int", "mode": ""},
     "Convolution": {"kernel": "", "num_filter": "int"}, "Deconvolution": {"kernel": "", "num_filter": "int"},
+    "_contrib_PSROIPooling": {"spatial_scale": "float", "output_dim": "int", "pooled_size": "int"},
 }
 #: Parameters whose default's type is not the only one.
 ANY_KIND = frozenset(("axis", "dtype", "shape", "scalar", "axes", "low", "high", "loc", "scale", "alpha", "beta", "lam",
@@ -119,6 +120,7 @@ _LENGTH = _with(sequence_length="use_sequence_length")
 #: The inputs that an operator has with given parameters, from all its inputs.
 INPUTS: dict[str, Callable[[Sequence[str], Values], list[str]]] = {
     "FullyConnected": _without("no_bias", "bias"), "Convolution": _without("no_bias", "bias"),
+    "_contrib_DeformablePSROIPooling": _without("no_trans", "trans"),
     "Deconvolution": _without("no_bias", "bias", True), "_contrib_DeformableConvolution": _without("no_bias", "bias"),
     "_contrib_ModulatedDeformableConvolution": _without("no_bias", "bias"), "LeakyReLU": _leaky, "RNN": _rnn,
     "_histogram": lambda arrays, given: ["data"] if given.get("bin_cnt") is not None else list(arrays),
@@ -144,6 +146,10 @@ def _numbered(count: Callable[[Values], int]) -> Callable[[Values], tuple[tuple[
 def _statistics(names: str) -> Callable[[Values], tuple[tuple[str, ...], int]]:
     found = tuple(names.split())
     return lambda given: (found, 3 if given.get("output_mean_var") else 1)
+
+
+def _scored(given: Values) -> tuple[tuple[str, ...], int]:
+    return ("output", "score"), 2 if given.get("output_score") else 1
 
 
 def _rnn_outputs(given: Values) -> tuple[tuple[str, ...], int]:
@@ -192,6 +198,10 @@ OUTPUTS: dict[str, Callable[[Values], tuple[tuple[str, ...], int]]] = {
     "moments": _fixed("output0 output1"), "_histogram": _fixed("output0 output1"),
     "_contrib_MultiBoxTarget": _fixed("loc_target loc_mask cls_target"),
     "_contrib_bipartite_matching": _fixed("output0 output1"), "_contrib_box_encode": _fixed("output0 output1"),
+    "Correlation": _fixed("output tmp1 tmp2", 1), "_contrib_DeformablePSROIPooling": _fixed("output top_count", 1),
+    **dict.fromkeys(("_contrib_Proposal", "_contrib_MultiProposal"), _scored),
+    **dict.fromkeys(("_contrib_quantize", "_contrib_quantize_v2", "_contrib_requantize"),
+                    _fixed("output0 output1 output2")),
     "make_loss": _fixed("loss"), "topk": _topk, "RNN": _rnn_outputs, "LeakyReLU": _leaky_outputs,
     "SliceChannel": _slices, **dict.fromkeys(("_split_v2", "_npi_hsplit", "_npi_dsplit"), _numbered(_pieces)),
     **dict.fromkeys(("_npi_concatenate", "_npi_matmul"), _fixed("out")), "_npi_var": _fixed("var mean", 1),

@@ -236,7 +236,9 @@ def split_v2(ary: Node, indices_or_sections, axis=0, squeeze_axis=False) -> Node
 
 @public("nd.tile", "nd.NDArray.tile")
 def nd_tile(data: Node, reps) -> Node:
-    """The array repeated as a whole along each axis, `reps` times."""
+    """The array repeated as a whole along each axis, `reps` times. MXNetError for numbers below 1."""
+    if any(n < 1 for n in (reps if isinstance(reps, (tuple, list)) else (reps,))):
+        raise MXNetError(f"tile: invalid reps {reps}: dimensions must be positive")
     return tile(data, reps)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from tracer.array.dlpack import read_dlpack
 from tracer.array.nd_array import NDArray
+from tracer.array.np_flags import is_np_shape
 from tracer.array.placing import placed
 from tracer.array.views import Whole, internal
 from tracer.core.flush import flush_all
@@ -53,6 +54,15 @@ def _shape(shape: Shape) -> tuple[int, ...]:
     return (int(shape),) if isinstance(shape, (int, np.integer)) else tuple(int(d) for d in shape)
 
 
+def known(shape: Shape, operator: str) -> tuple[int, ...]:
+    """The shape as a tuple. MXNetError outside of `np_shape` for () and sizes of 0: 0 means unknown there."""
+    found = _shape(shape)
+    if not is_np_shape() and (not found or 0 in found):
+        raise MXNetError(f"{operator}: shape {found} is not known: outside of np_shape, () and sizes of 0 mean unknown "
+                         "ones; use mx.util.np_shape(), or nd.array of an array of NumPy")
+    return found
+
+
 def full(shape: Shape, val: float, ctx: Any = None, dtype: Any = None, out: NDArray | None = None) -> NDArray:
     """An array of `shape` filled with `val`, float32 by default. MXNetError for a negative dimension."""
     number = val if type(val) is int else float(val)
@@ -67,23 +77,24 @@ def zeros(shape: Shape, ctx: Any = None, dtype: Any = None, stype: str | None = 
           **kwargs: Any) -> NDArray:
     """An array of zeros, float32 by default. NotImplementedError for a sparse `stype`."""
     _dense(stype)
-    return full(shape, 0, ctx, dtype) if not kwargs else _filled("zeros", shape, 0, ctx, dtype, **kwargs)
+    return _filled("zeros", shape, 0, ctx, dtype, **kwargs)
 
 
 def ones(shape: Shape, ctx: Any = None, dtype: Any = None, **kwargs: Any) -> NDArray:
     """An array of ones, float32 by default."""
-    return full(shape, 1, ctx, dtype) if not kwargs else _filled("ones", shape, 1, ctx, dtype, **kwargs)
+    return _filled("ones", shape, 1, ctx, dtype, **kwargs)
 
 
 def _filled(operator: str, shape: Shape, value: int, ctx: Any, dtype: Any, out: NDArray | None = None,
             **unknown: Any) -> NDArray:
     refuse(operator, unknown)
-    return full(shape, value, ctx, dtype, out)
+    return full(known(shape, operator), value, ctx, dtype, out)
 
 
 def empty(shape: Shape, ctx: Any = None, dtype: Any = None, stype: str | None = None) -> NDArray:
     """An array of unspecified elements, which are zeros here; float32 by default."""
-    return zeros(shape, ctx, dtype, stype)
+    _dense(stype)
+    return full(shape, 0, ctx, dtype)
 
 
 def _dense(stype: str | None) -> None:

@@ -16,7 +16,7 @@ from tracer.core.trace import Value, computed, current, node_of
 from tracer.ops.ir.errors import MXNetError
 from tracer.ops.ir.node import stop
 
-from .creation import zeros
+from .creation import full
 
 __all__ = ["Custom"]
 
@@ -113,7 +113,7 @@ class _Call:
         return [self._zeros(tuple(shape), dtype) for shape, dtype in zip(outs, types)]
 
     def _zeros(self, shape: tuple[int, ...], dtype: Any) -> Any:
-        return wrap(self.flavour, zeros(shape, ctx=self.context, dtype=dtype)._value)
+        return wrap(self.flavour, full(shape, 0, ctx=self.context, dtype=dtype)._value)
 
     # ---- the user's code -------------------------------------------------------------------------
 

@@ -17,6 +17,8 @@ from tracer.ops.ir.shapes import check_choice
 from tracer.rng.decimals import as_read
 from tracer.rng.state import STREAMS, deliver, draw_from, parameter, shape_of
 
+from .creation import known
+
 __all__ = ["bernoulli", "binomial", "categorical", "exponential", "exponential_like", "gamma", "gamma_like",
            "generalized_negative_binomial", "generalized_negative_binomial_like", "multinomial",
            "negative_binomial", "negative_binomial_like", "normal", "normal_like", "poisson", "poisson_like",
@@ -43,7 +45,9 @@ def _drawn(method: Callable[..., np.ndarray], params: tuple, shape: Any, dtype: 
     if out is not None and out.dtype != kind:
         raise MXNetError(f"out has dtype {np.dtype(out.dtype)}, the draw {kind}")
     default = () if isinstance(params[0], arrays) else (1,)
-    if shape is None and out is not None and default:
+    if shape is not None and default:
+        shape = known(shape, "random")
+    elif out is not None and default:
         default = tuple(out.shape)
     return draw_from(NDArray, method, params, shape_of(shape, default), kind, out=out)
 
@@ -79,7 +83,8 @@ def randint(low: int, high: int, shape: Any = None, dtype: Any = None, ctx: Any 
     """Random integers in [low, high), int32 (the default) or int64. MXNetError for an empty range or another dtype."""
     kind = np.dtype("int32" if dtype is None else dtype)
     check_choice(kind.name, ("int32", "int64"))
-    return draw_from(NDArray, STREAMS.par_randint, (int(low), int(high)), shape_of(shape, (1,)), kind, out=out)
+    shape = (1,) if shape is None else known(shape, "random_randint")
+    return draw_from(NDArray, STREAMS.par_randint, (int(low), int(high)), shape_of(shape, ()), kind, out=out)
 
 
 def shuffle(data: NDArray, out: Any = None) -> NDArray:

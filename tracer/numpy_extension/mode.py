@@ -3,13 +3,13 @@ from __future__ import annotations
 
 import functools
 import inspect
-import threading
 from collections.abc import Callable
 from types import FunctionType, TracebackType
 from typing import Any
 
 import numpy as _np
 
+from tracer.array.np_flags import FLAGS, Flags, is_np_array, is_np_shape
 from tracer.core import call_cache
 from tracer.ops.primitive.promotion import default_float, set_default_float
 
@@ -20,27 +20,9 @@ __all__ = ["is_np_array", "is_np_default_dtype", "is_np_shape", "np_array", "np_
            "use_np_default_dtype", "use_np_shape"]
 
 
-class _Mode(threading.local):
-    array = False
-    shape = False
-
-
-_MODE = _Mode()
-
-
 def begin() -> None:
     """Set the flags that threads start with: in MXNet 2 the np mode is on."""
-    _Mode.array = _Mode.shape = is_2_so_far()
-
-
-def is_np_array() -> bool:
-    """Whether Gluon makes and takes np arrays in this thread."""
-    return _MODE.array
-
-
-def is_np_shape() -> bool:
-    """Whether shapes have NumPy's meaning: () is a scalar, and 0 an empty axis."""
-    return _MODE.shape
+    Flags.array = Flags.shape = is_2_so_far()
 
 
 def is_np_default_dtype() -> bool:
@@ -59,7 +41,7 @@ def set_np_default_dtype(is_np_default_dtype: bool = True) -> bool:
 
 def set_np_shape(active: bool) -> bool:
     """Turn NumPy's shapes on or off in this thread; returns the previous flag."""
-    before, _MODE.shape = _MODE.shape, bool(active)
+    before, FLAGS.shape = FLAGS.shape, bool(active)
     return before
 
 
@@ -78,7 +60,7 @@ def set_np(shape: bool = True, array: bool = True, dtype: bool = False) -> None:
     """
     if array and not shape:
         raise ValueError("NumPy Shape semantics is required in using NumPy array semantics.")
-    _MODE.array, _MODE.shape = bool(array), bool(shape)
+    FLAGS.array, FLAGS.shape = bool(array), bool(shape)
     set_np_default_dtype(dtype)
 
 
@@ -97,8 +79,8 @@ class _Scope:
     def _set(self, active: bool) -> bool:
         if self._name == "dtype":
             return set_np_default_dtype(active)
-        before = getattr(_MODE, self._name)
-        setattr(_MODE, self._name, active)
+        before = getattr(FLAGS, self._name)
+        setattr(FLAGS, self._name, active)
         return before
 
     def __enter__(self) -> _Scope:

@@ -169,9 +169,9 @@ ANSWERS = {
     "products": (lambda: mnp.dot(mnp.zeros((3, 0)), mnp.zeros((0, 2))), np.zeros((3, 2))),
     "norm": (lambda: mnp.linalg.norm(mnp.zeros((0,))), np.zeros(())),
     "norms": (lambda: mnp.linalg.norm(mnp.zeros((3, 0)), axis=1), np.zeros(3)),
-    "nd.norm": (lambda: nd.norm(nd.zeros((4, 0))), np.zeros(1)),  # 1.9.1
-    "nd.prod": (lambda: nd.prod(nd.zeros((0, 4)), axis=0), np.ones(4)),  # 1.9.1
-    "nd.argmax_channel": (lambda: nd.argmax_channel(nd.zeros((0, 4))), np.zeros(0)),  # 1.9.1
+    "nd.norm": (lambda: nd.norm(nd.full((4, 0), 0)), np.zeros(1)),  # 1.9.1
+    "nd.prod": (lambda: nd.prod(nd.full((0, 4), 0), axis=0), np.ones(4)),  # 1.9.1
+    "nd.argmax_channel": (lambda: nd.argmax_channel(nd.full((0, 4), 0)), np.zeros(0)),  # 1.9.1
     **{f"norms {ord}": (lambda ord=ord: mnp.linalg.norm(mnp.zeros((3, 0)), ord=ord, axis=1), np.zeros(3))
        for ord in (1, -1, 2, -2, 3, inf, -inf)},
     **{f"norm {ord} of {shape}": (lambda ord=ord, shape=shape: mnp.linalg.norm(mnp.zeros(shape), ord=ord), np.zeros(()))
@@ -281,9 +281,9 @@ REFUSED = {
     "ptp": (lambda: mnp.ptp(mnp.zeros((3, 0)), axis=1), ValueError),
     "argmax": (lambda: mnp.argmax(mnp.zeros((3, 0)), axis=1), MXNetError),
     "argmax of all": (lambda: mnp.argmax(mnp.zeros((3, 0))), MXNetError),
-    "nd.argmin": (lambda: nd.argmin(nd.zeros((4, 0)), axis=1), MXNetError),
-    "nd.max": (lambda: nd.max(nd.zeros((0, 4)), axis=1), MXNetError),
-    "nd.min": (lambda: nd.min(nd.zeros((4, 0)), axis=0), MXNetError),
+    "nd.argmin": (lambda: nd.argmin(nd.full((4, 0), 0), axis=1), MXNetError),
+    "nd.max": (lambda: nd.max(nd.full((0, 4), 0), axis=1), MXNetError),
+    "nd.min": (lambda: nd.min(nd.full((4, 0), 0), axis=0), MXNetError),
     "take": (lambda: mnp.take(mnp.zeros((0, 3)), mnp.array([0], dtype="int32"), axis=0).asnumpy(), MXNetError),
     "take, and go on": (lambda: (mnp.take(mnp.zeros((0, 3)), mnp.zeros(2, "int32"), axis=0) + 1).asnumpy(), MXNetError),
     "order of a norm": (lambda: mnp.linalg.norm(mnp.zeros((3, 0)), ord="abc"), MXNetError),

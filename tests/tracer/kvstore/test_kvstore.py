@@ -57,9 +57,9 @@ def test_an_error_of_the_updater_is_raised():
 @pytest.mark.parametrize("dtype", ["float16", "float64", "int32"])
 def test_shapes_and_dtypes(shape, dtype):
     store = mx.kv.create()
-    store.init("a", nd.zeros(shape, dtype=dtype))
-    store.push("a", [nd.ones(shape, dtype=dtype)] * 3)
-    found = nd.zeros(shape, dtype=dtype)
+    store.init("a", nd.full(shape, 0, dtype=dtype))
+    store.push("a", [nd.full(shape, 1, dtype=dtype)] * 3)
+    found = nd.full(shape, 0, dtype=dtype)
     store.pull("a", out=found)
     assert found.dtype == numpy.dtype(dtype)
     numpy.testing.assert_array_equal(found.asnumpy(), numpy.full(shape, 3, dtype))

@@ -77,10 +77,10 @@ def test_the_gradient_is_that_of_finite_differences():
 @pytest.mark.parametrize("shape", [(1,), (0,), (2, 0), (3, 1, 2)])
 @pytest.mark.parametrize("dtype", ["float32", "float16"])
 def test_shapes_and_dtypes(shape, dtype):
-    x = nd.ones(shape, dtype=dtype)
+    x = nd.full(shape, 1, dtype=dtype)
     x.attach_grad()
     with autograd.record():
-        y = nd.Custom(x, nd.ones(shape, dtype=dtype), op_type="softplus_times")
+        y = nd.Custom(x, nd.full(shape, 1, dtype=dtype), op_type="softplus_times")
     y.backward()
     assert y.shape == x.grad.shape == shape and y.dtype == x.grad.dtype == numpy.dtype(dtype)
     numpy.testing.assert_allclose(x.grad.asnumpy(), numpy.full(shape, 0.731), rtol=1e-2)

@@ -99,7 +99,7 @@ def test_a_training_goes_on_from_its_states(name, whole):
 
 def test_np_states_keep_their_flavour():
     update = optimizer.get_updater(optimizer.SGD())
-    update.states = {0: (np.array(2.0), [nd.ones((2, 0)), None]), "a": 3}
+    update.states = {0: (np.array(2.0), [nd.full((2, 0), 1), None]), "a": 3}
     other = optimizer.get_updater(optimizer.SGD())
     other.set_states(update.get_states())
     (scalar, (empty, none)), number = other.states[0], other.states["a"]

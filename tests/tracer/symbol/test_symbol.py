@@ -102,3 +102,14 @@ def test_gradients_of_an_evaluation_are_slopes():
         step[at] = 1e-6
         ends = [value(mx.nd.array(start + s, dtype="float64")).asscalar() for s in (step, -step)]
         np.testing.assert_allclose(x.grad.asnumpy()[at], (ends[0] - ends[1]) / 2e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("wanted", ["float32", "int32", "float16"])
+@pytest.mark.parametrize("given", ["int32", "float32"])
+def test_an_executor_differentiates_casts_of_integers(given, wanted):
+    """As 1.9.1 answers: the cotangent is cast back."""
+    made = mx.sym.Cast(mx.sym.Variable("x", dtype=given), dtype=wanted).simple_bind(mx.cpu(), x=(3,))
+    made.forward(is_train=True)
+    made.backward(mx.nd.array([5, -6, 7], dtype=wanted))
+    assert made.grad_arrays[0].dtype == np.dtype(given)
+    assert made.grad_arrays[0].asnumpy().tolist() == [5, -6, 7]

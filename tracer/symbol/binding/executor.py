@@ -23,6 +23,11 @@ from .losses import ignores_head, reaches_variables
 Monitor = Callable[[Any, Any], None]
 
 
+def _differentiable(x: NDArray, cotangent: NDArray | None) -> bool:
+    """Whether an output is of floats; integers are taken for casts of floats if they have a cotangent that fits."""
+    return x._value.aval.dtype.kind == "f" or cotangent is not None and cotangent.shape == x.shape
+
+
 class Executor:
     """A symbol bound to arrays of its arguments, gradients and auxiliary states. `Symbol.bind` makes one.
 
@@ -169,7 +174,7 @@ class Executor:
         made, self._recorded = self._recorded, None
         given += [None] * (len(made) - len(given))
         given = [g if g is None or g.dtype == x.dtype else g.astype(x.dtype) for x, g in zip(made, given)]
-        heads = [(x, g) for x, g in zip(made, given) if reaches_variables(x._value) and x._value.aval.dtype.kind == "f"]
+        heads = [(x, g) for x, g in zip(made, given) if reaches_variables(x._value) and _differentiable(x, g)]
         for x, g in heads:
             if g is None and not ignores_head(x._value):
                 raise MXNetError("Because the last operator is not Loss function, head_gradient is required when "

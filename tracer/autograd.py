@@ -23,7 +23,7 @@ from .autodiff.scopes import (
 from .base import as_list
 from .core.flush import compute
 from .core.history import NOT_IN_GRAPH, GradientHistory, free, histories_of, history_of, hooked
-from .core.invoke import Handle, add_values, pending, wrap
+from .core.invoke import Handle, add_values, cast_value, pending, wrap
 from .core.segment import Segment
 from .core.trace import Value, computed, current, effects, node_of
 
@@ -175,9 +175,11 @@ def backward(heads: Any, head_grads: Any = None, retain_graph: bool = False, tra
     back = _propagate(values, grads)
     totals: list[tuple[Any, Value]] = []
     for variable, parts in back.gradients.items():
-        total = add_values(parts)
+        total, old = add_values(parts), variable.grad._value
+        if total.aval.dtype != old.aval.dtype:  # as in MXNet's gradient of softmax; most of its others refuse that
+            total = cast_value(total, old.aval.dtype)
         if variable.request == "add":
-            total = add_values([variable.grad._value, total])
+            total = add_values([old, total])
         totals.append((variable, total))
     if not retain_graph:
         free(histories, back.visited)

@@ -14,7 +14,7 @@ from tracer.ops.ir.devices import place, placed
 from tracer.ops.ir.errors import MXNetError
 from tracer.ops.ir.graph import toposort
 from tracer.ops.ir.node import Node, const, is_number, literal, stop
-from tracer.ops.primitive.arithmetic import add
+from tracer.ops.primitive.arithmetic import add, cast
 from tracer.ops.primitive.linear import broadcast_to
 
 from .call_cache import CALL_CACHE, CachedCall, matches
@@ -299,5 +299,10 @@ def add_values(values: list[Value]) -> Value:
     for v in values:
         total = node_of(v) if total is None else add(total, node_of(v))
     return pending(total)  # type: ignore[arg-type]
+
+
+def cast_value(value: Value, dtype: np.dtype) -> Value:
+    """The value in another dtype."""
+    return pending(cast(node_of(value), dtype))
 
 

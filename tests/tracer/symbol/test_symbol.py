@@ -113,3 +113,28 @@ def test_an_executor_differentiates_casts_of_integers(given, wanted):
     made.backward(mx.nd.array([5, -6, 7], dtype=wanted))
     assert made.grad_arrays[0].dtype == np.dtype(given)
     assert made.grad_arrays[0].asnumpy().tolist() == [5, -6, 7]
+
+
+def test_cotangents_of_outputs_without_derivative_are_not_looked_at():
+    """As 1.9.1 answers; that of an output with a derivative must fit."""
+    given = [mx.nd.array([[3, 1, 2]])], [mx.nd.ones((1, 3))]
+    made = mx.sym.topk(mx.sym.var("x"), k=2).bind(mx.cpu(), *given)
+    made.forward(is_train=True)
+    made.backward(mx.nd.ones((1, 3)))
+    assert made.grad_arrays[0].asnumpy().tolist() == [[0, 0, 0]]
+    made = mx.sym.topk(mx.sym.var("x"), k=2, ret_typ="value").bind(mx.cpu(), *given)
+    made.forward(is_train=True)
+    with pytest.raises(mx.MXNetError, match="head gradient of shape"):
+        made.backward(mx.nd.ones((1, 3)))
+
+
+@pytest.mark.parametrize("request_", ["write", "add"])
+def test_a_gradient_is_cast_to_its_array(request_):
+    """As in 1.9.1, which does so for softmax."""
+    grad = mx.nd.array([0.5, 0.5], dtype="float64")
+    made = (mx.sym.softmax(mx.sym.var("x")) * 3).bind(
+        mx.cpu(), [mx.nd.array([0, 0], dtype="float16")], [grad], grad_req=request_)
+    made.forward(is_train=True)
+    made.backward(mx.nd.array([1, 0], dtype="float16"))
+    before = 0.5 if request_ == "add" else 0
+    assert grad.dtype == np.float64 and grad.asnumpy().tolist() == [before + 0.75, before - 0.75]

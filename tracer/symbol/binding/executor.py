@@ -18,14 +18,9 @@ from ..evaluate import evaluate
 from ..graph.node import topological
 from .blank import blank
 from .drawing import draws_in_prediction
-from .losses import ignores_head, reaches_variables
+from .losses import ignores_head, is_head
 
 Monitor = Callable[[Any, Any], None]
-
-
-def _differentiable(x: NDArray, cotangent: NDArray | None) -> bool:
-    """Whether an output is of floats; integers are taken for casts of floats if they have a cotangent that fits."""
-    return x._value.aval.dtype.kind == "f" or cotangent is not None and cotangent.shape == x.shape
 
 
 class Executor:
@@ -174,7 +169,7 @@ class Executor:
         made, self._recorded = self._recorded, None
         given += [None] * (len(made) - len(given))
         given = [g if g is None or g.dtype == x.dtype else g.astype(x.dtype) for x, g in zip(made, given)]
-        heads = [(x, g) for x, g in zip(made, given) if reaches_variables(x._value) and _differentiable(x, g)]
+        heads = [(x, g) for x, g in zip(made, given) if is_head(x._value, None if g is None else g.shape)]
         for x, g in heads:
             if g is None and not ignores_head(x._value):
                 raise MXNetError("Because the last operator is not Loss function, head_gradient is required when "

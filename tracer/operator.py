@@ -3,15 +3,19 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from .array.nd_array import NDArray
 from .array.np_array import ndarray
 from .ndarray.custom import REGISTERED
 from .symbol.namespaces import GENERATED
+from .symbol.operators.facts import CANONICAL
+from .symbol.operators.operator import Parameter
+from .symbol.operators.registry import OPERATORS, operator_of
 from .util import is_np_array
 
-__all__ = ["CustomOp", "CustomOpProp", "NDArrayOp", "NumpyOp", "PythonOp", "register"]
+__all__ = ["CustomOp", "CustomOpProp", "NDArrayOp", "NumpyOp", "OperatorArguments", "PythonOp",
+           "get_all_registered_operators", "get_operator_arguments", "register"]
 
 
 class CustomOp:
@@ -287,3 +291,47 @@ class NDArrayOp(NumpyOp):
     def declare_backward_dependency(self, out_grad: list[int], in_data: list[int], out_data: list[int]) -> list[int]:
         """The numbers of the arrays that `backward` uses, of those given."""
         return [*(out_grad if self.need_top_grad() else ()), *in_data, *out_data]
+
+
+# ---- the operators that there are ----------------------------------------------------------------
+
+class OperatorArguments(NamedTuple):
+    """The arguments of an operator: their number, their names, and their types in words."""
+
+    narg: int
+    names: list[str]
+    types: list[str]
+
+
+def get_all_registered_operators() -> list[str]:
+    """The names of all operators that symbols can have.
+
+    >>> "Convolution" in get_all_registered_operators()
+    True
+    """
+    return sorted({*OPERATORS, *CANONICAL})
+
+
+def get_operator_arguments(op_name: str) -> OperatorArguments:
+    """The arguments of an operator: arrays first, then parameters. MXNetError for an unknown one.
+
+    The types are those that declarations tell: the texts that a parameter allows are not listed, as MXNet does.
+
+    >>> get_operator_arguments("Embedding").names
+    ['data', 'weight', 'input_dim', 'output_dim', 'dtype', 'sparse_grad']
+    """
+    operator = operator_of(op_name)
+    arrays = ["NDArray-or-Symbol[]" if operator.star else "NDArray-or-Symbol"] * len(operator.arrays)
+    names = [*operator.arrays, *operator.parameters]
+    return OperatorArguments(len(names), names, [*arrays, *map(_in_words, operator.parameters.values())])
+
+
+def _in_words(parameter: Parameter) -> str:
+    default = parameter.default
+    shape = isinstance(default, (tuple, list))
+    kind = parameter.kind or ("Shape(tuple)" if shape else type(default).__name__)
+    kind = {"bool": "boolean", "str": "string", "NoneType": "string"}.get(kind, kind)
+    if parameter.required:
+        return f"{kind}, required"
+    shown = list(default) if shape else int(default) if isinstance(default, bool) else default
+    return f"{kind}, optional, default={shown!r}"

@@ -268,3 +268,16 @@ def test_operations_in_the_first_form_are_symbols(kind, name, outputs, gradient)
     assert executor.grad_arrays[0].asnumpy().tolist() == gradient
     with pytest.raises(AssertionError, match="must be Symbol"):
         operation.get_symbol(nd.ones(2))
+
+
+def test_operators_are_listed_with_their_arguments():
+    """As in 1.9.1, but for the texts that a parameter allows."""
+    assert {"Activation", "_plus_scalar", "broadcast_add", "_Plus"} <= set(operator.get_all_registered_operators())
+    found = operator.get_operator_arguments("Embedding")
+    assert found.narg == len(found.names) == len(found.types) == 6
+    assert found.types == ["NDArray-or-Symbol"] * 2 + ["int, required"] * 2 + [
+        "string, optional, default='float32'", "boolean, optional, default=0"]
+    assert operator.get_operator_arguments("Convolution").types[4] == "Shape(tuple), optional, default=[]"
+    assert operator.get_operator_arguments("Concat").types[0] == "NDArray-or-Symbol[]"
+    with pytest.raises(MXNetError, match="not registered"):
+        operator.get_operator_arguments("Turn")

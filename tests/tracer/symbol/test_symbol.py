@@ -138,3 +138,13 @@ def test_a_gradient_is_cast_to_its_array(request_):
     made.backward(mx.nd.array([1, 0], dtype="float16"))
     before = 0.5 if request_ == "add" else 0
     assert grad.dtype == np.float64 and grad.asnumpy().tolist() == [before + 0.75, before - 0.75]
+
+
+def test_backward_has_the_mask_of_a_prediction_with_dropout():
+    """As in 1.9.1."""
+    made = mx.sym.Dropout(mx.sym.var("x"), mode="always").simple_bind(mx.cpu(), x=(1000,))
+    made.arg_arrays[0][:] = 1
+    made.forward(is_train=False)
+    assert made.outputs[0].asnumpy().min() == 0
+    made.backward([mx.nd.ones(1000)], is_train=False)
+    np.testing.assert_array_equal(made.grad_arrays[0].asnumpy(), made.outputs[0].asnumpy())

@@ -26,7 +26,18 @@ from ..native.kernel_cache import find_kernel
 from ..native.runtime_functions import find_native
 from ..runtime import driver
 from ..runtime.costs import CHUNK_COST, MAX_CHUNKS
-from .conv.arguments import AT, BLOCK, CHANNELS, LONGEST_KERNEL, MOST_PLACES, TILE_SUMS, TILES, VALUES, ConvArgs
+from .conv.arguments import (
+    AT,
+    BLOCK,
+    CHANNELS,
+    FILTERS,
+    LONGEST_KERNEL,
+    MOST_PLACES,
+    TILE_SUMS,
+    TILES,
+    VALUES,
+    ConvArgs,
+)
 from .gemm import openblas
 from .gemm.sizes import DEPTH, LANES, WIDTH
 
@@ -88,7 +99,7 @@ ADDING = """def kernel(bind, args, lo, hi):
 
 
 _FILES = {"run_panels": "native", "run_weights": "native", "run_planes": "planes", "run_plane_weights": "planes",
-          "run_winograd": "winograd", "transform_weights": "winograd"}
+          "run_winograd": "winograd", "transform_weights": "winograd", "run_winograd_weights": "winograd"}
 
 
 def address(name: str) -> int:
@@ -315,21 +326,28 @@ def _correlate(node: Node, uses: Uses) -> list[driver.Step]:
                  node.shape[0] // groups,
                  (images.shape[2:], cotangents.shape[2:], kernel, stride, (1,) * len(pad), dilate, pad))
     planes = _in_planes(args, len(pad))
-    if planes is None:
+    name = "run_weights"
+    if planes is not None:
+        args, units, each, name = planes, groups, args.places + _LAYING, "run_plane_weights"
+    elif _minimal(args):
+        lines = applied(_lines, args.batch, args.size1, args.size2)
+        most = applied(_at_most, applied(_most, lines, applied(_ceil, args.size2, 4)), FILTERS)
+        most = applied(_at_most, most, args.filters)
+        args, name = args._replace(lines=lines, most=most, some=CHANNELS), "run_winograd_weights"
+        units = applied(_ceil, args.filters, most) * applied(_ceil, args.channels, CHANNELS)
+        each = 4 * most * CHANNELS
+    else:
         merged = applied(_merged, args.batch, args.positions, args.places, args.itemsize, args.filters)
         width = applied(_positions, args.positions * merged, merged, args.places, args.itemsize)
         args = args._replace(width=width, merged=merged)
         args = args._replace(some=applied(_some, args.channels, args.places * args.width, args.itemsize))
         units = groups * applied(_ceil, args.channels, args.some)
         each = args.filters * applied(_at_most, args.some, args.channels) * args.places
-    else:
-        args, units, each = planes, groups, args.places + _LAYING
     part = applied(_images, args.batch, units, cotangents.size * math.prod(node.shape[1:]))
     parts = applied(_ceil, args.batch, part)
     args = args._replace(panels=parts, part=part)
     extent = parts * units
-    step = driver.Step(address("run_weights" if planes is None else "run_plane_weights"), list(args), extent,
-                       applied(_chunk, extent, part * args.positions * each))
+    step = driver.Step(address(name), list(args), extent, applied(_chunk, extent, part * args.positions * each))
     if parts == 1:
         return [step]
     sums = uses.write(("sums", node), parts * node.aval.nbytes)

@@ -288,7 +288,7 @@ def _convolved(i: int, node: Node, rows: Sequence[Any]) -> list[Meaning]:
         AT.filters: filters, AT.volume: math.prod(axes[0]), AT.positions: math.prod(axes[1]),
         AT.places: math.prod(axes[2]),
         **{AT.size0 + 3 * k + a: n for k, of in enumerate(axes) for a, n in enumerate(of, 3 - len(pad))}})
-    if len(rows[-1].args) == len(AT) and rows[-1].args[AT.lines]:
+    if node.op.step != "convolve_correlate" and rows[-1].args[AT.lines]:
         found.reads[AT.turned] = (("transformed", node),)
         back = node.op.step == "convolve_spread"
         strides = {3: 9, 4: 9 * filters} if back else {3: 9 * channels, 4: 9}

@@ -80,7 +80,7 @@ def _of_convolution(args: ConvArgs, extent: int, chunk: int, at: int, units: Any
     """The reads of both operands, which are taken as whole, and the writes of a chunk's blocks, or of all."""
     out, weights = args.batch * args.groups * args.filters * args.positions, args.filters * args.channels * args.places
     images = args.batch * args.groups * args.channels * args.volume
-    forward = units is not _weight_units
+    forward = units not in (_weight_units, _tiled_weight_units)
     found = [Access(AT.x, False, _whole(images, args.itemsize), args.itemsize),
              Access(AT.w, False, _whole(args.groups * weights if forward else out, args.itemsize), args.itemsize)]
     if units is _tile_units:
@@ -188,6 +188,23 @@ def _tiles(args: ConvArgs, lo: int, hi: int) -> Iterator[_Block]:
             first = n * down + last
 
 
+def _tiled_weight_units(args: ConvArgs) -> int:
+    if args.panels != -(-args.batch // args.part):
+        raise Unreadable(f"{args.panels} parts of a batch of {args.batch} by {args.part}")
+    return args.panels * -(-args.filters // args.most) * -(-args.channels // args.some)
+
+
+def _tiled_weights(args: ConvArgs, lo: int, hi: int) -> Iterator[_Block]:
+    """The blocks of filters and channels of a range."""
+    wide, length = -(-args.channels // args.some), args.channels * args.places
+    each = -(-args.filters // args.most) * wide
+    for unit in range(lo, hi):
+        f, c = unit % each // wide * args.most, unit % wide * args.some
+        yield ((unit // each * args.filters + f) * length + c * args.places,
+               [(min(args.most, args.filters - f), length),
+                (min(args.some, args.channels - c) * args.places, 1)])
+
+
 def _of_transform(args: Sequence[int], extent: int, chunk: int, at: int) -> Effects:
     """The effects of the transform of weights: a range of filters."""
     width = 36 * (args[2] + LANES)
@@ -198,4 +215,5 @@ def _of_transform(args: Sequence[int], extent: int, chunk: int, at: int) -> Effe
 
 _CONVOLUTIONS = [("run_panels", _panel_units, _panels), ("run_weights", _weight_units, _weights),
                  ("run_planes", _band_units, _bands), ("run_plane_weights", _weight_units, _weights),
-                 ("run_winograd", _tile_units, _tiles)]
+                 ("run_winograd", _tile_units, _tiles),
+                 ("run_winograd_weights", _tiled_weight_units, _tiled_weights)]

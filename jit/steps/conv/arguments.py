@@ -12,6 +12,9 @@ VALUES = 1 << 18
 #: Of Winograd's method: channels that are transformed at once, and products of a place, through tiles and filters.
 CHANNELS, TILE_SUMS = 32, 1 << 12
 
+#: The filters whose weights' cotangents are summed up at once.
+FILTERS = 64
+
 #: The most tiles of a block of Winograd's method.
 TILES = 128
 

@@ -80,6 +80,14 @@ class Lanes:
         """`x * y + z`, rounded once."""
         return self.call(f"llvm.fma.{self._name()}", self.vector, [self.vector] * 3, [x, y, z])
 
+    def total(self, value: Any) -> Any:
+        """The sum of a vector's numbers."""
+        half = self.lanes // 2
+        while half:
+            order = ir.Constant(self.ints, [lane ^ half for lane in range(self.lanes)])
+            value, half = self.b.fadd(value, self.b.shuffle_vector(value, value, order)), half // 2
+        return self.b.extract_element(value, I32(0))
+
     def mask(self, flags: Any) -> Any:
         """The flags of lanes as the bits of an integer."""
         return self.b.bitcast(flags, self.bits)

@@ -185,12 +185,7 @@ def _add_up(b: Any, size: Any, to: Any, sums: Any, places: Any) -> None:
     """Store the sum of each place's vector."""
     def emit(lanes: Lanes) -> None:
         with lanes.loop(places) as i:
-            value, half = lanes.load(b.add(sums, b.mul(i, I64(64)))), lanes.lanes // 2
-            while half:
-                order = [j ^ half for j in range(lanes.lanes)]
-                turned = b.shuffle_vector(value, value, ir.Constant(lanes.ints, order))
-                value, half = b.fadd(value, turned), half // 2
-            number = b.extract_element(value, ir.IntType(32)(0))
+            number = lanes.total(lanes.load(b.add(sums, b.mul(i, I64(64)))))
             b.store(number, b.inttoptr(b.add(to, b.mul(i, I64(lanes.bytes))), lanes.real.as_pointer()))
 
     in_both(b, size, emit)

@@ -1,0 +1,291 @@
+"""Transforms of Winograd's minimal filtering, for as many tiles at once as a register has lanes.
+
+F(4 x 4, 3 x 3) of Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks" (2016), with the points 0, 1, -1,
+2, -2 and infinity: a tile of 4 x 4 results is made of 6 x 6 elements by 36 multiplications.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from llvmlite import ir
+
+from ...native.word_compiler import I64, emits
+from ..gemm.sizes import LANES
+from .arguments import AT, TILES
+from .lanes import Lanes
+
+#: B transposed: from six elements of a row to six numbers. A transposed: from six products to four results.
+_FORWARD = ((4, 0, -5, 0, 1, 0), (0, -4, -4, 1, 1, 0), (0, 4, -4, -1, 1, 0), (0, -2, -1, 2, 1, 0), (0, 2, -1, -2, 1, 0),
+            (0, 4, 0, -5, 0, 1))
+_BACK = ((1, 1, 1, 1, 1, 0), (0, 1, -1, 2, -2, 0), (0, 1, 1, 4, 4, 0), (0, 1, -1, 8, -8, 1))
+
+#: The transpose of `_BACK`: from the cotangents of four results of a row to those of six products.
+_FORTH = tuple(zip(*_BACK, strict=True))
+
+#: G: from the three weights of a row to six numbers.
+_WEIGHTS = ((1 / 4, 0, 0), (-1 / 6, -1 / 6, -1 / 6), (-1 / 6, 1 / 6, -1 / 6), (1 / 24, 1 / 12, 1 / 6),
+            (1 / 24, -1 / 12, 1 / 6), (0, 0, 1))
+
+#: The bytes of a buffer of 4 numbers for each tile, and of one of a number for each, with a vector at each end.
+BUFFER, PHASE = 16 * TILES + 128, 4 * TILES + 128
+
+
+def _sum(lanes: Lanes, factors: Sequence[float], values: Sequence[Any]) -> Any:
+    """The sum of values with constant factors, from one with the factor 1 on, if there is one."""
+    pairs = [(factor, value) for factor, value in zip(factors, values, strict=True) if factor]
+    pairs.sort(key=lambda pair: pair[0] != 1)
+    (first, total), *others = pairs
+    if first != 1:
+        total = lanes.b.fmul(_all(lanes, first), total)
+    for factor, value in others:
+        if factor in (1, -1):
+            total = (lanes.b.fadd if factor == 1 else lanes.b.fsub)(total, value)
+        else:
+            total = lanes.fma(_all(lanes, factor), value, total)
+    return total
+
+
+def _all(lanes: Lanes, number: float) -> Any:
+    return ir.Constant(lanes.vector, [float(number)] * lanes.lanes)
+
+
+def _interleaved(lanes: Lanes, x: Any, y: Any, size: int) -> list[Any]:
+    """The two vectors with groups of `size` numbers of `x` and of `y` in turns."""
+    order = [i + part * lanes.lanes for group in range(0, lanes.lanes, size) for part in (0, 1)
+             for i in range(group, group + size)]
+    return [lanes.b.shuffle_vector(x, y, ir.Constant(lanes.ints, half))
+            for half in (order[:lanes.lanes], order[lanes.lanes:])]
+
+
+def _parted(lanes: Lanes, x: Any, y: Any) -> list[Any]:
+    """The even numbers of two vectors that follow each other, and the odd ones."""
+    return [lanes.b.shuffle_vector(x, y, ir.Constant(lanes.ints, list(range(start, 2 * lanes.lanes, 2))))
+            for start in (0, 1)]
+
+
+@emits
+def transform_row(b: Any, to: Any, w: Any, count: Any, step: Any, back: Any) -> None:
+    """Transform the 3 x 3 weights of `count` channels, `step` bytes apart, turned about their middle if `back` is 1."""
+    lanes = Lanes(b, ir.FloatType())
+    wide = ir.VectorType(I64, lanes.lanes)
+    pitch = b.mul(b.add(count, I64(LANES)), I64(4))
+    with lanes.loop(count, step=lanes.lanes) as c:
+        within = b.icmp_signed("<", lanes.lane, lanes.ints_of(b.sub(count, c)))
+        lane = b.add(lanes.splat(wide, c), b.sext(lanes.lane, wide))
+        at = b.add(lanes.splat(wide, w), b.mul(lane, lanes.splat(wide, step)))
+        nine = []
+        for k in range(9):
+            place = b.select(b.icmp_signed("!=", back, I64(0)), I64(4 * (8 - k)), I64(4 * k))
+            nine.append(lanes.gather(b.add(at, lanes.splat(wide, place)), within))
+        columns = [[_sum(lanes, factors, nine[j::3]) for factors in _WEIGHTS] for j in range(3)]
+        for i, three in enumerate(zip(*columns, strict=True)):
+            for j, factors in enumerate(_WEIGHTS):
+                place = b.add(b.add(to, b.mul(pitch, I64(6 * i + j))), b.mul(c, I64(4)))
+                lanes.store(_sum(lanes, factors, three), place)
+
+
+def _down(b: Any, rows: Any, phases: Any, tiles: Any, matrix: Sequence[Sequence[int]]) -> None:
+    """Transform columns: rows of 4 numbers a tile to six, apart by a number's place in its tile."""
+    lanes = Lanes(b, ir.FloatType())
+    with lanes.loop(tiles, step=lanes.lanes) as t:
+        quarters = []
+        for quarter in range(4):
+            at = b.add(rows, b.add(b.mul(t, I64(16)), I64(64 * quarter)))
+            own = [lanes.load(b.add(at, I64(BUFFER * r))) for r in range(len(matrix[0]))]
+            quarters.append([_sum(lanes, factors, own) for factors in matrix])
+        for i, four in enumerate(zip(*quarters, strict=True)):
+            even, odd = zip(_parted(lanes, *four[:2]), _parted(lanes, *four[2:]), strict=True)
+            (first, third), (second, fourth) = _parted(lanes, *even), _parted(lanes, *odd)
+            for place, value in enumerate((first, second, third, fourth)):
+                lanes.store(value, b.add(_phase(b, phases, i, place), b.mul(t, I64(4))))
+
+
+def _phase(b: Any, phases: Any, i: int, place: int) -> Any:
+    """The address of the buffer of the numbers at a place of row `i` of all tiles."""
+    return b.add(phases, I64(PHASE * (4 * i + place) + 64))
+
+
+@emits
+def down_columns(b: Any, rows: Any, phases: Any, tiles: Any) -> None:
+    """Transform the columns of elements."""
+    _down(b, rows, phases, tiles, _FORWARD)
+
+
+@emits
+def down_cotangents(b: Any, rows: Any, phases: Any, tiles: Any) -> None:
+    """Transform the columns of cotangents."""
+    _down(b, rows, phases, tiles, _FORTH)
+
+
+@emits
+def along_cotangents(b: Any, phases: Any, to: Any, step: Any, tiles: Any) -> None:
+    """Transform the rows of cotangents, and store the 36 numbers of each tile `step` bytes apart."""
+    lanes = Lanes(b, ir.FloatType())
+    with lanes.loop(tiles, step=lanes.lanes) as t:
+        target = b.add(to, b.mul(t, I64(4)))
+        for i in range(6):
+            four = [lanes.load(b.add(_phase(b, phases, i, place), b.mul(t, I64(4)))) for place in range(4)]
+            for factors in _FORTH:
+                lanes.store(_sum(lanes, factors, four), target)
+                target = b.add(target, step)
+
+
+@emits
+def along_rows(b: Any, phases: Any, to: Any, step: Any, tiles: Any, left: Any, right: Any) -> None:
+    """Transform rows, and store the 36 numbers of each tile `step` bytes apart.
+
+    left, right: for each vector of tiles the bits of those that have a neighbour at this side.
+    """
+    lanes = Lanes(b, ir.FloatType())
+    with lanes.loop(tiles, step=lanes.lanes) as t:
+        sides = [lanes.flags_of(b.trunc(b.load(b.gep(b.inttoptr(bits, I64.as_pointer()),
+                                                     [b.sdiv(t, I64(lanes.lanes))])), lanes.bits))
+                 for bits in (left, right)]
+        target = b.add(to, b.mul(t, I64(4)))
+        for i in range(6):
+            at = [b.add(_phase(b, phases, i, place), b.mul(t, I64(4))) for place in range(4)]
+            before = b.select(sides[0], lanes.load(b.sub(at[3], I64(4))), lanes.nothing)
+            after = b.select(sides[1], lanes.load(b.add(at[0], I64(4))), lanes.nothing)
+            six = [before, *[lanes.load(x) for x in at], after]
+            for weights in _FORWARD:
+                lanes.store(_sum(lanes, weights, six), target)
+                target = b.add(target, step)
+
+
+@emits
+def back(b: Any, products: Any, step: Any, rows: Any, tiles: Any) -> None:
+    """Transform 36 products a tile, `step` bytes apart, to four rows of 4 results a tile."""
+    lanes = Lanes(b, ir.FloatType())
+    with lanes.loop(tiles, step=lanes.lanes) as t:
+        source = b.add(products, b.mul(t, I64(4)))
+        columns = []  # the four results of each of six columns
+        for j in range(6):
+            six = [lanes.load(b.add(source, b.mul(step, I64(6 * i + j)))) for i in range(6)]
+            columns.append([_sum(lanes, weights, six) for weights in _BACK])
+        for i, row in enumerate(zip(*columns, strict=True)):
+            one, two, three, four = [_sum(lanes, weights, row) for weights in _BACK]
+            low, high = zip(_interleaved(lanes, one, two, 1), _interleaved(lanes, three, four, 1), strict=True)
+            quarters = [*_interleaved(lanes, *low, 2), *_interleaved(lanes, *high, 2)]
+            at = b.add(rows, b.add(b.mul(t, I64(16)), I64(BUFFER * i)))
+            for quarter, value in enumerate(quarters):
+                lanes.store(value, b.add(at, I64(64 * quarter)))
+
+
+@emits
+def put_row(b: Any, to: Any, source: Any, count: Any) -> Any:
+    """Copy `count` numbers; returns whether one of them is not finite."""
+    lanes = Lanes(b, ir.FloatType())
+
+    def vector(i: Any, found: Sequence[Any]) -> list[Any]:
+        at = b.mul(i, I64(64))
+        within = b.icmp_signed("<", lanes.lane, lanes.ints_of(b.sub(count, b.mul(i, I64(lanes.lanes)))))
+        value = lanes.load(b.add(source, at))
+        lanes.store_some(value, b.add(to, at), within)
+        return [b.or_(found[0], _not_finite(lanes, value, within))]
+
+    vectors = b.sdiv(b.add(count, I64(lanes.lanes - 1)), I64(lanes.lanes))
+    return lanes.fold(vectors, [I64(0)], vector)[0]
+
+
+@emits
+def convolve_row(b: Any, args: Any, to: Any, x: Any, w: Any, y: Any) -> None:
+    """Compute row `y` of a filter's result from the image at `x`, place by place."""
+    lanes = Lanes(b, ir.FloatType())
+
+    back = b.icmp_signed("<", _word(b, args, AT.dilate2), I64(0))
+    height, width = _word(b, args, AT.size1), _word(b, args, AT.size2)
+    image = b.mul(b.mul(height, width), I64(4))
+    with lanes.loop(width, step=lanes.lanes) as start:
+        turned = [b.select(back, I64(1 - i), I64(i - 1)) for i in range(3)]
+        places = [_neighbours(lanes, height, width, y, start, down, across) for down in turned for across in turned]
+
+        def channel(c: Any, sums: Sequence[Any]) -> list[Any]:
+            total, weights = sums[0], b.add(w, b.mul(c, _word(b, args, AT.channel)))
+            for k, (at, within) in enumerate(places):
+                value = lanes.load_some(b.add(b.add(x, b.mul(c, image)), at), within, lanes.nothing)
+                total = lanes.fma(lanes.number(b.add(weights, I64(4 * k))), value, total)
+            return [total]
+
+        total, = lanes.fold(_word(b, args, AT.channels), [lanes.nothing], channel)
+        left = b.icmp_signed("<", lanes.lane, lanes.ints_of(b.sub(width, start)))
+        lanes.store_some(total, b.add(to, b.mul(start, I64(4))), left)
+
+
+@emits
+def put_weights(b: Any, to: Any, sums: Any, step: Any, count: Any) -> Any:
+    """Store the 3 x 3 weights' cotangents of `count` channels; returns whether one of them is not finite.
+
+    sums: the address of the channels' sums of products, `step` bytes apart for the 36 places.
+    """
+    lanes = Lanes(b, ir.FloatType())
+    wide = ir.VectorType(I64, lanes.lanes)
+    turned = tuple(zip(*_WEIGHTS, strict=True))
+
+    def vector(v: Any, found: Sequence[Any]) -> list[Any]:
+        c = b.mul(v, I64(lanes.lanes))
+        within = b.icmp_signed("<", lanes.lane, lanes.ints_of(b.sub(count, c)))
+        source = b.add(sums, b.mul(c, I64(4)))
+        columns = []
+        for j in range(6):
+            six = [lanes.load(b.add(source, b.mul(step, I64(6 * i + j)))) for i in range(6)]
+            columns.append([_sum(lanes, factors, six) for factors in turned])
+        lane = b.mul(b.add(lanes.splat(wide, c), b.sext(lanes.lane, wide)), ir.Constant(wide, [36] * lanes.lanes))
+        at, wrong = b.add(lanes.splat(wide, to), lane), found[0]
+        for i, three in enumerate(zip(*columns, strict=True)):
+            for j, factors in enumerate(turned):
+                value = _sum(lanes, factors, three)
+                lanes.scatter(value, b.add(at, ir.Constant(wide, [4 * (3 * i + j)] * lanes.lanes)), within)
+                wrong = b.or_(wrong, _not_finite(lanes, value, within))
+        return [wrong]
+
+    vectors = b.sdiv(b.add(count, I64(lanes.lanes - 1)), I64(lanes.lanes))
+    return lanes.fold(vectors, [I64(0)], vector)[0]
+
+
+@emits
+def relate(b: Any, args: Any, to: Any, x: Any, g: Any, images: Any) -> None:
+    """Compute the cotangent of a filter's weights for a channel place by place, from images that follow each other."""
+    lanes = Lanes(b, ir.FloatType())
+    height, width = _word(b, args, AT.size1), _word(b, args, AT.size2)
+    size = b.mul(b.mul(height, width), I64(4))
+    pitches = [b.mul(size, _word(b, args, at)) for at in (AT.channels, AT.filters)]
+    for i in range(3):
+        for j in range(3):
+            def image(n: Any, sums: Sequence[Any], i: int = i, j: int = j) -> list[Any]:
+                def row(y: Any, sums: Sequence[Any]) -> list[Any]:
+                    def vector(v: Any, sums: Sequence[Any]) -> list[Any]:
+                        start = b.mul(v, I64(lanes.lanes))
+                        at, within = _neighbours(lanes, height, width, y, start, I64(i - 1), I64(j - 1))
+                        own = b.mul(b.add(b.mul(y, width), start), I64(4))
+                        left = b.icmp_signed("<", lanes.lane, lanes.ints_of(b.sub(width, start)))
+                        value = lanes.load_some(b.add(b.add(x, b.mul(n, pitches[0])), at), within, lanes.nothing)
+                        cotangent = lanes.load_some(b.add(b.add(g, b.mul(n, pitches[1])), own), left, lanes.nothing)
+                        return [b.select(left, lanes.fma(value, cotangent, sums[0]), sums[0])]
+
+                    return lanes.fold(b.sdiv(b.add(width, I64(lanes.lanes - 1)), I64(lanes.lanes)), sums, vector)
+
+                return lanes.fold(height, sums, row)
+
+            total, = lanes.fold(images, [lanes.nothing], image)
+            b.store(lanes.total(total), b.inttoptr(b.add(to, I64(4 * (3 * i + j))), lanes.real.as_pointer()))
+
+
+def _word(b: Any, args: Any, at: int) -> Any:
+    return b.load(b.gep(b.inttoptr(args, I64.as_pointer()), [I64(at)]))
+
+
+def _not_finite(lanes: Lanes, value: Any, within: Any) -> Any:
+    """A word that is not 0 where one of some lanes is not finite."""
+    exponent = ir.Constant(lanes.ints, [0x7F800000] * lanes.lanes)
+    bits = lanes.b.and_(lanes.b.bitcast(value, lanes.ints), exponent)
+    return lanes.b.zext(lanes.mask(lanes.b.and_(lanes.b.icmp_signed("==", bits, exponent), within)), I64)
+
+
+def _neighbours(lanes: Lanes, height: Any, width: Any, y: Any, x: Any, down: Any, across: Any) -> tuple[Any, Any]:
+    """The offset in an image of a vector beside that at (y, x), and its lanes that lie in the image."""
+    b = lanes.b
+    row, column = b.add(y, down), b.add(x, across)
+    lane = b.add(lanes.ints_of(column), lanes.lane)
+    within = b.and_(b.icmp_unsigned("<", lane, lanes.ints_of(width)),
+                    lanes.splat(lanes.flags, b.icmp_unsigned("<", row, height)))
+    return b.mul(b.add(b.mul(row, width), column), I64(4)), within

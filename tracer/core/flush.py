@@ -185,7 +185,7 @@ def _run(trace: Trace, alive: list[Value], cause: str, ends: bool = True) -> Non
         program.known = True
         LOG.misses.append((place_of(line), why_new(outputs)))
     donated = None if kept or not ends else _donated(program, trace, less.leaves if less is not None else ())
-    leaves: list[Any] = [_buffer_of(v) for v in trace.leaves] if trace.late else [v.buffer for v in trace.leaves]
+    leaves: list[Any] = [sync(v, "another thread") if trace.late else v.buffer for v in trace.leaves]
     try:
         if timing.on:
             buffers = timing.watched(program.run, cause, place_of(line))(leaves, trace.scalars, donated)
@@ -196,13 +196,6 @@ def _run(trace: Trace, alive: list[Value], cause: str, ends: bool = True) -> Non
         _settle(trace, alive, kept or less, buffers, ends)
     except BaseException as failure:
         _recover(failure, Rest(program, leaves, donated, trace, alive, kept or less, cause, ends))
-
-
-def _buffer_of(value: Value) -> Buffer | None:
-    """The buffer of a leaf, which is computed now if that has been put off."""
-    if value.buffer is None and value.late is not None:
-        value.late()
-    return value.buffer
 
 
 def _settle(trace: Trace, alive: list[Value], kept: Kept | Reduced | None, buffers: list[Any], ends: bool) -> None:

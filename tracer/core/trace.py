@@ -96,7 +96,7 @@ class Trace:
     gradients: the variables whose gradients it has computed.
     updated: whether variables, gradients or running statistics have pending updates; the next `record()` runs these.
     bytes: the size of the leaves.
-    late: whether a leaf's elements have been put off, see `Value.late`.
+    late: whether a leaf's elements have been put off, see `Value.late` and `puts_off`.
     marks: the number of nodes made by `target`.
     limit: the number of pending values at which the trace is run; 0 once the leaves are too large.
     recording, training: the thread's autograd flags, here because each operation reads the trace anyway.
@@ -107,6 +107,7 @@ class Trace:
     #: Computes a value that is pending in another thread's trace; flush.py sets it.
     compute_foreign: Callable[[Value], Any]
     bound = 4096  # the number of pending values at which a trace is run without a read
+    puts_off = False  # whether pending values of other traces are computed not before its run, which may never come
     captures = False  # whether it is the trace of a pass to be cached, where views and copies of arrays are recorded
 
     def __init__(self, recording: bool = False, training: bool = False) -> None:
@@ -134,8 +135,9 @@ class Trace:
                 if value.recipe is not None:
                     node = self.nodes[value] = value.recipe.enter(self)
                     return node
-                Trace.compute_foreign(value)
-            self.late = self.late or value.late is not None
+                if not self.puts_off:
+                    Trace.compute_foreign(value)
+            self.late = self.late or value.buffer is None
             node = leaf(value.aval, len(self.leaves))
             self.leaves.append(value)
             self.bytes += value.aval.nbytes

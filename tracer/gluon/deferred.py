@@ -63,6 +63,13 @@ def active() -> bool:
     return _ACTIVE.inference is not None
 
 
+class _ShapesTrace(Trace):
+    """The trace of a pass that finds shapes. It does not run, unless the pass reads elements."""
+
+    __slots__ = ()
+    puts_off = True
+
+
 class Inference:
     """The pass that finds shapes. Its trace is dropped at its end, and the random streams go back.
 
@@ -76,7 +83,7 @@ class Inference:
 
     def __enter__(self) -> Inference:
         outer = self.outer = current().trace
-        current().trace = Trace(training=outer.training)
+        current().trace = _ShapesTrace(training=outer.training)
         self.streams = STREAMS.state()
         _ACTIVE.inference = self
         return self

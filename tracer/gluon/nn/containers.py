@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ... import ndarray, numpy
+from ...symbol import Symbol
 from ..block import Block
 from ..hybrid_block import HybridBlock
 from ..utils import _indent
@@ -85,9 +86,9 @@ class HybridSequential(_Stack, HybridBlock):
 
     def forward(self, x: Any, *args: Any) -> Any:
         """The result of the last block, or that of `hybrid_forward` in a subclass that defines one."""
-        if type(self).hybrid_forward is HybridSequential.hybrid_forward:
-            return self._through(x, args)
-        return super().forward(x, *args)
+        if isinstance(x, Symbol) or type(self).hybrid_forward is not HybridSequential.hybrid_forward:
+            return super().forward(x, *args)  # which enters the scope of a symbol's names
+        return self._through(x, args)
 
     def hybrid_forward(self, F: Any, x: Any, *args: Any) -> Any:
         """The result of the last block; several results of a block are the arguments of the next."""

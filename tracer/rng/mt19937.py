@@ -86,6 +86,19 @@ class Engine:
             self._ahead = words.copy() if ahead is None else np.concatenate((words, ahead))
 
 
+class SavedEngines:
+    """The state that parallel engines had at a time.
+
+    seed, fresh: their seed, and the number of those that had been used.
+    states: the states of the first engines, of those that have been used since.
+    """
+
+    def __init__(self, seed: int, fresh: int) -> None:
+        self.seed = seed
+        self.fresh = fresh
+        self.states: list[Any] = []
+
+
 class ParEngines:
     """MXNet's "parallel" generator: 1024 engines, each made when first used.
 
@@ -99,25 +112,34 @@ class ParEngines:
         self._seed = seed
         self._engines: list[Engine] = []
         self._fresh = 0
+        self._saved: list[SavedEngines] = []
 
     def seed(self, seed: int) -> None:
         """Reset each engine i to `seed` + i."""
+        self._keep(self._fresh)
         self._seed = seed
         self._fresh = 0
 
-    def state(self) -> tuple[int, list[Any]]:
-        """The state of the engines, for `restore`."""
-        return self._seed, [engine.state() for engine in self._engines[:self._fresh]]
+    def state(self) -> SavedEngines:
+        """The state of the engines, for one `restore`. Each engine's is stored when it is next used, if ever."""
+        self._saved.append(SavedEngines(self._seed, self._fresh))
+        return self._saved[-1]
 
-    def restore(self, state: tuple[int, list[Any]]) -> None:
+    def restore(self, saved: SavedEngines) -> None:
         """Go back to a state."""
-        self._seed, states = state
-        self._fresh = len(states)
-        for engine, its in zip(self._engines, states):
-            engine.restore(its)
+        self._saved = [other for other in self._saved if other is not saved]
+        self._seed, self._fresh = saved.seed, saved.fresh
+        for engine, state in zip(self._engines, saved.states):
+            engine.restore(state)
+
+    def _keep(self, n: int) -> None:
+        """Store the states of the first `n` engines where they are wanted."""
+        for saved in self._saved:
+            saved.states += [engine.state() for engine in self._engines[len(saved.states):min(n, saved.fresh)]]
 
     def first(self, n: int) -> list[Engine]:
         """The first `n` engines, seeded."""
+        self._keep(n)
         engines = self._engines
         while self._fresh < n:
             i = self._fresh

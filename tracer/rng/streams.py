@@ -62,7 +62,7 @@ class Streams:
             self._par.seed(seed * _MAGIC)
 
     def state(self) -> tuple[Any, Any]:
-        """The state of all generators, for `restore`."""
+        """The state of all generators, for one `restore`."""
         with self._lock:
             return self._single.state(), self._par.state()
 

@@ -255,3 +255,35 @@ def test_logf_of_odd_values():
         out = libm.logf(np.float32([0, -1, np.inf, np.nan, 1e-40]))
     assert np.isnan(out[[1, 3]]).all()
     assert out[[0, 2, 4]].tolist() == [-np.inf, np.inf, np.float32(np.log(np.float64(np.float32(1e-40))))]
+
+
+def _draws(streams):
+    """A few numbers of both generators, of one and of many parallel engines."""
+    return [x.tolist() for x in (streams.par_uniform(0, 1, 3), streams.single_uniform(0, 1, 2),
+                                 streams.par_normal(0, 1, 1000))]
+
+
+@pytest.mark.parametrize("between", [
+    lambda streams: None, lambda streams: streams.par_uniform(0, 1, 70), lambda streams: streams.par_normal(0, 1, 9000),
+    lambda streams: streams.seed(3), lambda streams: (streams.seed(3), streams.par_uniform(0, 1, 2000)),
+    lambda streams: (streams.par_uniform(0, 1, 200), streams.seed(3), streams.par_uniform(0, 1, 900))])
+def test_restored_streams_go_on_as_if_nothing_had_been_drawn(between):
+    """Within another state that is restored later, too; and states of two threads end in any order."""
+    wanted, streams, other = Streams(7), Streams(7), Streams(7)
+    for one in (wanted, streams, other):
+        _draws(one)
+    later = _draws(wanted)
+    outer = streams.state()
+    between(streams)
+    inside, seen = streams.state(), None
+    between(streams)
+    streams.restore(inside)
+    seen = _draws(streams)
+    streams.restore(outer)
+    between(other)
+    assert seen == _draws(other)
+    first, second = streams.state(), streams.state()
+    streams.restore(first)
+    between(streams)
+    streams.restore(second)
+    assert _draws(streams) == later and not streams._par._saved

@@ -163,8 +163,8 @@ def _operands_of(root: Node) -> list[Node] | None:
 
 
 def _base_of(x: Node) -> Node:
-    """The array, no larger, that `x` is a view of."""
-    while x.op.kind == VIEW and x.inputs[0].size <= x.size:
+    """The array, no larger, that `x` is a view of; no view that depends on more than that is looked through."""
+    while x.op.kind == VIEW and len(x.inputs) == 1 and x.inputs[0].size <= x.size:
         x = x.inputs[0]
     return x
 

@@ -275,3 +275,14 @@ def test_an_array_that_is_no_gradient_is_made(made):
     nd.waitall()
     assert (ROWS, WIDTH) in made[-1]
     assert float(grad.sum()) == INDEX.size * WIDTH
+
+
+def test_a_gradient_of_constants_that_depend_on_arrays():
+    """`ones_like(y)` is a constant that depends on y: a recipe does not keep y, so that none is made."""
+    x = nd.array(onp.arange(21).reshape(3, 7))
+    x.attach_grad()
+    with autograd.record():
+        y = (x + 1) + (x + 2)
+    y.backward(nd.ones_like(y))
+    assert y.asnumpy().ravel()[:2].tolist() == [3, 5]
+    assert x.grad.asnumpy().tolist() == [[2] * 7] * 3

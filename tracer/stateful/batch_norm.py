@@ -14,10 +14,12 @@ from ..core.trace import current, node_of
 
 
 def batch_norm(cls: type, data: Any, gamma: Any, beta: Any, running_mean: Any, running_var: Any, eps: float,
-               momentum: float, fix_gamma: bool, use_global_stats: bool, output_mean_var: bool, axis: int) -> Any:
+               momentum: float, fix_gamma: bool, use_global_stats: bool, output_mean_var: bool, axis: int,
+               inverted: bool = True) -> Any:
     """`data` normalized over all axes but `axis`: by its own mean and variance in training, else by the running ones.
 
     output_mean_var: also return the mean and 1 / sqrt(variance + eps).
+    inverted: whether it is that, or the variance.
 
     A backward through a result of training updates the running statistics: momentum * old + (1 - momentum) * new.
     MXNetError for shapes and dtypes that do not fit.
@@ -33,9 +35,9 @@ def batch_norm(cls: type, data: Any, gamma: Any, beta: Any, running_mean: Any, r
         hook = Hook(partial(_move, momentum), (running_mean, running_var), (_constant(mean), _constant(var)))
         history = Hooked(out._value.history, hook)
         current().trace.note_hook(history)
-        for x in (out, mean, inverse):
+        for x in (out, mean, var, inverse):
             x._value.history = history
-    return [out, mean, inverse] if output_mean_var else out
+    return [out, mean, inverse if inverted else var] if output_mean_var else out
 
 
 def with_relu(cls: type, name: str) -> Callable[..., Any]:
@@ -64,10 +66,11 @@ def synchronized(cls: type, name: str) -> Callable[..., Any]:
                  output_mean_var: bool = False, ndev: int = 1, key: Any = None, out: Any = None) -> Any:
         """`data` normalized over all axes but the second, by the statistics of one device's batch.
 
+        output_mean_var: also return the mean and the variance.
         ndev, key: the number of devices, and the layer's name among them: no effect. Other arguments as `BatchNorm`.
         """
         made = batch_norm(cls, data, gamma, beta, moving_mean, moving_var, eps, momentum, fix_gamma, use_global_stats,
-                          output_mean_var, 1)
+                          output_mean_var, 1, inverted=False)
         return made if out is None else assign(out, made)
 
     function.__name__ = function.__qualname__ = name

@@ -263,8 +263,9 @@ def _remembered(result: Any, inside: Capture, operands: list[Handle], nodes: lis
     # They become the latest pending values, as in a repeated pass: a program's outputs have the order of recording.
     last = dict.fromkeys([x._value for x in handles])
     trace.pending[:] = [v for v in trace.pending if v not in last] + list(last)
-    draws = tuple(inside.draws.values())
-    numbered = {v: i for i, v in enumerate(inside.draws)}
+    drawn = inside.draws_for([*[r.node for r in results], *made])
+    draws = tuple([inside.draws[v] for v in drawn])
+    numbered = {v: i for i, v in enumerate(drawn)}
     entered = tuple([numbered.get(v, v) for v in inside.entered])
     at_scalars = tuple([(i, at - scalars) for i, at in inside.places])
     used = tuple(trace.scalars[scalars:])

@@ -2,11 +2,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from sys import getrefcount
 
 import numpy as np
 
+from tracer.ops.ir.graph import toposort
 from tracer.ops.ir.node import Node
 
 from .flush import living
@@ -28,10 +29,11 @@ class Capture(Trace):
     given: the indices of the numbers that the pass was given, by their objects' identities.
     places: as in `CachedGraph`, with the scalars' indices in the trace.
     numbered: the numbers, which keeps them alive, with their run-time scalars, by the objects' identities.
+    rewind: takes the random streams back to where they were before the pass, if it draws.
     python: the operation with a user's Python that the pass calls, if any.
     """
 
-    __slots__ = ("outside", "draws", "entered", "hooks", "given", "places", "numbered", "python")
+    __slots__ = ("outside", "draws", "entered", "hooks", "given", "places", "numbered", "rewind", "python")
     captures = True
 
     def __init__(self, outside: Trace, nodes: dict[Value, Node], numbers: tuple[float, ...] = ()) -> None:
@@ -46,6 +48,7 @@ class Capture(Trace):
         self.given = {id(number): i for i, number in enumerate(numbers)}
         self.places: list[tuple[int, int]] = []
         self.numbered: dict[int, tuple[float | int, Node]] = {}
+        self.rewind: Callable[[], None] | None = None
         self.python: str | None = None
 
     def number(self, value: float | int) -> Node:
@@ -65,6 +68,24 @@ class Capture(Trace):
             self.entered.append(value)
             node = self.nodes[value] = self.outside.node_of(value)
         return node
+
+    def begin_draw(self, snapshot: Callable[[], Callable[[], None]]) -> None:
+        """Keep the state of the random streams before the first draw."""
+        if self.rewind is None:
+            self.rewind = snapshot()
+
+    def draws_for(self, heads: Sequence[Node]) -> list[Value]:
+        """The drawn values that `heads` depend on, in the order in which MXNet's graphs draw: each after its inputs.
+
+        The pass has drawn in the order of Python, for heads or not. Where that is another one, this draws again.
+        """
+        drawn = {self.nodes[v]: v for v in self.draws if v in self.nodes}
+        wanted = [drawn[node] for node in toposort(heads) if node in drawn]
+        if self.rewind is not None and wanted != list(self.draws):
+            self.rewind()
+            for value in wanted:
+                value.buffer = constant(self.draws[value]()).buffer
+        return wanted
 
     def note_draw(self, value: Value, draw: Callable[[], np.ndarray]) -> None:
         """Note the function that draws `value`."""

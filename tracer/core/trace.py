@@ -195,6 +195,9 @@ class Trace:
             _lengthen(table, index)
         return table[index]
 
+    def begin_draw(self, snapshot: Callable[[], Callable[[], None]]) -> None:
+        """Note that a layer is about to draw; does nothing here, see core/capture.py."""
+
     def note_draw(self, value: Value, draw: Callable[[], Any]) -> None:
         """Note that a layer has drawn `value` by `draw`; does nothing here, see core/capture.py."""
 

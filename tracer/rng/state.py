@@ -58,6 +58,7 @@ def deliver(cls: type, values: np.ndarray, out: Any = None) -> Any:
 
 def drawn(cls: type, draw: Callable[[], np.ndarray]) -> Any:
     """A layer's draw as an array of `cls`; a cached forward pass (core/cached_graph.py) repeats the draw."""
+    current().trace.begin_draw(STREAMS.rewinder)
     value = constant(draw())
     current().trace.note_draw(value, draw)
     return wrap(cls, value)

@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -71,6 +72,10 @@ class Streams:
         with self._lock:
             self._single.restore(state[0])
             self._par.restore(state[1])
+
+    def rewinder(self) -> Callable[[], None]:
+        """A function that goes back to the present state."""
+        return partial(self.restore, self.state())
 
     def _noise(self, n: int) -> np.ndarray:
         """`n` float32 uniforms in [0, 1)."""

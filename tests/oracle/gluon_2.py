@@ -162,6 +162,7 @@ imported(Old(), np.ones((1, 2)))
 trained_shared()
 batches(onp.ones((4, 3)), np.ones((4, 3)), mx.nd.ones((4, 3)), {'a': np.ones((4, 3)), 'b': onp.ones(4)})
 optimized()
+nn.HybridLambda(lambda x, *args: npx.leaky_relu(x, *args, slope=0.5))(np.array([-2, 2]))
 [hasattr(net, name) for name in ('save', 'load', 'reset_device', 'load_dict')]
 """.strip().splitlines()
 

@@ -210,8 +210,8 @@ class Lambda(Block):
 class HybridLambda(HybridBlock):
     """A function as a hybrid block.
 
-    function: a function (F, x, ...), where F is `mx.nd`, or the name of one of `mx.nd` (of `mx.np` or
-        `mx.npx` for arrays of np).
+    function: a function (F, x, ...), where F is `mx.nd`, in MXNet 2 mode (x, ...); or the name of one of `mx.nd` (of
+        `mx.np` or `mx.npx` for arrays of np).
 
     >>> from tracer import nd
     >>> HybridLambda(lambda F, x: F.relu(x) + 1)(nd.array([-1, 1])).asnumpy().tolist()
@@ -224,10 +224,11 @@ class HybridLambda(HybridBlock):
             raise ValueError(f"Unrecognized function in lambda: {function} of type {type(function)}")
         self._func_name = function if isinstance(function, str) else function.__name__
         self._func = _named(function) if isinstance(function, str) else function
+        self._without_namespace = is_2() and not isinstance(function, str)
 
     def hybrid_forward(self, F: Any, x: Any, *args: Any) -> Any:
         """The function's result."""
-        return self._func(F, x, *args)
+        return self._func(x, *args) if self._without_namespace else self._func(F, x, *args)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._func_name})"

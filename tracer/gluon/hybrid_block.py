@@ -199,8 +199,12 @@ class HybridBlock(Block):
         if waiting:
             self._initialize_now(waiting, args, kwargs)
         if self._active:
-            self._in_format, self._in_avals = symbolic.shape_of(args), recorded_graph.avals_of(args)
+            self._note(args)
         return self.forward(*args, **kwargs)
+
+    def _note(self, args: tuple) -> None:
+        """Keep what `export` asks of the latest arguments."""
+        self._in_format, self._in_avals = symbolic.shape_of(args), recorded_graph.avals_of(args)
 
     def _initialize_now(self, waiting: list[Any], args: tuple, kwargs: dict[str, Any]) -> None:
         """Initialize deferred parameters, after a pass that finds their shapes."""
@@ -250,6 +254,8 @@ class HybridBlock(Block):
         waiting = [p for p in self._reg_params.values() if p._data is None]
         if waiting and not deferred.active():
             self._initialize_now(waiting, (x, *args), kwargs)
+        if self._active and self._in_format is None:  # called as a method
+            self._note((x, *args))
         made = (self._inferring if waiting else self._with_parameters)(ctx, x, args, kwargs)
         trace = current().trace
         if type(trace) is Recording and not recorded_graph.defines_forward(self):

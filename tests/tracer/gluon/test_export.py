@@ -184,6 +184,14 @@ def test_blocks_that_define_forward_are_exported(tmp_path):
         onp.testing.assert_array_equal(got, want)
 
 
+def test_forward_called_as_a_method_tells_the_form_of_arguments(tmp_path):
+    net = Pair()
+    net.hybridize()
+    net.forward(nd.ones(2), nd.ones(2))
+    net.export(str(tmp_path / "net"))
+    assert symbol.load(str(tmp_path / "net-symbol.json")).list_arguments() == ["data0", "data1"]
+
+
 class Captures(gluon.HybridBlock):
     """A block that uses an array which is neither an input nor a parameter."""
 

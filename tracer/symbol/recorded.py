@@ -6,7 +6,7 @@ Equal computations share a node, and so have one symbol: that of the call that w
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from tracer.ops.declare.public import Function
@@ -16,7 +16,8 @@ from tracer.ops.ir.node import Node, is_number, leaf_op, mark_op, scalar_op, sto
 from .. import autograd
 from ..base import MXNetError
 from ..core.call_cache import CALL_CACHE, CachedCall
-from ..core.trace import Trace, current
+from ..core.segment import Segment
+from ..core.trace import Trace, Value, current
 from ..name import NameManager
 from ..ndarray import NDArray
 from ..numpy import ndarray
@@ -45,7 +46,7 @@ def symbols_of(trace: Trace, heads: Iterable[Any], input_of: Inputs) -> list[Sym
     MXNetError for an array that no public call has made; NotImplementedError for a call without an operator.
     """
     heads = list(heads)
-    graph = _Graph(trace, input_of, any([isinstance(x, ndarray) for x in heads]))
+    graph = _Graph(trace.scalars, input_of, any([isinstance(x, ndarray) for x in heads]))
     with _Numbered():
         return [graph.symbol(trace.node_of(x._value)) for x in heads]
 
@@ -53,8 +54,8 @@ def symbols_of(trace: Trace, heads: Iterable[Any], input_of: Inputs) -> list[Sym
 class _Graph:
     """The symbols of the nodes of a trace."""
 
-    def __init__(self, trace: Trace, input_of: Inputs, numpy_first: bool) -> None:
-        self.scalars, self.input_of, self.numpy_first = trace.scalars, input_of, numpy_first
+    def __init__(self, scalars: Sequence[float | int], input_of: Inputs, numpy_first: bool) -> None:
+        self.scalars, self.input_of, self.numpy_first = scalars, input_of, numpy_first
         self.symbols: dict[Node, Symbol] = {}
         self.calls: dict[Node, CachedCall] = {}
         for call in [*CALL_CACHE.values()]:
@@ -208,6 +209,54 @@ _WRITTEN: dict[str, Callable[..., Symbol]] = {
 
 # ---- autograd.get_symbol -------------------------------------------------------------------------
 
+class _Recorded:
+    """The symbols of recorded values, over all the traces that they were computed in."""
+
+    def __init__(self, numpy_first: bool) -> None:
+        self.numpy_first = numpy_first
+        self.found: dict[Value, Symbol] = {}
+        self.inputs = 0
+
+    def symbol(self, value: Value) -> Symbol:
+        """The symbol of a value."""
+        found = self.found.get(value)
+        if found is None:
+            found = self.found[value] = self._made(value)
+        return found
+
+    def _made(self, value: Value) -> Symbol:
+        trace, entry = current().trace, value.entry
+        if value.variable is not None:
+            return self._input("var")
+        if value.trace is trace and value.node is not None and trace.targets.get(value.node) is not value:
+            return self._over(value.node, trace.targets, trace.scalars)
+        if type(entry) is not Segment or not entry.targets:
+            raise MXNetError(f"an array of shape {value.aval.shape} is a result of a function of the user's, or its "
+                             "graph is gone: its symbol is not known")
+        targets = dict(zip(entry.kept.targets, entry.targets))
+        return self._over(entry.kept.heads[value.slot], targets, entry.scalars)
+
+    def _over(self, head: Node, targets: Mapping[Node, Value], scalars: Sequence[float | int]) -> Symbol:
+        """The symbol of a node of a trace, given the values by which its derivatives are taken."""
+        tied: set[Node] = set()  # the nodes that depend on variables
+        for node in toposort([head]):
+            if node in targets or not tied.isdisjoint(node.inputs):
+                tied.add(node)
+
+        def input_of(node: Node) -> Symbol | None:
+            target = targets.get(node)
+            if target is not None:
+                return self.symbol(target)
+            return None if node in tied else self._input("null")
+
+        return _Graph(scalars, input_of, self.numpy_first).symbol(head)
+
+    def _input(self, prefix: str) -> Symbol:
+        made = var(f"{prefix}{self.inputs}")
+        self.inputs += 1
+        return _Symbol(made._outputs) if self.numpy_first else made
+
+
 def get_symbol(x: Any) -> Symbol:
     """The symbol of what was recorded to compute an array; variables are var0, ..., constants null1, ...
 
@@ -224,26 +273,8 @@ def get_symbol(x: Any) -> Symbol:
     assert isinstance(x, NDArray), f"get_symbol: Invalid argument type, expecting {NDArray}, got {type(x)}"
     if not x._value.history:
         raise MXNetError("NDArray is not part of a computation graph. Did you forget to turn on recording?")
-    trace = current().trace
-    flavour = "numpy" if isinstance(x, ndarray) else "nd"
-    count = 0
-
-    def input_of(node: Node) -> Symbol | None:
-        nonlocal count
-        variable = node in trace.targets
-        if not variable and node in tied:
-            return None
-        count += 1
-        made = var(f"{'var' if variable else 'null'}{count - 1}")
-        return _Symbol(made._outputs) if flavour == "numpy" else made
-
-    if x._value.variable is not None:
-        return var("var0")
-    tied: set[Node] = set()  # the nodes that depend on variables
-    for node in toposort([trace.node_of(x._value)]):
-        if node in trace.targets or not tied.isdisjoint(node.inputs):
-            tied.add(node)
-    return symbols_of(trace, [x], input_of)[0]
+    with _Numbered():
+        return _Recorded(isinstance(x, ndarray)).symbol(x._value)
 
 
 autograd.get_symbol = get_symbol

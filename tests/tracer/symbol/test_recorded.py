@@ -74,3 +74,50 @@ def test_errors():
         autograd.get_symbol(nd.ones(2))
     with pytest.raises(AssertionError, match="Invalid argument type"):
         autograd.get_symbol(3)
+
+
+def _read_in_a_loop(x, w):
+    for i in range(3):
+        x = x * 1.5 + i
+        x.asnumpy()
+    y = nd.dot(x, w)
+    y.wait_to_read()
+    return nd.relu(y) + y
+
+
+def _read_at_the_end(x, w):
+    y = nd.dot(nd.square(x), w) + x
+    y.asnumpy()
+    return y
+
+
+@pytest.mark.parametrize("function", [_read_in_a_loop, _read_at_the_end])
+def test_values_that_have_been_read(function):
+    x, w = nd.array([[0.5, -1], [1.5, 0.25]]), nd.array([[1, 2], [-3, 4]])
+    for array in (x, w):
+        array.attach_grad()
+    with autograd.record():
+        y = function(x, w)
+    symbol = autograd.get_symbol(y)
+    assert sorted(symbol.list_arguments()) == ["var0", "var1"]
+    found = [symbol.eval(**dict(zip(symbol.list_arguments(), order)))[0].asnumpy() for order in ((x, w), (w, x))]
+    assert any(onp.allclose(made, y.asnumpy()) for made in found)
+    y.backward()
+    with pytest.raises(MXNetError, match="Did you forget"):
+        autograd.get_symbol(y)
+
+
+def test_a_function_of_the_users_has_no_symbol():
+    class Twice(autograd.Function):
+        def forward(self, x):
+            return x * 2
+
+        def backward(self, g):
+            return g * 2
+
+    x = nd.ones(2)
+    x.attach_grad()
+    with autograd.record():
+        y = Twice()(x) + 1
+    with pytest.raises(MXNetError, match="its symbol is not known"):
+        autograd.get_symbol(y)

@@ -13,12 +13,13 @@ from typing import IO, Any
 import numpy as np
 
 from tracer.array.nd_array import NDArray
+from tracer.array.np_flags import is_np_shape
 from tracer.core.invoke import constant, wrap
 from tracer.ops.ir.errors import MXNetError
 
 FILE_MAGIC = 0x112
-#: Versions of an array: 1 has 64-bit dimensions, 2 also a storage type, 3 (written under set_np) also 0-d and empty
-#: shapes.
+#: Versions of an array: 1 has 64-bit dimensions, 2 also a storage type, 3 (written under np_shape, where MXNet reads no
+#: other) also 0-d and empty shapes.
 V1, V2, V3 = 0xF993FAC8, 0xF993FAC9, 0xF993FACA
 TYPES = [np.dtype(t) for t in ("float32", "float64", "float16", "uint8", "int32", "int8", "int64", "bool",
                                "int16", "uint16", "uint32", "uint64")]
@@ -76,7 +77,7 @@ def dumps(data: Arrays) -> bytes:
 def _array_bytes(array: np.ndarray) -> list[bytes]:
     if array.dtype not in TYPES:
         raise MXNetError(f"save: dtype {array.dtype} has no place in the file format")
-    version = V2 if array.ndim and array.size else V3
+    version = V3 if is_np_shape() or not (array.ndim and array.size) else V2
     head = struct.pack("<Iii", version, 0, array.ndim) + struct.pack(f"<{array.ndim}q", *array.shape)
     return [head, struct.pack("<iii", 1, 0, TYPES.index(array.dtype)), np.ascontiguousarray(array).tobytes()]
 

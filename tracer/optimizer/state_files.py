@@ -10,8 +10,7 @@ from typing import Any
 from .. import numpy as np
 from ..array.nd_array import NDArray
 from ..core.invoke import wrap
-from ..ndarray.files import FILE_MAGIC, V3, dumps, load_frombuffer
-from ..util import is_np_shape
+from ..ndarray.files import FILE_MAGIC, dumps, load_frombuffer
 
 #: An array's bytes within those of a file with one array and no names.
 _HEAD, _TAIL = struct.pack("<QQQ", FILE_MAGIC, 0, 1), struct.pack("<Q", 0)
@@ -68,8 +67,6 @@ class _Pickler(_PythonPickler):
         """An array as MXNet pickles it: made from None, then from its bytes."""
         if isinstance(obj, NDArray):
             data = bytearray(dumps(obj)[len(_HEAD):-len(_TAIL)])
-            if is_np_shape():  # then MXNet reads this version only, else the one that dumps writes
-                data[:4] = struct.pack("<I", V3)
             return np.ndarray if isinstance(obj, np.ndarray) else NDArray, (None,), {"handle": data}
         return NotImplemented
 

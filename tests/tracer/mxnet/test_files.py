@@ -13,7 +13,7 @@ import numpy
 import pytest
 from places import TESTS
 
-from tracer import MXNetError, nd, np, npx
+from tracer import MXNetError, nd, np, npx, util
 
 SOAK = TESTS / "soak" / "files.py"
 HEAD = struct.pack("<QQQ", 0x112, 0, 1)
@@ -200,3 +200,14 @@ def test_a_sample_of_damaged_files_does_no_harm():
                           text=True, timeout=250, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert re.search(r"[1-9]\d* +nd_file right", done.stdout) and "500 files, 0 failures" in done.stdout
+
+
+@pytest.mark.parametrize("active, version", [(False, 0xF993FAC9), (True, 0xF993FACA)])
+def test_the_version_of_arrays_is_that_of_the_shapes_meaning(tmp_path, active, version):
+    """As 1.9.1 and 2.0.0b1 write: under np_shape version 3, which each reads only there."""
+    path = str(tmp_path / "file")
+    with util.np_shape(active):
+        nd.save(path, [nd.ones((2, 3))])
+    with open(path, "rb") as file:
+        assert struct.unpack("<I", file.read()[24:28])[0] == version
+    assert nd.load(path)[0].shape == (2, 3)

@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+import zipfile
 
 import numpy as onp
 import pytest
@@ -152,11 +153,32 @@ def test_pretrained_reads_the_published_file(saved, monkeypatch):
     onp.testing.assert_array_equal(_small(pretrained=True, root=str(folder))(image).asnumpy(), scores)
 
 
+def test_a_missing_file_is_downloaded_and_said_so(tmp_path, monkeypatch, caplog):
+    contents = b"parameters"
+    published = f"mobilenet0.25-{hashlib.sha1(contents).hexdigest()[:8]}"
+    monkeypatch.setitem(model_store._model_sha1, "mobilenet0.25", hashlib.sha1(contents).hexdigest())
+
+    def served(url, path, **_):
+        assert url.endswith(f"gluon/models/{published}.zip")
+        os.makedirs(os.path.dirname(path))
+        with zipfile.ZipFile(path, "w") as files:
+            files.writestr(f"{published}.params", contents)
+
+    monkeypatch.setattr(model_store, "download", served)
+    found = model_store.get_model_file("mobilenet0.25", root=str(tmp_path / "models"))
+    assert found == str(tmp_path / "models" / f"{published}.params") and found in caplog.text
+    assert os.listdir(tmp_path / "models") == [f"{published}.params"]
+
+
 def test_a_missing_file_is_named(tmp_path, monkeypatch):
+    def unreachable(*_, **__):
+        raise ConnectionError("no network")
+
+    monkeypatch.setattr(model_store, "download", unreachable)
     monkeypatch.setenv("HOME", str(tmp_path))
     wanted = tmp_path / "models" / "resnet18_v1-a0666292.params"
     for root in (str(tmp_path / "models"), os.path.join("~", "models")):
-        with pytest.raises(FileNotFoundError, match="tracer downloads nothing") as error:
+        with pytest.raises(FileNotFoundError, match="cannot be downloaded") as error:
             vision.resnet18_v1(pretrained=True, root=root)
         assert f"{wanted} there" in str(error.value) and f"{tmp_path}/models/resnet18_v1.params" in str(error.value)
     with pytest.raises(ValueError, match="Pretrained model for mobilenet0.30 is not available"):

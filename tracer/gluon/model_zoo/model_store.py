@@ -1,10 +1,12 @@
-"""The folder of the parameter files that MXNet publishes for its networks. Nothing is downloaded here."""
+"""The folder of the parameter files that MXNet publishes for its networks."""
 from __future__ import annotations
 
+import logging
 import os
+import zipfile
 
 from ... import base
-from ..utils import _get_repo_file_url, check_sha1
+from ..utils import _get_repo_file_url, check_sha1, download
 
 __all__ = ["get_model_file", "purge"]
 
@@ -65,26 +67,40 @@ def short_hash(name: str) -> str:
 def get_model_file(name: str, root: str = ROOT) -> str:
     """The path of a network's parameter file: root/NAME-HASH.params as published, or root/NAME.params, of any contents.
 
+    Where there is neither, the published file is downloaded, with a warning that says so, as in MXNet.
+
     name: the network's name, as in `vision.get_model`.
     root: the folder.
 
-    FileNotFoundError if there is neither; ValueError if the first has other contents than the published file, or for a
-    network that MXNet publishes no parameters of.
+    FileNotFoundError if there is no file, and none can be downloaded; ValueError if the first has other contents than
+    the published file, or for a network that MXNet publishes no parameters of.
     """
     published = f"{name}-{short_hash(name)}"
     folder = os.path.expanduser(root)
     path, own = os.path.join(folder, published + ".params"), os.path.join(folder, name + ".params")
-    if os.path.exists(path):
-        if not check_sha1(path, _model_sha1[name]):
-            raise ValueError(f"{path} has other contents than MXNet's file, whose SHA-1 is {_model_sha1[name]}. Put "
-                             f"that there, or rename yours to {own}")
-        return path
-    if os.path.exists(own):
+    if os.path.exists(own) and not os.path.exists(path):
         return own
-    raise FileNotFoundError(f"There are no parameters of {name} in {folder}, and tracer downloads nothing: put the "
-                            f"file {path} there, which is in the archive "
-                            f"{_get_repo_file_url('gluon/models', published + '.zip')}, or parameters of your own as "
-                            f"{own}")
+    if not os.path.exists(path):
+        logging.warning("Model file not found. Downloading to %s.", path)
+        _download(published, folder, f"put the file {path} there, or parameters of your own as {own}")
+    if not check_sha1(path, _model_sha1[name]):
+        raise ValueError(f"{path} has other contents than MXNet's file, whose SHA-1 is {_model_sha1[name]}. Put "
+                         f"that there, or rename yours to {own}")
+    return path
+
+
+def _download(published: str, folder: str, instead: str) -> None:
+    """Download the archive of a published file, and unpack that."""
+    url = _get_repo_file_url("gluon/models", published + ".zip")
+    archive = os.path.join(folder, published + ".zip")
+    try:
+        download(url, path=archive, overwrite=True, retries=1)
+    except OSError as error:
+        raise FileNotFoundError(f"There is no {published}.params in {folder}, and {url} cannot be downloaded "
+                                f"({error}): {instead}") from error
+    with zipfile.ZipFile(archive) as files:
+        files.extract(published + ".params", folder)
+    os.remove(archive)
 
 
 def purge(root: str = ROOT) -> None:

@@ -3,6 +3,7 @@
 In reading order:
 
 - `workloads/`: the computations that are timed.
+- `layers/`: networks as data, for workloads that are networks.
 - `engines.py`: tracer and its peers, behind one interface.
 - `worker.py`: the process that runs one workload on one engine.
 - `pipe.py`: messages between campaign and workers.
@@ -12,6 +13,6 @@ In reading order:
 - `results.py`: the results, saved also when a run ends early.
 - `report.py`, `plot.py`, `progress.py`: tables, picture and progress bar.
 
-Python 3.8, which real MXNet 1.9.1 needs, runs the first four of them and `machine.py`; these import no part of tracer
+Python 3.8, which real MXNet 1.9.1 needs, runs the first five of them and `machine.py`; these import no part of tracer
 before an engine is loaded.
 """

@@ -67,7 +67,7 @@ def _plan(options: argparse.Namespace) -> Plan:
     elif not options.peers:
         wanted = [name for name in wanted if not name.startswith("mxnet")]
     if options.peers_python:
-        theirs = ("torch", "torch-compile", "jax", "pytensor")
+        theirs = [name for name in ENGINES if name.startswith("torch")] + ["jax", "pytensor"]
         interpreters.update(dict.fromkeys(theirs, options.peers_python))
     plan = Plan(wanted, interpreters, options.threads, timeout=options.timeout)
     if options.before:

@@ -200,7 +200,11 @@ class Torch(Engine):
 
     def parameters(self, arrays: Sequence[np.ndarray]) -> list[Any]:
         """Tensors that copy the arrays and require gradients."""
-        return [self._torch.tensor(a, requires_grad=True) for a in arrays]
+        return [self.images(a).requires_grad_() for a in arrays]
+
+    def images(self, array: np.ndarray) -> Any:
+        """A tensor that copies the array, with images and kernels in this engine's layout."""
+        return self._torch.tensor(array)
 
     def compile(self, function: Callable) -> Callable:
         """The function in this engine's best form: unchanged, for eager mode."""
@@ -218,6 +222,19 @@ class Torch(Engine):
 
     def array(self, result: Any) -> np.ndarray:
         return result.detach().numpy() if hasattr(result, "detach") else np.asarray(result)
+
+
+class ChannelsLastTorch(Torch):
+    """PyTorch, eager, with images and kernels in the layout (batch, height, width, channels)."""
+
+    name = "torch-channels-last"
+
+    def offers(self, workload: ModuleType) -> bool:
+        return getattr(workload, "CHANNELS_LAST", False)
+
+    def images(self, array: np.ndarray) -> Any:
+        tensor = self._torch.tensor(array)
+        return tensor.contiguous(memory_format=self._torch.channels_last) if tensor.ndim == 4 else tensor
 
 
 class CompiledTorch(Torch):
@@ -283,5 +300,5 @@ class PyTensor(Engine):
 ENGINES: dict[str, Engine] = {
     engine.name: engine for engine in (
         Tracer(), HybridTracer(), PythonTracer(), EarlierTracer(), EarlierTracerAgain(), NumPy(), Torch(),
-        CompiledTorch(), Jax(), PyTensor(), MXNet(), HybridMXNet())
+        ChannelsLastTorch(), CompiledTorch(), Jax(), PyTensor(), MXNet(), HybridMXNet())
 }

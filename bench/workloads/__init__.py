@@ -18,6 +18,8 @@ A workload's file has:
     - `in_mxnet_hybrid(data)`, if hybridized engines have a better way;
     - `in_torch(data, engine)`; `engine.compile` is torch.compile, or the identity for eager PyTorch
       (`engine.gradient`, `engine.parameters`: engines.py);
+      (`engine.images` makes tensors in the engine's layout; `CHANNELS_LAST = True`: there are images, so that
+      channels-last PyTorch takes part);
     - `in_torch_compile(data, engine)`, if torch.compile has a better way;
     - `in_jax(data)`;
     - `in_pytensor(data)`;

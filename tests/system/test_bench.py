@@ -350,7 +350,8 @@ def test_a_workload_says_what_it_is(workload):
 def test_what_workers_run_is_python_3_8():
     """Real MXNet 1.9.1 runs on no newer one."""
     names = "__init__", "engines", "machine", "networks", "pipe", "worker"
-    for file in [*(ROOT / "bench" / f"{name}.py" for name in names), *(ROOT / "bench" / "workloads").glob("*.py")]:
+    for file in [*(ROOT / "bench" / f"{name}.py" for name in names),
+                 *(file for folder in ("layers", "workloads") for file in (ROOT / "bench" / folder).glob("*.py"))]:
         ast.parse(file.read_text(), feature_version=(3, 8))
 
 

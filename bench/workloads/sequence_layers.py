@@ -1,0 +1,20 @@
+"""Single layers of recurrent networks and transformers through Gluon: forward, and with all gradients."""
+from __future__ import annotations
+
+from bench.layers import layer_norm, passes, recurrent
+from bench.layers.passes import flops, in_jax, in_mxnet, in_mxnet_hybrid, in_numpy, in_torch
+
+__all__ = ["flops", "in_jax", "in_mxnet", "in_mxnet_hybrid", "in_numpy", "in_torch"]
+
+LAYERS = {
+    "layer-norm": (layer_norm(), [8, 128, 512]),
+    "lstm": (recurrent("lstm", 256), [35, 32, 256]),
+    "gru": (recurrent("gru", 256), [35, 32, 256]),
+}
+CASES = passes.cases(LAYERS)
+TOLERANCE = 3e-5  # sums of 1,120 products in float32, in any order, through 35 steps
+BY_HAND = list(CASES)
+
+
+def inputs(random, layer, shape, gradients):
+    return passes.inputs(random, layer, shape, gradients, training=gradients)

@@ -242,6 +242,9 @@ class CompiledTorch(Torch):
 
     name, cached = "torch-compile", True
 
+    def offers(self, workload: ModuleType) -> bool:
+        return getattr(workload, "COMPILED", True) and super().offers(workload)
+
     def build(self, workload: ModuleType, data: SimpleNamespace) -> Step:
         build = getattr(workload, "in_torch_compile", workload.in_torch)
         return build(data, self)

@@ -20,7 +20,7 @@ A workload's file has:
       (`engine.gradient`, `engine.parameters`: engines.py);
       (`engine.images` makes tensors in the engine's layout; `CHANNELS_LAST = True`: there are images, so that
       channels-last PyTorch takes part);
-    - `in_torch_compile(data, engine)`, if torch.compile has a better way;
+    - `in_torch_compile(data, engine)`, if torch.compile has a better way (`COMPILED = False`: it takes no part);
     - `in_jax(data)`;
     - `in_pytensor(data)`;
 - `BY_HAND`: the cases for which the gradients of `in_numpy` were derived by hand: there NumPy is shown, but is no

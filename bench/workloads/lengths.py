@@ -13,7 +13,7 @@ LENGTHS, BATCH, WIDTH, HIDDEN, CLASSES = range(10, 60), 16, 64, 128, 10
 CASES: dict = {"gru-lengths": {}}
 TOLERANCE = 1e-4
 BY_HAND = list(CASES)
-COMPILED = False  # torch.compile unrolls all steps, which takes minutes to compile
+COMPILED = False  # torch.compile made no step of it in 40 s
 NETWORK = [recurrent("gru", HIDDEN), mean(axis=0), dense(CLASSES)]
 
 

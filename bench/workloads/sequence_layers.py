@@ -13,7 +13,7 @@ LAYERS = {
 CASES = passes.cases(LAYERS)
 TOLERANCE = 3e-5  # sums of 1,120 products in float32, in any order, through 35 steps
 BY_HAND = list(CASES)
-COMPILED = False  # torch.compile unrolls all steps, which takes minutes to compile
+COMPILED = False  # torch.compile made no step of it in 40 s
 
 
 def inputs(random, layer, shape, gradients):

@@ -9,7 +9,7 @@ from typing import Any
 
 from llvmlite import ir
 
-from ...native.word_compiler import I64, emits
+from ...native.word_compiler import I64, emits, word_at
 from ..gemm.sizes import LANES
 from .arguments import AT, TILES
 from .lanes import Lanes
@@ -271,7 +271,7 @@ def relate(b: Any, args: Any, to: Any, x: Any, g: Any, images: Any) -> None:
 
 
 def _word(b: Any, args: Any, at: int) -> Any:
-    return b.load(b.gep(b.inttoptr(args, I64.as_pointer()), [I64(at)]))
+    return b.load(word_at(b, args, I64(at)))
 
 
 def _not_finite(lanes: Lanes, value: Any, within: Any) -> Any:

@@ -63,6 +63,18 @@ def _lay_lines(to: int, image: int, pitch: int, height: int, width: int, first: 
         to += 16 * across
 
 
+def _transform_elements(args: Any, x: int, rows: int, phases: int, to: int, tiles: int, depth: int, left: int,
+                        right: int, first: int, end: int) -> None:
+    """Transform the elements of `depth` channels, of which the first begins at `x`, in some rows of tiles."""
+    height, width = args[AT.size1], args[AT.size2]
+    size = height * width
+    for i in range(depth):
+        for r in range(6):
+            _lay_lines(rows + BUFFER * r, x + 4 * i * size, args[AT.channels] * size, height, width, first, end, r - 1)
+        down_columns(rows, phases, tiles)
+        along_rows(phases, to + 4 * tiles * i, 4 * tiles * depth, tiles, left, right)
+
+
 def run_winograd(bind: Any, args: Any, lo: int, hi: int) -> None:
     """Compute units lo...hi: blocks of rows of tiles, and parts of the filters of each."""
     channels, filters, height, width = args[AT.channels], args[AT.filters], args[AT.size1], args[AT.size2]
@@ -81,12 +93,8 @@ def run_winograd(bind: Any, args: Any, lo: int, hi: int) -> None:
         c = 0
         while c < channels:
             depth = smaller(CHANNELS, channels - c)
-            for i in range(depth):
-                for r in range(6):
-                    _lay_lines(rows + BUFFER * r, bind[args[AT.x]] + 4 * (c + i) * size, channels * size, height,
-                               width, first, end, r - 1)
-                down_columns(rows, phases, tiles)
-                along_rows(phases, elements + 4 * tiles * i, 4 * tiles * depth, tiles, left, right)
+            _transform_elements(args, bind[args[AT.x]] + 4 * c * size, rows, phases, elements, tiles, depth, left,
+                                right, first, end)
             for k in range(36):
                 a = bind[args[AT.turned]] + 4 * ((f * 36 + k) * (channels + LANES) + c)
                 done = 0
@@ -136,12 +144,8 @@ def run_winograd_weights(bind: Any, args: Any, lo: int, hi: int) -> None:
             last = smaller(first + args[AT.lines], end)
             count = (last - first) * across
             tiles = (count + LANES - 1) // LANES * LANES
-            for i in range(depth):
-                for r in range(6):
-                    _lay_lines(rows + BUFFER * r, bind[args[AT.x]] + 4 * (c + i) * size, channels * size, height,
-                               width, first, last, r - 1)
-                down_columns(rows, phases, tiles)
-                along_rows(phases, elements + 4 * tiles * i, 4 * tiles * depth, tiles, left, right)
+            _transform_elements(args, bind[args[AT.x]] + 4 * c * size, rows, phases, elements, tiles, depth, left,
+                                right, first, last)
             for i in range(some):
                 for r in range(4):
                     _lay_lines(rows + BUFFER * r, bind[args[AT.w]] + 4 * (f + i) * size, filters * size, height, width,

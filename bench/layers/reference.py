@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.layers.sequences import attention, recurrent
+from bench.layers.sequences import attention, chained, recurrent
 
 
 def run(net: list, params: list, stats: list, training: bool, x: np.ndarray) -> tuple[np.ndarray, Callable]:
@@ -34,14 +34,7 @@ def _sequence(net: list, take: Callable, stats: Iterator, x: np.ndarray) -> tupl
             x, back = FORWARD[layer.kind](layer, take, x)
         backs.append(back)
 
-    def through(d):
-        grads: list[np.ndarray] = []
-        for back in reversed(backs):
-            d, new = back(d)
-            grads[:0] = new
-        return d, grads
-
-    return x, through
+    return x, chained(backs)
 
 
 def _add(layer: Layer, take: Callable, stats: Iterator, x: np.ndarray) -> tuple[np.ndarray, Callable]:

@@ -17,13 +17,8 @@ def _parts(gates: np.ndarray, hidden: int) -> list[np.ndarray]:
     return [gates[..., i:i + hidden] for i in range(0, gates.shape[-1], hidden)]
 
 
-def recurrent(layer: Layer, take: Callable, x: np.ndarray) -> tuple[np.ndarray, Callable]:
-    """Layers of LSTM or GRU units over (length, batch, width), which begin with zeros."""
-    unit, backs = {"lstm": _lstm, "gru": _gru}[layer.kind], []
-    for _ in range(layer.layers):
-        x, back = unit(layer.hidden, [take() for _ in range(4)], x)
-        backs.append(back)
-
+def chained(backs: list[Callable]) -> Callable:
+    """The function back of layers that follow each other, from those of the layers."""
     def through(d):
         grads: list[np.ndarray] = []
         for back in reversed(backs):
@@ -31,7 +26,17 @@ def recurrent(layer: Layer, take: Callable, x: np.ndarray) -> tuple[np.ndarray, 
             grads[:0] = new
         return d, grads
 
-    return x, through
+    return through
+
+
+def recurrent(layer: Layer, take: Callable, x: np.ndarray) -> tuple[np.ndarray, Callable]:
+    """Layers of LSTM or GRU units over (length, batch, width), which begin with zeros."""
+    unit, backs = {"lstm": _lstm, "gru": _gru}[layer.kind], []
+    for _ in range(layer.layers):
+        x, back = unit(layer.hidden, [take() for _ in range(4)], x)
+        backs.append(back)
+
+    return x, chained(backs)
 
 
 def _sums(weights: list, x: np.ndarray, outs: np.ndarray, of_x: np.ndarray, of_h: np.ndarray) -> tuple[Any, list]:

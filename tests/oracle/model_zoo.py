@@ -86,7 +86,7 @@ def graph(mx, net):
 
 
 def description(mx, name):
-    """What a network is made of, before its first pass."""
+    """The description of a network before its first pass."""
     net = made(mx, name)
     found = {"count": len(net.collect_params().keys()), "structural": digest(rows(net._collect_params_with_prefix()))}
     if not mx.__version__.startswith("2"):

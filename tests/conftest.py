@@ -107,6 +107,20 @@ def _seeded(request: pytest.FixtureRequest) -> None:
     tracer.random.seed(seed >> 1)  # MXNet's seeds have 31 bits
 
 
+#: The states with which modules of tests made their generators, by identity.
+_STATES: dict[int, Any] = {}
+
+
+@pytest.fixture(autouse=True)
+def _generators(request: pytest.FixtureRequest) -> None:
+    """Put each generator of a test's module into its first state: no test's numbers depend on those run before it."""
+    for made in vars(request.module).values():
+        if isinstance(made, numpy.random.Generator):
+            made.bit_generator.state = _STATES.setdefault(id(made), made.bit_generator.state)
+        elif isinstance(made, numpy.random.RandomState):
+            made.set_state(_STATES.setdefault(id(made), made.get_state()))
+
+
 @pytest.fixture(autouse=True)
 def _room_for_graphs() -> None:
     """Empty the node table before a test if it is half full: no program that a test counts is forgotten midway."""

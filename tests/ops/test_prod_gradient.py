@@ -127,7 +127,8 @@ def test_of_second_order(F, values):
             slope, = autograd.grad(y, [x], create_graph=True)
             z = (slope * F.array(direction)).sum()
         z.backward()
-        numpy.testing.assert_allclose(x.grad.asnumpy(), hessian_product(numpy.array(values), direction), rtol=1e-5)
+        numpy.testing.assert_allclose(x.grad.asnumpy(), hessian_product(numpy.array(values), direction),
+                                      rtol=1e-5, atol=1e-6)
 
 
 def test_of_second_order_over_an_axis_by_differences():

@@ -146,7 +146,7 @@ def test_rows_of_the_table_itself_are_read_before_it_is_written():
     table += grad
     del grad
     expected = start + table_gradient(start, index, start[:6])
-    onp.testing.assert_allclose(table.asnumpy(), expected, rtol=1e-6)
+    onp.testing.assert_allclose(table.asnumpy(), expected, rtol=1e-6, atol=1e-6)
 
 
 @pytest.mark.parametrize("squared", [False, True])

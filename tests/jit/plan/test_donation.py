@@ -122,7 +122,7 @@ def test_the_base_of_a_dead_view_keeps_its_elements(F, name):
         part.wait_to_read()
         made = part * 3 + 1
         del part
-        onp.testing.assert_allclose(made.asnumpy(), meaning(given) * 3 + 1, rtol=1e-6)
+        onp.testing.assert_allclose(made.asnumpy(), meaning(given) * 3 + 1, rtol=1e-6, atol=1e-6)
         onp.testing.assert_array_equal(x.asnumpy(), given)
 
 
@@ -138,7 +138,7 @@ def test_a_view_keeps_the_elements_of_its_dead_base(F, name):
         part.wait_to_read()
         made = x * 3 + 1
         del x
-        onp.testing.assert_allclose(made.asnumpy(), given * 3 + 1, rtol=1e-6)
+        onp.testing.assert_allclose(made.asnumpy(), given * 3 + 1, rtol=1e-6, atol=1e-6)
         others = [F.array(given * 0) + 7 for _ in range(3)]
         others[0].wait_to_read()
         onp.testing.assert_array_equal(part.asnumpy(), meaning(given))

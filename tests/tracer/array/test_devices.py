@@ -55,7 +55,7 @@ def test_gradients_through_copies(mode, shape):
                 z = y.as_in_ctx(mx.cpu(2)).sum()
             for _ in range(2):
                 z.backward(retain_graph=True)
-            onp.testing.assert_allclose(x.grad.asnumpy(), onp.cos(values) * (values * 2 + 1), rtol=1e-5)
+            onp.testing.assert_allclose(x.grad.asnumpy(), onp.cos(values) * (values * 2 + 1), rtol=1e-5, atol=1e-6)
             onp.testing.assert_allclose(w.grad.asnumpy(), 2 * onp.sin(values), rtol=1e-5)
             assert (x.grad.ctx, y.ctx, z.ctx, w.grad.ctx) == (HERE, THERE, mx.cpu(2), THERE)
 

@@ -168,7 +168,7 @@ def test_one_block_used_twice_and_shared_parameters():
         return [p.grad().asnumpy() for p in net.collect_params().values()]
 
     for one, other in zip(gradients(True), gradients(False), strict=True):
-        numpy.testing.assert_allclose(one, other, rtol=1e-5)
+        numpy.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
 
 
 def test_threads_call_one_block():
@@ -197,7 +197,7 @@ def test_threads_call_one_block():
         t.join()
     assert errors == [] and len(found) == 20
     for y in found:
-        numpy.testing.assert_allclose(y, expected, rtol=1e-5)
+        numpy.testing.assert_allclose(y, expected, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("hybridized", [False, True])

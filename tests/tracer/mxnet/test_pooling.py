@@ -81,7 +81,7 @@ def test_tiers_agree_on_odd_sizes(shape, pool_type, monkeypatch):
         found.append(both(shape, **keywords))
     for a, b in zip(*found, strict=True):
         assert a.shape == b.shape
-        numpy.testing.assert_allclose(a, b, 1e-6)
+        numpy.testing.assert_allclose(a, b, 1e-6, 1e-6)
 
 
 def test_another_batch_compiles_nothing(monkeypatch):

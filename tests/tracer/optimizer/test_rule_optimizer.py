@@ -126,7 +126,7 @@ def test_lists_are_as_one_by_one(name, own):
         for i in range(2):
             other.update_multi_precision(i, singles[i], grads[i], single_states[i])
     for one, two in zip(weights + leaves(states), singles + leaves(single_states)):
-        numpy.testing.assert_allclose(one.asnumpy(), two.asnumpy(), rtol=1e-6)
+        numpy.testing.assert_allclose(one.asnumpy(), two.asnumpy(), rtol=1e-6, atol=1e-6)
     assert (weights[0].asnumpy() != 1).all() and made.num_update == other.num_update == 2
 
 

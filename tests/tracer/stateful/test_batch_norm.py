@@ -69,11 +69,11 @@ def test_variants(F, relu, sync, statistics):
         found.append([y.asnumpy() for y in out])
     normal, positive, synchronized = found
     assert len(normal) == len(positive) == len(synchronized) == (3 if statistics else 1)
-    numpy.testing.assert_allclose(positive[0], numpy.maximum(normal[0], 0), rtol=1e-6)
+    numpy.testing.assert_allclose(positive[0], numpy.maximum(normal[0], 0), rtol=1e-6, atol=1e-6)
     for one, other in zip(normal[1:], positive[1:], strict=True):
-        numpy.testing.assert_allclose(one, other, rtol=1e-6)
+        numpy.testing.assert_allclose(one, other, rtol=1e-6, atol=1e-6)
     for one, other in zip(normal[:2], synchronized[:2], strict=True):
-        numpy.testing.assert_allclose(one, other, rtol=1e-6)
+        numpy.testing.assert_allclose(one, other, rtol=1e-6, atol=1e-6)
 
 
 def test_results_go_into_given_arrays():

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.native_sample(4)
 
 def same(found, wanted):
     for x, y in zip(found, wanted, strict=True):
-        np.testing.assert_allclose(x.asnumpy(), y.asnumpy(), rtol=1e-5)
+        np.testing.assert_allclose(x.asnumpy(), y.asnumpy(), rtol=1e-5, atol=1e-6)
 
 
 def test_foreach_with_weights_of_its_own_and_an_array_from_outside():

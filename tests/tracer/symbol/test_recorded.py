@@ -32,7 +32,7 @@ def test_graphs_are_those_of_mxnet(expression):
     values = {name: x if name.startswith("var") else z for name in symbol.list_arguments()}
     if "z[:, 0]" in expression:
         values["null1"] = z[:, 0]
-    onp.testing.assert_allclose(symbol.eval(**values)[0].asnumpy(), y.asnumpy(), rtol=1e-6)
+    onp.testing.assert_allclose(symbol.eval(**values)[0].asnumpy(), y.asnumpy(), rtol=1e-6, atol=1e-6)
 
 
 @pytest.mark.parametrize("expression", [
@@ -60,7 +60,7 @@ def test_functions_of_numpy(expression):
         y = eval(expression, {"x": x, "np": np})
     made = autograd.get_symbol(y).eval(var0=x)[0]
     assert type(made) is np.ndarray
-    onp.testing.assert_allclose(made.asnumpy(), y.asnumpy(), rtol=1e-6)
+    onp.testing.assert_allclose(made.asnumpy(), y.asnumpy(), rtol=1e-6, atol=1e-6)
 
 
 def test_a_variable_is_its_own_symbol():

@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import tracer.jit
 import tracer.ops
@@ -83,6 +83,31 @@ def _digest(paths: Iterable[str]) -> str:
         except OSError:
             found.update(b"?")
     return found.hexdigest()
+
+
+class Address(int):
+    """The address of a native function in this process; pickling it stores the call that finds the function.
+
+    find: a function of a module.
+    given: its arguments; `find(*given)` returns the address.
+
+    >>> import pickle
+    >>> from tracer.jit.native.runtime_functions import find_native
+    >>> address = find_native("tracer.jit.runtime.native_loops", "run_table")
+    >>> pickle.loads(pickle.dumps(address)) == address
+    True
+    """
+
+    find: Callable[..., int]
+    given: tuple[Any, ...]
+
+    def __new__(cls, address: int, find: Callable[..., int], *given: Any) -> Address:
+        made = super().__new__(cls, address)
+        made.find, made.given = find, given
+        return made
+
+    def __reduce__(self) -> tuple[Callable[..., int], tuple[Any, ...]]:
+        return self.find, self.given
 
 
 def find(name: str, ending: str, compile_: Callable[[], bytes], text: str = "") -> tuple[int, bool]:

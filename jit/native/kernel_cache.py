@@ -15,11 +15,12 @@ from ..process import forks
 from ..report import timing
 from ..report.counters import COUNTERS
 from . import disk_cache
+from .disk_cache import Address
 
 #: The first and the last version of Numba with which `make matrix` passes. Any other one is tested before it is used.
 KNOWN = "0.62", "0.68"
 
-_LOADED: dict[str, int] = {}
+_LOADED: dict[str, Address] = {}
 _SOURCES: dict[int, str] = {}  # by address
 #: source -> the reason why it has no native code: compiling it again would fail in the same way.
 _REFUSED: dict[str, str] = {}
@@ -31,7 +32,7 @@ def key_of(source: str) -> str:
     return disk_cache.key(source)
 
 
-def find_kernel(source: str) -> int:
+def find_kernel(source: str) -> Address:
     """The address of the native function of `source`, whose function is named `kernel`. Raises CannotCompile."""
     address = _LOADED.get(source)
     if address is not None:
@@ -40,7 +41,7 @@ def find_kernel(source: str) -> int:
     with _LOCK:
         address = _LOADED.get(source)
         if address is None:
-            address = _LOADED[source] = _find_once(source)
+            address = _LOADED[source] = Address(_find_once(source), find_kernel, source)
             _SOURCES[address] = source
     return address
 
@@ -106,7 +107,8 @@ def prepare(sources: Iterable[str]) -> None:
         found = disk_cache.find_all(jobs, ".bin")
         seconds = (time.perf_counter() - start) / max(len(found), 1)
         for name, (address, loaded) in found.items():
-            _LOADED[names[name]], _SOURCES[address] = address, names[name]
+            source = names[name]
+            _LOADED[source], _SOURCES[address] = Address(address, find_kernel, source), source
             _noted(name, loaded, start, seconds)
         COUNTERS.kernel_hits -= len(found)  # that they are found when they are requested is no second use
 

@@ -7,11 +7,11 @@ from __future__ import annotations
 from functools import cache
 from importlib import import_module
 
-from .disk_cache import find, key
+from .disk_cache import Address, find, key
 
 
 @cache
-def find_native(module: str, name: str) -> int:
+def find_native(module: str, name: str) -> Address:
     """The address of a module's function, for as long as the process lives."""
     symbol = f"{name}_{key(name)}"
 
@@ -20,4 +20,4 @@ def find_native(module: str, name: str) -> int:
 
         return compile_words(getattr(import_module(module), name), symbol)
 
-    return find(symbol, ".obj", compile_)[0]
+    return Address(find(symbol, ".obj", compile_)[0], find_native, module, name)

@@ -1,7 +1,7 @@
 """The passes of planning, in order: from the recorded graph to the layout of one native call.
 
 All passes also work with symbolic sizes (graph/symbolic_size.py): the layout then holds for other sizes too
-(shape_templates.py). TRACER_SKIP leaves passes out, to find the one that is wrong.
+(cache/shape_templates.py). TRACER_SKIP leaves passes out, to find the one that is wrong.
 """
 from __future__ import annotations
 

@@ -24,12 +24,12 @@ from ..runtime.denormals import computed
 from ..runtime.interpreter import ExecutionError
 from ..runtime.launch import Launch, filler, launcher
 from . import poison
+from .cache.shape_templates import layout_of
 from .describe import name_of, traffic
 from .layout import ByNumPy, Check, Run, Source
 from .memory import arrange
 from .pipeline import plan_graph
 from .planner import PlanState
-from .shape_templates import layout_of
 
 #: The most bytes of an arena that a plan keeps between runs.
 SMALL_ARENA = 1 << 12
@@ -70,7 +70,7 @@ class Plan:
 
     @property
     def planning(self) -> PlanState:
-        """The state that the passes left, for reports and tests; planned anew where a template gave the layout."""
+        """The state that the passes left, for reports and tests; planned anew where the layout was known."""
         if self._planning is None:
             self._planning = plan_graph(self._outputs)
         return self._planning

@@ -99,6 +99,13 @@ def recorded(build: Callable[[], object]) -> tuple[tuple[Node, ...], list, list]
     return max(_seen(build), key=lambda one: len(toposort(one[0])))
 
 
+def plain(what: object) -> object:
+    """A layout with its nodes written out, as nodes differ between plans."""
+    if isinstance(what, Node):
+        return what.op.name, what.attrs, what.aval, [plain(x) for x in what.inputs]
+    return [plain(x) for x in what] if isinstance(what, (tuple, list)) else what
+
+
 def programs(build: Callable[[], object]) -> list[tuple[Node, ...]]:
     """The output nodes of all programs that `build` runs."""
     return [outputs for outputs, _, _ in _seen(build)]

@@ -144,7 +144,7 @@ def kill(rng: random.Random, folder: Path, count: int, results: Counter[str]) ->
 
 def mistreat(rng: random.Random, folder: Path) -> str:
     """Damage some files of a cache in one way."""
-    files = sorted(file for file in folder.iterdir() if file.suffix in (".bin", ".obj"))
+    files = sorted(file for file in folder.iterdir() if file.suffix in (".bin", ".obj", ".plan"))
     some = files if rng.random() < 0.2 else rng.sample(files, rng.choice([1, 1, 2, 5]))
     kinds = ["cut", "flip", "zero", "stretch", "exchange", "empty", "noise", "link", "folder", "pipe", "mode", "lock"]
     kind = rng.choice([*kinds, *["owner"] * (os.geteuid() == 0)])

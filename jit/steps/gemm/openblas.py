@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from tracer.jit.native.disk_cache import Address
 from tracer.jit.native.runtime_functions import find_native
 from tracer.jit.process import forks
 from tracer.jit.runtime.driver import Step
@@ -36,7 +37,7 @@ class Blas(NamedTuple):
     """
 
     library: ctypes.CDLL
-    functions: dict[tuple[str, int], int]
+    functions: dict[tuple[str, int], Address]
     core: str
 
 
@@ -97,7 +98,8 @@ def _load() -> Blas:
         for letter, itemsize in (("s", 4), ("d", 8)):
             for name in ("gemm", "gemv"):
                 symbol = getattr(library, f"scipy_cblas_{letter}{name}")
-                functions[name, itemsize] = ctypes.cast(symbol, ctypes.c_void_p).value or 0
+                at = ctypes.cast(symbol, ctypes.c_void_p).value or 0
+                functions[name, itemsize] = Address(at, find_function, name, itemsize)
         library.scipy_openblas_set_num_threads(1)
         library.scipy_openblas_get_corename.restype = ctypes.c_char_p
         core = library.scipy_openblas_get_corename().decode()
@@ -110,6 +112,11 @@ def load() -> Blas:
     """The private OpenBLAS, loaded on first use. ImportError, naming the package to install, if it is missing."""
     with _loading:
         return _load()
+
+
+def find_function(name: str, itemsize: int) -> int:
+    """The address of a function of the private OpenBLAS: "gemm" or "gemv" of floats of 4 or 8 bytes."""
+    return load().functions[name, itemsize]
 
 
 class GemmArgs(NamedTuple):

@@ -11,10 +11,11 @@ import pytest
 
 from tracer.jit import settings
 from tracer.jit.fusion.kernel import Kernel
-from tracer.jit.plan import pipeline, shape_templates
+from tracer.jit.plan import pipeline
+from tracer.jit.plan.cache import shape_templates
+from tracer.jit.plan.cache.shape_templates import layout_of
 from tracer.jit.plan.pipeline import PASSES, plan_graph
 from tracer.jit.plan.schedule import made_by
-from tracer.jit.plan.shape_templates import layout_of
 from tracer.jit.runtime import driver
 from tracer.jit.verify.passes import PassError
 from tracer.ops.ir.aval import aval

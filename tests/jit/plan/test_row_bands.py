@@ -9,7 +9,8 @@ from tracer.jit.codegen.kernel_source import try_generate
 from tracer.jit.fusion.fuse import fuse
 from tracer.jit.fusion.kernel import Kernel
 from tracer.jit.graph import symbolic_size
-from tracer.jit.plan import band_links, shape_templates
+from tracer.jit.plan import band_links
+from tracer.jit.plan.cache import shape_templates
 from tracer.jit.plan.plan import Plan
 from tracer.jit.plan.row_bands import BAND_BYTES, BandChain, BandLink, ChainTotal, rows_of_band, tile_and_fuse
 from tracer.jit.report import timing

@@ -5,7 +5,7 @@ import graphs
 import numpy as np
 import pytest
 
-from tracer.jit.plan import shape_templates
+from tracer.jit.plan.cache import shape_templates
 from tracer.jit.plan.plan import Plan
 from tracer.jit.runtime import driver
 from tracer.jit.runtime.buffers import from_array

@@ -12,7 +12,8 @@ import pytest
 from tracer import autograd, np
 from tracer.base import MXNetError
 from tracer.jit import settings
-from tracer.jit.plan import plan, shape_templates
+from tracer.jit.plan import plan
+from tracer.jit.plan.cache import shape_templates
 from tracer.jit.program import Program
 from tracer.jit.runtime.buffers import from_array
 from tracer.jit.runtime.interpreter import ExecutionError, Interpreter

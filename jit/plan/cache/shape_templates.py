@@ -18,13 +18,14 @@ from tracer.ops.ir.graph import toposort
 from tracer.ops.ir.node import Node, const_op, leaf_op
 from tracer.ops.ir.op import CALL, VIEW
 
-from .. import settings
-from ..graph.builder import Nodes
-from ..graph.scalars import is_textual, number_of
-from ..graph.symbolic_size import NotSymbolic, ShapeEnv
-from .layout import PlanLayout
-from .pipeline import plan_graph
-from .planner import PlanState
+from ... import settings
+from ...graph.builder import Nodes
+from ...graph.scalars import is_textual, number_of
+from ...graph.symbolic_size import NotSymbolic, ShapeEnv
+from ..layout import PlanLayout
+from ..pipeline import plan_graph
+from ..planner import PlanState
+from . import stored_layouts
 from .residual import residual
 
 #: The most structures, and the most templates of one structure, that are remembered.
@@ -48,32 +49,38 @@ def forget() -> None:
 
 
 def layout_of(outputs: Sequence[Node]) -> tuple[PlanLayout, PlanState | None]:
-    """The layout that computes `outputs`, and the state of planning, None if a template gave the layout."""
+    """The layout that computes `outputs`, and the state of planning; None for that where the layout was known."""
     order = toposort(outputs)
     key, sizes, counts, numbers = structure(order, outputs)
+    values = [*sizes, *counts, *numbers]
+    known = _SEEN.get(key, [])
+    for i, template in enumerate(known or ()):
+        layout = template(values, order)
+        if layout is not None:
+            if known and i:
+                known.insert(0, known.pop(i))
+            return layout, None
+    name = stored_layouts.name_of(order, key, values)
+    stored = stored_layouts.load(name, order) if name else None
     if key not in _SEEN:
         if len(_SEEN) >= MAX_STRUCTURES:
             _SEEN.clear()
         _SEEN[key] = []
-    elif (known := _SEEN[key]) is not None:
-        values = [*sizes, *counts, *numbers]
-        for i, template in enumerate(known):
+    elif stored is None and known is not None and values and len(known) < MAX_TEMPLATES and len(order) <= MAX_NODES:
+        try:
+            template = template_of(order, outputs, sizes, counts, numbers)
+        except NotSymbolic:
+            _SEEN[key] = None
+        else:
+            known.insert(0, template)
             layout = template(values, order)
-            if layout is not None:
-                if i:
-                    known.insert(0, known.pop(i))
-                return layout, None
-        if values and len(known) < MAX_TEMPLATES and len(order) <= MAX_NODES:
-            try:
-                template = template_of(order, outputs, sizes, counts, numbers)
-            except NotSymbolic:
-                _SEEN[key] = None
-            else:
-                known.insert(0, template)
-                layout = template(values, order)
-                assert layout is not None
-                return layout, None
+            assert layout is not None
+            return layout, None
+    if stored is not None:
+        return stored, None
     planning = plan_graph(outputs)
+    if name:
+        stored_layouts.store(name, planning.layout, order)
     return planning.layout, planning
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from tracer.ops.ir.aval import Aval, aval
 from tracer.ops.ir.node import Node
 
-from ..graph.symbolic_size import ShapeEnv, SymbolicSize
+from ...graph.symbolic_size import ShapeEnv, SymbolicSize
 
 
 def residual(what: Any, env: ShapeEnv, places: Mapping[Node, int]) -> Callable[..., Any]:

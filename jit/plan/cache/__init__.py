@@ -1,0 +1,1 @@
+"""Layouts that need not be planned again: found by structure, by sizes, or on disk."""

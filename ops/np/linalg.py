@@ -7,7 +7,7 @@ from ..declare.public import Nodes, public
 from ..ir.errors import MXNetError
 from ..ir.node import Node, const, is_number
 from ..ir.shapes import normalize_axes, normalize_axis
-from ..primitive.arithmetic import cast, in_single, like, mul, not_equal, sub
+from ..primitive.arithmetic import cast, in_single, like, mul, not_equal, sub, where
 from ..primitive.elementary import absolute, power
 from ..primitive.factorizations import singular_values
 from ..primitive.linear import broadcast_to, concatenate, part, reduce_sum, reshape, transpose
@@ -242,13 +242,17 @@ def _pair(left: tuple[Node, list[str]], right: tuple[Node, list[str]], later: se
 def norm(x: Node, ord=None, axis=None, keepdims=False) -> Node:
     """The vector norm over one axis (or all), or the matrix norm over two. Integers are cast to float32.
 
-    ord: None or "fro" is the root of the sum of squares; also, for vectors, inf, -inf, 0 or any p; for matrices 1, -1,
-        inf, -inf, 2, -2 or "nuc". MXNetError for others.
+    With axis=None, the orders "inf" and "-inf" are those of the flattened array, in MXNet.
+
+    ord: None or "fro" is the root of the sum of squares; also, for vectors, inf, -inf, 0 or any p (for p < 0 without
+        zeros); for matrices 1, -1, inf, -inf, 2, -2 or "nuc". MXNetError for others.
     """
     x = inexact(x)
-    if axis is None and ord is None:
+    if axis is None and (ord is None or ord in _INFINITE):
         everything = tuple(range(x.ndim))
-        return kept(euclidean(x, everything), x.shape, everything, keepdims)
+        made = euclidean(x, everything) if ord is None else _vector_norm(x, _INFINITE[ord], everything)
+        return kept(made, x.shape, everything, keepdims)
+    ord = _INFINITE.get(ord, ord)
     order = tuple(range(x.ndim)) if axis is None else \
         tuple(normalize_axis(i, x.ndim) for i in ((axis,) if isinstance(axis, int) else axis))
     axes = normalize_axes(order, x.ndim)
@@ -257,6 +261,10 @@ def norm(x: Node, ord=None, axis=None, keepdims=False) -> Node:
     if len(axes) != 2:
         raise MXNetError("Improper number of dimensions to norm.")
     return kept(_matrix_norm(x, ord, order[0], order[1]), x.shape, axes, keepdims)
+
+
+#: The texts that MXNet takes for infinite orders.
+_INFINITE = {"inf": math.inf, "-inf": -math.inf}
 
 
 @in_single
@@ -273,7 +281,12 @@ def _vector_norm(x: Node, ord: object, axes: tuple[int, ...]) -> Node:
         return reduce_sum(cast(not_equal(x, like(x, 0)), x.dtype), axes)
     if ord == 1:
         return reduce_sum(absolute(x), axes)
-    return power(reduce_sum(power(absolute(x), const(ord, x.dtype)), axes), const(1 / ord, x.dtype))
+    powers = power(absolute(x), const(ord, x.dtype))
+    if ord > 0:
+        return power(reduce_sum(powers, axes), const(1 / ord, x.dtype))
+    zero = const(0, x.dtype)  # of negative orders, MXNet leaves out zeros
+    total = reduce_sum(where(not_equal(x, zero), powers, zero), axes)
+    return where(not_equal(total, zero), power(total, const(1 / ord, x.dtype)), zero)
 
 
 @in_single
@@ -296,7 +309,7 @@ def _matrix_norm(x: Node, ord: object, row: int, column: int) -> Node:
 @public("np.linalg.vector_norm")
 def vector_norm(x: Node, ord=2, axis=None, keepdims=False) -> Node:
     """The vector norm over `axis` (None: of the flattened array); several axes are taken as one vector."""
-    x = inexact(x)
+    x, ord = inexact(x), _INFINITE.get(ord, ord)
     axes = normalize_axes(axis, x.ndim)
     return kept(_vector_norm(x, ord, axes), x.shape, axes, keepdims)
 

@@ -51,7 +51,7 @@ fill(contrib, "nd.contrib", NDArray)
 fill(image, "nd.image", NDArray)
 fill(_internal, "nd._internal", NDArray)
 for _f in (functions.BatchNormWithReLU, functions.SyncBatchNorm, functions.boolean_mask, control_flow.foreach,
-           control_flow.while_loop, control_flow.cond):
+           control_flow.while_loop, control_flow.cond, random.rand_zipfian):
     setattr(contrib, _f.__name__, _f)
 for _f in (array, empty, load, load_frombuffer, save, zeros):
     setattr(utils, _f.__name__, _f)

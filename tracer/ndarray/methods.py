@@ -107,6 +107,22 @@ def tostype(self: NDArray, stype: str) -> NDArray:
     return self.copy()  # type: ignore[attr-defined]
 
 
+@method
+def slice_assign(self: NDArray, rhs: Any, begin: Any, end: Any, step: Any) -> NDArray:
+    """The array, after `rhs` has been written into a slice of it.
+
+    begin, end, step: for each of the first axes a bound of the slice or its step, or None.
+    """
+    self[tuple([slice(*bounds) for bounds in zip(begin, end, step, strict=True)])] = rhs
+    return self
+
+
+@method
+def slice_assign_scalar(self: NDArray, value: float, begin: Any, end: Any, step: Any) -> NDArray:
+    """The array, after the number `value` has been written into a slice of it, given as in `slice_assign`."""
+    return slice_assign(self, value, begin, end, step)
+
+
 NDArray.to_dlpack_for_read = NDArray.to_dlpack_for_write = to_dlpack_for_read  # type: ignore[attr-defined]
 
 
@@ -146,6 +162,10 @@ for _name in OPERATORS:
     in_place(NDArray, _name)
     # Python calls the subclass's reflected method first: nd + np is np's __radd__.
     _checked(ndarray, f"__r{_name}__")
+# Python 2's names of division, which scripts call by name.
+for _cls in (NDArray, ndarray):
+    for _form in ("", "r", "i"):
+        setattr(_cls, f"__{_form}div__", getattr(_cls, f"__{_form}truediv__"))
 for _name in COMPARISONS:
     for _cls in (NDArray, ndarray):
         _checked(_cls, f"__{_name}__")

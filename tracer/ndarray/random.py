@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,10 +11,12 @@ import numpy as np
 from tracer.array.nd_array import NDArray
 from tracer.array.placing import located
 from tracer.array.views import internal
+from tracer.context import current_context
 from tracer.core.surface import engine, wrapper
 from tracer.ops.ir.errors import MXNetError
 from tracer.ops.ir.op import FLOATS
 from tracer.ops.ir.shapes import check_choice
+from tracer.rng import zipfian
 from tracer.rng.decimals import as_read
 from tracer.rng.state import STREAMS, deliver, draw_from, parameter, shape_of
 
@@ -229,3 +232,18 @@ def _sample_multinomial(data: NDArray, shape: Any = None, get_prob: bool = False
 
 OPERATORS["sample_multinomial"] = engine(located(_sample_multinomial))
 OPERATORS["random_randint"] = engine(located(_random_randint))
+
+
+def rand_zipfian(true_classes: NDArray, num_sampled: int, range_max: int, ctx: Any = None
+                 ) -> tuple[NDArray, NDArray, NDArray]:
+    """Classes drawn with probabilities that fall like 1 / class, for sampled losses, and their expected counts.
+
+    true_classes: the classes whose expected counts are returned, too.
+    num_sampled: the number of draws, with replacement.
+    range_max: the number of classes.
+
+    Returns the drawn classes, int64, the expected counts of `true_classes` and those of the drawn ones, float64.
+    https://mxnet.apache.org/versions/1.9.1/api/python/docs/api/legacy/ndarray/contrib/index.html
+    """
+    where = current_context() if ctx is None else ctx
+    return zipfian.candidates(partial(uniform, ctx=where), true_classes.as_in_context(where), num_sampled, range_max)

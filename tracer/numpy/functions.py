@@ -77,6 +77,8 @@ def nan_to_num(x: Any, copy: bool = True, nan: float = 0.0, posinf: float | None
 
     copy: False: write into `x`.
     """
+    if isinstance(x, (int, float, _np.generic)):
+        return _np.nan_to_num(x, copy, nan, posinf, neginf)
     made_ = NP._nan_to_num(x, nan, posinf, neginf)
     return made_ if copy else assign(x, made_)
 

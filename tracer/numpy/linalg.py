@@ -8,13 +8,14 @@ from tracer.array.np_array import NP, ndarray
 from tracer.core.surface import assign, fill
 
 from . import fallback as _fallback
+from .creation import array
 
 fill(sys.modules[__name__], "np.linalg", ndarray)
 
 
 def trace(a: ndarray, offset: int = 0) -> ndarray:
-    """The sums of the diagonals of matrices, which are the last two axes."""
-    return NP.trace(a, offset, -2, -1)
+    """The sum of the diagonal of the first two axes: MXNet's, where the array API standard takes the last two."""
+    return NP.trace(a, offset)
 
 
 def multi_dot(arrays: Any, out: ndarray | None = None) -> ndarray:
@@ -46,6 +47,18 @@ def lstsq(a: ndarray, b: ndarray, rcond: Any = "warn") -> Any:
     rcond: the bound, relative to the largest, below which singular values count as 0; "warn": machine precision.
     """
     return _fallback.call("lstsq", _np.linalg.lstsq, (a, b, -1 if rcond == "warn" else rcond), {})
+
+
+def matrix_rank(M: ndarray, tol: Any = None, hermitian: bool = False, *, rtol: Any = None) -> ndarray:
+    """The rank of matrices, an int64 array: the number of singular values above a bound.
+
+    NumPy computes it: it is a sync point without a gradient.
+
+    tol, rtol: the bound, or its ratio to the largest singular value; None: the larger size times the machine precision.
+    hermitian: whether the matrices are symmetric, which is faster.
+    """
+    ranks = _fallback.call("matrix_rank", _np.linalg.matrix_rank, (M, tol, hermitian), {"rtol": rtol})
+    return ranks if isinstance(ranks, ndarray) else array(ranks, "int64")
 
 
 def __getattr__(name: str) -> Any:

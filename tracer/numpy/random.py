@@ -27,9 +27,20 @@ def _float(dtype: Any) -> _np.dtype:
     return kind
 
 
+def _shape(size: Any, params: tuple) -> tuple[int, ...]:
+    """The shape `size`; for None and (), that of the parameters, broadcast. MXNetError if these do not fit `size`."""
+    try:
+        own = _np.broadcast_shapes(*(_np.shape(p) for p in params))
+        shape = own if size == () else shape_of(size, own)
+        _np.broadcast_shapes(shape, own)
+    except ValueError as error:
+        raise MXNetError(f"parameters of shapes {[_np.shape(p) for p in params]} do not fit size={size}") from error
+    return shape
+
+
 def _drawn(method: Callable[..., _np.ndarray], params: tuple, size: Any, dtype: Any, out: Any = None) -> Any:
     """An array of draws of the shape `size` (None: the broadcast shape of the parameters)."""
-    shape = shape_of(size, _np.broadcast_shapes(*(_np.shape(p) for p in params)))
+    shape = _shape(size, params)
     extra = () if dtype is None else (dtype,)
     return draw_from(ndarray, method, params, shape, *extra, out=out)
 
@@ -39,7 +50,7 @@ def _located(method: Callable[..., _np.ndarray], loc: Any, scale: Any, size: Any
     """Draws from a family with location and scale; under `record()`, if one has a gradient, loc + scale * noise."""
     if not has_gradient(loc) and not has_gradient(scale):
         return _drawn(method, (loc, scale), size, dtype, out)
-    shape = shape_of(size, _np.broadcast_shapes(_np.shape(loc), _np.shape(scale)))
+    shape = _shape(size, (loc, scale))
     noise = made(method(*standard, shape, dtype))
     return NP.add(loc, NP.multiply(scale, noise), out)
 

@@ -2,12 +2,14 @@
 import sys
 import types
 
+from tracer.array import control_flow
 from tracer.array.control_flow import cond, foreach, while_loop
 from tracer.array.np_array import ndarray
 from tracer.context import Context, cpu, cpu_pinned, current_context, gpu, num_gpus
 from tracer.core.surface import fill
 
 fill(sys.modules[__name__], "npx", ndarray)
+sys.modules[f"{__name__}.control_flow"] = control_flow
 image = types.ModuleType(f"{__name__}.image", "`mx.npx.image`.")
 sys.modules[image.__name__] = image
 fill(image, "npx.image", ndarray)
@@ -21,5 +23,5 @@ Device = Context
 current_device = current_context
 seed = random.seed
 
-__all__ = ["Context", "Device", "cond", "cpu", "cpu_pinned", "current_context", "current_device", "foreach", "gpu",
-           "image", "num_gpus", "random", "seed", "while_loop"]
+__all__ = ["Context", "Device", "cond", "control_flow", "cpu", "cpu_pinned", "current_context", "current_device",
+           "foreach", "gpu", "image", "num_gpus", "random", "seed", "while_loop"]

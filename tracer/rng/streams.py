@@ -127,7 +127,8 @@ class Streams:
         distributions.check_transformed(name, first, second)
         n = size_of(shape)
         u = self._noise(n + (name == "power"))[:n].reshape(shape)  # MXNet's power draws one number more than it uses
-        return distributions.TRANSFORMS[name](u, first, second).astype(dtype, copy=False)
+        made = distributions.TRANSFORMS[name](u, first, second)
+        return made.astype(dtype, copy=False).reshape(shape)  # the routines of libm make arrays of one axis of numbers
 
     def single_gamma(self, a: Param, scale: Param, shape: Shape, dtype: Any = _F32) -> np.ndarray:
         """`np.random.gamma`: computed in float64. Raises ValueError unless a > 0 and scale > 0.

@@ -23,7 +23,7 @@ def _namespace(name: str, functions: dict[str, Any]) -> types.ModuleType:
 
 op, _internal = _namespace("op", GENERATED[""]), _namespace("_internal", INTERNAL)
 _CONTROL_FLOW = {name: getattr(control_flow, name) for name in control_flow.__all__}
-contrib = _namespace("contrib", {**GENERATED["contrib"], **_CONTROL_FLOW})
+contrib = _namespace("contrib", {**GENERATED["contrib"], **_CONTROL_FLOW, "rand_zipfian": random.rand_zipfian})
 linalg = _namespace("linalg", GENERATED["linalg"])
 image, sparse = _namespace("image", GENERATED["image"]), _namespace("sparse", GENERATED[""])
 np, npx = numpy, numpy_extension

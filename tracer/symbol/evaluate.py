@@ -35,7 +35,8 @@ def evaluate(symbol: Any, values: Mapping[str, Any], training: bool | None = Non
         with autograd.train_mode() if training else autograd.predict_mode():
             return evaluate(symbol, values, None, monitor, monitor_all)
     found = run(symbol._outputs, values, monitor, monitor_all)
-    flavour = ndarray if is_np_array() or any([isinstance(x, ndarray) for x in values.values()]) else NDArray
+    np_flavour = any([isinstance(x, ndarray) for x in values.values()]) if values else is_np_array()
+    flavour = ndarray if np_flavour else NDArray
     return [_of(flavour, found[node][i]) for node, i in symbol._outputs]
 
 

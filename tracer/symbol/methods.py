@@ -131,7 +131,8 @@ def _methods() -> dict[str, Any]:
     found: dict[str, Any] = {name: _method(name) for name in _METHODS}
     for method in (astype, flatten, expand_dims, squeeze, as_nd_ndarray):
         found[method.__name__] = method
-    found |= {"eval": evaluated, "bind": bind, "simple_bind": simple_bind, "_gen_atomic_symbol": _gen_atomic_symbol,
+    found |= {"eval": evaluated, "bind": bind, "_bind": bind, "simple_bind": simple_bind,
+              "_simple_bind": simple_bind, "_gen_atomic_symbol": _gen_atomic_symbol,
               "optimize_for": optimize_for, "get_backend_symbol": get_backend_symbol,
               "handle": property(lambda self: self)}
     found["split_v2"] = lambda self, *args, **kwargs: split_v2(self, *args, **kwargs)

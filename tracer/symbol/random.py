@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..base import _Null, numeric_types
+from ..rng import zipfian
 from .namespaces import INTERNAL
 from .symbol import Symbol
 
@@ -75,3 +76,9 @@ def shuffle(data: Symbol, **kwargs: Any) -> Symbol:
 def randint(low: int, high: int, shape: Any = _Null, dtype: Any = _Null, **kwargs: Any) -> Symbol:
     """Random integers in [low, high)."""
     return INTERNAL["_random_randint"](low=low, high=high, shape=shape, dtype=dtype, **kwargs)
+
+
+def rand_zipfian(true_classes: Symbol, num_sampled: int, range_max: int) -> tuple[Symbol, Symbol, Symbol]:
+    """Symbols of what `mx.nd.contrib.rand_zipfian` returns. AssertionError if `true_classes` is no symbol."""
+    assert isinstance(true_classes, Symbol), f"unexpected type {type(true_classes)}"
+    return zipfian.candidates(uniform, true_classes, num_sampled, range_max)

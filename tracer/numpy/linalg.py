@@ -57,7 +57,7 @@ def matrix_rank(M: ndarray, tol: Any = None, hermitian: bool = False, *, rtol: A
     tol, rtol: the bound, or its ratio to the largest singular value; None: the larger size times the machine precision.
     hermitian: whether the matrices are symmetric, which is faster.
     """
-    ranks = _fallback.call("matrix_rank", _np.linalg.matrix_rank, (M, tol, hermitian), {"rtol": rtol})
+    ranks = _fallback.call("matrix_rank", _np.linalg.matrix_rank, (M, tol, hermitian), {} if rtol is None else {"rtol": rtol})
     return ranks if isinstance(ranks, ndarray) else array(ranks, "int64")
 
 

@@ -57,7 +57,8 @@ def matrix_rank(M: ndarray, tol: Any = None, hermitian: bool = False, *, rtol: A
     tol, rtol: the bound, or its ratio to the largest singular value; None: the larger size times the machine precision.
     hermitian: whether the matrices are symmetric, which is faster.
     """
-    ranks = _fallback.call("matrix_rank", _np.linalg.matrix_rank, (M, tol, hermitian), {} if rtol is None else {"rtol": rtol})
+    relative = {} if rtol is None else {"rtol": rtol}  # NumPy 1 has no such argument
+    ranks = _fallback.call("matrix_rank", _np.linalg.matrix_rank, (M, tol, hermitian), relative)
     return ranks if isinstance(ranks, ndarray) else array(ranks, "int64")
 
 

@@ -89,6 +89,15 @@ deferred = nn.Dense(3)
 """
 
 CASES = """
+[mx.optimizer.create(n).learning_rate for n in ('sgd', 'nag', 'adadelta', 'ftml', 'ftrl', 'lars', 'sgld', 'dcasgd')]
+[mx.optimizer.create(n).learning_rate for n in ('adam', 'adamw', 'adamax', 'nadam', 'rmsprop', 'lamb', 'test')]
+[mx.optimizer.NAG().momentum, mx.optimizer.AdaDelta().epsilon, mx.optimizer.Adamax().epsilon]
+[mx.optimizer.SGD().lazy_update, mx.optimizer.Adam().lazy_update, mx.optimizer.LARS().lazy_update]
+[mx.optimizer.SGD(0.5, 0.9).lr, mx.optimizer.SGD(0.5, 0.9).momentum, mx.optimizer.FTML(0.5, 0.7).beta1]
+[mx.optimizer.LARS(0.2, 0.8, 0.01).eta, mx.optimizer.Ftrl(0.2, 0.3).lamda1, mx.optimizer.SGLD(0.3).lr]
+mx.optimizer.SGD(0.5, learning_rate=1)
+mx.optimizer.SGD(lr_scheduler=mx.lr_scheduler.FactorScheduler(5, base_lr=0.3)).learning_rate
+mx.optimizer.SGD(momentum=0.9).lr
 [npx.is_np_array(), npx.is_np_shape()]
 list(net.collect_params())
 list(net.collect_params('.*weight'))

@@ -5,10 +5,12 @@ from .base import Optimizer, create, register
 from .ftrl import FTML, Ftrl
 from .lamb import LAMB, LANS
 from .lars import LARS, LBSGD
+from .newer_arguments import adapt
 from .rule_optimizer import nd
 from .sgd import DCASGD, NAG, SGD, SGLD, Signum, Test, ccSGD
 from .updater import Updater, get_updater
 
+adapt(globals())
 NDabs = nd.abs
 
 __all__ = [

@@ -1,9 +1,9 @@
-"""Store real MXNet 1.9.1's answers to the cases of mx.io, mx.rnn and mx.mod in tests/data/module_{io,rnn,module}.json.
+"""Store real MXNet 1.9.1's answers to the cases of four rooms in tests/data/module_{io,rnn,module,contrib}.json.
 
-python tests/oracle/module.py MX191/bin/python [io|rnn|module ...]
+python tests/oracle/module.py MX191/bin/python [io|rnn|module|contrib ...]
 
-The cases are in tests/data/module_cases_{io,rnn,module}.txt: blank lines separate them. The tests run tracer through
-`evaluate`.
+The cases are in tests/data/module_cases_{io,rnn,module,contrib}.txt: blank lines separate them. The tests
+run tracer through `evaluate`.
 """
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import semantics
 
 DATA = Path(__file__).resolve().parents[1] / "data"
-ROOMS = ("io", "rnn", "module")
+ROOMS = ("io", "rnn", "module", "contrib")
 
 
 def cases(room: str) -> list[str]:

@@ -1,8 +1,8 @@
-"""`mx.contrib`: the experimental operators of arrays and symbols, and helpers. Its other modules are not here yet."""
+"""`mx.contrib`: the experimental operators of arrays and symbols, text, and helpers. Other modules are not here yet."""
 from ..ndarray import contrib as ndarray
 from ..symbol import contrib as symbol
-from . import tensorboard
+from . import io, tensorboard, text
 
-__all__ = ["ndarray", "nd", "sym", "symbol", "tensorboard"]
+__all__ = ["io", "nd", "ndarray", "sym", "symbol", "tensorboard", "text"]
 
 nd, sym = ndarray, symbol

@@ -1,4 +1,5 @@
 """`mx.gluon`: networks of blocks with parameters, and what trains them."""
+from . import parameter
 from .block import Block
 from .constant import Constant
 from .hybrid_block import HybridBlock
@@ -10,5 +11,8 @@ from .trainer import Trainer
 
 __all__ = ["Block", "Constant", "DeferredInitializationError", "HybridBlock", "Parameter", "ParameterDict",
            "SymbolBlock", "Trainer", "tensor_types"]
+
+#: The classes that MXNet has in its module of parameters.
+parameter.ParameterDict, parameter.Constant = ParameterDict, Constant  # type: ignore[attr-defined]
 
 __getattr__ = importing(__name__)

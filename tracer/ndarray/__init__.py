@@ -9,7 +9,7 @@ from tracer.array.dlpack import to_dlpack_for_read, to_dlpack_for_write
 from tracer.array.nd_array import NDArray
 from tracer.core.surface import fill
 
-from . import functions, methods, random
+from . import functions, many_updates, methods, random
 from .creation import (
     arange,
     array,
@@ -29,9 +29,9 @@ from .files import load, load_frombuffer, save
 from .functions import *  # noqa: F403
 
 __all__ = ["Custom", "NDArray", "arange", "array", "concatenate", "contrib", "empty", "eye", "from_dlpack",
-           "from_numpy", "full", "functions", "image", "linalg", "linspace", "load", "load_frombuffer", "methods",
-           "ones", "op", "random", "save", "sparse", "to_dlpack_for_read", "to_dlpack_for_write", "utils", "waitall",
-           "zeros", *functions.__all__]
+           "from_numpy", "full", "functions", "image", "linalg", "linspace", "load", "load_frombuffer",
+           "many_updates", "methods", "ones", "op", "random", "save", "sparse", "to_dlpack_for_read",
+           "to_dlpack_for_write", "utils", "waitall", "zeros", *functions.__all__]
 
 _declared = fill(sys.modules[__name__], "nd", NDArray)
 
@@ -53,6 +53,7 @@ fill(_internal, "nd._internal", NDArray)
 for _f in (functions.BatchNormWithReLU, functions.SyncBatchNorm, functions.boolean_mask, control_flow.foreach,
            control_flow.while_loop, control_flow.cond, random.rand_zipfian):
     setattr(contrib, _f.__name__, _f)
+vars(contrib).update({_name: getattr(many_updates, _name) for _name in many_updates.__all__})
 for _f in (array, empty, load, load_frombuffer, save, zeros):
     setattr(utils, _f.__name__, _f)
 globals().update(random.OPERATORS)

@@ -175,6 +175,8 @@ def multinomial_single(engine: Engine, n: int, p: np.ndarray, shape: Any, unused
 def categorical(rows: np.ndarray, u: np.ndarray) -> np.ndarray:
     """The indices that each row of uniforms selects by its row of probabilities."""
     table = np.cumsum(rows.astype(_F64), axis=1).astype(_F32)
+    if len(table) > table.shape[1]:  # many rows of few probabilities: a loop over the rows would take seconds
+        return np.add.reduce([column[:, None] < u for column in table.T], axis=0, dtype=np.int64, initial=0)
     return np.stack([np.searchsorted(t, v) for t, v in zip(table, u, strict=True)]) if len(rows) else u
 
 

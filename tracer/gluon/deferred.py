@@ -194,6 +194,11 @@ def found(parameter: Any, shape: Sequence[int]) -> None:
     parameter._begin_late()
 
 
+def _place_of(ctx: Context) -> tuple[int, int]:
+    """The device of a context: pinned and shared memory are the CPU's."""
+    return ctx.device_typeid & 1, ctx.device_id
+
+
 def placeholder(parameter: Any, ctx: Context | None) -> Any:
     """The placeholder of a parameter's array on a context (None: the only one) in this pass."""
     inference = _ACTIVE.inference
@@ -201,7 +206,7 @@ def placeholder(parameter: Any, ctx: Context | None) -> Any:
     key = id(parameter), ctx
     if key not in inference.placeholders:
         places = parameter._deferred_init[1]
-        if ctx is not None and ctx not in places:
+        if ctx is not None and not any([_place_of(ctx) == _place_of(place) for place in places]):
             raise RuntimeError(f"Parameter '{parameter.name}' was not initialized on context {ctx}. "
                                f"It was only initialized on {places}.")
         known: Any = object.__new__(_NPPlaceholder if is_np_array() else _NDPlaceholder)

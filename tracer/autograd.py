@@ -23,7 +23,7 @@ from .autodiff.scopes import (
 from .base import as_list
 from .core.flush import compute
 from .core.history import NOT_IN_GRAPH, GradientHistory, free, histories_of, history_of, hooked
-from .core.invoke import Handle, add_values, cast_value, pending, wrap
+from .core.invoke import Composite, Handle, add_values, cast_value, pending, wrap
 from .core.segment import Segment
 from .core.trace import Value, computed, current, effects, node_of
 
@@ -40,15 +40,17 @@ class Variable:
     request: "write" or "add".
     fresh: whether a backward has written it; Gluon's trainer reads this and resets it after use.
     name: the name of the parameter whose array it is, for errors.
+    composite: whether `grad` is a sparse array, which takes the gradient in its own way.
     """
 
-    __slots__ = ("grad", "request", "fresh", "name")
+    __slots__ = ("grad", "request", "fresh", "name", "composite")
 
     def __init__(self, grad: Any, request: str) -> None:
         self.grad = grad
         self.request = request
         self.fresh = False
         self.name = ""
+        self.composite = isinstance(grad, Composite)
 
 
 _REQUESTS = {0: "null", 1: "write", 2: "write", 3: "add",
@@ -77,6 +79,10 @@ def mark_variables(variables: Any, gradients: Any, grad_reqs: str | Sequence[str
         if gradient.shape != variable.shape:
             raise MXNetError(f"gradient of shape {gradient.shape} for a variable of shape {variable.shape}")
         null = _REQUESTS[request] == "null"
+        if isinstance(variable, Composite):
+            variable._variable = None if null else Variable(gradient, _REQUESTS[request])
+            attach(variable.dense(), variable._variable)
+            continue
         attach(variable, None if null else Variable(gradient, _REQUESTS[request]))
         variable._idle_grad = gradient if null else None
 
@@ -146,7 +152,10 @@ def _paired(values: list[Value], head_grads: Any) -> tuple[list[Value], list[Val
 
 def _value_of(x: Any) -> Value:
     if isinstance(x, Handle):
-        return x._value
+        try:
+            return x._value
+        except AttributeError:
+            return x.dense()._value  # type: ignore[attr-defined]  # a composite
     raise _no_array(x)
 
 
@@ -175,6 +184,10 @@ def backward(heads: Any, head_grads: Any = None, retain_graph: bool = False, tra
     back = _propagate(values, grads)
     totals: list[tuple[Any, Value]] = []
     for variable, parts in back.gradients.items():
+        if variable.composite:
+            variable.grad.receive(parts, variable.request == "add")
+            variable.fresh = current().trace.updated = True
+            continue
         total, old = add_values(parts), variable.grad._value
         if total.aval.dtype != old.aval.dtype:  # as in MXNet's gradient of softmax; most of its others refuse that
             total = cast_value(total, old.aval.dtype)

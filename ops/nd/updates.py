@@ -7,6 +7,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from functools import wraps
+from typing import Any
 
 import numpy as np
 
@@ -15,7 +16,11 @@ from ..ir.errors import MXNetError
 from ..ir.node import Node, const_op, const_value
 from ..primitive.arithmetic import add, cast, div, greater, like, maximum, minimum, mul, neg, sub, where
 from ..primitive.elementary import absolute, sqrt, square
+from ..primitive.gather_scatter import gather, scatter_add
+from ..primitive.linear import reshape
+from ..primitive.reductions import reduce_sum
 from ..primitive.rounding import sign_of
+from .sparse import rows_of
 
 _SINGLE = np.dtype("float32")
 
@@ -50,10 +55,12 @@ def mixed(old: Node, new: Node, keep: Node) -> Node:
     return add(mul(old, keep), mul(new, _rest(keep)))
 
 
-def update(name: str, *writes: str, literals: frozenset = frozenset()) -> Callable[[Callable], Callable]:
+def update(name: str, *writes: str, literals: frozenset = frozenset(),
+           of_rows: bool = False) -> Callable[[Callable], Callable]:
     """Declare an optimizer's step, which returns the new weight and the new values of the operands `writes`.
 
     literals: as in `public`.
+    of_rows: whether it is also declared as a step of some rows, under the name "lazy.…".
 
     The declared function raises MXNetError unless its arrays (parameters annotated `Node`) have one shape.
     """
@@ -68,16 +75,42 @@ def update(name: str, *writes: str, literals: frozenset = frozenset()) -> Callab
                 raise MXNetError(f"arrays of one shape wanted, got {', '.join(map(str, shapes))}")
             return build(*given)
 
+        if of_rows:
+            public(f"lazy.{name[3:]}")(lazy(build, len(arrays)))
         return checked
 
     return enter
+
+
+def lazy(build: Callable, count: int) -> Callable[..., list[Node]]:
+    """The step of some rows only: those at `ids`, of which the gradient is given.
+
+    build: the step of whole arrays; its first `count` parameters are weight, gradient and states.
+
+    The result is a function of ids, valid (whether an id counts; another one repeats the last), and the parameters of
+    `build`. The other rows of weight and states stay as they are, and no pass over the whole arrays is made.
+    """
+    signature = inspect.signature(build)
+
+    def step(ids: Node, valid: Node, weight: Node, grad: Node, *given: Any) -> list[Node]:
+        whole, numbers = [weight, *given[:count - 2]], given[count - 2:]
+        old = [gather(x, (ids,), rows_of(x.shape)) for x in whole]
+        made = build(old[0], grad, *old[1:], *numbers)
+        counts = reshape(valid, (valid.size,) + (1,) * (weight.ndim - 1))
+        moved = [where(counts, sub(new, before), like(before, 0)) for new, before in zip(made, old, strict=True)]
+        return [add(x, scatter_add(by, (ids,), rows_of(x.shape), x.shape)) for x, by in zip(whole, moved, strict=True)]
+
+    extra = [inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation="Node")
+             for name in ("ids", "valid")]
+    step.__signature__ = signature.replace(parameters=[*extra, *signature.parameters.values()])  # type: ignore
+    return step
 
 
 #: The numbers without which a step of plain descent is only `weight - lr * gradient`: no decay, no scale.
 PLAIN = frozenset((0.0, 1.0))
 
 
-@update("nd.sgd_update", literals=PLAIN)
+@update("nd.sgd_update", literals=PLAIN, of_rows=True)
 def sgd(weight: Node, grad: Node, lr: Number, wd: Number = 0.0, rescale_grad: Number = 1.0, clip_gradient=-1.0,
         lazy_update=True) -> list[Node]:
     """SGD: (1 - lr * wd) * weight - lr * gradient."""
@@ -87,7 +120,7 @@ def sgd(weight: Node, grad: Node, lr: Number, wd: Number = 0.0, rescale_grad: Nu
     return [sub(kept, mul(scaled(weight, grad, rescale_grad, clip_gradient), lr))]
 
 
-@update("nd.sgd_mom_update", "mom")
+@update("nd.sgd_mom_update", "mom", of_rows=True)
 def sgd_mom(weight: Node, grad: Node, mom: Node, lr: Number, momentum: Number = 0.0, wd: Number = 0.0,
             rescale_grad: Number = 1.0, clip_gradient=-1.0, lazy_update=True) -> list[Node]:
     """SGD with momentum: weight + mom, with the new mom = momentum * mom - lr * (gradient + wd * weight)."""
@@ -106,7 +139,7 @@ def nag_mom(weight: Node, grad: Node, mom: Node, lr: Number, momentum: Number = 
     return [add(weight, sub(mul(mom, momentum), step)), mom]
 
 
-@update("nd.adam_update", "mean", "var")
+@update("nd.adam_update", "mean", "var", of_rows=True)
 def adam(weight: Node, grad: Node, mean: Node, var: Node, lr: Number, beta1: Number = 0.9, beta2: Number = 0.999,
          epsilon: Number = 1e-8, wd: Number = 0.0, rescale_grad: Number = 1.0, clip_gradient=-1.0,
          lazy_update=True) -> list[Node]:
@@ -141,7 +174,7 @@ def rmspropalex(weight: Node, grad: Node, n: Node, g: Node, delta: Node, lr: Num
     return [clipped(add(weight, delta), clip_weights), n, g, delta]
 
 
-@update("nd.ftrl_update", "z", "n")
+@update("nd.ftrl_update", "z", "n", of_rows=True)
 def ftrl(weight: Node, grad: Node, z: Node, n: Node, lr: Number, lamda1: Number = 0.01, beta: Number = 1.0,
          wd: Number = 0.0, rescale_grad: Number = 1.0, clip_gradient=-1.0) -> list[Node]:
     """FTRL: the step of "follow the regularized leader"."""
@@ -171,3 +204,26 @@ def signum(weight: Node, grad: Node, mom: Node, lr: Number, momentum: Number = 0
     mom = mixed(mom, neg(g), number(momentum, weight))
     lr = number(lr, weight)
     return [add(mul(weight, _rest(mul(lr, number(wd_lh, weight)))), mul(sign_of(mom), lr)), mom]
+
+
+# ---- steps of rows only --------------------------------------------------------------------------
+
+def _adagrad(weight: Node, grad: Node, history: Node, lr: Number, epsilon: Number, rescale_grad: Number,
+             clip_gradient=-1.0) -> list[Node]:
+    """AdaGrad: weight - lr * gradient / sqrt(history + epsilon), with history the sum of all squared gradients."""
+    g = scaled(weight, grad, rescale_grad, clip_gradient)
+    history = add(history, square(g))
+    return [sub(weight, mul(div(g, sqrt(add(history, number(epsilon, weight)))), number(lr, weight))), history]
+
+
+def _group_adagrad(weight: Node, grad: Node, history: Node, lr: Number, epsilon: Number, rescale_grad: Number,
+                   clip_gradient=-1.0) -> list[Node]:
+    """AdaGrad with one sum of mean squared gradients for each row of a matrix."""
+    g = scaled(weight, grad, rescale_grad, clip_gradient)
+    squares = reshape(reduce_sum(square(g), (1,)), (weight.shape[0], 1))
+    history = add(history, div(squares, like(squares, weight.shape[1])))
+    return [sub(weight, div(mul(g, number(lr, weight)), sqrt(add(history, number(epsilon, weight))))), history]
+
+
+public("lazy.adagrad_update")(lazy(_adagrad, 3))
+public("lazy.group_adagrad_update")(lazy(_group_adagrad, 3))

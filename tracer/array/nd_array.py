@@ -14,7 +14,7 @@ from tracer.ops.ir.errors import MXNetError
 from .. import autograd
 from ..context import Context, context_of, cpu, key_of
 from ..core.flush import sync
-from ..core.invoke import Handle, constant, wrap, zeros_value
+from ..core.invoke import Composite, Handle, constant, wrap, zeros_value
 from ..core.trace import Value, another, current, effects
 from .getitem import getitem
 from .one_element import REFUSED, OneElement
@@ -222,11 +222,13 @@ class NDArray(Handle):
 
         grad_req: "write": a backward overwrites `.grad`; "add": it adds to it; "null": it leaves it unchanged.
 
-        KeyError for another `grad_req`; NotImplementedError for a sparse `stype`.
+        stype: the storage type of `.grad`; None: "default".
+
+        KeyError for another `grad_req`; ValueError for another `stype`.
         """
-        if stype not in (None, "default"):
-            raise NotImplementedError(f"attach_grad(stype={stype!r}): tracer has dense arrays only")
         grad = wrap(type(self), zeros_value(self._value.aval))
+        if stype not in (None, "default"):
+            grad = grad.tostype(stype)
         autograd.mark_variables([self], [grad], grad_req)
 
     @property
@@ -364,7 +366,8 @@ def _gather_views(handle: Any, value: Value, bound: list[tuple[NDArray, Value]])
 
 def _of_flavour(array: Any, cls: type) -> Any:
     """The array as one of the flavour `cls`, if it is of the other one."""
-    return array if isinstance(array, cls) and cls is not NDArray else array._view(SAME, cls)
+    same = isinstance(array, Composite) or isinstance(array, cls) and cls is not NDArray
+    return array if same else array._view(SAME, cls)
 
 
 def _restore(cls: type, array: np.ndarray) -> Any:

@@ -11,7 +11,7 @@ from tracer.ops.ir.errors import BroadcastError, MXNetError
 from tracer.ops.ir.node import const_op, const_value, converted
 from tracer.ops.primitive.gather_scatter import slice_key
 
-from ..core.invoke import Handle, constant, wrap
+from ..core.invoke import Composite, Handle, constant, wrap
 from ..core.segment import written_over
 from ..core.trace import Value, current, effects
 from .getitem import leading, leaf
@@ -39,7 +39,11 @@ def setitem(self: Any, key: Any, value: Any) -> None:
     """
     self._check_writable()
     if type(key) is slice and self._base is None and isinstance(value, Handle) and key == _ALL:
-        new = value._value
+        try:
+            new = value._value
+        except AttributeError:  # a composite
+            value = value.dense()  # type: ignore[attr-defined]
+            new = value._value
         if new.aval is self._value.aval and not new.history:
             self._rebind(new)  # a constant: both handles can be bound to one value
             return
@@ -94,6 +98,8 @@ def _mask(self: Any, key: Any) -> Any:
 
 def _operand(self: Any, value: Any) -> Any:
     """The value to write, as a handle or a Python number."""
+    if isinstance(value, Composite):
+        return value.dense()
     if isinstance(value, Handle) or type(value) in (int, float, bool):
         return value
     if value is None:

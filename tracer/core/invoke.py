@@ -52,6 +52,24 @@ class Deferred:
         raise NotImplementedError
 
 
+class Composite(Handle):
+    """A handle of several arrays instead of one value, such as a sparse array."""
+
+    __slots__ = ()
+
+    def redirect(self, function: Function, cls: type, operands: tuple, statics: tuple) -> Any:
+        """The result of `function`, which has this handle among its operands. Arguments as of `invoke`."""
+        raise NotImplementedError
+
+    def dense(self) -> Any:
+        """An array with the same elements that has a value."""
+        raise NotImplementedError
+
+    def receive(self, values: list[Value], onto: bool) -> None:
+        """Take the sum of pending values as the handle's elements, or add it to these (onto)."""
+        raise NotImplementedError
+
+
 def wrap(cls: type, value: Value) -> Any:
     """A handle of the flavour `cls` for a value."""
     handle: Any = _new(cls)
@@ -77,6 +95,8 @@ def invoke(function: Function, cls: type, operands: tuple, statics: tuple) -> An
         try:
             value = x._value
         except AttributeError:
+            if isinstance(x, Composite):
+                return x.redirect(function, cls, operands, statics)
             if not isinstance(x, Deferred):
                 nodes.append(operand(function, trace, x))
                 continue

@@ -137,7 +137,7 @@ def reduced(outputs: tuple[Node, ...], alive: Sequence[Value], trace: Trace) -> 
         candidates = CANDIDATES[outputs] = tuple([i for i, n in enumerate(outputs) if _operands_of(n) is not None])
     if not candidates:
         return None
-    gradients = {variable.grad._value for variable in trace.gradients}
+    gradients = {variable.grad._value for variable in trace.gradients if not variable.composite}
     chosen = tuple([i for i in candidates if alive[i] in gradients])
     if not chosen:
         return None

@@ -17,7 +17,7 @@ from tracer.ops.ir.errors import MXNetError
 from tracer.ops.primitive.arithmetic import cast
 
 from .history import history_of
-from .invoke import Handle, invoke, pending
+from .invoke import Composite, Handle, invoke, pending
 from .trace import Value, current, node_of
 from .tracebacks import leave_out
 
@@ -45,8 +45,13 @@ def no_array(out: Any) -> TypeError:
 
 def write(out: Any, result: Any) -> None:
     """Bind the array `out` to the elements of `result`, converted to its dtype."""
-    value = result._value
-    if value.aval is not out._value.aval:
+    try:
+        value = result._value
+        same = value.aval is out._value.aval
+    except AttributeError:  # one of them is a composite
+        out[:] = result
+        return
+    if not same:
         value = _fitted(out, value)
     out._check_writable()
     out._rebind(value)
@@ -66,7 +71,11 @@ def step(function: Function, cls: type, operands: tuple, statics: tuple, out: An
     """Record an update; returns the first result, in `out` if that is given. The others are written to the operands."""
     made = invoke(function, cls, operands, statics)
     if out is not None:
-        if not isinstance(out, Handle) or out._value.aval is not made[0]._value.aval:
+        try:
+            fits = out._value.aval is made[0]._value.aval
+        except AttributeError:
+            fits = isinstance(out, Composite)
+        if not fits:
             _check_fits(out, made[0])
         write(out, made[0])
     for i, at in enumerate(function.writes):  # type: ignore[arg-type]

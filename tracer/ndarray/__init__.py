@@ -9,7 +9,7 @@ from tracer.array.dlpack import to_dlpack_for_read, to_dlpack_for_write
 from tracer.array.nd_array import NDArray
 from tracer.core.surface import fill
 
-from . import functions, many_updates, methods, random
+from . import functions, many_updates, methods, random, sparse
 from .creation import (
     arange,
     array,
@@ -27,11 +27,12 @@ from .creation import (
 from .custom import Custom
 from .files import load, load_frombuffer, save
 from .functions import *  # noqa: F403
+from .sparse import BaseSparseNDArray, CSRNDArray, RowSparseNDArray
 
-__all__ = ["Custom", "NDArray", "arange", "array", "concatenate", "contrib", "empty", "eye", "from_dlpack",
-           "from_numpy", "full", "functions", "image", "linalg", "linspace", "load", "load_frombuffer",
-           "many_updates", "methods", "ones", "op", "random", "save", "sparse", "to_dlpack_for_read",
-           "to_dlpack_for_write", "utils", "waitall", "zeros", *functions.__all__]
+__all__ = ["BaseSparseNDArray", "CSRNDArray", "Custom", "NDArray", "RowSparseNDArray", "arange", "array", "concatenate",
+           "contrib", "empty", "eye", "from_dlpack", "from_numpy", "full", "functions", "image", "linalg", "linspace",
+           "load", "load_frombuffer", "many_updates", "methods", "ones", "op", "random", "save", "sparse",
+           "to_dlpack_for_read", "to_dlpack_for_write", "utils", "waitall", "zeros", *functions.__all__]
 
 _declared = fill(sys.modules[__name__], "nd", NDArray)
 
@@ -61,38 +62,9 @@ vars(op).update({_name: globals()[_name] for _name in functions.__all__}, Custom
 uniform, normal, shuffle = random.OPERATORS["random_uniform"], random.OPERATORS["random_normal"], random.shuffle
 
 
-class BaseSparseNDArray(NDArray):
-    """The class of MXNet's sparse arrays, for isinstance(): tracer makes none."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        raise NotImplementedError(f"nd.sparse.{type(self).__name__}: tracer has dense arrays only")
-
-
-class CSRNDArray(BaseSparseNDArray):
-    """The class of MXNet's matrices of compressed rows, for isinstance(): tracer makes none."""
-
-
-class RowSparseNDArray(BaseSparseNDArray):
-    """The class of MXNet's arrays of some rows, for isinstance(): tracer makes none."""
-
-
-class _Sparse(types.ModuleType):
-    """`mx.nd.sparse`, which is not supported: each of its functions raises NotImplementedError when called."""
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
-            raise AttributeError(name)
-
-        def missing(*args: Any, **kwargs: Any) -> Any:
-            raise NotImplementedError(f"nd.sparse.{name}: tracer has dense arrays only")
-
-        return missing
-
-
-sparse = _Sparse(f"{__name__}.sparse")
-for _cls in (BaseSparseNDArray, CSRNDArray, RowSparseNDArray):
-    setattr(sparse, _cls.__name__, _cls)
-sys.modules[sparse.__name__] = sparse
+vars(sparse).update({_name: globals()[_name] for _name in sparse.OPERATORS})
+contrib.getnnz, contrib.group_adagrad_update = sparse.getnnz, sparse.group_adagrad_update
+_internal._square_sum, _internal._sparse_retain = sparse.square_sum, sparse.retain
 
 #: MXNet's numbers of storage types, of which tracer has "default".
 _STORAGE_TYPE_STR_TO_ID = {"undefined": -1, "default": 0, "row_sparse": 1, "csr": 2}

@@ -13,9 +13,10 @@ from tracer.array.np_flags import is_np_shape
 from tracer.array.placing import placed
 from tracer.array.views import Whole, internal
 from tracer.core.flush import flush_all
-from tracer.core.invoke import Handle, constant, invoke, wrap
+from tracer.core.invoke import Composite, Handle, constant, invoke, wrap
 from tracer.core.surface import assign, refuse
 from tracer.ops.ir.errors import MXNetError
+from tracer.sparse import creation as sparse
 
 _FULL, _ARANGE = internal("np._full"), internal("np._arange")
 _LINSPACE, _EYE = internal("np._linspace"), internal("np._eye")
@@ -26,7 +27,7 @@ Shape = int | Sequence[int]
 def array(source_array: Any, ctx: Any = None, dtype: Any = None) -> NDArray:
     """A new array with a copy of an array, a nested list or a number.
 
-    dtype: None: that of an NDArray, else float32.
+    dtype: None: that of an NDArray or of a matrix of SciPy's class csr_matrix, else float32.
 
     TypeError if the elements cannot be converted.
 
@@ -36,6 +37,8 @@ def array(source_array: Any, ctx: Any = None, dtype: Any = None) -> NDArray:
      [3. 4.]]
     <NDArray 2x2 @cpu(0)>
     """
+    if isinstance(source_array, Composite) or type(source_array).__module__.startswith("scipy.sparse"):
+        return sparse.array(source_array, ctx, dtype)
     if isinstance(source_array, Handle):
         value = source_array._value
         if dtype is None or np.dtype(dtype) == value.aval.dtype:
@@ -75,8 +78,9 @@ def full(shape: Shape, val: float, ctx: Any = None, dtype: Any = None, out: NDAr
 
 def zeros(shape: Shape, ctx: Any = None, dtype: Any = None, stype: str | None = None,
           **kwargs: Any) -> NDArray:
-    """An array of zeros, float32 by default. NotImplementedError for a sparse `stype`."""
-    _dense(stype)
+    """An array of zeros, float32 by default; of the storage type `stype`, if one is given."""
+    if stype not in (None, "default"):
+        return sparse.zeros(stype, shape, ctx, dtype, **kwargs)
     return _filled("zeros", shape, 0, ctx, dtype, **kwargs)
 
 
@@ -92,14 +96,8 @@ def _filled(operator: str, shape: Shape, value: int, ctx: Any, dtype: Any, out: 
 
 
 def empty(shape: Shape, ctx: Any = None, dtype: Any = None, stype: str | None = None) -> NDArray:
-    """An array of unspecified elements, which are zeros here; float32 by default."""
-    _dense(stype)
-    return full(shape, 0, ctx, dtype)
-
-
-def _dense(stype: str | None) -> None:
-    if stype not in (None, "default"):
-        raise NotImplementedError(f"stype={stype!r}: tracer has dense arrays only")
+    """An array of unspecified elements, which are zeros here; float32 by default. `stype`: as in `zeros`."""
+    return full(shape, 0, ctx, dtype) if stype in (None, "default") else sparse.empty(stype, shape, ctx, dtype)
 
 
 def arange(start: float, stop: float | None = None, step: float = 1.0, repeat: int = 1,

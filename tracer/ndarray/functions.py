@@ -97,12 +97,12 @@ def boolean_mask(data: NDArray, index: NDArray, axis: int = 0, out: NDArray | No
 
 @engine
 def cast_storage(data: NDArray, stype: str | None = None, out: NDArray | None = None) -> NDArray:
-    """A copy of `data` in the storage type `stype`. NotImplementedError for a sparse one, MXNetError for none."""
+    """A copy of `data` in the storage type `stype`. MXNetError for none, and from one sparse type to the other."""
     if stype is None:
         raise MXNetError("Required parameter stype of int is not presented, in operator cast_storage")
-    if stype != "default":
-        raise NotImplementedError(f"nd.cast_storage(stype={stype!r}): tracer has dense arrays only")
-    made = invoke(internal("nd.identity"), NDArray, (data,), ())
+    if data.stype not in ("default", stype) and stype != "default":
+        raise MXNetError(f"cast_storage from {data.stype} to {stype} is not supported")
+    made = data.tostype(stype)  # type: ignore[attr-defined]
     return made if out is None else assign(out, made)
 
 

@@ -17,6 +17,7 @@ from tracer.core.surface import in_place, refuse, wrapper
 from tracer.ops.ir.errors import MXNetError
 from tracer.ops.ir.shapes import reshape_to
 from tracer.ops.nd.movement import decode
+from tracer.sparse.arrays import from_dense
 
 OPERATORS = ("add", "sub", "mul", "truediv", "mod", "pow")
 COMPARISONS = ("eq", "ne", "lt", "le", "gt", "ge")
@@ -101,10 +102,12 @@ def broadcast_to(self: Any, shape: Any) -> NDArray:
 
 @method
 def tostype(self: NDArray, stype: str) -> NDArray:
-    """A copy of the storage type `stype`, which must be "default" (dense); NotImplementedError for another."""
-    if stype != "default":
-        raise NotImplementedError(f"tostype({stype!r}): tracer has dense arrays only")
-    return self.copy()  # type: ignore[attr-defined]
+    """A copy in the storage type "default", "row_sparse" or "csr". Nothing is read before its indices are asked for.
+
+    ValueError for another storage type, and for a csr array of other than two axes.
+    """
+    copy = self.copy()  # type: ignore[attr-defined]
+    return copy if stype == "default" else from_dense(copy, stype)
 
 
 @method

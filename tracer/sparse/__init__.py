@@ -1,0 +1,1 @@
+"""Sparse arrays: MXNet's storage types `row_sparse` and `csr`."""

@@ -37,11 +37,25 @@ def _create_kvstore(kvstore: Any, num_device: int, arg_params: dict[str, Any]) -
     return store, update_on_kvstore and store.is_capable(kvs.KVStoreBase.OPTIMIZER)
 
 
+def _create_sparse_kvstore(kvstore: Any) -> tuple[Any, bool]:
+    """The store that row_sparse parameters need, and True, as it updates them.
+
+    TypeError if `kvstore` is neither a store nor a kind of one. AssertionError for one without optimizers.
+    """
+    if not isinstance(kvstore, (str, kvs.KVStore)):
+        raise TypeError(f"Cannot create '{kvstore}' KVStore with row_sparse parameters. The type must be KVStore or str.")
+    store = kvs.create(kvstore) if isinstance(kvstore, str) else kvstore
+    assert store.is_capable(kvs.KVStoreBase.OPTIMIZER), (
+        "KVStore with sparse weight requires optimizer support. However, type(kv) does not support optimizer. Please "
+        "consider other kvstore backends (e.g. dist_device) instead.")
+    return store, True
+
+
 def _initialize_kvstore(kvstore: Any, param_arrays: Sequence[Any], arg_params: dict[str, Any],
                         param_names: Sequence[str], update_on_kvstore: bool) -> None:
     """Put parameters into a store, and write them into the arrays of all contexts if the store updates them."""
     for name, arrays in zip(param_names, param_arrays):
-        if update_on_kvstore:
+        if update_on_kvstore and arg_params[name].stype == "default":
             kvstore.broadcast(name, arg_params[name], out=arrays)
         else:
             kvstore.init(name, arg_params[name])

@@ -17,6 +17,7 @@ from .comparing import *  # noqa: F403
 from .comparing import assert_almost_equal
 from .context import Context as Context
 from .context import current_context, num_gpus, set_default_context
+from .random_sparse import rand_sparse_ndarray
 from .sample_files import *  # noqa: F403
 from .symbol import Symbol
 from .symbol_checks import *  # noqa: F403
@@ -84,6 +85,29 @@ def rand_shape_3d(dim0: int = 10, dim1: int = 10, dim2: int = 10,
     return (*rand_shape_2d(dim0, dim1, allow_zero_size), int(np.random.randint(low, dim2 + 1)))
 
 
+def create_sparse_array(shape: tuple[int, int], stype: str, data_init: Any = None, rsp_indices: Any = None,
+                        dtype: Any = None, modifier_func: Any = None, density: float = .5,
+                        shuffle_csr_indices: bool = False) -> NDArray:
+    """A sparse array, as by `rand_sparse_ndarray`; a csr one without a value given to `data_init` has ones."""
+    if stype == "row_sparse":
+        if rsp_indices is not None:
+            rsp_indices = np.array(rsp_indices)
+        return rand_sparse_ndarray(shape, stype, density, dtype, None, data_init, rsp_indices, modifier_func)[0]
+    return rand_sparse_ndarray(shape, stype, density, dtype, None, 1.0 if data_init is None else data_init,
+                               modifier_func=modifier_func, shuffle_csr_indices=shuffle_csr_indices)[0]
+
+
+def create_sparse_array_zd(shape: tuple[int, int], stype: str, density: float, data_init: Any = None,
+                           rsp_indices: Any = None, dtype: Any = None, modifier_func: Any = None,
+                           shuffle_csr_indices: bool = False) -> NDArray:
+    """A sparse array, as by `create_sparse_array`, of which a row_sparse one of density 0 stores nothing."""
+    if stype == "row_sparse":
+        density = 0.0
+        if rsp_indices is not None:
+            assert len(rsp_indices) <= shape[0]
+    return create_sparse_array(shape, stype, data_init, rsp_indices, dtype, modifier_func, density, shuffle_csr_indices)
+
+
 def random_arrays(*shapes: tuple[int, ...]) -> Any:
     """A list of float32 NumPy arrays of normal numbers, one for each shape; for a single shape, the array itself."""
     arrays = [np.random.randn(*s).astype(default_dtype()) if s else np.array(np.random.randn(), default_dtype())
@@ -94,9 +118,10 @@ def random_arrays(*shapes: tuple[int, ...]) -> Any:
 def rand_ndarray(shape: tuple[int, ...], stype: str = "default", density: Any = None, dtype: Any = None,
                  modifier_func: Any = None, shuffle_csr_indices: bool = False, distribution: Any = None,
                  ctx: Any = None) -> NDArray:
-    """An NDArray of uniform random numbers in [-1, 1). NotImplementedError for a sparse `stype`."""
+    """An NDArray of uniform random numbers in [-1, 1); a sparse one is made as by `rand_sparse_ndarray`."""
     if stype != "default":
-        raise NotImplementedError(f"rand_ndarray(stype={stype!r}): tracer has dense arrays only")
+        return rand_sparse_ndarray(shape, stype, density, dtype, distribution, modifier_func=modifier_func,
+                                   shuffle_csr_indices=shuffle_csr_indices, ctx=ctx)[0]
     array = np.random.uniform(-1, 1, shape)
     if modifier_func is not None:
         array = np.vectorize(modifier_func)(array)

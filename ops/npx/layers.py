@@ -39,6 +39,8 @@ def fully_connected(x: Node, weight: Node, bias: Optional = None, num_hidden=Non
                          f"inferred shape={(hidden, rows.shape[1])}")
     out = product(rows, weight, False, True)
     if bias is not None and not no_bias:
+        if bias.shape == (hidden, 1):  # as MXNet takes it
+            bias = reshape(bias, (hidden,))
         if bias.shape != (hidden,):
             raise MXNetError(f"Shape inconsistent, Provided = {bias.shape}, inferred shape={(hidden,)}")
         out = add(out, bias)

@@ -42,6 +42,8 @@ def load_into(parameter: Any, data: Any, ctx: Any, cast_dtype: bool = False, dty
             data = data.astype(parameter.dtype)
         else:
             parameter.dtype = data.dtype
+    if parameter._stype != data.stype:
+        data = data.tostype(parameter._stype)
     places = None if ctx is None else contexts(ctx)
     known = parameter.list_ctx() if parameter._data is not None or parameter._deferred_init else None
     assert places is None or known is None or set(places) == set(known), (

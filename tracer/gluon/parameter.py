@@ -18,7 +18,7 @@ from ..core.trace import computed
 from ..generation import is_2
 from ..ndarray import NDArray
 from ..util import is_np_array, is_np_shape
-from . import deferred, loading
+from . import deferred, loading, row_sparse
 from .loading import contexts
 from .structure import STRUCTURE
 from .utils import shape_is_known
@@ -26,8 +26,6 @@ from .utils import shape_is_known
 __all__ = ["DeferredInitializationError", "Parameter", "tensor_types"]
 
 tensor_types = (NDArray,)
-
-_STYPES = ("default", "row_sparse", "csr")
 
 
 class DeferredInitializationError(MXNetError):
@@ -45,6 +43,7 @@ class Parameter:
     init: its initializer; None: the one given to `initialize`.
     allow_deferred_init: whether `initialize` waits for the first forward pass if the shape is not known.
     differentiable: whether it can have a gradient.
+    stype, grad_stype: the storage types of its arrays and of their gradients.
 
     https://mxnet.apache.org/versions/1.9.1/api/python/docs/api/gluon/parameter.html
 
@@ -57,11 +56,7 @@ class Parameter:
     def __init__(self, name: str = "weight", grad_req: str = "write", shape: Any = None, dtype: Any = np.float32,
                  lr_mult: float = 1.0, wd_mult: float = 1.0, init: Any = None, allow_deferred_init: bool = False,
                  differentiable: bool = True, stype: str = "default", grad_stype: str = "default") -> None:
-        for what, given in (("grad_stype", grad_stype), ("stype", stype)):
-            assert given in _STYPES, (f"{what} for Parameter '{name}' must be one of 'default', 'row_sparse', or "
-                                      f"'csr', but got '{given}'")
-            if given != "default":
-                raise NotImplementedError(f"Parameter '{name}': {what}={given!r}: tracer has dense arrays only")
+        row_sparse.check_stypes(name, grad_stype=grad_stype, stype=stype)
         self._var: Any = None
         self._uuid = str(uuid.uuid4())
         self._var_name: str | None = None
@@ -136,6 +131,7 @@ class Parameter:
         self._shape = tuple(new_shape)
 
     def _set_trainer(self, trainer: Any) -> None:
+        row_sparse.check_trainer(self, trainer)
         self._trainer = trainer
 
     # ---- initialization --------------------------------------------------------------------------
@@ -189,7 +185,7 @@ class Parameter:
         zeros: Any = mx_np.zeros if is_np_array() else ndarray.zeros
         made = zeros(self.shape, dtype=self.dtype, ctx=cpu())
         initializer.create(default_init)(initializer.InitDesc(self.name, {"__init__": init}), made)
-        return made
+        return row_sparse.stored(made, self._stype)
 
     def _init_impl(self, data: Any, ctx_list: Sequence[Context]) -> None:
         self._place(ctx_list)
@@ -219,7 +215,8 @@ class Parameter:
         for x in arrays:
             zeros = mx_np.zeros if isinstance(x, mx_np.ndarray) else ndarray.zeros
             with deferred.aside():
-                self._grad.append(zeros(x.shape, dtype=x.dtype, ctx=x.ctx))
+                self._grad.append(zeros(x.shape, dtype=x.dtype, ctx=x.ctx) if self._grad_stype == "default"
+                                  else row_sparse.zeros(x, self._grad_stype))
         self._mark()
 
     def _mark(self) -> None:
@@ -229,6 +226,9 @@ class Parameter:
 
     def _begin_late(self) -> None:
         """Make arrays without elements, of the shape just found (deferred.py); a read of one initializes them."""
+        if self._stype != "default":
+            self._finish_deferred_init()
+            return
         _, places, _, data = self._deferred_init
         flavour = type(data) if data is not None else mx_np.ndarray if is_np_array() else NDArray
         self._place(places)
@@ -306,9 +306,11 @@ class Parameter:
     def data(self, ctx: Context | None = None, device: Context | None = None) -> Any:
         """The array on a context; None: the only one, or that on the current context.
 
-        RuntimeError before initialization and for another context; DeferredInitializationError (an MXNetError) while
-        the shape is not known.
+        RuntimeError before initialization, for another context, and for a sparse parameter;
+        DeferredInitializationError (an MXNetError) while the shape is not known.
         """
+        if self._stype != "default":
+            raise row_sparse.refused(self, f"a copy on {ctx}")
         if self._data is None and self._deferred_init and deferred.active():
             if shape_is_known(self.shape):
                 deferred.found(self, self._shape)  # type: ignore[arg-type]
@@ -317,7 +319,9 @@ class Parameter:
         return self._check_and_get(self._data, device if ctx is None else ctx)
 
     def list_data(self) -> list[Any]:
-        """The arrays on all contexts."""
+        """The arrays on all contexts. RuntimeError for a sparse parameter."""
+        if self._stype != "default":
+            raise row_sparse.refused(self, "copies on all contexts")
         return self._check_and_get(self._data, list)
 
     def grad(self, ctx: Context | None = None, device: Context | None = None) -> Any:
@@ -347,7 +351,7 @@ class Parameter:
     def zero_grad(self) -> None:
         """Set the gradients to zeros."""
         for g in self._grad or ():
-            g[:] = 0
+            g[:] = 0 if g.stype == "default" else ndarray.zeros_like(g)
 
     def set_data(self, data: Any) -> None:
         """Write `data` into the arrays on all contexts. AssertionError for another shape, or before initialization."""
@@ -361,15 +365,12 @@ class Parameter:
         for x in self._data:
             x[:] = data
 
-    def row_sparse_data(self, row_id: Any) -> Any:
-        """Not available for a dense parameter: raises RuntimeError, as in MXNet."""
-        raise RuntimeError(f"Cannot return a copy of Parameter {self.name} via row_sparse_data() because its storage "
-                           "type is default. Please use data() instead.")
-
-    list_row_sparse_data = row_sparse_data
+    row_sparse_data, list_row_sparse_data = row_sparse.row_sparse_data, row_sparse.list_row_sparse_data
 
     def _reduce(self) -> Any:
-        """The mean of the arrays on all contexts, on the CPU."""
+        """The mean of the arrays on all contexts, on the CPU; of a sparse parameter, all its rows."""
+        if self._stype != "default":
+            return row_sparse.all_rows(self)
         arrays = self.list_data()
         total = arrays[0].copyto(cpu())
         for x in arrays[1:]:

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 from .. import optimizer as opt
 from ..context import Context
 from ..generation import is_2
-from ..gradient_stores import _create_kvstore
+from ..gradient_stores import _create_kvstore, _create_sparse_kvstore
+from ..kvstore import KVStore
 from .parameter import Parameter
 from .structure import STRUCTURE
 
@@ -60,7 +61,8 @@ class Trainer:
             params = list({param._uuid: param for param in params}.values())
         self._params: list[Parameter] = list(params)
         self._param2idx = {_key(param): i for i, param in enumerate(params)}
-        self._contains_sparse_weight = self._contains_sparse_grad = False
+        self._contains_sparse_weight = any([param._stype != "default" for param in params])
+        self._contains_sparse_grad = any([param._grad_stype != "default" for param in params])
         for param in params:
             param._set_trainer(self)
         self._compression_params = compression_params
@@ -103,23 +105,39 @@ class Trainer:
 
     def _init_kvstore(self) -> None:
         """Make the store, if several contexts need one."""
-        wanted = self._kvstore_params["update_on_kvstore"]
-        first = self._contexts[0] if self._contexts else None
-        arrays = {_key(param): param.data(first) for param in self._params}
-        kvstore, update_on_kvstore = _create_kvstore(self._kvstore_params["kvstore"], len(self._contexts), arrays)
+        kvstore, update_on_kvstore = self._chosen_store()
         self._distributed = bool(kvstore) and "dist" in kvstore.type
-        if wanted is not None:
-            update_on_kvstore = wanted
-        if kvstore and update_on_kvstore and not kvstore.is_capable("optimizer"):
-            if wanted:
-                raise ValueError(f"Please set update_on_kvstore=False when training with {type(kvstore)}")
-            update_on_kvstore = False
         if kvstore:
             if update_on_kvstore:
                 kvstore.set_optimizer(self._optimizer)
             self._kvstore = kvstore
             self._update_on_kvstore = update_on_kvstore
         self._kv_initialized = True
+
+    def _chosen_store(self) -> tuple[Any, bool]:
+        """The store, or None, and whether it updates the parameters. ValueError for settings that do not fit.
+
+        A store with row_sparse parameters updates them. One with row_sparse gradients of dense parameters does not,
+        unless that is asked for.
+        """
+        given, wanted = self._kvstore_params["kvstore"], self._kvstore_params["update_on_kvstore"]
+        if self._contains_sparse_weight:
+            if wanted is False:
+                raise ValueError("Cannot set update_on_kvstore=False when sparse weights are present.")
+            return _create_sparse_kvstore(given)
+        first = self._contexts[0] if self._contexts else None
+        arrays = {_key(param): param.data(first) for param in self._params}
+        kvstore, update = _create_kvstore(given, len(self._contexts), arrays)
+        if self._contains_sparse_grad:
+            if kvstore is not None and not isinstance(kvstore, KVStore):
+                raise ValueError(f"Cannot use {type(kvstore)} for multi-device training with sparse gradients")
+            return kvstore, bool(wanted)
+        update = update if wanted is None else wanted
+        if kvstore and update and not kvstore.is_capable("optimizer"):
+            if wanted:
+                raise ValueError(f"Please set update_on_kvstore=False when training with {type(kvstore)}")
+            update = False
+        return kvstore, update
 
     def _init_params(self) -> None:
         """Put the parameters that are initialized into the store."""
@@ -129,8 +147,11 @@ class Trainer:
             if param._deferred_init:
                 waiting.append(param)
             else:
-                arrays = param.list_data()
-                self._kvstore.broadcast(self._param2idx[_key(param)], arrays[0], arrays)
+                arrays, number = param._check_and_get(param._data, list), self._param2idx[_key(param)]
+                if param._stype == "default":
+                    self._kvstore.broadcast(number, arrays[0], arrays)
+                else:
+                    self._kvstore.init(number, arrays[0])
         self._params_to_init = waiting
 
     def _ready(self) -> None:
@@ -143,6 +164,20 @@ class Trainer:
         """Note that a parameter has been set, so that the store's copy is set too."""
         if self._kv_initialized and self._update_on_kvstore and param not in self._params_to_init:
             self._reset_kvstore()
+
+    def _row_sparse_pull(self, parameter: Parameter, out: Any, row_id: Any, full_idx: bool = False) -> None:
+        """Write rows of a sparse parameter, from the store, into the arrays `out`.
+
+        row_id: the numbers of the rows.
+        full_idx: whether these are all rows.
+        """
+        self._ready()
+        number = self._param2idx[_key(parameter)]
+        if full_idx:
+            assert row_id.size == out.shape[0]
+            self._kvstore.pull(number, out=out, priority=-number, ignore_sparse=False)
+        else:
+            self._kvstore.row_sparse_pull(number, out=out, row_ids=row_id, priority=-number)
 
     def _check_without_store(self, name: str) -> None:
         assert not (self._kvstore and self._update_on_kvstore), (
@@ -202,7 +237,16 @@ class Trainer:
         if not self._kvstore:
             return
         for i, param in enumerate(self._params):
-            if param.grad_req != "null":
+            if param.grad_req == "null":
+                continue
+            if param._grad_stype != "default":
+                self._kvstore.push(i, param.list_grad(), priority=-i)
+                if param._stype == "default":
+                    out = param.list_data() if self._update_on_kvstore else param.list_grad()
+                    self._kvstore.pull(i, out, priority=-i, ignore_sparse=False)
+            elif param._stype != "default":
+                self._kvstore.push(i, param.list_grad(), priority=-i)
+            else:
                 if self._update_on_kvstore:
                     self._kvstore.pushpull(i, param.list_grad(), out=param.list_data(), priority=-i)
                 else:
@@ -243,7 +287,7 @@ class Trainer:
         """The parameters with gradients, for each context; collected anew when a parameter's arrays change."""
         if self._collected is None or self._collected[0] != STRUCTURE.changes:
             params = [(i, p) for i, p in enumerate(self._params) if p.grad_req != "null"]
-            pairs = [(p.list_data(), p.list_grad()) for _, p in params]
+            pairs = [(p._check_and_get(p._data, list), p.list_grad()) for _, p in params]
             indices = tuple([i for i, _ in params])
             made = [Trained(indices, tuple([arrays[k] for arrays, _ in pairs]), tuple([grads[k] for _, grads in pairs]))
                     for k in range(len(self._updaters))]

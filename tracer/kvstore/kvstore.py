@@ -4,6 +4,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from numpy import unique as np_unique
+
 from tracer.ops.ir.errors import MXNetError
 
 from .. import autograd
@@ -11,6 +13,9 @@ from .. import numpy as np
 from ..array.nd_array import NDArray
 from ..context import cpu_pinned
 from ..optimizer import get_updater
+from ..sparse.arrays import RowSparseNDArray
+from ..sparse.base import BaseSparseNDArray
+from ..sparse.parts import retain
 from .base import KVStoreBase
 
 __all__ = ["KVStore", "create"]
@@ -122,7 +127,7 @@ class KVStore(KVStoreBase):
 
         key, priority: as in `push`.
         out: an array or a list of arrays for each key, of the stored one's shape.
-        ignore_sparse: no effect, as all arrays are dense.
+        ignore_sparse: whether row_sparse arrays are left as they are (see `row_sparse_pull`).
 
         MXNetError for a key that was not initialized.
         """
@@ -131,7 +136,8 @@ class KVStore(KVStoreBase):
             self._require(one)
             stored = self._stored[one]
             for array in arrays:
-                _write(array, stored, one)
+                if not ignore_sparse or array.stype == "default":
+                    _write(array, stored, one)
 
     def pushpull(self, key: Any, value: Any, out: Any = None, priority: int = 0) -> None:
         """Push arrays, and write what is then stored into the arrays `out`, or into those pushed."""
@@ -139,10 +145,28 @@ class KVStore(KVStoreBase):
         self.pull(key, value if out is None else out, priority)
 
     def row_sparse_pull(self, key: Any, out: Any = None, priority: int = 0, row_ids: Any = None) -> None:
-        """Not supported: raises NotImplementedError, as all arrays are dense."""
+        """Write rows of stored arrays into row_sparse arrays: those of the given numbers, each once, in order.
+
+        key, priority: as in `pull`.
+        out: a row_sparse array or a list of them for each key.
+        row_ids: the rows' numbers: an array for all arrays, or one for each.
+
+        MXNetError for a key that was not initialized, or whose stored array or `out` is dense.
+        """
         assert out is not None, "row_sparse_pull needs the arrays to write into: out=..."
         assert row_ids is not None, "row_sparse_pull needs the numbers of rows: row_ids=..."
-        raise NotImplementedError("KVStore.row_sparse_pull: tracer has dense arrays only; use pull")
+        single = isinstance(row_ids, NDArray)
+        ids = None if single else iter([one for given in row_ids for one in ([given] if isinstance(given, NDArray)
+                                                                             else given)])
+        for one, arrays in self._pairs(key, out):
+            self._require(one)
+            for array in arrays:
+                rows = row_ids if ids is None else next(ids)
+                if not isinstance(self._stored[one], RowSparseNDArray) or not isinstance(array, RowSparseNDArray):
+                    raise MXNetError(f"key {one}: row_sparse_pull is for arrays of storage type row_sparse; use pull")
+                wanted = np_unique(rows.asnumpy().astype("int64").reshape(-1))
+                with autograd.pause():
+                    retain(self._stored[one], wanted).copyto(array)
 
     def _pairs(self, key: Any, value: Any) -> list[tuple[Any, list[Any]]]:
         """Keys with their lists of arrays. AssertionError for arguments that do not fit together."""
@@ -178,6 +202,8 @@ class KVStore(KVStoreBase):
         for one in arrays[1:]:
             if one.shape != arrays[0].shape:
                 raise MXNetError(f"key {key}: arrays of shapes {arrays[0].shape} and {one.shape} are pushed together")
+        if isinstance(arrays[0], BaseSparseNDArray):
+            return _added([one.as_in_context(cpu_pinned(0)) for one in arrays], True)
         place = cpu_pinned(0)
         total = _added([_classic(one).as_in_context(place) for one in arrays], "device" in self._kind)
         kept = self._sums.get(key)

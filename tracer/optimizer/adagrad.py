@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..sparse.updates import adagrad_update
 from .base import register
 from .rule_optimizer import RuleOptimizer, namespace_of, nd, zeros_like
 
@@ -36,6 +37,9 @@ class AdaGrad(RuleOptimizer):
 
     def _rule(self, weight: Any, grad: Any, state: Any, *numbers: float) -> None:
         descent, wd, rescale_grad = numbers
+        if grad.stype == "row_sparse":
+            adagrad_update(weight, grad, state, -descent, self.float_stable_eps, wd, rescale_grad, self._bound())
+            return
         xp = namespace_of(weight)
         g = self._scaled(grad, rescale_grad)
         history = state + xp.square(g)

@@ -33,7 +33,7 @@ class Adam(_TwoMeans):
 
     beta1, beta2: the factors of the running means of the gradient and of its square.
     epsilon: a number added to the divisor.
-    lazy_update: accepted; it concerns sparse gradients, which tracer lacks.
+    lazy_update: whether a row_sparse gradient updates only the rows that it stores.
     kwargs: `Optimizer`'s parameters. Kingma and Ba, "Adam: A Method for Stochastic Optimization", 2014.
 
     >>> from tracer import nd
@@ -59,7 +59,8 @@ class Adam(_TwoMeans):
         lr, wd, rescale_grad = numbers
         mean, var = state
         nd.adam_update(weight, grad, mean, var, lr=lr, wd=wd, rescale_grad=rescale_grad, beta1=self.beta1,
-                       beta2=self.beta2, epsilon=self.epsilon, clip_gradient=self._bound(), out=weight)
+                       beta2=self.beta2, epsilon=self.epsilon, clip_gradient=self._bound(),
+                       lazy_update=self.lazy_update, out=weight)
 
 
 class _Decoupled(_TwoMeans):

@@ -3,8 +3,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..sparse.updates import group_adagrad_update
 from .base import register
-from .rule_optimizer import RuleOptimizer, namespace_of
+from .rule_optimizer import RuleOptimizer, namespace_of, nd
 
 __all__ = ["GroupAdaGrad"]
 
@@ -31,7 +32,10 @@ class GroupAdaGrad(RuleOptimizer):
     def create_state(self, index: Any, weight: Any) -> Any:
         """The sums of each row's mean squared gradients, zeros. AssertionError for another rank than 2."""
         assert len(weight.shape) == 2, f"GroupAdaGrad: a matrix wanted, weight {index} has shape {weight.shape}"
-        return namespace_of(weight).zeros((weight.shape[0], 1), ctx=weight.context, dtype=weight.dtype)
+        shape = weight.shape[0], 1
+        if weight.stype != "default":
+            return nd.zeros(shape, ctx=weight.context, dtype=weight.dtype, stype=weight.stype)
+        return namespace_of(weight).zeros(shape, ctx=weight.context, dtype=weight.dtype)
 
     def _numbers(self, index: Any) -> tuple[float, ...]:
         lr, wd, rescale_grad = super()._numbers(index)
@@ -40,6 +44,9 @@ class GroupAdaGrad(RuleOptimizer):
 
     def _rule(self, weight: Any, grad: Any, state: Any, *numbers: float) -> None:
         lr, rescale_grad = numbers
+        if grad.stype == "row_sparse":
+            group_adagrad_update(weight, grad, state, lr, rescale_grad, self._bound(), self.float_stable_eps)
+            return
         xp = namespace_of(weight)
         g = self._scaled(grad, rescale_grad)
         history = state + xp.mean(xp.square(g), axis=1, keepdims=True)

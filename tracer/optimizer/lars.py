@@ -18,7 +18,7 @@ class LARS(PrecisionLast):
     """SGD with momentum, whose rate for each weight is scaled by the weight's norm over the gradient's.
 
     momentum: the share of the last step that the next one keeps.
-    lazy_update: accepted; it concerns sparse gradients, which tracer lacks.
+    lazy_update: accepted, without effect.
     eta: the factor of the ratio of norms.
     eps: a number added to the divisor; MXNet 2.0's name of it is epsilon.
     momentum_correction: whether the momentum follows a change of the learning rate.

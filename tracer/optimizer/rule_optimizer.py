@@ -158,7 +158,9 @@ def namespace_of(array: Any) -> Any:
 
 
 def zeros_like(weight: Any) -> Any:
-    """Zeros of a weight's shape, dtype, context and flavour."""
+    """Zeros of a weight's shape, dtype, context, flavour and storage type."""
+    if weight.stype != "default":
+        return nd.zeros(weight.shape, ctx=weight.context, dtype=weight.dtype, stype=weight.stype)
     return namespace_of(weight).zeros(weight.shape, ctx=weight.context, dtype=weight.dtype)
 
 

@@ -42,7 +42,7 @@ class SGD(_Momentum):
     """Stochastic gradient descent with momentum (`nd.sgd_update`, `nd.sgd_mom_update`).
 
     momentum: the share of the last step that the next one keeps; 0: there is no state.
-    lazy_update: accepted; it concerns sparse gradients, which tracer lacks.
+    lazy_update: whether a row_sparse gradient updates only the rows that it stores.
     kwargs: `Optimizer`'s parameters.
 
     >>> from tracer import nd
@@ -59,6 +59,10 @@ class SGD(_Momentum):
         super().__init__(**kwargs)
         self.momentum = momentum
         self.lazy_update = lazy_update
+
+    def _settings(self, weight: Any, numbers: tuple[float, ...]) -> dict[str, Any]:
+        settings = super()._settings(weight, numbers)
+        return settings if self.lazy_update else {**settings, "lazy_update": False}
 
 
 @register

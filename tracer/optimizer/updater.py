@@ -6,6 +6,7 @@ from typing import Any
 from .. import numpy as np
 from ..array.nd_array import NDArray
 from ..context import Context
+from ..core.invoke import Composite
 from ..util import is_np_array
 from .base import Optimizer
 from .recorded_step import RecordedStep, as_classic
@@ -63,6 +64,15 @@ class Updater:
             elif not self.states_synced.get(i, True):
                 self.states[i] = self.sync_state_context(self.states[i], one.context)
             self.states_synced[i] = True
+        sparse = [at for at, pair in enumerate(zip(weights, grads)) if any([isinstance(x, Composite) for x in pair])]
+        if sparse:
+            for at in sparse:
+                index_of = indices[at]
+                self.optimizer.update_multi_precision(index_of, weights[at], grads[at], self.states[index_of])
+            rest = [at for at in range(len(weights)) if at not in sparse]
+            if rest:
+                self(*[[one[at] for at in rest] for one in (indices, grad, weight)])
+            return
         if follows_rules(self.optimizer) and weights:
             made = [self.states[i] for i in indices]
             step = self._steps[indices] = RecordedStep(indices, weight, grad, made)

@@ -311,9 +311,11 @@ class BaseSparseNDArray(NDArray, Composite):
         if key != slice(None):
             raise ValueError(f"Assignment with slice for {name} is not implemented yet.")
         self._check_writable()
-        if isinstance(value, NDArray):
+        if isinstance(value, BaseSparseNDArray):
             if value is not self:
                 value.copyto(self)
+        elif isinstance(value, NDArray):
+            self._take(value)
         elif isinstance(value, (np.ndarray, np.generic)) and not isinstance(value, numeric_types):
             warnings.warn(f"Assigning non-NDArray object to {name} is not efficient", RuntimeWarning, stacklevel=2)
             self._take(wrap(NDArray, constant(np.asarray(value).astype(self.dtype))))

@@ -9,6 +9,7 @@ from tracer.ops.ir.aval import aval
 from tracer.ops.ir.errors import MXNetError
 
 from ..array.nd_array import NDArray
+from ..core.surface import engine
 from .arrays import CSRNDArray, RowSparseNDArray
 from .base import sparse_array
 from .forms import Cells, Rows, array_of, joined, read, take_rows
@@ -72,6 +73,7 @@ def _concat(operands: tuple, statics: dict[str, Any]) -> Any:
                         aval((int(lengths[-1]), operands[0].shape[1]), operands[0]._aval.dtype, device))
 
 
+@engine
 def retain(data: Any, indices: Any, out: Any = None) -> Any:
     """The stored rows of an array of storage type row_sparse that have the given numbers. A sync point.
 

@@ -155,7 +155,7 @@ def _value_of(x: Any) -> Value:
         try:
             return x._value
         except AttributeError:
-            return x.dense()._value  # type: ignore[attr-defined]  # a composite
+            return x.recorded()._value  # type: ignore[attr-defined]  # a composite
     raise _no_array(x)
 
 

@@ -23,7 +23,7 @@ from tracer.ops.ir.node import Node
 from .call_cache import CALL_CACHE, Identity
 from .capture import Capture, foreign
 from .history import Hook, Hooked
-from .invoke import Handle, constant, stopped, wrap
+from .invoke import Composite, Handle, constant, stopped, wrap
 from .nesting import ARRAY, as_lists, flatten, nest
 from .trace import Trace, Value, current, effects
 from .user_lines import place_of, user_line
@@ -114,7 +114,10 @@ def call(identity: Identity, variant: tuple, forward: Callable[..., Any], args: 
     recorded: list[Any] = []
     nodes: list[Node] = []
     for x in operands:
-        value = x._value
+        try:
+            value = x._value
+        except AttributeError:  # a composite
+            return _uncached("an argument is a sparse array", forward(*args))
         if recording and value.history:
             history.append(value.history)
             recorded.append(len(nodes))
@@ -240,7 +243,7 @@ def _remembered(result: Any, inside: Capture, operands: list[Handle], nodes: lis
     trace = inside.outside
     handles: list[Handle] = []
     nesting = flatten(result, handles)
-    if nesting is None:
+    if nesting is None or any([isinstance(x, Composite) for x in handles]):
         return None
     places = {id(x): i for i, x in enumerate(operands)}
     hooks = []

@@ -65,6 +65,10 @@ class Composite(Handle):
         """An array with the same elements that has a value."""
         raise NotImplementedError
 
+    def recorded(self) -> Any:
+        """The same as a function that derivatives are taken through, outside of `record()` too."""
+        raise NotImplementedError
+
     def receive(self, values: list[Value], onto: bool) -> None:
         """Take the sum of pending values as the handle's elements, or add it to these (onto)."""
         raise NotImplementedError

@@ -106,8 +106,7 @@ def clip_global_norm(arrays: Sequence[Any], max_norm: float, check_isfinite: boo
         norm = mx_np.sqrt(total)
         scale = mx_np.minimum(max_norm / (norm + 1e-8), 1.0).reshape(())
     else:
-        flat = [x.reshape((-1,)) for x in arrays]
-        norm = nd.sqrt(nd.add_n(*[nd.dot(x, x).as_in_context(context) for x in flat]))
+        norm = nd.sqrt(nd.add_n(*[_square_of_norm(x).as_in_context(context) for x in arrays]))
         scale = nd.minimum(max_norm / (norm + 1e-8), 1.0)
     scales = {context: scale}
     for x in arrays:
@@ -146,6 +145,14 @@ def split_rnn_params(param: Any, mode: str, num_layers: int, input_size: int, hi
         found[name] = param[begin:end].reshape(shape)
         begin = end
     return found
+
+
+def _square_of_norm(x: Any) -> Any:
+    """The sum of the squares of an array's elements, of shape (1,)."""
+    if x.stype != "default":
+        return x.norm().square()
+    flat = x.reshape((-1,))
+    return nd.dot(flat, flat)
 
 
 def _indent(s_: str, numSpaces: int) -> str:

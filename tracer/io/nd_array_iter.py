@@ -7,9 +7,10 @@ import numpy as np
 
 from .. import ndarray
 from ..array.nd_array import NDArray
+from ..sparse.arrays import CSRNDArray
 from .batches import DataBatch, DataDesc
 from .iterators import DataIter
-from .utils import _getdata_by_idx, _init_data, _slice_along_batch_axis
+from .utils import _getdata_by_idx, _has_instance, _init_data, _slice_along_batch_axis
 
 nd: Any = ndarray  # its functions are generated: type checkers do not see them
 
@@ -43,6 +44,9 @@ class NDArrayIter(DataIter):
         super().__init__(batch_size)
         self.data = _init_data(data, allow_empty=False, default_name=data_name)
         self.label = _init_data(label, allow_empty=True, default_name=label_name)
+        if last_batch_handle != "discard" and _has_instance(self.data + self.label, CSRNDArray):
+            raise NotImplementedError("`NDArrayIter` only supports ``CSRNDArray`` with `last_batch_handle` set to "
+                                      "`discard`.")
         self.idx = np.arange(self.data[0][1].shape[0])
         self.shuffle = shuffle
         self.last_batch_handle = last_batch_handle

@@ -9,6 +9,7 @@ import numpy as np
 from ..array.nd_array import NDArray
 from ..ndarray.creation import array
 from ..numpy import ndarray
+from ..sparse.arrays import CSRNDArray
 
 __all__: list[str] = []
 
@@ -26,7 +27,7 @@ def _init_data(data: Any, allow_empty: bool, default_name: str) -> list[tuple[st
     allow_empty: whether there may be none.
     default_name: the name of a single array, and a part of the names of several.
 
-    TypeError for anything else. NotImplementedError for sparse matrices.
+    TypeError for anything else.
     """
     assert data is not None or allow_empty
     if data is None:
@@ -43,8 +44,6 @@ def _init_data(data: Any, allow_empty: bool, default_name: str) -> list[tuple[st
     for name, one in data.items():
         if isinstance(one, NDArray) or _is_h5py(one):
             continue
-        if type(one).__module__.startswith("scipy.sparse"):
-            raise NotImplementedError(f"NDArrayIter: {name} is a sparse matrix; tracer has dense arrays only")
         try:
             data[name] = array(one)
         except Exception as error:
@@ -60,11 +59,14 @@ def _has_instance(data: list[tuple[str, Any]], dtype: type) -> bool:
 
 def _getdata_by_idx(data: list[tuple[str, Any]], idx: Any) -> list[tuple[str, Any]]:
     """Named arrays with the examples in another order, as float32 like all arrays made of NumPy's; h5py's stay."""
-    return [(name, one if _is_h5py(one) else array(one.asnumpy()[idx], one.context)) for name, one in data]
+    return [(name, one if _is_h5py(one) else one.take(array(idx, dtype="int64"), axis=0) if isinstance(one, CSRNDArray)
+             else array(one.asnumpy()[idx], one.context)) for name, one in data]
 
 
 def _slice_along_batch_axis(data: Any, s: slice, batch_axis: int) -> Any:
     """A copy of the examples in a slice."""
+    if isinstance(data, CSRNDArray):
+        return data[s].tostype("default")  # as in MXNet
     if batch_axis == 0 and s.step is None:
         made: Any = array(data[s])  # a constant copy; slice_axis would be another program for each slice
         return made.as_np_ndarray() if isinstance(data, ndarray) else made

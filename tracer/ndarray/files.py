@@ -16,6 +16,9 @@ from tracer.array.nd_array import NDArray
 from tracer.array.np_flags import is_np_shape
 from tracer.core.invoke import constant, wrap
 from tracer.ops.ir.errors import MXNetError
+from tracer.sparse.base import BaseSparseNDArray
+from tracer.sparse.creation import csr_matrix, row_sparse_array
+from tracer.sparse.forms import Cells
 
 FILE_MAGIC = 0x112
 #: Versions of an array: 1 has 64-bit dimensions, 2 also a storage type, 3 (written under np_shape, where MXNet reads no
@@ -23,6 +26,9 @@ FILE_MAGIC = 0x112
 V1, V2, V3 = 0xF993FAC8, 0xF993FAC9, 0xF993FACA
 TYPES = [np.dtype(t) for t in ("float32", "float64", "float16", "uint8", "int32", "int8", "int64", "bool",
                                "int16", "uint16", "uint32", "uint64")]
+
+#: The storage types, by number.
+STORAGE = ("default", "row_sparse", "csr")
 
 Arrays = NDArray | Sequence[NDArray] | dict[str, NDArray]
 
@@ -66,7 +72,7 @@ def dumps(data: Arrays) -> bytes:
         raise TypeError("save only accept dict str->NDArray or list of NDArray")
     parts = [struct.pack("<QQQ", FILE_MAGIC, 0, len(arrays))]
     for x in arrays:
-        parts += _array_bytes(x._read("save"))
+        parts += _sparse_bytes(x) if isinstance(x, BaseSparseNDArray) else _array_bytes(x._read("save"))
     parts.append(struct.pack("<Q", len(names)))
     for name in names:
         text = name.encode()
@@ -78,15 +84,30 @@ def _array_bytes(array: np.ndarray) -> list[bytes]:
     if array.dtype not in TYPES:
         raise MXNetError(f"save: dtype {array.dtype} has no place in the file format")
     version = V3 if is_np_shape() or not (array.ndim and array.size) else V2
-    head = struct.pack("<Iii", version, 0, array.ndim) + struct.pack(f"<{array.ndim}q", *array.shape)
+    head = struct.pack("<Ii", version, 0) + _shape_bytes(array.shape)
     return [head, struct.pack("<iii", 1, 0, TYPES.index(array.dtype)), np.ascontiguousarray(array).tobytes()]
+
+
+def _shape_bytes(shape: Sequence[int]) -> bytes:
+    return struct.pack(f"<i{len(shape)}q", len(shape), *shape)
+
+
+def _sparse_bytes(array: BaseSparseNDArray) -> list[bytes]:
+    """The bytes of a sparse array: its stored elements and, after all shapes and dtypes, these and the indices."""
+    form = array._components()
+    data = form.data.asnumpy()
+    indices = [x.asnumpy() for x in ([form.indptr, form.indices] if isinstance(form, Cells) else [form.indices])]
+    head = struct.pack("<Ii", V3 if is_np_shape() else V2, STORAGE.index(array.stype))
+    parts = [head, _shape_bytes(data.shape), _shape_bytes(array.shape),
+             struct.pack("<iii", 1, 0, TYPES.index(data.dtype))]
+    parts += [struct.pack("<i", TYPES.index(x.dtype)) + _shape_bytes(x.shape) for x in indices]
+    return parts + [np.ascontiguousarray(x).tobytes() for x in (data, *indices)]
 
 
 def load(fname: str) -> list[NDArray] | dict[str, NDArray]:
     """Load the arrays of a file that `save` or real MXNet has written: a dict if they have names, else a list.
 
-    MXNetError for a file of another format; NotImplementedError for sparse arrays. For a file that cannot be read an
-    MXNetError that is an OSError too.
+    MXNetError for a file of another format. For a file that cannot be read an MXNetError that is an OSError too.
     """
     with opened(fname, "rb") as file:
         return load_frombuffer(file.read())
@@ -98,7 +119,8 @@ def load_frombuffer(buf: bytes) -> list[NDArray] | dict[str, NDArray]:
     if reader.numbers("Q") != FILE_MAGIC:
         raise MXNetError("Invalid NDArray file format")
     reader.numbers("Q")
-    arrays = [wrap(NDArray, constant(reader.array())) for _ in range(reader.numbers("Q"))]
+    found = [reader.array() for _ in range(reader.numbers("Q"))]
+    arrays = [wrap(NDArray, constant(x)) if isinstance(x, np.ndarray) else x for x in found]
     names = [reader.name() for _ in range(reader.numbers("Q"))]
     if names and len(names) != len(arrays):
         raise MXNetError(f"Invalid NDArray file format: {len(arrays)} arrays and {len(names)} names")
@@ -149,12 +171,13 @@ class _Reader:
         except UnicodeDecodeError as error:
             raise MXNetError(f"Invalid NDArray file format: a name: {error}") from None
 
-    def array(self) -> np.ndarray:
+    def array(self) -> Any:
+        """The next array: one of NumPy, or a sparse one."""
         version = self.numbers("I")
         if version in (V2, V3):
             storage = self.numbers("i")
             if storage in (1, 2):
-                raise NotImplementedError("load: sparse arrays; tracer has dense arrays only")
+                return self.sparse_array(STORAGE[storage])
             if storage:
                 raise MXNetError(f"Invalid NDArray file format: storage type {storage}")
             rank = self.numbers("i")
@@ -168,11 +191,29 @@ class _Reader:
                 raise MXNetError("Invalid NDArray file format: an array of an unknown version")
             shape = self.shape(version, "I")  # the first format: this number is the rank
         self.numbers("ii")
+        return self.elements(self.dtype(), shape)
+
+    def sparse_array(self, stype: str) -> Any:
+        stored, shape = self.shape(self.numbers("i")), self.shape(self.numbers("i"))
+        self.numbers("ii")
+        dtype = self.dtype()
+        kinds = [(self.dtype(), self.shape(self.numbers("i"))) for _ in range(1 if stype == "row_sparse" else 2)]
+        data = self.elements(dtype, stored)
+        indices = [self.elements(*kind) for kind in kinds]
+        if stype == "row_sparse":
+            return row_sparse_array((data, indices[0]), shape=shape, dtype=data.dtype)
+        starts = indices[0] if indices[0].size else np.zeros(shape[0] + 1, np.int64)
+        return csr_matrix((data, indices[1], starts), shape=shape, dtype=data.dtype)
+
+    def dtype(self) -> np.dtype:
         kind = self.numbers("i")
         if not 0 <= kind < len(TYPES):
             raise MXNetError(f"Invalid NDArray file format: dtype number {kind}")
+        return TYPES[kind].newbyteorder("<")
+
+    def elements(self, dtype: np.dtype, shape: Sequence[int]) -> np.ndarray:
         try:
-            found = elements(self.data, self.at, TYPES[kind].newbyteorder("<"), shape)
+            found = elements(self.data, self.at, dtype, shape)
         except ValueError as error:
             raise MXNetError(f"Invalid NDArray file format: {error}") from None
         self.at += found.nbytes

@@ -74,6 +74,4 @@ def _operators(name: str, function: Callable[[Any, Any], Any]) -> None:
 
 for _name, _function in (("add", add), ("sub", subtract), ("mul", multiply), ("truediv", divide)):
     _operators(_name, _function)
-BaseSparseNDArray.__radd__ = BaseSparseNDArray.__add__  # type: ignore[attr-defined]
-BaseSparseNDArray.__rmul__ = BaseSparseNDArray.__mul__  # type: ignore[attr-defined]
 BaseSparseNDArray.retain = retain  # type: ignore[attr-defined]

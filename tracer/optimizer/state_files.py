@@ -11,6 +11,7 @@ from .. import numpy as np
 from ..array.nd_array import NDArray
 from ..core.invoke import wrap
 from ..ndarray.files import FILE_MAGIC, dumps, load_frombuffer
+from ..sparse.base import BaseSparseNDArray
 
 #: An array's bytes within those of a file with one array and no names.
 _HEAD, _TAIL = struct.pack("<QQQ", FILE_MAGIC, 0, 1), struct.pack("<Q", 0)
@@ -47,7 +48,7 @@ class _Unpickler(pickle.Unpickler):
         package, _, rest = module.partition(".")
         if package != "mxnet":
             return super().find_class(module, name)
-        if name == "NDArray" and rest.startswith("ndarray"):
+        if name in ("NDArray", "CSRNDArray", "RowSparseNDArray") and rest.startswith("ndarray"):
             return _nd_array
         if name == "ndarray" and rest.startswith("numpy"):
             return _np_array
@@ -67,7 +68,8 @@ class _Pickler(_PythonPickler):
         """An array as MXNet pickles it: made from None, then from its bytes."""
         if isinstance(obj, NDArray):
             data = bytearray(dumps(obj)[len(_HEAD):-len(_TAIL)])
-            return np.ndarray if isinstance(obj, np.ndarray) else NDArray, (None,), {"handle": data}
+            kind = type(obj) if isinstance(obj, (np.ndarray, BaseSparseNDArray)) else NDArray
+            return kind, (None,), {"handle": data}
         return NotImplemented
 
     def save_global(self, obj: Any, name: str | None = None) -> None:
@@ -77,6 +79,8 @@ class _Pickler(_PythonPickler):
             named = "mxnet.ndarray.ndarray", "NDArray"
         elif obj is np.ndarray:
             named = "mxnet.numpy", "ndarray"
+        elif module.startswith(f"{_PACKAGE}.sparse"):
+            named = "mxnet.ndarray.sparse", obj.__name__
         elif module.startswith(f"{_PACKAGE}.optimizer"):
             # The package has each class in both versions, 2.0's file `optimizer` only the base.
             named = f"mxnet.optimizer{'.contrib' if module.endswith('.contrib') else ''}", obj.__name__

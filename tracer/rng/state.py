@@ -9,9 +9,10 @@ import numpy as np
 
 from tracer.ops.ir.errors import MXNetError
 
+from ..array.nd_array import NDArray
 from ..array.placing import placed
 from ..array.views import live
-from ..core.invoke import Handle, constant, wrap
+from ..core.invoke import Composite, Handle, constant, wrap
 from ..core.trace import current, effects
 from .streams import Streams
 
@@ -52,7 +53,8 @@ def deliver(cls: type, values: np.ndarray, out: Any = None) -> Any:
         return placed(wrap(cls, constant(values)))
     if tuple(out.shape) != values.shape:
         raise MXNetError(f"out has shape {out.shape}, the draw {values.shape}")
-    out[:] = wrap(type(out), constant(values.astype(out.dtype)))
+    kind = NDArray if isinstance(out, Composite) else type(out)
+    out[:] = wrap(kind, constant(values.astype(out.dtype)))
     return out
 
 

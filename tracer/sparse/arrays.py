@@ -104,7 +104,7 @@ class RowSparseNDArray(BaseSparseNDArray):
         """
         parts = [rows_of_gradient(value) for value in values]
         form = self._form
-        if None in parts or onto and isinstance(form, (Dense, Cells)):
+        if None in parts or not parts or onto and isinstance(form, (Dense, Cells)):
             super().receive(values, onto)
             return
         found = [rows for part in parts for rows in part or ()]

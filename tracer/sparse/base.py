@@ -15,7 +15,7 @@ from ..array.nd_array import NDArray
 from ..array.placing import moved
 from ..base import NotSupportedForSparseNDArray, numeric_types
 from ..context import Context, context_of, key_of
-from ..core.invoke import Composite, constant, invoke, wrap
+from ..core.invoke import Composite, add_values, constant, invoke, wrap
 from ..core.trace import Value, current
 from .forms import Cells, Dense, Form, Rows
 from .rules import rule_for
@@ -111,12 +111,21 @@ class BaseSparseNDArray(NDArray, Composite):
     def redirect(self, function: Function, cls: type, operands: tuple, statics: tuple) -> Any:
         """The result of `function`: by its sparse form for these operands, or computed on dense arrays."""
         found = rule_for(function, "".join([_letter(x) for x in operands]))
-        if found is not None and not any([isinstance(x, BaseSparseNDArray) and x._live() for x in operands]):
-            made = found.form(operands, dict(zip(function.statics, statics)))
+        settings, made = dict(zip(function.statics, statics)), None
+        live = [isinstance(x, BaseSparseNDArray) and x._live() for x in operands]
+        if found is not None and not any(live):
+            made = found.form(operands, settings)
             if made is not None:
                 return made
+        elif found is not None:
+            with autograd.pause():
+                made = found.form(tuple([x.detach() if of else x for x, of in zip(operands, live)]), settings)
         dense = tuple([x.dense() if isinstance(x, Composite) else x for x in operands])
-        return invoke(function, cls, dense, statics)
+        whole = invoke(function, cls, dense, statics)
+        if not isinstance(made, BaseSparseNDArray):
+            return whole
+        rows = made._form if isinstance(made._form, Rows) else None
+        return made._like(Dense(whole, places=rows and rows.indices))  # the elements with their history
 
     def _live(self) -> bool:
         """Whether derivatives are now taken by the whole array."""
@@ -129,14 +138,21 @@ class BaseSparseNDArray(NDArray, Composite):
                 self._form = Dense(self._form.dense(self._aval).copy())  # type: ignore[attr-defined]
         return self._form.dense(self._aval)
 
+    def recorded(self) -> NDArray:
+        """The whole array, recorded for derivatives in the present scope and outside of `record()`."""
+        trace = current().trace
+        before, trace.recording = trace.recording, True
+        try:
+            return self.dense()
+        finally:
+            trace.recording = before
+
     def receive(self, values: list[Value], onto: bool) -> None:
         """Take the sum of gradients as the array's elements, or add it to these (onto)."""
-        total = None
-        for value in values:
-            made = wrap(NDArray, value)
-            total = made if total is None else total + made  # type: ignore[operator]
-        if total is not None:
-            self._form = Dense(self.dense() + total if onto else total)  # type: ignore[operator]
+        total = wrap(NDArray, add_values(values)) if values else None
+        if total is None:
+            total = wrap(NDArray, constant(np.zeros(self.shape, self.dtype)))
+        self._form = Dense(self.dense() + total if onto else total)  # type: ignore[operator]
 
     # ---- reading ---------------------------------------------------------------------------------
 
@@ -289,7 +305,10 @@ class BaseSparseNDArray(NDArray, Composite):
         if source.dtype != self.dtype:
             source = source.astype(self.dtype)
         if self._variable is not None:
-            self.dense()[:] = source.dense() if same else source
+            dense = self.dense()
+            dense[:] = source.dense() if same else source
+            form = source._form if same else None
+            self._form = Dense(dense, places=form.indices) if isinstance(form, Rows) else Dense(dense)
             return
         if same:
             self._form = (source if source.context == self.context else source._on(self._aval.device)).copy()._form

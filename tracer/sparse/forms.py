@@ -114,10 +114,12 @@ class Dense:
 
     array: the array.
     whole: whether all rows are stored, zeros or not.
+    places: the numbers of the stored rows, if they are known.
     """
 
     array: NDArray
     whole: bool = False
+    places: NDArray | None = None
 
     def dense(self, of: Aval) -> NDArray:
         """The array itself."""
@@ -130,6 +132,8 @@ class Dense:
     def rows(self) -> Rows:
         """The rows that are not all 0. Reading the array is a sync point."""
         values, device = read(self.array), self.array._value.aval.device
+        if self.places is not None:
+            return Rows(take_rows(self.array.detach(), self.places), self.places)
         if self.whole:
             places = np.arange(values.shape[0])
         else:

@@ -6,7 +6,7 @@ from typing import Any
 
 from .. import autograd
 from ..base import MXNetError
-from ..core.invoke import wrap
+from ..core.invoke import Composite, wrap
 from ..ndarray import NDArray
 from ..numpy import ndarray
 from ..util import is_np_array
@@ -42,7 +42,8 @@ def evaluate(symbol: Any, values: Mapping[str, Any], training: bool | None = Non
 
 def _of(flavour: type, x: Any) -> Any:
     """The array as one of `mx.np` or `mx.nd`."""
-    return x if type(x) is flavour or not isinstance(x, NDArray) else wrap(flavour, x._value)
+    same = type(x) is flavour or not isinstance(x, NDArray) or isinstance(x, Composite)
+    return x if same else wrap(flavour, x._value)
 
 
 def run(outputs: tuple[Entry, ...], values: Mapping[str, Any],

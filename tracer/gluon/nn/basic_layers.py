@@ -109,7 +109,7 @@ class Embedding(HybridBlock):
     output_dim: the length of a row.
     dtype: the table's element type.
     weight_initializer: the table's initializer.
-    sparse_grad: not supported: NotImplementedError for True.
+    sparse_grad: whether the gradient is of storage type row_sparse: the rows that were looked up.
 
     >>> from tracer import nd
     >>> layer = Embedding(10, 3)

@@ -9,7 +9,9 @@ import numpy as np
 from ...base import MXNetError
 from ...context import Context
 from ...ndarray import NDArray
+from ...sparse.creation import zeros
 from ..infer import types
+from ..infer.storage import stypes_of_gradients, stypes_of_variables
 from .blank import blank
 from .executor import Executor
 
@@ -101,7 +103,8 @@ def simple_bind(symbol: Any, ctx: Any, grad_req: Any = "write", type_dict: Mappi
     grad_req: as for `bind`.
     group2ctx: devices by the attribute `ctx_group`, on which variables with it lie; all is computed on `ctx`.
     type_dict: element types of some arguments.
-    stype_dict: storage types; others than "default" raise NotImplementedError.
+    stype_dict: storage types of some arguments; others have that of their variable, or "default". The gradient of an
+        argument is of storage type row_sparse where all that it is used for gives such a one.
     shared_arg_names: the arguments that share the arrays of `shared_exec`.
     shared_exec: an executor whose arrays are shared: those of `shared_arg_names`, and auxiliary states.
     shared_buffer: arrays by name that are used where they have the right shape; new ones are added.
@@ -109,9 +112,6 @@ def simple_bind(symbol: Any, ctx: Any, grad_req: Any = "write", type_dict: Mappi
 
     RuntimeError where the shapes cannot be inferred or do not fit.
     """
-    for name, kind in (stype_dict or {}).items():
-        if kind != "default":
-            raise NotImplementedError(f"simple_bind: storage type {kind!r} of {name}: tracer has dense arrays only")
     names, states = symbol.list_arguments(), symbol.list_auxiliary_states()
     try:
         requests = _simple_requests(grad_req, names)
@@ -124,7 +124,9 @@ def simple_bind(symbol: Any, ctx: Any, grad_req: Any = "write", type_dict: Mappi
     except MXNetError as error:
         told = "\n".join([f"{name}: {shape}" for name, shape in kwargs.items()])
         raise RuntimeError(f"simple_bind error. Arguments:\n{told}\n{error}") from None
-    maker = _Maker(ctx, _places(symbol, group2ctx), shared_exec, frozenset(shared_arg_names or ()), shared_buffer)
+    stypes = {**stypes_of_variables(symbol), **(stype_dict or {})}
+    maker = _Maker(ctx, _places(symbol, group2ctx), shared_exec, frozenset(shared_arg_names or ()), shared_buffer,
+                   stypes, stypes_of_gradients(symbol, stypes))
     arrays = [maker.argument(name, shape, kind) for name, shape, kind in zip(names, shapes, kinds)]
     grads = [None if request == "null" else maker.gradient(name, shape, kind)
              for name, shape, kind, request in zip(names, shapes, kinds, requests)]
@@ -155,8 +157,9 @@ class _Maker:
     """The arrays of a new executor: shared ones where they fit, else zeros."""
 
     def __init__(self, ctx: Any, places: dict[str, Any], shared: Executor | None, shared_names: frozenset[str],
-                 buffer: dict[str, Any] | None) -> None:
+                 buffer: dict[str, Any] | None, stypes: Mapping[str, str], grad_stypes: Mapping[str, str]) -> None:
         self.ctx, self.places, self.shared, self.names, self.buffer = ctx, places, shared, shared_names, buffer
+        self.stypes, self.grad_stypes = stypes, grad_stypes
 
     def argument(self, name: str, shape: tuple[int, ...], kind: Any) -> Any:
         """The array of an argument."""
@@ -164,8 +167,9 @@ class _Maker:
             found = self.shared.arg_dict.get(name)
             if found is not None and found.shape == shape:
                 return found
-        if self.buffer is None or name in self.names:
-            return self._zeros(name, shape, kind)
+        stype = self.stypes.get(name, "default")
+        if self.buffer is None or name in self.names or stype != "default":
+            return self._zeros(name, shape, kind, stype)
         found = self.buffer.get(name)
         if found is None or found.shape != shape or found.dtype != np.dtype(kind or np.float32):
             found = self.buffer[name] = self._zeros(name, shape, kind)
@@ -177,12 +181,14 @@ class _Maker:
             found = self.shared.grad_dict.get(name)
             if found is not None and found.shape == shape:
                 return found
-        return self._zeros(name, shape, kind)
+        return self._zeros(name, shape, kind, self.grad_stypes.get(name, "default"))
 
     def state(self, name: str, shape: tuple[int, ...], kind: Any) -> Any:
         """The array of an auxiliary state."""
         found = None if self.shared is None else self.shared.aux_dict.get(name)
         return found if found is not None and found.shape == shape else self._zeros(name, shape, kind)
 
-    def _zeros(self, name: str, shape: tuple[int, ...], kind: Any) -> Any:
+    def _zeros(self, name: str, shape: tuple[int, ...], kind: Any, stype: str = "default") -> Any:
+        if stype != "default":
+            return zeros(stype, shape, self.places.get(name, self.ctx), kind or np.float32)
         return blank(shape, self.places.get(name, self.ctx), kind or np.float32)

@@ -11,9 +11,11 @@ from ...autograd import Variable
 from ...base import MXNetError
 from ...core import cached_graph
 from ...core.call_cache import Identity
-from ...core.invoke import Handle, wrap
+from ...core.invoke import Composite, Handle, wrap
 from ...core.trace import Value, another
 from ...ndarray import NDArray
+from ...sparse.base import BaseSparseNDArray
+from ...sparse.forms import Dense
 from ..evaluate import evaluate
 from ..graph.node import topological
 from .blank import blank
@@ -166,7 +168,7 @@ class Executor:
         if self._recorded is None:
             with autograd.record(train_mode=is_train and not self._predicted):
                 self._recorded = self._pass(True)
-        made, self._recorded = self._recorded, None
+        made, self._recorded = [x.recorded() if isinstance(x, Composite) else x for x in self._recorded], None
         given += [None] * (len(made) - len(given))
         given = [g if g is None or g.dtype == x.dtype else g.astype(x.dtype) for x, g in zip(made, given)]
         heads = [(x, g) for x, g in zip(made, given) if is_head(x._value, None if g is None else g.shape)]
@@ -182,7 +184,10 @@ class Executor:
             autograd.backward([x for x, _ in heads], [g for _, g in heads])
         for variable in self._variables:
             if variable is not None and not variable.fresh and variable.request == "write":
-                variable.grad[()] = 0  # the outputs do not depend on it
+                if variable.composite:
+                    variable.grad.receive([], False)
+                else:
+                    variable.grad[()] = 0  # the outputs do not depend on it
 
     def _cotangents(self, given: Any) -> list[Any]:
         if given is None:
@@ -262,6 +267,8 @@ def _of_shape(array: Any, shape: tuple[int, ...]) -> Any:
 
 def _variable(array: Handle, variable: Variable) -> Handle:
     """A handle of the array's value that is a variable of this executor alone."""
+    if isinstance(array, BaseSparseNDArray):
+        return array._like(Dense(_variable(array.dense(), variable)))  # type: ignore[arg-type]
     value: Value = another(array._value)
     value.make_variable(variable)
     return wrap(type(array), value)
@@ -269,6 +276,8 @@ def _variable(array: Handle, variable: Variable) -> Handle:
 
 def _rebound(old: Any, new: Any) -> Any:
     """The handle `old`, which a user may have kept, bound to the value of `new`; `new` if it has another form."""
+    if isinstance(old, Composite) or isinstance(new, Composite):
+        return new
     if old._value.aval is not new._value.aval or type(old) is not type(new):
         return new
     if old._base is None and old._views is None:

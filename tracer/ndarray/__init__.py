@@ -62,7 +62,8 @@ vars(op).update({_name: globals()[_name] for _name in functions.__all__}, Custom
 uniform, normal, shuffle = random.OPERATORS["random_uniform"], random.OPERATORS["random_normal"], random.shuffle
 
 
-vars(sparse).update({_name: globals()[_name] for _name in sparse.OPERATORS})
+for _name, _f in [*_declared.items(), ("cast_storage", functions.cast_storage)]:
+    vars(sparse).setdefault(_name, _f)
 contrib.getnnz, contrib.group_adagrad_update = sparse.getnnz, sparse.group_adagrad_update
 _internal._square_sum, _internal._sparse_retain = sparse.square_sum, sparse.retain
 

@@ -120,7 +120,7 @@ def load_frombuffer(buf: bytes) -> list[NDArray] | dict[str, NDArray]:
         raise MXNetError("Invalid NDArray file format")
     reader.numbers("Q")
     found = [reader.array() for _ in range(reader.numbers("Q"))]
-    arrays = [wrap(NDArray, constant(x)) if isinstance(x, np.ndarray) else x for x in found]
+    arrays = [x if isinstance(x, BaseSparseNDArray) else wrap(NDArray, constant(x)) for x in found]
     names = [reader.name() for _ in range(reader.numbers("Q"))]
     if names and len(names) != len(arrays):
         raise MXNetError(f"Invalid NDArray file format: {len(arrays)} arrays and {len(names)} names")
@@ -200,10 +200,16 @@ class _Reader:
         kinds = [(self.dtype(), self.shape(self.numbers("i"))) for _ in range(1 if stype == "row_sparse" else 2)]
         data = self.elements(dtype, stored)
         indices = [self.elements(*kind) for kind in kinds]
-        if stype == "row_sparse":
-            return row_sparse_array((data, indices[0]), shape=shape, dtype=data.dtype)
-        starts = indices[0] if indices[0].size else np.zeros(shape[0] + 1, np.int64)
-        return csr_matrix((data, indices[1], starts), shape=shape, dtype=data.dtype)
+        fits = all([x.ndim == 1 and x.dtype.kind in "iu" for x in indices]) and min(shape, default=-1) >= 0
+        try:
+            if fits and stype == "row_sparse" and data.shape == (*indices[0].shape, *shape[1:]):
+                return row_sparse_array((data, indices[0]), shape=shape, dtype=data.dtype)
+            if fits and stype == "csr" and data.shape == indices[1].shape and indices[0].size == shape[0] + 1:
+                return csr_matrix((data, indices[1], indices[0]), shape=shape, dtype=data.dtype)
+        except ValueError as error:
+            raise MXNetError(f"Invalid NDArray file format: {error}") from None
+        raise MXNetError(f"Invalid NDArray file format: components of shapes {data.shape}, "
+                         f"{', '.join([str(x.shape) for x in indices])} for a {stype} array of shape {shape}")
 
     def dtype(self) -> np.dtype:
         kind = self.numbers("i")

@@ -21,15 +21,6 @@ __all__ = ["BaseSparseNDArray", "CSRNDArray", "RowSparseNDArray", "adagrad_updat
            "subtract",
            "zeros"]
 
-#: The functions of `mx.nd` that `mx.nd.sparse` has too.
-OPERATORS = tuple("""ElementWiseSum Embedding FullyConnected LinearRegressionOutput LogisticRegressionOutput
-MAERegressionOutput abs adam_update add_n arccos arccosh arcsin arcsinh arctan arctanh broadcast_add broadcast_div
-broadcast_minus broadcast_mul broadcast_plus broadcast_sub cast_storage cbrt ceil clip concat cos cosh degrees dot
-elemwise_add elemwise_div elemwise_mul elemwise_sub exp expm1 fix floor ftrl_update gamma gammaln log log10 log1p log2
-make_loss mean negative norm radians relu rint round rsqrt sgd_mom_update sgd_update sigmoid sign sin sinh slice sqrt
-square stop_gradient sum tan tanh trunc where zeros_like""".split())
-
-
 def _operation(name: str, of_numbers: Callable[[Any, Any], Any], doc: str) -> Callable[[Any, Any], Any]:
     """The function of two arrays or numbers: that of arrays of one shape, or the one that broadcasts."""
     strict, broadcasting = internal(f"nd.elemwise_{name}"), internal(f"nd.broadcast_{name}")

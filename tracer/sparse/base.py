@@ -198,10 +198,6 @@ class BaseSparseNDArray(NDArray, Composite):
             raise ValueError(f"cast_storage from {self._stype} to {stype} is not supported")
         return self.copy()
 
-    def todense(self) -> NDArray:
-        """A dense copy."""
-        return self.tostype("default")
-
     def check_format(self, full_check: bool = True) -> None:
         """Raise MXNetError if the indices are out of range or order. This is a sync point.
 

@@ -7,21 +7,19 @@ from typing import Any
 
 import numpy as np
 
+from tracer.ops.declare.public import FUNCTIONS, Function
+
 from ..array.nd_array import NDArray
 from ..array.views import internal
 from ..core.invoke import invoke
 from .arrays import RowSparseNDArray
+from .at_zero import keeps_zero
 from .base import BaseSparseNDArray, sparse_array
 from .creation import zeros
 from .forms import Cells, Dense, Rows, Sums, array_of, joined, read, take_rows
 from .rules import SparseForm, named, rule
 
 _TAKE_CELLS, _ADD_ROWS = internal("sparse.take_cells"), internal("sparse.add_rows")
-
-#: Functions of one array by which 0 becomes 0.
-_UNARY = """nd.abs nd.sign nd.rint nd.ceil nd.floor nd.trunc nd.fix nd.round nd.square nd.sqrt nd.cbrt nd.expm1 nd.log1p
-nd.sin nd.tan nd.arcsin nd.arctan nd.degrees nd.radians nd.sinh nd.tanh nd.arcsinh nd.arctanh nd.relu nd.negative
-nd.NDArray.__neg__ nd.identity nd.stop_gradient nd.make_loss nd.NDArray.copy"""
 
 #: Comparisons, by which 0 may become 0; and sums with a number, which must be 0.
 _IF_ZERO: dict[str, Callable[[Any, Any], Any]] = {
@@ -53,10 +51,18 @@ def _unless(form: SparseForm, makes: Callable[[Any, Any], Any]) -> SparseForm:
     return checked
 
 
-for _name in _UNARY.split():
-    _linear = _name.endswith(("neg__", "negative", "copy", "identity", "stop_gradient", "make_loss"))
-    rule(_name, "r")(_on_values(_name, _linear))
-    rule(_name, "c")(_on_values(_name, _linear))
+def _if_zero_stays(function: Function) -> SparseForm:
+    """The sparse form of a function of one array, if 0 becomes 0."""
+    form = _on_values(function.name)
+    return lambda operands, statics: form(operands, statics) if keeps_zero(function) else None
+
+
+for _function in FUNCTIONS:
+    if _function.name.startswith("nd.") and [*_function.signature.parameters] == [*_function.arrays] \
+            and len(_function.arrays) == 1 and not _function.variadic:
+        rule(_function.name, "[rc]")(_if_zero_stays(_function))
+for _name in ("nd.negative", "nd.NDArray.__neg__", "nd.NDArray.copy", "nd.identity", "nd.stop_gradient", "nd.make_loss"):
+    rule(_name, "[rc]", first=True)(_on_values(_name, linear=True))
 
 for _letter in "rc":
     for _name in ("nd.broadcast_mul", "nd.broadcast_div"):
@@ -78,7 +84,7 @@ def _clip(operands: tuple, statics: dict[str, Any]) -> Any:
     return _on_values("nd.clip")(operands, statics) if low <= 0 <= high else None
 
 
-@rule("nd.zeros_like", "[rc]")
+@rule("nd.zeros_like", "[rc]", first=True)
 def _zeros_like(operands: tuple, statics: dict[str, Any]) -> Any:
     x, = operands
     return zeros(x.stype, x.shape, x.context, x.dtype)

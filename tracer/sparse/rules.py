@@ -32,15 +32,17 @@ RULES: dict[Function, list[Rule]] = {}
 _BY_NAME = {name: function for function in FUNCTIONS for name in function.names}
 
 
-def rule(names: str, operands: str) -> Callable[[SparseForm], SparseForm]:
+def rule(names: str, operands: str, first: bool = False) -> Callable[[SparseForm], SparseForm]:
     """Declare the decorated function as a sparse form of operations.
 
     names: their public names, such as "nd.relu", separated by spaces.
     operands: as in `Rule`.
+    first: whether it comes before the operations' other rules.
     """
     def enter(form: SparseForm) -> SparseForm:
         for name in names.split():
-            RULES.setdefault(_BY_NAME[name], []).append(Rule(re.compile(operands), form))
+            rules = RULES.setdefault(_BY_NAME[name], [])
+            rules.insert(0 if first else len(rules), Rule(re.compile(operands), form))
         return form
 
     return enter

@@ -73,10 +73,14 @@ def test_data_sets_of_files(monkeypatch):
     assert [tuple(one) for one in batches.provide_data] == [("data", (2, 2))]
 
 
-def test_sparse_data_is_refused():
-    sparse = pytest.importorskip("scipy.sparse")
-    with pytest.raises(NotImplementedError, match="data is a sparse matrix"):
-        io.NDArrayIter({"data": sparse.csr_matrix(onp.eye(3))})
+def test_batches_of_sparse_data_are_dense_and_never_padded():
+    data = nd.array(onp.arange(20).reshape(5, 4)).tostype("csr")
+    batches = io.NDArrayIter({"data": data}, onp.arange(5), 2, shuffle=True, last_batch_handle="discard")
+    for batch in batches:
+        assert batch.data[0].stype == "default"
+        assert batch.data[0].asnumpy()[:, 0].tolist() == (batch.label[0].asnumpy() * 4).tolist()
+    with pytest.raises(NotImplementedError, match="discard"):
+        io.NDArrayIter(data, batch_size=2)
 
 
 @pytest.mark.parametrize("name", [*io.absent.ABSENT, "MXDataIter"])

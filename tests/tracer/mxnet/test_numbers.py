@@ -28,5 +28,5 @@ def test_classes_of_sparse_arrays_are_there_for_isinstance():
     for name in ("CSRNDArray", "RowSparseNDArray", "BaseSparseNDArray"):
         cls = getattr(nd.sparse, name)
         assert issubclass(cls, nd.NDArray) and not isinstance(nd.ones(2), cls)
-        with pytest.raises(NotImplementedError, match=f"nd.sparse.{name}: tracer has dense arrays only"):
+        with pytest.raises(NotImplementedError, match=f"{name}.*nd.sparse.csr_matrix"):
             cls((2, 3))

@@ -43,7 +43,8 @@ def _create_sparse_kvstore(kvstore: Any) -> tuple[Any, bool]:
     TypeError if `kvstore` is neither a store nor a kind of one. AssertionError for one without optimizers.
     """
     if not isinstance(kvstore, (str, kvs.KVStore)):
-        raise TypeError(f"Cannot create '{kvstore}' KVStore with row_sparse parameters. The type must be KVStore or str.")
+        raise TypeError(f"Cannot create '{kvstore}' KVStore with row_sparse parameters. The type must be KVStore or "
+                        "str.")
     store = kvs.create(kvstore) if isinstance(kvstore, str) else kvstore
     assert store.is_capable(kvs.KVStoreBase.OPTIMIZER), (
         "KVStore with sparse weight requires optimizer support. However, type(kv) does not support optimizer. Please "

@@ -63,8 +63,8 @@ def _doubling(rows: int, columns: int, density: float) -> np.ndarray:
     """The number of elements in each row: one more than in none, then doubled from row to row while there are any."""
     rest = int(rows * columns * density)
     if rest < 2 * rows:
-        raise ValueError(f"not supported for this density: {density} for this shape ({rows}, {columns}): it should give "
-                         "at least two elements a row")
+        raise ValueError(f"not supported for this density: {density} for this shape ({rows}, {columns}): it should "
+                         "give at least two elements a row")
     counts = np.ones(rows, np.int64)
     rest -= rows
     for row in range(rows):

@@ -9,14 +9,14 @@ from ..ir.node import Node, depend
 from ..ir.shapes import normalize_axis
 from ..npx import parameter_shapes
 from ..npx import picking as p
-from ..primitive.arithmetic import add, cast, floor_divide, less, like, mod, mul, where
+from ..primitive.arithmetic import add, cast, floor_divide, greater, less, like, mod, mul, where
 from ..primitive.constants import full
 from ..primitive.elementary import without_gradient
-from ..primitive.gather_scatter import put
+from ..primitive.gather_scatter import Template, gather, put, scatter_add
 from ..primitive.iota import iota
-from ..primitive.linear import concatenate, reshape
+from ..primitive.linear import concatenate, part, reshape
 from ..primitive.promotion import INT64
-from ..primitive.scans import argsort, take_along
+from ..primitive.scans import argsort, take_along, unique
 
 
 @public("nd.take", "nd.NDArray.take")
@@ -123,6 +123,54 @@ def unravel_index(data: Node, shape) -> Node:
         rows.insert(0, reshape(mod(rest, like(rest, n)), (1, *data.shape)))
         rest = floor_divide(rest, like(rest, n))
     return without_gradient(cast(concatenate(rows, 0), data.dtype))
+
+
+# ---- rows and cells of sparse arrays, for tracer/sparse: all indices are int64, of one axis -------------
+
+def rows_of(shape: tuple[int, ...]) -> Template:
+    """The template of an index of the first axis of an array of `shape`."""
+    return (("i", 0), *[("s", 0, n, 1) for n in shape[1:]])
+
+
+@public("sparse.from_rows")
+def from_rows(data: Node, indices: Node, shape) -> Node:
+    """Zeros of `shape` with the rows `data` written at `indices`; of equal ones the last counts."""
+    return put(full(shape, 0, data.dtype), data, (indices,), rows_of(shape))
+
+
+@public("sparse.from_cells")
+def from_cells(data: Node, rows: Node, columns: Node, shape) -> Node:
+    """Zeros of `shape`, of two axes, with the elements `data` written at the given rows and columns."""
+    return put(full(shape, 0, data.dtype), data, (rows, columns), (("i", 0), ("i", 1)))
+
+
+@public("sparse.add_rows")
+def add_rows(data: Node, indices: Node, shape) -> Node:
+    """Zeros of `shape` with the rows `data` added at `indices`."""
+    return scatter_add(data, (indices,), rows_of(shape), shape)
+
+
+@public("sparse.take_rows")
+def take_rows(data: Node, indices: Node) -> Node:
+    """The rows of `data` at `indices`."""
+    return gather(data, (indices,), rows_of(data.shape))
+
+
+@public("sparse.take_cells")
+def take_cells(data: Node, rows: Node, columns: Node) -> Node:
+    """The elements of `data`, of two axes, at the given rows and columns."""
+    return gather(data, (rows, columns), (("i", 0), ("i", 1)))
+
+
+@public("sparse.distinct")
+def distinct(ids: Node) -> list[Node]:
+    """The distinct ones of the row numbers `ids`, the place of each of `ids` among them, and whether one is valid.
+
+    All have the size of `ids`: the last distinct number is repeated, which is not valid.
+    """
+    found = unique(cast(reshape(ids, (ids.size,)), INT64))
+    first, places, valid = [reshape(part(found, 0, i, 1), (ids.size,)) for i in range(3)]
+    return [first, places, greater(valid, like(valid, 0))]
 
 
 # ---- sorting -------------------------------------------------------------------------------------

@@ -24,14 +24,16 @@ from ..primitive.arithmetic import (
     sub,
     where,
 )
+from ..primitive.constants import full
 from ..primitive.elementary import absolute, log, sqrt
 from ..primitive.factorizations import transposed
-from ..primitive.gather_scatter import gather
+from ..primitive.gather_scatter import gather, scatter_add
 from ..primitive.iota import counts
 from ..primitive.linear import broadcast_to, reduce_sum, reshape
 from ..primitive.matmul import product
 from ..primitive.promotion import FLOAT32, FLOAT64, INT64
 from ..primitive.scans import argmax, take_along
+from .indexing import rows_of
 from .reductions import left
 
 
@@ -69,6 +71,26 @@ def dot(lhs: Node, rhs: Node, transpose_a=False, transpose_b=False, forward_styp
     b = reshape(rhs, (n, k) if transpose_b else (k, n))
     out = reshape(product(a, b, bool(transpose_a), bool(transpose_b)), rest_a + rest_b)
     return out if out.ndim else reshape(out, (1,))
+
+
+@public("sparse.matrix_rows")
+def matrix_rows(data: Node, taken: Node, dense: Node) -> Node:
+    """The rows `data[k] * dense[taken[k]]`, which make the product of a sparse matrix when they are added up."""
+    rows = gather(dense, (taken,), rows_of(dense.shape))
+    return mul(rows, reshape(data, (data.size,) + (1,) * (rows.ndim - 1)))
+
+
+@public("sparse.dot")
+def sparse_dot(data: Node, taken: Node, added: Node, dense: Node, count) -> Node:
+    """The product of a sparse matrix of `count` rows with a dense array, over the latter's first axis.
+
+    data: the elements of the matrix; taken: their columns; added: their rows (exchanged for the transposed matrix).
+
+    The gradient by `dense` is a sum of rows at `taken`.
+    """
+    rows = matrix_rows(data, taken, dense)
+    shape = (count, *dense.shape[1:])
+    return scatter_add(rows, (added,), rows_of(shape), shape) if math.prod(rows.shape) else full(shape, 0, rows.dtype)
 
 
 @public("nd.batch_dot")

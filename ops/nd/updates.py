@@ -20,7 +20,7 @@ from ..primitive.gather_scatter import gather, scatter_add
 from ..primitive.linear import reshape
 from ..primitive.reductions import reduce_sum
 from ..primitive.rounding import sign_of
-from .sparse import rows_of
+from .indexing import rows_of
 
 _SINGLE = np.dtype("float32")
 

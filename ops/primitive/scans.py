@@ -1,4 +1,4 @@
-"""Scans along an axis: running sums, positions of extremes, sorting orders."""
+"""Scans along an axis: running sums, positions of extremes, sorting orders, distinct numbers."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
@@ -89,6 +89,40 @@ _argsort = call("argsort", lambda x, axis, descending: aval(x.shape, np.dtype("i
 def argsort(x: Node, axis: int, descending: bool = False) -> Node:
     """The positions, int64, that sort the elements along an axis stably."""
     return _argsort(x, attrs=(axis, descending))
+
+
+def _unique_infer(x: Aval) -> Aval:
+    if len(x.shape) != 1:
+        raise MXNetError(f"unique: one axis wanted, got shape {x.shape}")
+    return aval((3, *x.shape), np.dtype("int64"))
+
+
+def _unique_ref(x: Any) -> Any:
+    out = np.zeros((3, x.size), np.int64)
+    if x.size:
+        found, places = np.unique(x, return_inverse=True)
+        out[0, :found.size], out[0, found.size:] = found, found[-1]
+        out[1] = places.reshape(-1)
+        out[2, :found.size] = 1
+    return out
+
+
+def _unique_samples() -> Iterable[tuple[list[np.ndarray], tuple]]:
+    for numbers in ([3, 1, 3, 0, 1], [2], [], [5, 5, 5]):
+        yield [np.array(numbers, np.int64)], ()
+
+
+_unique = call("unique", _unique_infer, _unique_ref, samples=_unique_samples, smooth=False, may_fail=False,
+               errors=[(operands((2, 3)), (), MXNetError)])
+
+
+def unique(x: Node) -> Node:
+    """The distinct numbers of an array of n integers, as three rows of n int64 numbers.
+
+    The first row has them in order, and repeats the last one up to its end. The second row has the place of each
+    element of `x` in the first. The third has 1 at the places of distinct numbers and 0 where the last is repeated.
+    """
+    return _unique(x)
 
 
 # ---- elements by their positions along an axis ---------------------------------------------------

@@ -351,7 +351,7 @@ class Parameter:
     def zero_grad(self) -> None:
         """Set the gradients to zeros."""
         for g in self._grad or ():
-            g[:] = 0 if g.stype == "default" else ndarray.zeros_like(g)
+            g[:] = 0 if g.stype == "default" else row_sparse.zeros(g, g.stype)
 
     def set_data(self, data: Any) -> None:
         """Write `data` into the arrays on all contexts. AssertionError for another shape, or before initialization."""

@@ -58,7 +58,8 @@ def _fetched(param: Any, where: Any, row_id: Any) -> Any:
     if not isinstance(row_id, NDArray):
         raise TypeError(f"row_id must have NDArray type, but {type(row_id)} is given")
     if not param._trainer:
-        raise RuntimeError(f"Cannot get row_sparse data for Parameter '{param.name}' when no Trainer is created with it.")
+        raise RuntimeError(f"Cannot get row_sparse data for Parameter '{param.name}' when no Trainer is created with "
+                           "it.")
     arrays = param._check_and_get(param._data, row_id.ctx if where is None else where)
     param._trainer._row_sparse_pull(param, arrays, row_id)
     return arrays

@@ -59,8 +59,12 @@ def _has_instance(data: list[tuple[str, Any]], dtype: type) -> bool:
 
 def _getdata_by_idx(data: list[tuple[str, Any]], idx: Any) -> list[tuple[str, Any]]:
     """Named arrays with the examples in another order, as float32 like all arrays made of NumPy's; h5py's stay."""
-    return [(name, one if _is_h5py(one) else one.take(array(idx, dtype="int64"), axis=0) if isinstance(one, CSRNDArray)
+    return [(name, one if _is_h5py(one) else _rows(one, idx) if isinstance(one, CSRNDArray)
              else array(one.asnumpy()[idx], one.context)) for name, one in data]
+
+
+def _rows(data: Any, idx: Any) -> Any:
+    return data.take(array(idx, dtype="int64"), axis=0)
 
 
 def _slice_along_batch_axis(data: Any, s: slice, batch_axis: int) -> Any:

@@ -2,7 +2,6 @@
 import builtins
 import sys
 import types
-from typing import Any
 
 from tracer.array import control_flow
 from tracer.array.dlpack import to_dlpack_for_read, to_dlpack_for_write
@@ -64,8 +63,8 @@ uniform, normal, shuffle = random.OPERATORS["random_uniform"], random.OPERATORS[
 
 for _name, _f in [*_declared.items(), ("cast_storage", functions.cast_storage)]:
     vars(sparse).setdefault(_name, _f)
-contrib.getnnz, contrib.group_adagrad_update = sparse.getnnz, sparse.group_adagrad_update
-_internal._square_sum, _internal._sparse_retain = sparse.square_sum, sparse.retain
+vars(contrib).update(getnnz=sparse.getnnz, group_adagrad_update=sparse.group_adagrad_update)
+vars(_internal).update(_square_sum=sparse.square_sum, _sparse_retain=sparse.retain)
 
 #: MXNet's numbers of storage types, of which tracer has "default".
 _STORAGE_TYPE_STR_TO_ID = {"undefined": -1, "default": 0, "row_sparse": 1, "csr": 2}

@@ -13,7 +13,8 @@ from tracer.ops.ir.errors import MXNetError
 from tracer.ops.ir.node import leaf
 
 #: Functions by which 0 becomes 0 that have no sparse form in MXNet.
-DENSE = frozenset(("nd.erf", "nd.erfinv", "nd.softsign", "nd.contrib.isnan", "nd.contrib.isinf"))
+DENSE = frozenset(("nd.erf", "nd.erfinv", "nd.softsign", "nd.contrib.isnan", "nd.contrib.isinf",
+                   "nd.contrib.div_sqrt_dim"))
 
 
 @cache
@@ -31,6 +32,7 @@ def keeps_zero(function: Function) -> bool:
         return False  # another shape wanted
     if made.aval != x.aval or function.name in DENSE:
         return False
-    found = [Interpreter([made]).run([from_array(np.array(given, np.float32))], [])[0].view(made.aval)
-             for given in ([0, 0.5], [0.5, 0])]
-    return not found[0][0] and not found[1][1]
+    program = Interpreter([made])
+    found = [program.run([from_array(np.array(given, np.float32))], [])[0] for given in ([0, 0.5], [0.5, 0])]
+    first, last = [buffer.view(made.aval) for buffer in found]
+    return not first[0] and not last[1]

@@ -124,8 +124,8 @@ class BaseSparseNDArray(NDArray, Composite):
         whole = invoke(function, cls, dense, statics)
         if not isinstance(made, BaseSparseNDArray):
             return whole
-        rows = made._form if isinstance(made._form, Rows) else None
-        return made._like(Dense(whole, places=rows and rows.indices))  # the elements with their history
+        places = made._form.indices if isinstance(made._form, Rows) else None
+        return made._like(Dense(whole, places=places))  # the elements with their history
 
     def _live(self) -> bool:
         """Whether derivatives are now taken by the whole array."""
@@ -152,7 +152,7 @@ class BaseSparseNDArray(NDArray, Composite):
         total = wrap(NDArray, add_values(values)) if values else None
         if total is None:
             total = wrap(NDArray, constant(np.zeros(self.shape, self.dtype)))
-        self._form = Dense(self.dense() + total if onto else total)  # type: ignore[operator]
+        self._form = Dense(self.dense() + total if onto else total)
 
     # ---- reading ---------------------------------------------------------------------------------
 
@@ -389,7 +389,7 @@ def sparse_array(cls: type, form: Form, of: Aval) -> Any:
 def _letter(x: Any) -> str:
     if isinstance(x, BaseSparseNDArray):
         return x._stype[0]
-    return "d" if isinstance(x, NDArray) or getattr(x, "ndim", 0) else "n"
+    return "d" if isinstance(x, NDArray) or getattr(x, "ndim", None) else "n"
 
 
 def _restore(cls: type, shape: tuple[int, ...], arrays: list[np.ndarray]) -> Any:

@@ -123,7 +123,7 @@ def row_sparse_array(arg1: Any, shape: Any = None, ctx: Any = None, dtype: Any =
         if len(arg1) > 2 or all([isinstance(n, integer_types) for n in arg1]):
             _check_shape(arg1, shape)
             return empty("row_sparse", arg1, ctx, dtype)
-        return _from_rows(*arg1, shape, ctx, dtype)
+        return _from_rows(arg1[0], arg1[1], shape, ctx, dtype)
     if isinstance(arg1, RowSparseNDArray):
         _check_shape(arg1.shape, shape)
         return array(arg1, ctx, dtype)
@@ -158,7 +158,7 @@ def _dtype_of(source: Any, dtype: Any) -> np.dtype:
 def _component(source: Any, dtype: np.dtype, device: Any) -> NDArray:
     """An array of NumPy, of MXNet or of Python's lists as a component."""
     if isinstance(source, NDArray):
-        made = source.astype(dtype)
+        made = source.astype(dtype)  # type: ignore[attr-defined]
         return made.as_in_context(current_context()) if device is None else made
     return array_of(np.array(source).astype(dtype), device)
 
@@ -207,9 +207,9 @@ def _from_rows(data: Any, indices: Any, shape: Any, ctx: Any, dtype: Any) -> Any
 def _from_whole(source: Any, stype: str, shape: Sequence[int] | None, ctx: Any, dtype: Any) -> Any:
     wanted = _dtype_of(source, dtype)
     if isinstance(source, NDArray):
-        dense = source.astype(wanted).as_in_context(current_context() if ctx is None else ctx)
+        dense: Any = source.astype(wanted)  # type: ignore[attr-defined]
     else:
         dense = wrap(NDArray, constant(np.array(source).astype(wanted)))
-        dense = dense.as_in_context(current_context() if ctx is None else ctx)
+    dense = dense.as_in_context(current_context() if ctx is None else ctx)
     _check_shape(dense.shape, shape)
     return from_dense(dense, stype)

@@ -61,7 +61,8 @@ for _function in FUNCTIONS:
     if _function.name.startswith("nd.") and [*_function.signature.parameters] == [*_function.arrays] \
             and len(_function.arrays) == 1 and not _function.variadic:
         rule(_function.name, "[rc]")(_if_zero_stays(_function))
-for _name in ("nd.negative", "nd.NDArray.__neg__", "nd.NDArray.copy", "nd.identity", "nd.stop_gradient", "nd.make_loss"):
+for _name in ("nd.negative", "nd.NDArray.__neg__", "nd.NDArray.copy", "nd.identity", "nd.stop_gradient",
+              "nd.make_loss"):
     rule(_name, "[rc]", first=True)(_on_values(_name, linear=True))
 
 for _letter in "rc":
@@ -176,13 +177,13 @@ def _mul_cells_dense(operands: tuple, statics: dict[str, Any]) -> Any:
 
 @rule("nd.broadcast_mul", "cd")
 def _broadcast_mul(operands: tuple, statics: dict[str, Any]) -> Any:
-    return _with_dense(*operands, operator.mul)
+    return _with_dense(operands[0], operands[1], operator.mul)
 
 
 @rule("nd.broadcast_div", "cd")
 def _broadcast_div(operands: tuple, statics: dict[str, Any]) -> Any:
     same = operands[0].shape == operands[1].shape
-    return None if same else _with_dense(*operands, operator.truediv)
+    return None if same else _with_dense(operands[0], operands[1], operator.truediv)
 
 
 def _with_dense(sparse: Any, dense: NDArray, operate: Callable[[Any, Any], Any]) -> Any:

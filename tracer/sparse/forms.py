@@ -21,8 +21,8 @@ from ..core.invoke import constant, invoke, wrap
 from ..core.trace import current
 
 _FROM_ROWS, _FROM_CELLS = internal("sparse.from_rows"), internal("sparse.from_cells")
-_ADD_ROWS, _DISTINCT, _TAKE_ROWS = internal("sparse.add_rows"), internal("sparse.distinct"), internal("sparse.take_rows")
-_CONCAT = internal("nd.concat")
+_ADD_ROWS, _TAKE_ROWS = internal("sparse.add_rows"), internal("sparse.take_rows")
+_DISTINCT, _CONCAT = internal("sparse.distinct"), internal("nd.concat")
 
 
 def array_of(values: Any, device: Device = None) -> NDArray:
@@ -78,7 +78,7 @@ class Sums:
         """The stored rows: the sums, in ascending order of their numbers. Reading these is a sync point."""
         ids, sums, valid = self.distinct()
         count = int(read(valid).sum())
-        return Rows(sums[:count].copy(), ids[:count].copy())  # type: ignore[attr-defined]
+        return Rows(sums[:count].copy(), ids[:count].copy())
 
 
 @dataclass(eq=False)

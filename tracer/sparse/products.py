@@ -19,7 +19,7 @@ _DOT, _MATRIX_ROWS = internal("sparse.dot"), internal("sparse.matrix_rows")
 
 @rule("nd.dot", "c[dr]")
 def _sparse_dense(operands: tuple, statics: dict[str, Any]) -> Any:
-    """The product of a csr matrix with an array: of the transposed one it is row_sparse, unless forward_stype says else.
+    """The product of a csr matrix with an array; of a transposed one it is row_sparse, unless forward_stype says else.
 
     The gradient by the array is a sum of rows.
     """

@@ -1,4 +1,4 @@
-"""Lazy updates: steps of optimizers by gradients of storage type row_sparse, of which only the stored rows are updated."""
+"""Lazy updates: steps of optimizers that update only the rows which a row_sparse gradient stores."""
 from __future__ import annotations
 
 from typing import Any

@@ -224,7 +224,7 @@ class NDArray(Handle):
 
         stype: the storage type of `.grad`; None: "default".
 
-        KeyError for another `grad_req`; ValueError for another `stype`.
+        KeyError for another `grad_req`; MXNetError for another `stype`.
         """
         grad = wrap(type(self), zeros_value(self._value.aval))
         if stype not in (None, "default"):

@@ -104,8 +104,11 @@ def broadcast_to(self: Any, shape: Any) -> NDArray:
 def tostype(self: NDArray, stype: str) -> NDArray:
     """A copy in the storage type "default", "row_sparse" or "csr". Nothing is read before its indices are asked for.
 
-    ValueError for another storage type, and for a csr array of other than two axes.
+    MXNetError for another storage type; ValueError for a csr array of other than two axes.
     """
+    if stype not in ("default", "row_sparse", "csr"):
+        raise MXNetError(f"Invalid Input: {stype!r}, valid values are: 'csr', 'default', 'row_sparse', in operator "
+                         "cast_storage")
     copy = self.copy()  # type: ignore[attr-defined]
     return copy if stype == "default" else from_dense(copy, stype)
 

@@ -300,6 +300,8 @@ class BaseSparseNDArray(NDArray, Composite):
             raise MXNetError(f"an array of shape {source.shape} into one of {self.shape}")
         if source.dtype != self.dtype:
             source = source.astype(self.dtype)
+        if same and source.context != self.context:
+            source = source._on(self._aval.device)
         if self._variable is not None:
             dense = self.dense()
             dense[:] = source.dense() if same else source
@@ -307,7 +309,7 @@ class BaseSparseNDArray(NDArray, Composite):
             self._form = Dense(dense, places=form.indices) if isinstance(form, Rows) else Dense(dense)
             return
         if same:
-            self._form = (source if source.context == self.context else source._on(self._aval.device)).copy()._form
+            self._form = source.copy()._form
         else:
             self._form = Dense(source.as_in_context(self.context).copy())
 

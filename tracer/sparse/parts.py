@@ -78,7 +78,8 @@ def retain(data: Any, indices: Any, out: Any = None) -> Any:
     """The stored rows of an array of storage type row_sparse that have the given numbers. A sync point.
 
     data: the array. MXNetError for one of another storage type.
-    indices: the numbers, in one axis. All of them are stored in the result, with zeros where the array has no row.
+    indices: the numbers, in one axis. All of them are stored in the result, with zeros where the array has no row; but
+        none if the array stores nothing.
     """
     if not isinstance(data, RowSparseNDArray):
         raise MXNetError("Operator _sparse_retain: data must be of storage type row_sparse, got "
@@ -86,10 +87,11 @@ def retain(data: Any, indices: Any, out: Any = None) -> Any:
     wanted = (read(indices) if isinstance(indices, NDArray) else np.asarray(indices)).astype(np.int64).reshape(-1)
     form = data._components()
     stored = read(form.indices)
+    if not stored.size:  # as in MXNet
+        return data.copy() if out is None else data.copyto(out)
     order = np.argsort(stored, kind="stable")
     at = np.searchsorted(stored, wanted, sorter=order)
-    found = np.flatnonzero((at < stored.size) & (stored[order[np.minimum(at, stored.size - 1)]] == wanted)) \
-        if stored.size else np.zeros(0, np.int64)
+    found = np.flatnonzero((at < stored.size) & (stored[order[np.minimum(at, stored.size - 1)]] == wanted))
     rows = take_rows(form.data, array_of(order[at[found]])) if found.size else form.data[:0]
     ids = array_of(wanted, data._aval.device)
     if found.size < wanted.size:

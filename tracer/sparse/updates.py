@@ -40,16 +40,17 @@ def update_rows(function: Function, operands: tuple, statics: dict[str, Any]) ->
     return invoke(function, NDArray, (ids, valid, dense, rows, *whole), tuple(statics.values()))
 
 
-def _enter(name: str) -> None:
+def _enter(name: str, operands: str) -> None:
     function = _LAZY[name]
 
-    @rule(f"nd.{name}", "[dr]r[dr]*n*")
+    @rule(f"nd.{name}", operands)
     def form(operands: tuple, statics: dict[str, Any]) -> Any:
         return update_rows(function, operands, statics) if statics.get("lazy_update", True) else None
 
 
-for _name in ("sgd_update", "sgd_mom_update", "adam_update", "ftrl_update"):
-    _enter(_name)
+for _name in ("sgd_update", "sgd_mom_update", "adam_update"):
+    _enter(_name, "[dr]r[dr]*n*")
+_enter("ftrl_update", "rrrrn*")  # with a dense weight MXNet computes the step of dense arrays
 
 
 def _step(name: str, weight: Any, grad: Any, history: Any, numbers: tuple, clip_gradient: float, out: Any) -> Any:

@@ -1,9 +1,14 @@
-"""Band links of kernels: the elements of each value in memory per unit of the kernel's range (row_bands.py)."""
+"""Band links of kernels: the elements of each value in memory per unit of the kernel's range (row_bands.py).
+
+A value that only the steps of one chain read is complete for a band when the next step of the band begins, and dead at
+the band's end. It needs memory for the bands under way (`driver.Areas`), not for all, a contraction of arrays: the
+scores of attention, say, never leave the cache, and the matrix of all of them does not exist.
+"""
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Container, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -20,12 +25,17 @@ from ..fusion.roots import kernel_for
 from ..graph.index_map import Affine, IndexMap, along, flatten
 from ..graph.symbolic_size import gcd, lcm
 from ..runtime.costs import CHUNK_COST, MAX_CHUNKS, MAX_ROW_CHUNKS, cut
+from .planner import AREAS, PlanState
 from .row_bands import BandChain, tile_and_fuse
 from .schedule import made_by, read_by
 
+#: The bytes of a chain's values from which they are kept by bands: each band copies the slots of bind.
+LARGE = 1 << 20
 
-def band_chains(steps: Sequence[Step], made: Sequence[KernelResult], materialized: set[Node]) -> list[BandChain]:
-    """The chains among a program's steps.
+
+def band_chains(steps: Sequence[Step], made: Sequence[KernelResult],
+                materialized: set[Node]) -> list[tuple[BandChain, dict[Node, int]]]:
+    """The chains among a program's steps, each with the elements of a band of the values that its steps write.
 
     made: by step, the source of a kernel.
     materialized: all values kept in memory.
@@ -46,7 +56,15 @@ def band_chains(steps: Sequence[Step], made: Sequence[KernelResult], materialize
             return kernel_link(step, code, materialized) if isinstance(code, Generated) else None
         return starts[i](step.node, materialized) if i in starts else None
 
-    return tile_and_fuse(list(starts), [read_by(step, materialized) for step in steps], link, CHUNK_COST)
+    chains = tile_and_fuse(list(starts), [read_by(step, materialized) for step in steps], link, CHUNK_COST)
+    return [(chain, _written(chain, link)) for chain in chains]
+
+
+def _written(chain: BandChain, link: Callable[[int], BandLink | None]) -> dict[Node, int]:
+    """The elements in a band of each value that a chain's steps write, 0 for one that is ready only at the end."""
+    links = [link(i) for i in range(chain.first, chain.first + len(chain.chunks))]
+    return {v: n * chunk for one, chunk in zip(links, chain.chunks, strict=True) if one is not None
+            for v, n in one.writes.items()}
 
 
 def kernel_link(kernel: Kernel, made: Generated, materialized: set[Node]) -> BandLink:
@@ -95,6 +113,29 @@ def written_over(steps: Sequence[Step], made: Sequence[KernelResult], together: 
                     found[x] = result
                     taken.add(result)
     return found
+
+
+def banded(steps: Sequence[Step], chain: range, elements: Mapping[Node, int], planning: PlanState) -> dict[Node, int]:
+    """The values that need memory for a band only, one for those that share it, each with its bytes.
+
+    elements: by value that the chain writes, its elements in a band; 0 for one that is ready only at the end.
+    """
+    shared: dict[Node, list[Node]] = {}
+    for v, home in planning.aliases.items():
+        shared.setdefault(home, []).append(v)
+    elsewhere = {v for i, step in enumerate(steps) if i not in chain for v in read_by(step, planning.materialized)}
+    found: dict[Node, int] = {}
+    total = 0
+    for v, count in elements.items():
+        if v in planning.aliases:
+            continue
+        together = [v, *shared.get(v, ())]
+        nbytes = count * v.dtype.itemsize
+        if all([n in elements and elements[n] * n.dtype.itemsize == nbytes and n not in elsewhere
+                and n not in planning.slots for n in together]) and nbytes * AREAS < v.aval.nbytes:
+            found[v] = nbytes
+            total += v.aval.nbytes
+    return found if total >= LARGE else {}
 
 
 def _placed(root: Root, kernel: Kernel) -> Root:

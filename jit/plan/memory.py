@@ -30,19 +30,24 @@ def arrange(touched: Sequence[tuple[Sequence[Any], Sequence[Any]]], sizes: Mappi
     for v, end in last.items():
         if v in sizes:
             dying.setdefault(end, []).append(v)
-    rounded = {v: -(-max(size, 1) // ALIGN) * ALIGN for v, size in sizes.items()}
+    rooms = {v: rounded(max(size, 1)) for v, size in sizes.items()}
     free: list[Place] = []
     offsets: dict[Any, int] = {}
     total = 0
     for i, (_, writes) in enumerate(touched):
         for v in writes:
             if v in sizes and v not in offsets:
-                start = offsets[v] = _take(free, rounded[v], total)
-                total = max(total, start + rounded[v])
-        ended = [(offsets[v], rounded[v]) for v in dying.get(i, ()) if v in offsets]
+                start = offsets[v] = _take(free, rooms[v], total)
+                total = max(total, start + rooms[v])
+        ended = [(offsets[v], rooms[v]) for v in dying.get(i, ()) if v in offsets]
         if ended:
             free = _merged(free + ended)
     return offsets, total
+
+
+def rounded(nbytes: int) -> int:
+    """A size, up to the next place's start."""
+    return -(-nbytes // ALIGN) * ALIGN
 
 
 def _take(free: list[Place], size: int, end: int) -> int:

@@ -27,7 +27,7 @@ from ..graph.simplify import needed, simplify
 from ..native.kernel_cache import prepare
 from ..process import interrupts
 from ..runtime.costs import CHUNK_COST
-from .band_links import band_chains, written_over
+from .band_links import band_chains, banded, written_over
 from .memory import arrange
 from .parallel_groups import group_steps
 from .planner import PlanState, assign_slots, donate, items_of, lay_out, lower, touched, works
@@ -64,17 +64,24 @@ def _generate(planning: PlanState) -> None:
 def _band(planning: PlanState) -> None:
     steps, code, chains, done = planning.steps, planning.code, planning.chains, 0
     together = []
-    for chain in band_chains(steps, code, planning.materialized):
+    written = []
+    for chain, elements in band_chains(steps, code, planning.materialized):
         chains += _alone(done, chain.first)
         done = chain.first + len(chain.chunks)
         together.append(range(chain.first, done))
         chains.append(together[-1])
         planning.chunks.update(zip(together[-1], chain.chunks))
+        written.append(elements)
     chains += _alone(done, len(steps))
     for product, result in written_over(steps, code, together, planning.slots).items():
         home = planning.aliases.get(result, result)
         for n in [product, *[n for n, at in planning.aliases.items() if at is product]]:
             planning.aliases[n] = home
+    for own, elements in zip(together, written):
+        found = banded(steps, own, elements, planning)
+        if found:
+            planning.banded[own.start] = found
+            planning.slots.update({v: planning.new_slot() for v in found})
 
 
 def _alone(start: int, stop: int) -> list[range]:

@@ -29,7 +29,7 @@ from .describe import name_of, traffic
 from .layout import ByNumPy, Check, Run, Source
 from .memory import arrange
 from .pipeline import plan_graph
-from .planner import PlanState
+from .planner import PlanState, items_of
 
 #: The most bytes of an arena that a plan keeps between runs.
 SMALL_ARENA = 1 << 12
@@ -188,16 +188,34 @@ class Plan:
         return self._finish(self._timed() if timing.on else self.runs, arena, buffers, leaves, scalars)
 
     def _timed(self) -> list[Callable[[], None]]:
-        """The calls of `runs`, with one measured call for each step; made at the first request."""
+        """The calls of `runs`, with one measured call for each step; made at the first request.
+
+        The steps of a chain whose values have memory for a band only are one call.
+        """
         if self.timed_runs is None:
             self.timed_runs, planning = [], self.planning
-            for i, (step, (work, reads, writes)) in enumerate(zip(planning.steps, planning.rows, strict=True)):
-                made, run = planning.by_step.get(i), tuple(work) if isinstance(work, list) else work
-                kind = "numpy" if isinstance(run, ByNumPy) else "library" if made is None else "kernel"
-                name = name_of(step, kind != "numpy", made.source if made else None)
-                self.timed_runs.append(timing.timed(kind, name, self.runner(run), *traffic(step, reads, writes)))
-                self.timed_runs += [self.runner(check) for check in planning.checks_of(i)]
+            for chain in planning.chains:
+                if chain.start in planning.areas:
+                    self._add_timed(chain, "library", tuple(items_of(planning, [chain])))
+                    continue
+                for i in chain:
+                    work = planning.rows[i][0]
+                    run = tuple(work) if isinstance(work, list) else work
+                    kind = "numpy" if isinstance(run, ByNumPy) else "kernel" if i in planning.by_step else "library"
+                    self._add_timed([i], kind, run)
+                    self.timed_runs += [self.runner(check) for check in planning.checks_of(i)]
         return self.timed_runs
+
+    def _add_timed(self, at: Sequence[int], kind: str, run: Run) -> None:
+        """Add the measured call that does the steps of these numbers."""
+        planning, names, read, written = self.planning, [], 0, 0
+        for i in at:
+            step, (_, reads, writes), made = planning.steps[i], planning.rows[i], planning.by_step.get(i)
+            names.append(name_of(step, kind != "numpy", made.source if made else None))
+            one = traffic(step, reads, writes)
+            read, written = read + one[0], written + one[1]
+        assert self.timed_runs is not None
+        self.timed_runs.append(timing.timed(kind, " > ".join(names), self.runner(run), read, written))
 
     def _finish(self, runs: list[Callable[[], Any]], arena: Buffer | None, buffers: list[Buffer],
                 leaves: Sequence[Buffer], scalars: Sequence[float | int]) -> list[Buffer]:

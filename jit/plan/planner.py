@@ -20,10 +20,13 @@ from ..runtime import driver
 from ..runtime.launch import argument_layout
 from ..steps import kernel as kernels
 from .layout import ByNumPy, Check, PlanLayout, Run, Source
-from .memory import arrange
+from .memory import arrange, rounded
 from .parallel_groups import Work
 
 native_steps.load()
+
+#: The most threads that run a chain in bands, each with memory of its own: memory that no thread needs is not touched.
+AREAS = 16
 
 #: A lowered step: its rows of the driver's table, or its NumPy step; the values it reads; the values it writes.
 Row = tuple[list[Any] | ByNumPy, list[Any], list[Any]]
@@ -53,6 +56,8 @@ class PlanState:
     made: list[Node] = field(default_factory=list)  # distinct computed outputs, each with a buffer of its own
     chains: list[range] = field(default_factory=list)  # step numbers: those run band by band, or a single one
     chunks: dict[int, int] = field(default_factory=dict)  # by step in a chain, the length of its chunks
+    banded: dict[int, dict[Node, int]] = field(default_factory=dict)  # by chain's first step, bytes of a band by value
+    areas: dict[int, driver.Areas] = field(default_factory=dict)  # by chain's first step, the memory of such values
     rows: list[Row] = field(default_factory=list)  # by step
     nested: dict[int, Nested] = field(default_factory=dict)  # by step, the plan of its body
     main_rows: dict[int, int] = field(default_factory=dict)  # by kernel, the number of its main row
@@ -102,6 +107,11 @@ class PlanState:
             return self.around.new_slot()
         self.count += 1
         return self.count - 1
+
+    @property
+    def slots_in_use(self) -> int:
+        """The number of slots of bind so far, with those of the plans around this one."""
+        return self.count if self.around is None else self.around.slots_in_use
 
     def checks_of(self, i: int) -> list[Check]:
         """The checks after a step, by its number."""
@@ -193,6 +203,24 @@ def lower(planning: PlanState) -> None:
         planning.rows.append((rows, list(uses.reads), list(uses.writes)))
         if uses.nested is not None:
             planning.nested[i] = uses.nested
+    for chain in planning.chains:
+        if chain.start in planning.banded:
+            planning.areas[chain.start] = _areas(planning, chain)
+
+
+def _areas(planning: PlanState, chain: range) -> driver.Areas:
+    """The areas of a chain, which its first step is noted to write; places in an area are used again."""
+    sizes = {planning.slots[v]: nbytes for v, nbytes in planning.banded[chain.start].items()}
+    rows = [planning.rows[i] for i in chain]
+    places, nbytes = arrange([([planning.slots[v] for v in reads], [planning.slots[v] for v in writes])
+                              for _, reads, writes in rows], sizes)
+    slots = planning.slots_in_use
+    head = rounded(8 * slots)
+    key = "areas", planning.steps[chain.start]
+    base = planning.slot(key, AREAS * (head + nbytes))
+    planning.rows[chain.start][2].append(key)
+    values = tuple([(slot, head + at, sizes[slot]) for slot, at in places.items()])
+    return driver.Areas(base, head + nbytes, AREAS, slots, values)
 
 
 def _kernel(planning: PlanState, at: int, kernel: Kernel, uses: _Uses) -> list[Any] | ByNumPy:
@@ -321,5 +349,5 @@ def items_of(planning: PlanState, group: Sequence[Sequence[int]]) -> list[driver
             before += native[:at]
             own.append(native[at])
             after += native[at + 1:]
-        at_once.append(driver.Chain(own) if len(chain) > 1 else own[0])
+        at_once.append(driver.Chain(own, planning.areas.get(chain[0])) if len(chain) > 1 else own[0])
     return [*before, driver.Group(at_once) if len(at_once) > 1 else at_once[0], *after]

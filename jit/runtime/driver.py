@@ -10,8 +10,9 @@ the part of the step's range to do. The interface:
   threads, so a step may keep partial results at index ``lo // chunk`` for the step after it to combine. An extent of 0
   is still one call, with (0, 0).
 - ``Group(steps)``: independent steps, whose chunks the threads share as those of one step. It is an item of a table.
-- ``Chain(steps)``: steps of which each reads, of results of the ones before it, only the same chunk: a thread runs
-  chunk i of all of them. It is an item of a table or of a group.
+- ``Chain(steps, areas)``: steps of which each reads, of results of the ones before it, only the same chunk: a thread
+  runs chunk i of all of them. Values that nothing else reads may have memory for a few chunks only, the `areas`. It is
+  an item of a table or of a group.
 - ``Loop(steps, times)``: items to be repeated, the first of which is a step that gets the number of the repetition as
   the end of its range. It is an item of a table.
 - ``Table(steps)``: the steps laid out in memory, once a program. ``table.run(bind_address)`` runs them:
@@ -60,10 +61,28 @@ class Step(NamedTuple):
     chunk: int = 0
 
 
+class Areas(NamedTuple):
+    """Memory for values of which one chunk at a time is needed: an area for each chunk under way.
+
+    base: the slot of bind with the address of the first area.
+    nbytes: the size of an area.
+    threads: the number of areas: no more threads than that run the chain.
+    slots: the number of slots of bind; each area begins with a copy of these, where the addresses of `values` are set.
+    values: each with its slot, its place in an area, and the bytes of a chunk.
+    """
+
+    base: int
+    nbytes: int
+    threads: int
+    slots: int
+    values: Sequence[tuple[int, int, int]]
+
+
 class Chain(NamedTuple):
     """Steps cut into equally many chunks: the thread that takes a chunk of the first does that of the others too."""
 
     steps: Sequence[Step]
+    areas: Areas | None = None
 
 
 class Group(NamedTuple):
@@ -242,6 +261,8 @@ def _laid(item: Step | Chain | Group, places: Iterator[int], lists: list[np.ndar
     """A step and the address of its arguments; those of a group or a chain are a list of calls, kept in `lists`."""
     if isinstance(item, Step):
         return item, next(places)
+    if isinstance(item, Chain) and item.areas is not None:
+        return _banded(item.areas, [_laid(step, places, lists) for step in item.steps], lists)
     parts = [_calls(*_laid(step, places, lists)) for step in item.steps]  # type: ignore[arg-type]
     if isinstance(item, Chain):
         calls, chunk = [call for band in zip(*parts, strict=True) for call in band], len(parts)
@@ -252,6 +273,21 @@ def _laid(item: Step | Chain | Group, places: Iterator[int], lists: list[np.ndar
         chunk = -(-len(calls) // _PIECES)
     lists.append(np.array(calls, np.int64))
     return Step(find_native(LOOPS, "run_calls"), (), len(calls), chunk), lists[-1].ctypes.data
+
+
+def _banded(areas: Areas, steps: Sequence[tuple[Step, int]], lists: list[np.ndarray]) -> tuple[Step, int]:
+    """The step that runs a chain chunk by chunk in one of its areas, and the address of its arguments.
+
+    ValueError for steps of different numbers of chunks.
+    """
+    counts = {-(-step.extent // step.chunk) for step, _ in steps}
+    if len(counts) != 1:
+        raise ValueError(f"the steps of a chain have {sorted(counts)} chunks")
+    base, nbytes, threads, slots, values = areas
+    words = [base, nbytes, threads, slots, len(values), len(steps), *[word for value in values for word in value]]
+    words += [word for step, at in steps for word in (step.fn, at, step.extent, step.chunk)]
+    lists.append(np.array(words + [0] * threads, np.int64))
+    return Step(find_native(LOOPS, "run_bands"), (), counts.pop(), 1), lists[-1].ctypes.data
 
 
 def _calls(step: Step, at: int) -> list[tuple[int, int, int, int]]:

@@ -9,10 +9,12 @@ from ..native.word_intrinsics import (
     call_sharer,
     call_step,
     change_float_mode,
+    copy_bytes,
     cycles,
     float_mode,
     load_atomic,
     set_float_mode,
+    set_word,
     smaller,
     spin_hint,
     store_atomic,
@@ -209,6 +211,32 @@ def run_calls(bind: int, calls: Any, lo: int, hi: int) -> None:
     for i in range(lo, hi):
         call = calls + 8 * _ROW * i
         call_step(call[0], bind, call[1], call[2], call[3])
+
+
+def run_bands(bind: Any, args: Any, lo: int, hi: int) -> None:
+    """Run chunks lo...hi of a chain's steps, each in an area that no other thread uses meanwhile.
+
+    args: `driver.Areas`, with the numbers of values and of steps before the values; the steps, each with its function,
+    its arguments, its extent and its chunk; then a word for each area, 1 while it is in use.
+    """
+    steps = args + 8 * (6 + 3 * args[4])
+    used = steps + 8 * _ROW * args[5]
+    for band in range(lo, hi):
+        area = 0
+        while swap_atomic(used, area, 0, 1) != 0:
+            area += 1
+            if area == args[2]:
+                area = 0
+                spin_hint()
+        own = bind[args[0]] + area * args[1]
+        copy_bytes(own, bind, 8 * args[3])
+        for i in range(args[4]):
+            value = args + 8 * (6 + 3 * i)
+            set_word(own, value[0], own + value[1] - band * value[2])
+        for i in range(args[5]):
+            step = steps + 8 * _ROW * i
+            call_step(step[0], own, step[1], band * step[3], smaller(band * step[3] + step[3], step[2]))
+        store_atomic(used, area, 0)
 
 
 def serve(state: Any, me: int) -> None:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from .forms import Form, apart
 from .meanings import Tag
 
-#: ("leaf", i), ("output", i) or ("arena",)
+#: ("leaf", i), ("output", i), ("arena",), or ("area", slot, band) of a chain
 Buffer = tuple
 
 _start = itemgetter(0)
@@ -21,11 +21,13 @@ class Room(NamedTuple):
     buffer: the buffer.
     start: the place in it.
     size: the bytes of the value there.
+    first: the first of these bytes that exists: of a value of which a band is kept, the others do not.
     """
 
     buffer: Buffer
     start: int
     size: int
+    first: int = 0
 
 
 class Touch(NamedTuple):
@@ -66,6 +68,14 @@ class Touch(NamedTuple):
         """
         return self.order < write.order and self.itemsize == write.itemsize and self.place is not None \
             and write.place is not None and self.place == write.place.plus(Form(start))
+
+    def is_before(self, write: Touch) -> bool:
+        """Whether this read of a leaf comes before the write of an output that takes the leaf's memory."""
+        if self.when != write.when:
+            return self.when < write.when
+        if self.unit != write.unit:
+            return not self._replace(buffer=write.buffer).meets(write)
+        return self.row < write.row or self.row == write.row and self.precedes(write)
 
 
 class Memory:

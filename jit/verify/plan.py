@@ -27,7 +27,7 @@ from .loops import LoopError, furnish, uses_of
 from .meanings import Meaning, Meaningless, Tag, check_rows, meanings_of, tag_of
 from .memory import Memory, Room, Touch, conflicts
 from .native_effects import of_native
-from .units import PlanError, alike, plain, told, units
+from .units import PlanError, alike, enter, is_copied, leave, plain, told, units
 
 
 def verify(layout: PlanLayout, places: Mapping[int, int], arena_bytes: int, planning: PlanState) -> None:
@@ -80,6 +80,7 @@ class _Verifier:
         self.asked: set[tuple] = set()  # the failures that checks have asked for
         self.unasked: dict[tuple, _Row] = {}
         self.risky = -1  # the last item that may raise
+        self.areas: driver.Areas | None = None  # of the running unit
         self.when = 0
 
     def furnish(self, places: Mapping[int, int], arena_bytes: int) -> None:
@@ -153,12 +154,16 @@ class _Verifier:
             return
         touches: list[Touch] = []
         for number, unit in enumerate(units(item, meant)):
-            for at, (step, of, chunk) in enumerate(unit):
+            self.areas = unit.areas
+            touches += enter(unit, self.rooms, self.memory, self.when, number)
+            for at, (step, of, chunk) in enumerate(unit.rows):
                 meaning = self.meanings.get(id(of))
                 if meaning is None:
                     raise PlanError("table", -1, None, f"{step} is of no step")
                 for touch in self._row(_Row(step, meaning, chunk)):
                     touches.append(touch._replace(unit=number, row=at))
+            leave(unit, self.rooms)
+        self.areas = None
         for write, other in conflicts(touches):
             raise PlanError(write.step, write.slot, None, f"is written while {told(other)} at the same time")
         self.touches += [t for t in touches if t.buffer[0] != "arena"]
@@ -171,12 +176,13 @@ class _Verifier:
         if meaning.extent not in (None, step.extent):
             raise PlanError(row, -1, meaning.node, f"its range is {step.extent}, not {meaning.extent}")
         for role, node in meaning.numbers.items():
-            if self.numbers.get(step.args[role]) != tag_of(node):
+            if self.numbers.get(step.args[role]) != tag_of(node) or not is_copied(self.areas, step.args[role]):
                 raise PlanError(row, step.args[role], node, "is not the number's")
         effects = row.effects(chunk)
         for role in effects.flags:
             slot = step.args[role]
-            if slot in self.rooms or slot in self.numbers or not 0 <= slot < self.layout.slots or not meaning.checked:
+            known = slot in self.rooms or slot in self.numbers or not 0 <= slot < self.layout.slots
+            if self.areas or known or not meaning.checked:
                 raise PlanError(row, slot, meaning.node, "a failure is noted where something else is")
             if meaning.checked not in self.asked:
                 self.unasked[meaning.checked] = row
@@ -193,13 +199,13 @@ class _Verifier:
         """The touch of an access, which must be within the buffer of its slot."""
         slot = row.step.args[access.role]
         room = self.rooms.get(slot)
-        if room is None:
+        if room is None or not is_copied(self.areas, slot):
             raise PlanError(row, slot, row.meaning.node, f"argument {access.role} is no address")
-        low, high = 0, room.size  # for a place found through an index, which the graph keeps within the axis
+        low, high = room.first, room.size  # for a place found through an index, which the graph keeps within the axis
         if access.place is not None and not access.place.is_open():
             low, high = access.place.span()
             high += access.itemsize
-        if low < 0 or high > room.size:
+        if low < room.first or high > room.size:
             raise PlanError(row, slot, row.meaning.node, f"bytes {low} to {high} of {room.size} are reached")
         place = None if access.place is None else access.place.plus(Form(room.start))
         return Touch(room.buffer, room.start + low, room.start + high, access.write, place, access.itemsize,
@@ -379,17 +385,8 @@ class _Verifier:
                     if read.buffer != ("leaf", leaf):
                         continue
                     for write in writes:
-                        if not _before(read, write):
+                        if not read.is_before(write):
                             raise PlanError(name, read.slot, ("output", number), f"is written over what {told(read)}")
-
-
-def _before(read: Touch, write: Touch) -> bool:
-    """Whether a read of a leaf comes before the write of an output that takes the leaf's memory."""
-    if read.when != write.when:
-        return read.when < write.when
-    if read.unit != write.unit:
-        return not read._replace(buffer=write.buffer).meets(write)
-    return read.row < write.row or read.row == write.row and read.precedes(write)
 
 
 def check(plan: Plan) -> None:

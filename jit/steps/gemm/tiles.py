@@ -30,6 +30,11 @@ _VECTOR = ir.VectorType(_FLOAT, LANES)
 #: Heights of tiles, the largest first, by the width in vectors: the largest fill 24 of AVX-512's 32 registers.
 ROWS = {2: (12, 4, 1), 1: (24, 4, 1)}
 
+#: The steps along the inner dimension by which operands are prefetched. The processor does that by itself for small
+#: steps only: of A transposed each step is another line, and with rows of 4 KiB another page. With it, in parts of the
+#: peak: 1024x64x1024 with A transposed 0.39 -> 0.91, 512x2048x1024 0.80 -> 0.93, 1024x512x512 0.87 -> 0.92.
+AHEAD = 32
+
 #: The rows of A from which packing B's columns pays.
 REUSED = 36
 
@@ -110,6 +115,7 @@ class _Tiles:
 
     def _shift(self, source: Any, target: Any) -> None:
         for at in range(0, 4 * WIDTH, 4 * LANES):
+            self._prefetch(self.b.add(self.b.add(source, _I64(at)), self.b.mul(self.y_next, _I64(AHEAD))))
             self._put(self._load(self.b.add(source, _I64(at))), self.b.add(target, _I64(at)))
 
     def _spell(self, source: Any, target: Any, columns: Sequence[Any]) -> None:
@@ -124,6 +130,8 @@ class _Tiles:
         b = self.b
         for first in range(0, len(columns), LANES):
             square = [self._load(b.add(source, column)) for column in columns[first:first + LANES]]
+            for column in columns[first:first + LANES]:
+                self._prefetch(b.add(b.add(source, column), _I64(16 * LANES)))
             size = 1
             while size < LANES:
                 for i in range(LANES):
@@ -192,6 +200,8 @@ class _Tiles:
             s.add_incoming(ir.Constant(_VECTOR, None), before)
         others = [self._load(b.add(y, _I64(4 * LANES * v))) for v in range(self.vectors)]
         made = []
+        near = b.add(a, b.mul(b.and_(count, _I64(LANES - 1)), self.a_row))
+        self._prefetch(b.add(b.add(near, offset), b.mul(self.a_next, _I64(AHEAD))))
         for start, own in zip(starts, sums, strict=True):
             x = self._spread(b.load(b.inttoptr(b.add(start, offset), _FLOAT.as_pointer())))
             made.append([b.call(self.fma, [x, other, s]) for other, s in zip(others, own, strict=True)])
@@ -251,6 +261,13 @@ class _Tiles:
     def _intrinsic(self, name: str, result: Any, kinds: list[Any]) -> Any:
         full = f"llvm.{name}.v{LANES}f32.p0"
         return self.b.module.globals.get(full) or ir.Function(self.b.module, ir.FunctionType(result, kinds), full)
+
+    def _prefetch(self, address: Any) -> None:
+        """Begin to bring a cache line near, of memory that may not exist."""
+        pointer, number = ir.IntType(8).as_pointer(), ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [pointer, number, number, number])
+        prefetch = self.b.module.declare_intrinsic("llvm.prefetch", [pointer], kind)
+        self.b.call(prefetch, [self.b.inttoptr(address, pointer), number(0), number(3), number(1)])
 
     def _load(self, address: Any) -> Any:
         return self.b.load(self.b.inttoptr(address, _VECTOR.as_pointer()), align=4)

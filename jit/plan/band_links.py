@@ -26,7 +26,7 @@ from ..graph.index_map import Affine, IndexMap, along, flatten
 from ..graph.symbolic_size import gcd, lcm
 from ..runtime.costs import CHUNK_COST, MAX_CHUNKS, MAX_ROW_CHUNKS, cut
 from .planner import AREAS, PlanState
-from .row_bands import BandChain, tile_and_fuse
+from .row_bands import BandChain, Banded, Steps, tile_and_fuse
 from .schedule import made_by, read_by
 
 #: The bytes of a chain's values from which they are kept by bands: each band copies the slots of bind.
@@ -34,8 +34,8 @@ LARGE = 1 << 20
 
 
 def band_chains(steps: Sequence[Step], made: Sequence[KernelResult],
-                materialized: set[Node]) -> list[tuple[BandChain, dict[Node, int]]]:
-    """The chains among a program's steps, each with the elements of a band of the values that its steps write.
+                materialized: set[Node]) -> tuple[Banded, list[dict[Node, int]]]:
+    """The chains among a program's steps, and by chain the elements of a band of the values that its steps write.
 
     made: by step, the source of a kernel.
     materialized: all values kept in memory.
@@ -47,7 +47,7 @@ def band_chains(steps: Sequence[Step], made: Sequence[KernelResult],
             if native is not None and native.band is not None and native.fits(step.node, materialized):
                 starts[i] = native.band
     if not starts:
-        return []
+        return Banded(list(range(len(steps))), []), []
 
     @cache
     def link(i: int) -> BandLink | None:
@@ -56,13 +56,14 @@ def band_chains(steps: Sequence[Step], made: Sequence[KernelResult],
             return kernel_link(step, code, materialized) if isinstance(code, Generated) else None
         return starts[i](step.node, materialized) if i in starts else None
 
-    chains = tile_and_fuse(list(starts), [read_by(step, materialized) for step in steps], link, CHUNK_COST)
-    return [(chain, _written(chain, link)) for chain in chains]
+    found = tile_and_fuse(Steps(starts, [read_by(step, materialized) for step in steps],
+                                [made_by(step) for step in steps], link), CHUNK_COST)
+    return found, [_written(chain, found.order, link) for chain in found.chains]
 
 
-def _written(chain: BandChain, link: Callable[[int], BandLink | None]) -> dict[Node, int]:
+def _written(chain: BandChain, order: Sequence[int], link: Callable[[int], BandLink | None]) -> dict[Node, int]:
     """The elements in a band of each value that a chain's steps write, 0 for one that is ready only at the end."""
-    links = [link(i) for i in range(chain.first, chain.first + len(chain.chunks))]
+    links = [link(i) for i in order[chain.first:chain.first + len(chain.chunks)]]
     return {v: n * chunk for one, chunk in zip(links, chain.chunks, strict=True) if one is not None
             for v, n in one.writes.items()}
 

@@ -62,26 +62,26 @@ def _generate(planning: PlanState) -> None:
 
 
 def _band(planning: PlanState) -> None:
-    steps, code, chains, done = planning.steps, planning.code, planning.chains, 0
-    together = []
-    written = []
-    for chain, elements in band_chains(steps, code, planning.materialized):
+    found, written = band_chains(planning.steps, planning.code, planning.materialized)
+    steps = planning.steps = [planning.steps[i] for i in found.order]
+    code = planning.code = [planning.code[i] for i in found.order]
+    chains, together, done = planning.chains, [], 0
+    for chain in found.chains:
         chains += _alone(done, chain.first)
         done = chain.first + len(chain.chunks)
         together.append(range(chain.first, done))
         chains.append(together[-1])
         planning.chunks.update(zip(together[-1], chain.chunks))
-        written.append(elements)
     chains += _alone(done, len(steps))
     for product, result in written_over(steps, code, together, planning.slots).items():
         home = planning.aliases.get(result, result)
         for n in [product, *[n for n, at in planning.aliases.items() if at is product]]:
             planning.aliases[n] = home
     for own, elements in zip(together, written):
-        found = banded(steps, own, elements, planning)
-        if found:
-            planning.banded[own.start] = found
-            planning.slots.update({v: planning.new_slot() for v in found})
+        values = banded(steps, own, elements, planning)
+        if values:
+            planning.banded[own.start] = values
+            planning.slots.update({v: planning.new_slot() for v in values})
 
 
 def _alone(start: int, stop: int) -> list[range]:

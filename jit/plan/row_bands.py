@@ -34,43 +34,119 @@ FEW_BANDS, BUSY_PARTS = 4, 4
 LONGER, LONGER_FEW = 1.02, 1.25
 
 
+#: The steps that are looked at behind a chain's last one for another consumer.
+NEAR = 8
+
+
 class BandChain(NamedTuple):
-    """Steps from number `first` on, each with the length of its chunks: equally many, one for each band."""
+    """Steps from place `first` on, each with the length of its chunks: equally many, one for each band."""
 
     first: int
     chunks: list[int]
 
 
-def tile_and_fuse(starts: Sequence[int], reads: Sequence[Collection[Any]], link: Callable[[int], BandLink | None],
-           part: float) -> list[BandChain]:
+class Banded(NamedTuple):
+    """The numbers of the steps in the order to run them, and the chains, by places in that order."""
+
+    order: list[int]
+    chains: list[BandChain]
+
+
+class Steps(NamedTuple):
+    """The steps to make chains of, by number.
+
+    starts: the numbers of those that may be a chain's first.
+    reads, makes: the values that each one reads, and makes.
+    link: the BandLink of a step, None for a step that cannot be in a chain, nor be moved.
+    """
+
+    starts: Collection[int]
+    reads: Sequence[Collection[Any]]
+    makes: Sequence[Collection[Any]]
+    link: Callable[[int], BandLink | None]
+
+
+def tile_and_fuse(steps: Steps, part: float) -> Banded:
     """The chains among the steps: each starts at a product, and is extended by consumers as long as bands pay.
 
-    starts: the numbers of the steps that may be a chain's first.
-    reads: the values that each step reads.
-    link: the BandLink of a step by its number, None for a step that cannot be in a chain.
+    A step between two of a chain runs before it where it needs none of its results, else after it.
+
     part: the least cost that repays a thread.
     """
+    order = list(range(len(steps.reads)))
+    known: dict[int, list[int]] = {}  # by a chain's first step, the chunks
     found: list[BandChain] = []
-    end = 0
-    for at in starts:
+    at = 0
+    while at < len(order):
         interrupts.check()
-        first, chunks = link(at) if at >= end else None, None
-        if first is not None and first.extent > first.align:
-            growing = _Growing(first)
-            for i in range(at + 1, len(reads)):
-                interrupts.check()
-                following = None if growing.made.keys().isdisjoint(reads[i]) else link(i)
-                if following is None or not growing.try_append(following):
-                    break
-            while chunks is None and len(growing.links) > 1:
-                interrupts.check()
-                chunks = growing.cut(rows_of_band(first, growing.totals[-1], part))
-                if chunks is None:
-                    growing.drop()
+        chunks = known.get(order[at])
+        if chunks is None and order[at] in steps.starts:
+            members, chunks = _chain(steps, order, at, known, part)
+            if chunks is not None:
+                before, after = _around(steps, order[at:members[-1] + 1], [order[i] for i in members])
+                order[at:members[-1] + 1] = [*before, *[order[i] for i in members], *after]
+                known[order[at + len(before)]] = chunks
+                continue  # the steps before it may be chains too
         if chunks is not None:
             found.append(BandChain(at, chunks))
-            end = at + len(chunks)
-    return found
+        at += len(chunks or (0,))
+    return Banded(order, found)
+
+
+def _chain(steps: Steps, order: Sequence[int], at: int, known: Collection[int],
+           part: float) -> tuple[list[int], list[int] | None]:
+    """The places of a chain's steps, the first of which is at `at`, and their chunks, None where there is no chain."""
+    first = steps.link(order[at])
+    if first is None or first.extent <= first.align:
+        return [], None
+    growing, members, joined = _Growing(first), [at], set[int]()
+    late: set[Any] = set()  # what is made after the chain
+    waiting: set[Any] = set()  # what is read after it
+    early: dict[int, BandLink] = {}  # by place, the steps before it
+    for i in range(at + 1, len(order)):
+        interrupts.check()
+        step = order[i]
+        if i - members[-1] > NEAR or step in known:
+            break
+        reads = steps.reads[step]
+        after = not late.isdisjoint(reads)
+        link = None if after else steps.link(step)
+        if not after and growing.made.keys().isdisjoint(reads):
+            if link is None or not growing.reads.isdisjoint(link.replaces):
+                break
+            early[i] = link
+            continue
+        beside = None if link is None or not waiting.isdisjoint(link.replaces) else growing.take(link, early)
+        if beside is None:
+            late.update(steps.makes[step])
+            waiting.update(reads)
+        else:
+            members += [*beside, i]
+            joined.update(beside)
+    chunks = None
+    while chunks is None and len(growing.links) > 1:
+        interrupts.check()
+        chunks = growing.cut(rows_of_band(first, growing.totals[-1], part))
+        while chunks is None and len(growing.links) > 1:
+            growing.drop()
+            members.pop()
+            if members[-1] not in joined:
+                break
+    return members, chunks
+
+
+def _around(steps: Steps, span: Sequence[int], members: Collection[int]) -> tuple[list[int], list[int]]:
+    """The steps of a span that run before the chain of `members`, and those that run after it."""
+    before, after = [], []
+    late = {v for i in members for v in steps.makes[i]}
+    for i in span:
+        if i not in members:
+            if late.isdisjoint(steps.reads[i]):
+                before.append(i)
+            else:
+                after.append(i)
+                late.update(steps.makes[i])
+    return before, after
 
 
 class ChainTotal(NamedTuple):
@@ -143,10 +219,51 @@ class _Growing:
         units = lcm(found, link.align)
         scale *= units // found
         if scale > 1:
-            if self.units[0] * scale >= self.links[0].extent:
-                return False  # the smallest band is the whole range
+            first, longer = self.links[0], self.units[0] * scale
+            if longer >= first.extent or first.chunk and longer > LONGER * first.chunk:
+                return False  # the smallest band is the whole range, or longer than any band of this product
             self.units = [u * scale for u in self.units]
             self.made = {v: n * scale for v, n in self.made.items()}
+        self._add(link, units, scale)
+        return True
+
+    def take(self, link: BandLink, early: dict[int, BandLink]) -> list[int] | None:
+        """Append a link, and before it the products that only it makes a part of the chain; None where it does not fit.
+
+        early: by place, the links that would run before the chain. The products, whose places are returned, leave it.
+        """
+        beside = [i for i, one in early.items() if one.product and not link.reads.keys().isdisjoint(one.writes)]
+        if beside and self._try_join([early[i] for i in beside], link, [
+                v for i, one in early.items() if i not in beside for v in (*one.reads, *one.replaces)]):
+            for i in beside:
+                del early[i]
+            return beside
+        if any([not link.reads.keys().isdisjoint(one.replaces) for one in early.values()]):
+            return None
+        return [] if self.try_append(link) else None
+
+    def _try_join(self, links: Sequence[BandLink], link: BandLink, others: Collection[Any]) -> bool:
+        """Append products that read nothing of the chain, and then a link that reads their results and the chain's.
+
+        others: what steps before the chain read, or write over.
+        """
+        first, count = self.links[0], len(self.links)
+        for one in links:
+            units = self.units[0] * one.extent // first.extent
+            alone = one.writes.keys().isdisjoint(others) and not one.replaces
+            if not alone or units * first.extent != self.units[0] * one.extent or units % one.align:
+                break
+            self._add(one, units, 1)
+        else:
+            if self.try_append(link):
+                return True
+        while len(self.links) > count:
+            for v in self.links[-1].writes:
+                del self.made[v]
+            self.drop()
+        return False
+
+    def _add(self, link: BandLink, units: int, scale: int) -> None:
         self.made.update({v: n * units for v, n in link.writes.items()})
         self.units.append(units)
         self.scales.append(scale)
@@ -155,10 +272,9 @@ class _Growing:
         self.fewest.append(min(self.fewest[-1], link.most))
         self.reads.update(link.reads)
         self.replaces.update(link.replaces)
-        return True
 
     def drop(self) -> None:
-        """Remove the last link for good: nothing may be appended any more."""
+        """Remove the last link: what it reads and writes stays known, so that less is appended after it."""
         scale = self.scales.pop()
         for kept in (self.links, self.units, self.totals, self.fewest):
             kept.pop()
@@ -171,7 +287,7 @@ class _Growing:
         least = -(-first.extent // units)
         size = max(-(-rows // units), -(-least // self.fewest[-1]))
         bands = -(-least // size)
-        if bands < 2 or units * size > rows * (LONGER if first.chunk else LONGER_FEW):
+        if bands < 2 or units * size > max(rows, first.chunk) * (LONGER if first.chunk else LONGER_FEW):
             return None
         chunks = []
         for link, units in zip(self.links, self.units, strict=True):

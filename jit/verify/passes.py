@@ -63,6 +63,8 @@ def _steps(name: str, planning: PlanState) -> None:
 
 
 def _chains(name: str, planning: PlanState) -> None:
+    """Check that chains hold all steps in order, and that each value is still made before it is read."""
+    _steps(name, planning)
     _expect([i for chain in planning.chains for i in chain] == list(range(len(planning.steps))), name, "a step is left")
 
 

@@ -12,7 +12,7 @@ from tracer.jit.graph import symbolic_size
 from tracer.jit.plan import band_links
 from tracer.jit.plan.cache import shape_templates
 from tracer.jit.plan.plan import Plan
-from tracer.jit.plan.row_bands import BAND_BYTES, BandChain, BandLink, ChainTotal, rows_of_band, tile_and_fuse
+from tracer.jit.plan.row_bands import BAND_BYTES, BandChain, BandLink, ChainTotal, Steps, rows_of_band, tile_and_fuse
 from tracer.jit.report import timing
 from tracer.jit.runtime import driver
 from tracer.jit.runtime.buffers import from_array
@@ -39,8 +39,15 @@ def kernel(reads, made="r", extent=ROWS, align=1, most=1000, writes=3, **more):
 
 
 def found(*steps, part=1e9):
+    made = banded(*steps, part=part)
+    assert made.order == list(range(len(steps)))
+    return made.chains
+
+
+def banded(*steps, part=1e9):
     starts = [i for i, step in enumerate(steps) if step and step.product]
-    return tile_and_fuse(starts, [step.reads if step else () for step in steps], steps.__getitem__, part)
+    return tile_and_fuse(Steps(starts, [step.reads if step else () for step in steps],
+                               [step.writes if step else () for step in steps], steps.__getitem__), part)
 
 
 def test_rows_that_go_along():
@@ -106,8 +113,7 @@ def test_a_long_chain_is_planned_in_a_time_that_grows_with_its_square_at_most(wh
         steps = [BandLink(100.0, rows, 1, 4 if i else 10, 1000, {f"p{i - 1}": stretch}, {f"p{i}": columns},
                       rows * columns * 4, product=True) for i in range(count)]
         computed.clear()
-        assert tile_and_fuse(range(count), [s.reads for s in steps], steps.__getitem__, 1e9) == (
-            [] if whole else [BandChain(1, [4] * (count - 1))])
+        assert found(*steps) == ([] if whole else [BandChain(1, [4] * (count - 1))])
         return len(computed)
 
     assert operations(80) < 4.5 * operations(40)
@@ -118,6 +124,56 @@ def rows_of(steps, part):
     for step in steps:
         total = total.with_link(step)
     return rows_of_band(steps[0], total, part)
+
+
+def test_a_step_that_needs_nothing_of_the_chain_runs_before_it():
+    between = kernel({"x": (3, 1)}, made="s")
+    steps = [gemm(), between, kernel({"p": (3, 1), "s": (3, 1)}), kernel({"s": (3, 1)}, made="t")]
+    assert banded(*steps) == ([1, 0, 2, 3], [BandChain(1, [10, 10])])
+    steps[1] = gemm(made="s")  # which begins a chain of its own
+    assert banded(*steps[:2], kernel({"s": (3, 1)}, made="t"), kernel({"p": (3, 1), "t": (3, 1)})) == (
+        [1, 2, 0, 3], [BandChain(0, [10, 10]), BandChain(2, [10, 10])])
+
+
+def test_a_step_that_needs_the_chain_and_does_not_fit_runs_after_it():
+    across, more = kernel({"p": None}, made="s"), kernel({"s": (3, 1)}, made="t")
+    assert banded(gemm(), across, more, kernel({"p": (3, 1)})) == ([0, 3, 1, 2], [BandChain(0, [10, 10])])
+    both = kernel({"p": (3, 1), "t": (3, 1)})
+    assert banded(gemm(), across, more, both) == ([0, 1, 2, 3], [])
+
+
+@pytest.mark.parametrize("between", [
+    None,  # cannot be moved
+    kernel({"x": (3, 1)}, made="s", replaces=["b"]),  # writes over an operand of the product
+])
+def test_a_step_that_stays_where_it_is(between):
+    assert banded(gemm({"b": None}), between, kernel({"p": (3, 1)})) == ([0, 1, 2], [])
+
+
+def test_nothing_is_written_over_earlier_than_a_step_that_reads_it():
+    later = [kernel({"p": None, "w": None}, made="s"), kernel({"p": (3, 1), "w": (3, 1)}, replaces=["w"])]
+    assert banded(gemm(), *later) == ([0, 1, 2], [])
+    earlier = [kernel({"w": (3, 1)}, made="s", replaces=["w"]), kernel({"p": (3, 1), "w": (3, 1)})]
+    assert banded(gemm(), *earlier) == ([0, 1, 2], [])
+
+
+def test_products_that_meet_in_a_step_are_one_chain():
+    steps = [gemm(), kernel({"p": (3, 1)}, made="s"), gemm({"x": (3, 1)}, made="q"),
+             kernel({"q": (3, 1), "s": (3, 1)}, made="t")]
+    assert banded(*steps) == ([0, 1, 2, 3], [BandChain(0, [10] * 4)])
+    steps[2:2] = [kernel({"x": (3, 1)}, made="o")]
+    assert banded(*steps) == ([2, 0, 1, 3, 4], [BandChain(1, [10] * 4)])
+    steps[3] = gemm({"o": (3, 1)}, made="q", extent=ROWS + 1)  # of which no band belongs to the others'
+    assert banded(*steps) == ([2, 3, 0, 1, 4], [BandChain(2, [10] * 3)])
+    steps[3:] = [gemm({"o": (3, 1)}, made="q"), kernel({"q": None}, made="r"), kernel({"q": (3, 1), "s": (3, 1)}),
+                 kernel({"r": (3, 1), "t": (3, 1)})]
+    order, chains = banded(*steps)  # one between needs the second product
+    assert sorted(order) == list(range(7)) and order.index(3) < order.index(4) < order.index(6)
+
+
+def test_bands_are_no_longer_than_the_product_s_own():
+    steps = [gemm(chunk=10), kernel({"p": (60, 20)}, made="s"), kernel({"p": (3, 1)}, made="t")]
+    assert banded(*steps) == ([0, 2, 1], [BandChain(0, [10, 10])])
 
 
 def test_rows_of_bands():

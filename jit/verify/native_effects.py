@@ -63,10 +63,19 @@ def of_product(args: Sequence[int], extent: int, chunk: int, at: int = -1) -> Ef
             found.accesses.append(Access(role, False, place, a.itemsize))
     found.accesses.extend([Access(roles[name], False, Form(0, ()), 8) for name in ("alpha_at", "beta_at")
                            if getattr(a, name) >= 0])
-    role, place = matrix("c", 0, a.c_stride, (rows, a.ldc), (columns, 1))
-    if a.beta_index >= 0 or a.beta_at >= 0 or struct.unpack("d", struct.pack("q", a.beta))[0]:
-        found.accesses.append(Access(roles["source"] if a.source >= 0 else role, False, place, a.itemsize))
-    found.accesses.append(Access(role, True, place, a.itemsize))
+    places = [matrix("c", 0, a.c_stride, (rows, a.ldc), (columns, 1))[1]]
+    if a.columns and first != last:
+        parts = [(i, (max(lo - i * side, 0), min(hi - i * side, side) - 1)) for i in sorted({first, last})]
+        places = [Form(i * a.c_stride * a.itemsize, ((rows, a.itemsize * a.ldc), (Var(*part), a.itemsize))).fused()
+                  for i, part in parts]
+        if last - first > 1:
+            whole = (Var(first + 1, last - 1), a.c_stride), (rows, a.ldc), (Var(0, side - 1), 1)
+            places.append(Form(0, tuple([(v, a.itemsize * c) for v, c in whole])).fused())
+    for place in places:
+        if a.beta_index >= 0 or a.beta_at >= 0 or struct.unpack("d", struct.pack("q", a.beta))[0]:
+            role = roles["source"] if a.source >= 0 else roles["c"]
+            found.accesses.append(Access(role, False, place, a.itemsize))
+        found.accesses.append(Access(roles["c"], True, place, a.itemsize))
     return found
 
 

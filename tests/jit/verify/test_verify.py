@@ -326,6 +326,15 @@ def test_an_access_past_the_end():
             assert "are reached" in reason or reason.startswith("its range is")
 
 
+def test_chunks_across_the_products_of_a_batch():
+    planning = plan_graph([product(*floats((3, 64, 128), (3, 128, 160)))])
+    row, = native(planning)
+    assert 0 < row.chunk < 160 and row.chunk % 160
+    accepted(planning)
+    for chunk in (1, 3 * 160 - 1, 170):
+        accepted(planning, runs=replaced(planning, row, chunk=chunk))
+
+
 def test_a_place_that_is_too_small():
     planning = plan_graph([product(product(*floats((4, 4), (4, 4))), floats((4, 4))[0])])
     (slot, nbytes), = planning.layout.between

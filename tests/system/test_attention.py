@@ -136,8 +136,12 @@ def test_lengths(tier):
     q, k, v, _, g = inputs(33, 40)
     count = numpy.random.default_rng(0).integers(1, 41, (HEADS, 33)).astype("int32")
     mask = numpy.arange(40) < count[:, :, None]
-    made = run(lambda q, k, v, mask: npx.batch_dot(
-        npx.softmax(_scores(q, k) / SIZE ** 0.5, length=np.array(count), use_length=True, axis=-1), v), q, k, v, mask, g)
+
+    def form(q, k, v, mask):
+        scores = _scores(q, k) / SIZE ** 0.5
+        return npx.batch_dot(npx.softmax(scores, length=np.array(count), use_length=True, axis=-1), v)
+
+    made = run(form, q, k, v, mask, g)
     for a, right in zip(made, expected(q, k, v, mask, g), strict=True):
         numpy.testing.assert_allclose(a, right, 2e-5, 2e-5)
 

@@ -87,6 +87,15 @@ def _copy(bind, args, lo, hi):
 
 
 @_Native
+def _move(bind, args, lo, hi):
+    """Copy word lo of the array at bind[args[0]], or lo itself where that is negative, to that at bind[args[1]]."""
+    if args[0] < 0:
+        store_atomic(bind[args[1]], lo, lo)
+    else:
+        store_atomic(bind[args[1]], lo, load_atomic(bind[args[0]], lo))
+
+
+@_Native
 def _append(bind, args, lo, hi):
     """Append (args[0], lo, hi) to the list at bind[0], which starts with the number of its entries."""
     at = 3 * add_atomic(bind[0], 0, 1)
@@ -390,6 +399,21 @@ def test_who_takes_a_chunk_of_a_chain_s_first_step_does_it_of_the_others(threads
         assert len(calls) == 12 and all([call for call in calls if call in band] == band for band in bands)
         if threads == 1:
             assert calls == sum(bands, [])
+
+
+@pytest.mark.parametrize("threads, bands", [(1, 9), (2, 2), (3, 3), (6, 40)])
+def test_each_band_under_way_has_an_area_of_its_own(threads, bands):
+    """In the first three all bands are under way at once, or one is; in the last there are fewer areas than threads."""
+    driver.set_threads(threads)
+    count, found, memory = np.zeros(1, np.int64), np.full(bands, -1), np.zeros(16 * 4, np.int64)
+    bind = np.array([count.ctypes.data, 0, found.ctypes.data, memory.ctypes.data], np.int64)
+    areas = driver.Areas(3, 128, 4, 4, [(1, 64, 8)])
+    together = threads if threads == bands else 0
+    steps = [Step(fn.address, args, bands, 1) for fn, args in ((_move, [-1, 1]), (_meet, [together]), (_move, [1, 2]))]
+    Table([driver.Chain(steps, areas)]).run(bind.ctypes.data)
+    assert found.tolist() == list(range(bands)) and count[0] == bands and bind[1] == 0
+    with pytest.raises(ValueError, match="chunks"):
+        Table([driver.Chain([steps[0], steps[2]._replace(extent=bands + 1)], areas)])
 
 
 def test_a_group_stands_between_steps():

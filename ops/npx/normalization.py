@@ -2,12 +2,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from ..declare.families import operands
 from ..declare.public import Optional, public
+from ..ir.aval import Aval
 from ..ir.errors import MXNetError
-from ..ir.node import Node, stop
+from ..ir.node import Node, make, stop
+from ..ir.op import ELEMENTWISE, FLOATS, Op, declare
 from ..ir.shapes import normalize_axis
 from ..np.reductions import mean_of, variance
 from ..primitive.arithmetic import add, cast, div, equal, greater_equal, in_single, like, maximum, mul, sub, where
@@ -33,6 +37,31 @@ def _over(x: Node, temperature: float | None) -> Node:
     return x if temperature in (None, 1.0) else div(x, like(x, temperature))
 
 
+def _as_softmax_infer(avals: Sequence[Aval], attrs: tuple) -> Aval:
+    if avals[0].shape != avals[1].shape or avals[0].dtype != avals[1].dtype:
+        raise MXNetError(f"a softmax of shape {avals[0].shape} ({avals[0].dtype.name}) for data of shape "
+                         f"{avals[1].shape} ({avals[1].dtype.name})")
+    return avals[0]
+
+
+def _as_softmax_vjp(node: Node, g: Node) -> tuple[Node | None, Node]:
+    axis, = node.attrs
+    return None, mul(node, sub(g, spread(reduce_sum(mul(g, node), (axis,)), (axis,), node)))
+
+
+def _as_softmax_samples() -> Iterable[tuple[list[np.ndarray], tuple]]:
+    rng = np.random.RandomState(0)
+    for shape, axis in (((3, 4), 1), ((2, 3, 2), 1), ((0, 2), 0)):
+        yield [rng.uniform(0.1, 1, shape), rng.uniform(-2, 2, shape)], (axis,)
+
+
+#: The first input as the softmax of the second along the axis in attrs, with the softmax's derivative, which reads the
+#: result only: that by the quotient would need the exponentials too, an array more between forward and backward.
+_as_softmax = declare(Op("as_softmax", ELEMENTWISE, _as_softmax_infer, lambda arrays, attrs: arrays[0], _as_softmax_vjp,
+                         expr="{0}", cost=0, smooth=False, samples=_as_softmax_samples, dtypes=FLOATS,
+                         errors=[(operands((3,), (4,)), (0,), MXNetError)]))
+
+
 @in_single
 def softmax_of(x: Node, axis: int, kept: Node | None = None, temperature: float | None = None) -> Node:
     """exp(x / temperature) divided by its sum along `axis`, stable; over the elements in `kept` only, 0 elsewhere.
@@ -46,7 +75,7 @@ def softmax_of(x: Node, axis: int, kept: Node | None = None, temperature: float 
     total = reduce_sum(e, (axis,))
     if kept is not None:  # a line with no kept element becomes zeros
         total = where(equal(total, like(total, 0)), like(total, 1), total)
-    return div(e, spread(total, (axis,), x))
+    return make(_as_softmax, (stop(div(e, spread(total, (axis,), x))), x), (axis,))
 
 
 @in_single

@@ -15,13 +15,14 @@ import mpmath
 import numpy as np
 from fuzz.reference.sliding import windows
 from mpmath import mp
+from picture_references import PICTURES
 from region_references import REGIONS
 from vision_references import VISION
 
 Reference = Callable[..., Any]
 
 #: The reference of each op: a function of its operands (float64s or integers) and its attributes.
-REFERENCES: dict[str, Reference] = {**VISION, **REGIONS}
+REFERENCES: dict[str, Reference] = {**VISION, **REGIONS, **PICTURES}
 
 
 def reference(name: str, arrays: Sequence[np.ndarray], attrs: tuple) -> list[np.ndarray]:

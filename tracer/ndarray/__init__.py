@@ -7,6 +7,7 @@ from tracer.array import control_flow
 from tracer.array.dlpack import to_dlpack_for_read, to_dlpack_for_write
 from tracer.array.nd_array import NDArray
 from tracer.core.surface import fill
+from tracer.stateful.pictures import random_functions
 
 from . import functions, many_updates, methods, random, sparse
 from .creation import (
@@ -49,6 +50,7 @@ vars(op).update(_declared)
 fill(linalg, "nd.linalg", NDArray)
 fill(contrib, "nd.contrib", NDArray)
 fill(image, "nd.image", NDArray)
+vars(image).update(random_functions(NDArray))
 fill(_internal, "nd._internal", NDArray)
 for _f in (functions.BatchNormWithReLU, functions.SyncBatchNorm, functions.boolean_mask, control_flow.foreach,
            control_flow.while_loop, control_flow.cond, random.rand_zipfian):

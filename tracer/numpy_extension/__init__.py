@@ -7,12 +7,14 @@ from tracer.array.control_flow import cond, foreach, while_loop
 from tracer.array.np_array import ndarray
 from tracer.context import Context, cpu, cpu_pinned, current_context, gpu, num_gpus
 from tracer.core.surface import fill
+from tracer.stateful.pictures import random_functions
 
 fill(sys.modules[__name__], "npx", ndarray)
 sys.modules[f"{__name__}.control_flow"] = control_flow
 image = types.ModuleType(f"{__name__}.image", "`mx.npx.image`.")
 sys.modules[image.__name__] = image
 fill(image, "npx.image", ndarray)
+vars(image).update(random_functions(ndarray))
 
 from . import random  # noqa: E402
 from .files import *  # noqa: E402, F403

@@ -77,6 +77,11 @@ class Streams:
         """A function that goes back to the present state."""
         return partial(self.restore, self.state())
 
+    def from_single(self, draw: Callable[[mt19937.Engine], np.ndarray]) -> np.ndarray:
+        """What `draw` makes of the sequential generator."""
+        with self._lock:
+            return draw(self._single)
+
     def _noise(self, n: int) -> np.ndarray:
         """`n` float32 uniforms in [0, 1)."""
         with self._lock:

@@ -12,7 +12,7 @@ from ...primitive.promotion import FLOAT32, floating
 from ...primitive.scans import flip
 
 
-def _check_picture(data: Node, ranks: tuple[int, ...], what: str) -> None:
+def check_picture(data: Node, ranks: tuple[int, ...], what: str) -> None:
     if data.ndim not in ranks:
         batch = ", or (N, height, width, channels)," if 4 in ranks else ""
         raise MXNetError(f"{what}: Input image must have shape (height, width, channels){batch} but got {data.shape}")
@@ -29,7 +29,7 @@ def to_tensor(data: Node) -> Node:
     >>> nd.image.to_tensor(nd.array([[[0, 255]]], dtype="uint8")).asnumpy().tolist()
     [[[0.0]], [[1.0]]]
     """
-    _check_picture(data, (3, 4), "to_tensor")
+    check_picture(data, (3, 4), "to_tensor")
     numbers = data if data.dtype.kind == "f" else cast(data, FLOAT32)
     moved = (2, 0, 1) if data.ndim == 3 else (0, 3, 1, 2)
     return transpose(cast(div(numbers, like(numbers, 255)), FLOAT32), moved)
@@ -82,7 +82,7 @@ def image_crop(data: Node, x=REQUIRED, y=REQUIRED, width=REQUIRED, height=REQUIR
 
     MXNetError for a part that leaves the picture.
     """
-    _check_picture(data, (3, 4), "crop")
+    check_picture(data, (3, 4), "crop")
     rows, columns = data.shape[-3:-1]
     if width < 1 or height < 1 or x < 0 or y < 0 or x + width > columns or y + height > rows:
         raise MXNetError(f"crop: a part of {height} x {width} at x={x}, y={y} of a picture of {rows} x {columns}")
@@ -93,7 +93,7 @@ def image_crop(data: Node, x=REQUIRED, y=REQUIRED, width=REQUIRED, height=REQUIR
 @public("npx.image.flip_left_right")
 def flip_left_right(data: Node) -> Node:
     """A picture (height, width, channels) with its columns reversed. MXNetError for another number of axes."""
-    _check_picture(data, (3,), "flip_left_right")
+    check_picture(data, (3,), "flip_left_right")
     return flip(data, 1)
 
 
@@ -101,5 +101,5 @@ def flip_left_right(data: Node) -> Node:
 @public("npx.image.flip_top_bottom")
 def flip_top_bottom(data: Node) -> Node:
     """A picture (height, width, channels) with its rows reversed. MXNetError for another number of axes."""
-    _check_picture(data, (3,), "flip_top_bottom")
+    check_picture(data, (3,), "flip_top_bottom")
     return flip(data, 0)

@@ -134,6 +134,22 @@ class BufferPart(Buffer):
         """Do nothing: the memory is the parent's."""
 
 
+class OutsideBuffer(Buffer):
+    """A buffer on memory that is not from a pool, such as that of another process.
+
+    memory: an array of uint8, which is kept; it begins at a multiple of 64.
+    """
+
+    __slots__ = ()
+
+    def __init__(self, memory: np.ndarray) -> None:
+        super().__init__((memory, memory.ctypes.data), _OUTSIDE)
+
+    def __del__(self) -> None:
+        """Do nothing: the memory goes with its last reference."""
+
+
+_OUTSIDE = FreeList(64)
 _pools: dict[int, FreeList] = {}  # by the bytes requested; requests of one size class share one
 _kept = 0  # of large blocks
 _held = 0  # bytes got from the system, kept or in use

@@ -168,7 +168,7 @@ def imrotate(src: Any, rotation_degrees: Any, zoom_in: bool = False, zoom_out: b
     """
     if zoom_in and zoom_out:
         raise ValueError("`zoom_in` and `zoom_out` cannot be both True")
-    if src.dtype is not np.float32:
+    if np.dtype(src.dtype) != np.float32:
         raise TypeError("Only `float32` images are supported by this function")
     single = src.ndim == 3
     if single:

@@ -333,8 +333,8 @@ def test_a_dataset_in_files(tmp_path):
 
 
 def test_missing_parts_say_so():
-    with pytest.raises(AttributeError, match="gluon.data.RecordFileDataset is not part of this version"):
-        data.RecordFileDataset  # noqa: B018
+    with pytest.raises(AttributeError, match="gluon.data.nonsense is not part of this version"):
+        data.nonsense  # noqa: B018
     assert not hasattr(data, "__nonsense__")
     assert mx.gluon.contrib.data.IntervalSampler is data.IntervalSampler
     assert mx.gluon.contrib.data.sampler is data.sampler

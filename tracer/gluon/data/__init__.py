@@ -2,11 +2,12 @@
 from ..submodules import importing
 from . import batchify, dataloader, dataset, sampler
 from .dataloader import DataLoader
-from .dataset import ArrayDataset, Dataset, SimpleDataset
+from .dataset import ArrayDataset, Dataset, RecordFileDataset, SimpleDataset
 from .sampler import BatchSampler, FilterSampler, IntervalSampler, RandomSampler, Sampler, SequentialSampler
 
 __all__ = ["ArrayDataset", "batchify", "BatchSampler", "DataLoader", "dataloader", "Dataset", "dataset",
-           "FilterSampler", "IntervalSampler", "RandomSampler", "Sampler", "sampler", "SequentialSampler",
+           "FilterSampler", "IntervalSampler", "RandomSampler", "RecordFileDataset", "Sampler", "sampler",
+           "SequentialSampler",
            "SimpleDataset"]
 
 __getattr__ = importing(__name__)

@@ -1,7 +1,7 @@
 """`DataLoader`: the batches of a dataset.
 
-Samples are read in this process whatever `num_workers` is, or in its threads with `thread_pool`. Where samples are rows
-of arrays, a batch is taken from each array at once (rows.py).
+Samples are read in this process, in worker processes (worker_pool.py), or in threads. Where samples are rows of arrays,
+a batch is taken from each array at once (rows.py), in this process: handing it over would take longer.
 """
 from __future__ import annotations
 
@@ -11,17 +11,15 @@ from multiprocessing.pool import ThreadPool
 from multiprocessing.reduction import ForkingPickler as ForkingPickler  # scripts import it from here
 from typing import Any
 
-import numpy as np
-
 from ...context import cpu_pinned
-from ...core.flush import flush
 from ...ndarray import waitall
 from ...numpy_extension.mode import is_np_array, is_np_shape, set_np
+from . import messages
 from . import sampler as _sampler
-from .batchify import Stack
 from .collate import as_in_context as _as_in_context
 from .collate import default_batchify_fn, default_mp_batchify_fn
-from .rows import take_rows
+from .loading import load, taken_at_once
+from .worker_pool import ProcessIter, WorkerPool
 
 __all__ = ["DataLoader"]
 
@@ -37,11 +35,13 @@ class DataLoader:
     batch_sampler: the sampler of lists of indices, instead of the four parameters before (ValueError for both).
     batchify_fn: the function that makes a batch of a list of samples; None: `default_batchify_fn`, and with workers
         `default_mp_batchify_fn`.
-    num_workers: the number of threads with `thread_pool`; else no more than whether batches are on `cpu_shared(0)`.
+    num_workers: the number of processes, or of threads with `thread_pool`; 0: samples are read in this process. Arrays
+        reach this process through shared memory, on `cpu_shared(0)`. Processes are started by multiprocessing's start
+        method; one that dies, raises or takes too long gives an error that names the sample.
     pin_memory, pin_device_id: whether batches are copied to `cpu_pinned(pin_device_id)`.
-    prefetch: the number of batches that threads load ahead; None: twice their number.
+    prefetch: the number of batches that workers load ahead; None: twice their number.
     thread_pool: whether threads load the batches.
-    timeout: the most seconds to wait for a batch of a thread; AssertionError if it is not positive.
+    timeout: the most seconds to wait for a batch of a worker; AssertionError if it is not positive.
     auto_reload: whether the next iteration's first batches are loaded before it begins.
     try_nopython: no effect: there is one implementation.
 
@@ -76,12 +76,14 @@ class DataLoader:
                              "specified.")
         self._num_workers = max(num_workers, 0)
         self._prefetch = max(0, 2 * self._num_workers if prefetch is None else int(prefetch))
-        if self._num_workers > 0 and thread_pool:
-            self._worker_pool = ThreadPool(self._num_workers, _thread_worker_initializer,
-                                           (is_np_shape(), is_np_array()))
         if batchify_fn is None:
             batchify_fn = default_mp_batchify_fn if self._num_workers > 0 else default_batchify_fn
         self._batchify_fn = batchify_fn
+        if self._num_workers > 0 and thread_pool:
+            self._worker_pool = ThreadPool(self._num_workers, _thread_worker_initializer,
+                                           (is_np_shape(), is_np_array()))
+        elif self._num_workers > 0 and messages.POSSIBLE:
+            self._worker_pool = WorkerPool(self._num_workers, dataset, batchify_fn)
         self.auto_reload = auto_reload
         if auto_reload:
             self.refresh()
@@ -98,14 +100,23 @@ class DataLoader:
         """An iterator over the batches."""
         if self._worker_pool is None:
             return self._same_process_iter()
+        if not self._thread_pool:
+            if len(self._dataset) and taken_at_once(self._dataset, [0], self._batchify_fn) is not None:
+                return self._same_process_iter()
+            return self._pinned(ProcessIter(self._worker_pool, iter(self._batch_sampler), self._num_workers,
+                                            self._prefetch, self._timeout))
         return _MultiWorkerIter(self._worker_pool, self._batchify_fn, self._batch_sampler, self._pin_memory,
                                 self._pin_device_id, _thread_worker_fn, self._prefetch, self._dataset, self,
                                 self._timeout)
 
     def _same_process_iter(self) -> Iterator[Any]:
-        for indices in self._batch_sampler:
-            batch = _load(indices, self._batchify_fn, self._dataset)
-            yield _as_in_context(batch, cpu_pinned(self._pin_device_id)) if self._pin_memory else batch
+        return self._pinned(load(indices, self._batchify_fn, self._dataset) for indices in self._batch_sampler)
+
+    def _pinned(self, batches: Iterator[Any]) -> Iterator[Any]:
+        """The batches, in pinned memory if that is asked for."""
+        if not self._pin_memory:
+            return batches
+        return (_as_in_context(batch, cpu_pinned(self._pin_device_id)) for batch in batches)
 
     def __len__(self) -> int:
         return len(self._batch_sampler)
@@ -135,21 +146,6 @@ def _batches(dataset: Any, batch_size: int | None, shuffle: bool, sampler: Any, 
     return _sampler.BatchSampler(sampler, batch_size, last_batch or "keep")
 
 
-def _load(indices: Any, batchify_fn: Callable[[list[Any]], Any], dataset: Any) -> Any:
-    """The batch of the samples at `indices`."""
-    batch = None
-    if not isinstance(indices, (list, tuple, np.ndarray)):
-        indices = list(indices)  # an iterator
-    if batchify_fn is default_batchify_fn or batchify_fn is default_mp_batchify_fn:
-        batch = take_rows(dataset, indices, tuple, batchify_fn is default_mp_batchify_fn)
-    elif type(batchify_fn) is Stack:
-        batch = take_rows(dataset, indices, (tuple, list), batchify_fn._use_shared_mem)
-    if batch is not None:
-        return batch
-    flush("batch")  # a pending training step, for example: the samples' computations are a program of their own
-    return batchify_fn([dataset[i] for i in indices])
-
-
 def _thread_worker_initializer(active_shape: bool, active_array: bool) -> None:
     """Set the np mode of a thread of the pool."""
     set_np(active_shape, active_array)
@@ -157,7 +153,7 @@ def _thread_worker_initializer(active_shape: bool, active_array: bool) -> None:
 
 def _thread_worker_fn(samples: Any, batchify_fn: Callable[[list[Any]], Any], dataset: Any) -> Any:
     """The batch of the samples at the indices `samples`, computed in this thread."""
-    batch = _load(samples, batchify_fn, dataset)
+    batch = load(samples, batchify_fn, dataset)
     waitall()
     return batch
 

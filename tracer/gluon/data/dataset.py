@@ -5,10 +5,11 @@ import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from ... import recordio
 from ...array.nd_array import NDArray
 from .sampler import FilterSampler, Sampler, SequentialSampler
 
-__all__ = ["Dataset", "SimpleDataset", "ArrayDataset"]
+__all__ = ["Dataset", "SimpleDataset", "ArrayDataset", "RecordFileDataset"]
 
 
 class Dataset:
@@ -164,6 +165,26 @@ class _SampledDataset(Dataset):
 
     def __getitem__(self, idx: Any) -> Any:
         return self._dataset[self._indices[idx]]
+
+
+class RecordFileDataset(Dataset):
+    """The records of a record file, as bytes.
+
+    filename: the record file, beside which is its index, with the end .idx.
+
+    It can be pickled, and read by threads and forked processes.
+    """
+
+    def __init__(self, filename: str) -> None:
+        self.idx_file = os.path.splitext(filename)[0] + ".idx"
+        self.filename = filename
+        self._record = recordio.MXIndexedRecordIO(self.idx_file, self.filename, "r")
+
+    def __getitem__(self, idx: Any) -> Any:
+        return self._record.read_idx(self._record.keys[idx])
+
+    def __len__(self) -> int:
+        return len(self._record.keys)
 
 
 class _DownloadedDataset(Dataset):

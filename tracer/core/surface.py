@@ -49,7 +49,7 @@ def write(out: Any, result: Any) -> None:
         value = result._value
         same = value.aval is out._value.aval
     except AttributeError:  # one of them is a composite
-        out[:] = result
+        result.copyto(out)
         return
     if not same:
         value = _fitted(out, value)

@@ -129,14 +129,13 @@ def check_symbolic_backward(sym: Any, location: Any, out_grads: Any, expected: A
     out_grads: the cotangents of the outputs, a list or a dictionary; None: all outputs are losses.
     expected: the gradients, a list or a dictionary by name.
     grad_req: "write", "add" or "null" for all, a list, or a dictionary.
-    grad_stypes: storage types: NotImplementedError for others than "default".
+    grad_stypes: the storage types of gradients by the arguments' names.
 
     The others are those of `check_symbolic_forward`.
 
     >>> check_symbolic_backward(Variable("x") * 2, [np.ones(2)], [np.ones(2)], [np.array([2, 2])])["x"].shape
     (2,)
     """
-    _refuse_sparse("check_symbolic_backward", grad_stypes)
     ctx = ctx or current_context()
     arrays = _parse_location(sym, location, ctx, dtype)
     states = _parse_aux_states(sym, aux_states, ctx, dtype)
@@ -144,7 +143,7 @@ def check_symbolic_backward(sym: Any, location: Any, out_grads: Any, expected: A
         expected = dict(zip(sym.list_arguments(), expected))
     before = {k: np.random.normal(size=v.shape) for k, v in sorted(expected.items())}
     kinds = {k: expected[k].dtype if isinstance(dtype, str) else dtype for k in before}
-    grads = {k: nd.array(v, ctx=ctx, dtype=kinds[k]) for k, v in before.items()}
+    grads = _of_stypes({k: nd.array(v, ctx=ctx, dtype=kinds[k]) for k, v in before.items()}, grad_stypes)
     requests = _requests(sym, grad_req)
     executor = sym.bind(ctx, args=arrays, args_grad=grads, aux_states=states, grad_req=requests)
     executor.forward(is_train=True)
@@ -161,10 +160,9 @@ def check_symbolic_backward(sym: Any, location: Any, out_grads: Any, expected: A
     return grads
 
 
-def _refuse_sparse(function: str, stypes: Any) -> None:
-    for name, stype in (stypes or {}).items():
-        if stype not in (None, "default"):
-            raise NotImplementedError(f"{function}: storage type {stype!r} of {name}: tracer has dense arrays only")
+def _of_stypes(arrays: dict[str, Any], stypes: Any) -> dict[str, Any]:
+    """The arrays in the storage types given for some of them."""
+    return {k: x.tostype(stypes[k]) if stypes and stypes.get(k) else x for k, x in arrays.items()}
 
 
 # ---- finite differences --------------------------------------------------------------------------
@@ -207,7 +205,6 @@ def check_gradient_of_symbol(sym: Any, location: Any, aux_states: Any = None, nu
                              grad_stype_dict: Any = None, dtype: Any = np.float32) -> None:
     """Compare a symbol's gradients with central differences; see `check_numeric_gradient`."""
     assert dtype in _FLOATS, f"dtype {dtype}"
-    _refuse_sparse("check_numeric_gradient", grad_stype_dict)
     ctx = ctx or current_context()
     arrays = _parse_location(sym, location, ctx, dtype)
     states = _parse_aux_states(sym, aux_states, ctx, dtype)
@@ -225,7 +222,7 @@ def check_gradient_of_symbol(sym: Any, location: Any, aux_states: Any = None, nu
     out = GENERATED[""]["make_loss"](out.as_nd_ndarray())
     arrays["__random_proj"] = nd.array(np.random.rand(*shapes[0]) + 0.1, ctx=ctx, dtype=dtype)
     before = {k: np.random.normal(0, 0.01, size=arrays[k].shape) for k in (*requests, "__random_proj")}
-    grads = {k: nd.array(v, ctx=ctx, dtype=dtype) for k, v in before.items()}
+    grads = _of_stypes({k: nd.array(v, ctx=ctx, dtype=dtype) for k, v in before.items()}, grad_stype_dict)
     executor = out.bind(ctx, grad_req=requests, args=arrays, args_grad=grads, aux_states=states)
     if len(executor.arg_arrays) != len(arrays):
         raise ValueError("Executor arg_arrays and and location len do not match.Got "

@@ -143,7 +143,7 @@ def check_numeric_gradient(sym: Any, location: Any, aux_states: Any = None, nume
     grad_nodes: the names of the arguments whose gradients are checked, or a dictionary with their requests.
     use_forward_train: whether the passes are those of training.
     ctx: the device; None: the current one.
-    grad_stype_dict: storage types: NotImplementedError for others than "default".
+    grad_stype_dict: the storage types of gradients by the arguments' names.
     dtype: the arrays' element type.
 
     The gradient is that of a sum of the result with random weights.

@@ -24,7 +24,6 @@ from ..primitive.arithmetic import (
     sub,
     where,
 )
-from ..primitive.constants import full
 from ..primitive.elementary import absolute, log, sqrt
 from ..primitive.factorizations import transposed
 from ..primitive.gather_scatter import gather, scatter_add
@@ -90,7 +89,7 @@ def sparse_dot(data: Node, taken: Node, added: Node, dense: Node, count) -> Node
     """
     rows = matrix_rows(data, taken, dense)
     shape = (count, *dense.shape[1:])
-    return scatter_add(rows, (added,), rows_of(shape), shape) if math.prod(rows.shape) else full(shape, 0, rows.dtype)
+    return scatter_add(rows, (added,), rows_of(shape), shape)
 
 
 @public("nd.batch_dot")

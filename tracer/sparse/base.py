@@ -18,7 +18,7 @@ from ..context import Context, context_of, key_of
 from ..core.invoke import Composite, add_values, constant, invoke, wrap
 from ..core.trace import Value, current
 from .forms import Cells, Dense, Form, Rows
-from .rules import rule_for
+from .rules import letter_of, rule_for
 
 #: The dtypes of the arrays of indices.
 AUX_TYPES = {"row_sparse": [np.int64], "csr": [np.int64, np.int64]}
@@ -110,7 +110,7 @@ class BaseSparseNDArray(NDArray, Composite):
 
     def redirect(self, function: Function, cls: type, operands: tuple, statics: tuple) -> Any:
         """The result of `function`: by its sparse form for these operands, or computed on dense arrays."""
-        found = rule_for(function, "".join([_letter(x) for x in operands]))
+        found = rule_for(function, "".join([letter_of(x) for x in operands]))
         settings, made = dict(zip(function.statics, statics)), None
         live = [isinstance(x, BaseSparseNDArray) and x._live() for x in operands]
         if found is not None and not any(live):
@@ -357,6 +357,11 @@ class BaseSparseNDArray(NDArray, Composite):
         chosen = self._stype if stype is None else stype
         autograd.mark_variables([self], [dense if chosen == "default" else dense.tostype(chosen)], grad_req)
 
+    @property
+    def grad(self) -> Any:
+        """The array that holds the gradient; None if attach_grad() was not called."""
+        return self._idle_grad if self._variable is None else self._variable.grad
+
     def backward(self, out_grad: Any = None, retain_graph: bool = False, train_mode: bool = True) -> None:
         """Compute the gradients of the array's sum into the `.grad` of the variables that it was computed from."""
         autograd.backward([self], [out_grad], retain_graph, train_mode)
@@ -386,12 +391,6 @@ def sparse_array(cls: type, form: Form, of: Aval) -> Any:
     handle._form = form
     handle._aval = of
     return handle
-
-
-def _letter(x: Any) -> str:
-    if isinstance(x, BaseSparseNDArray):
-        return x._stype[0]
-    return "d" if isinstance(x, NDArray) or getattr(x, "ndim", None) else "n"
 
 
 def _restore(cls: type, shape: tuple[int, ...], arrays: list[np.ndarray]) -> Any:

@@ -53,6 +53,12 @@ def named(name: str) -> Function:
     return _BY_NAME[name]
 
 
+def letter_of(x: Any) -> str:
+    """The letter of an operand, as in `Rule`."""
+    stype = getattr(x, "stype", "default" if getattr(x, "ndim", 0) else "number")
+    return stype[0]
+
+
 def rule_for(function: Function, letters: str) -> Rule | None:
     """The rule for operands with these letters; None where they are computed as dense arrays."""
     for found in RULES.get(function, ()):

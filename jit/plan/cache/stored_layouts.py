@@ -72,8 +72,8 @@ def store(name: str, layout: PlanLayout, order: Sequence[Node]) -> None:
     try:
         writer = _Writer(file, {n: i for i, n in enumerate(order)})
         writer.dump(layout)
-    except (_Unstorable, pickle.PicklingError, TypeError, AttributeError):
-        return
+    except (_Unstorable, pickle.PicklingError, TypeError, AttributeError, RecursionError):
+        return  # a RecursionError: a layout with nodes that are not in the graph, in a long chain
     data = pickle.dumps(list(writer.sources)) + file.getvalue()
     cache_folder.write(name, _digest(name, data) + data)
 

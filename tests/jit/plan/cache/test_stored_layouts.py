@@ -188,6 +188,17 @@ def test_nothing_of_this_process_alone_is_stored(_own_folder):
     assert stored_layouts.load("p_x.plan", order) == layout
 
 
+def test_long_chains_outside_the_graph_are_not_stored(_own_folder):
+    """A layout may name nodes that planning made; pickling a chain of them nests as deeply as it is long."""
+    layout, order = plan_graph(_graph()).layout, toposort(_graph())
+    chain = order[0]
+    for _ in range(2 * sys.getrecursionlimit()):
+        chain = make(OPS["negative"], (chain,))
+    (run,) = layout.runs
+    stored_layouts.store("p_x.plan", layout._replace(runs=((run[0]._replace(args=[chain]),),)), order)
+    assert not list(_own_folder.glob("*.plan"))
+
+
 def test_small_graphs_are_not_stored(_own_folder, monkeypatch):
     monkeypatch.setattr(stored_layouts, "FEWEST", len(toposort(_graph())) + 1)
     shape_templates.layout_of(_graph())

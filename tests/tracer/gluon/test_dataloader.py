@@ -345,3 +345,18 @@ def test_padding_warns_once():
     with pytest.warns(UserWarning, match="Pad reads"):
         pad([nd.ones(2), nd.ones(3)])
     assert pad([nd.ones(2), nd.ones(3)]).asnumpy().tolist() == [[1, 1, 0], [1, 1, 1]]
+
+
+def _pickled(samples, batchify_fn, dataset):
+    assert dataset is None  # as in MXNet, whose processes have it
+    return pickle.dumps(batchify_fn([nd.array(ROWS[i]) for i in samples]))
+
+
+@pytest.mark.parametrize("pin", [False, True])
+def test_batches_that_a_library_s_processes_pickled(pin):
+    with multiprocessing.pool.ThreadPool(2) as pool:
+        batches = list(_MultiWorkerIter(pool, default_batchify_fn, [[0], [1, 2]], pin_memory=pin, worker_fn=_pickled,
+                                        prefetch=1))
+    assert [type(b) for b in batches] == [nd.NDArray] * 2
+    onp.testing.assert_array_equal(batches[1].asnumpy(), ROWS[1:3])
+    assert batches[0].ctx == (mx.cpu_pinned(0) if pin else mx.cpu())

@@ -6,6 +6,7 @@ a batch is taken from each array at once (rows.py), in this process: handing it 
 from __future__ import annotations
 
 import multiprocessing
+import pickle
 from collections.abc import Callable, Iterator
 from multiprocessing.pool import ThreadPool
 from multiprocessing.reduction import ForkingPickler as ForkingPickler  # scripts import it from here
@@ -159,12 +160,13 @@ def _thread_worker_fn(samples: Any, batchify_fn: Callable[[list[Any]], Any], dat
 
 
 class _MultiWorkerIter:
-    """An iterator over batches that the threads of a pool load.
+    """An iterator over batches that a pool of threads loads, or a library's pool of processes.
 
     worker_pool: the pool, or another object with its `apply_async`.
     batchify_fn, dataset: passed to `worker_fn`, after the indices of a batch.
     batch_sampler: the lists of indices.
     prefetch: the number of batches requested before the first is asked for; one more is at each batch.
+    dataset: None for a pool of processes that have it: `worker_fn`, given by a subclass, then pickles its batch.
     data_loader: the loader, kept alive with its pool.
     timeout: the most seconds to wait for a batch: multiprocessing.TimeoutError then.
     """
@@ -210,6 +212,8 @@ class _MultiWorkerIter:
         except multiprocessing.TimeoutError as error:
             raise multiprocessing.TimeoutError(f"DataLoader: a batch took longer than timeout={self._timeout} seconds; "
                                                "give a longer timeout or a faster transform") from error
+        if self._dataset is None:
+            batch = pickle.loads(batch)
         return _as_in_context(batch, cpu_pinned(self._pin_device_id)) if self._pin_memory else batch
 
     def next(self) -> Any:

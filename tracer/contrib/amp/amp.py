@@ -15,4 +15,8 @@ NAMES = ["convert_bucketing_module", "convert_hybrid_block", "convert_model", "c
 _WHY = ": tracer has no automatic mixed precision; cast blocks with `cast('float16')`, and optimizers take " \
        "multi_precision=True"
 
+#: Whether `init` has been called, which libraries ask: never.
+_amp_initialized = False
+_amp_loss_scale_initialized = False
+
 globals().update({name: refusing(f"mx.contrib.amp.{name}", _WHY) for name in NAMES})

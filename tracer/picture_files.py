@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import io
+from functools import cache
 from importlib import import_module
 from typing import Any
 
@@ -12,16 +13,23 @@ from tracer.ops.ir.errors import MXNetError
 __all__: list[str] = []
 
 
+@cache
 def _library(name: str) -> Any:
-    """An installed package; None where it is absent."""
+    """An installed package, imported when it is first needed; None where it is absent."""
     try:
         return import_module(name)
     except ImportError:
         return None
 
 
-_PILLOW: Any = _library("PIL.Image")
-_OPENCV: Any = _library("cv2") if _PILLOW is None else None
+def _pillow(what: str) -> Any:
+    """Pillow; None where there is OpenCV in its place. ImportError where there is neither."""
+    found = _library("PIL.Image")
+    if found is None and _library("cv2") is None:
+        raise ImportError(f"{what} needs Pillow or OpenCV, and neither is installed: `pip install mxtracer[image]`, or "
+                          "`pip install pillow`")
+    return found
+
 
 #: Pillow's names of the formats that are read: those of MXNet, and two more.
 _FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "PPM", "WEBP", "GIF")
@@ -29,12 +37,6 @@ _FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "PPM", "WEBP", "GIF")
 _SMALL, _DENSEST = 1 << 22, 2000
 _SUFFIXES = {".jpg": "JPEG", ".jpeg": "JPEG", ".jpe": "JPEG", ".png": "PNG", ".bmp": "BMP", ".dib": "BMP",
              ".tif": "TIFF", ".tiff": "TIFF", ".ppm": "PPM", ".webp": "WEBP"}
-
-
-def _check_library(what: str) -> None:
-    if _PILLOW is None and _OPENCV is None:
-        raise ImportError(f"{what} needs Pillow or OpenCV, and neither is installed: `pip install mxtracer[image]`, or "
-                          "`pip install pillow`")
 
 
 def decode(data: Any, color: bool = True, to_rgb: bool = True, what: str = "imdecode") -> np.ndarray:
@@ -45,10 +47,10 @@ def decode(data: Any, color: bool = True, to_rgb: bool = True, what: str = "imde
     The EXIF orientation is ignored, transparency dropped; of numbers of 16 bits the upper 8 are taken. MXNetError for
     bytes that are no picture, or an incomplete one. ImportError if neither Pillow nor OpenCV is installed.
     """
-    _check_library(what)
+    pillow = _pillow(what)
     if not len(data):
         raise MXNetError(f"{what}: Input cannot be an empty buffer")
-    if _OPENCV is not None:
+    if pillow is None:
         return _by_opencv(data, color, to_rgb, what)
     try:
         picture = _opened(data)
@@ -63,7 +65,7 @@ def decode(data: Any, color: bool = True, to_rgb: bool = True, what: str = "imde
 
 def _opened(data: Any) -> Any:
     """The picture in a file's bytes, not decoded yet. ValueError for one of more pixels than these bytes can hold."""
-    picture = _PILLOW.open(io.BytesIO(data), formats=_FORMATS)
+    picture = _library("PIL.Image").open(io.BytesIO(data), formats=_FORMATS)
     width, height = picture.size
     if width * height > max(_SMALL, _DENSEST * len(data)):
         raise ValueError(f"{width} x {height} pixels in {len(data)} bytes")
@@ -88,8 +90,9 @@ def _pixels(picture: Any, color: bool, to_rgb: bool) -> np.ndarray:
 
 
 def _by_opencv(data: Any, color: bool, to_rgb: bool, what: str) -> np.ndarray:
-    flags = (_OPENCV.IMREAD_COLOR if color else _OPENCV.IMREAD_GRAYSCALE) | _OPENCV.IMREAD_IGNORE_ORIENTATION
-    found = _OPENCV.imdecode(np.frombuffer(data, np.uint8), flags)
+    opencv = _library("cv2")
+    flags = (opencv.IMREAD_COLOR if color else opencv.IMREAD_GRAYSCALE) | opencv.IMREAD_IGNORE_ORIENTATION
+    found = opencv.imdecode(np.frombuffer(data, np.uint8), flags)
     if found is None:
         raise MXNetError(f"{what}: Decoding failed. Invalid image file")
     return (found[..., ::-1] if to_rgb else found) if color else found[..., None]
@@ -103,9 +106,8 @@ def decode_unchanged(data: Any, iscolor: int, what: str) -> np.ndarray:
     if iscolor >= 0:
         found = decode(data, iscolor != 0, False, what)
         return np.ascontiguousarray(found) if iscolor else found[..., 0]
-    _check_library(what)
-    if _OPENCV is not None:
-        found = _OPENCV.imdecode(np.frombuffer(data, np.uint8), iscolor)
+    if _pillow(what) is None:
+        found = _library("cv2").imdecode(np.frombuffer(data, np.uint8), iscolor)
         if found is None:
             raise MXNetError(f"{what}: Decoding failed. Invalid image file")
         return found
@@ -130,7 +132,7 @@ def encode(picture: Any, suffix: str = ".jpg", quality: int = 95) -> bytes:
     suffix: ".jpg", ".png" or another file name's end; MXNetError for an unknown one.
     quality: for JPEG 1 to 100; for PNG the level of compression, where more than 9 is 9.
     """
-    _check_library("pack_img")
+    pillow, opencv = _pillow("pack_img"), _library("cv2")
     pixels = np.asarray(picture)
     kind = _SUFFIXES.get(suffix.lower())
     if kind is None:
@@ -138,15 +140,15 @@ def encode(picture: Any, suffix: str = ".jpg", quality: int = 95) -> bytes:
     if pixels.dtype != np.uint8 or pixels.ndim not in (2, 3):
         raise MXNetError(f"a picture to encode is uint8, (height, width) or (height, width, channels), not "
                          f"{pixels.dtype}, {pixels.shape}")
-    if _OPENCV is not None:
-        options = {"JPEG": [_OPENCV.IMWRITE_JPEG_QUALITY, quality],
-                   "PNG": [_OPENCV.IMWRITE_PNG_COMPRESSION, min(quality, 9)]}
-        return _OPENCV.imencode(suffix, pixels, options.get(kind))[1].tobytes()
+    if pillow is None:
+        options = {"JPEG": [opencv.IMWRITE_JPEG_QUALITY, quality],
+                   "PNG": [opencv.IMWRITE_PNG_COMPRESSION, min(quality, 9)]}
+        return opencv.imencode(suffix, pixels, options.get(kind))[1].tobytes()
     if pixels.ndim == 3 and pixels.shape[2] == 1:
         pixels = pixels[..., 0]
     if pixels.ndim == 3:
         pixels = np.ascontiguousarray(pixels[..., [2, 1, 0, 3][:pixels.shape[2]]])
     file = io.BytesIO()
     settings = {"JPEG": {"quality": quality}, "PNG": {"compress_level": min(quality, 9)}}.get(kind, {})
-    _PILLOW.fromarray(pixels).save(file, kind, **settings)
+    pillow.fromarray(pixels).save(file, kind, **settings)
     return file.getvalue()

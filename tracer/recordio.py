@@ -11,7 +11,7 @@ import os
 import struct
 import threading
 from collections import namedtuple
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import IO, Any
 
 import numpy as np
@@ -129,6 +129,32 @@ class MXRecordIO:
         self._check_pid()
         with self._lock:
             return self._next()
+
+    def read_at(self, place: int) -> bytes:
+        """The record that begins at a place in the file; errors as in `read`. Threads may call it together."""
+        assert not self.writable
+        self._check_pid(allow_reset=True)
+        with self._lock:
+            self._file.seek(place)
+            record = self._next()
+        if record is None:
+            raise self._invalid(place, "the file ends there")
+        return record
+
+    def places(self) -> Iterator[int]:
+        """The places of all records, from the beginning; errors as in `read`."""
+        self.reset()
+        at, inside = 0, False
+        while at < self._size:
+            self._file.seek(at)
+            head = self._file.read(_HEAD.size)
+            if len(head) < _HEAD.size or _HEAD.unpack(head)[0] != _MAGIC:
+                raise self._invalid(at, "no record begins there")
+            number = _HEAD.unpack(head)[1]
+            if not inside:
+                yield at
+            inside = number >> 29 in (_FIRST, _MIDDLE)
+            at += _HEAD.size + -(-(number & _LONGEST) // 4) * 4
 
     def _next(self) -> bytes | None:
         parts: list[bytes] = []

@@ -60,6 +60,47 @@ def files() -> dict[str, bytes]:
     return made
 
 
+#: Settings of iterators over record files: the class, the parameters, and by how much pixels may differ.
+ITERATORS = {
+    "plain": ("ImageRecordIter", {}, 0), "short": ("ImageRecordIter", {"resize": 14, "inter_method": 9}, 0),
+    "normal": ("ImageRecordIter", {"mean_r": 100, "mean_g": 110, "mean_b": 120, "std_r": 2, "std_g": 3, "std_b": 4,
+                                   "scale": 0.5}, 0),
+    "mirror": ("ImageRecordIter", {"mirror": True, "pad": 2, "fill_value": 7}, 0),
+    "turned": ("ImageRecordIter", {"rotate": 30, "fill_value": 9}, 1),
+    "scaled": ("ImageRecordIter", {"max_random_scale": 0.9, "min_random_scale": 0.9}, 1),
+    "part": ("ImageRecordIter", {"max_crop_size": 11, "min_crop_size": 11}, 0),
+    "bytes": ("ImageRecordUInt8Iter", {}, 0),
+    "signed": ("ImageRecordInt8Iter", {"mean_r": 100, "mean_g": 110, "mean_b": 120}, 0),
+    "boxes": ("ImageDetRecordIter", {}, 0),
+    "mirrored boxes": ("ImageDetRecordIter", {"label_pad_width": 30, "rand_mirror_prob": 1.0, "mean_r": 10}, 0),
+}
+
+
+def write_pictures(mx, folder: Path, given: dict[str, bytes]) -> None:
+    """Write two record files with five of the pictures: one with labels, one with boxes."""
+    names = [name for name in sorted(given) if name.startswith(("a.", "full", "gray.png", "late"))][:5]
+    for kind in ("labels", "boxes"):
+        record = mx.recordio.MXIndexedRecordIO(str(folder / f"{kind}.idx"), str(folder / f"{kind}.rec"), "w")
+        for i, name in enumerate(names):
+            boxes = [[k, 0.1, 0.2, 0.5 + 0.1 * k, 0.9] for k in range(1 + i % 3)]
+            label = float(i) if kind == "labels" else [4, 5, 20, 27, *sum(boxes, [])]
+            record.write_idx(i, mx.recordio.pack(mx.recordio.IRHeader(0, label, i, 0), given[name]))
+        record.close()
+
+
+def iterated(mx, folder: Path, name: str) -> list[tuple]:
+    """The batches of two epochs: pad, data and labels."""
+    kind, settings, _ = ITERATORS[name]
+    path = folder / ("boxes.rec" if "Det" in kind else "labels.rec")
+    batches = getattr(mx.io, kind)(path_imgrec=str(path), data_shape=(3, 12, 16), batch_size=3, preprocess_threads=1,
+                                   **settings)
+    found = []
+    for _ in range(2):
+        found += [(batch.pad, batch.data[0].asnumpy(), batch.label[0].asnumpy()) for batch in batches]
+        batches.reset()
+    return found
+
+
 def packed(array: numpy.ndarray) -> list:
     """An array as text: its dtype, its shape, and its bytes."""
     return [array.dtype.name, list(array.shape), base64.b64encode(zlib.compress(array.tobytes(), 9)).decode()]
@@ -120,7 +161,11 @@ def ask() -> None:
     given = {name: base64.b64decode(text) for name, text in json.load(sys.stdin).items()}
     with tempfile.TemporaryDirectory() as folder:
         records = [base64.b64encode(data).decode() for data in write_records(mx, Path(folder))]
-    print(json.dumps({"records": records, "pictures": {k: packed(v) for k, v in answers(mx, given).items()}}))
+        write_pictures(mx, Path(folder), given)
+        batches = {name: [(pad, packed(data), packed(label)) for pad, data, label in iterated(mx, Path(folder), name)]
+                   for name in ITERATORS}
+    print(json.dumps({"records": records, "pictures": {k: packed(v) for k, v in answers(mx, given).items()},
+                      "batches": batches}))
 
 
 if __name__ == "__main__":

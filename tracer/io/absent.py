@@ -7,8 +7,7 @@ from ..base import refusing
 from .iterators import DataIter
 
 #: Their names.
-ABSENT = ("ImageDetRecordIter", "ImageRecordInt8Iter", "ImageRecordIter", "ImageRecordIter_v1",
-          "ImageRecordUInt8Iter", "ImageRecordUInt8Iter_v1", "LibSVMIter")
+ABSENT = ("LibSVMIter",)
 
 __all__ = ["MXDataIter", *ABSENT]
 

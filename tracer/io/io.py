@@ -4,9 +4,19 @@ from __future__ import annotations
 from .absent import *  # noqa: F403
 from .batches import DataBatch, DataDesc
 from .csv_iter import CSVIter
+from .image_det_records import ImageDetRecordIter
+from .image_records import (
+    ImageRecordInt8Iter,
+    ImageRecordIter,
+    ImageRecordIter_v1,
+    ImageRecordUInt8Iter,
+    ImageRecordUInt8Iter_v1,
+)
 from .iterators import DataIter, ResizeIter
 from .mnist_iter import MNISTIter
 from .nd_array_iter import NDArrayIter
 from .prefetching import PrefetchingIter
 
-__all__ = ["CSVIter", "DataBatch", "DataDesc", "DataIter", "MNISTIter", "NDArrayIter", "PrefetchingIter", "ResizeIter"]
+__all__ = ["CSVIter", "DataBatch", "DataDesc", "DataIter", "ImageDetRecordIter", "ImageRecordInt8Iter",
+           "ImageRecordIter", "ImageRecordIter_v1", "ImageRecordUInt8Iter", "ImageRecordUInt8Iter_v1",
+           "MNISTIter", "NDArrayIter", "PrefetchingIter", "ResizeIter"]

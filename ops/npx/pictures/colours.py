@@ -53,19 +53,22 @@ def _saturation(data: np.ndarray, factor: np.floating) -> np.ndarray:
     return _limited(gray * (1 - factor) + wide * factor, data.dtype)
 
 
-def _hue(data: np.ndarray, turn: np.floating) -> np.ndarray:
-    if data.shape[-1] == 1:
-        return data.copy()
-    red, green, blue = np.moveaxis(_wide(data) / 255, -1, 0)
+def _to_hls(rgb: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The hue in degrees, the lightness and the saturation of colours in 0 .. 1."""
+    red, green, blue = np.moveaxis(rgb, -1, 0)
     top, low = np.maximum(np.maximum(red, green), blue), np.minimum(np.minimum(red, green), blue)
     spread, light = top - low, (top + low) * 0.5
-    grey = spread <= np.finfo(_SINGLE).eps
+    gray = spread <= np.finfo(_SINGLE).eps
     with np.errstate(all="ignore"):
-        sat = np.where(grey, 0, spread / np.where(light < 0.5, top + low, 2 - top - low))
-        step = np.where(grey, 0, 60 / spread)
+        sat = np.where(gray, 0, spread / np.where(light < 0.5, top + low, 2 - top - low))
+        step = np.where(gray, 0, 60 / spread)
     hue = np.where(top == red, (green - blue) * step, np.where(
         top == green, (blue - red) * step + 120, (red - green) * step + 240))
-    hue = np.where(grey, 0, np.where(hue < 0, hue + 360, hue)) + turn * 360
+    return np.where(gray, 0, np.where(hue < 0, hue + 360, hue)), light, sat
+
+
+def _to_rgb(hue: np.ndarray, light: np.ndarray, sat: np.ndarray) -> np.ndarray:
+    """The colours of such numbers."""
     high = np.where(light <= 0.5, light * (1 + sat), light + sat - light * sat)
     down = 2 * light - high
     hue = np.mod(hue * (1 / 60), 6)
@@ -73,8 +76,25 @@ def _hue(data: np.ndarray, turn: np.floating) -> np.ndarray:
     part = hue - sector
     table = np.stack([high, down, down + (high - down) * (1 - part), down + (high - down) * part])
     sectors = np.array([[1, 3, 0], [1, 0, 2], [3, 0, 1], [0, 2, 1], [0, 1, 3], [2, 1, 0]])  # blue, green, red
-    made = [np.where(sat == 0, light, np.take_along_axis(table, sectors[sector, c][None], 0)[0]) for c in (2, 1, 0)]
-    return _limited(np.stack(made, -1) * 255, data.dtype)
+    return np.stack([np.where(sat == 0, light, np.take_along_axis(table, sectors[sector, c][None], 0)[0])
+                     for c in (2, 1, 0)], -1)
+
+
+def _hue(data: np.ndarray, turn: np.floating) -> np.ndarray:
+    if data.shape[-1] == 1:
+        return data.copy()
+    hue, light, sat = _to_hls(_wide(data) / 255)
+    return _limited(_to_rgb(hue + turn * 360, light, sat) * 255, data.dtype)
+
+
+def turned(picture: np.ndarray, hue: int, saturation: int, lightness: int) -> np.ndarray:
+    """A picture of uint8 whose hue (0 .. 180), saturation and lightness (0 .. 255) are larger by these numbers."""
+    if picture.shape[-1] == 1:
+        return picture
+    angle, light, sat = _to_hls(picture.astype(_SINGLE) / 255)
+    made = _to_rgb(np.clip(angle / 2 + hue, 0, 180) * 2, np.clip(light + _SINGLE(lightness / 255), 0, 1),
+                   np.clip(sat + _SINGLE(saturation / 255), 0, 1))
+    return np.clip(np.rint(made * 255), 0, 255).astype(np.uint8)
 
 
 def _lighting(data: np.ndarray, alphas: np.ndarray) -> np.ndarray:

@@ -36,8 +36,7 @@ def test_picture_is_real_mxnets(found, name):
 
 
 def test_libraries_are_named_where_they_are_missing(monkeypatch):
-    monkeypatch.setattr(tracer.picture_files, "_PILLOW", None)
-    monkeypatch.setattr(tracer.picture_files, "_OPENCV", None)
+    monkeypatch.setattr(tracer.picture_files, "_library", lambda name: None)
     with pytest.raises(ImportError, match=r"mxtracer\[image\]"):
         tracer.image.imdecode(FILES["a.jpg"])
 

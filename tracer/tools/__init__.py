@@ -1,0 +1,1 @@
+"""Programs for the command line, run by `python -m tracer.tools.NAME`."""

@@ -19,8 +19,8 @@ import numpy as np
 from tracer.jit.process.forks import guarded
 
 from .base import MXNetError
-from .ndarray.files import opened
 from .picture_files import decode_unchanged, encode
+from .whole_files import opened
 
 __all__ = ["IRHeader", "MXIndexedRecordIO", "MXRecordIO", "pack", "pack_img", "unpack", "unpack_img"]
 

@@ -9,6 +9,7 @@ from ..context import Context
 from ..generation import is_2
 from ..gradient_stores import _create_kvstore, _create_sparse_kvstore
 from ..kvstore import KVStore
+from ..whole_files import replacing
 from .parameter import Parameter
 from .structure import STRUCTURE
 
@@ -304,7 +305,7 @@ class Trainer:
                 "Cannot save trainer states when some parameters are not yet initialized in kvstore."
             self._kvstore.save_optimizer_states(fname, dump_optimizer=True)
             return
-        with open(fname, "wb") as file:
+        with replacing(fname) as file:
             file.write(self._updaters[0].get_states(dump_optimizer=True))
 
     def load_states(self, fname: str) -> None:

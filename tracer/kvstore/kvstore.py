@@ -16,6 +16,7 @@ from ..optimizer import get_updater
 from ..sparse.arrays import RowSparseNDArray
 from ..sparse.base import BaseSparseNDArray
 from ..sparse.parts import retain
+from ..whole_files import replacing
 from .base import KVStoreBase
 
 __all__ = ["KVStore", "create"]
@@ -238,7 +239,7 @@ class KVStore(KVStoreBase):
         dump_optimizer: whether the optimizer is written, too.
         """
         assert self._updater is not None, "Cannot save states for distributed training"
-        with open(fname, "wb") as file:
+        with replacing(fname) as file:
             file.write(self._updater.get_states(dump_optimizer))
 
     def load_optimizer_states(self, fname: str) -> None:

@@ -9,6 +9,7 @@ from .. import optimizer as opt
 from ..checkpoints import load_checkpoint
 from ..gradient_stores import _create_kvstore, _initialize_kvstore, _update_params, _update_params_on_kvstore
 from ..io import DataDesc
+from ..whole_files import replacing
 from .bound_symbol import BoundSymbol
 
 __all__ = ["Module"]
@@ -80,7 +81,7 @@ class Module(BoundSymbol):
         if self._update_on_kvstore:
             self._kvstore.save_optimizer_states(fname)
         else:
-            with open(fname, "wb") as file:
+            with replacing(fname) as file:
                 file.write(self._updater.get_states())
 
     def load_optimizer_states(self, fname: str) -> None:

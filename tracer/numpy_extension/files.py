@@ -8,6 +8,7 @@ import numpy as _np
 from tracer.array.np_array import ndarray
 from tracer.ndarray import files
 from tracer.numpy.creation import made
+from tracer.whole_files import opened, replacing
 
 from . import npy
 
@@ -31,7 +32,7 @@ def save(file: str, arr: Any) -> None:
         files.save(file, arr)
         return
     values = _values(arr)
-    with files.opened(file, "wb") as stream:  # opened here, as NumPy would add .npy to the name
+    with replacing(file) as stream:  # opened here, as NumPy would add .npy to the name
         _np.save(stream, values)
 
 
@@ -41,7 +42,7 @@ def savez(file: str, *args: Any, **kwds: Any) -> None:
     if names.keys() & kwds.keys():
         raise ValueError(f"keywords that name unnamed arrays: {', '.join(names.keys() & kwds.keys())}")
     values: dict[str, Any] = {k: _values(v) for k, v in {**names, **kwds}.items()}
-    with files.opened(file, "wb") as stream:
+    with replacing(file) as stream:
         _np.savez(stream, **values)
 
 
@@ -51,7 +52,7 @@ def load(file: str) -> Any:
     MXNetError for a damaged file; NotImplementedError for sparse arrays. For a file that cannot be read an MXNetError
     that is an OSError too.
     """
-    with files.opened(file, "rb") as stream:
+    with opened(file, "rb") as stream:
         data = stream.read()
     if data[:6] == npy.MAGIC:
         return made(npy.read_array(data))

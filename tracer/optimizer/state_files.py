@@ -4,14 +4,20 @@ from __future__ import annotations
 import importlib
 import io
 import pickle
+import pickletools
 import struct
+import sys
 from typing import Any
+
+from tracer.ops.ir.errors import MXNetError
 
 from .. import numpy as np
 from ..array.nd_array import NDArray
 from ..core.invoke import wrap
+from ..lr_scheduler import LRScheduler
 from ..ndarray.files import FILE_MAGIC, dumps, load_frombuffer
 from ..sparse.base import BaseSparseNDArray
+from .base import Optimizer
 
 #: An array's bytes within those of a file with one array and no names.
 _HEAD, _TAIL = struct.pack("<QQQ", FILE_MAGIC, 0, 1), struct.pack("<Q", 0)
@@ -40,21 +46,45 @@ def _np_array(handle: None) -> _Stored:
     return _Stored(np.ndarray)
 
 
+#: What states may hold beside arrays, optimizers and schedules; other names could be those of functions that do harm.
+_HARMLESS = {
+    "builtins": "bool bytearray bytes complex dict float frozenset int list object range set slice str tuple",
+    "collections": "OrderedDict defaultdict deque", "copyreg": "_reconstructor", "_codecs": "encode",
+    "tracer.array.nd_array": "NDArray _restore", "tracer.array.np_array": "ndarray",
+    "numpy": "bool_ dtype float16 float32 float64 int16 int32 int64 int8 ndarray uint16 uint32 uint64 uint8",
+    **dict.fromkeys(("numpy.core.multiarray", "numpy._core.multiarray"), "_reconstruct scalar"),
+    **dict.fromkeys(("numpy.core.numeric", "numpy._core.numeric"), "_frombuffer"),
+}
+_MODULES = ("context", "device", "initializer", "lr_scheduler", "optimizer")
+#: Opcodes by whose argument the unpickler makes a table of that length.
+_TABLES = ("PUT", "BINPUT", "LONG_BINPUT")
+
+
 class _Unpickler(pickle.Unpickler):
-    """An unpickler to which MXNet's modules are tracer's."""
+    """An unpickler to which MXNet's modules are tracer's, and which makes no other objects than states hold."""
 
     def find_class(self, module: str, name: str) -> Any:
-        """The class or function of this name, tracer's where it is MXNet's."""
+        """The class of this name, tracer's where it is MXNet's. MXNetError for one that states do not hold."""
         package, _, rest = module.partition(".")
-        if package != "mxnet":
+        if name in _HARMLESS.get(module, "").split():
             return super().find_class(module, name)
+        if package != "mxnet":
+            found = getattr(sys.modules.get(module), name, None)
+            if isinstance(found, type) and issubclass(found, (Optimizer, LRScheduler)):
+                return found
+            raise MXNetError(f"optimizer states hold {module}.{name}, which may be anything: import a class of an "
+                             "optimizer or a schedule before its states are loaded; others are refused")
         if name in ("NDArray", "CSRNDArray", "RowSparseNDArray") and rest.startswith("ndarray"):
             return _nd_array
         if name == "ndarray" and rest.startswith("numpy"):
             return _np_array
         if rest.startswith("optimizer"):  # one file in MXNet 1.9.1, one for each class in 2.0
             rest = "optimizer.contrib" if rest.endswith("contrib") else "optimizer.optimizer"
-        return getattr(importlib.import_module(f"{_PACKAGE}.{rest}" if rest else _PACKAGE), name)
+        if rest.partition(".")[0] in _MODULES:
+            found = getattr(importlib.import_module(f"{_PACKAGE}.{rest}"), name, None)
+            if isinstance(found, type):
+                return found
+        raise MXNetError(f"optimizer states hold {module}.{name}, which tracer does not know as a part of states")
 
 
 #: Only the pickler that is written in Python can give a class another name.
@@ -105,8 +135,20 @@ def pickled(states: Any) -> bytes:
 
 
 def unpickled(data: bytes) -> Any:
-    """The states (and the optimizer) from the bytes that `pickled` or MXNet's `Updater.get_states` returned."""
-    return _arrays(_Unpickler(io.BytesIO(data)).load())
+    """The states (and the optimizer) from the bytes that `pickled` or MXNet's `Updater.get_states` returned.
+
+    MXNetError for other bytes, and for objects that are no part of states.
+    """
+    try:
+        argument: Any
+        for opcode, argument, _ in pickletools.genops(data):
+            if opcode.name in _TABLES and int(argument) > len(data):
+                raise ValueError(f"a table of {argument} objects in {len(data)} bytes")
+        return _arrays(_Unpickler(io.BytesIO(data)).load())
+    except (MXNetError, MemoryError):
+        raise
+    except Exception as error:  # unpicklers raise errors of any type for malformed bytes
+        raise MXNetError(f"Invalid optimizer states, of {len(data)} bytes: {error}") from error
 
 
 def _arrays(found: Any) -> Any:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ..base import MXNetError, NotImplementedForSymbol
+from ..whole_files import replacing
 from .graph import json_text, loading
 from .graph.composing import hidden, replaced, single
 from .graph.node import HIDDEN_KEYS, Entry, SymbolNode, mutated_variables, rebuilt, topological
@@ -217,7 +218,7 @@ class Symbol:
         """Write the graph to a file; arguments as in `tojson`."""
         if not isinstance(fname, str):
             raise TypeError("fname need to be string")
-        with open(fname, "w") as file:
+        with replacing(fname, "w") as file:
             file.write(self.tojson(remove_amp_cast))
 
     def debug_str(self) -> str:

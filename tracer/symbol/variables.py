@@ -84,6 +84,8 @@ def load(fname: str) -> Symbol:
             return Symbol(loading.loads(file.read()))
     except OSError as error:
         raise MXNetError(f"Cannot open {fname}: {error}") from None
+    except UnicodeDecodeError as error:
+        raise MXNetError(f"{fname} is not JSON: {error}") from None
 
 
 def load_json(json_str: str) -> Symbol:

@@ -23,7 +23,10 @@ def loads(text: str) -> tuple[Entry, ...]:
         record = json.loads(text)
     except (ValueError, TypeError) as error:
         raise MXNetError(f"The text is not JSON: {error}") from None
-    outputs = graph(record, _version(record))
+    try:
+        outputs = graph(record, _version(record))
+    except (IndexError, KeyError, TypeError, ValueError, AttributeError) as error:
+        raise MXNetError(f"The JSON is no graph: {type(error).__name__}: {error}") from error
     if is_np_shape() and "is_np_shape" not in record.get("attrs", {}):
         _with_numpy_shapes(outputs)
     return outputs

@@ -1,0 +1,94 @@
+"""Mutated files give MXNetError or load, without other errors or large memory; `fuzz/files.py` runs more of them."""
+from __future__ import annotations
+
+import os
+import pickle
+import stat
+
+import numpy as onp
+import pytest
+from fuzz import files
+
+import tracer as mx
+from tracer import nd
+from tracer.base import MXNetError
+from tracer.optimizer.state_files import unpickled
+from tracer.whole_files import replacing
+
+pytestmark = pytest.mark.tierless
+
+
+def test_mutations_keep_the_rule():
+    assert files.run(5000, seed=15) == []
+
+
+def test_the_rule_finds_a_breach(monkeypatch):
+    monkeypatch.setitem(files.FORMATS, "rec", (files._records, lambda path: 1 // 0))
+    monkeypatch.setitem(files.FORMATS, "json", (files._symbol, lambda path: len(bytes(1 << 25))))
+    found = files.run(8, seed=1, measure_each=1)
+    assert len(found) == 4 and {line.partition(":")[0] for line in found} == {"rec", "json"}
+
+
+class Evil:
+    def __reduce__(self):
+        return os.system, ("touch /tmp/tracer_evil",)
+
+
+@pytest.mark.parametrize("states", [Evil(), os.system, nd.save, mx.recordio.MXRecordIO])
+def test_states_run_no_code(states):
+    with pytest.raises(MXNetError, match="optimizer states hold"):
+        unpickled(pickle.dumps({0: states}, 0).replace(b"tracer.", b"mxnet."))
+    assert not os.path.exists("/tmp/tracer_evil")
+
+
+class Mine(mx.optimizer.SGD):
+    """An optimizer of a user's."""
+
+
+def test_states_hold_a_users_optimizer_and_plain_objects():
+    updater = mx.optimizer.get_updater(Mine(learning_rate=0.5, momentum=0.9))
+    updater(0, nd.ones(3), nd.ones(3))
+    again = mx.optimizer.get_updater(mx.optimizer.create("sgd"))
+    again.set_states(updater.get_states(dump_optimizer=True))
+    assert type(again.optimizer) is Mine and again.optimizer.lr == 0.5
+    plain = {"a": onp.float32(2), "b": onp.arange(3), "c": {1, 2}, "d": slice(1), "e": onp.dtype("int8")}
+    found = unpickled(pickle.dumps(plain))
+    assert found.keys() == plain.keys() and found["b"].tolist() == [0, 1, 2]
+
+
+def test_errors_name_the_place(tmp_path):
+    path = tmp_path / "a.params"
+    nd.save(str(path), [nd.ones((2, 3)), nd.ones(4)])
+    whole = path.read_bytes()
+    for cut, place in ((4, "at byte 0 of 4"), (30, "at byte 28 of 30"), (len(whole) - 20, "at byte 120 of 124")):
+        path.write_bytes(whole[:cut])
+        with pytest.raises(MXNetError, match=place):
+            nd.load(str(path))
+        with pytest.raises(MXNetError, match=place):
+            nd.load_frombuffer(whole[:cut])
+    path.write_bytes(whole[:40] + (2 ** 40).to_bytes(8, "little") + whole[48:])
+    with pytest.raises(MXNetError, match="bytes are expected"):
+        nd.load(str(path))
+
+
+def test_written_files_replace_the_old_as_a_whole(tmp_path):
+    path = tmp_path / "a.params"
+    nd.save(str(path), [nd.ones(3)])
+    path.chmod(0o640)
+    before = path.read_bytes()
+    with pytest.raises(KeyError), replacing(str(path)) as file:
+        file.write(b"half")
+        raise KeyError
+    assert path.read_bytes() == before and os.listdir(tmp_path) == ["a.params"]
+    link = tmp_path / "link"
+    link.symlink_to(path)
+    nd.save(str(link), [nd.zeros(3)])
+    assert link.is_symlink() and nd.load(str(path))[0].asnumpy().tolist() == [0, 0, 0]
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+    for missing in (tmp_path / "none" / "file", tmp_path):
+        with pytest.raises(OSError) as caught:
+            nd.save(str(missing), [nd.ones(3)])
+        assert isinstance(caught.value, MXNetError)
+    with replacing("/dev/null") as file:
+        file.write(b"not replaced")
+    assert not os.path.isfile("/dev/null")

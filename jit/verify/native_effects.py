@@ -64,7 +64,7 @@ def of_product(args: Sequence[int], extent: int, chunk: int, at: int = -1) -> Ef
     found.accesses.extend([Access(roles[name], False, Form(0, ()), 8) for name in ("alpha_at", "beta_at")
                            if getattr(a, name) >= 0])
     places = [matrix("c", 0, a.c_stride, (rows, a.ldc), (columns, 1))[1]]
-    if a.columns and first != last:
+    if a.columns and first != last and (lo % side or hi % side):
         parts = [(i, (max(lo - i * side, 0), min(hi - i * side, side) - 1)) for i in sorted({first, last})]
         places = [Form(i * a.c_stride * a.itemsize, ((rows, a.itemsize * a.ldc), (Var(*part), a.itemsize))).fused()
                   for i, part in parts]

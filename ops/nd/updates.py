@@ -93,6 +93,7 @@ def lazy(build: Callable, count: int) -> Callable[..., list[Node]]:
     signature = inspect.signature(build)
 
     def step(ids: Node, valid: Node, weight: Node, grad: Node, *given: Any) -> list[Node]:
+        """An optimizer's step of the rows at `ids`."""
         whole, numbers = [weight, *given[:count - 2]], given[count - 2:]
         old = [gather(x, (ids,), rows_of(x.shape)) for x in whole]
         made = build(old[0], grad, *old[1:], *numbers)

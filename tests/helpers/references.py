@@ -84,6 +84,15 @@ for _name in "product_of_others own_gradient as_softmax depend store to_device a
     REFERENCES[_name] = lambda first, *rest: first
 
 
+def _unique(x: np.ndarray) -> np.ndarray:
+    """Rows of the distinct numbers, the last one repeated; of each element's place there; of 1 for each number."""
+    found = sorted(set(x.tolist()))
+    rest = x.size - len(found)
+    return np.array([found + found[-1:] * rest, [found.index(n) for n in x], [1] * len(found) + [0] * rest], np.int64)
+
+
+REFERENCES["unique"] = _unique
+
 # ---- axes ----------------------------------------------------------------------------------------
 
 def _reduce(f: Callable[[list], Any]) -> Reference:

@@ -6,7 +6,8 @@ import numpy
 import pytest
 
 from tracer import autograd, np, npx, random
-from tracer.jit.plan import band_links, plan, planner, shape_templates
+from tracer.jit.plan import band_links, plan, planner
+from tracer.jit.plan.cache import shape_templates
 from tracer.jit.steps.gemm import openblas
 
 HEADS, SIZE = 3, 8

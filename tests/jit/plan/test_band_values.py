@@ -5,7 +5,8 @@ import graphs
 import numpy as np
 import pytest
 
-from tracer.jit.plan import band_links, shape_templates
+from tracer.jit.plan import band_links
+from tracer.jit.plan.cache import shape_templates
 from tracer.jit.plan.plan import Plan
 from tracer.jit.plan.planner import AREAS
 from tracer.jit.report import timing

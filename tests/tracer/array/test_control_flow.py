@@ -7,7 +7,8 @@ import pytest
 
 from tracer import autograd, gluon, init, nd, np, npx, random
 from tracer.base import MXNetError
-from tracer.jit.plan import plan, shape_templates
+from tracer.jit.plan import plan
+from tracer.jit.plan.cache import shape_templates
 
 
 class Loop(gluon.HybridBlock):

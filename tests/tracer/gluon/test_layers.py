@@ -283,11 +283,6 @@ def test_the_module_of_blocks_has_mxnets_names():
     assert not hasattr(importlib.import_module("tracer.gluon.block"), "Dense")
 
 
-def test_what_is_not_supported_is_named():
-    with pytest.raises(NotImplementedError, match="SparseEmbedding"):
-        contrib.nn.SparseEmbedding(2, 3)
-
-
 def test_another_approximation_of_gelu():
     with pytest.raises(ValueError, match="sigmoid"):
         nn.GELU(approximation="sigmoid")

@@ -93,7 +93,6 @@ def lazy(build: Callable, count: int) -> Callable[..., list[Node]]:
     signature = inspect.signature(build)
 
     def step(ids: Node, valid: Node, weight: Node, grad: Node, *given: Any) -> list[Node]:
-        """An optimizer's step of the rows at `ids`."""
         whole, numbers = [weight, *given[:count - 2]], given[count - 2:]
         old = [gather(x, (ids,), rows_of(x.shape)) for x in whole]
         made = build(old[0], grad, *old[1:], *numbers)
@@ -103,6 +102,7 @@ def lazy(build: Callable, count: int) -> Callable[..., list[Node]]:
 
     extra = [inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation="Node")
              for name in ("ids", "valid")]
+    step.__doc__ = f"{inspect.getdoc(build)} Only for the rows at `ids`."
     step.__signature__ = signature.replace(parameters=[*extra, *signature.parameters.values()])  # type: ignore
     return step
 

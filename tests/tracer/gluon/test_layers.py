@@ -283,6 +283,14 @@ def test_the_module_of_blocks_has_mxnets_names():
     assert not hasattr(importlib.import_module("tracer.gluon.block"), "Dense")
 
 
+def test_a_sparse_embedding_needs_a_trainer():
+    layer = contrib.nn.SparseEmbedding(2, 3)
+    layer.initialize()
+    with pytest.raises(RuntimeError, match="no Trainer"):
+        layer(nd.array([1]))
+    assert repr(layer) == "SparseEmbedding(2 -> 3, float32)"
+
+
 def test_another_approximation_of_gelu():
     with pytest.raises(ValueError, match="sigmoid"):
         nn.GELU(approximation="sigmoid")

@@ -71,6 +71,16 @@ def embedding(data: Node, weight: Node, input_dim=None, output_dim=None, dtype="
     return p.embedding(data, weight, input_dim, output_dim, dtype, sparse_grad)
 
 
+@public("nd.contrib.SparseEmbedding", shapes=parameter_shapes.embedding)
+def sparse_embedding(data: Node, weight: Node, input_dim=None, output_dim=None, dtype="float32",
+                     deterministic=False) -> Node:
+    """The rows of `weight`, an array of storage type row_sparse, at the positions `data`, clipped to its length.
+
+    deterministic: no effect: sums of gradients always have one order.
+    """
+    return p.embedding(data, weight, input_dim, output_dim, dtype, True)
+
+
 @public("nd.contrib.index_copy")
 def index_copy(old_tensor: Node, index_vector: Node, new_tensor: Node) -> Node:
     """A copy of `old_tensor` with the rows at `index_vector` replaced by those of `new_tensor`."""

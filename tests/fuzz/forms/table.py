@@ -95,4 +95,5 @@ EXCLUDED = {
     **dict.fromkeys((f"lazy.{name}_update" for name in "adagrad adam ftrl group_adagrad sgd sgd_mom".split()), _SPARSE),
     **dict.fromkeys((f"sparse.{name}" for name in
                      "add_rows distinct dot from_cells from_rows matrix_rows take_cells take_rows".split()), _SPARSE),
+    "nd.contrib.SparseEmbedding": _SPARSE,
     **{f"nd._internal._{name}": _NAMES for name in _OPERATOR_NAMES}}

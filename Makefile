@@ -11,7 +11,7 @@ CANDIDATES := python3 python3.12 python3.11 python3.13 python3.10 python
 FITS := import sys, venv, ensurepip; sys.exit(not (3, 10) <= sys.version_info[:2] < (3, 14))
 PYTHON ?= $(shell for p in $(CANDIDATES); do $$p -c '$(FITS)' 2>/dev/null && { command -v $$p; break; }; done)
 
-.PHONY: demo test fuzz mutants lint bench clean soak matrix
+.PHONY: demo test fuzz fuzz-files mutants lint bench clean soak matrix
 
 demo: $(VENV)/demo.stamp
 	$(PY) -m tracer --report examples/digits_from_scratch.py
@@ -27,9 +27,13 @@ test: $(VENV)/dev.stamp
 fuzz: $(VENV)/dev.stamp
 	PYTHONPATH=tests $(PY) -m fuzz --minutes $(or $(MINUTES),2) $(ARGS)
 
+# Mutated .params, .rec, .json and .states files (COUNT=1000000: minutes): MXNetError or a load, and little memory.
+fuzz-files: $(VENV)/dev.stamp
+	PYTHONPATH=tests $(PY) -m fuzz.files --count $(or $(COUNT),100000) $(ARGS)
+
 # Hours of what processes go through in years: steps, forks, interrupts, kills, damaged caches and files.
 soak: $(VENV)/dev.stamp
-	for script in memory forks interrupts cache files examples; do nice $(PY) tests/soak/$$script.py || exit 1; done
+	for script in memory forks interrupts cache files examples workers; do nice $(PY) tests/soak/$$script.py || exit 1; done
 
 # Small faults in copies of the tree, each of which the tests must catch: all, or those whose names or files begin so.
 mutants: $(VENV)/dev.stamp

@@ -13,11 +13,22 @@ from . import cache_folder
 _PROGRAM = "import sys; sys.path[:] = {path!r}; {program}"
 
 
+_forbidden = ""  # why this process starts no others
+
+
+def forbid(why: str) -> None:
+    """Have `start` refuse in this process, such as one of several that would start the same program."""
+    global _forbidden
+    _forbidden = why
+
+
 def start(program: str) -> None:
     """Start a Python program at low priority, without waiting for it.
 
-    CannotCompile when there is no cache folder, or no process can be started.
+    CannotCompile when there is no cache folder, or no process can or may be started.
     """
+    if _forbidden:
+        raise CannotCompile(_forbidden)
     if cache_folder.folder() is None:
         raise CannotCompile("no folder keeps machine code")
     if not sys.executable or not hasattr(os, "posix_spawn"):

@@ -14,6 +14,8 @@ from weakref import WeakSet
 
 import numpy as np
 
+from tracer.jit.native import background
+
 from ...core.flush import flush_all
 from ...numpy_extension.mode import set_np
 from ...rng.state import STREAMS
@@ -40,6 +42,7 @@ def work(own: socket.socket, parent: int, dataset: Any, batchify_fn: Callable[[l
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes of a terminal: the parent decides
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    background.forbid("a worker process of DataLoader starts no compiler")
     for end in list(PARENTS_ENDS):
         end.close()
     set_np(*modes)

@@ -196,6 +196,7 @@ def test_loops_in_loops_and_both_orders():
         numpy.testing.assert_allclose(a, b, 1e-4)
 
 
+@pytest.mark.tierless
 def test_any_length_is_one_program(monkeypatch):
     shape_templates.forget()
     made = []

@@ -74,7 +74,7 @@ def accuracy(net, batches):
     return metric.get()[1]
 
 
-def run(folder, count=60, epochs=4, workers=2):
+def run(folder, count=60, epochs=10, workers=2):
     """Everything in a folder; returns the losses of the epochs and the accuracies before and after."""
     root, prefix = os.path.join(folder, 'pictures'), os.path.join(folder, 'three')
     build_folder(root, count)
@@ -122,7 +122,7 @@ def run(folder, count=60, epochs=4, workers=2):
 if __name__ == '__main__':
     parser = argparse.ArgumentParser()
     parser.add_argument('--pictures', type=int, default=60, help='the number of pictures of each class')
-    parser.add_argument('--epochs', type=int, default=4)
+    parser.add_argument('--epochs', type=int, default=10)
     parser.add_argument('--workers', type=int, default=2)
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:

@@ -204,7 +204,8 @@ def test_np_mode_is_that_of_this_process(no_leaks):
 
 
 SCRIPT = """
-    import multiprocessing, os, sys, time
+    import multiprocessing, os, signal, sys, time
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a process in the background is started without it
     import tracer
     from tracer import nd
     from tracer.gluon.data import DataLoader, Dataset

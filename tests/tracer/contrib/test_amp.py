@@ -1,0 +1,12 @@
+"""What libraries ask of automatic mixed precision, which tracer refuses where it is used."""
+import pytest
+
+from tracer.contrib import amp
+
+pytestmark = pytest.mark.tierless
+
+
+def test_it_has_not_begun():
+    assert not amp.amp._amp_initialized and not amp.amp._amp_loss_scale_initialized
+    with pytest.raises(NotImplementedError, match="amp.init"):
+        amp.init()

@@ -226,11 +226,12 @@ class _Reader:
         stored, shape = self.shape(self.numbers("i")), self.shape(self.numbers("i"))
         self.numbers("ii")
         dtype = self.dtype()
+        self.check_shape(shape, dtype)
         kinds = [(self.dtype(), self.shape(self.numbers("i"))) for _ in range(1 if stype == "row_sparse" else 2)]
         data = wrap(NDArray, self.elements(stored, dtype))
         *starts, places = [wrap(NDArray, self.elements(size, kind)).asnumpy() for kind, size in kinds]
         axis = 0 if stype == "row_sparse" else 1
-        fits = min(shape, default=-1) >= 0 and len(shape) > axis and all(
+        fits = len(shape) > axis and all(
             [x.ndim == 1 and x.dtype.kind in "iu" for x in (*starts, places)]) and (
             not places.size or 0 <= places.min() and places.max() < shape[axis])
         try:
@@ -250,12 +251,15 @@ class _Reader:
             raise self.invalid(f"dtype number {kind}")
         return TYPES[kind]
 
+    def check_shape(self, shape: tuple[int, ...], dtype: np.dtype) -> None:
+        """Raise MXNetError for a shape that no array has: a size is negative, or they are too large beside a 0."""
+        if any(n < 0 for n in shape) or math.prod([n for n in shape if n]) * dtype.itemsize >= 1 << 63:
+            raise self.invalid(f"the shape {shape}")
+
     def elements(self, shape: tuple[int, ...], dtype: np.dtype) -> Value:
         """The elements of an array, read to its memory."""
-        count = math.prod(shape)
-        if any(n < 0 for n in shape):
-            raise self.invalid(f"the shape {shape}")
-        self.require(count * dtype.itemsize)
+        self.check_shape(shape, dtype)
+        self.require(math.prod(shape) * dtype.itemsize)
         of = aval(shape, dtype)
         buffer = allocate(of.nbytes)
         memory = buffer.view(aval((of.nbytes,), _BYTE))

@@ -199,6 +199,13 @@ def test_a_sample_of_damaged_files_does_no_harm():
     assert re.search(r"[1-9]\d* +nd_file right", done.stdout) and "500 files, 0 failures" in done.stdout
 
 
+def test_a_shape_beyond_the_address_space_is_refused():
+    """An array of no elements whose other sizes no array can have, as a damaged file may claim."""
+    head = struct.pack("<QQQIii3qiii", 0x112, 0, 1, 0xF993FACA, 0, 3, 0, 2**40, 2**40, 1, 0, 0)
+    with pytest.raises(MXNetError, match="the shape"):
+        nd.load_frombuffer(head + struct.pack("<Q", 0))
+
+
 @pytest.mark.parametrize("active, version", [(False, 0xF993FAC9), (True, 0xF993FACA)])
 def test_the_version_of_arrays_is_that_of_the_shapes_meaning(tmp_path, active, version):
     """As 1.9.1 and 2.0.0b1 write: under np_shape version 3, which each reads only there."""

@@ -94,7 +94,7 @@ def mutated(data: bytes, draw: random.Random) -> bytes:
 
 
 def broken(kind: str, original: bytes, path: Path, draw: random.Random, measured: bool) -> str | None:
-    """What is wrong with the reading of one mutation; None if nothing is.
+    """The fault in the reading of one mutation; None if there is none.
 
     measured: whether the memory is watched, which takes time.
     """
@@ -116,7 +116,7 @@ def broken(kind: str, original: bytes, path: Path, draw: random.Random, measured
 
 
 def run(count: int, seed: int, measure_each: int = 20) -> list[str]:
-    """What is wrong, among so many mutations spread over the formats."""
+    """The faults among so many mutations spread over the formats."""
     draw, found = random.Random(seed), []
     with tempfile.TemporaryDirectory() as folder:
         originals = {}

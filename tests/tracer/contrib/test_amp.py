@@ -1,4 +1,4 @@
-"""What libraries ask of automatic mixed precision, which tracer refuses where it is used."""
+"""Automatic mixed precision answers the questions of libraries, and is refused where it is used."""
 import pytest
 
 from tracer.contrib import amp

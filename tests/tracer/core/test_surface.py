@@ -67,7 +67,7 @@ class Call:
 def calls(names: list[str], seed: int) -> Iterator[Call]:
     """Some calls by one of a function's plain names that are neither methods nor operators."""
     found = 0
-    for number in range(80):
+    for number in range(400):
         name = names[number % len(names)]
         flavour, form = FORMS[name]
         WORLD.noise, WORLD.recording, WORLD.training = None, False, False

@@ -9,6 +9,8 @@ import numpy as np
 from tracer.jit import settings
 from tracer.jit.plan.plan import Plan
 from tracer.jit.program import WATCHERS, Program
+from tracer.jit.report import timing
+from tracer.jit.runtime import driver
 from tracer.jit.runtime.buffers import from_array
 from tracer.ops.control.gradient import gradient
 from tracer.ops.ir.aval import aval
@@ -44,6 +46,25 @@ def run(outputs: Sequence[Node], arrays: Sequence[np.ndarray], mode: str = "neve
     for buffer, a in zip(buffers, arrays, strict=True):
         np.testing.assert_array_equal(buffer.view(aval(a.shape, a.dtype)), a)
     return [b.view(o.aval).copy() for b, o in zip(results, outputs, strict=True)]
+
+
+def check_threads(program: Plan, arrays: Sequence[np.ndarray], outputs: Sequence[Node], threads: Sequence[int],
+                  timed: Sequence[bool]) -> None:
+    """Assert equal results of a plan for each of these numbers of threads, run and timed in this order."""
+    before, results = driver.get_threads(), []
+    try:
+        for count in threads:
+            driver.set_threads(count)
+            for measured in timed:
+                timing.switch("test", measured)
+                buffers = program.run([from_array(a) for a in arrays], [], None)
+                results.append([b.view(n.aval).copy() for b, n in zip(buffers, outputs)])
+    finally:
+        timing.switch("test", False)
+        driver.set_threads(before)
+    for made in results:
+        for a, first in zip(made, results[0]):
+            np.testing.assert_array_equal(a, first)
 
 
 def fallbacks(outputs: Sequence[Node]) -> list[str]:

@@ -9,9 +9,6 @@ from tracer.jit.plan import band_links
 from tracer.jit.plan.cache import shape_templates
 from tracer.jit.plan.plan import Plan
 from tracer.jit.plan.planner import AREAS
-from tracer.jit.report import timing
-from tracer.jit.runtime import driver
-from tracer.jit.runtime.buffers import from_array
 from tracer.jit.steps.gemm import openblas
 from tracer.ops.control.gradient import gradient
 from tracer.ops.ir.aval import aval
@@ -118,21 +115,9 @@ def test_a_product_and_its_result_in_one_place():
 def test_results_are_equal_for_any_number_of_threads_and_when_timed():
     leaves, arrays, *_, result = attention(37, 40, 32, 24)
     outputs = [result, *gradient((result,), (result,), leaves)]
-    program, before, results = Plan(outputs), driver.get_threads(), []
+    program = Plan(outputs)
     assert program.planning.areas
-    try:
-        for threads in (1, 2, 3, AREAS + 3):
-            driver.set_threads(threads)
-            for timed in (False, True):
-                timing.switch("test", timed)
-                buffers = program.run([from_array(a) for a in arrays], [], None)
-                results.append([b.view(n.aval).copy() for b, n in zip(buffers, outputs)])
-    finally:
-        timing.switch("test", False)
-        driver.set_threads(before)
-    for made in results:
-        for a, first in zip(made, results[0]):
-            np.testing.assert_array_equal(a, first)
+    graphs.check_threads(program, arrays, outputs, (1, 2, 3, AREAS + 3), (False, True))
 
 
 def test_other_sizes():

@@ -13,7 +13,6 @@ from tracer.jit.plan import band_links
 from tracer.jit.plan.cache import shape_templates
 from tracer.jit.plan.plan import Plan
 from tracer.jit.plan.row_bands import BAND_BYTES, BandChain, BandLink, ChainTotal, Steps, rows_of_band, tile_and_fuse
-from tracer.jit.report import timing
 from tracer.jit.runtime import driver
 from tracer.jit.runtime.buffers import from_array
 from tracer.jit.steps.gemm import openblas
@@ -302,22 +301,9 @@ def test_what_is_chained():
 @pytest.mark.parametrize("build, size", [(network, 333), (long, 1111), (heads, 33)])
 def test_results_are_equal_for_any_number_of_threads_and_when_timed(build, size):
     outputs, arrays = build(size)
-    program, before = Plan(outputs), driver.get_threads()
+    program = Plan(outputs)
     assert any(len(c) > 1 for c in program.planning.chains)
-    results = []
-    try:
-        for threads in (1, 2, 3, 17):
-            driver.set_threads(threads)
-            for timed in (False, False, True):
-                timing.switch("test", timed)
-                buffers = program.run([from_array(a) for a in arrays], [], None)
-                results.append([b.view(n.aval).copy() for b, n in zip(buffers, outputs)])
-    finally:
-        timing.switch("test", False)
-        driver.set_threads(before)
-    for made in results:
-        for a, first in zip(made, results[0]):
-            np.testing.assert_array_equal(a, first)
+    graphs.check_threads(program, arrays, outputs, (1, 2, 3, 17), (False, False, True))
 
 
 @pytest.mark.parametrize("donate", [False, True])

@@ -126,23 +126,6 @@ def load_frombuffer(buf: bytes) -> list[NDArray] | dict[str, NDArray]:
     return _Reader(io.BytesIO(buf), len(buf)).file_contents()
 
 
-def elements(data: bytes, start: int, descr: Any, shape: Sequence[int]) -> np.ndarray:
-    """The array of this dtype and shape whose elements are in `data` from `start` on.
-
-    ValueError if `data` is too short, or for a negative dimension.
-
-    >>> elements(b"..\\x01\\0", 2, "<i2", [1]).tolist()
-    [1]
-    """
-    dtype, count = np.dtype(descr), math.prod(shape)
-    if any(n < 0 for n in shape) or count * dtype.itemsize > len(data) - start:
-        raise ValueError(f"too short for {str(tuple(shape))[:100]} elements of {dtype}")
-    if not count:
-        return np.empty(shape, dtype)
-    found = np.frombuffer(data, np.uint8 if dtype.kind == "b" else dtype, count, start).reshape(shape)
-    return found != 0 if dtype.kind == "b" else found  # a bool's byte is 0 or 1
-
-
 class _Reader:
     """A reader of a file of a known size, which sizes are compared with before memory is taken."""
 

@@ -6,12 +6,14 @@ every error is an MXNetError, and no array is allocated that is larger than the 
 from __future__ import annotations
 
 import io
+import math
 import re
 import struct
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
-from tracer.ndarray.files import elements
 from tracer.ops.ir.errors import MXNetError
 
 MAGIC = b"\x93NUMPY"
@@ -46,6 +48,23 @@ def read_array(data: bytes) -> np.ndarray:
     except (TypeError, ValueError) as error:  # TypeError: no dtype has this size
         raise MXNetError(f"Invalid npy file format: {error}") from None
     return found.T if order == b"True" else found
+
+
+def elements(data: bytes, start: int, descr: Any, shape: Sequence[int]) -> np.ndarray:
+    """The array of this dtype and shape whose elements are in `data` from `start` on.
+
+    ValueError if `data` is too short, or for a negative dimension.
+
+    >>> elements(b"..\\x01\\0", 2, "<i2", [1]).tolist()
+    [1]
+    """
+    dtype, count = np.dtype(descr), math.prod(shape)
+    if any(n < 0 for n in shape) or count * dtype.itemsize > len(data) - start:
+        raise ValueError(f"too short for {str(tuple(shape))[:100]} elements of {dtype}")
+    if not count:
+        return np.empty(shape, dtype)
+    found = np.frombuffer(data, np.uint8 if dtype.kind == "b" else dtype, count, start).reshape(shape)
+    return found != 0 if dtype.kind == "b" else found  # a bool's byte is 0 or 1
 
 
 def _long_size(data: bytes) -> int:

@@ -228,8 +228,19 @@ def _check_vocabulary(vocabulary: Any) -> None:
         f"`vocabulary` must be a mxnet.contrib.text.vocab.Vocabulary, got {type(vocabulary).__name__}"
 
 
+class _Published(_TokenEmbedding):
+    """The vectors of a published file, which is downloaded if it is not there."""
+
+    def __init__(self, pretrained_file_name: str, embedding_root: str, init_unknown_vec: Callable[..., Any],
+                 vocabulary: Vocabulary | None, **kwargs: Any) -> None:
+        self._check_pretrained_file_names(pretrained_file_name)
+        super().__init__(**kwargs)
+        self._load_embedding(self._get_pretrained_file(embedding_root, pretrained_file_name), " ", init_unknown_vec)
+        self._build_embedding_for_vocabulary(vocabulary)
+
+
 @register
-class GloVe(_TokenEmbedding):
+class GloVe(_Published):
     """GloVe's vectors (Pennington, Socher, Manning 2014, https://nlp.stanford.edu/projects/glove).
 
     pretrained_file_name: the published file.
@@ -253,14 +264,11 @@ class GloVe(_TokenEmbedding):
                  embedding_root: str = os.path.join(data_dir(), "embeddings"),
                  init_unknown_vec: Callable[..., Any] = nd.zeros, vocabulary: Vocabulary | None = None,
                  **kwargs: Any) -> None:
-        self._check_pretrained_file_names(pretrained_file_name)
-        super().__init__(**kwargs)
-        self._load_embedding(self._get_pretrained_file(embedding_root, pretrained_file_name), " ", init_unknown_vec)
-        self._build_embedding_for_vocabulary(vocabulary)
+        super().__init__(pretrained_file_name, embedding_root, init_unknown_vec, vocabulary, **kwargs)
 
 
 @register
-class FastText(_TokenEmbedding):
+class FastText(_Published):
     """FastText's vectors (Bojanowski, Grave, Joulin, Mikolov 2017, https://fasttext.cc). Parameters as in GloVe."""
 
     pretrained_archive_name_sha1 = C.FAST_TEXT_ARCHIVE_SHA1
@@ -274,10 +282,7 @@ class FastText(_TokenEmbedding):
                  embedding_root: str = os.path.join(data_dir(), "embeddings"),
                  init_unknown_vec: Callable[..., Any] = nd.zeros, vocabulary: Vocabulary | None = None,
                  **kwargs: Any) -> None:
-        self._check_pretrained_file_names(pretrained_file_name)
-        super().__init__(**kwargs)
-        self._load_embedding(self._get_pretrained_file(embedding_root, pretrained_file_name), " ", init_unknown_vec)
-        self._build_embedding_for_vocabulary(vocabulary)
+        super().__init__(pretrained_file_name, embedding_root, init_unknown_vec, vocabulary, **kwargs)
 
 
 class CustomEmbedding(_TokenEmbedding):

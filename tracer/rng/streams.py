@@ -78,7 +78,7 @@ class Streams:
         return partial(self.restore, self.state())
 
     def from_single(self, draw: Callable[[mt19937.Engine], np.ndarray]) -> np.ndarray:
-        """What `draw` makes of the sequential generator."""
+        """The numbers that `draw` makes of the sequential generator."""
         with self._lock:
             return draw(self._single)
 

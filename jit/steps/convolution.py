@@ -27,7 +27,6 @@ from ..native.runtime_functions import find_native
 from ..runtime import driver
 from ..runtime.costs import CHUNK_COST, MAX_CHUNKS
 from .conv.arguments import (
-    AT,
     BLOCK,
     CHANNELS,
     FILTERS,
@@ -37,7 +36,10 @@ from .conv.arguments import (
     TILES,
     VALUES,
     ConvArgs,
+    at_most,
+    ceil,
 )
+from .conv.bands import in_planes, laying
 from .gemm import openblas
 from .gemm.sizes import DEPTH, LANES, WIDTH
 
@@ -52,12 +54,6 @@ _SUMMED = 128
 
 #: Positions of a panel that OpenBLAS multiplies.
 _PANEL = 128
-
-#: The bytes of a band of a depthwise image that a thread lays out at a time, where its rows are short enough.
-_BAND = 1 << 15
-
-#: The multiplications that take as long as laying out an element of a depthwise image.
-_LAYING = 8
 
 #: The fewest tiles by which Winograd's method pays, and the most tiles of a unit.
 _LEAST_TILES, _BLOCK_TILES = 40, 32
@@ -148,29 +144,21 @@ def _panels(args: ConvArgs) -> driver.Step:
     """The row of a convolution."""
     width = WIDTH if args.tiles else _PANEL
     depth = DEPTH if args.tiles else BLOCK // (args.itemsize * _PANEL)
-    panels = applied(_panels_of if args.tiles else _ceil, args.positions, width)
+    panels = applied(_panels_of if args.tiles else ceil, args.positions, width)
     if not args.tiles and args.places > depth:
         width = applied(_narrower, args.places, args.itemsize)
-        depth, panels = args.places, applied(_ceil, args.positions, width)
-    some = applied(_at_most, depth // args.places, args.channels)
+        depth, panels = args.places, applied(ceil, args.positions, width)
+    some = applied(at_most, depth // args.places, args.channels)
     part = applied(_part, args.filters, args.batch * args.groups * panels)
-    extent = args.batch * args.groups * panels * applied(_ceil, args.filters, part)
-    each = part * args.channels * args.places * applied(_at_most, width, args.positions)
+    extent = args.batch * args.groups * panels * applied(ceil, args.filters, part)
+    each = part * args.channels * args.places * applied(at_most, width, args.positions)
     chunk = applied(_chunk, extent, each)
     args = args._replace(width=width, some=some, panels=panels, part=part)
     return driver.Step(address("run_panels"), list(args), extent, chunk)
 
 
-def _at_most(x: int, y: int) -> int:
-    return max(1, min(x, y))
-
-
-def _ceil(x: int, y: int) -> int:
-    return -(-x // y)
-
-
 def _panels_of(count: int, width: int) -> int:
-    return count // width + _ceil(count % width, LANES)
+    return count // width + ceil(count % width, LANES)
 
 
 def _narrower(places: int, itemsize: int) -> int:
@@ -193,42 +181,10 @@ def _chunk(extent: int, each: int) -> int:
 
 # ---- depthwise -----------------------------------------------------------------------------------
 
-def _in_planes(args: ConvArgs, rank: int) -> ConvArgs | None:
-    """The arguments of a step of depthwise images, cut into bands; None for others, and where a row is too long."""
-    if args.channels != 1 or args.filters != 1:
-        return None
-    stride = [args[AT.step0 + a] * args[AT.divide0 + a] for a in range(3)]
-    if math.prod(stride) > MOST_PLACES:
-        return None
-    back = args.dilate2 < 0
-    span = [(args[AT.kernel0 + a] - 1) * abs(args[AT.dilate0 + a]) // stride[a] for a in range(3)]
-    reach = [applied(_reach, args[AT.out0 + a], args[AT.before0 + a], stride[a]) if back else args[AT.out0 + a]
-             for a in range(3)]
-    axis = 3 - rank
-    phases = math.prod(stride[axis:]) if not back else 1
-    row = args.itemsize * phases * applied(_row, *[reach[a] + span[a] for a in range(axis + 1, 3)])
-    most = (BLOCK - 64) // row - span[axis]
-    if most < 1:
-        return None
-    wanted = applied(_at_most, applied(_at_most, _BAND // row - span[axis], most), reach[axis])
-    bands = applied(_ceil, reach[axis], wanted)
-    return args._replace(some=1, axis=axis, width=applied(_ceil, reach[axis], bands), panels=bands,
-                         **{f"span{a}": n for a, n in enumerate(span)}, **{f"reach{a}": n for a, n in enumerate(reach)})
-
-
-def _reach(size: int, before: int, stride: int) -> int:
-    """The positions of a phase, from the first one before an axis on which results are `stride` apart."""
-    return (size - 1 - before) // stride + 1
-
-
-def _row(*sizes: int) -> int:
-    return math.prod(sizes)
-
-
 def _bands(args: ConvArgs) -> driver.Step:
-    extent = args.batch * args.groups * args.panels
-    chunk = applied(_chunk, extent, applied(_ceil, args.positions, args.panels) * (args.places + _LAYING))
-    return driver.Step(address("run_planes"), list(args), extent, chunk)
+    extent = args.batch * args.groups * args.bands
+    each = applied(ceil, args.positions, args.bands) * (args.places + laying(args))
+    return driver.Step(address("run_planes"), list(args), extent, applied(_chunk, extent, each))
 
 
 # ---- Winograd ------------------------------------------------------------------------------------
@@ -257,9 +213,9 @@ def _by_tiles(node: Node, args: ConvArgs, uses: Uses) -> list[driver.Step]:
     turn = driver.Step(address("transform_weights"), [args.w, turned, channels, row, channel, int(back)], filters,
                        applied(_rows_of_chunk, filters, _TURNING * filters * channels))
     lines = applied(_lines, args.batch, args.size1, args.size2)
-    across = applied(_ceil, args.size2, 4)
-    most = applied(_at_most, applied(_most, lines, across), filters)
-    extent = applied(_ceil, args.batch * applied(_ceil, args.size1, 4), lines) * applied(_ceil, filters, most)
+    across = applied(ceil, args.size2, 4)
+    most = applied(at_most, applied(_most, lines, across), filters)
+    extent = applied(ceil, args.batch * applied(ceil, args.size1, 4), lines) * applied(ceil, filters, most)
     args = args._replace(turned=turned, row=4 * row, channel=4 * channel, lines=lines, most=most)
     each = 36 * lines * across * most * channels
     return [turn, driver.Step(address("run_winograd"), list(args), extent, applied(_chunk, extent, each))]
@@ -285,7 +241,7 @@ def _convolve(node: Node, uses: Uses) -> list[driver.Step]:
     args = _args(node, (uses.read(x), uses.read(w), result), images.shape[0], groups, weights.shape[1],
                  weights.shape[0] // groups,
                  (images.shape[2:], node.shape[2:], weights.shape[2:], stride, (1,) * len(pad), dilate, pad))
-    planes = _in_planes(args, len(pad))
+    planes = in_planes(args, len(pad))
     if planes is not None:
         return [_bands(planes)]
     return _by_tiles(node, args, uses) if _minimal(args) else [_panels(args)]
@@ -299,7 +255,7 @@ def _spread(node: Node, uses: Uses) -> list[driver.Step]:
     filters, channels = weights.shape[0] // groups, weights.shape[1]
     axes = (images.shape[2:], size, weights.shape[2:], (1,) * len(pad), stride, [-d for d in dilate], [-p for p in pad])
     args = _args(node, (uses.read(g), uses.read(w), result), images.shape[0], groups, filters, channels, axes)
-    planes = _in_planes(args, len(pad))
+    planes = in_planes(args, len(pad))
     if planes is not None:
         return [_bands(planes)]
     if _minimal(args):
@@ -325,26 +281,26 @@ def _correlate(node: Node, uses: Uses) -> list[driver.Step]:
     args = _args(node, (uses.read(x), uses.read(g), result), images.shape[0], groups, node.shape[1],
                  node.shape[0] // groups,
                  (images.shape[2:], cotangents.shape[2:], kernel, stride, (1,) * len(pad), dilate, pad))
-    planes = _in_planes(args, len(pad))
+    planes = in_planes(args, len(pad))
     name = "run_weights"
     if planes is not None:
-        args, units, each, name = planes, groups, args.places + _LAYING, "run_plane_weights"
+        args, units, each, name = planes, groups, args.places + laying(planes), "run_plane_weights"
     elif _minimal(args):
         lines = applied(_lines, args.batch, args.size1, args.size2)
-        most = applied(_at_most, applied(_most, lines, applied(_ceil, args.size2, 4)), FILTERS)
-        most = applied(_at_most, most, args.filters)
+        most = applied(at_most, applied(_most, lines, applied(ceil, args.size2, 4)), FILTERS)
+        most = applied(at_most, most, args.filters)
         args, name = args._replace(lines=lines, most=most, some=CHANNELS), "run_winograd_weights"
-        units = applied(_ceil, args.filters, most) * applied(_ceil, args.channels, CHANNELS)
+        units = applied(ceil, args.filters, most) * applied(ceil, args.channels, CHANNELS)
         each = 4 * most * CHANNELS
     else:
         merged = applied(_merged, args.batch, args.positions, args.places, args.itemsize, args.filters)
         width = applied(_positions, args.positions * merged, merged, args.places, args.itemsize)
         args = args._replace(width=width, merged=merged)
         args = args._replace(some=applied(_some, args.channels, args.places * args.width, args.itemsize))
-        units = groups * applied(_ceil, args.channels, args.some)
-        each = args.filters * applied(_at_most, args.some, args.channels) * args.places
+        units = groups * applied(ceil, args.channels, args.some)
+        each = args.filters * applied(at_most, args.some, args.channels) * args.places
     part = applied(_images, args.batch, units, cotangents.size * math.prod(node.shape[1:]))
-    parts = applied(_ceil, args.batch, part)
+    parts = applied(ceil, args.batch, part)
     args = args._replace(panels=parts, part=part)
     extent = parts * units
     step = driver.Step(address(name), list(args), extent, applied(_chunk, extent, part * args.positions * each))

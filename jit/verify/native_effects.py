@@ -156,24 +156,20 @@ def _weights(args: ConvArgs, lo: int, hi: int) -> Iterator[_Block]:
 
 
 def _band_units(args: ConvArgs) -> int:
-    size, place, kernel, step, divide, dilate, before = [args[AT.size0 + 3 * i + args.axis] for i in range(7)]
-    stride = step * divide
-    reach = (place - 1 - before) // stride + 1 if dilate < 0 else place
-    found = [args[AT.span0 + args.axis], args[AT.reach0 + args.axis]]
-    if found != [(kernel - 1) * abs(dilate) // stride, reach] or args.panels != -(-reach // args.width):
-        raise Unreadable(f"{args.panels} bands of {args.width} for {place} positions in {size}")
-    return args.batch * args.groups * args.panels
+    _, place, _, _, divide, _, _ = [args[AT.size0 + 3 * i + args.axis] for i in range(7)]
+    if args.bands != -(-place // (args.width * divide)):
+        raise Unreadable(f"{args.bands} bands of {args.width} for {place} positions")
+    return args.batch * args.groups * args.bands
 
 
 def _bands(args: ConvArgs, lo: int, hi: int) -> Iterator[_Block]:
     """The rows of a range of bands, which follow each other."""
-    _, place, _, _, divide, dilate, before = [args[AT.size0 + 3 * i + args.axis] for i in range(7)]
-    row = args.positions // place
+    place = args[AT.out0 + args.axis]
+    row, rows = args.positions // place, args.width * args[AT.divide0 + args.axis]
 
     def start(unit: int) -> int:
-        plane, band = divmod(unit, args.panels)
-        first = band * args.width * divide + (before if dilate < 0 else 0)
-        return plane * args.positions + min(max(first, 0), place) * row
+        plane, band = divmod(unit, args.bands)
+        return plane * args.positions + min(band * rows, place) * row
 
     yield start(lo), [(start(hi) - start(lo), 1)]
 

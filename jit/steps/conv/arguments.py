@@ -6,6 +6,9 @@ from typing import NamedTuple
 #: The bytes of the block of im2col that a thread fills and multiplies, on its stack.
 BLOCK = 1 << 17
 
+#: The bytes of the masks of a band of a depthwise image: a word for each place and each group of vectors.
+MASKS = 1 << 16
+
 #: The bytes of the cotangents of a block of several images.
 VALUES = 1 << 18
 
@@ -65,18 +68,20 @@ class ConvArgs(NamedTuple):
     volume: int  # elements of a channel of an image
     positions: int  # in an image
     places: int  # of a kernel
-    width: int  # of a block: positions in the products of convolve and spread; rows in a band of a depthwise image
+    width: int  # of a block: positions in the products of convolve and spread; depthwise: rows of the grid in a band
     some: int  # channels of a block
-    panels: int  # blocks, or bands, of an image's positions; parts of the batch of correlate
+    panels: int  # blocks of an image's positions; parts of the batch of correlate
     part: int  # filters that one unit of the range computes; images of a part of correlate's batch
     merged: int = 1  # images whose positions are one block of correlate
     axis: int = 0  # depthwise: the axis that is cut into bands
-    span0: int = 0  # the elements beyond its own that a position reads in a row of one phase
-    span1: int = 0
-    span2: int = 0
-    reach0: int = 0  # positions of one phase
-    reach1: int = 0
-    reach2: int = 0
+    bands: int = 0
+    grid0: int = 0  # the sizes of the grid that positions, and elements of a phase, are counted on
+    grid1: int = 0
+    grid2: int = 0
+    low: int = 0  # where the elements that a band reads begin, from its own start on, and how many more they are
+    span: int = 0
+    laid: int = 0  # 1 where the image is laid into a block, 0 where its own rows are those of the grid
+    straight: int = 0  # the same of the result: 0 where it is put together from sums
     turned: int = 0  # Winograd: the slot of the transformed weights
     row: int = 0  # bytes between the weights of two filters, and of two channels of a filter
     channel: int = 0
@@ -86,3 +91,13 @@ class ConvArgs(NamedTuple):
 
 #: The place of each argument among a step's.
 AT = ConvArgs(*range(len(ConvArgs._fields)))
+
+
+def at_most(x: int, y: int) -> int:
+    """The smaller of two counts, and at least 1."""
+    return max(1, min(x, y))
+
+
+def ceil(x: int, y: int) -> int:
+    """The number of parts of `y` that `x` are in, the last of which may be smaller."""
+    return -(-x // y)

@@ -1,133 +1,95 @@
 """The native steps of depthwise convolutions, in which each filter sees one channel; see `arguments.ConvArgs`.
 
-A band of rows of an image is laid into a thread's cache with zeros around it, and apart by phases where neighbouring
-positions are a stride apart. Each place of the kernel is then one offset, at which all positions, counted through the
-rows and the zeros behind them, read their elements: a vector at a time.
+The positions of a result, and the elements of an image, are counted through their rows on one grid. On it, each place
+of the kernel is one offset, at which all positions read their elements, a vector of positions at a time. The lanes of a
+vector whose elements lie beside the image's rows are masked: the masks depend on the sizes alone, and serve all images.
+
+An image with a stride is first laid, a band of rows at a time, into a thread's cache, apart by phases: the elements
+that positions read at one place follow each other in one of them. Results with a stride are computed phase by phase,
+and then put together.
 """
 
 from collections.abc import Callable
-from typing import Any
-
-from llvmlite import ir
+from typing import Any, NamedTuple
 
 from ...native.word_compiler import I64, emits
 from ...native.word_intrinsics import room, set_word, smaller
-from .arguments import AT, BLOCK, MOST_PLACES
+from .arguments import AT, BLOCK, MASKS, MOST_PLACES
 from .lanes import Lanes, in_both
+from .plane_rows import join_row, lay_row, put_row, split_row
 
-#: Vectors whose sums are in registers at a time.
+#: Vectors whose sums are in registers at a time, and whose masks are one word.
 _SOME = 4
 
-#: The bytes of two words for each place of a kernel, of a vector for each, and of a word for each vector of a block.
-_TABLE, _TOTALS, _VALID = 16 * MOST_PLACES, 64 * MOST_PLACES, BLOCK // 8
+#: The bytes of an entry of the table of places, and the words in it: offset of its elements, and of its weight; then
+#: for each axis how far from a position its elements are, in the phase, and the number of elements there.
+_ENTRY, _OFFSET, _WEIGHT, _SHIFT, _COUNT = 64, 0, 1, 2, 5
+
+_TABLE, _STARTS, _TOTALS = _ENTRY * MOST_PLACES, 8 * (MOST_PLACES + 1), 64 * MOST_PLACES
+
+#: What is added to a number before a division, as a multiple of the divisor, so that it is not negative.
+_FAR = 1 << 40
 
 
 @emits
-def lay_row(b: Any, size: Any, to: Any, source: Any, first: Any, last: Any, count: Any, step: Any) -> None:
-    """Store `count` numbers, rounded up to vectors: number i is that at `source + i * step` for first <= i < last."""
-    def emit(lanes: Lanes) -> None:
-        with lanes.loop(count, step=lanes.lanes) as i:
-            at = b.add(to, b.mul(i, I64(lanes.bytes)))
-
-            def dense() -> None:
-                within = _within(lanes, i, first, last)
-                lanes.store(lanes.load_some(b.add(source, b.mul(i, I64(lanes.bytes))), within, lanes.nothing), at)
-
-            def pairs() -> None:
-                both = [lanes.load_some(address, within, lanes.nothing)
-                        for address, within in _halves(lanes, source, i, first, last)]
-                order = ir.Constant(lanes.ints, list(range(0, 2 * lanes.lanes, 2)))
-                lanes.store(b.shuffle_vector(*both, order), at)
-
-            def apart() -> None:
-                lanes.store(lanes.gather(_addresses(lanes, source, i, step), _within(lanes, i, first, last)), at)
-
-            _by_step(b, step, dense, pairs, apart)
-
-    in_both(b, size, emit)
+def _entry(b: Any, table: Any, i: Any, word: int) -> Any:
+    """A word of a place's entry."""
+    return b.load(b.inttoptr(b.add(b.add(table, b.mul(i, I64(_ENTRY))), I64(8 * word)), I64.as_pointer()))
 
 
-@emits
-def _put_row(b: Any, size: Any, to: Any, source: Any, first: Any, last: Any, step: Any) -> None:
-    """Store numbers first <= i < last of a row at `to + i * step`."""
-    def emit(lanes: Lanes) -> None:
-        with lanes.loop(last, step=lanes.lanes) as i:
-            value = lanes.load(b.add(source, b.mul(i, I64(lanes.bytes))))
-
-            def dense() -> None:
-                lanes.store_some(value, b.add(to, b.mul(i, I64(lanes.bytes))), _within(lanes, i, first, last))
-
-            def pairs() -> None:
-                even = ir.Constant(lanes.flags, [lane % 2 == 0 for lane in range(lanes.lanes)])
-                for half, (address, within) in enumerate(_halves(lanes, to, i, first, last)):
-                    start = half * lanes.lanes // 2
-                    order = ir.Constant(lanes.ints, [start + lane // 2 for lane in range(lanes.lanes)])
-                    lanes.store_some(b.shuffle_vector(value, value, order), address, b.and_(within, even))
-
-            def apart() -> None:
-                lanes.scatter(value, _addresses(lanes, to, i, step), _within(lanes, i, first, last))
-
-            _by_step(b, step, dense, pairs, apart)
-
-    in_both(b, size, emit)
-
-
-def _by_step(b: Any, step: Any, dense: Callable[[], None], pairs: Callable[[], None],
-             apart: Callable[[], None]) -> None:
-    """Emit code for numbers that follow each other, for each second one, and for other steps."""
-    with b.if_else(b.icmp_signed("==", step, I64(1))) as (one, more):
-        with one:
-            dense()
-        with more:
-            with b.if_else(b.icmp_signed("==", step, I64(2))) as (two, many):
-                with two:
-                    pairs()
-                with many:
-                    apart()
-
-
-def _halves(lanes: Lanes, start: Any, i: Any, first: Any, last: Any) -> list[tuple[Any, Any]]:
-    """The two vectors of memory that a vector of each second number takes: address, and lanes in first...last."""
-    b = lanes.b
-    begin, end = b.mul(first, I64(2)), b.sub(b.mul(last, I64(2)), I64(1))
-    end = b.select(b.icmp_signed("<", first, last), end, begin)
-    found = []
-    for half in range(2):
-        at = b.add(b.mul(i, I64(2)), I64(half * lanes.lanes))
-        within = _within(lanes, at, begin, end)
-        found.append((b.add(start, b.mul(at, I64(lanes.bytes))), within))
+def _masked(lanes: Lanes, address: Any, mask: Any, vectors: int) -> list[Any]:
+    """The vectors at an address, with 0 in the lanes whose bits in the word at `mask` are 0."""
+    b, found = lanes.b, []
+    word = b.load(b.inttoptr(mask, I64.as_pointer()))
+    for v in range(vectors):
+        flags = lanes.flags_of(b.trunc(b.lshr(word, I64(lanes.lanes * v)), lanes.bits))
+        found.append(lanes.load_some(b.add(address, I64(64 * v)), flags, lanes.nothing))
     return found
 
 
-def _within(lanes: Lanes, start: Any, first: Any, last: Any) -> Any:
-    """The lanes of a vector of numbers from `start` on that lie in first...last."""
+def _by_some(lanes: Lanes, count: Any, some: Callable[[Any, Any, int, Any], None]) -> None:
+    """Emit `some(group, start, vectors, left)` for each group of vectors, and for the last one, which may be smaller.
+
+    left: the numbers of the last group, the last vector of which may be in part behind `count`; None for the others.
+    """
     b = lanes.b
-    at = b.add(lanes.ints_of(b.sub(start, first)), lanes.lane)
-    return b.icmp_unsigned("<", at, lanes.ints_of(b.sub(last, first)))
+    each = I64(_SOME * lanes.lanes)
+    groups = b.sdiv(count, each)
+    with lanes.loop(groups) as group:
+        some(group, b.mul(group, each), _SOME, None)
+    start = b.mul(groups, each)
+    left = b.sub(count, start)
+    for vectors in range(1, _SOME + 1):
+        more = b.icmp_signed(">", left, I64((vectors - 1) * lanes.lanes))
+        with b.if_then(b.and_(more, b.icmp_signed("<=", left, I64(vectors * lanes.lanes)))):
+            some(groups, start, vectors, left)
 
 
-def _addresses(lanes: Lanes, start: Any, first: Any, step: Any) -> Any:
-    b = lanes.b
-    wide = ir.VectorType(I64, lanes.lanes)
-    at = b.add(lanes.splat(wide, first), b.sext(lanes.lane, wide))
-    return b.add(lanes.splat(wide, start), b.mul(at, lanes.splat(wide, b.mul(step, I64(lanes.bytes)))))
+def _flags(lanes: Lanes, left: Any, v: int) -> Any:
+    """The lanes of vector v that are below `left`."""
+    return lanes.b.icmp_signed("<", lanes.lane, lanes.ints_of(lanes.b.sub(left, I64(v * lanes.lanes))))
 
 
 @emits
-def _weigh(b: Any, size: Any, to: Any, block: Any, weights: Any, table: Any, places: Any, count: Any) -> None:
-    """Compute `count` sums over places: each has its offset in the block and that of its weight in the table."""
+def _weigh(b: Any, size: Any, to: Any, block: Any, weights: Any, table: Any, masks: Any, every: Any, places: Any,
+           count: Any) -> None:
+    """Compute the sums of `count` positions over places; every: the bytes of the masks of a group of vectors."""
     def emit(lanes: Lanes) -> None:
-        def some(start: Any, vectors: int) -> None:
-            at = b.mul(start, I64(lanes.bytes))
+        def some(group: Any, start: Any, vectors: int, left: Any) -> None:
+            at, own = b.mul(start, I64(lanes.bytes)), b.add(masks, b.mul(group, every))
 
             def place(i: Any, sums: Any) -> list[Any]:
-                word = b.add(table, b.mul(i, I64(16)))
-                offset, which = [b.load(b.inttoptr(b.add(word, I64(n)), I64.as_pointer())) for n in (0, 8)]
-                weight, source = lanes.number(b.add(weights, which)), b.add(b.add(block, at), offset)
-                return [lanes.fma(weight, lanes.load(b.add(source, I64(64 * v))), s) for v, s in enumerate(sums)]
+                source = b.add(b.add(block, at), _entry.emit(b, table, i, _OFFSET))
+                weight = lanes.number(b.add(weights, _entry.emit(b, table, i, _WEIGHT)))
+                values = _masked(lanes, source, b.add(own, b.mul(i, I64(8))), vectors)
+                return [lanes.fma(weight, x, s) for x, s in zip(values, sums, strict=True)]
 
             for v, value in enumerate(lanes.fold(places, [lanes.nothing] * vectors, place)):
-                lanes.store(value, b.add(b.add(to, at), I64(64 * v)))
+                address = b.add(b.add(to, at), I64(64 * v))
+                if left is None or v < vectors - 1:
+                    lanes.store(value, address)
+                else:
+                    lanes.store_some(value, address, _flags(lanes, left, v))
 
         _by_some(lanes, count, some)
 
@@ -135,49 +97,39 @@ def _weigh(b: Any, size: Any, to: Any, block: Any, weights: Any, table: Any, pla
 
 
 @emits
-def _relate(b: Any, size: Any, sums: Any, values: Any, block: Any, valid: Any, table: Any, places: Any,
+def _relate(b: Any, size: Any, sums: Any, values: Any, block: Any, table: Any, masks: Any, every: Any, places: Any,
             count: Any) -> None:
-    """Add to each place's vector of sums the products of `count` values and the block's numbers, where `valid`."""
+    """Add to each place's vector of sums the products of `count` values and the elements that it has for them."""
     def emit(lanes: Lanes) -> None:
-        def some(start: Any, vectors: int) -> None:
-            at = b.mul(start, I64(lanes.bytes))
-            first = b.sdiv(start, I64(lanes.lanes))
-            flags, own = [], []
+        def some(group: Any, start: Any, vectors: int, left: Any) -> None:
+            at, own = b.mul(start, I64(lanes.bytes)), b.add(masks, b.mul(group, every))
+            factors = []
             for v in range(vectors):
-                bits = b.load(b.gep(b.inttoptr(valid, I64.as_pointer()), [b.add(first, I64(v))]))
-                flags.append(lanes.flags_of(b.trunc(bits, lanes.bits)))
-                own.append(lanes.load(b.add(b.add(values, at), I64(64 * v))))
+                address = b.add(b.add(values, at), I64(64 * v))
+                whole = left is None or v < vectors - 1
+                factors.append(lanes.load(address) if whole
+                               else lanes.load_some(address, _flags(lanes, left, v), lanes.nothing))
             with lanes.loop(places) as i:
-                offset = b.load(b.inttoptr(b.add(table, b.mul(i, I64(16))), I64.as_pointer()))
-                source, place = b.add(b.add(block, at), offset), b.add(sums, b.mul(i, I64(64)))
-                total = lanes.load(place)
-                for v in range(vectors):
-                    more = lanes.fma(own[v], lanes.load(b.add(source, I64(64 * v))), total)
-                    total = b.select(flags[v], more, total)
-                lanes.store(total, place)
+                source = b.add(b.add(block, at), _entry.emit(b, table, i, _OFFSET))
+                total = lanes.load(b.add(sums, b.mul(i, I64(64))))
+                for factor, x in zip(factors, _masked(lanes, source, b.add(own, b.mul(i, I64(8))), vectors),
+                                     strict=True):
+                    total = lanes.fma(factor, x, total)
+                lanes.store(total, b.add(sums, b.mul(i, I64(64))))
 
         _by_some(lanes, count, some)
 
     in_both(b, size, emit)
-
-
-def _by_some(lanes: Lanes, count: Any, some: Any) -> None:
-    """Emit `some(start, vectors)` for several vectors at a time, and for single ones at the end."""
-    b = lanes.b
-    whole = I64(_SOME * lanes.lanes)
-    done = b.mul(b.sdiv(count, whole), whole)
-    with lanes.loop(done, step=_SOME * lanes.lanes) as start:
-        some(start, _SOME)
-    with lanes.loop(count, done, lanes.lanes) as start:
-        some(start, 1)
 
 
 @emits
 def _clear(b: Any, sums: Any, places: Any) -> None:
     """Set a vector of sums for each place to 0."""
-    lanes = Lanes(b, ir.FloatType())
-    with lanes.loop(places) as i:
-        lanes.store(lanes.nothing, b.add(sums, b.mul(i, I64(64))))
+    def emit(lanes: Lanes) -> None:
+        with lanes.loop(places) as i:
+            lanes.store(lanes.nothing, b.add(sums, b.mul(i, I64(64))))
+
+    in_both(b, I64(4), emit)
 
 
 @emits
@@ -191,169 +143,250 @@ def _add_up(b: Any, size: Any, to: Any, sums: Any, places: Any) -> None:
     in_both(b, size, emit)
 
 
-def _lay(size: int, to: int, source: int, n0: int, n1: int, n2: int, r0: int, r1: int, r2: int, s0: int, s1: int,
-         s2: int, b0: int, b1: int, b2: int) -> None:
-    """Lay an image of n0 x n1 x n2 numbers: r0 x r1 x r2 for each phase of s0 x s1 x s2, from -b0, -b1, -b2 on."""
+def _lay(size: int, to: int, phase: int, source: int, n0: int, n1: int, n2: int, c0: int, c1: int, c2: int, r0: int,
+         r1: int, r2: int, s0: int, s1: int, s2: int) -> None:
+    """Lay r0 x r1 x r2 elements of each phase of an image of n0 x n1 x n2, from c0, c1, c2 on.
+
+    phase: the bytes from one phase to the next one. Elements beside the image are 0, or nothing where a row is split.
+    """
+    skip = -c2 if c2 < 0 else 0
+    left = smaller(n2 - (c2 + skip) * s2, (r2 - skip) * s2)
     for f0 in range(s0):
         for f1 in range(s1):
-            for f2 in range(s2):
-                first = (b2 - f2 + s2 - 1) // s2 if b2 > f2 else 0
-                end = smaller((n2 - 1 + b2 - f2) // s2 + 1, r2) if n2 + b2 > f2 else 0
-                for i in range(r0):
-                    c0 = i * s0 + f0 - b0
-                    for j in range(r1):
-                        c1 = j * s1 + f1 - b1
-                        last = end if c0 >= 0 and c0 < n0 and c1 >= 0 and c1 < n1 else 0
-                        lay_row(size, to, source + size * ((c0 * n1 + c1) * n2 + f2 - b2), smaller(first, last), last,
-                                 r2, s2)
-                        to += size * r2
+            for i in range(r0):
+                x0 = (c0 + i) * s0 + f0
+                for j in range(r1):
+                    x1 = (c1 + j) * s1 + f1
+                    inside = left if x0 >= 0 and x0 < n0 and x1 >= 0 and x1 < n1 else 0
+                    row = source + size * ((x0 * n1 + x1) * n2 + (c2 + skip) * s2)
+                    own = to + (f0 * s1 + f1) * s2 * phase + size * ((i * r1 + j) * r2 + skip)
+                    if s2 == 2:
+                        split_row(size, own, own + phase, row, inside)
+                    else:
+                        for f2 in range(s2):
+                            count = (inside - f2 + s2 - 1) // s2 if inside > f2 else 0
+                            lay_row(size, own + f2 * phase, row + size * f2, 0, count, r2 - skip, s2)
 
 
-def _put(size: int, to: int, source: int, n0: int, n1: int, n2: int, q0: int, q1: int, q2: int, r1: int, r2: int,
-         t0: int, t1: int, t2: int, b0: int, b1: int, b2: int) -> None:
-    """Store q0 x q1 x q2 numbers t0 x t1 x t2 apart in an image of n0 x n1 x n2, from -b0, -b1, -b2 on."""
-    first = (b2 + t2 - 1) // t2 if b2 > 0 else 0
-    last = smaller((n2 - 1 + b2) // t2 + 1, q2) if n2 + b2 > 0 else 0
-    for i in range(q0):
-        c0 = i * t0 - b0
-        for j in range(q1):
-            c1 = j * t1 - b1
-            if c0 >= 0 and c0 < n0 and c1 >= 0 and c1 < n1 and first < last:
-                _put_row(size, to + size * ((c0 * n1 + c1) * n2 - b2), source + size * (i * r1 + j) * r2, first, last,
-                         t2)
+def _put(size: int, to: int, source: int, phase: int, n0: int, n1: int, n2: int, a0: int, a1: int, a2: int, q0: int,
+         q1: int, q2: int, r1: int, r2: int, t0: int, t1: int, t2: int) -> None:
+    """Put q0 x q1 x q2 sums of each phase, from a0, a1, a2 on, into a result of n0 x n1 x n2."""
+    left = smaller(n2 - a2 * t2, q2 * t2)
+    for f0 in range(t0):
+        for f1 in range(t1):
+            for i in range(q0):
+                y0 = (a0 + i) * t0 + f0
+                for j in range(q1):
+                    y1 = (a1 + j) * t1 + f1
+                    if y0 < n0 and y1 < n1:
+                        row = to + size * ((y0 * n1 + y1) * n2 + a2 * t2)
+                        own = source + (f0 * t1 + f1) * t2 * phase + size * (i * r1 + j) * r2
+                        if t2 == 2:
+                            join_row(size, row, own, own + phase, left)
+                        else:
+                            for f2 in range(t2):
+                                if left > f2:
+                                    put_row(size, row + size * f2, own + f2 * phase, (left - f2 + t2 - 1) // t2, t2)
 
 
-def _tabulate(args: Any, table: int, starts: int, r0: int, r1: int, r2: int) -> None:
-    """Note, by the phases of the result, each place's offset in a block of r0 x r1 x r2 and that of its weight."""
-    size, back = args[AT.itemsize], args[AT.dilate2] < 0
+def _tabulate(args: Any, table: int, starts: int, phase: int, low0: int, low1: int, low2: int) -> None:
+    """Note the entries of all places, by the phases of the result.
+
+    phase: the bytes from one phase of the image to the next one.
+    low0, low1, low2: where the image begins on the grid.
+    """
+    size = args[AT.itemsize]
     s0, s1, s2 = args[AT.step0], args[AT.step1], args[AT.step2]
     t0, t1, t2 = args[AT.divide0], args[AT.divide1], args[AT.divide2]
-    k0, k1, k2 = args[AT.kernel0], args[AT.kernel1], args[AT.kernel2]
-    d0, d1, d2 = args[AT.dilate0], args[AT.dilate1], args[AT.dilate2]
-    n, phase = 0, 0
+    n, result = 0, 0
     for f0 in range(t0):
         for f1 in range(t1):
             for f2 in range(t2):
-                set_word(starts, phase, n)
-                phase += 1
-                for i in range(k0):
-                    e0 = i * d0 if d0 > 0 else i * -d0
-                    x0 = e0 // (s0 * t0)
-                    x0 = e0 % s0 * s1 * s2 * r0 + (args[AT.span0] - x0 if back else x0)
-                    for j in range(k1):
-                        e1 = j * d1 if d1 > 0 else j * -d1
-                        x1 = e1 // (s1 * t1)
-                        x1 = x0 * r1 + e1 % s1 * s2 * r0 * r1 + (args[AT.span1] - x1 if back else x1)
-                        for k in range(k2):
-                            e2 = k * d2 if d2 > 0 else k * -d2
-                            x2 = e2 // (s2 * t2)
-                            x2 = x1 * r2 + e2 % s2 * r0 * r1 * r2 + (args[AT.span2] - x2 if back else x2)
-                            if e0 % t0 == f0 and e1 % t1 == f1 and e2 % t2 == f2:
-                                set_word(table, 2 * n, size * x2)
-                                set_word(table, 2 * n + 1, size * ((i * k1 + j) * k2 + k))
+                set_word(starts, result, n)
+                result += 1
+                for i in range(args[AT.kernel0]):
+                    m0 = f0 * s0 + i * args[AT.dilate0] - args[AT.before0] + t0 * s0 * _FAR
+                    x0 = m0 // t0
+                    for j in range(args[AT.kernel1]):
+                        m1 = f1 * s1 + j * args[AT.dilate1] - args[AT.before1] + t1 * s1 * _FAR
+                        x1 = m1 // t1
+                        for k in range(args[AT.kernel2]):
+                            m2 = f2 * s2 + k * args[AT.dilate2] - args[AT.before2] + t2 * s2 * _FAR
+                            x2 = m2 // t2
+                            if m0 % t0 == 0 and m1 % t1 == 0 and m2 % t2 == 0:
+                                h0, h1, h2 = x0 // s0 - _FAR, x1 // s1 - _FAR, x2 // s2 - _FAR
+                                p0, p1, p2 = x0 % s0, x1 % s1, x2 % s2
+                                at = ((h0 - low0) * args[AT.grid1] + h1 - low1) * args[AT.grid2] + h2 - low2
+                                entry = table + _ENTRY * n
+                                set_word(entry, _OFFSET, ((p0 * s1 + p1) * s2 + p2) * phase + size * at)
+                                set_word(entry, _WEIGHT,
+                                         size * ((i * args[AT.kernel1] + j) * args[AT.kernel2] + k))
+                                set_word(entry, _SHIFT, h0)
+                                set_word(entry, _SHIFT + 1, h1)
+                                set_word(entry, _SHIFT + 2, h2)
+                                set_word(entry, _COUNT, (args[AT.size0] - p0 + s0 - 1) // s0)
+                                set_word(entry, _COUNT + 1, (args[AT.size1] - p1 + s1 - 1) // s1)
+                                set_word(entry, _COUNT + 2, (args[AT.size2] - p2 + s2 - 1) // s2)
                                 n += 1
-    set_word(starts, phase, n)
+    set_word(starts, result, n)
 
 
-def _mark(valid: Any, lanes: int, q0: int, q1: int, q2: int, r1: int, r2: int, count: int) -> None:
-    """Set the bits of the lanes that hold a number of q0 x q1 x q2 in rows of r2 and planes of r1 rows."""
-    for v in range((count + lanes - 1) // lanes):
-        set_word(valid, v, 0)
+def _mark(masks: int, table: int, places: int, each: int, a0: int, a1: int, a2: int, q0: int, q1: int, q2: int,
+          r1: int, r2: int) -> None:
+    """Set, for each place, the bits of the positions at which its elements lie in the image.
+
+    each: the positions of a group of vectors, whose bits are one word for each place.
+    """
+    for i in range(((((q0 - 1) * r1 + q1 - 1) * r2 + q2 + each - 1) // each) * places):
+        set_word(masks, i, 0)
+    for p in range(places):
+        _mark_place(masks + 8 * p, table + _ENTRY * p, places, each, a0, a1, a2, q0, q1, q2, r1, r2)
+
+
+def _mark_place(masks: int, entry: Any, places: int, each: int, a0: int, a1: int, a2: int, q0: int, q1: int, q2: int,
+                r1: int, r2: int) -> None:
+    """Set the bits of one place."""
+    h0, h1, h2 = a0 + entry[_SHIFT], a1 + entry[_SHIFT + 1], a2 + entry[_SHIFT + 2]
+    low = -h2 if h2 < 0 else 0
+    high = smaller(q2, entry[_COUNT + 2] - h2)
     for i in range(q0):
         for j in range(q1):
-            first = (i * r1 + j) * r2
-            last = first + q2
-            while first < last:
-                v = first // lanes
-                start = first - v * lanes
-                end = smaller(lanes, last - v * lanes)
-                set_word(valid, v, valid[v] | (1 << end) - (1 << start))
-                first = (v + 1) * lanes
+            if i + h0 >= 0 and i + h0 < entry[_COUNT] and j + h1 >= 0 and j + h1 < entry[_COUNT + 1]:
+                first = (i * r1 + j) * r2 + low
+                last = (i * r1 + j) * r2 + high
+                while first < last:
+                    group = first // each
+                    _set_bits(masks + 8 * group * places, first - group * each, last - group * each, each)
+                    first = (group + 1) * each
+
+
+def _set_bits(word: Any, start: int, end: int, each: int) -> None:
+    """Set the bits from `start` to `end`, or all from `start` on where the word ends before."""
+    set_word(word, 0, word[0] | (-1 << start if end >= each else (1 << end) - (1 << start)))
+
+
+class _Band(NamedTuple):
+    """The words of a band of rows, three for each: on the axis that is cut, and on the two others.
+
+    low: where the elements that it reads begin, from its own start on.
+    rows: how many these are.
+    start: where it begins on the grid.
+    positions: how many it has.
+    """
+
+    low: int
+    rows: int
+    start: int
+    positions: int
+
+
+_AT, _BAND = _Band(0, 3, 6, 9), 8 * 12
+
+
+def _begin(args: Any, at: int) -> None:
+    """Note, at the address `at`, what all bands share."""
+    for axis in range(3):
+        cut = axis == args[AT.axis]
+        set_word(at, _AT.low + axis, args[AT.low] if cut else 0)
+        set_word(at, _AT.rows + axis, args[AT.width] + args[AT.span] if cut else args[AT.grid0 + axis])
+
+
+def _enter(args: Any, at: Any, band: int, masks: int, table: int) -> None:
+    """Note where a band begins, and its positions; set its masks."""
+    for axis in range(3):
+        cut = axis == args[AT.axis]
+        start = band * args[AT.width] if cut else 0
+        divide = args[AT.divide0 + axis]
+        left = (args[AT.out0 + axis] + divide - 1) // divide - start
+        set_word(at, _AT.start + axis, start)
+        set_word(at, _AT.positions + axis, smaller(left, args[AT.width] if cut else args[AT.grid0 + axis]))
+    _mark(masks, table, args[AT.places], 256 // args[AT.itemsize], at[_AT.start], at[_AT.start + 1],
+          at[_AT.start + 2], at[_AT.positions], at[_AT.positions + 1], at[_AT.positions + 2], args[AT.grid1],
+          args[AT.grid2])
+
+
+def _lay_image(args: Any, at: Any, block: int, phase: int, image: int) -> None:
+    """Lay the elements that a band reads."""
+    _lay(args[AT.itemsize], block, phase, image, args[AT.size0], args[AT.size1], args[AT.size2],
+         at[_AT.start] + at[_AT.low], at[_AT.start + 1] + at[_AT.low + 1], at[_AT.start + 2] + at[_AT.low + 2],
+         at[_AT.rows], at[_AT.rows + 1], at[_AT.rows + 2], args[AT.step0], args[AT.step1], args[AT.step2])
 
 
 def run_planes(bind: Any, args: Any, lo: int, hi: int) -> None:
-    """Compute bands lo...hi of the images of a depthwise convolution, or of the cotangent of its images."""
-    size, bands, axis = args[AT.itemsize], args[AT.panels], args[AT.axis]
-    table, starts = room(_TABLE), room(_TABLE)
+    """Compute bands lo...hi of the images of a depthwise convolution, or of the cotangent of its images.
+
+    The first bands of these images come first, as they have the same masks.
+    """
+    size, bands, places, straight = args[AT.itemsize], args[AT.bands], args[AT.places], args[AT.straight]
+    table, starts, masks = room(_TABLE), room(_STARTS), room(MASKS)
     block, sums = room(BLOCK), room(BLOCK)
-    back = args[AT.dilate2] < 0
-    s0, s1, s2 = args[AT.step0], args[AT.step1], args[AT.step2]
+    at = room(_BAND)
     t0, t1, t2 = args[AT.divide0], args[AT.divide1], args[AT.divide2]
-    b0 = args[AT.span0] if back else args[AT.before0]
-    b1 = args[AT.span1] if back else args[AT.before1]
-    b2 = args[AT.span2] if back else args[AT.before2]
-    r0 = (args[AT.width] if axis == 0 else args[AT.reach0]) + args[AT.span0]
-    r1 = (args[AT.width] if axis == 1 else args[AT.reach1]) + args[AT.span1]
-    r2 = (args[AT.width] if axis == 2 else args[AT.reach2]) + args[AT.span2]
-    _tabulate(args, table, starts, r0, r1, r2)
-    while lo < hi:
-        plane = lo // bands
-        base = (lo - plane * bands) * args[AT.width]
-        at0 = base if axis == 0 else 0
-        at1 = base if axis == 1 else 0
-        at2 = base if axis == 2 else 0
-        q0 = smaller(args[AT.reach0] - at0, args[AT.width]) if axis == 0 else args[AT.reach0]
-        q1 = smaller(args[AT.reach1] - at1, args[AT.width]) if axis == 1 else args[AT.reach1]
-        q2 = smaller(args[AT.reach2] - at2, args[AT.width]) if axis == 2 else args[AT.reach2]
-        x = bind[args[AT.x]] + size * plane * args[AT.volume]
-        y = bind[args[AT.y]] + size * plane * args[AT.positions]
-        w = bind[args[AT.w]] + size * (plane % args[AT.groups]) * args[AT.places]
-        _lay(size, block, x, args[AT.size0], args[AT.size1], args[AT.size2], r0, r1, r2, s0, s1, s2,
-             b0 - at0 * s0, b1 - at1 * s1, b2 - at2 * s2)
-        count = ((q0 - 1) * r1 + q1 - 1) * r2 + q2
-        p0, p1, p2 = at0 * t0, at1 * t1, at2 * t2
-        if back:
-            p0, p1, p2 = p0 + args[AT.before0], p1 + args[AT.before1], p2 + args[AT.before2]
-        for phase in range(t0 * t1 * t2):
-            f2 = phase % t2
-            f1 = phase // t2 % t1
-            f0 = phase // t2 // t1
-            _weigh(size, sums, block, w, table + 16 * starts[phase], starts[phase + 1] - starts[phase], count)
-            _put(size, y, sums, args[AT.out0], args[AT.out1], args[AT.out2], q0, q1, q2, r1, r2, t0, t1, t2,
-                 -p0 - f0, -p1 - f1, -p2 - f2)
-        lo += 1
+    g1, g2 = args[AT.grid1], args[AT.grid2]
+    row = size * (g1 * g2 if args[AT.axis] == 0 else g2 if args[AT.axis] == 1 else 1)
+    _begin(args, at)
+    phase = size * at[_AT.rows] * at[_AT.rows + 1] * at[_AT.rows + 2] + 64
+    every = row * args[AT.width] + 64
+    _tabulate(args, table, starts, phase, at[_AT.low], at[_AT.low + 1], at[_AT.low + 2])
+    for band in range(bands):
+        first, end = (lo - band + bands - 1) // bands, (hi - band + bands - 1) // bands
+        base = band * args[AT.width]
+        if first < end:
+            _enter(args, at, band, masks, table)
+        q0, q1, q2 = at[_AT.positions], at[_AT.positions + 1], at[_AT.positions + 2]
+        g = first % args[AT.groups]
+        for plane in range(first, end):
+            x = bind[args[AT.x]] + size * plane * args[AT.volume]
+            y = bind[args[AT.y]] + size * plane * args[AT.positions]
+            w = bind[args[AT.w]] + size * g * places
+            source = x + (base + args[AT.low]) * row
+            if args[AT.laid] == 1:
+                source = block
+                _lay_image(args, at, block, phase, x)
+            for f in range(t0 * t1 * t2):
+                _weigh(size, y + base * row if straight == 1 else sums + f * every, source, w,
+                       table + _ENTRY * starts[f], masks + 8 * starts[f], 8 * places, starts[f + 1] - starts[f],
+                       ((q0 - 1) * g1 + q1 - 1) * g2 + q2)
+            if straight == 0:
+                _put(size, y, sums, every, args[AT.out0], args[AT.out1], args[AT.out2], at[_AT.start],
+                     at[_AT.start + 1], at[_AT.start + 2], q0, q1, q2, g1, g2, t0, t1, t2)
+            g = g + 1 if g + 1 < args[AT.groups] else 0
 
 
 def run_plane_weights(bind: Any, args: Any, lo: int, hi: int) -> None:
     """Compute channels lo...hi, through parts of a batch, of the cotangent of a depthwise convolution's weights."""
-    size, axis, places = args[AT.itemsize], args[AT.axis], args[AT.places]
-    table, starts = room(_TABLE), room(_TABLE)
-    block, values = room(BLOCK), room(BLOCK)
-    totals, valid = room(_TOTALS), room(_VALID)
-    r0 = (args[AT.width] if axis == 0 else args[AT.reach0]) + args[AT.span0]
-    r1 = (args[AT.width] if axis == 1 else args[AT.reach1]) + args[AT.span1]
-    r2 = (args[AT.width] if axis == 2 else args[AT.reach2]) + args[AT.span2]
-    _tabulate(args, table, starts, r0, r1, r2)
-    reach = args[AT.reach0] if axis == 0 else args[AT.reach1] if axis == 1 else args[AT.reach2]
-    marked = 0
+    size, places = args[AT.itemsize], args[AT.places]
+    table, starts, masks = room(_TABLE), room(_STARTS), room(MASKS)
+    block, own, totals = room(BLOCK), room(BLOCK), room(_TOTALS)
+    at = room(_BAND)
+    g1, g2 = args[AT.grid1], args[AT.grid2]
+    row = size * (g1 * g2 if args[AT.axis] == 0 else g2 if args[AT.axis] == 1 else 1)
+    _begin(args, at)
+    phase = size * at[_AT.rows] * at[_AT.rows + 1] * at[_AT.rows + 2] + 64
+    _tabulate(args, table, starts, phase, at[_AT.low], at[_AT.low + 1], at[_AT.low + 2])
+    marked = -1
     for unit in range(lo, hi):
         part = unit // args[AT.groups]
         g = unit - part * args[AT.groups]
-        n = part * args[AT.part]
-        end = smaller(n + args[AT.part], args[AT.batch])
         _clear(totals, places)
-        while n < end:
-            plane = n * args[AT.groups] + g
-            base = 0
-            while base < reach:
-                rows = smaller(reach - base, args[AT.width])
-                at0 = base if axis == 0 else 0
-                at1 = base if axis == 1 else 0
-                at2 = base if axis == 2 else 0
-                q0 = rows if axis == 0 else args[AT.reach0]
-                q1 = rows if axis == 1 else args[AT.reach1]
-                q2 = rows if axis == 2 else args[AT.reach2]
-                count = ((q0 - 1) * r1 + q1 - 1) * r2 + q2
-                if rows != marked:
-                    _mark(valid, 64 // size, q0, q1, q2, r1, r2, count)
-                    marked = rows
-                _lay(size, block, bind[args[AT.x]] + size * plane * args[AT.volume], args[AT.size0], args[AT.size1],
-                     args[AT.size2], r0, r1, r2, args[AT.step0], args[AT.step1], args[AT.step2],
-                     args[AT.before0] - at0 * args[AT.step0], args[AT.before1] - at1 * args[AT.step1],
-                     args[AT.before2] - at2 * args[AT.step2])
-                _lay(size, values, bind[args[AT.w]] + size * plane * args[AT.positions], args[AT.out0], args[AT.out1],
-                     args[AT.out2], q0, r1, r2, 1, 1, 1, -at0, -at1, -at2)
-                _relate(size, totals, values, block, valid, table, places, count)
-                base += rows
-            n += 1
+        for band in range(args[AT.bands]):
+            base = band * args[AT.width]
+            if band != marked:
+                _enter(args, at, band, masks, table)
+                marked = band
+            q0, q1, q2 = at[_AT.positions], at[_AT.positions + 1], at[_AT.positions + 2]
+            for n in range(part * args[AT.part], smaller((part + 1) * args[AT.part], args[AT.batch])):
+                plane = n * args[AT.groups] + g
+                x = bind[args[AT.x]] + size * plane * args[AT.volume]
+                values = bind[args[AT.w]] + size * plane * args[AT.positions]
+                source = x + (base + args[AT.low]) * row
+                if args[AT.laid] == 1:
+                    source = block
+                    _lay_image(args, at, block, phase, x)
+                if args[AT.straight] == 0:
+                    _lay(size, own, 0, values, args[AT.out0], args[AT.out1], args[AT.out2], at[_AT.start],
+                         at[_AT.start + 1], at[_AT.start + 2], q0, g1 if q0 > 1 else q1, g2 if q0 * q1 > 1 else q2,
+                         1, 1, 1)
+                _relate(size, totals, values + base * row if args[AT.straight] == 1 else own, source, table, masks,
+                        8 * places, places, ((q0 - 1) * g1 + q1 - 1) * g2 + q2)
         _add_up(size, bind[args[AT.y]] + size * unit * places, totals, places)

@@ -11,7 +11,7 @@ from ..gemm.native import call_tiles
 from ..gemm.sizes import LANES, WIDTH
 from ..gemm.tiles import WHOLE
 from .arguments import AT, CHANNELS, FILTERS, TILE_SUMS, TILES
-from .planes import lay_row
+from .plane_rows import lay_row
 from .tile_transforms import (
     BUFFER,
     PHASE,

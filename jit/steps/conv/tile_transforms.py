@@ -1,7 +1,6 @@
 """Transforms of Winograd's minimal filtering, for as many tiles at once as a register has lanes.
 
-F(4 x 4, 3 x 3) of Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks" (2016), with the points 0, 1, -1,
-2, -2 and infinity: a tile of 4 x 4 results is made of 6 x 6 elements by 36 multiplications.
+The matrices are in `minimal_filtering`: a tile of 4 x 4 results is made of 6 x 6 elements by 36 multiplications.
 """
 
 from collections.abc import Sequence
@@ -13,40 +12,10 @@ from ...native.word_compiler import I64, emits, word_at
 from ..gemm.sizes import LANES
 from .arguments import AT, TILES
 from .lanes import Lanes
-
-#: B transposed: from six elements of a row to six numbers. A transposed: from six products to four results.
-_FORWARD = ((4, 0, -5, 0, 1, 0), (0, -4, -4, 1, 1, 0), (0, 4, -4, -1, 1, 0), (0, -2, -1, 2, 1, 0), (0, 2, -1, -2, 1, 0),
-            (0, 4, 0, -5, 0, 1))
-_BACK = ((1, 1, 1, 1, 1, 0), (0, 1, -1, 2, -2, 0), (0, 1, 1, 4, 4, 0), (0, 1, -1, 8, -8, 1))
-
-#: The transpose of `_BACK`: from the cotangents of four results of a row to those of six products.
-_FORTH = tuple(zip(*_BACK, strict=True))
-
-#: G: from the three weights of a row to six numbers.
-_WEIGHTS = ((1 / 4, 0, 0), (-1 / 6, -1 / 6, -1 / 6), (-1 / 6, 1 / 6, -1 / 6), (1 / 24, 1 / 12, 1 / 6),
-            (1 / 24, -1 / 12, 1 / 6), (0, 0, 1))
+from .minimal_filtering import ELEMENTS, RESULTS, WEIGHTS, Matrix, transform, transposed
 
 #: The bytes of a buffer of 4 numbers for each tile, and of one of a number for each, with a vector at each end.
 BUFFER, PHASE = 16 * TILES + 128, 4 * TILES + 128
-
-
-def _sum(lanes: Lanes, factors: Sequence[float], values: Sequence[Any]) -> Any:
-    """The sum of values with constant factors, from one with the factor 1 on, if there is one."""
-    pairs = [(factor, value) for factor, value in zip(factors, values, strict=True) if factor]
-    pairs.sort(key=lambda pair: pair[0] != 1)
-    (first, total), *others = pairs
-    if first != 1:
-        total = lanes.b.fmul(_all(lanes, first), total)
-    for factor, value in others:
-        if factor in (1, -1):
-            total = (lanes.b.fadd if factor == 1 else lanes.b.fsub)(total, value)
-        else:
-            total = lanes.fma(_all(lanes, factor), value, total)
-    return total
-
-
-def _all(lanes: Lanes, number: float) -> Any:
-    return ir.Constant(lanes.vector, [float(number)] * lanes.lanes)
 
 
 def _interleaved(lanes: Lanes, x: Any, y: Any, size: int) -> list[Any]:
@@ -77,14 +46,13 @@ def transform_row(b: Any, to: Any, w: Any, count: Any, step: Any, back: Any) -> 
         for k in range(9):
             place = b.select(b.icmp_signed("!=", back, I64(0)), I64(4 * (8 - k)), I64(4 * k))
             nine.append(lanes.gather(b.add(at, lanes.splat(wide, place)), within))
-        columns = [[_sum(lanes, factors, nine[j::3]) for factors in _WEIGHTS] for j in range(3)]
+        columns = [transform(lanes, WEIGHTS, nine[j::3]) for j in range(3)]
         for i, three in enumerate(zip(*columns, strict=True)):
-            for j, factors in enumerate(_WEIGHTS):
-                place = b.add(b.add(to, b.mul(pitch, I64(6 * i + j))), b.mul(c, I64(4)))
-                lanes.store(_sum(lanes, factors, three), place)
+            for j, value in enumerate(transform(lanes, WEIGHTS, three)):
+                lanes.store(value, b.add(b.add(to, b.mul(pitch, I64(6 * i + j))), b.mul(c, I64(4))))
 
 
-def _down(b: Any, rows: Any, phases: Any, tiles: Any, matrix: Sequence[Sequence[int]]) -> None:
+def _down(b: Any, rows: Any, phases: Any, tiles: Any, matrix: Matrix) -> None:
     """Transform columns: rows of 4 numbers a tile to six, apart by a number's place in its tile."""
     lanes = Lanes(b, ir.FloatType())
     with lanes.loop(tiles, step=lanes.lanes) as t:
@@ -92,7 +60,7 @@ def _down(b: Any, rows: Any, phases: Any, tiles: Any, matrix: Sequence[Sequence[
         for quarter in range(4):
             at = b.add(rows, b.add(b.mul(t, I64(16)), I64(64 * quarter)))
             own = [lanes.load(b.add(at, I64(BUFFER * r))) for r in range(len(matrix[0]))]
-            quarters.append([_sum(lanes, factors, own) for factors in matrix])
+            quarters.append(transform(lanes, matrix, own))
         for i, four in enumerate(zip(*quarters, strict=True)):
             even, odd = zip(_parted(lanes, *four[:2]), _parted(lanes, *four[2:]), strict=True)
             (first, third), (second, fourth) = _parted(lanes, *even), _parted(lanes, *odd)
@@ -108,13 +76,13 @@ def _phase(b: Any, phases: Any, i: int, place: int) -> Any:
 @emits
 def down_columns(b: Any, rows: Any, phases: Any, tiles: Any) -> None:
     """Transform the columns of elements."""
-    _down(b, rows, phases, tiles, _FORWARD)
+    _down(b, rows, phases, tiles, ELEMENTS)
 
 
 @emits
 def down_cotangents(b: Any, rows: Any, phases: Any, tiles: Any) -> None:
     """Transform the columns of cotangents."""
-    _down(b, rows, phases, tiles, _FORTH)
+    _down(b, rows, phases, tiles, transposed(RESULTS))
 
 
 @emits
@@ -125,8 +93,8 @@ def along_cotangents(b: Any, phases: Any, to: Any, step: Any, tiles: Any) -> Non
         target = b.add(to, b.mul(t, I64(4)))
         for i in range(6):
             four = [lanes.load(b.add(_phase(b, phases, i, place), b.mul(t, I64(4)))) for place in range(4)]
-            for factors in _FORTH:
-                lanes.store(_sum(lanes, factors, four), target)
+            for value in transform(lanes, transposed(RESULTS), four):
+                lanes.store(value, target)
                 target = b.add(target, step)
 
 
@@ -147,8 +115,8 @@ def along_rows(b: Any, phases: Any, to: Any, step: Any, tiles: Any, left: Any, r
             before = b.select(sides[0], lanes.load(b.sub(at[3], I64(4))), lanes.nothing)
             after = b.select(sides[1], lanes.load(b.add(at[0], I64(4))), lanes.nothing)
             six = [before, *[lanes.load(x) for x in at], after]
-            for weights in _FORWARD:
-                lanes.store(_sum(lanes, weights, six), target)
+            for value in transform(lanes, ELEMENTS, six):
+                lanes.store(value, target)
                 target = b.add(target, step)
 
 
@@ -161,9 +129,9 @@ def back(b: Any, products: Any, step: Any, rows: Any, tiles: Any) -> None:
         columns = []  # the four results of each of six columns
         for j in range(6):
             six = [lanes.load(b.add(source, b.mul(step, I64(6 * i + j)))) for i in range(6)]
-            columns.append([_sum(lanes, weights, six) for weights in _BACK])
+            columns.append(transform(lanes, RESULTS, six))
         for i, row in enumerate(zip(*columns, strict=True)):
-            one, two, three, four = [_sum(lanes, weights, row) for weights in _BACK]
+            one, two, three, four = transform(lanes, RESULTS, row)
             low, high = zip(_interleaved(lanes, one, two, 1), _interleaved(lanes, three, four, 1), strict=True)
             quarters = [*_interleaved(lanes, *low, 2), *_interleaved(lanes, *high, 2)]
             at = b.add(rows, b.add(b.mul(t, I64(16)), I64(BUFFER * i)))
@@ -219,7 +187,6 @@ def put_weights(b: Any, to: Any, sums: Any, step: Any, count: Any) -> Any:
     """
     lanes = Lanes(b, ir.FloatType())
     wide = ir.VectorType(I64, lanes.lanes)
-    turned = tuple(zip(*_WEIGHTS, strict=True))
 
     def vector(v: Any, found: Sequence[Any]) -> list[Any]:
         c = b.mul(v, I64(lanes.lanes))
@@ -228,12 +195,11 @@ def put_weights(b: Any, to: Any, sums: Any, step: Any, count: Any) -> Any:
         columns = []
         for j in range(6):
             six = [lanes.load(b.add(source, b.mul(step, I64(6 * i + j)))) for i in range(6)]
-            columns.append([_sum(lanes, factors, six) for factors in turned])
+            columns.append(transform(lanes, transposed(WEIGHTS), six))
         lane = b.mul(b.add(lanes.splat(wide, c), b.sext(lanes.lane, wide)), ir.Constant(wide, [36] * lanes.lanes))
         at, wrong = b.add(lanes.splat(wide, to), lane), found[0]
         for i, three in enumerate(zip(*columns, strict=True)):
-            for j, factors in enumerate(turned):
-                value = _sum(lanes, factors, three)
+            for j, value in enumerate(transform(lanes, transposed(WEIGHTS), three)):
                 lanes.scatter(value, b.add(at, ir.Constant(wide, [4 * (3 * i + j)] * lanes.lanes)), within)
                 wrong = b.or_(wrong, _not_finite(lanes, value, within))
         return [wrong]

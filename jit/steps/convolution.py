@@ -56,7 +56,7 @@ _SUMMED = 128
 _PANEL = 128
 
 #: The fewest tiles by which Winograd's method pays, and the most tiles of a unit.
-_LEAST_TILES, _BLOCK_TILES = 40, 32
+_LEAST_TILES, _BLOCK_TILES = 24, 32
 
 #: The operations that take as long as to transform the weights of a filter and a channel.
 _TURNING = 32

@@ -81,6 +81,19 @@ class Uses(Protocol):
     def write(self, what: Any, nbytes: int) -> int:
         """The slot of the address to which the step writes a value."""
 
+    def lasting(self, value: Node, node: Node) -> bool:
+        """Whether a value is an array of the user's that only operations such as that of `node` read: weights in
+        prediction, for example, but not in training.
+        """
+
+    def pack(self, value: Node, what: Any, nbytes: int, key: tuple) -> tuple[int, int]:
+        """The slots of a packed form of an operand, which the step writes, and of a word: where that is not 0, the
+        form is up to date, and the step leaves it.
+
+        what: the name of the form in the plan, as for `write`.
+        key: what distinguishes it from other forms of the operand, in any plan.
+        """
+
     def failed(self, node: Node, key: tuple) -> int:
         """The slot in which the step notes that it has failed; steps of one key fail together."""
 

@@ -7,6 +7,7 @@ from tracer.ops.ir.node import Node
 
 from ..runtime import driver
 from ..runtime.launch import ArgumentLayout
+from ..runtime.packed import Packing
 
 
 class Source(NamedTuple):
@@ -42,6 +43,7 @@ class PlanLayout(NamedTuple):
     inputs: the slots that a run fills.
     nbytes: the bytes of each output that is computed.
     results: for each output its number among the computed ones, or (-1, the node) for one that is an input itself.
+    packings: the packed forms of leaves that may be kept from run to run.
     donations: by number of an output, the leaves whose memory it may be written over.
     runs: tables of native steps, NumPy's steps and checks, in order.
     fallbacks: the nodes that NumPy computes, each with the reason.
@@ -54,6 +56,7 @@ class PlanLayout(NamedTuple):
     inputs: ArgumentLayout
     nbytes: tuple[int, ...]
     results: tuple[tuple[int, Node | None], ...]
+    packings: tuple[Packing, ...]
     donations: tuple[tuple[int, tuple[int, ...]], ...]
     runs: tuple[Run, ...]
     fallbacks: tuple[tuple[Node, str], ...]

@@ -18,7 +18,7 @@ from .. import settings
 from ..process import calls, interrupts
 from ..process.interrupts import Paused
 from ..report import timing
-from ..runtime import driver
+from ..runtime import driver, packed
 from ..runtime.buffers import Buffer, allocate, pool_of
 from ..runtime.denormals import computed
 from ..runtime.interpreter import ExecutionError
@@ -87,7 +87,8 @@ class Plan:
 
     def _launcher(self) -> Launch | None:
         """The launch function of a program that is one native call with a small arena; None for others."""
-        if not self.direct or len(self.runs) != 1 or not self.tables or self.arena_bytes > SMALL_ARENA:
+        if not self.direct or len(self.runs) != 1 or not self.tables or self.arena_bytes > SMALL_ARENA \
+                or self.layout.packings:
             return None
         if self.arena_bytes:
             self.arena = allocate(self.arena_bytes)
@@ -169,7 +170,7 @@ class Plan:
             try:
                 return self.launch(leaves, scalars)
             except Paused as left:
-                self._leave(left, [], 0, self.arena, left.outputs, leaves, scalars)
+                self._leave(left, [], 0, self.arena, (), left.outputs, leaves, scalars)
                 raise left
         if donated:
             buffers = [donated.get(i) or pool.take() for i, pool in enumerate(self.pools)]
@@ -179,13 +180,17 @@ class Plan:
         arena = None
         if self.arena_bytes:
             arena = self.arena or allocate(self.arena_bytes)
-            if arena.addr != self.arena_at:
+            if arena.addr != self.arena_at or self.layout.packings:
                 self._move_arena(arena)
                 if self.arena_bytes <= SMALL_ARENA:
                     self.arena = arena
+        held: Sequence[packed.Form] = ()
+        if self.layout.packings:
+            held = packed.enter(self.layout.packings, self.bind, leaves)
         if donated:
+            packed.forget(donated.values())
             donated.clear()
-        return self._finish(self._timed() if timing.on else self.runs, arena, buffers, leaves, scalars)
+        return self._finish(self._timed() if timing.on else self.runs, arena, held, buffers, leaves, scalars)
 
     def _timed(self) -> list[Callable[[], None]]:
         """The calls of `runs`, with one measured call for each step; made at the first request.
@@ -217,15 +222,17 @@ class Plan:
         assert self.timed_runs is not None
         self.timed_runs.append(timing.timed(kind, " > ".join(names), self.runner(run), read, written))
 
-    def _finish(self, runs: list[Callable[[], Any]], arena: Buffer | None, buffers: list[Buffer],
-                leaves: Sequence[Buffer], scalars: Sequence[float | int]) -> list[Buffer]:
+    def _finish(self, runs: list[Callable[[], Any]], arena: Buffer | None, held: Sequence[packed.Form],
+                buffers: list[Buffer], leaves: Sequence[Buffer], scalars: Sequence[float | int]) -> list[Buffer]:
         """Do these parts of a run, and return the outputs."""
         try:
             for at, run in enumerate(runs):  # noqa: B007  (`at` is used below)
                 run()
         except BaseException as left:
-            self._leave(left, runs, at, arena, buffers, leaves, scalars)
+            self._leave(left, runs, at, arena, held, buffers, leaves, scalars)
             raise left
+        if held:
+            packed.leave(held)
         if self.direct:
             return buffers
         return [_copy(leaves, node, scalars) if node is not None else buffers[i] for i, node in self.layout.results]

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from tracer.ops.ir.errors import CannotCompile, NoCompiler
@@ -18,6 +19,7 @@ from ..graph.builder import Nodes
 from ..process import interrupts
 from ..runtime import driver
 from ..runtime.launch import argument_layout
+from ..runtime.packed import Packing
 from ..steps import kernel as kernels
 from .layout import ByNumPy, Check, PlanLayout, Run, Source
 from .memory import arrange, rounded
@@ -66,6 +68,7 @@ class PlanState:
     checked: set[tuple] = field(default_factory=set)  # keys of failures that a step notes in bind
     checks: dict[Node, Check] = field(default_factory=dict)  # by node of such a step, the check after it
     fallbacks: list[tuple[Node, str]] = field(default_factory=list)  # the nodes that NumPy computes, and why
+    packings: list[Packing] = field(default_factory=list)  # of leaves
     chain_groups: list[list[int]] = field(default_factory=list)  # the numbers of chains that run at the same time
     donations: list[tuple[int, tuple[int, ...]]] = field(default_factory=list)  # see PlanLayout
     layout: PlanLayout = field(init=False)
@@ -74,6 +77,16 @@ class PlanState:
     def results(self) -> list[Node]:
         """The outputs, rewritten."""
         return self.graph[:len(self.outputs)]
+
+    @cached_property
+    def readers(self) -> dict[Node, list[Node]]:
+        """By leaf, the nodes that read it."""
+        found: dict[Node, list[Node]] = {}
+        for n in toposort(self.graph):
+            for x in n.inputs:
+                if x.op is leaf_op:
+                    found.setdefault(x, []).append(n)
+        return found
 
     @property
     def groups(self) -> list[list[int]]:
@@ -138,6 +151,17 @@ class _Uses:
         """The slot of bind with the address to which the step writes a value."""
         self.writes[what] = None
         return self.planning.slot(what, nbytes)
+
+    def lasting(self, value: Node, node: Node) -> bool:
+        """Whether a value is an array of the user's that only operations such as that of `node` read."""
+        return value.op is leaf_op and all([n.op is node.op for n in self.planning.readers.get(value, ())])
+
+    def pack(self, value: Node, what: Any, nbytes: int, key: tuple) -> tuple[int, int]:
+        """The slots of the packed form `what` of a value, and of the word that is not 0 where that is up to date."""
+        slot, done = self.write(what, nbytes), self.planning.new_slot()
+        if value.op is leaf_op and self.planning.around is None:
+            self.planning.packings.append(Packing(value.attrs[1], slot, done, nbytes, key))
+        return slot, done
 
     def failed(self, node: Node, key: tuple) -> int:
         """The slot in which the step notes a failure; a check follows it, unless an earlier step of the key has one."""
@@ -302,7 +326,8 @@ def lay_out(planning: PlanState) -> None:
     p.layout = PlanLayout(
         p.count, tuple([(p.slots[v], nbytes) for v, nbytes in p.sizes.items()]), tuple(touched(p)),
         argument_layout(p.leaves, p.numbers, len(p.made)), tuple([n.aval.nbytes for n in p.made]),
-        tuple([(where[n], None) if n in where else (-1, n) for n in p.results]), tuple(p.donations), tuple(_runs(p)),
+        tuple([(where[n], None) if n in where else (-1, n) for n in p.results]), tuple(p.packings),
+        tuple(p.donations), tuple(_runs(p)),
         tuple(p.fallbacks), len(p.steps))
 
 

@@ -81,10 +81,16 @@ class FreeList(list[Block]):
 
 
 class Buffer:
-    """Aligned memory at `addr`, which returns to its pool when the last reference to the buffer goes."""
+    """Aligned memory at `addr`, which returns to its pool when the last reference to the buffer goes.
 
-    __slots__ = ("addr", "block", "pool")
+    forms: packed forms of its elements (packed.py); not set while there are none.
+    keeps_forms: whether all writes to its memory are known, so that such forms may be kept.
+    """
+
+    __slots__ = ("addr", "block", "pool", "forms")
     parent: Buffer | None = None
+    keeps_forms = True
+    forms: dict[Any, Any]
 
     def __init__(self, block: Block, pool: FreeList) -> None:
         self.block = block
@@ -125,6 +131,7 @@ class BufferPart(Buffer):
     """Some of the memory of another buffer, its parent."""
 
     __slots__ = ("parent",)
+    keeps_forms = False  # a write to the parent's memory changes it, too
 
     def __init__(self, block: Block, parent: Buffer) -> None:
         super().__init__(block, parent.pool)
@@ -141,6 +148,7 @@ class OutsideBuffer(Buffer):
     """
 
     __slots__ = ()
+    keeps_forms = False
 
     def __init__(self, memory: np.ndarray) -> None:
         super().__init__((memory, memory.ctypes.data), _OUTSIDE)

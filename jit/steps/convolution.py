@@ -25,41 +25,27 @@ from ..graph.symbolic_size import applied
 from ..native.kernel_cache import find_kernel
 from ..native.runtime_functions import find_native
 from ..runtime import driver
-from ..runtime.costs import CHUNK_COST, MAX_CHUNKS
-from .conv.arguments import (
-    BLOCK,
-    CHANNELS,
-    FILTERS,
-    LONGEST_KERNEL,
-    MOST_PLACES,
-    TILE_SUMS,
-    TILES,
-    VALUES,
-    ConvArgs,
-    at_most,
-    ceil,
-)
+from .conv.arguments import BLOCK, CHANNELS, FILTERS, LONGEST_KERNEL, MOST_PLACES, VALUES, ConvArgs, at_most, ceil
 from .conv.bands import in_planes, laying
+from .conv.rows import (
+    CHUNK,
+    UNITS,
+    address,
+    by_positions,
+    by_tiles,
+    chunk_of,
+    convolve,
+    lines_of,
+    minimal,
+    most_of,
+    rows_of_chunk,
+)
 from .gemm import openblas
-from .gemm.sizes import DEPTH, LANES, WIDTH
-
-#: The multiplications of a chunk, and the most of a chunk, which take a tenth of a second: a run halts between two.
-_CHUNK, _LONGEST = 1 << 20, 1 << 32
-
-#: The units of a range below which its filters, or its batch, are divided.
-_UNITS = 8
+from .gemm.sizes import LANES
 
 #: Positions that a block of `correlate` sums up at most: with fewer, it holds more channels.
 _SUMMED = 128
 
-#: Positions of a panel that OpenBLAS multiplies.
-_PANEL = 128
-
-#: The fewest tiles by which Winograd's method pays, and the most tiles of a unit.
-_LEAST_TILES, _BLOCK_TILES = 24, 32
-
-#: The operations that take as long as to transform the weights of a filter and a channel.
-_TURNING = 32
 
 #: The most channels of weights that are turned at a time, so that both sides go through whole lines of the cache.
 _TURNED = 8
@@ -92,15 +78,6 @@ ADDING = """def kernel(bind, args, lo, hi):
             total = KIND(total + ld_KIND_0(x, i * w + j))
         st_KIND_1(y, j, total)
 """
-
-
-_FILES = {"run_panels": "native", "run_weights": "native", "run_planes": "planes", "run_plane_weights": "planes",
-          "run_winograd": "winograd", "transform_weights": "winograd", "run_winograd_weights": "winograd"}
-
-
-def address(name: str) -> int:
-    """The address of the native function of a step."""
-    return find_native(f"{__package__}.conv.{_FILES[name]}", name)
 
 
 def _fits(node: Node, materialized: set[Node]) -> bool:
@@ -140,95 +117,12 @@ def _args(node: Node, slots: Sequence[int], batch: Any, groups: Any, channels: A
         filters, *fixed, runs, math.prod(size), math.prod(out), math.prod(kernel), 0, 0, 0, 0])
 
 
-def _panels(args: ConvArgs) -> driver.Step:
-    """The row of a convolution."""
-    width = WIDTH if args.tiles else _PANEL
-    depth = DEPTH if args.tiles else BLOCK // (args.itemsize * _PANEL)
-    panels = applied(_panels_of if args.tiles else ceil, args.positions, width)
-    if not args.tiles and args.places > depth:
-        width = applied(_narrower, args.places, args.itemsize)
-        depth, panels = args.places, applied(ceil, args.positions, width)
-    some = applied(at_most, depth // args.places, args.channels)
-    part = applied(_part, args.filters, args.batch * args.groups * panels)
-    extent = args.batch * args.groups * panels * applied(ceil, args.filters, part)
-    each = part * args.channels * args.places * applied(at_most, width, args.positions)
-    chunk = applied(_chunk, extent, each)
-    args = args._replace(width=width, some=some, panels=panels, part=part)
-    return driver.Step(address("run_panels"), list(args), extent, chunk)
-
-
-def _panels_of(count: int, width: int) -> int:
-    return count // width + ceil(count % width, LANES)
-
-
-def _narrower(places: int, itemsize: int) -> int:
-    return BLOCK // (itemsize * places) // 8 * 8
-
-
-def _part(filters: int, units: int) -> int:
-    """The filters of a unit: all, unless there are few units."""
-    parts = min(-(-_UNITS // units), max(filters // 48, 1))
-    return -(-filters // parts)
-
-
-def _chunk(extent: int, each: int) -> int:
-    """The units of a chunk; 0 where one thread does better alone."""
-    if extent * each < 2 * _CHUNK:
-        return 0
-    chunk = max(-(-extent // MAX_CHUNKS), -(-_CHUNK // each))
-    return max(1, min(chunk, _LONGEST // each))
-
-
 # ---- depthwise -----------------------------------------------------------------------------------
 
 def _bands(args: ConvArgs) -> driver.Step:
     extent = args.batch * args.groups * args.bands
     each = applied(ceil, args.positions, args.bands) * (args.places + laying(args))
-    return driver.Step(address("run_planes"), list(args), extent, applied(_chunk, extent, each))
-
-
-# ---- Winograd ------------------------------------------------------------------------------------
-
-def _minimal(args: ConvArgs) -> bool:
-    """Whether Winograd's method pays: 3 x 3 places, many channels, and enough tiles for each weight's transform."""
-    same = [args.size1, args.size2] == [args.out1, args.out2]
-    plain = [args.size0, args.kernel0, args.groups, args.step1, args.step2, args.divide1, args.divide2] == [1] * 7
-    unit = abs(args.dilate1) == abs(args.dilate2) == abs(args.before1) == abs(args.before2) == 1
-    if not (args.tiles and same and plain and unit and args.kernel1 == args.kernel2 == 3):
-        return False
-    return bool(args.channels >= CHANNELS and args.filters >= CHANNELS and args.size2 <= 4 * TILES
-                and applied(_tiles, args.batch, args.size1, args.size2) >= _LEAST_TILES)
-
-
-def _tiles(batch: int, height: int, width: int) -> int:
-    return batch * -(-height // 4) * -(-width // 4)
-
-
-def _by_tiles(node: Node, args: ConvArgs, uses: Uses) -> list[driver.Step]:
-    """The rows of a convolution by Winograd's method: transformed weights, and blocks of tiles."""
-    filters, channels = args.filters, args.channels
-    back = args.dilate2 < 0
-    turned = uses.write(("transformed", node), 36 * 4 * filters * (channels + LANES))
-    row, channel = (9, 9 * filters) if back else (9 * channels, 9)
-    turn = driver.Step(address("transform_weights"), [args.w, turned, channels, row, channel, int(back)], filters,
-                       applied(_rows_of_chunk, filters, _TURNING * filters * channels))
-    lines = applied(_lines, args.batch, args.size1, args.size2)
-    across = applied(ceil, args.size2, 4)
-    most = applied(at_most, applied(_most, lines, across), filters)
-    extent = applied(ceil, args.batch * applied(ceil, args.size1, 4), lines) * applied(ceil, filters, most)
-    args = args._replace(turned=turned, row=4 * row, channel=4 * channel, lines=lines, most=most)
-    each = 36 * lines * across * most * channels
-    return [turn, driver.Step(address("run_winograd"), list(args), extent, applied(_chunk, extent, each))]
-
-
-def _lines(batch: int, height: int, width: int) -> int:
-    """The rows of tiles of a unit."""
-    return max(1, min(_BLOCK_TILES // -(-width // 4), batch * -(-height // 4)))
-
-
-def _most(lines: int, across: int) -> int:
-    tiles = -(-lines * across // LANES) * LANES
-    return TILE_SUMS // tiles // 12 * 12
+    return driver.Step(address("run_planes"), list(args), extent, applied(chunk_of, extent, each))
 
 
 # ---- the three rows ------------------------------------------------------------------------------
@@ -244,7 +138,7 @@ def _convolve(node: Node, uses: Uses) -> list[driver.Step]:
     planes = in_planes(args, len(pad))
     if planes is not None:
         return [_bands(planes)]
-    return _by_tiles(node, args, uses) if _minimal(args) else [_panels(args)]
+    return convolve(node, args, uses)
 
 
 def _spread(node: Node, uses: Uses) -> list[driver.Step]:
@@ -258,19 +152,15 @@ def _spread(node: Node, uses: Uses) -> list[driver.Step]:
     planes = in_planes(args, len(pad))
     if planes is not None:
         return [_bands(planes)]
-    if _minimal(args):
-        return _by_tiles(node, args, uses)
+    if minimal(args):
+        return by_tiles(node, args, uses)
     turned = uses.write(("turned", node), weights.aval.nbytes)
     some = applied(math.gcd, channels, _TURNED)
     units = groups * channels // some
     turn = driver.Step(find_kernel(TURNING.replace("KIND", short(node.dtype))),
                        [uses.read(w), turned, filters, channels, math.prod(weights.shape[2:]), some], units,
-                       applied(_rows_of_chunk, units, weights.size))
-    return [turn, _panels(args._replace(w=turned))]
-
-
-def _rows_of_chunk(rows: int, size: int) -> int:
-    return -(-rows // MAX_CHUNKS) if size > CHUNK_COST else 0
+                       applied(rows_of_chunk, units, weights.size))
+    return [turn, by_positions(args._replace(w=turned))]
 
 
 def _correlate(node: Node, uses: Uses) -> list[driver.Step]:
@@ -285,9 +175,9 @@ def _correlate(node: Node, uses: Uses) -> list[driver.Step]:
     name = "run_weights"
     if planes is not None:
         args, units, each, name = planes, groups, args.places + laying(planes), "run_plane_weights"
-    elif _minimal(args):
-        lines = applied(_lines, args.batch, args.size1, args.size2)
-        most = applied(at_most, applied(_most, lines, applied(ceil, args.size2, 4)), FILTERS)
+    elif minimal(args):
+        lines = applied(lines_of, args.batch, args.size1, args.size2)
+        most = applied(at_most, applied(most_of, lines, applied(ceil, args.size2, 4)), FILTERS)
         most = applied(at_most, most, args.filters)
         args, name = args._replace(lines=lines, most=most, some=CHANNELS), "run_winograd_weights"
         units = applied(ceil, args.filters, most) * applied(ceil, args.channels, CHANNELS)
@@ -303,12 +193,12 @@ def _correlate(node: Node, uses: Uses) -> list[driver.Step]:
     parts = applied(ceil, args.batch, part)
     args = args._replace(panels=parts, part=part)
     extent = parts * units
-    step = driver.Step(address(name), list(args), extent, applied(_chunk, extent, part * args.positions * each))
+    step = driver.Step(address(name), list(args), extent, applied(chunk_of, extent, part * args.positions * each))
     if parts == 1:
         return [step]
     sums = uses.write(("sums", node), parts * node.aval.nbytes)
     add = driver.Step(find_kernel(ADDING.replace("KIND", short(node.dtype))), [sums, result, parts, node.size],
-                      node.size, applied(_rows_of_chunk, node.size, node.size * parts))
+                      node.size, applied(rows_of_chunk, node.size, node.size * parts))
     return [step._replace(args=list(args._replace(y=sums))), add]
 
 
@@ -330,7 +220,7 @@ def _some(channels: int, room: int, itemsize: int) -> int:
 
 def _images(batch: int, units: int, work: int) -> int:
     """The images whose sums are one part: all of them, unless there are few units and much work."""
-    parts = min(-(-_UNITS // units), batch, max(work // _CHUNK, 1))
+    parts = min(-(-UNITS // units), batch, max(work // CHUNK, 1))
     return -(-batch // parts)
 
 

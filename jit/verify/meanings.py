@@ -23,6 +23,7 @@ from ..fusion.kernel import Kernel, Library
 from ..plan.planner import PlanState
 from ..steps.conv.arguments import AT
 from ..steps.gemm.openblas import GemmArgs
+from ..steps.gemm.sizes import WIDTH
 from .accesses import chunks_of
 
 Tag = Node | tuple
@@ -45,6 +46,7 @@ class Meaning:
     scatters: whether the several values that it may read stand for the rows of a scatter.
     holes: whether it writes every n-th piece of a value, of which other rows write the rest.
     checked: the sizes of axes and the indices whose check makes the row note a failure.
+    done: the place of a slot that makes the row leave what it writes, where that is kept from another run.
     """
 
     step: int
@@ -57,6 +59,7 @@ class Meaning:
     scatters: bool = False
     holes: bool = False
     checked: tuple | None = None
+    done: int | None = None
 
 
 class Meaningless(Exception):
@@ -294,7 +297,11 @@ def _convolved(i: int, node: Node, rows: Sequence[Any]) -> list[Meaning]:
         strides = {3: 9, 4: 9 * filters} if back else {3: 9 * channels, 4: 9}
         found.settled.update({AT.row: 4 * strides[3], AT.channel: 4 * strides[4]})
         return [Meaning(i, node, {0: (tag_of(w),)}, {1: ("transformed", node)}, extent=filters,
-                        settled={2: channels, 5: int(back), **strides}), found]
+                        settled={2: channels, 5: int(back), **strides}, done=6), found]
+    if node.op.step == "convolve" and len(rows) == 2:
+        found.reads[AT.turned] = (("packed", node),)
+        return [Meaning(i, node, {0: (tag_of(w),)}, {1: ("packed", node)}, extent=groups * -(-filters // WIDTH),
+                        settled={2: filters, 3: channels * math.prod(axes[2])}, done=4), found]
     if node.op.step == "convolve_spread" and len(rows) == 2:
         turned = Meaning(i, node, {0: (tag_of(w),)}, {1: ("turned", node)}, extent=rows[0].extent,
                          settled={2: channels, 3: filters, 4: math.prod(axes[2])})

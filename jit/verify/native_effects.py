@@ -5,8 +5,8 @@ import struct
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from ..steps import convolution
 from ..steps.conv.arguments import AT, ConvArgs
+from ..steps.conv.rows import address
 from ..steps.gemm.openblas import GemmArgs, gemm_step
 from ..steps.gemm.sizes import LANES, WIDTH
 from .accesses import Access, Effects, Unreadable
@@ -19,10 +19,15 @@ def of_native(fn: int, args: Sequence[int], extent: int, chunk: int, at: int = -
         return of_product(args, extent, chunk, at)
     if len(args) == len(ConvArgs._fields):
         for name, units, blocks in _CONVOLUTIONS:
-            if fn == convolution.address(name):
+            if fn == address(name):
                 return _of_convolution(ConvArgs._make(args), extent, chunk, at, units, blocks)
-    if len(args) == 6 and fn == convolution.address("transform_weights"):
-        return _of_transform(args, extent, chunk, at)
+    if len(args) == 7 and fn == address("transform_weights"):
+        return _of_packing(9 * args[2], 36 * (args[2] + LANES), extent, extent, chunk, at)
+    if len(args) == 5 and fn == address("pack_filters"):
+        groups, wrong = divmod(extent, -(-args[2] // WIDTH))
+        if wrong:
+            raise Unreadable(f"a range of {extent} for panels of {args[2]} filters")
+        return _of_packing(args[3], WIDTH * args[3], groups * args[2], extent, chunk, at)
     return None
 
 
@@ -94,6 +99,9 @@ def _of_convolution(args: ConvArgs, extent: int, chunk: int, at: int, units: Any
              Access(AT.w, False, _whole(args.groups * weights if forward else out, args.itemsize), args.itemsize)]
     if units is _tile_units:
         found.append(Access(AT.turned, False, _whole(36 * args.filters * (args.channels + LANES), 4), 4))
+    if units is _filter_units:
+        packed = args.groups * -(-args.filters // WIDTH) * WIDTH * args.channels * args.places
+        found.append(Access(AT.turned, False, _whole(packed, 4), 4))
     total = out if forward else args.panels * args.groups * weights
     if units(args) != extent:
         raise Unreadable(f"a range of {extent} for {units(args)} units")
@@ -210,15 +218,36 @@ def _tiled_weights(args: ConvArgs, lo: int, hi: int) -> Iterator[_Block]:
                 (min(args.some, args.channels - c) * args.places, 1)])
 
 
-def _of_transform(args: Sequence[int], extent: int, chunk: int, at: int) -> Effects:
-    """The effects of the transform of weights: a range of filters."""
-    width = 36 * (args[2] + LANES)
+def _filter_units(args: ConvArgs) -> int:
+    if args.part % WIDTH or args.panels != -(-args.positions // args.width):
+        raise Unreadable(f"{args.panels} parts of {args.positions} positions, and parts of {args.part} filters")
+    return args.panels * args.batch * args.groups * -(-args.filters // args.part)
+
+
+def _filters(args: ConvArgs, lo: int, hi: int) -> Iterator[_Block]:
+    """The positions and filters of each unit of a range."""
+    parts = -(-args.filters // args.part)
+    for unit in range(lo, hi):
+        outer, first = divmod(unit, args.batch * args.panels)
+        g, part = divmod(outer, parts)
+        n, q = divmod(first, args.panels)
+        row = (n * args.groups + g) * args.filters + part * args.part
+        yield (row * args.positions + q * args.width,
+               [(min(args.part, args.filters - part * args.part), args.positions),
+                (min(args.width, args.positions - q * args.width), 1)])
+
+
+def _of_packing(read: int, written: int, rows: int, extent: int, chunk: int, at: int) -> Effects:
+    """The effects of a row that packs weights, or of its chunk number `at`.
+
+    read, written: the numbers of a row of weights, and of a unit of the range.
+    """
     lo, hi = (0, extent) if at < 0 else (at * chunk, min((at + 1) * chunk if chunk else extent, extent))
-    return Effects([Access(0, False, _whole(9 * extent * args[2], 4), 4),
-                    Access(1, True, Form(4 * width * lo, ((Var(0, width * (hi - lo) - 1), 4),)), 4)], [])
+    return Effects([Access(0, False, _whole(read * rows, 4), 4),
+                    Access(1, True, Form(4 * written * lo, ((Var(0, written * (hi - lo) - 1), 4),)), 4)], [])
 
 
 _CONVOLUTIONS = [("run_panels", _panel_units, _panels), ("run_weights", _weight_units, _weights),
                  ("run_planes", _band_units, _bands), ("run_plane_weights", _weight_units, _weights),
-                 ("run_winograd", _tile_units, _tiles),
+                 ("run_winograd", _tile_units, _tiles), ("run_filters", _filter_units, _filters),
                  ("run_winograd_weights", _tiled_weight_units, _tiled_weights)]

@@ -27,7 +27,7 @@ from .loops import LoopError, furnish, uses_of
 from .meanings import Meaning, Meaningless, Tag, check_rows, meanings_of, tag_of
 from .memory import Memory, Room, Touch, conflicts
 from .native_effects import of_native
-from .units import PlanError, alike, enter, is_copied, leave, plain, told, units
+from .units import Packings, PlanError, alike, enter, is_copied, leave, plain, told, units
 
 
 def verify(layout: PlanLayout, places: Mapping[int, int], arena_bytes: int, planning: PlanState) -> None:
@@ -79,6 +79,7 @@ class _Verifier:
         self.touches: list[Touch] = []  # of leaves and outputs
         self.asked: set[tuple] = set()  # the failures that checks have asked for
         self.unasked: dict[tuple, _Row] = {}
+        self.packings = Packings()
         self.risky = -1  # the last item that may raise
         self.areas: driver.Areas | None = None  # of the running unit
         self.when = 0
@@ -138,6 +139,7 @@ class _Verifier:
         self._settled()
         self._results()
         self._donations()
+        self.packings.check(self.layout, self.rooms)
 
     def _explain(self) -> None:
         try:
@@ -178,6 +180,8 @@ class _Verifier:
         for role, node in meaning.numbers.items():
             if self.numbers.get(step.args[role]) != tag_of(node) or not is_copied(self.areas, step.args[role]):
                 raise PlanError(row, step.args[role], node, "is not the number's")
+        if meaning.done is not None:
+            self.packings.note(row, self.rooms.keys() | self.numbers.keys(), self.layout.slots)
         effects = row.effects(chunk)
         for role in effects.flags:
             slot = step.args[role]
@@ -354,8 +358,6 @@ class _Verifier:
     def _settled(self) -> None:
         for row in self.unasked.values():
             raise PlanError(row, row.step.args[3], row.meaning.node, "a failure is noted, but no check follows")
-
-    # ---- results ---------------------------------------------------------------------------------
 
     def _results(self) -> None:
         for (number, leaf), node in zip(self.layout.results, self.planning.results, strict=True):

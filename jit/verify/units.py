@@ -1,4 +1,4 @@
-"""Units of a table's items, the rows that may run at the same time; comparison of tables; the error of a wrong plan.
+"""Units of items, rows that may run at the same time; comparison of tables; packed forms; the error of a wrong plan.
 
 Of chains with areas it is trusted that the native loop (`native_loops.run_bands`) gives an area to one band at a time,
 and sets the addresses of the values in its copy of bind. All else is proved: that areas lie within their buffer, values
@@ -7,11 +7,12 @@ has not written, nor any byte beyond the band's.
 """
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from tracer.ops.ir.node import Node
 
+from ..plan.layout import PlanLayout
 from ..runtime import driver
 from .accesses import chunks_of
 from .memory import Memory, Room, Touch
@@ -99,3 +100,31 @@ def leave(unit: Unit, rooms: dict[int, Room]) -> None:
 def is_copied(areas: driver.Areas | None, slot: int) -> bool:
     """Whether a slot of bind is among those that each area has a copy of."""
     return areas is None or 0 <= slot < areas.slots
+
+
+class Packings:
+    """The rows of a plan that pack operands, by the slot that makes a row leave what it writes."""
+
+    def __init__(self) -> None:
+        self.rows: dict[int, Any] = {}
+
+    def note(self, row: Any, known: Collection[int], slots: int) -> None:
+        """Note a row, or a chunk of it. PlanError unless its slot, below `slots`, is its own and none of the known."""
+        slot = row.step.args[row.meaning.done]
+        if self.rows.setdefault(slot, row).step is not row.step or slot in known or not 0 <= slot < slots:
+            raise PlanError(row, slot, row.meaning.node, "what is kept is noted where something else is")
+
+    def check(self, layout: PlanLayout, rooms: Mapping[int, Room]) -> None:
+        """Raise PlanError for a form that no row packs of its leaf, and for a key that stands for two forms."""
+        sizes = dict(layout.between)
+        makers: dict[tuple, tuple] = {}
+        for leaf, slot, done, nbytes, key in layout.packings:
+            row = self.rows.get(done)
+            if row is None or row.step.args[1] != slot or sizes.get(slot) != nbytes:
+                raise PlanError("packings", slot, ("leaf", leaf), "is not what a row packs")
+            source = rooms[row.step.args[0]]
+            if (source.buffer, source.start) != (("leaf", leaf), 0):
+                raise PlanError("packings", slot, ("leaf", leaf), f"is packed of {source.buffer}")
+            maker = row.step.fn, tuple(row.step.args[2:row.meaning.done]), row.step.extent, nbytes
+            if makers.setdefault(key, maker) != maker:
+                raise PlanError("packings", slot, ("leaf", leaf), f"{key} stands for two forms")

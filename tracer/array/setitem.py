@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from tracer.jit.runtime.buffers import Buffer
+from tracer.jit.runtime.packed import forget
 from tracer.ops.ir.errors import BroadcastError, MXNetError
 from tracer.ops.ir.node import const_op, const_value, converted
 from tracer.ops.primitive.gather_scatter import slice_key
@@ -182,6 +183,7 @@ def _write_now(self: Any, key: Basic, value: Any) -> bool:
     if self._value.buffer is None or not _unseen(self):
         return False
     of, buffer = self._value.aval, self._value.buffer
+    forget((buffer,))
     memory, place = buffer.view(of), slice_key(key.spec)
     if type(value) is float and of.dtype.kind == "f" and -6e4 < value < 6e4:
         next(effects)

@@ -15,6 +15,9 @@ VALUES = 1 << 18
 #: Of Winograd's method: channels that are transformed at once, and products of a place, through tiles and filters.
 CHANNELS, TILE_SUMS = 32, 1 << 12
 
+#: The bytes of sums of positions by filters, and the part of the inner dimension of their products that stays near.
+SUMS, SUMMED = 1 << 17, 192
+
 #: The filters whose weights' cotangents are summed up at once.
 FILTERS = 64
 

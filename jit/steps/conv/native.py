@@ -14,7 +14,7 @@ from .lanes import copy_row
 
 
 @emits
-def _call_patches(b: Any, fn: Any, *values: Any) -> None:
+def call_patches(b: Any, fn: Any, *values: Any) -> None:
     """Call `patches.single` or `double` at address `fn`."""
     b.call(b.inttoptr(fn, ir.FunctionType(ir.VoidType(), [I64] * len(values)).as_pointer()), values)
 
@@ -57,7 +57,7 @@ def run_panels(bind: Any, args: Any, lo: int, hi: int) -> None:
                         way = WHOLE
                 x = bind[args[AT.x]] + size * ((n * groups + g) * channels + c) * args[AT.volume]
                 y = bind[args[AT.y]] + size * (((n * groups + g) * filters + f) * count + start)
-                _call_patches(args[AT.patches], args, x, block, row, some, start, width)
+                call_patches(args[AT.patches], args, x, block, row, some, start, width)
                 if args[AT.tiles] != 0:
                     call_tiles(args[AT.tiles], w, 4 * length, 4, block, row, 4, y, 4 * count, m, some * places, way,
                                width, one, as_word(0.0) if c == 0 else one)
@@ -105,11 +105,11 @@ def run_weights(bind: Any, args: Any, lo: int, hi: int) -> None:
                                          w + size * (image * groups * filters + f) * count, count)
                         held = n * groups + g
                     for image in range(images):
-                        _call_patches(args[AT.patches], args, x + size * image * groups * channels * args[AT.volume],
+                        call_patches(args[AT.patches], args, x + size * image * groups * channels * args[AT.volume],
                                       block + size * image * count, row, some, 0, count)
                     a, step, width = values, panel, images * count
                 else:
-                    _call_patches(args[AT.patches], args, x, block, row, some, start, width)
+                    call_patches(args[AT.patches], args, x, block, row, some, start, width)
                 if args[AT.tiles] != 0:
                     done = 0
                     while done < rows:

@@ -35,8 +35,10 @@ _MASKS = 8 * (TILES // LANES)
 
 def transform_weights(bind: Any, args: Any, lo: int, hi: int) -> None:
     """Transform the weights of filters lo...hi; args: both slots, channels, weights from a filter, and from a channel,
-    to the next, and whether kernels are turned.
+    to the next, whether kernels are turned, and a slot that is not 0 where they are transformed already.
     """
+    if bind[args[6]] != 0:
+        return
     n = args[2]
     for f in range(lo, hi):
         transform_row(bind[args[1]] + 144 * (n + LANES) * f, bind[args[0]] + 4 * args[3] * f, n, 4 * args[4], args[5])

@@ -9,7 +9,7 @@ from tracer.jit.plan.plan import Plan
 from tracer.jit.report.counters import COUNTERS
 from tracer.jit.runtime import driver
 from tracer.jit.steps.conv.arguments import AT
-from tracer.jit.steps.convolution import address
+from tracer.jit.steps.conv.rows import address
 from tracer.jit.verify.native_effects import of_native
 from tracer.jit.verify.plan import verify
 from tracer.jit.verify.units import PlanError
@@ -53,6 +53,9 @@ GEOMETRIES = [  # images, filters, kernel, stride, dilate, pad, groups
     ((1, 4, 100, 64), 4, (5, 5), (1, 1), (1, 1), (0, 0), 4),
     ((3, 2, 30, 44), 2, (3, 25), (1, 1), (1, 1), (0, 0), 2),
     ((2, 2, 5, 24, 9), 2, (2, 20, 3), (1, 1, 1), (1, 1, 1), (0, 0, 1), 2),
+    ((3, 34, 7, 7), 70, (3, 3), (1, 1), (1, 1), (1, 1), 1),
+    ((2, 6, 21, 19), 66, (3, 3), (2, 2), (1, 1), (0, 0), 2),
+    ((2, 700, 1, 1), 160, (1, 1), (1, 1), (1, 1), (0, 0), 1),
     *[(images, filters, (3, 3), (1, 1), (1, 1), (1, 1), 1) for images, filters in (
         ((2, 40, 13, 21), 33), ((9, 35, 8, 8), 70), ((41, 32, 3, 5), 32), ((1, 33, 70, 61), 130),
         ((1, 32, 4, 510), 64))]]
@@ -196,10 +199,12 @@ def test_other_sizes_compile_nothing():
     assert COUNTERS.kernels_compiled == before
 
 
-@pytest.mark.parametrize("channels, groups, stride", [(16, 1, 1), (16, 16, 1), (16, 16, 2), (32, 1, 1)])
-def test_the_verifier_knows_what_chunks_write(channels, groups, stride):
+@pytest.mark.parametrize("channels, groups, stride, size, filters", [
+    (16, 1, 1, 90, 40), (16, 16, 1, 90, 16), (16, 16, 2, 90, 16), (32, 1, 1, 90, 40), (70, 1, 1, 7, 200),
+    (80, 2, 2, 19, 300)])
+def test_the_verifier_knows_what_chunks_write(channels, groups, stride, size, filters):
     geometry = (stride, stride), (1, 1), (1, 1), groups
-    arrays = drawn((8, channels, 90, 90), 40 if groups == 1 else 16, (3, 3), *geometry, "float32")
+    arrays = drawn((8, channels, size, size), filters, (3, 3), *geometry, "float32")
     for node in outputs(*graphs.leaves(arrays), *geometry):
         step = Plan((node,)).layout.runs[0]
         for fn, args, extent, chunk in step:

@@ -1,0 +1,194 @@
+"""Rows of the driver's table for convolutions with weights: vectors of positions, of filters, or of Winograd's tiles.
+
+Each is an implicit product, cut into units by sizes only. Where the weights are packed first, the packed form is kept
+while they stay the same (runtime/packed.py).
+"""
+from __future__ import annotations
+
+from tracer.ops.ir.node import Node
+
+from ...fusion.native_step import Uses
+from ...graph.index_map import without_reshapes
+from ...graph.symbolic_size import applied
+from ...native.runtime_functions import find_native
+from ...runtime import driver
+from ...runtime.costs import CHUNK_COST, MAX_CHUNKS
+from ..gemm.sizes import DEPTH, LANES, WIDTH
+from .arguments import BLOCK, CHANNELS, SUMS, TILE_SUMS, TILES, ConvArgs, at_most, ceil
+
+#: The multiplications of a chunk, and the most of a chunk, which take a tenth of a second: a run halts between two.
+CHUNK, _LONGEST = 1 << 20, 1 << 32
+
+#: The units of a range below which its filters, or its batch, are divided; the same where each unit lays out images.
+UNITS, _LAID_UNITS = 8, 4
+
+#: Positions of a panel that OpenBLAS multiplies.
+_PANEL = 128
+
+#: The most positions of a unit with vectors of filters.
+_POSITIONS = 64
+
+#: The fewest tiles by which Winograd's method pays, and those by which it pays where transformed weights are kept; the
+#: most tiles of a unit.
+_LEAST_TILES, _LEAST_KEPT, _BLOCK_TILES = 24, 16, 32
+
+#: The operations that take as long as to transform the weights of a filter and a channel, and as to pack a weight.
+_TURNING, _PACKING = 32, 2
+
+_FILES = {"run_panels": "native", "run_weights": "native", "run_planes": "planes", "run_plane_weights": "planes",
+          "run_winograd": "winograd", "transform_weights": "winograd", "run_winograd_weights": "winograd",
+          "pack_filters": "filter_panels", "run_filters": "filter_panels"}
+
+
+def address(name: str) -> int:
+    """The address of the native function of a step."""
+    return find_native(f"{__package__}.{_FILES[name]}", name)
+
+
+# ---- numbers -------------------------------------------------------------------------------------
+
+def chunk_of(extent: int, each: int) -> int:
+    """The units of a chunk, by the multiplications of each; 0 where one thread does better alone."""
+    if extent * each < 2 * CHUNK:
+        return 0
+    chunk = max(-(-extent // MAX_CHUNKS), -(-CHUNK // each))
+    return max(1, min(chunk, _LONGEST // each))
+
+
+def rows_of_chunk(rows: int, size: int) -> int:
+    """The rows of a chunk of a plain loop over `size` elements; 0 where one thread does better alone."""
+    return -(-rows // MAX_CHUNKS) if size > CHUNK_COST else 0
+
+
+# ---- the choice ----------------------------------------------------------------------------------
+
+def convolve(node: Node, args: ConvArgs, uses: Uses) -> list[driver.Step]:
+    """The rows of a convolution that is not depthwise."""
+    lasting = uses.lasting(without_reshapes(node.inputs[1], uses.materialized), node)
+    if minimal(args, _LEAST_KEPT if lasting else _LEAST_TILES):
+        return by_tiles(node, args, uses)
+    return _by_filters(node, args, uses) if _narrow(args) else [by_positions(args)]
+
+
+def _narrow(args: ConvArgs) -> bool:
+    """Whether an image is small, and would leave a tenth of the lanes idle in vectors of positions."""
+    lanes = LANES * applied(ceil, args.positions, LANES)
+    return bool(args.tiles and args.filters >= WIDTH and args.positions <= 2 * _POSITIONS
+                and 10 * args.positions < 9 * lanes)
+
+
+# ---- vectors of positions ------------------------------------------------------------------------
+
+def by_positions(args: ConvArgs) -> driver.Step:
+    """The row that reads weights as they are."""
+    width = WIDTH if args.tiles else _PANEL
+    depth = DEPTH if args.tiles else BLOCK // (args.itemsize * _PANEL)
+    panels = applied(_panels if args.tiles else ceil, args.positions, width)
+    if not args.tiles and args.places > depth:
+        width = applied(_narrower, args.places, args.itemsize)
+        depth, panels = args.places, applied(ceil, args.positions, width)
+    some = applied(at_most, depth // args.places, args.channels)
+    part = applied(_part, args.filters, args.batch * args.groups * panels)
+    extent = args.batch * args.groups * panels * applied(ceil, args.filters, part)
+    each = part * args.channels * args.places * applied(at_most, width, args.positions)
+    args = args._replace(width=width, some=some, panels=panels, part=part)
+    return driver.Step(address("run_panels"), list(args), extent, applied(chunk_of, extent, each))
+
+
+def _panels(count: int, width: int) -> int:
+    return count // width + ceil(count % width, LANES)
+
+
+def _narrower(places: int, itemsize: int) -> int:
+    return BLOCK // (itemsize * places) // 8 * 8
+
+
+def _part(filters: int, units: int) -> int:
+    """The filters of a unit: all, unless there are few units."""
+    parts = min(-(-UNITS // units), max(filters // 48, 1))
+    return -(-filters // parts)
+
+
+# ---- vectors of filters --------------------------------------------------------------------------
+
+def _by_filters(node: Node, args: ConvArgs, uses: Uses) -> list[driver.Step]:
+    """The rows that pack weights by panels of filters, and compute parts of positions and filters."""
+    length = args.channels * args.places
+    panels = args.groups * applied(ceil, args.filters, WIDTH)
+    weights = without_reshapes(node.inputs[1], uses.materialized)
+    turned, done = uses.pack(weights, ("packed", node), 4 * panels * WIDTH * length,
+                             ("pack_filters", args.groups, args.filters, length))
+    pack = driver.Step(address("pack_filters"), [args.w, turned, args.filters, length, done], panels,
+                       applied(rows_of_chunk, panels, _PACKING * panels * WIDTH * length))
+    cuts = applied(ceil, args.positions, _POSITIONS)
+    width = applied(ceil, args.positions, cuts)
+    part = applied(_part_of_panels, args.filters, width, args.batch * args.groups * cuts)
+    some = applied(_channels, args.channels, args.places, width)
+    extent = args.batch * args.groups * cuts * applied(ceil, args.filters, part)
+    args = args._replace(turned=turned, width=width, some=some, panels=cuts, part=part)
+    return [pack, driver.Step(address("run_filters"), list(args), extent,
+                              applied(chunk_of, extent, part * length * width))]
+
+
+def _part_of_panels(filters: int, width: int, units: int) -> int:
+    """The filters of a unit, in whole panels, whose sums have room."""
+    parts = min(-(-_LAID_UNITS // units), max(filters // (2 * WIDTH), 1))
+    return min(SUMS // (4 * width * WIDTH), -(-filters // (parts * WIDTH))) * WIDTH
+
+
+def _channels(channels: int, places: int, width: int) -> int:
+    return max(1, min(channels, BLOCK // (4 * places * LANES * ceil(width, LANES))))
+
+
+# ---- Winograd ------------------------------------------------------------------------------------
+
+def minimal(args: ConvArgs, least: int = _LEAST_TILES) -> bool:
+    """Whether Winograd's method pays: 3 x 3 places, many channels, and enough tiles for each weight's transform."""
+    same = [args.size1, args.size2] == [args.out1, args.out2]
+    plain = [args.size0, args.kernel0, args.groups, args.step1, args.step2, args.divide1, args.divide2] == [1] * 7
+    unit = abs(args.dilate1) == abs(args.dilate2) == abs(args.before1) == abs(args.before2) == 1
+    if not (args.tiles and same and plain and unit and args.kernel1 == args.kernel2 == 3):
+        return False
+    return bool(args.channels >= CHANNELS and args.filters >= CHANNELS and args.size2 <= 4 * TILES
+                and applied(_tiles, args.batch, args.size1, args.size2) >= least)
+
+
+def _tiles(batch: int, height: int, width: int) -> int:
+    return batch * -(-height // 4) * -(-width // 4)
+
+
+def by_tiles(node: Node, args: ConvArgs, uses: Uses) -> list[driver.Step]:
+    """The rows of a convolution by Winograd's method: transformed weights, and blocks of tiles."""
+    filters, channels = args.filters, args.channels
+    back = args.dilate2 < 0
+    weights = without_reshapes(node.inputs[1], uses.materialized)
+    turned, done = uses.pack(weights, ("transformed", node), 36 * 4 * filters * (channels + LANES),
+                             ("transform_weights", filters, channels, int(back)))
+    row, channel = (9, 9 * filters) if back else (9 * channels, 9)
+    turn = driver.Step(address("transform_weights"), [args.w, turned, channels, row, channel, int(back), done], filters,
+                       applied(rows_of_chunk, filters, _TURNING * filters * channels))
+    lines = applied(lines_of, args.batch, args.size1, args.size2)
+    across = applied(ceil, args.size2, 4)
+    blocks = applied(ceil, args.batch * applied(ceil, args.size1, 4), lines)
+    most = applied(_most_of_few, applied(most_of, lines, across), filters, blocks)
+    extent = blocks * applied(ceil, filters, most)
+    args = args._replace(turned=turned, row=4 * row, channel=4 * channel, lines=lines, most=most)
+    each = 36 * lines * across * most * channels
+    return [turn, driver.Step(address("run_winograd"), list(args), extent, applied(chunk_of, extent, each))]
+
+
+def lines_of(batch: int, height: int, width: int) -> int:
+    """The rows of tiles of a unit."""
+    return max(1, min(_BLOCK_TILES // -(-width // 4), batch * -(-height // 4)))
+
+
+def most_of(lines: int, across: int) -> int:
+    """The most filters of a unit, by the room for their products."""
+    tiles = -(-lines * across // LANES) * LANES
+    return TILE_SUMS // tiles // 12 * 12
+
+
+def _most_of_few(most: int, filters: int, blocks: int) -> int:
+    """The filters of a unit: as many as there is room for, unless there are few blocks; units are about equal."""
+    parts = max(-(-filters // most), min(-(-_LAID_UNITS // blocks), max(filters // 48, 1)))
+    return min(-(-filters // (parts * 12)) * 12, most, filters)

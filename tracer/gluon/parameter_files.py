@@ -7,6 +7,7 @@ from typing import Any
 
 from .. import ndarray
 from ..generation import is_2
+from ..whole_files import replacing
 from .parameter_dict import loaded
 from .utils import _brief_print_list
 
@@ -91,11 +92,11 @@ def load_params(block: Any, filename: str, ctx: Any = None, allow_missing: bool 
 def save(block: Any, prefix: str) -> None:
     """Write the names of a tree of blocks to PREFIX-model.json, and its parameters to PREFIX-model.params.
 
-    Cached graphs are not written, as tracer has no symbols yet.
+    Cached graphs of hybridized blocks are not written.
     """
     tree: dict[str, Any] = {}
     _describe(block, tree, 0)
-    with open(prefix + "-model.json", "w") as file:
+    with replacing(prefix + "-model.json", "w") as file:
         json.dump(tree, file)
     save_parameters(block, prefix + "-model.params")
 
@@ -134,8 +135,8 @@ def load(block: Any, prefix: str) -> None:
 def _restore(block: Any, tree: dict[str, Any], number: int) -> int:
     entry = tree[_entry_name(block, number)]
     if entry.get("hybridized"):
-        raise NotImplementedError("Block.load of a hybridized block: symbols are not part of this version of tracer "
-                                  "yet")
+        raise NotImplementedError("Block.load of a file with the cached graph of a hybridized block: save the block "
+                                  "before hybridize(), or use export() and SymbolBlock.imports()")
     for name, uuid in entry.get("params", {}).items():
         block._reg_params[name]._uuid = uuid
     if "orig_name" in entry:

@@ -17,6 +17,7 @@ from typing import Any
 from tracer import recordio
 from tracer.ops.npx.pictures.resampling import resize
 from tracer.picture_files import decode_unchanged
+from tracer.whole_files import replacing
 
 __all__: list[str] = []
 
@@ -43,7 +44,7 @@ def list_images(root: str, recursive: bool, exts: Sequence[str]) -> Iterator[Ite
 
 def write_list(path: str, items: Iterable[Item]) -> None:
     """Write a list of pictures."""
-    with open(path, "w") as file:
+    with replacing(path, "w") as file:
         for number, name, labels in items:
             file.write("\t".join([str(number), *[f"{label:f}" for label in labels], name]) + "\n")
 

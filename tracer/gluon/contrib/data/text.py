@@ -12,6 +12,7 @@ from tracer.ops.ir.errors import MXNetError
 from .... import ndarray as nd
 from ....base import data_dir
 from ....contrib import text
+from ....whole_files import replacing
 from ...data import dataset
 from ...utils import _get_repo_file_url
 
@@ -59,7 +60,7 @@ class _WikiText(dataset._DownloadedDataset):
                 member = next((m for m in packed.namelist() if os.path.basename(m) == name), None)
                 if member is None:
                     raise MXNetError(f"there is no {name} in {archive}")
-                with open(path, "wb") as target:
+                with replacing(path) as target:
                     target.write(packed.read(member))
         except zipfile.BadZipFile as error:
             raise MXNetError(f"{archive} is no complete archive: {error}") from error

@@ -16,6 +16,7 @@ from .... import ndarray as nd
 from .... import numpy as mx_np
 from ....base import data_dir
 from ....numpy_extension.mode import is_np_array
+from ....whole_files import replacing
 from ...utils import _get_repo_file_url, download
 from ..dataset import _DownloadedDataset
 
@@ -199,7 +200,7 @@ def _unpack(archive: str, folder: str, names: Sequence[str]) -> None:
                 name = os.path.basename(member.name)
                 source = packed.extractfile(member) if member.isfile() and name in names else None
                 if source is not None:
-                    with open(os.path.join(folder, name), "wb") as target:
+                    with replacing(os.path.join(folder, name)) as target:
                         target.write(source.read())
     except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
         raise MXNetError(f"{archive} is no complete archive: {error}") from error

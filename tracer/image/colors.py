@@ -47,7 +47,29 @@ class BrightnessJitterAug(Augmenter):
         return src
 
 
-class ContrastJitterAug(Augmenter):
+class _TowardsGray(Augmenter):
+    """An augmenter that moves the picture from a gray, or to it, by a random factor.
+
+    settings: the name and the most by which the factor differs from 1.
+    """
+
+    def __init__(self, **settings: float) -> None:
+        super().__init__(**settings)
+        self.coef = nd.array([[_GRAY]])
+
+    def _moved(self, src: Any, most: float) -> Any:
+        alpha = 1.0 + random.uniform(-most, most)
+        gray = self._gray(src, 1.0 - alpha)
+        src *= alpha
+        src += gray
+        return src
+
+    def _gray(self, src: Any, share: float) -> Any:
+        """The gray times a share."""
+        raise NotImplementedError
+
+
+class ContrastJitterAug(_TowardsGray):
     """An augmenter that moves the picture from its mean gray, or to it.
 
     contrast: the most by which the factor differs from 1.
@@ -56,18 +78,16 @@ class ContrastJitterAug(Augmenter):
     def __init__(self, contrast: float) -> None:
         super().__init__(contrast=contrast)
         self.contrast = contrast
-        self.coef = nd.array([[_GRAY]])
 
     def __call__(self, src: Any) -> Any:
-        alpha = 1.0 + random.uniform(-self.contrast, self.contrast)
+        return self._moved(src, self.contrast)
+
+    def _gray(self, src: Any, share: float) -> Any:
         gray = src * self.coef
-        gray = (3.0 * (1.0 - alpha) / gray.size) * nd.sum(gray)
-        src *= alpha
-        src += gray
-        return src
+        return (3.0 * share / gray.size) * nd.sum(gray)
 
 
-class SaturationJitterAug(Augmenter):
+class SaturationJitterAug(_TowardsGray):
     """An augmenter that moves each pixel from its gray, or to it.
 
     saturation: the most by which the factor differs from 1.
@@ -76,15 +96,12 @@ class SaturationJitterAug(Augmenter):
     def __init__(self, saturation: float) -> None:
         super().__init__(saturation=saturation)
         self.saturation = saturation
-        self.coef = nd.array([[_GRAY]])
 
     def __call__(self, src: Any) -> Any:
-        alpha = 1.0 + random.uniform(-self.saturation, self.saturation)
-        gray = nd.sum(src * self.coef, axis=2, keepdims=True)
-        gray *= 1.0 - alpha
-        src *= alpha
-        src += gray
-        return src
+        return self._moved(src, self.saturation)
+
+    def _gray(self, src: Any, share: float) -> Any:
+        return nd.sum(src * self.coef, axis=2, keepdims=True) * share
 
 
 class HueJitterAug(Augmenter):

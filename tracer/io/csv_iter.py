@@ -7,8 +7,9 @@ import numpy as np
 
 from ..base import MXNetError
 from ..ndarray.creation import array
-from .batches import DataBatch, DataDesc
-from .present_batch import PresentBatch
+from ..whole_files import opened
+from .batches import DataDesc
+from .present_batch import RowBatches, required, sizes_of
 
 __all__ = ["CSVIter"]
 
@@ -16,7 +17,7 @@ __all__ = ["CSVIter"]
 _DTYPES = ("float32", "int32", "int64")
 
 
-class CSVIter(PresentBatch):
+class CSVIter(RowBatches):
     """An iterator over batches of the rows of a file of comma separated numbers.
 
     data_csv: the file.
@@ -41,59 +42,44 @@ class CSVIter(PresentBatch):
     [([[1.0, 2.0], [3.0, 4.0]], 0), ([[5.0, 6.0], [1.0, 2.0]], 1)]
     """
 
-    def __init__(self, *, data_csv: str, data_shape: Any, label_csv: str = "NULL", label_shape: Any = (1,),
-                 batch_size: int, round_batch: bool = True, dtype: str | None = None, data_name: str = "data",
-                 label_name: str = "softmax_label", **_: Any) -> None:
+    def __init__(self, *, data_csv: str | None = None, data_shape: Any = None, label_csv: str = "NULL",
+                 label_shape: Any = (1,), batch_size: int | None = None, round_batch: bool = True,
+                 dtype: str | None = None, data_name: str = "data", label_name: str = "softmax_label",
+                 **_: Any) -> None:
+        required("CSVIter", data_csv=data_csv, data_shape=data_shape, batch_size=batch_size)
+        assert data_csv is not None and batch_size is not None
         super().__init__(batch_size)
         kind = np.dtype(dtype or "float32")
         if kind.name not in _DTYPES:
             raise MXNetError(f"CSVIter(dtype={dtype!r}): must be one of {', '.join(_DTYPES)}")
-        self._data = _read(data_csv, tuple(data_shape), kind)
+        self._data = _read(data_csv, sizes_of(data_shape), kind)
         rows = len(self._data)
-        self._label = np.zeros((rows, *label_shape), kind) if label_csv == "NULL" else \
-            _read(label_csv, tuple(label_shape), kind)
+        self._label = np.zeros((rows, *sizes_of(label_shape)), kind) if label_csv == "NULL" else \
+            _read(label_csv, sizes_of(label_shape), kind)
         if len(self._label) != rows:
             raise MXNetError(f"CSVIter: {rows} rows in {data_csv}, {len(self._label)} in {label_csv}")
         if self._label.shape[1:] == (1,):
             self._label = self._label.reshape(rows)
-        self._round = bool(round_batch)
-        if self._round and rows < batch_size:
-            raise MXNetError(f"CSVIter: number of input must be bigger than batch size: {rows} rows, batches of "
-                             f"{batch_size}")
-        self._cursor = self._next = 0
+        self._begin(rows, bool(round_batch))
         self.provide_data = [DataDesc(data_name, (batch_size, *self._data.shape[1:]), kind.type)]
         self.provide_label = [DataDesc(label_name, (batch_size, *self._label.shape[1:]), kind.type)]
 
-    def reset(self) -> None:
-        """Begin a new epoch: after the examples that the last batch was filled with."""
-        self._cursor, self._next = self._next, 0
-        self._current = None
-
-    def iter_next(self) -> bool:
-        """Go on to the next batch, and tell whether there is one."""
-        rows, size, start = len(self._data), self.batch_size, self._cursor
-        if start >= rows:
-            return False
-        places = np.arange(start, start + size)
-        pad = max(start + size - rows, 0)
-        if pad and self._round:
-            self._next = pad % rows
-        # as in MXNet: a batch that is not filled keeps the last rows of the one before it
-        places = places % rows if self._round else np.where(places < rows, places, np.maximum(places - size, 0))
-        self._cursor = start + size
-        self._current = DataBatch([array(self._data[places], dtype=self._data.dtype)],
-                                  [array(self._label[places], dtype=self._label.dtype)], pad,
-                                  places.astype("uint64"))
-        return True
+    def _batch(self, places: np.ndarray) -> tuple[Any, Any]:
+        return (array(self._data[places], dtype=self._data.dtype), array(self._label[places], dtype=self._label.dtype))
 
 
 def _read(path: str, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     """The rows of a file, each in a shape."""
-    with open(path) as file:
+    with opened(path, "r") as file:
         lines = [line.split(",") for line in file if line.strip()]
     size = int(np.prod(shape))
     for i, line in enumerate(lines):
         if len(line) != size:
             raise MXNetError(f"The data size in CSV do not match size of shape: specified shape={list(shape)}, the csv "
                              f"row-length={len(line)} in row {i} of {path}")
-    return np.array(lines).astype(dtype).reshape(len(lines), *shape)
+    if not lines:
+        raise MXNetError(f"CSVIter: there is no row in {path}")
+    try:
+        return np.array(lines).astype(dtype).reshape(len(lines), *shape)
+    except (ValueError, OverflowError) as error:
+        raise MXNetError(f"CSVIter: {path}: {error}") from None

@@ -17,6 +17,7 @@ from ..image.record_settings import Settings, augmented
 from ..ndarray.creation import array
 from ..ndarray.files import load, save
 from ..picture_files import decode
+from ..whole_files import opened
 from .batches import DataBatch, DataDesc
 from .present_batch import PresentBatch
 
@@ -260,7 +261,7 @@ def _wait(futures: list[Future[None]]) -> None:
 def _listed(path: str) -> dict[int, np.ndarray]:
     """The labels in a list of pictures, by the pictures' numbers. MXNetError for a line of another form."""
     found = {}
-    with open(path) as file:
+    with opened(path, "r") as file:
         for number, line in enumerate(file, 1):
             words = line.split("\t")
             try:

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..base import MXNetError
 from ..ndarray.creation import array
+from ..whole_files import opened
 from .batches import DataBatch, DataDesc
 from .present_batch import PresentBatch
 
@@ -78,7 +79,7 @@ class MNISTIter(PresentBatch):
 
 def _read(path: str, dims: int) -> np.ndarray:
     """The bytes of a file of MNIST's format, with as many axes."""
-    with open(path, "rb") as file:
+    with opened(path, "rb") as file:
         text = file.read()
     if text[:2] == b"\x1f\x8b":
         text = gzip.decompress(text)

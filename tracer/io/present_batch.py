@@ -1,18 +1,38 @@
-"""`PresentBatch`: the part that iterators over files share, which keep the present batch."""
+"""The parts that iterators over files share: the present batch, and batches of rows that go on from epoch to epoch."""
 from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
+from ..base import MXNetError
 from .batches import DataBatch
 from .iterators import DataIter
 
-__all__: list[str] = []
+__all__ = ["MXDataIter"]
 
 
-class PresentBatch(DataIter):
+class MXDataIter(DataIter):
+    """The base class of iterators over files, in MXNet that of its C++ library's. Making one raises
+    NotImplementedError: there is no such library.
+
+    >>> MXDataIter(None)
+    Traceback (most recent call last):
+    NotImplementedError: mx.io.MXDataIter wraps an iterator of MXNet's C++ library, which tracer does not have
+    """
+
+    def __init__(self, handle: Any, data_name: str = "data", label_name: str = "softmax_label", **_: Any) -> None:
+        raise NotImplementedError("mx.io.MXDataIter wraps an iterator of MXNet's C++ library, "
+                                  "which tracer does not have")
+
+
+class PresentBatch(MXDataIter):
     """An iterator whose `iter_next` sets `_current`, a batch with one array of data and one of labels."""
 
     _current: DataBatch | None = None
+
+    def __init__(self, batch_size: int) -> None:
+        DataIter.__init__(self, batch_size)
 
     def next(self) -> DataBatch:
         """The next batch. StopIteration after the last one."""
@@ -39,3 +59,62 @@ class PresentBatch(DataIter):
     def getpad(self) -> Any:
         """The number of examples that only fill the present batch."""
         return self._present().pad
+
+
+class RowBatches(PresentBatch):
+    """An iterator over batches of the rows of a file. A subclass calls `_begin`, and defines `_batch`.
+
+    The last batch is filled with the first rows, and the next epoch begins after these; or it isn't filled.
+    """
+
+    def _begin(self, rows: int, round_batch: bool) -> None:
+        """Set the number of rows, and whether the last batch is filled. MXNetError if there are too few for that."""
+        self._rows = rows
+        self._round = round_batch
+        self._cursor = self._next = 0
+        self._pad(0)
+
+    def _pad(self, start: int) -> int:
+        """The number of examples that fill the batch from a row on."""
+        pad = max(start + self.batch_size - self._rows, 0)
+        if self._round and start < self._rows < pad:
+            raise MXNetError(f"{type(self).__name__}: number of input must be bigger than batch size: {self._rows} "
+                             f"rows, batches of {self.batch_size}")
+        return pad
+
+    def _batch(self, places: np.ndarray) -> tuple[Any, Any]:
+        """The data and labels of the rows at these places."""
+        raise NotImplementedError
+
+    def reset(self) -> None:
+        """Begin a new epoch: after the examples that the last batch was filled with."""
+        self._cursor, self._next = self._next, 0
+        self._current = None
+
+    def iter_next(self) -> bool:
+        """Go on to the next batch, and tell whether there is one."""
+        rows, size, start = self._rows, self.batch_size, self._cursor
+        if start >= rows:
+            return False
+        pad = self._pad(start)
+        places = np.arange(start, start + size)
+        if self._round:
+            self._next = pad
+        # as in MXNet: a batch that is not filled keeps the last rows of the one before it
+        places = places % rows if self._round else np.where(places < rows, places, np.maximum(places - size, 0))
+        self._cursor = start + size
+        data, label = self._batch(places)
+        self._current = DataBatch([data], [label], pad, places.astype("uint64"))
+        return True
+
+
+def required(name: str, **given: Any) -> None:
+    """MXNetError if a parameter of the iterator `name` that it must have is None."""
+    for key, value in given.items():
+        if value is None:
+            raise MXNetError(f"{name}: Required parameter {key} is not presented")
+
+
+def sizes_of(shape: Any) -> tuple[int, ...]:
+    """The shape that an argument tells: a number, or several."""
+    return (int(shape),) if np.ndim(shape) == 0 else tuple(int(n) for n in shape)

@@ -9,7 +9,7 @@ import numpy as np
 from ..array.nd_array import NDArray
 from ..ndarray.creation import array
 from ..numpy import ndarray
-from ..sparse.arrays import CSRNDArray
+from ..sparse.arrays import CSRNDArray, RowSparseNDArray
 
 __all__: list[str] = []
 
@@ -71,6 +71,8 @@ def _slice_along_batch_axis(data: Any, s: slice, batch_axis: int) -> Any:
     """A copy of the examples in a slice."""
     if isinstance(data, CSRNDArray):
         return data[s].tostype("default")  # as in MXNet
+    if isinstance(data, RowSparseNDArray):
+        return array(data.tostype("default")[s])
     if batch_axis == 0 and s.step is None:
         made: Any = array(data[s])  # a constant copy; slice_axis would be another program for each slice
         return made.as_np_ndarray() if isinstance(data, ndarray) else made

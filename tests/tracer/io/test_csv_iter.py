@@ -16,7 +16,8 @@ def path(tmp_path):
 
 @pytest.mark.parametrize("wrong, message", [
     ({"data_shape": (3,)}, r"specified shape=\[3\], the csv row-length=2 in row 0"),
-    ({"batch_size": 4}, "number of input must be bigger than batch size: 3 rows"),
+    ({"batch_size": 7}, "number of input must be bigger than batch size: 3 rows"),
+    ({"data_csv": None}, "Required parameter data_csv is not presented"),
     ({"dtype": "float16"}, "must be one of float32, int32, int64"),
 ])
 def test_wrong_arguments(path, wrong, message):
@@ -36,3 +37,14 @@ def test_parts_of_a_batch(path):
     assert batches.iter_next()
     assert batches.getdata().asnumpy().tolist() == [[[0, 1]], [[2, 3]]]
     assert (batches.getlabel().asnumpy().tolist(), batches.getpad(), batches.getindex().tolist()) == ([0, 0], 0, [0, 1])
+
+
+def test_broken_files(tmp_path):
+    file = tmp_path / "data.csv"
+    for text, message in (("1,a\n", "could not convert string to float"), ("", "there is no row in ")):
+        file.write_text(text)
+        with pytest.raises(MXNetError, match=message):
+            io.CSVIter(data_csv=str(file), data_shape=(2,), batch_size=1)
+    with pytest.raises(FileNotFoundError) as caught:
+        io.CSVIter(data_csv=str(tmp_path / "nowhere"), data_shape=(2,), batch_size=1)
+    assert isinstance(caught.value, MXNetError)

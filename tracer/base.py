@@ -85,6 +85,13 @@ def refusing(name: str, why: str) -> Callable[..., NoReturn]:
     return refuse
 
 
+def required(name: str, **given: Any) -> None:
+    """Check that the parameters that a function must have are not None. MXNetError, with its name, for one that is."""
+    for key, value in given.items():
+        if value is None:
+            raise MXNetError(f"{name}: Required parameter {key} is not presented")
+
+
 class _NullType:
     """The type of `_Null`, MXNet's default of a parameter that is not given."""
 

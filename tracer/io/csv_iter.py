@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from ..base import MXNetError
+from ..base import MXNetError, required
 from ..ndarray.creation import array
 from ..whole_files import opened
 from .batches import DataDesc
-from .present_batch import RowBatches, required, sizes_of
+from .present_batch import RowBatches, sizes_of
 
 __all__ = ["CSVIter"]
 

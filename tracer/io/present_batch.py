@@ -108,13 +108,6 @@ class RowBatches(PresentBatch):
         return True
 
 
-def required(name: str, **given: Any) -> None:
-    """MXNetError if a parameter of the iterator `name` that it must have is None."""
-    for key, value in given.items():
-        if value is None:
-            raise MXNetError(f"{name}: Required parameter {key} is not presented")
-
-
 def sizes_of(shape: Any) -> tuple[int, ...]:
     """The shape that an argument tells: a number, or several."""
     return (int(shape),) if np.ndim(shape) == 0 else tuple(int(n) for n in shape)

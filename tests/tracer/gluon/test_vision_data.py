@@ -49,6 +49,8 @@ def test_mnist_is_read_from_its_files(tmp_path, cls, train):
         assert type(picture) is nd.NDArray and picture.shape == (28, 28, 1) and picture.dtype == onp.uint8
         assert (picture.asnumpy()[..., 0] == image_).all() and label == number and label.dtype == onp.int32
     assert cls(str(tmp_path), train, transform=lambda x, y: y * 2)[2] == 8
+    backend = found.__mx_handle__()
+    assert len(backend) == 6 and backend[2][1] == 4 and (backend[2][0].asnumpy()[..., 0] == IMAGES[2]).all()
     mx.npx.set_np()
     try:
         picture, label = cls(str(tmp_path), train)[0]

@@ -12,7 +12,8 @@ from ... import numpy as mx_np
 from ...array.nd_array import NDArray
 from ...context import Context
 from ...numpy_extension.mode import is_np_array
-from .collate import SHARED, SHARED_CONTEXT, array_of, collate
+from ._internal import GroupBatchify, MXBatchifyFunction, PadBatchify, StackBatchify
+from .collate import SHARED, SHARED_CONTEXT, array_of, collate, padded
 
 
 class Stack:
@@ -33,6 +34,10 @@ class Stack:
 
     def __call__(self, data: Sequence[Any]) -> Any:
         return collate(data, (tuple, list), self._use_shared_mem)
+
+    def __mx_handle__(self) -> MXBatchifyFunction:
+        """The function of MXNet 2's backend."""
+        return StackBatchify()
 
 
 class Pad:
@@ -72,13 +77,12 @@ class Pad:
         dtype = arrays[0].dtype if self._dtype is None else self._dtype
         if isinstance(first, list) and self._dtype is None:
             dtype = arrays[0][0].dtype  # as MXNet, which refuses an empty first list here
-        sizes = [max([x.shape[axis] for x in arrays]) for axis in range(arrays[0].ndim)]
-        if self._round_to is not None:
-            sizes = [-(-size // self._round_to) * self._round_to for size in sizes]
-        batch = np.full((len(arrays), *sizes), self._pad_val, dtype)
-        for row, x in zip(batch, arrays):
-            row[tuple([slice(n) for n in x.shape])] = x
+        batch = padded(arrays, self._pad_val, dtype, self._round_to)
         return array_of(batch, SHARED if self._use_shared_mem else None)
+
+    def __mx_handle__(self) -> MXBatchifyFunction:
+        """The function of MXNet 2's backend, to which a dtype is a number (MXNetError otherwise)."""
+        return PadBatchify(pad_val=self._pad_val, dtype=-1 if self._dtype is None else self._dtype)
 
 
 class Append:
@@ -137,6 +141,15 @@ class Group:
             f"The number of attributes in each data sample should contains {len(self._fn)} elements: "
             f"the first has {len(data[0])}")
         return tuple([fn([sample[i] for sample in data]) for i, fn in enumerate(self._fn)])
+
+    def __mx_handle__(self) -> MXBatchifyFunction:
+        """The function of MXNet 2's backend. NotImplementedError if one of the functions has none."""
+        try:
+            made = [fn.__mx_handle__() for fn in self._fn]  # type: ignore[attr-defined]
+        except Exception as error:
+            raise NotImplementedError("GroupBatchify requires all internal batchify functions supported by backend. "
+                                      f"{error}") from error
+        return GroupBatchify(functions=made)
 
 
 class AsList:

@@ -130,6 +130,17 @@ def array_of(data: Any, device: Device) -> Any:
     return wrap(flavour(), computed(_aval(found.shape, found.dtype, device), from_array(found)))
 
 
+def padded(arrays: Sequence[np.ndarray], value: float, dtype: Any, round_to: int | None) -> np.ndarray:
+    """NumPy arrays padded with a number to the largest size of each axis, rounded up to a multiple, and stacked."""
+    sizes = [max([x.shape[axis] for x in arrays]) for axis in range(arrays[0].ndim)]
+    if round_to is not None:
+        sizes = [-(-size // round_to) * round_to for size in sizes]
+    batch = np.full((len(arrays), *sizes), value, dtype)
+    for row, x in zip(batch, arrays):
+        row[tuple([slice(n) for n in x.shape])] = x
+    return batch
+
+
 def _aval(shape: tuple[int, ...], dtype: np.dtype, device: Device) -> Any:
     if dtype.kind in "fiub":
         try:

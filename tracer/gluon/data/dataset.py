@@ -5,8 +5,12 @@ import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
+
 from ... import recordio
 from ...array.nd_array import NDArray
+from ..hybrid_block import HybridBlock
+from . import items
 from .sampler import FilterSampler, Sampler, SequentialSampler
 
 __all__ = ["Dataset", "SimpleDataset", "ArrayDataset", "RecordFileDataset"]
@@ -81,6 +85,43 @@ def _samples(dataset: Any) -> Iterator[Any]:
     return iter(dataset)
 
 
+class MXDataset(Dataset):
+    """A dataset of tuples of arrays, in MXNet 2 one of its C++ library; see `_internal.py`.
+
+    handle: the sequence of items, see items.py.
+
+    Arrays of one element are NumPy's; a tuple of one array is that array. IndexError outside.
+    """
+
+    def __init__(self, handle: Any, **kwargs: Any) -> None:
+        self.handle = handle
+        self._kwargs = kwargs
+        self._len = len(handle)
+
+    def __len__(self) -> int:
+        return self._len
+
+    def __getitem__(self, idx: Any) -> Any:
+        place = idx + self._len if idx < 0 else idx
+        if not 0 <= place < self._len:
+            raise IndexError(f"Index {idx} out of bound: (0, {self._len})")
+        found = [_one(x) if x.size == 1 else items.array_of(x) for x in self.handle[place]]
+        return tuple(found) if len(found) > 1 else found[0]
+
+
+def _one(x: Any) -> Any:
+    return x.asnumpy() if isinstance(x, NDArray) else x
+
+
+def backend(dataset: Any) -> MXDataset:
+    """The `MXDataset` of a dataset. NotImplementedError for one that has none."""
+    if isinstance(dataset, MXDataset):
+        return dataset
+    if not hasattr(dataset, "__mx_handle__"):
+        raise NotImplementedError(f"{dataset} not supported.")
+    return dataset.__mx_handle__()
+
+
 class SimpleDataset(Dataset):
     """The elements of a list, an array, or another object with `len()` and `[]`.
 
@@ -98,6 +139,13 @@ class SimpleDataset(Dataset):
 
     def __getitem__(self, idx: Any) -> Any:
         return self._data[idx]
+
+    def __mx_handle__(self) -> MXDataset:
+        """The rows of the array as MXNet 2's backend reads them. NotImplementedError for another object."""
+        if not isinstance(self._data, (np.ndarray, NDArray)):
+            raise NotImplementedError("C++ handle for general type object is not supported, given "
+                                      f"{type(self._data)}, expect np.ndarray")
+        return MXDataset(items.Rows(self._data))
 
 
 class ArrayDataset(Dataset):
@@ -126,6 +174,11 @@ class ArrayDataset(Dataset):
     def __len__(self) -> int:
         return self._length
 
+    def __mx_handle__(self) -> MXDataset:
+        """The arrays and datasets side by side, as MXNet 2's backend reads them."""
+        return MXDataset(items.Together([backend(x).handle if isinstance(x, Dataset) else items.Rows(x)
+                                         for x in self._data]))
+
 
 class _LazyTransformDataset(Dataset):
     """The results of a function on the samples of a dataset, computed when a sample is read."""
@@ -140,6 +193,18 @@ class _LazyTransformDataset(Dataset):
     def __getitem__(self, idx: Any) -> Any:
         item = self._data[idx]
         return self._fn(*item) if isinstance(item, tuple) else self._fn(item)
+
+    def __mx_handle__(self) -> MXDataset:
+        """The results as MXNet 2's backend reads them. NotImplementedError for a function that is no hybrid block."""
+        if not hasattr(self._data, "__mx_handle__"):
+            raise NotImplementedError(f"{self._data} don't support backend")
+        first = isinstance(self._fn, _TransformFirstClosure)
+        block = self._fn._fn if isinstance(self._fn, _TransformFirstClosure) else self._fn
+        if not isinstance(block, HybridBlock):
+            raise NotImplementedError("Block not supported." if first else
+                                      "C++ handle Not implemented for transforms that are not hybridizable")
+        block.hybridize()
+        return MXDataset(items.Transformed(self._data.__mx_handle__().handle, block, (0,) if first else ()))
 
 
 class _TransformFirstClosure:
@@ -166,6 +231,10 @@ class _SampledDataset(Dataset):
     def __getitem__(self, idx: Any) -> Any:
         return self._dataset[self._indices[idx]]
 
+    def __mx_handle__(self) -> MXDataset:
+        """The samples as MXNet 2's backend reads them. NotImplementedError for those of a dataset that it can't."""
+        return MXDataset(items.Chosen(backend(self._dataset).handle, self._indices))
+
 
 class RecordFileDataset(Dataset):
     """The records of a record file, as bytes.
@@ -185,6 +254,10 @@ class RecordFileDataset(Dataset):
 
     def __len__(self) -> int:
         return len(self._record.keys)
+
+    def __mx_handle__(self) -> MXDataset:
+        """The records as MXNet 2's backend reads them."""
+        return MXDataset(items.Records(self.filename, self.idx_file))
 
 
 class _DownloadedDataset(Dataset):
@@ -209,6 +282,10 @@ class _DownloadedDataset(Dataset):
 
     def __len__(self) -> int:
         return len(self._label)
+
+    def __mx_handle__(self) -> MXDataset:
+        """The data and labels as MXNet 2's backend reads them."""
+        return MXDataset(items.Together([items.Rows(self._data), items.Rows(self._label)]))
 
     def _get_data(self) -> None:
         raise NotImplementedError(f"{type(self).__name__} defines no _get_data, which sets _data and _label")

@@ -6,13 +6,16 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from .... import ndarray as nd
 from .... import numpy as mx_np
 from .... import recordio
 from ....base import numeric_types
 from ....image import codec
 from ....numpy_extension.mode import is_np_array
-from ..dataset import Dataset, RecordFileDataset
+from .. import items
+from ..dataset import Dataset, MXDataset, RecordFileDataset
 
 __all__ = ["ImageFolderDataset", "ImageListDataset", "ImageRecordDataset"]
 
@@ -38,6 +41,10 @@ class ImageRecordDataset(RecordFileDataset):
         header, data = recordio.unpack(super().__getitem__(idx))
         picture = codec.imdecode(data, self._flag)
         return (picture, header.label) if self._transform is None else self._transform(picture, header.label)
+
+    def __mx_handle__(self) -> MXDataset:
+        """The pictures and labels as MXNet 2's backend reads them."""
+        return MXDataset(items.PictureRecords(self.filename, self.idx_file, self._flag))
 
 
 class ImageFolderDataset(Dataset):
@@ -87,6 +94,11 @@ class ImageFolderDataset(Dataset):
     def __len__(self) -> int:
         return len(self.items)
 
+    def __mx_handle__(self) -> MXDataset:
+        """The pictures and labels as MXNet 2's backend reads them."""
+        paths, labels = [path for path, _ in self.items], [label for _, label in self.items]
+        return MXDataset(items.Together([items.Pictures(paths, self._flag), items.Rows(labels)]))
+
 
 class ImageListDataset(Dataset):
     """The pictures in a list: pairs of a picture, uint8 (height, width, channels), and an array of its labels.
@@ -125,3 +137,10 @@ class ImageListDataset(Dataset):
 
     def __len__(self) -> int:
         return len(self._imgkeys)
+
+    def __mx_handle__(self) -> MXDataset:
+        """The pictures and labels as MXNet 2's backend reads them."""
+        listed = [self._imglist[key] for key in self._imgkeys]
+        labels = np.stack([label.asnumpy() for label, _ in listed])
+        return MXDataset(items.Together([items.Pictures([path for _, path in listed], self._flag),
+                                         items.Rows(labels)]))

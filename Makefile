@@ -27,13 +27,13 @@ test: $(VENV)/dev.stamp
 fuzz: $(VENV)/dev.stamp
 	PYTHONPATH=tests $(PY) -m fuzz --minutes $(or $(MINUTES),2) $(ARGS)
 
-# Mutated .params, .rec, .json and .states files (COUNT=1000000: minutes): MXNetError or a load, and little memory.
+# Mutated .params, .rec, .json and .states files (COUNT=1000000: half an hour): MXNetError or a correct load, little memory.
 fuzz-files: $(VENV)/dev.stamp
-	PYTHONPATH=tests $(PY) -m fuzz.files --count $(or $(COUNT),100000) $(ARGS)
+	PYTHONPATH=tests:tests/helpers $(PY) -m fuzz.files --count $(or $(COUNT),100000) $(ARGS)
 
-# Hours of what processes go through in years: steps, forks, interrupts, kills, damaged caches and files.
+# Hours of what processes go through in years: steps, forks, interrupts, kills, damaged caches.
 soak: $(VENV)/dev.stamp
-	for script in memory forks interrupts cache files examples workers; do nice $(PY) tests/soak/$$script.py || exit 1; done
+	for script in memory forks interrupts cache examples workers; do nice $(PY) tests/soak/$$script.py || exit 1; done
 
 # Small faults in copies of the tree, each of which the tests must catch: all, or those whose names or files begin so.
 mutants: $(VENV)/dev.stamp

@@ -1,13 +1,16 @@
-"""Mutated files give MXNetError or load, without other errors or large memory; `fuzz/files.py` runs more of them."""
+"""Mutated files give MXNetError or load, without other errors or large memory; `make fuzz-files` loads more of them."""
 from __future__ import annotations
 
 import os
 import pickle
+import re
+import signal
 import stat
+import time
 
 import numpy as onp
 import pytest
-from fuzz import files
+from fuzz.files import campaign
 
 import tracer as mx
 from tracer import nd
@@ -19,14 +22,34 @@ pytestmark = pytest.mark.tierless
 
 
 def test_mutations_keep_the_rule():
-    assert files.run(5000, seed=15) == []
+    counts, faults = campaign.run(5000, seed=15)
+    assert not faults and sum(counts.values()) == 5000
+    assert min(counts[name] for name in ("params right", "rec right", "json loaded", "states loaded", "npy right")) > 40
 
 
-def test_the_rule_finds_a_breach(monkeypatch):
-    monkeypatch.setitem(files.FORMATS, "rec", (files._records, lambda path: 1 // 0))
-    monkeypatch.setitem(files.FORMATS, "json", (files._symbol, lambda path: len(bytes(1 << 25))))
-    found = files.run(8, seed=1, measure_each=1)
-    assert len(found) == 4 and {line.partition(":")[0] for line in found} == {"rec", "json"}
+@pytest.mark.parametrize("kind, load, found", [
+    ("rec", lambda path, data: 1 // 0, "ZeroDivisionError"),
+    ("json", lambda path, data: str(len(bytes(1 << 25))), "33554[0-9]{3} bytes are taken"),
+    ("npy", lambda path, data: str(len(bytes(1 << 29))), "MemoryError"),
+    ("params", lambda path, data: "other values", "other values"),
+    ("states", lambda path, data: os.kill(os.getpid(), signal.SIGKILL), "ended with status -9"),
+    ("states", lambda path, data: time.sleep(9), "ended with status -14")])
+def test_the_rule_finds_a_breach(monkeypatch, kind, load, found):
+    monkeypatch.setitem(campaign.FORMATS, kind, (*campaign.FORMATS[kind][:2], load))
+    monkeypatch.setattr(campaign, "LONGEST", 1)
+    counts, faults = campaign.run(1, seed=1, start=campaign.TURNS.index(kind))
+    assert len(faults) == 1 and faults[0].startswith("number ") and re.search(found, faults[0]), faults
+    assert counts == {f"{kind} wrong": 1}
+
+
+@pytest.mark.parametrize("states", [None, [1, 2], ({0: None}, "sgd"), {1, 2}])
+def test_states_are_a_dict_of_states(states):
+    updater = mx.optimizer.get_updater(mx.optimizer.create("sgd"))
+    updater(0, nd.ones(3), nd.ones(3))
+    before = updater.states, updater.optimizer
+    with pytest.raises(MXNetError, match="the bytes hold (NoneType|list|dict and str|set)$"):
+        updater.set_states(pickle.dumps(states))
+    assert before == (updater.states, updater.optimizer)
 
 
 class Evil:

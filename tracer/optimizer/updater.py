@@ -3,6 +3,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from tracer.ops.ir.errors import MXNetError
+
 from .. import numpy as np
 from ..array.nd_array import NDArray
 from ..context import Context
@@ -107,12 +109,19 @@ class Updater:
         return state
 
     def set_states(self, states: bytes) -> None:
-        """Take the states, and the optimizer if it is there, from the bytes that `get_states` returned."""
+        """Take the states, and the optimizer if it is there, from the bytes that `get_states` returned.
+
+        MXNetError for others.
+        """
         found = unpickled(states)
+        optimizer = self.optimizer
         if isinstance(found, tuple) and len(found) == 2:
-            self.states, self.optimizer = found
-        else:
-            self.states = found
+            found, optimizer = found
+        if not isinstance(found, dict) or not isinstance(optimizer, Optimizer):
+            raise MXNetError(f"optimizer states are a dict of states, or that and an optimizer; the bytes hold "
+                             f"{type(found).__name__}" + ("" if optimizer is self.optimizer else
+                                                          f" and {type(optimizer).__name__}"))
+        self.states, self.optimizer = found, optimizer
         self.states_synced = dict.fromkeys(self.states, False)
 
     def get_states(self, dump_optimizer: bool = False) -> bytes:

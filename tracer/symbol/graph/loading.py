@@ -8,6 +8,7 @@ from typing import Any
 from ...base import MXNetError
 from ...util import is_np_shape
 from ..operators.attributes import value_of
+from ..operators.facts import UNREAD
 from ..operators.operator import Operator
 from ..operators.registry import operator_of
 from .composing import set_initializers, variable_for
@@ -21,11 +22,11 @@ def loads(text: str) -> tuple[Entry, ...]:
     """
     try:
         record = json.loads(text)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise MXNetError(f"The text is not JSON: {error}") from None
     try:
         outputs = graph(record, _version(record))
-    except (IndexError, KeyError, TypeError, ValueError, AttributeError) as error:
+    except (IndexError, KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise MXNetError(f"The JSON is no graph: {type(error).__name__}: {error}") from error
     if is_np_shape() and "is_np_shape" not in record.get("attrs", {}):
         _with_numpy_shapes(outputs)
@@ -81,7 +82,9 @@ def _entry(nodes: Mapping[int, SymbolNode], numbers: Sequence[int]) -> Entry:
 
 def _order(records: Sequence[Any]) -> list[int]:
     """The numbers of the nodes, each after its inputs. MXNetError for a cycle."""
-    if all(all(e[0] < i for e in r["inputs"]) for i, r in enumerate(records) if _formed(r, records)):
+    for record in records:
+        _check_form(record, records)
+    if all([e[0] < i for i, record in enumerate(records) for e in record["inputs"]]):
         return list(range(len(records)))
     found: list[int] = []
     state = dict.fromkeys(range(len(records)), 0)
@@ -104,14 +107,14 @@ def _order(records: Sequence[Any]) -> list[int]:
     return found
 
 
-def _formed(record: Any, records: Sequence[Any]) -> bool:
-    """True; MXNetError for a node without a name, an operator and inputs that exist."""
-    if not isinstance(record, dict) or not {"op", "name", "inputs"} <= record.keys():
+def _check_form(record: Any, records: Sequence[Any]) -> None:
+    """Raise MXNetError for a node without a name, an operator and inputs that exist."""
+    if not isinstance(record, dict) or not all([isinstance(record.get(key), str) for key in ("op", "name")]) or \
+            not isinstance(record.get("inputs"), list):
         raise MXNetError(f"JSON of a symbol: a node lacks op, name or inputs: {record!r}")
     for entry in record["inputs"]:
         if not isinstance(entry, list) or len(entry) < 2 or not 0 <= entry[0] < len(records):
             raise MXNetError(f"JSON of a symbol: node {record['name']} has an input {entry!r} that does not exist")
-    return True
 
 
 def _attributes(record: dict[str, Any]) -> dict[str, str]:
@@ -133,9 +136,10 @@ def _node(record: dict[str, Any], inputs: list[Entry], version: int) -> SymbolNo
     names = operator.inputs({k: v for k, v in attrs.items() if not _hidden(k)}, len(inputs))
     attrs = _upgraded(attrs, names, inputs)
     if version >= 20000:  # parameters that 1.9.1 lacks are left out where they say nothing
-        attrs = {k: v for k, v in attrs.items() if v != "None" or not operator.parameters or k in operator.parameters}
-    else:
-        operator.check(attrs)
+        unread = UNREAD.get(operator.name, ())
+        attrs = {k: v for k, v in attrs.items()
+                 if k not in unread and (v != "None" or not operator.parameters or k in operator.parameters)}
+    operator.check(attrs)
     if version < 900:
         inputs = inputs + [(variable_for(name, missing, attrs), 0) for missing in names[len(inputs):]]
     if version < 904:

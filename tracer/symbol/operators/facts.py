@@ -4,7 +4,20 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from tracer.ops.ir.errors import MXNetError
+
 Values = dict[str, Any]
+
+#: The most inputs or outputs of an operator: a damaged file may tell a number for which there is no memory.
+_MOST = 1 << 15
+
+
+def numbered(prefix: str, count: int) -> list[str]:
+    """So many names that end with numbers. MXNetError if no operator has so many inputs or outputs."""
+    if count > _MOST:
+        raise MXNetError(f"an operator has at most {_MOST} inputs and outputs, not {count}")
+    return [f"{prefix}{i}" for i in range(count)]
+
 
 #: Operators with several names: the name in JSON = the others.
 _SECOND_NAMES = """
@@ -109,7 +122,7 @@ def _upsampling(_: Sequence[str], given: Values) -> list[str]:
     if given.get("sample_type") == "bilinear":
         return ["data", "weight"]
     count = given.get("num_args", 1)
-    return ["data"] if count == 1 else [f"arg{i}" for i in range(count)]
+    return ["data"] if count == 1 else numbered("arg", count)
 
 
 def _resized(arrays: Sequence[str], given: Values) -> list[str]:
@@ -139,7 +152,7 @@ def _fixed(names: str, visible: int | None = None) -> Callable[[Values], tuple[t
 def _numbered(count: Callable[[Values], int]) -> Callable[[Values], tuple[tuple[str, ...], int]]:
     def names(given: Values) -> tuple[tuple[str, ...], int]:
         n = count(given)
-        return (("output",) if n == 1 else tuple([f"output{i}" for i in range(n)])), n
+        return (("output",) if n == 1 else tuple(numbered("output", n))), n
     return names
 
 
@@ -179,7 +192,7 @@ def _average(given: Values) -> tuple[tuple[str, ...], int]:
 def _slices(given: Values) -> tuple[tuple[str, ...], int]:
     """SliceChannel numbers its outputs even if there is one."""
     n = given["num_outputs"]
-    return tuple([f"output{i}" for i in range(n)]), n
+    return tuple(numbered("output", n)), n
 
 
 #: The suffixes of outputs' names, and how many a symbol has, by parameters. Others have one, "output".
@@ -215,6 +228,11 @@ OUTPUTS: dict[str, Callable[[Values], tuple[tuple[str, ...], int]]] = {
                      "preloaded_multi_sgd_update", "preloaded_multi_sgd_mom_update", "preloaded_multi_mp_sgd_update",
                      "preloaded_multi_mp_sgd_mom_update"), _numbered(lambda given: given.get("num_weights", 1))),
 }
+
+#: Parameters that 2.0 writes to files and that its operators do not read.
+UNREAD = {"_contrib_AdaptiveAvgPooling2D": (
+    "kernel", "pool_type", "global_pool", "cudnn_off", "pooling_convention", "stride", "pad", "p_value",
+    "count_include_pad", "layout")}
 
 #: The operators of which MXNet keeps an older version, called Convolution_v1 and so on, with the same meaning.
 FIRST_VERSIONS = ("BatchNorm", "Convolution", "Pooling")

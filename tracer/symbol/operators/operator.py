@@ -70,7 +70,7 @@ class Operator:
             return list(self.arrays)
         prefix = facts.PREFIXES.get(self.name, "arg")
         count = attrs.get(self.count or "")
-        return [f"{prefix}{i}" for i in range(given if count is None else int(value_of(count)))]
+        return facts.numbered(prefix, given if count is None else int(value_of(count)))
 
     def outputs(self, attrs: Mapping[str, str]) -> tuple[tuple[str, ...], int]:
         """The suffixes of the outputs' names, and how many of them a symbol has."""

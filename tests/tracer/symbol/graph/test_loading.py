@@ -10,6 +10,9 @@ import tracer as mx
 pytestmark = pytest.mark.tierless
 
 
+OF_2_0 = {"mxnet_version": ["int", 20000]}
+
+
 def record(**changes):
     """A small graph, x -> exp -> (heads), with some fields changed."""
     nodes = [{"op": "null", "name": "x", "inputs": []}, {"op": "exp", "name": "e", "inputs": [[0, 0, 0]]}]
@@ -29,10 +32,20 @@ def node(i, **changes):
     (node(1, inputs=[]), "e of type exp: it has 0 inputs"), (record(heads=[[9, 0, 0]]), "heads"),
     (record(nodes=[{"op": "null"}]), "lacks op, name or inputs"), ([], "object, got list"),
     (record(heads=[]), "no heads"), (node(1, inputs=[[0, 3, 0]]), "output 3 of x"),
+    (node(1, name={}), "lacks op, name or inputs"), (node(1, inputs={}), "lacks op, name or inputs"),
+    (node(1, op="SliceChannel", attrs={"num_outputs": "4294967296"}), "at most 32768 inputs and outputs"),
+    (node(1, op="Concat", attrs={"num_args": "4294967296"}), "at most 32768 inputs and outputs"),
+    ({**node(1, op="clip", attrs={"a_min": "0", "a_max": "1", "a_mean": "2"}), "attrs": OF_2_0},
+     "Cannot find argument 'a_mean'"),
 ])
 def test_a_text_that_is_no_graph_is_refused(broken, said):
     with pytest.raises(mx.MXNetError, match=said):
         mx.sym.load_json(json.dumps(broken))
+
+
+def test_a_text_that_is_nested_too_deeply_is_refused():
+    with pytest.raises(mx.MXNetError, match="not JSON: maximum recursion depth"):
+        mx.sym.load_json("[" * 100_000)
 
 
 def test_a_longer_cycle_names_a_node():
@@ -63,6 +76,13 @@ def test_attributes_of_2_0_are_read():
             "attrs": {"mxnet_version": ["int", 20000], "is_np_shape": ["int", 1]}}
     net = mx.sym.load_json(json.dumps(made))
     assert net.infer_shape(x=(1, 2, 8, 8)) == ([(1, 2, 8, 8), (4, 2, 3, 3)], [(1, 4, 3, 3)], [])
+
+
+def test_parameters_that_2_0_writes_and_does_not_read_are_left_out():
+    attrs = {"output_size": "2", "kernel": "[]", "pool_type": "max", "p_value": "None", "pooling_convention": "valid"}
+    read = mx.sym.load_json(json.dumps({**node(1, op="_contrib_AdaptiveAvgPooling2D", attrs=attrs),
+                                        "attrs": OF_2_0}))
+    assert read.attr_dict() == {"e": {"output_size": "2"}}
 
 
 def test_a_file(tmp_path):

@@ -10,37 +10,46 @@ from ...core.flush import flush
 from .batchify import Stack
 from .collate import default_batchify_fn, default_mp_batchify_fn
 from .rows import take_rows
+from .whole_batches import split
 
 #: What `note` is told in place of a sample's place in the batch.
 ROWS, BATCHIFY, IDLE, STARTING = -1, -2, -3, -4
 
 
+def _stacking(batchify_fn: Callable[[list[Any]], Any]) -> tuple[Any, bool] | None:
+    """The last two arguments of `collate`, where `batchify_fn` calls just that; None for others."""
+    if batchify_fn is default_batchify_fn or batchify_fn is default_mp_batchify_fn:
+        return tuple, batchify_fn is default_mp_batchify_fn
+    return ((tuple, list), batchify_fn._use_shared_mem) if type(batchify_fn) is Stack else None
+
+
 def taken_at_once(dataset: Any, indices: Any, batchify_fn: Callable[[list[Any]], Any]) -> Any:
     """The batch, where the samples are rows of arrays and `batchify_fn` stacks them; None for others."""
-    if batchify_fn is default_batchify_fn or batchify_fn is default_mp_batchify_fn:
-        return take_rows(dataset, indices, tuple, batchify_fn is default_mp_batchify_fn)
-    if type(batchify_fn) is Stack:
-        return take_rows(dataset, indices, (tuple, list), batchify_fn._use_shared_mem)
-    return None
+    stacking = _stacking(batchify_fn)
+    return None if stacking is None else take_rows(dataset, indices, *stacking)
 
 
 def load(indices: Any, batchify_fn: Callable[[list[Any]], Any], dataset: Any,
-         note: Callable[[int], None] | None = None) -> Any:
+         note: Callable[[int], None] = lambda place: None) -> Any:
     """The batch of the samples at `indices`.
 
     note: is told the place in the batch of each sample before it is read, then `BATCHIFY`.
     """
     if not isinstance(indices, (list, tuple, np.ndarray)):
         indices = list(indices)  # an iterator
-    batch = taken_at_once(dataset, indices, batchify_fn)
-    if batch is not None:
-        return batch
+    stacking = _stacking(batchify_fn)
+    parts = None if stacking is None else split(dataset)
+    if stacking is not None:
+        batch = take_rows(dataset, indices, *stacking)
+        if batch is None and parts is not None:
+            batch = parts.of_rows(indices, *stacking)
+        if batch is not None:
+            return batch
     flush("batch")  # a pending training step, for example: the samples' computations are a program of their own
-    if note is None:
-        return batchify_fn([dataset[i] for i in indices])
+    source = dataset if parts is None else parts.samples
     samples = []
     for place, i in enumerate(indices):
         note(place)
-        samples.append(dataset[i])
+        samples.append(source[i])
     note(BATCHIFY)
-    return batchify_fn(samples)
+    return batchify_fn(samples) if stacking is None or parts is None else parts.collated(samples, *stacking)

@@ -20,7 +20,7 @@ from ...core.flush import sync
 from ...core.invoke import wrap
 from ...core.trace import computed
 from .collate import SHARED, collate, flavour, stacked_device
-from .dataset import ArrayDataset, SimpleDataset, _SampledDataset
+from .dataset import ArrayDataset, SimpleDataset, _DownloadedDataset, _SampledDataset
 
 _PLAIN = (np.ndarray, np.memmap)
 _DTYPES = tuple(map(np.dtype, ("float16", "float32", "float64", "uint8", "int8", "int32", "int64", "bool")))
@@ -45,9 +45,14 @@ def take_rows(dataset: Any, indices: Sequence[Any], nested: Any, shared: bool) -
             break
         if indices is None:
             return None
+    columns = None
     if reading is ArrayDataset.__getitem__:
+        columns = dataset._data
+    elif reading is _DownloadedDataset.__getitem__ and dataset._transform is None:
+        columns = dataset._data, dataset._label
+    if columns is not None:
         batches: list[Any] = []
-        for column in dataset._data:
+        for column in columns:
             batch = take_rows(column, indices, nested, shared)
             if batch is None:
                 return None

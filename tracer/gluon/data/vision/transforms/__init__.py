@@ -71,6 +71,8 @@ class Cast(HybridBlock):
     <class 'numpy.int32'>
     """
 
+    _takes_batches = True
+
     def __init__(self, dtype: str = "float32") -> None:
         super().__init__()
         self._dtype = dtype

@@ -21,6 +21,8 @@ class ToTensor(HybridBlock):
     (3, 4, 6)
     """
 
+    _takes_batches = True
+
     def __init__(self) -> None:
         super().__init__()
 
@@ -38,6 +40,8 @@ class Normalize(HybridBlock):
     >>> Normalize(0.5, 0.25)(nd.ones((1, 1, 1))).asscalar()
     np.float32(2.0)
     """
+
+    _takes_batches = True
 
     def __init__(self, mean: Any = 0.0, std: Any = 1.0) -> None:
         super().__init__()

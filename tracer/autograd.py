@@ -152,10 +152,7 @@ def _paired(values: list[Value], head_grads: Any) -> tuple[list[Value], list[Val
 
 def _value_of(x: Any) -> Value:
     if isinstance(x, Handle):
-        try:
-            return x._value
-        except AttributeError:
-            return x.recorded()._value  # type: ignore[attr-defined]  # a composite
+        return x._whole
     raise _no_array(x)
 
 

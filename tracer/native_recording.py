@@ -44,7 +44,7 @@ from .optimizer import base, recorded_step, rule_optimizer
 
 _FUNCTIONS = (
     invoke.invoke, call_cache.matches, invoke.look_up, invoke.combine, invoke.finish, invoke.add_values,
-    surface.update, surface.write, surface.step, trace.another, nd_array._named, nd_array._bind_views,
+    surface.update, surface.step, trace.another, nd_array._named, nd_array._bind_views,
     nd_array._gather_views, trace.node_of, user_lines.user_line, flush.living, flush.flush_all,
     flush.sync, flush.compute, flush.flush, flush._run, flush._settle, flush._donated, find_program, autograd.backward,
     autograd._heads, autograd._value_of, autograd._differentiable, autograd._propagate,
@@ -59,7 +59,7 @@ _METHODS: dict[tuple[type, str], Any] = {(cls, name): getattr(cls, name) for cls
     (FreeList, "take"),
     (Backward, "__init__"), (Backward, "run"), (Backward, "_propagate"), (Backward, "_accumulate"),
     (NDArray, "_bind"), (ndarray, "_bind"), (NDArray, "_rebind"), (ndarray, "_rebind"),
-    (NDArray, "_check_writable"), (ndarray, "_check_writable"))}
+    (NDArray, "_check_writable"), (ndarray, "_check_writable"), (NDArray, "_store"), (ndarray, "_store"))}
 #: Special methods, which Python calls itself.
 _SPECIAL: tuple[tuple[type, str], ...] = (
     (Buffer, "__del__"), (Scope, "__enter__"), (Scope, "__exit__"), (NDArray, "__setitem__"),

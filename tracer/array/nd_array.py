@@ -15,6 +15,7 @@ from .. import autograd
 from ..context import Context, context_of, cpu, key_of
 from ..core.flush import sync
 from ..core.invoke import Composite, Handle, constant, wrap, zeros_value
+from ..core.surface import fitted
 from ..core.trace import Value, another, current, effects
 from .getitem import getitem
 from .one_element import REFUSED, OneElement
@@ -181,6 +182,13 @@ class NDArray(Handle):
             base[0]._rebind(base[1].write(base[0]._value, value))
         else:
             self._bind(value)
+
+    def _store(self, result: Any) -> None:
+        value = result._whole
+        if value.aval is not self._value.aval:
+            value = fitted(self, value)
+        self._check_writable()
+        self._rebind(value)
 
     def _bind(self, value: Value, fresh: bool = False) -> None:
         """Bind the handle and its views to `value`.

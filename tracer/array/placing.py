@@ -11,7 +11,7 @@ from tracer.ops.ir.devices import place
 
 from ..context import SCOPES, context_of, key_of
 from ..core.history import history_of
-from ..core.invoke import Composite, Handle, pending
+from ..core.invoke import Handle, pending
 from ..core.trace import Value, computed, current
 from .views import live
 
@@ -49,7 +49,7 @@ def located(function: Callable[..., Any]) -> Callable[..., Any]:
     def placing(*args: Any, **kwargs: Any) -> Any:
         first = next((x for x in (*args, *kwargs.values()) if isinstance(x, Handle)), None)
         if first is not None:
-            device = key_of(first.context) if isinstance(first, Composite) else first._value.aval.device  # type: ignore
+            device = first._aval.device
         else:
             where = kwargs.get("ctx") or kwargs.get("device")
             for at in places:

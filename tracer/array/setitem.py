@@ -40,11 +40,7 @@ def setitem(self: Any, key: Any, value: Any) -> None:
     """
     self._check_writable()
     if type(key) is slice and self._base is None and isinstance(value, Handle) and key == _ALL:
-        try:
-            new = value._value
-        except AttributeError:  # a composite
-            value = value.dense()  # type: ignore[attr-defined]
-            new = value._value
+        new = value._whole
         if new.aval is self._value.aval and not new.history:
             self._rebind(new)  # a constant: both handles can be bound to one value
             return

@@ -116,7 +116,7 @@ def call(identity: Identity, variant: tuple, forward: Callable[..., Any], args: 
     for x in operands:
         try:
             value = x._value
-        except AttributeError:  # a composite
+        except AttributeError:  # as in `invoke`: asking costs no time this way
             return _uncached("an argument is a sparse array", forward(*args))
         if recording and value.history:
             history.append(value.history)

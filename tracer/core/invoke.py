@@ -32,9 +32,23 @@ class Handle:
 
     __slots__ = ("_value", "__dict__", "__weakref__")
     _value: Value
+    _whole: Value
     _variable: Any = None
     _base: Any = None
     _views: Any = None
+
+    @property
+    def _aval(self) -> Aval:
+        """The shape, dtype and device."""
+        return self._value.aval
+
+    def _store(self, result: Any) -> None:
+        """Write the elements of an array of this shape, converted to this dtype."""
+        raise NotImplementedError
+
+
+#: The value of all elements: the same slot, so that reading it costs no more. A composite has a property here.
+Handle._whole = Handle._value
 
 
 class Deferred:
@@ -53,9 +67,18 @@ class Deferred:
 
 
 class Composite(Handle):
-    """A handle of several arrays instead of one value, such as a sparse array."""
+    """A handle of several arrays instead of one value, such as a sparse array.
+
+    It has no `_value`: AttributeError. Where whole arrays are taken apart or written, `_whole` and `_aval` serve all
+    handles.
+    """
 
     __slots__ = ()
+
+    @property
+    def _whole(self) -> Value:  # type: ignore[override]
+        """The value of an array with the same elements; derivatives are taken through it outside of `record()` too."""
+        return self.recorded()._value
 
     def redirect(self, function: Function, cls: type, operands: tuple, statics: tuple) -> Any:
         """The result of `function`, which has this handle among its operands. Arguments as of `invoke`."""

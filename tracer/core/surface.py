@@ -17,7 +17,7 @@ from tracer.ops.ir.errors import MXNetError
 from tracer.ops.primitive.arithmetic import cast
 
 from .history import history_of
-from .invoke import Composite, Handle, invoke, pending
+from .invoke import Handle, invoke, pending
 from .trace import Value, current, node_of
 from .tracebacks import leave_out
 
@@ -34,7 +34,7 @@ def assign(out: Any, result: Any) -> Any:
         raise no_array(out)
     if isinstance(result, (list, tuple)):
         raise ValueError(f"out must hold {len(result)} arrays, one for each result; got one array")
-    write(out, result)
+    out._store(result)
     return out
 
 
@@ -43,21 +43,8 @@ def no_array(out: Any) -> TypeError:
     return TypeError(f"out must be an array, got {type(out).__name__}")
 
 
-def write(out: Any, result: Any) -> None:
-    """Bind the array `out` to the elements of `result`, converted to its dtype."""
-    try:
-        value = result._value
-        same = value.aval is out._value.aval
-    except AttributeError:  # one of them is a composite
-        result.copyto(out)
-        return
-    if not same:
-        value = _fitted(out, value)
-    out._check_writable()
-    out._rebind(value)
-
-
-def _fitted(out: Any, value: Value) -> Value:
+def fitted(out: Any, value: Value) -> Value:
+    """The value converted to the dtype of the array `out`, on its device. MXNetError for another shape."""
     if value.aval.shape != out._value.aval.shape:
         raise MXNetError(f"out has shape {out.shape}, the result {value.aval.shape}")
     of = out._value.aval
@@ -71,15 +58,11 @@ def step(function: Function, cls: type, operands: tuple, statics: tuple, out: An
     """Record an update; returns the first result, in `out` if that is given. The others are written to the operands."""
     made = invoke(function, cls, operands, statics)
     if out is not None:
-        try:
-            fits = out._value.aval is made[0]._value.aval
-        except AttributeError:
-            fits = isinstance(out, Composite)
-        if not fits:
+        if out is not operands[0]:
             _check_fits(out, made[0])
-        write(out, made[0])
+        out._store(made[0])
     for i, at in enumerate(function.writes):  # type: ignore[arg-type]
-        write(operands[at], made[i + 1])
+        operands[at]._store(made[i + 1])
     return made[0] if out is None else out
 
 
@@ -97,17 +80,17 @@ def step_many(function: Function, cls: type, operands: tuple, statics: tuple, ou
         for given, new in zip(outs, made):
             _check_fits(given, new)
         for given, new in zip(outs, made):
-            write(given, new)
+            given._store(new)
     for k, at in enumerate(states, 1):
         for i in range(count):
-            write(operands[i * (states[-1] + 1) + at], made[k * count + i])
+            operands[i * (states[-1] + 1) + at]._store(made[k * count + i])
     return made[:count] if out is None else out
 
 
 def _check_fits(out: Any, result: Any) -> None:
     if not isinstance(out, Handle):
         raise no_array(out)
-    wanted, got = result._value.aval, out._value.aval
+    wanted, got = result._aval, out._aval
     if (wanted.shape, wanted.dtype) != (got.shape, got.dtype):
         raise MXNetError(f"Incompatible attr in node at 0-th output: expected {wanted!r}, got {got!r}")
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import ndarray, numpy_extension, symbol
-from ..context import Context, context_of, cpu, key_of
+from ..context import Context, context_of, cpu
 from ..core import cached_graph
 from ..core.call_cache import Identity
 from ..core.invoke import Handle
@@ -226,10 +226,7 @@ class HybridBlock(Block):
 
     def _operands(self, args: tuple, kwargs: dict[str, Any]) -> list[Handle]:
         """The arrays of all parameters below, on the device of the arguments."""
-        try:
-            device = args[0]._value.aval.device if args and isinstance(args[0], Handle) else None
-        except AttributeError:  # a composite
-            device = key_of(args[0].context)
+        device = args[0]._aval.device if args and isinstance(args[0], Handle) else None
         known = self._arrays.get(device)
         if known is not None and known[0] == STRUCTURE.changes:
             return known[1]

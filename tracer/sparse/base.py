@@ -30,7 +30,7 @@ class BaseSparseNDArray(NDArray, Composite):
     https://mxnet.apache.org/versions/1.9.1/api/python/docs/api/ndarray/sparse/index.html
     """
 
-    __slots__ = ()
+    __slots__ = ("_aval", "_form")
     _aval: Aval
     _form: Form
     _stype: str
@@ -315,6 +315,9 @@ class BaseSparseNDArray(NDArray, Composite):
 
     def _rebind(self, value: Value) -> None:
         self._take(wrap(NDArray, value))
+
+    def _store(self, result: Any) -> None:
+        result.copyto(self)
 
     def _check_writable(self) -> None:
         if current().trace.recording and (self._variable is not None or self._live()):

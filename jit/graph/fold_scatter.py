@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from tracer.ops.ir.graph import toposort
 from tracer.ops.ir.node import Node, leaf_op
-from tracer.ops.primitive.gather_scatter import index_arrays
+from tracer.ops.primitive.gather_scatter import surely_inside
 
 from .builder import Nodes
 from .known_ops import DIVIDE, MULTIPLY, SCATTER_ADD, SCATTER_ONTO
@@ -28,25 +27,13 @@ def _folded(n: Node, uses: Counter[Node], ends: set[Node], done: dict[Node, Node
         return None
     for scattered, table in pairs_of_terms(n, uses):
         s, t = scattered.value, table.value
-        if s.op is not SCATTER_ADD or uses[s] != 1 or s.shape != n.shape or not _surely_inside(s):
+        if s.op is not SCATTER_ADD or uses[s] != 1 or s.shape != n.shape or not surely_inside(s):
             continue
         if t.op is leaf_op and (table.factor, table.scales) == (1.0, ()) and (t.shape, t.dtype) == (n.shape, n.dtype) \
                 and 2 * s.inputs[0].size <= n.size:
             rows, indices = _scaled(done[s.inputs[0]], scattered, done, nodes), [done[i] for i in s.inputs[1:]]
             return nodes.apply(SCATTER_ONTO, rows, *indices, done[t], attrs=s.attrs, of=n.aval)
     return None
-
-
-def _surely_inside(s: Node) -> bool:
-    """Whether a scatter cannot fail, which would leave the table half written, and name an operation of no user's.
-
-    Its indices are in range, or a gather that its rows are computed from has checked them.
-    """
-    indices = index_arrays(s)
-    return bool(indices) and (s.attrs[-1] or any([
-        n.op.gathers is not None and n.attrs[:1] == s.attrs[:1] and n.inputs[0].shape == s.shape
-        and index_arrays(n) == indices
-        for n in toposort([s.inputs[0]])]))
 
 
 def _scaled(rows: Node, by: Term, done: dict[Node, Node], nodes: Nodes) -> Node:

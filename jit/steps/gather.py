@@ -1,10 +1,11 @@
 """Native steps of gathers and scatters: rows by index arrays.
 
-A gather copies rows: `out[r] = x[i0[r], i1[r], …]`, where a row spans the axes without an index array. A scatter-add is
-its adjoint: it adds rows to zeros, or to an array, in place if that is not needed any more. It reads its rows through
-views, so that the gradient of a mean over rows, a broadcast, is not copied first. Negative indices count from the end;
-one out of range makes the step note the failure in a slot of `bind`, and a check of the plan raises it, unless the node
-says that all are in range. The source of a gather by two index arrays is:
+A gather copies rows: `out[r] = x[i0[r], i1[r], …]`, where a row spans the axes without an index array. A scatter-add
+is its adjoint: it adds rows to zeros, or to an array, in place if that is not needed any more; a put writes rows over
+those of an array in the same way. Both read their rows through views, so that the gradient of a mean over rows, a
+broadcast, is not copied first. Negative indices count from the end; one out of range makes the step note the failure
+in a slot of `bind`, and a check of the plan raises it, unless the node says that all are in range. The source of a
+gather by two index arrays is:
 
     def kernel(bind, args, lo, hi):
         x = bind[args[0]]
@@ -28,7 +29,7 @@ from typing import NamedTuple
 
 from tracer.ops.ir.node import Node, scalar_op
 from tracer.ops.ir.op import VIEW
-from tracer.ops.primitive.gather_scatter import index_arrays
+from tracer.ops.primitive.gather_scatter import index_arrays, surely_inside
 
 from ..codegen.scalar_text import short
 from ..fusion.native_step import NativeStep, Uses, in_memory, register
@@ -161,7 +162,7 @@ def source_of(node: Node, rows: Rows | None = None) -> str:
 
 
 def _adding(node: Node, rows: Rows) -> list[str]:
-    """The lines that add row number r of a scatter's operand to row `at` of the result."""
+    """The lines that add row number r of a scatter's operand to row `at` of the result, or write a put's there."""
     kind = short(node.dtype)
     lines, terms, rest = [], [], "r"
     for k in reversed(range(len(rows.steps))):
@@ -170,8 +171,11 @@ def _adding(node: Node, rows: Rows) -> list[str]:
             lines.append(f"r{k} = {rest} // m{k}")
             rest = f"r{k}"
     column = ("0", "j")[rows.step] if rows.step in (0, 1) else "j * s"
+    new = f"ld_{kind}_0(a, {column})"
+    if node.op.step == "scatter":
+        new = f"{kind}(ld_{kind}_1(y, b + j) + {new})"
     lines += [f"a = x + {node.dtype.itemsize} * ({' + '.join(terms) or '0'})", "b = at * w", "for j in range(lo, hi):",
-              f"    st_{kind}_1(y, b + j, {kind}(ld_{kind}_1(y, b + j) + ld_{kind}_0(a, {column})))"]
+              f"    st_{kind}_1(y, b + j, {new})"]
     return lines
 
 
@@ -234,9 +238,16 @@ def _scatter(node: Node, uses: Uses) -> list[driver.Step]:
 
 
 def _in_place(node: Node, materialized: Container[Node]) -> list[tuple[Node, Node]]:
-    """A scatter and the array that it adds to, unless the rows lie in that."""
-    return [(node, x) for x in _onto(node) if x is not _rows_in(node, materialized).base]
+    """A scatter and the array that it adds to, unless the rows or indices lie in that."""
+    read = [_rows_in(node, materialized).base, *[without_reshapes(x, materialized) for x in index_arrays(node)]]
+    return [(node, x) for x in _onto(node) if without_reshapes(x, materialized) not in read]
+
+
+def _put_in_place(node: Node, materialized: Container[Node]) -> list[tuple[Node, Node]]:
+    """A put and the array that it writes to, if it cannot fail and leave that half written."""
+    return _in_place(node, materialized) if surely_inside(node) else []
 
 
 register("gather", NativeStep(_fits, _gather, cost=lambda node: max(node.size, 1.0), operand=_operand))
 register("scatter", NativeStep(_fits, _scatter, operand=_operand, in_place=_in_place))
+register("put", NativeStep(_fits, _scatter, operand=_operand, in_place=_put_in_place))

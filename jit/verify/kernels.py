@@ -25,6 +25,7 @@ from ..native.kernel_cache import source_at
 from ..plan.plan import Plan
 from ..plan.planner import PlanState
 from .machine import Buffer, KernelError, Machine, Number, bits
+from .meanings import INDEXED
 from .reference import Found, Reference
 
 #: The most points of a step's loops times lines of its source for which it is run here.
@@ -114,7 +115,7 @@ def cases(planning: PlanState, most: int = MOST) -> Iterator[Case]:
     for i, (step, (rows, reads, writes)) in enumerate(zip(planning.steps, planning.rows, strict=True)):
         if not isinstance(rows, list):
             continue  # a NumPy step
-        if not isinstance(step, Kernel) and step.node.op.step not in ("gather", "scatter"):
+        if not isinstance(step, Kernel) and step.node.op.step not in INDEXED:
             continue  # a matrix product, or another step that these references do not cover
         sources = [source_at(row.fn) for row in rows]
         results = [n for n in writes if isinstance(n, Node)]
@@ -198,8 +199,8 @@ def _integers(nodes: Sequence[Node]) -> tuple[int, int]:
     """The range of integers in memory: each of them may be an index."""
     low, high = -5, 5
     for n in nodes:
-        if n.op.step in ("gather", "scatter"):
-            shape = n.attrs[1] if n.op.step == "scatter" else n.inputs[0].shape
+        if n.op.step in INDEXED:
+            shape = n.inputs[0].shape if n.op.step == "gather" else n.attrs[1]
             axes = (entry for entry in n.attrs[0] if entry[0] != "n")
             high = min([high, *[d for d, entry in zip(shape, axes, strict=True) if entry[0] == "i"]])
             low = max(-high, low) if not n.attrs[-1] else 0

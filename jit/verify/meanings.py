@@ -85,6 +85,10 @@ def views(node: Node) -> Iterator[Node]:
         yield node
 
 
+#: The native steps with index arrays.
+INDEXED = ("gather", "scatter", "put")
+
+
 def meanings_of(planning: PlanState) -> dict[int, Meaning]:
     """The meaning of each native row, by the identity of its driver.Step."""
     found: dict[int, Meaning] = {}
@@ -97,7 +101,7 @@ def meanings_of(planning: PlanState) -> dict[int, Meaning]:
             meanings = _kernel(i, step, made, rows, planning.main_rows[i])
         elif step.node.op.step == "gemm":
             meanings = _products(i, step.node, rows)
-        elif step.node.op.step in ("gather", "scatter"):
+        elif step.node.op.step in INDEXED:
             meanings = _indexed(i, step.node)
         elif step.node.op.step == "loop":
             meanings = _loop(i, step, rows)
@@ -220,10 +224,10 @@ def _bits(number: float) -> int:
 
 
 def _indexed(i: int, node: Node) -> list[Meaning]:
-    """The meanings of the rows of a gather, or of a scatter: the zeros or the copy, and the additions to it."""
+    """The meanings of the rows of a gather, or of a scatter or put: the zeros or the copy, and the writes to it."""
     source, indices = node.inputs[0], index_arrays(node)
     onto = node.inputs[1 + len(indices):]
-    scatter = node.op.step == "scatter"
+    scatter = node.op.step != "gather"
     shape = node.attrs[1] if scatter else source.shape
     count = len(indices)
     found = Meaning(i, node, {0: (tag_of(source),)}, {1: tag_of(node)})

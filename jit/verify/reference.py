@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Container, Sequence
 from functools import reduce
+from operator import or_
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -113,7 +114,7 @@ class Reference:
         if node.op.step == "gather":
             parts = [node.op.ref([parts[0], *[x.numbers for x in inputs[1:]]], node.attrs),
                      *_indices(node, node.inputs[0].shape, inputs[1:])]
-        elif node.op.step == "scatter":
+        elif node.op.step in ("scatter", "put"):
             return _scattered(node, inputs)
         none = np.zeros(node.shape, object)
         return _objects(reduce(np.bitwise_or, [_objects(p) for p in parts], none))
@@ -161,7 +162,8 @@ def _scattered(node: Node, inputs: Sequence[Found]) -> np.ndarray:
     for onto in inputs[1 + len(indices):]:
         found |= onto.origins.ravel()
     at = OPS["gather"].ref([places, *[x.numbers for x in indices]], (template, False))
-    for part in (rows.origins, *_indices(node, shape, indices)):
-        for place, of in zip(at.ravel().tolist(), part.ravel().tolist(), strict=True):
-            found[place] |= of
+    parts = [part.ravel().tolist() for part in (rows.origins, *_indices(node, shape, indices))]
+    for place, *of in zip(at.ravel().tolist(), *parts, strict=True):
+        before = 0 if node.op.step == "put" else found[place]
+        found[place] = reduce(or_, of, before)
     return found.reshape(shape)

@@ -176,7 +176,7 @@ def take_cells(data: Node, rows: Node, columns: Node) -> Node:
 def distinct(ids: Node) -> list[Node]:
     """The distinct ones of the row numbers `ids`, the place of each of `ids` among them, and whether one is valid.
 
-    All have the size of `ids`: the last distinct number is repeated, which is not valid.
+    All have the size of `ids`: before the distinct numbers the first one is repeated, which is not valid.
     """
     found = unique(cast(reshape(ids, (ids.size,)), INT64))
     first, places, valid = [reshape(part(found, 0, i, 1), (ids.size,)) for i in range(3)]

@@ -14,9 +14,9 @@ import numpy as np
 from ..declare.public import Number, public
 from ..ir.errors import MXNetError
 from ..ir.node import Node, const_op, const_value
-from ..primitive.arithmetic import add, cast, div, greater, like, maximum, minimum, mul, neg, sub, where
+from ..primitive.arithmetic import add, cast, div, greater, like, maximum, minimum, mul, neg, sub
 from ..primitive.elementary import absolute, sqrt, square
-from ..primitive.gather_scatter import gather, scatter_add
+from ..primitive.gather_scatter import gather, put
 from ..primitive.linear import reshape
 from ..primitive.reductions import reduce_sum
 from ..primitive.rounding import sign_of
@@ -87,21 +87,18 @@ def lazy(build: Callable, count: int) -> Callable[..., list[Node]]:
 
     build: the step of whole arrays; its first `count` parameters are weight, gradient and states.
 
-    The result is a function of ids, valid (whether an id counts; another one repeats the last), and the parameters of
-    `build`. The other rows of weight and states stay as they are, and no pass over the whole arrays is made.
+    The result is a function of ids and the parameters of `build`. Of equal ids the last one's rows count. The other
+    rows of weight and states stay as they are, and no pass over the whole arrays is made.
     """
     signature = inspect.signature(build)
 
-    def step(ids: Node, valid: Node, weight: Node, grad: Node, *given: Any) -> list[Node]:
+    def step(ids: Node, weight: Node, grad: Node, *given: Any) -> list[Node]:
         whole, numbers = [weight, *given[:count - 2]], given[count - 2:]
         old = [gather(x, (ids,), rows_of(x.shape)) for x in whole]
         made = build(old[0], grad, *old[1:], *numbers)
-        counts = reshape(valid, (valid.size,) + (1,) * (weight.ndim - 1))
-        moved = [where(counts, sub(new, before), like(before, 0)) for new, before in zip(made, old, strict=True)]
-        return [add(x, scatter_add(by, (ids,), rows_of(x.shape), x.shape)) for x, by in zip(whole, moved, strict=True)]
+        return [put(x, new, (ids,), rows_of(x.shape)) for x, new in zip(whole, made, strict=True)]
 
-    extra = [inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation="Node")
-             for name in ("ids", "valid")]
+    extra = [inspect.Parameter("ids", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation="Node")]
     step.__doc__ = f"{inspect.getdoc(build)} Only for the rows at `ids`."
     step.__signature__ = signature.replace(parameters=[*extra, *signature.parameters.values()])  # type: ignore
     return step
@@ -185,7 +182,7 @@ def ftrl(weight: Node, grad: Node, z: Node, n: Node, lr: Number, lamda1: Number 
     z = add(z, sub(g, div(mul(sub(sqrt(total), sqrt(n)), weight), lr)))
     scale = add(div(add(sqrt(total), number(beta, weight)), lr), number(wd, weight))
     moved = div(sub(mul(sign_of(z), lamda1), z), scale)
-    return [where(greater(absolute(z), lamda1), moved, like(weight, 0)), z, total]
+    return [mul(moved, cast(greater(absolute(z), lamda1), moved.dtype)), z, total]  # NaN stays NaN
 
 
 @update("nd.signsgd_update")

@@ -9,6 +9,7 @@ import numpy as np
 from ..declare.families import call, operands
 from ..ir.aval import Aval, Shape, aval
 from ..ir.errors import MXNetError
+from ..ir.graph import toposort
 from ..ir.node import Node
 from ..ir.op import FLOATS
 from .arithmetic import in_single, like
@@ -87,7 +88,7 @@ def _scatter_ref(g: Any, *rest: Any) -> Any:
 def _onto_infer(g: Aval, *rest: Any) -> Aval:
     *_, onto, _, shape, _ = rest
     if (shape, g.dtype) != (onto.shape, onto.dtype):
-        raise MXNetError(f"rows of {g!r} for an array of shape {shape} are not to be added to {onto!r}")
+        raise MXNetError(f"rows of {g!r} for an array of shape {shape} do not fit into {onto!r}")
     return onto
 
 
@@ -148,15 +149,29 @@ _scatter_add = call("scatter_add", lambda g, *rest: aval(rest[-2], g.dtype), _sc
                     samples=_index_samples(True), step="scatter")
 
 
+_ONTO_ERRORS = [(operands((3, 4), (2, 4)), ((("s", 0, 3, 1), ("s", 0, 4, 1)), (5, 4), False), MXNetError)]
+
 # onto + scatter_add(g, ...). Inputs: (g, *indices, onto); attrs: as of scatter_add. There is no vjp: the pass
 # jit/graph/fold_scatter.py makes these nodes after differentiation.
 call("scatter_onto", _onto_infer, _onto_ref, samples=_index_samples(True, onto=True), step="scatter", dtypes=FLOATS,
-     errors=[(operands((3, 4), (2, 4)), ((("s", 0, 3, 1), ("s", 0, 4, 1)), (5, 4), False), MXNetError)])
+     errors=_ONTO_ERRORS)
 
 
 def index_arrays(node: Node) -> tuple[Node, ...]:
     """The index arrays of a gather or scatter."""
     return node.inputs[1:1 + sum([entry[0] == "i" for entry in node.attrs[0]])]
+
+
+def surely_inside(s: Node) -> bool:
+    """Whether a scatter cannot fail, which would leave an array half written.
+
+    Its indices are in range, or a gather that its rows are computed from has checked them.
+    """
+    indices = index_arrays(s)
+    return bool(indices) and (s.attrs[-1] or any([
+        n.op.gathers is not None and n.attrs[:1] == s.attrs[:1] and n.inputs[0].shape == s.shape
+        and index_arrays(n) == indices
+        for n in toposort([s.inputs[0]])]))
 
 
 def gather(x: Node, indices: tuple[Node, ...], template: Template, inside: bool = False) -> Node:
@@ -172,32 +187,36 @@ def scatter_add(g: Node, indices: tuple[Node, ...], template: Template, shape: S
     return in_single(lambda wide: _scatter_add(wide, *indices, attrs=(template, shape, inside)))(g)
 
 
-def _put_ref(x: Any, value: Any, *rest: Any) -> Any:
-    *indices, template = rest
-    out = np.array(x)
+def _put_ref(value: Any, *rest: Any) -> Any:
+    *indices, onto, template, _, _ = rest
+    out = np.array(onto)
     out[_key(tuple(indices), template)] = value
     return out
 
 
 def _put_vjp(g: Node, node: Node) -> tuple[Node | None, ...]:
-    x, value, *indices = node.inputs
-    (template,) = node.attrs
-    region = gather(g, tuple(indices), template)
-    kept = put(g, like(g, 0), tuple(indices), template)
-    return kept, unbroadcast(region, value.shape), *(None for _ in indices)
+    indices, template = index_arrays(node), node.attrs[0]
+    kept = put(g, like(g, 0), indices, template)
+    return gather(g, indices, template), *(None for _ in indices), kept
 
 
 def _put_samples() -> Iterable[tuple[list[np.ndarray], tuple]]:
     rng = np.random.RandomState(7)
-    yield [rng.randn(3, 4), rng.randn(2, 4), np.array([0, 2])], ((("i", 0), ("s", 0, 4, 1)),)
+    rows, x = np.array([2, 0]), rng.randn(3, 4)
+    yield [rng.randn(2, 4), rows, x], ((("i", 0), ("s", 0, 4, 1)), (3, 4), False)
+    yield [rng.randn(2), rows, np.array([-1, 3]), x], ((("i", 0), ("i", 1)), (3, 4), False)
 
 
-_put = call("put", lambda x, value, *rest: x, _put_ref, _put_vjp, samples=_put_samples)
+# onto, with the rows g written where scatter_add adds them; of those at one place the last counts.
+# Inputs: (g, *indices, onto); attrs: as of scatter_add.
+_put = call("put", _onto_infer, _put_ref, _put_vjp, samples=_put_samples, step="put",
+            errors=_ONTO_ERRORS)
 
 
 def put(x: Node, value: Node, indices: tuple[Node, ...], template: Template) -> Node:
     """`x` with `value` (of `x`'s dtype, broadcast) written at the positions that `gather` reads."""
-    return _put(x, value, *indices, attrs=(template,))
+    rows = broadcast_to(value, gather(x, indices, template).shape)
+    return _put(rows, *indices, x, attrs=(template, x.shape, False))
 
 
 def _mask_ref(x: Any, mask: Any, value: Any) -> Any:

@@ -101,9 +101,10 @@ def _unique_ref(x: Any) -> Any:
     out = np.zeros((3, x.size), np.int64)
     if x.size:
         found, places = np.unique(x, return_inverse=True)
-        out[0, :found.size], out[0, found.size:] = found, found[-1]
-        out[1] = places.reshape(-1)
-        out[2, :found.size] = 1
+        start = x.size - found.size
+        out[0, :start], out[0, start:] = found[0], found
+        out[1] = places.reshape(-1) + start
+        out[2, start:] = 1
     return out
 
 
@@ -119,8 +120,8 @@ _unique = call("unique", _unique_infer, _unique_ref, samples=_unique_samples, sm
 def unique(x: Node) -> Node:
     """The distinct numbers of an array of n integers, as three rows of n int64 numbers.
 
-    The first row has them in order, and repeats the last one up to its end. The second row has the place of each
-    element of `x` in the first. The third has 1 at the places of distinct numbers and 0 where the last is repeated.
+    The first row has them in order at its end, and repeats the first one before them. The second row has the place of
+    each element of `x` in the first. The third has 1 at the places of distinct numbers and 0 before them.
     """
     return _unique(x)
 

@@ -85,10 +85,11 @@ for _name in "product_of_others own_gradient as_softmax depend store to_device a
 
 
 def _unique(x: np.ndarray) -> np.ndarray:
-    """Rows of the distinct numbers, the last one repeated; of each element's place there; of 1 for each number."""
+    """Rows of the distinct numbers after the repeated first; of each element's place there; of 1 for each number."""
     found = sorted(set(x.tolist()))
     rest = x.size - len(found)
-    return np.array([found + found[-1:] * rest, [found.index(n) for n in x], [1] * len(found) + [0] * rest], np.int64)
+    return np.array([found[:1] * rest + found, [rest + found.index(n) for n in x], [0] * rest + [1] * len(found)],
+                    np.int64)
 
 
 REFERENCES["unique"] = _unique
@@ -218,7 +219,7 @@ REFERENCES.update(
         np.take(x, range(start, end), axis) for start, end in itertools.pairwise((*starts, x.shape[axis]))),
     gather=_gather, take_along=_take_along,
     update=lambda x, value, spec: _written(x, value, _slice(_numbered(x), spec)),
-    put=lambda x, value, *rest: _written(x, value, _gather(_numbered(x), *rest, False)),
+    put=lambda value, *rest: _written(rest[-4], value, _gather(_numbered(rest[-4]), *rest[:-4], rest[-3], False)),
     put_mask=lambda x, mask, value: _written(x, value.ravel(), np.array(
         [line for line, held in zip(_numbered(x).reshape(mask.size, -1), mask.ravel()) if held], int).ravel()))
 

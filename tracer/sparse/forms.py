@@ -69,7 +69,7 @@ class Sums:
     def distinct(self) -> tuple[NDArray, NDArray, NDArray]:
         """The distinct numbers, the sum of each one's rows, and whether one is valid, all of the length of `indices`.
 
-        From the end of the distinct numbers on the last is repeated, which is not valid; the sums there are 0.
+        Before the distinct numbers the first is repeated, which is not valid; the sums there are 0.
         """
         ids, places, valid = invoke(_DISTINCT, NDArray, (self.indices,), ())
         return ids, invoke(_ADD_ROWS, NDArray, (self.data, places), (self.data.shape,)), valid
@@ -77,8 +77,8 @@ class Sums:
     def rows(self) -> Rows:
         """The stored rows: the sums, in ascending order of their numbers. Reading these is a sync point."""
         ids, sums, valid = self.distinct()
-        count = int(read(valid).sum())
-        return Rows(sums[:count].copy(), ids[:count].copy())
+        start = self.indices.size - int(read(valid).sum())
+        return Rows(sums[start:].copy(), ids[start:].copy())
 
 
 @dataclass(eq=False)

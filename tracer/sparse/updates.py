@@ -16,15 +16,15 @@ from .rules import rule
 _LAZY = {f.name[5:]: f for f in FUNCTIONS if f.name.startswith("lazy.")}
 
 
-def rows_to_update(grad: RowSparseNDArray) -> tuple[NDArray, NDArray, NDArray]:
-    """The numbers of a gradient's stored rows, these rows, and whether one is valid (`Sums.distinct`).
+def rows_to_update(grad: RowSparseNDArray) -> tuple[NDArray, NDArray]:
+    """The numbers of a gradient's stored rows, and these rows; of equal numbers the last one's row counts.
 
     The sizes are those of what the gradient was computed from, so that they depend on no elements.
     """
     form = grad._form
     if isinstance(form, Dense):
         form = grad._components()
-    return (form if isinstance(form, Sums) else Sums(form.data, form.indices)).distinct()
+    return (form if isinstance(form, Sums) else Sums(form.data, form.indices)).distinct()[:2]
 
 
 def update_rows(function: Function, operands: tuple, statics: dict[str, Any]) -> Any:
@@ -34,10 +34,10 @@ def update_rows(function: Function, operands: tuple, statics: dict[str, Any]) ->
     operands: weight, gradient, states and numbers.
     """
     weight, grad, *rest = operands
-    ids, rows, valid = rows_to_update(grad)
+    ids, rows = rows_to_update(grad)
     whole = [x.dense() if isinstance(x, BaseSparseNDArray) else x for x in rest]
     dense = weight.dense() if isinstance(weight, BaseSparseNDArray) else weight
-    return invoke(function, NDArray, (ids, valid, dense, rows, *whole), tuple(statics.values()))
+    return invoke(function, NDArray, (ids, dense, rows, *whole), tuple(statics.values()))
 
 
 def _enter(name: str, operands: str) -> None:

@@ -6,6 +6,8 @@ import pytest
 
 import tracer as mx
 from tracer import autograd, gluon, nd
+from tracer.jit import settings
+from tracer.jit.program import WATCHERS
 from tracer.jit.report.counters import COUNTERS
 
 
@@ -58,6 +60,42 @@ def test_another_batch_compiles_nothing():
         trainer.step(1)
         loss.wait_to_read()
     assert COUNTERS.programs == before
+
+
+@pytest.mark.parametrize("stype", ["default", "row_sparse"])
+@pytest.mark.parametrize("mode", ["never", "always"])
+def test_infinite_and_large_weights(stype, mode, monkeypatch):
+    """The new rows are MXNet 1.9.1's: an infinite weight stays so, and no digits of the old ones are left in them."""
+    monkeypatch.setattr(settings, "mode", mode)
+    inf = numpy.inf
+    grad = nd.sparse.row_sparse_array((numpy.float32([[1, 2], [3, 4], [5, 6]]), [0, 2, 3]), shape=(5, 2))
+    weight = nd.array([[1, inf], [2, 3], [-inf, 0.001], [1000, 1], [7, 8]]).tostype(stype)
+    nd.sgd_update(weight, grad, lr=0.1, wd=0.01, out=weight)
+    numpy.testing.assert_allclose(weight.asnumpy(), numpy.float32(
+        [[0.8989999890327454, inf], [2, 3], [-inf, -0.39900100231170654], [998.5, 0.39899998903274536], [7, 8]]),
+                                  rtol=2e-7)
+    if stype == "row_sparse":
+        grad = nd.sparse.row_sparse_array((numpy.float32([[0, 0]]), [0]), shape=(2, 2))
+        weight, z, n = [nd.array(x).tostype(stype) for x in ([[1e6, inf], [2, 3]], [[0.5] * 2] * 2, [[0.5] * 2] * 2)]
+        nd.ftrl_update(weight, grad, z, n, lr=0.1, out=weight)
+        numpy.testing.assert_allclose(weight.asnumpy(), [[-0.028703537, numpy.nan], [2, 3]], rtol=1e-6)
+
+
+def test_rows_are_written_in_place(monkeypatch):
+    """A step of rows does not copy the table: its memory becomes the result's."""
+    monkeypatch.setattr(settings, "mode", "always")
+    weight, mean, var = nd.ones((5, 2)), nd.zeros((5, 2)), nd.zeros((5, 2))
+    grad = nd.sparse.row_sparse_array((numpy.float32([[1, 2], [3, 4]]), [3, 0]), shape=(5, 2))
+    nd.waitall()
+    donated = []
+    WATCHERS.append(watch := lambda program, *_: donated.append(len(program.donations)))
+    try:
+        for _ in range(2):
+            nd.adam_update(weight, grad, mean, var, lr=0.1, out=weight)
+            nd.waitall()
+    finally:
+        WATCHERS.remove(watch)
+    assert donated[-1] == 3  # the first run has no plan yet that says so
 
 
 def test_dense_and_sparse_gradients_in_one_trainer():

@@ -25,6 +25,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Container
+from functools import partial
 from typing import NamedTuple
 
 from tracer.ops.ir.node import Node, scalar_op
@@ -124,8 +125,10 @@ def _merged(loops: list[tuple[int, int]]) -> list[tuple[int, int]]:
 
 # ---- sources --------------------------------------------------------------------------------------
 
-def source_of(node: Node, rows: Rows | None = None) -> str:
+def source_of(node: Node, rows: Rows | None = None, adds: bool = True) -> str:
     """The source of the step, whose range counts rows of a gather, or columns of a scatter, which has `rows`.
+
+    adds: whether the scatter adds its rows to those of the result, which it writes over otherwise.
 
     Its args: slots of source and result, row length, the slot that notes a failure (if one can), the number of rows,
     and for each index array its slot and the size of its axis. For a scatter there follow the start of the first row,
@@ -157,12 +160,12 @@ def source_of(node: Node, rows: Rows | None = None) -> str:
     if rows is None:
         lines += ["        for j in range(w):", f"            st_{kind}_1(y, r * w + j, ld_{kind}_0(x, at * w + j))"]
     else:
-        lines += ["        if not bad:", *(" " * 12 + line for line in _adding(node, rows))]
+        lines += ["        if not bad:", *(" " * 12 + line for line in _scattering(node, rows, adds))]
     return "\n".join(lines) + "\n"
 
 
-def _adding(node: Node, rows: Rows) -> list[str]:
-    """The lines that add row number r of a scatter's operand to row `at` of the result, or write a put's there."""
+def _scattering(node: Node, rows: Rows, adds: bool) -> list[str]:
+    """The lines that add row number r of a scatter's operand to row `at` of the result, or write it there."""
     kind = short(node.dtype)
     lines, terms, rest = [], [], "r"
     for k in reversed(range(len(rows.steps))):
@@ -172,7 +175,7 @@ def _adding(node: Node, rows: Rows) -> list[str]:
             rest = f"r{k}"
     column = ("0", "j")[rows.step] if rows.step in (0, 1) else "j * s"
     new = f"ld_{kind}_0(a, {column})"
-    if node.op.step == "scatter":
+    if adds:
         new = f"{kind}(ld_{kind}_1(y, b + j) + {new})"
     lines += [f"a = x + {node.dtype.itemsize} * ({' + '.join(terms) or '0'})", "b = at * w", "for j in range(lo, hi):",
               f"    st_{kind}_1(y, b + j, {new})"]
@@ -225,7 +228,7 @@ def _gather(node: Node, uses: Uses) -> list[driver.Step]:
     return [driver.Step(find_kernel(source_of(node)), args, count, chunk)]
 
 
-def _scatter(node: Node, uses: Uses) -> list[driver.Step]:
+def _scatter(node: Node, uses: Uses, adds: bool = True) -> list[driver.Step]:
     rows, width = _rows_in(node, uses.materialized), _width(node)
     args, kind = _arguments(node, rows.base, uses), short(node.dtype)
     onto = [uses.read(without_reshapes(x, uses.materialized)) for x in _onto(node)]
@@ -234,7 +237,7 @@ def _scatter(node: Node, uses: Uses) -> list[driver.Step]:
     args += [rows.start, rows.step, *(number for loop in rows.steps for number in loop)]
     wanted = min(2 * node.inputs[0].size // CHUNK_COST, MAX_CHUNKS)
     chunk = -(-width // (wanted * COLUMNS)) * COLUMNS if wanted > 1 else 0
-    return [start, driver.Step(find_kernel(source_of(node, rows)), args, width, chunk)]
+    return [start, driver.Step(find_kernel(source_of(node, rows, adds)), args, width, chunk)]
 
 
 def _in_place(node: Node, materialized: Container[Node]) -> list[tuple[Node, Node]]:
@@ -250,4 +253,4 @@ def _put_in_place(node: Node, materialized: Container[Node]) -> list[tuple[Node,
 
 register("gather", NativeStep(_fits, _gather, cost=lambda node: max(node.size, 1.0), operand=_operand))
 register("scatter", NativeStep(_fits, _scatter, operand=_operand, in_place=_in_place))
-register("put", NativeStep(_fits, _scatter, operand=_operand, in_place=_put_in_place))
+register("put", NativeStep(_fits, partial(_scatter, adds=False), operand=_operand, in_place=_put_in_place))

@@ -19,7 +19,7 @@ class Ftrl(RuleOptimizer):
     >>> ftrl, weight = Ftrl(lamda1=10), nd.array([1])
     >>> ftrl.update(0, weight, nd.array([1]), ftrl.create_state(0, weight))
     >>> weight.asnumpy()
-    array([0.], dtype=float32)
+    array([-0.], dtype=float32)
     """
 
     def __init__(self, lamda1: float = 0.01, learning_rate: float = 0.1, beta: float = 1, **kwargs: Any) -> None:

@@ -308,10 +308,7 @@ class BaseSparseNDArray(NDArray, Composite):
             form = source._form if same else None
             self._form = Dense(dense, places=form.indices) if isinstance(form, Rows) else Dense(dense)
             return
-        if same:
-            self._form = source.copy()._form
-        else:
-            self._form = Dense(source.as_in_context(self.context).copy())
+        self._form = source.copy()._form if same else Dense(source.as_in_context(self.context).copy())
 
     def _rebind(self, value: Value) -> None:
         self._take(wrap(NDArray, value))

@@ -67,8 +67,8 @@ def test_sums_of_equal_rows_are_added_up_in_order():
     x = rows()._like(Sums(nd.array([[1, 1], [2, 2], [3, 3]]), nd.array([3, 0, 3], dtype="int64")))
     assert x.asnumpy().tolist() == [[2, 2], [0, 0], [0, 0], [4, 4]]
     ids, sums, valid = x._form.distinct()
-    assert ids.asnumpy().tolist() == [0, 3, 3] and valid.asnumpy().tolist() == [True, True, False]
-    assert sums.asnumpy().tolist() == [[2, 2], [4, 4], [0, 0]]
+    assert ids.asnumpy().tolist() == [0, 0, 3] and valid.asnumpy().tolist() == [False, True, True]
+    assert sums.asnumpy().tolist() == [[0, 0], [2, 2], [4, 4]]
     assert x.indices.asnumpy().tolist() == [0, 3] and isinstance(x._form, Rows)
     nothing = rows()._like(Sums(nd.zeros((3, 2))[:0], nd.zeros((3,), dtype="int64")[:0]))
     assert nothing.indices.shape == (0,) and not nothing.asnumpy().any()

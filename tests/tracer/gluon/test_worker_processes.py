@@ -18,7 +18,7 @@ import pytest
 import tracer as mx
 from tracer import nd, np
 from tracer.gluon.data import ArrayDataset, DataLoader, Dataset, RandomSampler
-from tracer.gluon.data.worker_pool import WorkerError
+from tracer.gluon.data.processes.worker_pool import WorkerError
 
 pytestmark = [pytest.mark.native_sample(3), pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")]
 

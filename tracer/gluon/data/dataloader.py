@@ -1,6 +1,6 @@
 """`DataLoader`: the batches of a dataset.
 
-Samples are read in this process, in worker processes (worker_pool.py), or in threads. Where samples are rows of arrays,
+Samples are read in this process, in worker processes (processes/), or in threads. Where samples are rows of arrays,
 a batch is taken from each array at once (rows.py), in this process: handing it over would take longer.
 """
 from __future__ import annotations
@@ -15,12 +15,12 @@ from typing import Any
 from ...context import cpu_pinned
 from ...ndarray import waitall
 from ...numpy_extension.mode import is_np_array, is_np_shape, set_np
-from . import messages
 from . import sampler as _sampler
 from .collate import as_in_context as _as_in_context
 from .collate import default_batchify_fn, default_mp_batchify_fn
 from .loading import load, taken_at_once
-from .worker_pool import ProcessIter, WorkerPool
+from .processes import messages
+from .processes.worker_pool import ProcessIter, WorkerPool
 
 __all__ = ["DataLoader"]
 

@@ -17,9 +17,9 @@ import numpy as np
 
 from tracer.jit.process import interrupts
 
-from ...numpy_extension.mode import is_np_array, is_np_shape
+from ....numpy_extension.mode import is_np_array, is_np_shape
+from ..loading import BATCHIFY, IDLE, ROWS, STARTING
 from . import messages
-from .loading import BATCHIFY, IDLE, ROWS, STARTING
 from .shared_batches import Mappings
 from .worker import PARENTS_ENDS, STATE, work
 

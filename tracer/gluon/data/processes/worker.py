@@ -16,11 +16,11 @@ import numpy as np
 
 from tracer.jit.native import background
 
-from ...core.flush import flush_all
-from ...numpy_extension.mode import set_np
-from ...rng.state import STREAMS
+from ....core.flush import flush_all
+from ....numpy_extension.mode import set_np
+from ....rng.state import STREAMS
+from ..loading import IDLE, ROWS, load
 from . import messages
-from .loading import IDLE, ROWS, load
 from .shared_batches import Pieces
 
 #: A worker's state, in memory that its parent reads: the number of the batch, and the place of the sample in it.

@@ -18,9 +18,9 @@ import numpy as np
 from tracer.jit.runtime.buffers import OutsideBuffer
 from tracer.ops.ir.aval import aval
 
-from ...array.nd_array import NDArray
-from ...core.invoke import wrap
-from ...core.trace import computed
+from ....array.nd_array import NDArray
+from ....core.invoke import wrap
+from ....core.trace import computed
 from .messages import memory_file
 
 #: Bytes from which NumPy's arrays are put into shared memory; smaller ones are pickled.

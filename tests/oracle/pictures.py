@@ -72,6 +72,10 @@ ITERATORS = {
     "bytes": ("ImageRecordUInt8Iter", {}, 0),
     "signed": ("ImageRecordInt8Iter", {"mean_r": 100, "mean_g": 110, "mean_b": 120}, 0),
     "boxes": ("ImageDetRecordIter", {}, 0),
+    "short boxes": ("ImageDetRecordIter", {"resize": 10, "inter_method": 2, "std_r": 2}, 1),
+    "fitting boxes": ("ImageDetRecordIter", {"resize_mode": "fit", "inter_method": 9}, 0),
+    "small boxes": ("ImageDetRecordIter", {"resize_mode": "shrink", "data_shape": (3, 30, 36)}, 0),
+    "uncut boxes": ("ImageDetRecordIter", {"rand_crop_prob": 1.0, "min_crop_overlaps": 0.999, "scale": 0.5}, 0),
     "mirrored boxes": ("ImageDetRecordIter", {"label_pad_width": 30, "rand_mirror_prob": 1.0, "mean_r": 10}, 0),
 }
 
@@ -92,8 +96,8 @@ def iterated(mx, folder: Path, name: str) -> list[tuple]:
     """The batches of two epochs: pad, data and labels."""
     kind, settings, _ = ITERATORS[name]
     path = folder / ("boxes.rec" if "Det" in kind else "labels.rec")
-    batches = getattr(mx.io, kind)(path_imgrec=str(path), data_shape=(3, 12, 16), batch_size=3, preprocess_threads=1,
-                                   **settings)
+    given = {"path_imgrec": str(path), "data_shape": (3, 12, 16), "batch_size": 3, "preprocess_threads": 1, **settings}
+    batches = getattr(mx.io, kind)(**given)
     found = []
     for _ in range(2):
         found += [(batch.pad, batch.data[0].asnumpy(), batch.label[0].asnumpy()) for batch in batches]

@@ -63,10 +63,7 @@ def augmented(picture: np.ndarray, height: int, width: int, given: Settings, dra
     draw: a `numpy.random.Generator`.
     """
     if given.resize != -1:
-        rows, columns = picture.shape[:2]
-        short = given.resize
-        tall, wide = (short * rows // columns, short) if rows > columns else (short, short * columns // rows)
-        picture = resized(picture, tall, wide, given, draw)
+        picture = shortened(picture, given.resize, given, draw)
     low, high = given.ratios()
     if given.max_rotate_angle > 0 or given.max_shear_ratio > 0 or given.rotate > 0 or given.max_random_scale != 1 \
             or given.min_random_scale != 1 or not given.random_resized_crop and (low != 1 or high != 1) \
@@ -77,6 +74,13 @@ def augmented(picture: np.ndarray, height: int, width: int, given: Settings, dra
         picture = np.pad(picture, (edge, edge, (0, 0)), constant_values=given.fill_value)
     picture = np.ascontiguousarray(_cropped(picture, height, width, given, draw))
     return _coloured(picture, given, draw)
+
+
+def shortened(picture: np.ndarray, short: int, given: Settings, draw: Any) -> np.ndarray:
+    """A picture whose shorter side gets this size; the ratio is kept."""
+    rows, columns = picture.shape[:2]
+    tall, wide = (short * rows // columns, short) if rows > columns else (short, short * columns // rows)
+    return resized(picture, tall, wide, given, draw)
 
 
 def resized(picture: np.ndarray, height: int, width: int, given: Settings, draw: Any) -> np.ndarray:

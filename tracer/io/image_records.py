@@ -195,6 +195,10 @@ class ImageRecordIter(PresentBatch):
         given = header.label if self._labels is None else self._label_of(header.id)
         pixels, label = self._augmented(pixels, np.atleast_1d(np.asarray(given, np.float32)), draw)
         self._set_label(labels, i, label, pixels.shape)
+        if pixels.shape[:2] != (height, width):  # of boxes: a smaller picture is at the top left
+            whole = np.zeros((height, width, channels), np.uint8)
+            whole[:pixels.shape[0], :pixels.shape[1]] = pixels
+            pixels = whole
         if self._kind == np.uint8:
             data[i] = pixels.transpose(2, 0, 1)
         elif self._kind == np.int8:

@@ -94,15 +94,6 @@ def test_wrong_parameters(folder, settings, text):
         list(iterator(folder, **settings))
 
 
-def test_unsupported_parameters_say_so(folder):
-    for settings in ({"rand_crop_prob": 0.5}, {"resize_mode": "fit"}):
-        with pytest.raises(NotImplementedError, match="ImageDetRecordIter"):
-            io.ImageDetRecordIter(path_imgrec=str(folder / "boxes.rec"), data_shape=(3, 4, 4), batch_size=1, **settings)
-    with pytest.raises(MXNetError, match="smaller than estimated width: 19"):
-        io.ImageDetRecordIter(path_imgrec=str(folder / "boxes.rec"), data_shape=(3, 4, 4), batch_size=1,
-                              label_pad_width=9)
-
-
 def test_broken_records(folder, tmp_path):
     whole = (folder / "labels.rec").read_bytes()
     path = tmp_path / "broken.rec"

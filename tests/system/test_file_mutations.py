@@ -64,6 +64,22 @@ def test_states_run_no_code(states):
     assert not os.path.exists("/tmp/tracer_evil")
 
 
+class Zeros:
+    def __init__(self, *called):
+        self.called = called
+
+    def __reduce__(self):
+        return self.called[0], self.called[1:]
+
+
+@pytest.mark.parametrize("protocol", [0, 2, 4])
+@pytest.mark.parametrize("call", [(bytes, 1 << 40), (bytearray, 1 << 40), (list, range(1 << 40)),
+                                  (onp.ndarray, 1 << 40), (onp.ndarray, (1 << 20, 1 << 20), onp.dtype("int8"))])
+def test_states_take_no_memory_that_a_number_tells(protocol, call):
+    with pytest.raises(MXNetError, match="optimizer states"):
+        unpickled(pickle.dumps({0: Zeros(*call)}, protocol))
+
+
 class Mine(mx.optimizer.SGD):
     """An optimizer of a user's."""
 
@@ -74,9 +90,22 @@ def test_states_hold_a_users_optimizer_and_plain_objects():
     again = mx.optimizer.get_updater(mx.optimizer.create("sgd"))
     again.set_states(updater.get_states(dump_optimizer=True))
     assert type(again.optimizer) is Mine and again.optimizer.lr == 0.5
-    plain = {"a": onp.float32(2), "b": onp.arange(3), "c": {1, 2}, "d": slice(1), "e": onp.dtype("int8")}
-    found = unpickled(pickle.dumps(plain))
-    assert found.keys() == plain.keys() and found["b"].tolist() == [0, 1, 2]
+    plain = {"a": onp.float32(2), "b": onp.arange(3), "c": {1, 2}, "d": slice(1), "e": onp.dtype("int8"), "f": b"x",
+             "g": bytearray(b"y")}
+    for protocol in range(3, pickle.HIGHEST_PROTOCOL + 1):
+        found = unpickled(pickle.dumps(plain, protocol))
+        assert found.pop("b").tolist() == [0, 1, 2] and found == {key: plain[key] for key in found}
+
+
+def test_a_frame_that_ends_within_an_object_is_refused():
+    states = pickle.dumps({0: [1.5, "text"] * 9}, 4)
+    refused = []
+    for length in range(1, states[3] + 1):
+        try:
+            assert unpickled(states[:3] + bytes([length]) + states[4:]) == {0: [1.5, "text"] * 9}
+        except MXNetError as error:
+            refused.append(str(error))
+    assert len(refused) == 86 and f"a frame that ends at byte {2 + 9 + 15}, within an object" in " ".join(refused)
 
 
 def test_errors_name_the_place(tmp_path):

@@ -9,6 +9,8 @@ import struct
 import sys
 from typing import Any
 
+import numpy as onp
+
 from tracer.ops.ir.errors import MXNetError
 
 from .. import numpy as np
@@ -48,16 +50,51 @@ def _np_array(handle: None) -> _Stored:
 
 #: What states may hold beside arrays, optimizers and schedules; other names could be those of functions that do harm.
 _HARMLESS = {
-    "builtins": "bool bytearray bytes complex dict float frozenset int list object range set slice str tuple",
+    "builtins": "bool complex dict float frozenset int list object set slice str tuple",
     "collections": "OrderedDict defaultdict deque", "copyreg": "_reconstructor", "_codecs": "encode",
     "tracer.array.nd_array": "NDArray _restore", "tracer.array.np_array": "ndarray",
-    "numpy": "bool_ dtype float16 float32 float64 int16 int32 int64 int8 ndarray uint16 uint32 uint64 uint8",
-    **dict.fromkeys(("numpy.core.multiarray", "numpy._core.multiarray"), "_reconstruct scalar"),
+    "numpy": "bool_ dtype float16 float32 float64 int16 int32 int64 int8 uint16 uint32 uint64 uint8",
+    **dict.fromkeys(("numpy.core.multiarray", "numpy._core.multiarray"), "scalar"),
     **dict.fromkeys(("numpy.core.numeric", "numpy._core.numeric"), "_frombuffer"),
 }
+
+
+def _bytes(*given: Any) -> bytes:
+    return bytes(*_no_size(given))
+
+
+def _bytearray(*given: Any) -> bytearray:
+    return bytearray(*_no_size(given))
+
+
+def _no_size(given: tuple) -> tuple:
+    """The arguments. ValueError for a number, of which `bytes` would make as many zeros."""
+    if given and isinstance(given[0], int):
+        raise ValueError(f"{given[0]} zeros instead of bytes")
+    return given
+
+
+class _Array:
+    """numpy.ndarray in a pickle: not called, but named as an argument of `_reconstruct`."""
+
+
+def _reconstruct(kind: Any, shape: tuple, letter: bytes) -> onp.ndarray:
+    """An empty array, as NumPy pickles each. ValueError for another shape, of which memory would be taken."""
+    if kind is not _EMPTY or shape != (0,):
+        raise ValueError(f"an array of shape {shape} before its elements")
+    return onp.ndarray(shape, onp.int8)
+
+
+_EMPTY = _Array()
+#: Functions that stand for those that would take as much memory as a number tells.
+_BOUNDED: dict[tuple[str, str], Any] = {
+    ("builtins", "bytes"): _bytes, ("builtins", "bytearray"): _bytearray, ("numpy", "ndarray"): _EMPTY,
+    **{(f"numpy.{core}.multiarray", "_reconstruct"): _reconstruct for core in ("core", "_core")}}
 _MODULES = ("context", "device", "initializer", "lr_scheduler", "optimizer")
 #: Opcodes by whose argument the unpickler makes a table of that length.
 _TABLES = ("PUT", "BINPUT", "LONG_BINPUT")
+#: The bytes of the opcode FRAME with its argument.
+_FRAME_HEAD = 9
 
 
 class _Unpickler(pickle.Unpickler):
@@ -66,6 +103,8 @@ class _Unpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         """The class of this name, tracer's where it is MXNet's. MXNetError for one that states do not hold."""
         package, _, rest = module.partition(".")
+        if (module, name) in _BOUNDED:
+            return _BOUNDED[module, name]
         if name in _HARMLESS.get(module, "").split():
             return super().find_class(module, name)
         if package != "mxnet":
@@ -140,15 +179,30 @@ def unpickled(data: bytes) -> Any:
     MXNetError for other bytes, and for objects that are no part of states.
     """
     try:
-        argument: Any
-        for opcode, argument, _ in pickletools.genops(data):
-            if opcode.name in _TABLES and int(argument) > len(data):
-                raise ValueError(f"a table of {argument} objects in {len(data)} bytes")
+        _check(data)
         return _arrays(_Unpickler(io.BytesIO(data)).load())
     except (MXNetError, MemoryError):
         raise
     except Exception as error:  # unpicklers raise errors of any type for malformed bytes
         raise MXNetError(f"Invalid optimizer states, of {len(data)} bytes: {error}") from error
+
+
+def _check(data: bytes) -> None:
+    """Raise ValueError for a pickle with a table of more objects than bytes, or a frame that ends within an object.
+
+    The unpickler would take the table's memory, and raise MemoryError for the frame.
+    """
+    argument: Any
+    end = len(data)
+    for opcode, argument, at in pickletools.genops(data):
+        if opcode.name in _TABLES and int(argument) > len(data):
+            raise ValueError(f"a table of {argument} objects in {len(data)} bytes")
+        if opcode.name == "FRAME":
+            end = (at or 0) + _FRAME_HEAD + argument
+        elif (at or 0) > end:
+            raise ValueError(f"a frame that ends at byte {end}, within an object")
+        elif at == end:
+            end = len(data)
 
 
 def _arrays(found: Any) -> Any:

@@ -27,7 +27,7 @@ LABELS = [3.5, [1.0, 2.0, 3.0]]
 RANDOM = [("flip_left_right", ()), ("brightness", (0.5, 1.5)), ("contrast", (0.5, 1.5)), ("saturation", (0.5, 1.5)),
           ("hue", (0.2, 0.9)), ("lighting", (0.3,)), ("color_jitter", (0.3, 0.3, 0.3, 0.2)),
           ("color_jitter", (0.3, 0, 0, 0))]
-SIZES = ((13, 10), (27, 20), (31, 23), (9, 20), (7, 25))
+SIZES = ((13, 10), (27, 20), (31, 23), (9, 20), (7, 25), (93, 52))
 
 
 def picture() -> numpy.ndarray:

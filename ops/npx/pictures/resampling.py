@@ -55,22 +55,27 @@ def resize(picture: np.ndarray, height: int, width: int, method: int = LINEAR) -
     return _fixed(picture, *lines, method) if picture.dtype == _BYTE else _floating(picture, *lines)
 
 
+def _step(size: int, made: int) -> float:
+    """The distance of two new pixels in old ones, as OpenCV rounds it: it is not always `size / made`."""
+    return 1 / (made / size)
+
+
 @lru_cache(256)
 def _nearest(size: int, made: int) -> np.ndarray:
-    return np.minimum(np.floor(np.arange(made) * (size / made)).astype(int), size - 1)
+    return np.minimum(np.floor(np.arange(made) * _step(size, made)).astype(int), size - 1)
 
 
 # ---- weighted sums of neighbours -----------------------------------------------------------------
 
 def _linear(size: int, made: int) -> Taps:
-    at = ((np.arange(made) + 0.5) * (size / made) - 0.5).astype(_SINGLE)
+    at = ((np.arange(made) + 0.5) * _step(size, made) - 0.5).astype(_SINGLE)
     start = np.floor(at).astype(int)
     return _two(start, at - start.astype(_SINGLE), size)
 
 
 def _enlarged(size: int, made: int) -> Taps:
     """Those of `AREA` where pixels become more."""
-    scale = size / made
+    scale = _step(size, made)
     start = np.floor(np.arange(made) * scale).astype(int)
     part = ((np.arange(made) + 1) - (start + 1) * (made / size)).astype(_SINGLE)
     return _two(start, np.where(part <= 0, _SINGLE(0), part - np.floor(part)), size)
@@ -104,7 +109,7 @@ def _lanczos(size: int, made: int) -> Taps:
 
 
 def _split(size: int, made: int) -> tuple[np.ndarray, np.ndarray]:
-    at = ((np.arange(made) + 0.5) * (size / made) - 0.5).astype(_SINGLE)
+    at = ((np.arange(made) + 0.5) * _step(size, made) - 0.5).astype(_SINGLE)
     start = np.floor(at)
     return start.astype(int), at - start
 
@@ -181,7 +186,7 @@ def _covered(x: np.ndarray, made: int, axis: int) -> np.ndarray:
 
 @lru_cache(256)
 def _cells(size: int, made: int) -> Taps:
-    scale = size / made
+    scale = _step(size, made)
     low = np.arange(made) * scale
     high = low + scale
     width = np.minimum(scale, size - low)

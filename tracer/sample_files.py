@@ -12,12 +12,15 @@ from typing import Any
 import numpy as np
 
 from .base import data_dir
+from .generation import is_2
 from .gluon import utils
+from .whole_files import replacing
 
 __all__ = ["DummyIter", "download", "download_model", "get_bz2_data", "get_cifar10", "get_mnist", "get_mnist_pkl",
            "get_mnist_ubyte", "get_zip_data"]
 
 _SITE = "http://data.mxnet.io/"
+_CIFAR = "https://repo.mxnet.io/gluon/dataset/cifar10/cifar10-b9ac2870.zip"
 
 
 def download(url: str, fname: str | None = None, dirname: str | None = None, overwrite: bool = False,
@@ -47,41 +50,51 @@ def download(url: str, fname: str | None = None, dirname: str | None = None, ove
                               f"{os.path.abspath(path)}") from error
 
 
-def _fetched(folder: str, names: Sequence[str], url: str) -> None:
-    """Download an archive to the folder `data` and unpack it there, unless all its files are there."""
-    os.makedirs("data", exist_ok=True)
-    if not all([os.path.exists(os.path.join("data", folder, name)) for name in names]):
-        with zipfile.ZipFile(download(url, dirname="data")) as archive:
-            archive.extractall("data")
+def _fetched(path: str, names: Sequence[str], url: str) -> None:
+    """Download an archive to a folder and unpack it there, unless all its files are there."""
+    os.makedirs(path, exist_ok=True)
+    if not all([os.path.exists(os.path.join(path, name)) for name in names]):
+        with zipfile.ZipFile(download(url, dirname=path)) as archive:
+            archive.extractall(path)
 
 
 # ---- data sets -----------------------------------------------------------------------------------
 
-def _unpacked(name: str) -> bytes:
-    """The contents of a file of MNIST: in the current folder, or where `gluon.data.vision.MNIST` has its files."""
+#: The parts and kinds of MNIST's files.
+_PARTS, _KINDS = ("train", "t10k"), ("labels-idx1", "images-idx3")
+
+
+def _unpacked(folder: str, name: str) -> bytes:
+    """The contents of a packed file of MNIST: in a folder, or where `gluon.data.vision.MNIST` has its files."""
     kept = os.path.join(data_dir(), "datasets", "mnist", name)
-    path = kept if os.path.exists(kept) and not os.path.exists(name) else download(f"{_SITE}data/mnist/{name}")
+    path = os.path.join(folder, name)
+    if not os.path.exists(path):
+        path = kept if os.path.exists(kept) else download(f"{_SITE}data/mnist/{name}", path)
     with gzip.open(path) as file:
         return file.read()
 
 
-def _mnist_part(part: str) -> tuple[np.ndarray, np.ndarray]:
-    labels, images = _unpacked(f"{part}-labels-idx1-ubyte.gz"), _unpacked(f"{part}-images-idx3-ubyte.gz")
+def _mnist_part(folder: str, part: str) -> tuple[np.ndarray, np.ndarray]:
+    labels, images = [_unpacked(folder, f"{part}-{kind}-ubyte.gz") for kind in _KINDS]
     label = np.frombuffer(labels, np.int8, offset=8)
     rows, columns = struct.unpack(">II", images[8:16])
     image = np.frombuffer(images, np.uint8, offset=16).reshape(len(label), 1, rows, columns)
     return image.astype(np.float32) / 255, label
 
 
-def get_mnist() -> dict[str, np.ndarray]:
+def get_mnist(path: str | None = None) -> dict[str, np.ndarray]:
     """MNIST as NumPy arrays: train_data and test_data, (n, 1, 28, 28) in [0, 1], train_label and test_label, (n,).
 
-    The four files, train-images-idx3-ubyte.gz and its kin, are looked for in the current folder, and in
-    ~/.mxnet/datasets/mnist. ConnectionError if one is missing and cannot be downloaded.
+    path: the folder in which the four files, train-images-idx3-ubyte.gz and its kin, are looked for before
+        ~/.mxnet/datasets/mnist; None: the current one, in MXNet 2 `data`.
+
+    ConnectionError if one is missing and cannot be downloaded.
     """
+    if path is None:
+        path = "data" if is_2() else ""
     found = {}
     for part, name in (("train", "train"), ("t10k", "test")):
-        found[f"{name}_data"], found[f"{name}_label"] = _mnist_part(part)
+        found[f"{name}_data"], found[f"{name}_label"] = _mnist_part(path, part)
     return found
 
 
@@ -90,15 +103,24 @@ def get_mnist_pkl() -> None:
     download("http://deeplearning.net/data/mnist/mnist.pkl.gz", dirname="data")
 
 
-def get_mnist_ubyte() -> None:
-    """Download MNIST's four files, unpacked, to the folder `data`, unless they are there."""
-    _fetched("", [f"{part}-{kind}-ubyte" for part in ("train", "t10k") for kind in ("images-idx3", "labels-idx1")],
-             _SITE + "mxnet/data/mnist.zip")
+def get_mnist_ubyte(path: str = "data") -> None:
+    """Put MNIST's four files, unpacked, into a folder, unless they are there; those of `get_mnist` in MXNet 2."""
+    names = [f"{part}-{kind}-ubyte" for part in _PARTS for kind in _KINDS]
+    if not is_2():
+        _fetched(path, names, _SITE + "mxnet/data/mnist.zip")
+        return
+    os.makedirs(path, exist_ok=True)
+    for name in names:
+        target = os.path.join(path, name)
+        if not os.path.exists(target):
+            with replacing(target) as file:
+                file.write(_unpacked(path, name + ".gz"))
 
 
-def get_cifar10() -> None:
-    """Download CIFAR-10 as record files to data/cifar, unless it is there."""
-    _fetched("cifar", ["train.rec", "test.rec", "train.lst", "test.lst"], _SITE + "mxnet/data/cifar10.zip")
+def get_cifar10(path: str = "data") -> None:
+    """Download CIFAR-10 as record files to the folder `cifar` in a folder, unless it is there."""
+    _fetched(path, [os.path.join("cifar", name) for name in ("train.rec", "test.rec", "train.lst", "test.lst")],
+             _CIFAR if is_2() else _SITE + "mxnet/data/cifar10.zip")
 
 
 def get_zip_data(data_dir: str, url: str, data_origin_name: str) -> None:
@@ -115,7 +137,7 @@ def get_bz2_data(data_dir: str, data_name: str, url: str, data_origin_name: str)
     target = os.path.join(data_dir, data_name)
     if not os.path.exists(target):
         path = download(url, fname=data_origin_name, dirname=data_dir)
-        with bz2.BZ2File(path) as packed, open(target, "wb") as file:
+        with bz2.BZ2File(path) as packed, replacing(target) as file:
             file.write(packed.read())
         os.remove(path)
 

@@ -9,7 +9,7 @@ import zipfile
 import numpy
 import pytest
 
-from tracer import gluon, test_utils
+from tracer import gluon, sample_files, test_utils
 
 pytestmark = pytest.mark.tierless
 
@@ -44,6 +44,24 @@ def test_mnist(tmp_path, folder):
     assert found["test_label"].tolist() == [7, 3] and found["test_label"].dtype == numpy.int8
     assert found["train_data"].dtype == numpy.float32 and found["train_data"].shape == (2, 1, 28, 28)
     numpy.testing.assert_array_equal(found["train_data"][:, 0], IMAGES.astype(numpy.float32) / 255)
+
+
+def test_files_of_mxnet_2(tmp_path, monkeypatch):
+    monkeypatch.setattr(sample_files, "is_2", lambda: True)
+    write_mnist(tmp_path / "data")
+    assert test_utils.get_mnist()["train_label"].tolist() == [7, 3]
+    test_utils.get_mnist_ubyte()
+    assert (tmp_path / "data" / "t10k-images-idx3-ubyte").read_bytes()[16:] == IMAGES.tobytes()
+    (tmp_path / "data" / "t10k-images-idx3-ubyte").write_bytes(b"mine")
+    test_utils.get_mnist_ubyte("data")
+    assert (tmp_path / "data" / "t10k-images-idx3-ubyte").read_bytes() == b"mine"
+    with pytest.raises(ConnectionError, match=f"put it at {tmp_path}/other/cifar10-b9ac2870.zip$"):
+        test_utils.get_cifar10("other")
+
+
+def test_mnist_in_a_folder(tmp_path):
+    write_mnist(tmp_path / "mine")
+    assert test_utils.get_mnist("mine")["test_label"].tolist() == [7, 3]
 
 
 @pytest.mark.parametrize("act, path", [

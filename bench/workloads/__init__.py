@@ -6,8 +6,9 @@ A workload's file has:
 - `CASES`: name -> parameters, a dictionary; a name is one row of the tables;
 - `TOLERANCE`: the largest allowed distance of a result from float64 NumPy's, relative to that result's largest
   magnitude;
-- `inputs(random, **parameters)`: a dictionary of NumPy arrays (float32) and of other inputs of the step, drawn from
-  `random`, a seeded `numpy.random.RandomState`, so that every engine gets the same numbers;
+- `inputs(random, **parameters)`: a dictionary of NumPy arrays (float32, integers, the bytes of a file that
+  `bench/files.py` keeps) and of other inputs of the step, drawn from `random`, a seeded `numpy.random.RandomState`, so
+  that every engine gets the same numbers;
 - for each engine that can run it a function of `data` (the inputs, as attributes) that returns the *step*: a
   function without parameters that does the work once and returns its results, the same ones in the same order for
   all engines:
@@ -23,8 +24,8 @@ A workload's file has:
     - `in_torch_compile(data, engine)`, if torch.compile has a better way (`COMPILED = False`: it takes no part);
     - `in_jax(data)`;
     - `in_pytensor(data)`;
-- `BY_HAND`: the cases for which the gradients of `in_numpy` were derived by hand: there NumPy is shown, but is no
-  peer;
+- `BY_HAND`: the cases for which the gradients of `in_numpy` were derived by hand, or which it does in another way (all
+  pictures at once): there NumPy is shown, but is no peer;
 - `flops(**parameters)`, if it has matrix products: their floating-point operations.
 
 A parameter called `ops` is the number of recorded operations; the report then has the time per operation.

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from .buffers import Buffer, allocate
 
 #: The most bytes of all forms that are kept; beyond it, operands are packed in each run.
-KEEP_BYTES = 1 << 29
+KEEP_BYTES = 1 << 27
 
 _held = 0
 

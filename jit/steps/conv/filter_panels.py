@@ -13,7 +13,8 @@ from llvmlite import ir
 from ...native.word_compiler import I64, emits
 from ...native.word_intrinsics import as_word, room, smaller
 from ..gemm.native import call_tiles
-from ..gemm.sizes import WIDTH
+from ..gemm.sizes import LANES, WIDTH
+from ..gemm.tiles import transposed
 from .arguments import AT, BLOCK, SUMMED, SUMS
 from .lanes import Lanes
 from .native import call_patches
@@ -21,20 +22,19 @@ from .native import call_patches
 
 @emits
 def _pack(b: Any, to: Any, w: Any, rows: Any, length: Any) -> None:
-    """Pack the weights of a panel: `rows` filters of `length` numbers, the last ones of WIDTH filters being 0."""
+    """Pack the weights of a panel: `rows` filters of `length` numbers; of WIDTH filters, the last ones are any."""
     lanes = Lanes(b, ir.FloatType())
-    wide = ir.VectorType(I64, lanes.lanes)
-    step = lanes.splat(wide, b.mul(length, I64(4)))
-    parts = []
-    for first in range(0, WIDTH, lanes.lanes):
-        number = b.add(lanes.lane, ir.Constant(lanes.ints, [first] * lanes.lanes))
-        within = b.icmp_signed("<", number, lanes.ints_of(rows))
-        parts.append((first, within, b.add(lanes.splat(wide, w), b.mul(b.sext(number, wide), step))))
-    with lanes.loop(length) as k:
-        offset = lanes.splat(wide, b.mul(k, I64(4)))
-        target = b.add(to, b.mul(k, I64(4 * WIDTH)))
-        for first, within, at in parts:
-            lanes.store(lanes.gather(b.add(at, offset), within), b.add(target, I64(4 * first)))
+    step = b.mul(length, I64(4))
+    starts = [b.add(w, b.mul(b.select(b.icmp_signed("<", I64(i), rows), I64(i), I64(0)), step)) for i in range(WIDTH)]
+    with lanes.loop(length, step=LANES) as k:
+        left = b.sub(length, k)
+        within = b.icmp_signed("<", lanes.lane, lanes.ints_of(left))
+        for first in range(0, WIDTH, LANES):
+            square = [lanes.load_some(b.add(start, b.mul(k, I64(4))), within, lanes.nothing)
+                      for start in starts[first:first + LANES]]
+            for i, column in enumerate(transposed(b, square)):
+                with b.if_then(b.icmp_signed("<", I64(i), left)):
+                    lanes.store(column, b.add(to, b.add(b.mul(b.add(k, I64(i)), I64(4 * WIDTH)), I64(4 * first))))
 
 
 @emits

@@ -25,12 +25,12 @@ UNITS, _LAID_UNITS = 8, 4
 #: Positions of a panel that OpenBLAS multiplies.
 _PANEL = 128
 
-#: The most positions of a unit with vectors of filters.
-_POSITIONS = 64
+#: The most positions of a unit with vectors of filters, and the fewest of a batch by which packing weights for one run
+#: pays: from memory that is in no cache it takes as long as the products by a hundred positions.
+_POSITIONS, _LEAST_POSITIONS = 64, 128
 
-#: The fewest tiles by which Winograd's method pays, and those by which it pays where transformed weights are kept; the
-#: most tiles of a unit.
-_LEAST_TILES, _LEAST_KEPT, _BLOCK_TILES = 24, 16, 32
+#: The fewest tiles by which Winograd's method pays, and the most tiles of a unit.
+_LEAST_TILES, _BLOCK_TILES = 24, 32
 
 #: The operations that take as long as to transform the weights of a filter and a channel, and as to pack a weight.
 _TURNING, _PACKING = 32, 2
@@ -64,17 +64,19 @@ def rows_of_chunk(rows: int, size: int) -> int:
 
 def convolve(node: Node, args: ConvArgs, uses: Uses) -> list[driver.Step]:
     """The rows of a convolution that is not depthwise."""
-    lasting = uses.lasting(without_reshapes(node.inputs[1], uses.materialized), node)
-    if minimal(args, _LEAST_KEPT if lasting else _LEAST_TILES):
+    if minimal(args):
         return by_tiles(node, args, uses)
-    return _by_filters(node, args, uses) if _narrow(args) else [by_positions(args)]
+    weights = without_reshapes(node.inputs[1], uses.materialized)
+    if _narrow(args) and (args.batch * args.positions >= _LEAST_POSITIONS or uses.lasting(weights, node)):
+        return _by_filters(node, args, uses)
+    return [by_positions(args)]
 
 
 def _narrow(args: ConvArgs) -> bool:
-    """Whether an image is small, and would leave a tenth of the lanes idle in vectors of positions."""
+    """Whether an image is small, and would leave an eighth of the lanes idle in vectors of positions."""
     lanes = LANES * applied(ceil, args.positions, LANES)
     return bool(args.tiles and args.filters >= WIDTH and args.positions <= 2 * _POSITIONS
-                and 10 * args.positions < 9 * lanes)
+                and 8 * args.positions < 7 * lanes)
 
 
 # ---- vectors of positions ------------------------------------------------------------------------
@@ -122,7 +124,7 @@ def _by_filters(node: Node, args: ConvArgs, uses: Uses) -> list[driver.Step]:
                        applied(rows_of_chunk, panels, _PACKING * panels * WIDTH * length))
     cuts = applied(ceil, args.positions, _POSITIONS)
     width = applied(ceil, args.positions, cuts)
-    part = applied(_part_of_panels, args.filters, width, args.batch * args.groups * cuts)
+    part = applied(_part_of_panels, args.filters, width, args.batch * args.groups * cuts, args.runs)
     some = applied(_channels, args.channels, args.places, width)
     extent = args.batch * args.groups * cuts * applied(ceil, args.filters, part)
     args = args._replace(turned=turned, width=width, some=some, panels=cuts, part=part)
@@ -130,9 +132,9 @@ def _by_filters(node: Node, args: ConvArgs, uses: Uses) -> list[driver.Step]:
                               applied(chunk_of, extent, part * length * width))]
 
 
-def _part_of_panels(filters: int, width: int, units: int) -> int:
-    """The filters of a unit, in whole panels, whose sums have room."""
-    parts = min(-(-_LAID_UNITS // units), max(filters // (2 * WIDTH), 1))
+def _part_of_panels(filters: int, width: int, units: int, runs: int) -> int:
+    """The filters of a unit, in whole panels: few units lay out what others do too, which takes longer by lanes."""
+    parts = min(-(-_LAID_UNITS // units), max(filters // ((4 if runs else 8) * WIDTH), 1))
     return min(SUMS // (4 * width * WIDTH), -(-filters // (parts * WIDTH))) * WIDTH
 
 
@@ -142,7 +144,7 @@ def _channels(channels: int, places: int, width: int) -> int:
 
 # ---- Winograd ------------------------------------------------------------------------------------
 
-def minimal(args: ConvArgs, least: int = _LEAST_TILES) -> bool:
+def minimal(args: ConvArgs) -> bool:
     """Whether Winograd's method pays: 3 x 3 places, many channels, and enough tiles for each weight's transform."""
     same = [args.size1, args.size2] == [args.out1, args.out2]
     plain = [args.size0, args.kernel0, args.groups, args.step1, args.step2, args.divide1, args.divide2] == [1] * 7
@@ -150,7 +152,7 @@ def minimal(args: ConvArgs, least: int = _LEAST_TILES) -> bool:
     if not (args.tiles and same and plain and unit and args.kernel1 == args.kernel2 == 3):
         return False
     return bool(args.channels >= CHANNELS and args.filters >= CHANNELS and args.size2 <= 4 * TILES
-                and applied(_tiles, args.batch, args.size1, args.size2) >= least)
+                and applied(_tiles, args.batch, args.size1, args.size2) >= _LEAST_TILES)
 
 
 def _tiles(batch: int, height: int, width: int) -> int:

@@ -45,6 +45,22 @@ LONGEST = 1024
 WHOLE = 3
 
 
+def transposed(b: Any, square: Sequence[Any]) -> list[Any]:
+    """The columns of LANES vectors as vectors, by exchanges of lanes between pairs."""
+    square, size, places = list(square), 1, range(LANES)
+    while size < LANES:
+        low = [j - size + LANES if j & size else j for j in places]
+        high = [j + LANES if j & size else j + size for j in places]
+        for i in places:
+            if not i & size:
+                pair = square[i], square[i | size]
+                square[i], square[i | size] = [
+                    b.shuffle_vector(*pair, ir.Constant(ir.VectorType(ir.IntType(32), LANES), half))
+                    for half in (low, high)]
+        size *= 2
+    return square
+
+
 class _Tiles:
     """The loops of one call, being emitted: addresses and steps are int64, steps in bytes.
 
@@ -126,27 +142,14 @@ class _Tiles:
             b.store(number, b.inttoptr(b.add(target, _I64(4 * i)), _FLOAT.as_pointer()))
 
     def _turn(self, source: Any, target: Any, columns: Sequence[Any]) -> None:
-        """Copy LANES rows of B, stored by columns: square blocks are transposed in registers by exchanges of lanes."""
+        """Copy LANES rows of B, stored by columns: square blocks are transposed in registers."""
         b = self.b
         for first in range(0, len(columns), LANES):
             square = [self._load(b.add(source, column)) for column in columns[first:first + LANES]]
             for column in columns[first:first + LANES]:
                 self._prefetch(b.add(b.add(source, column), _I64(16 * LANES)))
-            size = 1
-            while size < LANES:
-                for i in range(LANES):
-                    if not i & size:
-                        one, other = square[i], square[i | size]
-                        square[i] = self._mixed(one, other, [j - size + LANES if j & size else j for j in range(LANES)])
-                        square[i | size] = self._mixed(
-                            one, other, [j + LANES if j & size else j + size for j in range(LANES)])
-                size *= 2
-            for i, row in enumerate(square):
+            for i, row in enumerate(transposed(b, square)):
                 self._put(row, b.add(target, _I64(4 * (len(columns) * i + first))))
-
-    def _mixed(self, one: Any, other: Any, places: list[int]) -> Any:
-        """The numbers at these places of two vectors."""
-        return self.b.shuffle_vector(one, other, ir.Constant(ir.VectorType(ir.IntType(32), LANES), places))
 
     def _copy(self, to: Any, one: Callable[[Any, Any], Any], rows: int = 1) -> None:
         """Emit `one(source, target)` for each row of B, or for so many at a time; the last ones may overlap."""

@@ -16,7 +16,7 @@ from tracer.ops.npx.convolution import convolve, spread
 from tracer.ops.primitive.arithmetic import add
 
 RNG = np.random.RandomState(5)
-IMAGES, WEIGHTS = (1, 64, 16, 16), (128, 64, 3, 3)
+IMAGES, WEIGHTS = (1, 64, 20, 20), (128, 64, 3, 3)
 #: Winograd's method, whose weights are transformed, and vectors of filters, whose weights are packed by panels.
 WAYS = {"transformed": (1, 1), "packed": (3, 3)}
 
@@ -174,12 +174,12 @@ def test_weights_that_a_step_computes_are_packed_in_each_run():
     assert Plan((convolve(x, add(w, w), attrs=((1, 1), (1, 1), (1, 1), 1)),)).layout.packings == ()
 
 
-def test_few_tiles_are_transformed_only_with_weights_that_nothing_else_reads():
-    x, w = graphs.leaves([np.zeros(IMAGES, "float32"), np.zeros(WEIGHTS, "float32")])
-    geometry = (1, 1), (1, 1), (1, 1), 1
-    alone, g = convolve(x, w, attrs=geometry), graphs.leaves([np.zeros((1, 128, 16, 16), "float32")], 2)[0]
-    assert Plan((alone, convolve(add(x, x), w, attrs=geometry))).layout.packings
-    assert Plan((alone, spread(g, w, attrs=((16, 16), *geometry)))).layout.packings == ()
+def test_a_small_image_packs_weights_that_nothing_else_reads():
+    x, w, g = graphs.leaves([np.zeros(shape, "float32") for shape in (IMAGES, WEIGHTS, (1, 128, 7, 7))])
+    geometry = (3, 3), (1, 1), (1, 1), 1
+    alone, other = convolve(x, w, attrs=geometry), convolve(add(x, x), w, attrs=geometry)
+    assert len(Plan((alone, other)).layout.packings) == 2
+    assert Plan((alone, spread(g, w, attrs=(IMAGES[2:], *geometry)))).layout.packings == ()
 
 
 def test_the_verifier_finds_a_form_of_another_leaf_or_place(case):

@@ -22,14 +22,14 @@ def network():
     net.add(nn.Conv2D(32, 3, padding=1, in_channels=3), nn.Activation("relu"),
             nn.Conv2D(40, 3, padding=1, use_bias=False, in_channels=32), nn.BatchNorm(in_channels=40),
             nn.Activation("relu"), nn.Conv2D(48, 3, strides=3, padding=1, in_channels=40), nn.Flatten(),
-            nn.Dense(3, in_units=48 * 36))
+            nn.Dense(3, in_units=48 * 49))
     net.initialize(init.Xavier())
     net.hybridize()
     return net
 
 
 def images():
-    return nd.array(RNG.rand(1, 3, 16, 16))
+    return nd.array(RNG.rand(1, 3, 20, 20))
 
 
 def check(net, x, times=4):
@@ -160,7 +160,7 @@ def test_training_keeps_no_packed_weights(monkeypatch):
 
 @pytest.mark.parametrize("write", ["element", "view", "all"])
 def test_weights_that_are_no_parameters_are_packed_again(write):
-    x, w = nd.array(RNG.rand(1, 32, 16, 16)), nd.array(RNG.rand(40, 32, 3, 3))
+    x, w = nd.array(RNG.rand(1, 32, 20, 20)), nd.array(RNG.rand(40, 32, 3, 3))
 
     def result():
         with graphs.jit_mode("never"):

@@ -110,7 +110,7 @@ def _args(node: Node, slots: Sequence[int], batch: Any, groups: Any, channels: A
     size, out, kernel, step, divide, dilate, _ = axes
     single = node.dtype == np.float32
     fixed = [n for sizes, other in zip(axes, (1, 1, 1, 1, 1, 1, 0), strict=True) for n in _three(sizes, other)]
-    runs = int(step[-1] == 1 and all([d == 1 for d in divide]))
+    runs = next((n for n in (1, 2) if step[-1] == n), 0) if all([d == 1 for d in divide]) else 0
     return ConvArgs(*[
         find_native(f"{__package__}.conv.patches", "single" if single else "double"), openblas.tiles() if single else 0,
         openblas.load().functions["gemm", node.dtype.itemsize], node.dtype.itemsize, *slots, batch, groups, channels,

@@ -67,7 +67,7 @@ class ConvArgs(NamedTuple):
     before0: int
     before1: int
     before2: int
-    runs: int  # 1 where neighbouring positions read neighbouring elements, 0 else
+    runs: int  # 1 where neighbouring positions read neighbouring elements, 2 where every second one, 0 else
     volume: int  # elements of a channel of an image
     positions: int  # in an image
     places: int  # of a kernel

@@ -46,9 +46,13 @@ class Lanes:
 
     def load_some(self, address: Any, flags: Any, others: Any) -> Any:
         """The vector at an address in some lanes, and those of `others` in place of its other lanes."""
-        kinds = [self.vector.as_pointer(), I32, self.flags, self.vector]
-        return self.call(f"llvm.masked.load.{self._name()}.p0", self.vector, kinds,
-                         [self.pointer(address), I32(self.bytes), flags, others])
+        return self.masked_load(self.vector, address, flags, others)
+
+    def masked_load(self, kind: Any, address: Any, flags: Any, others: Any) -> Any:
+        """The same for a type of vectors, of any length."""
+        kinds = [kind.as_pointer(), I32, flags.type, kind]
+        return self.call(f"llvm.masked.load.v{kind.count}f{8 * self.bytes}.p0", kind, kinds,
+                         [self.b.inttoptr(address, kind.as_pointer()), I32(self.bytes), flags, others])
 
     def store_some(self, value: Any, address: Any, flags: Any) -> None:
         """Store some lanes of a vector."""

@@ -1,7 +1,8 @@
 """Blocks of im2col: for some channels of an image and some positions, the elements at all places of the kernel.
 
 A vector of positions is described once: the lanes that lie within the image, for each place along each axis; and
-either runs, groups of lanes that read neighbouring elements, which masked loads fetch, or an offset for each lane.
+either runs, groups of lanes that read neighbouring elements, or every second one, which masked loads fetch, or an
+offset for each lane.
 Each place of the kernel then takes few instructions a channel. Lanes outside of the image become 0 and read nothing.
 """
 from __future__ import annotations
@@ -29,7 +30,7 @@ class _Patches(Lanes):
         self.offsets = self._room(self.ints, 3 * LONGEST_KERNEL)
         self.run_bits, self.run_starts = self._room(self.bits, lanes), self._room(I64, lanes)
         b = builder
-        self.runs = b.icmp_signed("!=", self._arg(AT.runs), I64(0))
+        self.runs = self._arg(AT.runs)
         self.pitch = b.mul(self._arg(AT.volume), I64(self.bytes))
         self.turn = b.mul(self._arg(AT.places), self.row)
         self.strides = [b.mul(self._arg(AT.size1), self._arg(AT.size2)), self._arg(AT.size2), I64(1)]
@@ -47,14 +48,15 @@ class _Patches(Lanes):
         for axis in range(3):
             self._axis(axis, base[axis], valid)
         count = self._find_runs(base, valid)
-        with b.if_else(self.runs) as (yes, no):
-            with yes:
+        for step in (1, 2):
+            self.step = step
+            with b.if_then(b.icmp_signed("==", self.runs, I64(step))):
                 with self._each_place() as (place, mask, shift, _):
                     self._by_runs(b.add(to, b.mul(place, self.row)), b.add(self.x, b.mul(shift, I64(self.bytes))),
                                   mask, count)
-            with no:
-                with self._each_place() as (place, mask, _, offsets):
-                    self._by_lanes(b.add(to, b.mul(place, self.row)), offsets, self.flags_of(mask))
+        with b.if_then(b.icmp_signed("==", self.runs, I64(0))):
+            with self._each_place() as (place, mask, _, offsets):
+                self._by_lanes(b.add(to, b.mul(place, self.row)), offsets, self.flags_of(mask))
 
     def _positions(self, first: Any) -> list[Any]:
         """For each axis, the place of each lane's window in the image."""
@@ -96,7 +98,7 @@ class _Patches(Lanes):
     def _find_runs(self, base: list[Any], valid: Any) -> Any:
         """Note the runs, each as its lanes and the offset of lane 0; returns their number."""
         b = self.b
-        offsets = b.sub(base[2], self.lane)
+        offsets = b.sub(base[2], b.mul(self.lane, self.ints_of(self.runs)))
         for axis in range(2):
             offsets = b.add(offsets, b.mul(base[axis], self.ints_of(self.strides[axis])))
         start = b.block
@@ -159,13 +161,29 @@ class _Patches(Lanes):
                                 self._put(self._fetch(source, c, lanes, self.load(self._place(to, c))), to, c)
 
     def _run(self, i: Any, x: Any, mask: Any) -> tuple[Any, Any]:
+        """The flags of a run's lanes, and before these, where they read every second element, those of two vectors."""
         b = self.b
         lanes = b.and_(b.load(b.gep(self.run_bits, [i])), mask)
-        return self.flags_of(lanes), b.add(x, b.load(b.gep(self.run_starts, [i])))
+        flags = [self.flags_of(lanes)]
+        if self.step == 2:
+            wide, gap = ir.IntType(2 * self.lanes), self.lanes // 2
+            bits = b.zext(lanes, wide)
+            while gap:  # at last a 0 lies between two bits
+                kept = sum([((1 << gap) - 1) << at for at in range(0, 2 * self.lanes, 2 * gap)])
+                bits, gap = b.and_(b.or_(bits, b.shl(bits, wide(gap))), wide(kept)), gap // 2
+            flags.insert(0, b.bitcast(bits, ir.VectorType(ir.IntType(1), 2 * self.lanes)))
+        return flags, b.add(x, b.load(b.gep(self.run_starts, [i])))
 
-    def _fetch(self, source: Any, c: Any, lanes: Any, others: Any) -> Any:
-        """Load the `lanes` of a vector of channel `c`; the others are those of `others`."""
-        return self.load_some(self.b.add(source, self.b.mul(c, self.pitch)), lanes, others)
+    def _fetch(self, source: Any, c: Any, flags: Any, others: Any) -> Any:
+        """Load a run's lanes of a vector of channel `c`; the others are those of `others`."""
+        b, at = self.b, self.b.add(source, self.b.mul(c, self.pitch))
+        if self.step == 1:
+            return self.load_some(at, flags[0], others)
+        double = ir.VectorType(self.real, 2 * self.lanes)
+        both = self.masked_load(double, at, flags[0], ir.Constant(double, None))
+        even = ir.Constant(self.ints, list(range(0, 2 * self.lanes, 2)))
+        value = b.shuffle_vector(both, ir.Constant(double, ir.Undefined), even)
+        return value if others is self.nothing else b.select(flags[1], value, others)
 
     def _by_lanes(self, to: Any, offsets: Any, lanes: Any) -> None:
         b = self.b

@@ -17,7 +17,7 @@ from ..base import NotSupportedForSparseNDArray, numeric_types
 from ..context import Context, context_of, key_of
 from ..core.invoke import Composite, add_values, constant, invoke, wrap
 from ..core.trace import Value, current
-from .forms import Cells, Dense, Form, Rows
+from .forms import Cells, Dense, Form, Rows, Sums, stored_rows
 from .rules import letter_of, rule_for
 
 #: The dtypes of the arrays of indices.
@@ -124,8 +124,7 @@ class BaseSparseNDArray(NDArray, Composite):
         whole = invoke(function, cls, dense, statics)
         if not isinstance(made, BaseSparseNDArray):
             return whole
-        places = made._form.indices if isinstance(made._form, Rows) else None
-        return made._like(Dense(whole, places=places))  # the elements with their history
+        return made._like(Dense(whole, places=stored_rows(made._form)))  # the elements with their history
 
     def _live(self) -> bool:
         """Whether derivatives are now taken by the whole array."""
@@ -135,7 +134,8 @@ class BaseSparseNDArray(NDArray, Composite):
         """The whole array; for an array with a gradient always the same handle."""
         if self._variable is not None and not isinstance(self._form, Dense):
             with autograd.pause():
-                self._form = Dense(self._form.dense(self._aval).copy())  # type: ignore[attr-defined]
+                whole, places = self._form.dense(self._aval).copy(), stored_rows(self._form)  # type: ignore[attr-defined]
+                self._form = Dense(whole, places=places)
         return self._form.dense(self._aval)
 
     def recorded(self) -> NDArray:
@@ -213,12 +213,7 @@ class BaseSparseNDArray(NDArray, Composite):
 
     def _mapped(self, change: Any, of: Aval | None = None) -> Any:
         """A copy whose stored elements are `change(data)`; its structure is this array's."""
-        form = self._form
-        if isinstance(form, Dense):
-            return self._like(Dense(change(form.array), form.whole), of)
-        if isinstance(form, Cells):
-            return self._like(Cells(change(form.data), form.indices, form.indptr, form._rows), of)
-        return self._like(type(form)(change(form.data), form.indices), of)
+        return self._like(self._form.mapped(change), of)
 
     def copy(self) -> Any:
         """A copy of the array."""
@@ -233,6 +228,8 @@ class BaseSparseNDArray(NDArray, Composite):
         if not copy and np.dtype(dtype) == self._aval.dtype:
             return self
         of = aval(self._aval.shape, np.dtype(dtype), self._aval.device)
+        if isinstance(self._form, Sums) and not np.can_cast(self._aval.dtype, of.dtype):
+            self._components()  # halves are added up before they become integers
         return self._mapped(lambda data: data.astype(dtype), of)
 
     def _on(self, device: Any) -> Any:
@@ -240,12 +237,7 @@ class BaseSparseNDArray(NDArray, Composite):
         def place(array: NDArray) -> NDArray:
             return wrap(NDArray, moved(array._value, device))
 
-        of, form = aval(self._aval.shape, self._aval.dtype, device), self._form
-        if isinstance(form, Dense):
-            return self._like(Dense(place(form.array), form.whole), of)
-        if isinstance(form, Cells):
-            return self._like(Cells(place(form.data), place(form.indices), place(form.indptr)), of)
-        return self._like(type(form)(place(form.data), place(form.indices)), of)
+        return self._like(self._form.mapped(place, place), aval(self._aval.shape, self._aval.dtype, device))
 
     def copyto(self, other: Any) -> Any:
         """Write the elements into another array, or into a new one on a context; returns that array.
@@ -305,8 +297,7 @@ class BaseSparseNDArray(NDArray, Composite):
         if self._variable is not None:
             dense = self.dense()
             dense[:] = source.dense() if same else source
-            form = source._form if same else None
-            self._form = Dense(dense, places=form.indices) if isinstance(form, Rows) else Dense(dense)
+            self._form = Dense(dense, places=stored_rows(source._form) if same else None)
             return
         self._form = source.copy()._form if same else Dense(source.as_in_context(self.context).copy())
 

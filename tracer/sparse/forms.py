@@ -7,6 +7,7 @@ when the components are asked for, so that nothing is read before.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +24,14 @@ from ..core.trace import current
 _FROM_ROWS, _FROM_CELLS = internal("sparse.from_rows"), internal("sparse.from_cells")
 _ADD_ROWS, _TAKE_ROWS = internal("sparse.add_rows"), internal("sparse.take_rows")
 _DISTINCT, _CONCAT = internal("sparse.distinct"), internal("nd.concat")
+
+
+#: A function by which a form's arrays are changed.
+Change = Callable[[NDArray], NDArray]
+
+
+def _same(array: NDArray) -> NDArray:
+    return array
 
 
 def array_of(values: Any, device: Device = None) -> NDArray:
@@ -46,6 +55,10 @@ class Rows:
     data: NDArray
     indices: NDArray
 
+    def mapped(self, data: Change, places: Change = _same) -> Rows:
+        """The form with the elements and the numbers changed."""
+        return Rows(data(self.data), places(self.indices))
+
     def dense(self, of: Aval) -> NDArray:
         """The whole array; of equal numbers the last counts."""
         return invoke(_FROM_ROWS, NDArray, (self.data, self.indices), (of.shape,))
@@ -61,6 +74,10 @@ class Sums:
 
     data: NDArray
     indices: NDArray
+
+    def mapped(self, data: Change, places: Change = _same) -> Sums:
+        """The form with the elements and the numbers changed. The elements' change is linear."""
+        return Sums(data(self.data), places(self.indices))
 
     def dense(self, of: Aval) -> NDArray:
         """The whole array."""
@@ -95,6 +112,11 @@ class Cells:
     indptr: NDArray
     _rows: NDArray | None = None
 
+    def mapped(self, data: Change, places: Change = _same) -> Cells:
+        """The form with the elements and their places changed."""
+        rows = None if self._rows is None else places(self._rows)
+        return Cells(data(self.data), places(self.indices), places(self.indptr), rows)
+
     @property
     def rows(self) -> NDArray:
         """The rows of the elements, int64."""
@@ -121,6 +143,10 @@ class Dense:
     whole: bool = False
     places: NDArray | None = None
 
+    def mapped(self, data: Change, places: Change = _same) -> Dense:
+        """The form with the elements and the numbers changed."""
+        return Dense(data(self.array), self.whole, None if self.places is None else places(self.places))
+
     def dense(self, of: Aval) -> NDArray:
         """The array itself."""
         return self.array
@@ -130,10 +156,10 @@ class Dense:
         return current().trace.recording and bool(self.array._value.history)
 
     def rows(self) -> Rows:
-        """The rows that are not all 0. Reading the array is a sync point."""
-        values, device = read(self.array), self.array._value.aval.device
+        """The rows that are known to be stored, or those that are not all 0: reading the array is a sync point."""
         if self.places is not None:
             return Rows(take_rows(self.array.detach(), self.places), self.places)
+        values, device = read(self.array), self.array._value.aval.device
         if self.whole:
             places = np.arange(values.shape[0])
         else:
@@ -151,6 +177,11 @@ class Dense:
 
 
 Form = Rows | Sums | Cells | Dense
+
+
+def stored_rows(form: Form) -> NDArray | None:
+    """The numbers of the rows that a form stores, where they are known without reading any; else None."""
+    return form.indices if isinstance(form, Rows) else form.places if isinstance(form, Dense) else None
 
 
 def take_rows(array: NDArray, indices: NDArray) -> NDArray:

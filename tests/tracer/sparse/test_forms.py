@@ -120,3 +120,28 @@ def test_what_sparse_arrays_lack_is_named():
         nd.sparse.CSRNDArray(None)
     with pytest.raises(AttributeError, match="CSRNDArray has no single value"):
         nd.sparse.CSRNDArray._value.fget(csr())
+
+
+def test_stored_rows_of_zeros_stay_stored():
+    """As in MXNet: in what is computed of a variable under `record()`, in what is written to it, and in copies."""
+    x = rows()
+    x.attach_grad()
+    with autograd.record():
+        y = x * 2
+    assert y.indices.asnumpy().tolist() == [0, 2]
+    x[:] = x * 3
+    for made in (x, x.copy(), x.astype("float64"), x.as_in_context(mx.cpu(1))):
+        assert made.indices.asnumpy().tolist() == [0, 2]
+
+
+@pytest.mark.parametrize("dtype, wanted", [
+    ("int32", [[1, 1], [1, 0], [0, 0]]), ("float64", [[1, 1], [1.5, 0], [0, 0]])])
+def test_sums_are_added_up_before_they_become_integers(dtype, wanted):
+    weight = nd.ones((6, 2))
+    weight.attach_grad(stype="row_sparse")
+    with autograd.record():
+        loss = (nd.Embedding(nd.array([1, 1, 4, 5]), weight, 6, 2, sparse_grad=True)
+                * nd.array([[0.5, 0.5], [0.5, 0.5], [1.5, 0], [0, 0]])).sum()
+    loss.backward()
+    made = weight.grad.astype(dtype)
+    assert made.indices.asnumpy().tolist() == [1, 4, 5] and made.data.asnumpy().tolist() == wanted

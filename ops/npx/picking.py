@@ -159,7 +159,9 @@ def _leading(shape: tuple[int, ...], k: int) -> tuple:
 
 @public("npx.gather_nd")
 def gather_nd(data: Node, indices: Node) -> Node:
-    """The elements, or subarrays, of `data` at the coordinates in the columns of `indices`."""
+    """The elements, or subarrays, of `data` at the coordinates in the columns of `indices`, of at least two axes."""
+    if indices.ndim < 2:
+        raise MXNetError(f"gather_nd requires index tensor to have at least 2 dimensions, got shape {indices.shape}")
     return gather(data, _rows(indices), _leading(data.shape, indices.shape[0]))
 
 

@@ -18,6 +18,7 @@ from ..core.invoke import Composite, Handle, constant, wrap, zeros_value
 from ..core.surface import fitted
 from ..core.trace import Value, another, current, effects
 from .getitem import getitem
+from .np_flags import FLAGS
 from .one_element import REFUSED, OneElement
 from .placing import moved, placed
 from .printing import format_nd
@@ -33,15 +34,19 @@ class NDArray(Handle):
     __hash__ = object.__hash__
     __getitem__ = getitem
     __setitem__ = setitem
-    #: The flavour's parameters of indexing: the shape of a single element, whether bool arrays are masks, whether
-    #: `x[::n]` of at most one row shares its elements, and the exception for a value whose shape does not fit.
-    _scalar: tuple[int, ...] = (1,)
+    #: The flavour's parameters of indexing: whether bool arrays are masks, whether `x[::n]` of at most one row shares
+    #: its elements, and the exception for a value whose shape does not fit.
     _masks = False
     _steps_share = True
     _misfit: type[Exception] = ValueError
     #: The gradient's array where `grad_req` is "null"; it is never written to.
     _idle_grad: Any = None
     _views_bound = 8
+
+    @property
+    def _scalar(self) -> tuple[int, ...]:
+        """The shape of a single element `x[i]`."""
+        return () if FLAGS.shape else (1,)
 
     # ---- attributes ------------------------------------------------------------------------------
 
@@ -153,13 +158,9 @@ class NDArray(Handle):
         return array.astype(dtype) if dtype is not None else array.copy()
 
     def __len__(self) -> int:
-        if not self.shape:
-            raise TypeError("len() of unsized object")
         return self.shape[0]
 
     def __iter__(self) -> Iterator[Any]:
-        if not self.shape:
-            raise TypeError("iteration over a 0-d array")
         return (self[i] for i in range(self.shape[0]))
 
     def wait_to_read(self) -> None:

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import types
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -44,6 +45,16 @@ class ndarray(NDArray):
     def dtype(self) -> Any:
         """The element type, a NumPy dtype."""
         return self._value.aval.dtype
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("len() of unsized object")
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[Any]:
+        if not self.shape:
+            raise TypeError("iteration over a 0-d array")
+        return super().__iter__()
 
     def as_nd_ndarray(self) -> NDArray:
         """The array as an `mx.nd.NDArray`: it shares elements, history and gradient."""

@@ -67,9 +67,16 @@ def known(shape: Shape, operator: str) -> tuple[int, ...]:
 
 
 def full(shape: Shape, val: float, ctx: Any = None, dtype: Any = None, out: NDArray | None = None) -> NDArray:
-    """An array of `shape` filled with `val`, float32 by default. MXNetError for a negative dimension."""
+    """An array of `shape` filled with `val`, float32 by default.
+
+    MXNetError for a negative dimension, and outside of `np_shape` for ().
+    """
+    return _full(_shape(shape) or known(shape, "full"), val, ctx, dtype, out)
+
+
+def _full(shape: tuple[int, ...], val: float, ctx: Any, dtype: Any, out: NDArray | None = None) -> NDArray:
     number = val if type(val) is int else float(val)
-    made = invoke(_FULL, NDArray, (), (_shape(shape), number, np.dtype(dtype or np.float32)))
+    made = invoke(_FULL, NDArray, (), (shape, number, np.dtype(dtype or np.float32)))
     if out is None:
         return placed(made, ctx)
     out[:] = made
@@ -92,12 +99,12 @@ def ones(shape: Shape, ctx: Any = None, dtype: Any = None, **kwargs: Any) -> NDA
 def _filled(operator: str, shape: Shape, value: int, ctx: Any, dtype: Any, out: NDArray | None = None,
             **unknown: Any) -> NDArray:
     refuse(operator, unknown)
-    return full(known(shape, operator), value, ctx, dtype, out)
+    return _full(known(shape, operator), value, ctx, dtype, out)
 
 
 def empty(shape: Shape, ctx: Any = None, dtype: Any = None, stype: str | None = None) -> NDArray:
     """An array of unspecified elements, which are zeros here; float32 by default. `stype`: as in `zeros`."""
-    return full(shape, 0, ctx, dtype) if stype in (None, "default") else sparse.empty(stype, shape, ctx, dtype)
+    return _full(_shape(shape), 0, ctx, dtype) if stype in (None, "default") else sparse.empty(stype, shape, ctx, dtype)
 
 
 def arange(start: float, stop: float | None = None, step: float = 1.0, repeat: int = 1,

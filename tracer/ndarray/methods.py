@@ -43,7 +43,10 @@ def reshape(self: NDArray, *shape: Any, **kwargs: Any) -> NDArray:
     MXNetError for a shape that does not fit the codes or has more elements than the array; ValueError for fewer, but
     MXNetError within `autograd.record()`, as in MXNet.
     """
-    wanted = _several(shape, kwargs.pop("shape", None))
+    given = kwargs.pop("shape", None)
+    if not shape and not given:
+        raise AssertionError("Shape must be provided.")
+    wanted = _several(shape, given)
     reverse = kwargs.pop("reverse", False)
     if kwargs:
         raise TypeError(f"Got unknown keywords in reshape: {', '.join(kwargs)}")

@@ -40,7 +40,10 @@ def set_np_default_dtype(is_np_default_dtype: bool = True) -> bool:
 
 
 def set_np_shape(active: bool) -> bool:
-    """Turn NumPy's shapes on or off in this thread; returns the previous flag."""
+    """Turn NumPy's shapes on or off in this thread; returns the previous flag. ValueError where np arrays need them."""
+    if not active and FLAGS.array:
+        raise ValueError("Deactivating NumPy shape semantics while NumPy array semantics is still active is not "
+                         "allowed. Please consider calling `npx.reset_np()` to deactivate both of them.")
     before, FLAGS.shape = FLAGS.shape, bool(active)
     return before
 
@@ -79,8 +82,9 @@ class _Scope:
     def _set(self, active: bool) -> bool:
         if self._name == "dtype":
             return set_np_default_dtype(active)
-        before = getattr(FLAGS, self._name)
-        setattr(FLAGS, self._name, active)
+        if self._name == "shape":
+            return set_np_shape(active)
+        before, FLAGS.array = FLAGS.array, active
         return before
 
     def __enter__(self) -> _Scope:

@@ -6,7 +6,7 @@ import random
 import numpy
 import pytest
 
-from tracer import MXNetError, autograd, nd, np
+from tracer import MXNetError, autograd, nd, np, util
 from tracer.jit.report.counters import COUNTERS
 
 pytestmark = pytest.mark.native_sample(12)
@@ -427,6 +427,35 @@ def test_nd_elements_have_shape_1():
     assert x[0].shape == (1,)
     assert nd.array([[1, 2]])[0, 1].shape == (1,)
     assert [v.asscalar() for v in x] == [1, 2, 3]
+
+
+def test_nd_elements_have_no_axes_under_np_shape():
+    """As MXNet's, of both generations: also of views, in writes and when iterated over."""
+    x = nd.array([[1, 2], [3, 4]])
+    with util.np_shape():
+        assert (x[0][0].shape, x[0, 1].shape, [v.shape for v in x[1]]) == ((), (), [(), ()])
+        assert (x[0][0] + 1).shape == x[0][0].expand_dims(0)[0].shape == ()
+        x[0][1][()] = 7
+        with pytest.raises(IndexError):
+            x[0][0][0]
+        with pytest.raises(IndexError):
+            len(x[0][0])
+        assert nd.stack(x[0][0], x[0][1]).asnumpy().tolist() == [1, 7]
+    assert x[0][1].shape == (1,)
+
+
+def test_nd_full_and_reshape_need_a_shape():
+    for make in (lambda: nd.full((), 1), lambda: nd.gather_nd(nd.ones((2, 2)), nd.array([0, 1]))):
+        with pytest.raises(MXNetError):
+            make()
+    with pytest.raises(AssertionError, match="Shape must be provided"):
+        nd.ones((1,)).reshape(shape=())
+    assert nd.full((0,), 1).shape == (0,)
+
+
+def test_np_arrays_need_np_shapes():
+    with util.np_shape(), util.np_array(), pytest.raises(ValueError, match="is not allowed"):
+        util.set_np_shape(False)
 
 
 def test_nd_takes_bools_for_integers():

@@ -41,6 +41,7 @@ class HybridBlock(Block):
         self._unused: set[Any] = set()
         self._closed_over: list[Getter] = []
         self._in_format: Any = None  # the nesting of the latest arguments
+        self._cached_format: Any = None  # that of the first ones since the cache was emptied
         self._out_format: Any = None
         self._in_avals: list[Any] = []  # their arrays' classes, shapes and element types
         self._callback: Callable | None = None
@@ -88,7 +89,7 @@ class HybridBlock(Block):
         """Forget the cached graphs."""
         self._identity = Identity()
         self._closed_over = []
-        self._cached_graph = None
+        self._cached_graph = self._cached_format = None
 
     def register_child(self, block: Block, name: str | None = None) -> None:
         """Add a child block. ValueError unless it is a HybridBlock."""
@@ -188,10 +189,19 @@ class HybridBlock(Block):
             variant = tuple(there)
         others: list[Any] = []
         # by place: compiled recording takes no keywords
-        result = cached_graph.call(self._identity, variant, self._run, (args, kwargs), arrays, (), others)
+        result = cached_graph.call(self._identity, variant, self._run_uncached, (args, kwargs), arrays, (), others)
         if others:
             self._closed_over += getters_of(others, self) or ()
         return result
+
+    def _run_uncached(self, args: tuple, kwargs: dict[str, Any]) -> Any:
+        """The result of a pass that is not in the cache. ValueError for arguments of another nesting than the first."""
+        form = symbolic.shape_of(args)
+        if self._cached_format is not None:
+            symbolic.check_format(form, self._cached_format)
+        made = self._run(args, kwargs)
+        self._cached_format = form
+        return made
 
     def _run(self, args: tuple, kwargs: dict[str, Any]) -> Any:
         """The result of `forward`; before it, the block's own deferred parameters are initialized."""

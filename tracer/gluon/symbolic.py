@@ -85,7 +85,26 @@ def shape_of(args: Any) -> Any:
     """The format of a call's arguments: arrays are ONE, lists are lists; all else is kept as it is."""
     if isinstance(args, (list, tuple)):
         return [shape_of(x) for x in args]
-    return ONE if hasattr(args, "_value") else NONE if args is None else (args,)
+    return ONE if isinstance(args, NDArray) else NONE if args is None else (args,)
+
+
+def check_format(form: list[Any], cached: list[Any]) -> None:
+    """Raise ValueError unless the formats of two calls agree, but for None at their ends, numbers and strings."""
+    if _structure(form) != _structure(cached):
+        raise ValueError("The argument structure of HybridBlock does not match the cached version. Stored format = "
+                         f"{cached}, input format = {form}; call hybridize() again to use another one")
+
+
+def _structure(form: list[Any]) -> list[Any]:
+    """The format of a call without what other calls may have elsewhere."""
+    found = [_plain(x) for x in form]
+    while found and found[-1] == NONE:
+        found.pop()
+    return found
+
+
+def _plain(form: Any) -> Any:
+    return [_plain(x) for x in form] if isinstance(form, list) else () if isinstance(form, tuple) else form
 
 
 def variables_for(form: Sequence[Any], avals: Sequence[Any] = ()) -> tuple[list[Symbol], list[Any]]:

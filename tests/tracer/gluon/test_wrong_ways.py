@@ -239,3 +239,40 @@ def test_a_repr_that_raises_hides_nothing():
 
     with pytest.raises(RuntimeError, match="in the block odd_: Odd|in the block odd: Odd"):
         Odd(2, in_units=3, prefix="odd_")(nd.ones((1, 3)))
+
+
+class Added(gluon.HybridBlock):
+    def hybrid_forward(self, F, x, y=None, more=()):
+        for z in (y, *(more or ())):
+            x = x if z is None else x + z
+        return x
+
+
+def test_a_hybridized_block_keeps_the_structure_of_its_arguments():
+    """As in both generations of MXNet: Nones at the end do not count, and `hybridize` begins anew."""
+    one, net = nd.ones(2), Added()
+    net.hybridize()
+    for args in ((one,), (one, None), (one, None, None), (nd.ones(3),)):
+        net(*args)
+    for args in ((one, one), (one, None, [one]), (one, [one]), (one, None, [])):
+        with pytest.raises(ValueError, match="The argument structure of HybridBlock does not match the cached version"):
+            net(*args)
+    assert net(one).asnumpy().tolist() == [1, 1]
+    net.hybridize()
+    assert net(one, None, [one, one]).asnumpy().tolist() == [3, 3]
+    with pytest.raises(ValueError, match="does not match"):
+        net(one, None, [one])
+
+
+def test_blocks_within_a_hybridized_one_take_any_structure():
+    class Twice(gluon.HybridBlock):
+        def __init__(self):
+            super().__init__()
+            self.added = Added()
+
+        def hybrid_forward(self, F, x):
+            return self.added(self.added(x), x)
+
+    net = Twice()
+    net.hybridize()
+    assert net(nd.ones(1)).asscalar() == 2

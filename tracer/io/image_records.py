@@ -10,9 +10,15 @@ from typing import Any
 import numpy as np
 
 from tracer.jit.process import interrupts
+from tracer.jit.runtime.buffers import allocate
+from tracer.ops.ir.aval import aval
 
+from .. import ndarray as mx_nd
 from .. import recordio
+from ..array.nd_array import NDArray
 from ..base import MXNetError
+from ..core.invoke import wrap
+from ..core.trace import computed
 from ..image.record_settings import Settings, augmented
 from ..ndarray.creation import array
 from ..ndarray.files import load, save
@@ -24,7 +30,30 @@ from .present_batch import PresentBatch
 __all__ = ["ImageRecordInt8Iter", "ImageRecordIter", "ImageRecordIter_v1", "ImageRecordUInt8Iter",
            "ImageRecordUInt8Iter_v1"]
 
+nd: Any = mx_nd  # its functions are generated
 _NAMES = {field.name for field in fields(Settings)}
+
+
+class _Pictures:
+    """A batch that threads fill.
+
+    memory, pixels: the decoded pictures (batch, height, width, channels), of int8 where the data is, otherwise uint8.
+    factors, lights: what each picture less the mean is multiplied by, and what is added then.
+    labels, numbers, pad: those of the batch.
+    futures: the pictures on their way.
+    """
+
+    def __init__(self, count: int, shape: tuple[int, ...], labels: int, kind: np.dtype, pad: int) -> None:
+        of = aval((count, *shape[1:], shape[0]), np.dtype(np.int8 if kind == np.int8 else np.uint8))
+        self.memory = allocate(of.nbytes)
+        self.pixels = self.memory.view(of)
+        self.pixels[count - pad:] = 0
+        self.factors = np.zeros((count, 1, 1, 1), np.float32)
+        self.lights = np.zeros((count, 1, 1, 1), np.float32)
+        self.labels = np.zeros((count, labels), np.float32)
+        self.numbers = np.zeros(count, np.uint64)
+        self.pad = pad
+        self.futures: list[Future[None]] = []
 
 
 class ImageRecordIter(PresentBatch):
@@ -128,12 +157,12 @@ class ImageRecordIter(PresentBatch):
         self._source = self._one_epoch(self._over)
         self._over = 0
         self._ended = False
-        self._prepared: list[tuple[Any, ...]] = []
+        self._prepared: list[_Pictures] = []
 
     def reset(self) -> None:
         """Begin a new epoch."""
         for batch in self._prepared:
-            for future in batch[-1]:
+            for future in batch.futures:
                 future.cancel()
         self._current = None
         self._begin()
@@ -175,40 +204,41 @@ class ImageRecordIter(PresentBatch):
                                          f"{self.batch_size - pad} in {self._path}")
                     records.append(record)
                 self._over = pad
-        data = np.zeros((self.batch_size, *self._shape), self._kind)
-        labels = np.zeros((self.batch_size, self._label_width), np.float32)
-        numbers = np.zeros(self.batch_size, np.uint64)
-        futures = []
+        batch = _Pictures(self.batch_size, self._shape, self._label_width, self._kind, pad)
         for i, record in enumerate(records):
             self._drawn += 1
-            futures.append(self._pool.submit(self._put, record, self._drawn, data, labels, numbers, i))
-        self._prepared.append((data, labels, numbers, pad, futures))
+            batch.futures.append(self._pool.submit(self._put, record, self._drawn, batch, i))
+        self._prepared.append(batch)
 
-    def _put(self, record: bytes, number: int, data: np.ndarray, labels: np.ndarray, numbers: np.ndarray,
-             i: int) -> None:
+    def _put(self, record: bytes, number: int, batch: _Pictures, i: int) -> None:
         """Write the picture and label of a record to the arrays of a batch, as example `i`."""
         header, picture = recordio.unpack(record)
         channels, height, width = self._shape
         draw = np.random.Generator(np.random.PCG64([self._seed, number]))
         pixels = decode(picture, channels == 3, True, type(self).__name__)
-        numbers[i] = header.id
+        batch.numbers[i] = header.id
         given = header.label if self._labels is None else self._label_of(header.id)
         pixels, label = self._augmented(pixels, np.atleast_1d(np.asarray(given, np.float32)), draw)
-        self._set_label(labels, i, label, pixels.shape)
+        self._set_label(batch.labels, i, label, pixels.shape)
         if pixels.shape[:2] != (height, width):  # of boxes: a smaller picture is at the top left
             whole = np.zeros((height, width, channels), np.uint8)
             whole[:pixels.shape[0], :pixels.shape[1]] = pixels
             pixels = whole
-        if self._kind == np.uint8:
-            data[i] = pixels.transpose(2, 0, 1)
-        elif self._kind == np.int8:
+        if self._kind == np.int8:
             less = pixels.astype(np.int16) - np.rint(self._mean).astype(np.int16)
-            data[i] = np.clip(less, -128, 127).transpose(2, 0, 1)
-        else:
-            contrast = (1 + draw.uniform(-1, 1) * self._contrast) * self._scale
-            light = draw.uniform(-1, 1) * self._illumination * self._scale
-            wide = (pixels - self._mean) * np.float32(contrast) + np.float32(light)
-            data[i] = (wide / self._std).transpose(2, 0, 1)
+            pixels = np.clip(less, -128, 127)
+        batch.pixels[i] = pixels
+        batch.factors[i] = (1 + draw.uniform(-1, 1) * self._contrast) * self._scale
+        batch.lights[i] = draw.uniform(-1, 1) * self._illumination * self._scale
+
+    def _normalized(self, batch: _Pictures) -> NDArray:
+        """The data of a batch: recorded, and computed as a whole when it is read."""
+        data = wrap(NDArray, computed(aval(batch.pixels.shape, batch.pixels.dtype), batch.memory))
+        if self._kind not in (np.uint8, np.int8):
+            less = nd.broadcast_sub(data.astype("float32"), array(self._mean))
+            changed = nd.broadcast_add(nd.broadcast_mul(less, array(batch.factors)), array(batch.lights))
+            data = nd.broadcast_div(changed, array(self._std)).astype(self._kind)
+        return data.transpose((0, 3, 1, 2))
 
     def _augmented(self, pixels: np.ndarray, label: np.ndarray, draw: Any) -> tuple[np.ndarray, np.ndarray]:
         """A decoded picture and its label, changed at random."""
@@ -238,9 +268,10 @@ class ImageRecordIter(PresentBatch):
             self._prepare()
         if not self._prepared:
             return False
-        data, labels, numbers, pad, futures = self._prepared.pop(0)
-        _wait(futures)
-        self._current = DataBatch([array(data, dtype=self._kind)], [array(self._labels_of_batch(labels))], pad, numbers)
+        batch = self._prepared.pop(0)
+        _wait(batch.futures)
+        labels = array(self._labels_of_batch(batch.labels))
+        self._current = DataBatch([self._normalized(batch)], [labels], batch.pad, batch.numbers)
         return True
 
     def __del__(self) -> None:

@@ -66,7 +66,8 @@ def test_random_changes_depend_on_the_seed_only(folder):
     first, second, other = (
         [b.data[0].asnumpy() for b in iterator(folder, seed_aug=seed, preprocess_threads=threads, **settings)]
         for seed, threads in ((1, 1), (1, 4), (2, 2)))
-    assert all((a == b).all() for a, b in zip(first, second)) and any((a != b).any() for a, b in zip(first, other))
+    assert all(onp.allclose(a, b, 0, 1e-4) for a, b in zip(first, second))  # numbers to 300, computed in two tiers
+    assert any(not onp.allclose(a, b, 0, 1) for a, b in zip(first, other))
     area = {"random_resized_crop": True, "min_random_area": 0.3, "max_random_area": 0.9, "max_aspect_ratio": 0.25}
     assert all(b.data[0].shape == (2, 3, 12, 16) for b in iterator(folder, **area))
 

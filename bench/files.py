@@ -10,7 +10,7 @@ from bench.machine import ROOT
 
 
 def made(name: str, write: FunctionType) -> str:
-    """The path of a file; `write` is called with a path to write it, if this version of its workload has not done so."""
+    """The path of a file, which `write` is called with if this version of its workload has not written it."""
     version = zlib.crc32(Path(write.__code__.co_filename).read_bytes())
     path = ROOT / "build" / "bench-data" / f"{version:08x}-{name}"
     if not path.exists():

@@ -67,8 +67,7 @@ def check(ours, theirs):
             onp.testing.assert_array_equal(mine.asnumpy(), other.asnumpy(), strict=True)
 
 
-@pytest.mark.parametrize("data", ["rows", *[pytest.param(name, marks=pytest.mark.tierless)
-                                            for name in [*DATASETS][1:]]])
+@pytest.mark.parametrize("data", ["rows", *[pytest.param(x, marks=pytest.mark.tierless) for x in [*DATASETS][1:]]])
 @pytest.mark.parametrize("chain", CHAINS)
 def test_batches_are_those_of_samples(chain, data):
     first = DATASETS[data]().transform_first(CHAINS[chain]())

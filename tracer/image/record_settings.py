@@ -110,20 +110,27 @@ def _moved(picture: np.ndarray, given: Settings, draw: Any) -> np.ndarray:
     width, height = size.astype(int)
     matrix = np.array([[tall * a - shear * b * wide, tall * b + shear * a * wide], [-b * wide, a * wide]])
     start = (size - matrix @ (columns, rows)) / 2
-    y, x = np.mgrid[:height, :width]
-    places = np.linalg.inv(matrix) @ (np.stack([x.ravel(), y.ravel()]) - start[:, None])
+    across, down = np.linalg.inv(matrix).T
+    x, y = np.arange(width) - start[0], (np.arange(height) - start[1])[:, None]
+    places = [across[i] * x + down[i] * y for i in (0, 1)]
     return _sampled(picture, places, given.fill_value).reshape(height, width, -1)
 
 
-def _sampled(picture: np.ndarray, places: np.ndarray, fill: int) -> np.ndarray:
+def _sampled(picture: np.ndarray, places: list[np.ndarray], fill: int) -> np.ndarray:
     """The picture's values at places (x, y) between pixels, by linear interpolation; `fill` outside."""
-    wide = np.pad(picture, ((1, 2), (1, 2), (0, 0)), constant_values=fill).astype(np.float32)
-    x, y = (np.clip(np.rint(p * 32) / 32, -1, n) for p, n in zip(places, picture.shape[1::-1]))
-    left, top = np.floor(x).astype(int), np.floor(y).astype(int)
-    right, down = (x - left)[:, None].astype(np.float32), (y - top)[:, None].astype(np.float32)
-    above = wide[top + 1, left + 1] * (1 - right) + wide[top + 1, left + 2] * right
-    below = wide[top + 2, left + 1] * (1 - right) + wide[top + 2, left + 2] * right
-    return np.clip(np.rint(above * (1 - down) + below * down), 0, 255).astype(np.uint8)
+    rows, columns, channels = picture.shape
+    wide = np.full((rows + 3, columns + 3, channels), min(max(fill, 0), 255), np.float32)
+    wide[1:-2, 1:-2] = picture
+    parts, corner = [], 0
+    for place, size, stride in zip(places, (columns, rows), (1, columns + 3)):
+        steps = np.clip(np.rint(place * 32), -32, size * 32).astype(np.int64).ravel()  # as in OpenCV: parts of 1/32
+        corner = corner + ((steps >> 5) + 1) * stride
+        parts.append(((steps & 31) * np.float32(1 / 32)).astype(np.float32)[:, None])
+    pixels = wide.reshape(-1, channels)
+    corners = [pixels.take(corner + offset, 0) for offset in (0, 1, columns + 3, columns + 4)]
+    above = corners[0] + (corners[1] - corners[0]) * parts[0]  # exact, as all sums before the last rounding
+    below = corners[2] + (corners[3] - corners[2]) * parts[0]
+    return np.rint(above + (below - above) * parts[1]).astype(np.uint8)
 
 
 def _cropped(picture: np.ndarray, height: int, width: int, given: Settings, draw: Any) -> np.ndarray:

@@ -67,6 +67,10 @@ def _to_hls(rgb: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return np.where(gray, 0, np.where(hue < 0, hue + 360, hue)), light, sat
 
 
+#: Of red, green and blue: which of four values each sector of the hues has.
+_SECTORS = np.array([[0, 2, 1, 1, 3, 0], [3, 0, 0, 2, 1, 1], [1, 1, 3, 0, 0, 2]])
+
+
 def _to_rgb(hue: np.ndarray, light: np.ndarray, sat: np.ndarray) -> np.ndarray:
     """The colours of such numbers."""
     high = np.where(light <= 0.5, light * (1 + sat), light + sat - light * sat)
@@ -75,9 +79,9 @@ def _to_rgb(hue: np.ndarray, light: np.ndarray, sat: np.ndarray) -> np.ndarray:
     sector = np.minimum(hue.astype(int), 5)
     part = hue - sector
     table = np.stack([high, down, down + (high - down) * (1 - part), down + (high - down) * part])
-    sectors = np.array([[1, 3, 0], [1, 0, 2], [3, 0, 1], [0, 2, 1], [0, 1, 3], [2, 1, 0]])  # blue, green, red
-    return np.stack([np.where(sat == 0, light, np.take_along_axis(table, sectors[sector, c][None], 0)[0])
-                     for c in (2, 1, 0)], -1)
+    column = np.arange(light.size).reshape(light.shape)
+    return np.stack([np.where(sat == 0, light, table.take(which[sector] * light.size + column)) for which in _SECTORS],
+                    -1)
 
 
 def _hue(data: np.ndarray, turn: np.floating) -> np.ndarray:

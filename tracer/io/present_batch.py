@@ -1,6 +1,7 @@
 """The parts that iterators over files share: the present batch, and batches of rows that go on from epoch to epoch."""
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import numpy as np
@@ -30,12 +31,20 @@ class PresentBatch(MXDataIter):
     """An iterator whose `iter_next` sets `_current`, a batch with one array of data and one of labels."""
 
     _current: DataBatch | None = None
+    _debug_skip_load = False
 
     def __init__(self, batch_size: int) -> None:
         DataIter.__init__(self, batch_size)
 
+    def debug_skip_load(self) -> None:
+        """From now on give the same batch again and again, to measure what is done with it; there is no last one."""
+        self._debug_skip_load = True
+        logging.info("Set debug_skip_load to be true, will simply return first batch")
+
     def next(self) -> DataBatch:
         """The next batch. StopIteration after the last one."""
+        if self._debug_skip_load and self._current is not None:
+            return self._current
         if not self.iter_next():
             raise StopIteration
         return self._present()
@@ -43,6 +52,10 @@ class PresentBatch(MXDataIter):
     def _present(self) -> DataBatch:
         assert self._current is not None, "there is no batch yet: call next() or iter_next()"
         return self._current
+
+    def getitems(self) -> tuple[Any, ...]:
+        """The arrays of the present batch: the data and the labels."""
+        return self.getdata(), self.getlabel()
 
     def getdata(self) -> Any:
         """The data of the present batch, an array."""

@@ -16,7 +16,7 @@ sys.modules[image.__name__] = image
 fill(image, "npx.image", ndarray)
 vars(image).update(random_functions(ndarray))
 
-from . import random  # noqa: E402
+from . import random, utils  # noqa: E402
 from .files import *  # noqa: E402, F403
 from .functions import *  # noqa: E402, F403
 from .mode import *  # noqa: E402, F403
@@ -26,4 +26,4 @@ current_device = current_context
 seed = random.seed
 
 __all__ = ["Context", "Device", "cond", "control_flow", "cpu", "cpu_pinned", "current_context", "current_device",
-           "foreach", "gpu", "image", "num_gpus", "random", "seed", "while_loop"]
+           "foreach", "gpu", "image", "num_gpus", "random", "seed", "utils", "while_loop"]

@@ -53,6 +53,13 @@ def test_labels_in_a_file(path, tmp_path):
         io.LibSVMIter(**settings)
 
 
+def test_one_batch_again_and_again(path):
+    batches = io.LibSVMIter(data_libsvm=path, data_shape=(3,), batch_size=1)
+    batches.debug_skip_load()
+    found = [float(batch.label[0].asscalar()) for batch, _ in zip(batches, range(5))]
+    assert found == [1] * 5 and [x.shape for x in batches.getitems()] == [(1, 3), (1,)]
+
+
 def test_files_of_a_folder_in_the_order_of_their_names(tmp_path):
     for name, text in (("b", "7 0:1"), ("a", "8 1:1\n9 2:1"), ("c", "")):
         (tmp_path / name).write_text(text)

@@ -15,10 +15,9 @@ from ....contrib import text
 from ....whole_files import replacing
 from ...data import dataset
 from ...utils import _get_repo_file_url
+from ._constants import EOS_TOKEN
 
 __all__ = ["WikiText2", "WikiText103"]
-
-_EOS = "<eos>"
 
 
 class _WikiText(dataset._DownloadedDataset):
@@ -71,9 +70,9 @@ class _WikiText(dataset._DownloadedDataset):
             content = file.read()
         self._counter = text.utils.count_tokens_from_str(content)
         if not self._vocab:
-            self._vocab = text.vocab.Vocabulary(self._counter, reserved_tokens=[_EOS])
+            self._vocab = text.vocab.Vocabulary(self._counter, reserved_tokens=[EOS_TOKEN])
         lines = [line.split() for line in content.splitlines()]
-        indices = self._vocab.to_indices([token for line in lines if line for token in (*line, _EOS)])
+        indices = self._vocab.to_indices([token for line in lines if line for token in (*line, EOS_TOKEN)])
         tokens = np.array(indices, np.int32)
         count = (len(tokens) - 1) // self._seq_len
         rows = (count, self._seq_len)

@@ -1,0 +1,3 @@
+"""The token that ends a line of WikiText."""
+
+EOS_TOKEN = "<eos>"

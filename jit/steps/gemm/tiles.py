@@ -27,8 +27,9 @@ from .sizes import DEPTH, LANES, WIDTH
 _FLOAT = ir.FloatType()
 _VECTOR = ir.VectorType(_FLOAT, LANES)
 
-#: Heights of tiles, the largest first, by the width in vectors: the largest fill 24 of AVX-512's 32 registers.
-ROWS = {2: (12, 4, 1), 1: (24, 4, 1)}
+#: Heights of tiles, the largest first, by the width in vectors: the largest fill 24 of AVX-512's 32 registers, and of
+#: fewer rows than that are left few tiles do all: one of few sums waits for each.
+ROWS = {2: (12, 8, 6, 4, 2, 1), 1: (24, 12, 8, 6, 4, 2, 1)}
 
 #: The steps along the inner dimension by which operands are prefetched. The processor does that by itself for small
 #: steps only: of A transposed each step is another line, and with rows of 4 KiB another page. With it, in parts of the

@@ -197,8 +197,7 @@ class HybridBlock(Block):
     def _run_uncached(self, args: tuple, kwargs: dict[str, Any]) -> Any:
         """The result of a pass that is not in the cache. ValueError for arguments of another nesting than the first."""
         form = symbolic.shape_of(args)
-        if self._cached_format is not None:
-            symbolic.check_format(form, self._cached_format)
+        symbolic.check_format(form, self._cached_format)
         made = self._run(args, kwargs)
         self._cached_format = form
         return made

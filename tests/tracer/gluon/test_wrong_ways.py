@@ -262,6 +262,9 @@ def test_a_hybridized_block_keeps_the_structure_of_its_arguments():
     assert net(one, None, [one, one]).asnumpy().tolist() == [3, 3]
     with pytest.raises(ValueError, match="does not match"):
         net(one, None, [one])
+    for wrong in (1, "text", [one, 2.0]):
+        with pytest.raises(ValueError, match="When hybridized"):
+            net(one, wrong)
 
 
 def test_blocks_within_a_hybridized_one_take_any_structure():

@@ -5,6 +5,7 @@ import itertools
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import IO, Any
 
 from tracer.ops.ir.errors import MXNetError
@@ -19,9 +20,11 @@ def opened(fname: Any, mode: str) -> IO[Any]:
     try:
         return open(fname, mode)
     except OSError as error:
-        raise _file_error(type(error))(error.errno, error.strerror, error.filename) from None
+        kind: Any = type(error)
+        raise _file_error(kind)(error.errno, error.strerror, error.filename) from None
 
 
+@cache
 def _file_error(kind: type[OSError]) -> type[OSError]:
     """A subclass of both MXNetError and `kind`."""
     plain = {"__module__": MXNetError.__module__, "__reduce__": lambda self: (MXNetError, (str(self),))}

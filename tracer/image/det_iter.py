@@ -141,13 +141,17 @@ class ImageDetIter(ImageIter):
         label[:] = -1
         return data, label
 
-    def _put(self, data: Any, label: Any, batch_data: np.ndarray, batch_label: np.ndarray, i: int) -> None:
+    def _checked(self, data: Any, label: Any) -> tuple[Any, Any]:
+        """A picture and its boxes as the augmenters change them. RuntimeError for invalid ones, which are left out."""
         self.check_valid_image([data])
         data, boxes = self.augmentation_transform(data, self._parse_label(label))
         self._check_valid_label(boxes)
+        return data, boxes
+
+    def _put(self, data: Any, label: Any, batch_data: np.ndarray, batch_label: np.ndarray, i: int) -> None:
         batch_data[i] = elements(self.postprocess_data(data))
         batch_label[i] = -1
-        batch_label[i, :len(boxes)] = boxes
+        batch_label[i, :len(label)] = label
 
     def augmentation_transform(self, data: Any, label: Any = None) -> Any:
         """A picture and its labels as the augmenters change them."""

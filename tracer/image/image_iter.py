@@ -142,9 +142,13 @@ class ImageIter(DataIter):
         """Memory for the pictures and labels of a batch."""
         return np.zeros((self.batch_size, *self.data_shape), np.float32), np.zeros(self.provide_label[0][1], np.float32)
 
+    def _checked(self, data: Any, label: Any) -> tuple[Any, Any]:
+        """A decoded picture and its label. RuntimeError for invalid ones, which are left out."""
+        self.check_valid_image(data)
+        return data, label
+
     def _put(self, data: Any, label: Any, batch_data: np.ndarray, batch_label: np.ndarray, i: int) -> None:
-        """Write a decoded picture and its label as example `i` of a batch. RuntimeError for an invalid one."""
-        self.check_valid_image([data])
+        """Write a valid picture and its label as example `i` of a batch."""
         batch_data[i] = elements(self.postprocess_data(self.augmentation_transform(data)))
         label = elements(label)
         batch_label[i] = label if batch_label.ndim > 1 or not label.ndim else label.reshape(-1)[0]
@@ -157,10 +161,11 @@ class ImageIter(DataIter):
                 label, picture = self.next_sample()
                 data = self.imdecode(picture)
                 try:
-                    self._put(data, label, batch_data, batch_label, i)
+                    data, label = self._checked(data, label)
                 except RuntimeError as error:
                     logging.debug("Invalid image, skipping:  %s", error)
                     continue
+                self._put(data, label, batch_data, batch_label, i)
                 i += 1
         except StopIteration:
             if not i:
@@ -197,7 +202,7 @@ class ImageIter(DataIter):
             raise ValueError("This iterator expects inputs to have 3 channels.")
 
     def check_valid_image(self, data: Any) -> None:
-        """Check a list with a picture. RuntimeError if it has no axes."""
+        """Check a picture, or a list with one. RuntimeError if it has too few axes."""
         if len(data[0].shape) == 0:
             raise RuntimeError("Data shape is wrong")
 

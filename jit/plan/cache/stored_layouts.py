@@ -46,11 +46,9 @@ def name_of(order: Sequence[Node], structure: Any, values: Sequence[Any]) -> str
     if len(order) < FEWEST:
         return None
     try:
-        parts: list[str] = []
-        _describe((structure, tuple(values)), parts)
+        return f"p_{disk_cache.key(_text((structure, tuple(values))))}.plan"
     except _Unstorable:
         return None
-    return f"p_{disk_cache.key(' '.join(parts))}.plan"
 
 
 def load(name: str, order: Sequence[Node]) -> PlanLayout | None:
@@ -140,8 +138,15 @@ def _function_name(function: FunctionType) -> str:
     return f"{module}.{name}"
 
 
+def _text(what: Any) -> str:
+    """The text of an object: equal objects have equal texts in all processes, others have others."""
+    parts: list[str] = []
+    _describe(what, parts)
+    return " ".join(parts)
+
+
 def _describe(what: Any, parts: list[str]) -> None:
-    """Append the text of an object to `parts`: equal objects have equal texts in all processes, others have others."""
+    """Append the parts of an object's text."""
     kind = type(what)
     if kind in (int, str, bool, float) or what is None:
         parts.append(repr(what))
@@ -156,7 +161,7 @@ def _describe(what: Any, parts: list[str]) -> None:
     elif isinstance(what, np.dtype):
         parts.append(f"dtype {what.str}")
     elif kind is frozenset:
-        _describe(sorted(what), parts)
+        parts += [f"frozenset{len(what)}", *sorted([_text(one) for one in what])]
     elif kind is Node:
         _describe_graph(what, parts)
     elif kind is FunctionType:

@@ -6,8 +6,11 @@ import os
 import tarfile
 import warnings
 import zipfile
+from array import array
 from collections.abc import Callable
 from typing import Any
+
+import numpy as np
 
 from ... import ndarray as nd
 from ... import numpy as mx_np
@@ -115,33 +118,36 @@ class _TokenEmbedding(Vocabulary):
             raise ValueError(f"`pretrained_file_path` must be a valid path to the pre-trained token embedding file; "
                              f"there is no file {path}")
         logging.info("Loading pre-trained token embedding vectors from %s", path)
-        rows: list[list[float]] = []
+        numbers = array("f")  # the published files have up to 660 million
+        count = 0
         unknown: list[float] | None = None
         seen: set[str] = set()
         with open(path, encoding=encoding) as file:
-            for number, line in enumerate(file, 1):
+            for at, line in enumerate(file, 1):
                 token, *texts = line.rstrip().split(elem_delim)
-                assert texts, f"{path}, line {number}: a token and its numbers wanted, got {line.rstrip()!r}"
+                assert texts, f"{path}, line {at}: a token and its numbers wanted, got {line.rstrip()!r}"
                 row = [float(text) for text in texts]
                 if token == self.unknown_token and unknown is None:
                     unknown = row
                     seen.add(token)
                 elif token in seen:
-                    warnings.warn(f"{path}, line {number}: the token {token} has been loaded already; its second "
+                    warnings.warn(f"{path}, line {at}: the token {token} has been loaded already; its second "
                                   "vector is skipped.", stacklevel=2)
                 elif len(row) == 1:
-                    warnings.warn(f"{path}, line {number}: the token {token} with the 1-dimensional vector {row} is "
+                    warnings.warn(f"{path}, line {at}: the token {token} with the 1-dimensional vector {row} is "
                                   "likely a header and is skipped.", stacklevel=2)
                 else:
-                    assert not rows or len(row) == len(rows[0]), \
-                        f"{path}, line {number}: the vector of {token} has {len(row)} numbers, those before have " \
-                        f"{len(rows[0])}"
-                    rows.append(row)
+                    count = count or len(row)
+                    assert len(row) == count, \
+                        f"{path}, line {at}: the vector of {token} has {len(row)} numbers, those before have {count}"
+                    numbers.extend(row)
                     seen.add(token)
                     self._idx_to_token.append(token)
                     self._token_to_idx[token] = len(self._idx_to_token) - 1
-        self._vec_len = len(rows[0]) if rows else None  # type: ignore[assignment]
-        self._idx_to_vec = _array([[0.0] * self._vec_len, *rows])
+        if not count:
+            raise ValueError(f"there are no vectors in the file {path}")
+        self._vec_len = count
+        self._idx_to_vec = _array(np.concatenate([np.zeros(count, np.float32), numbers]).reshape(-1, count))
         if unknown is None:
             made = init_unknown_vec(shape=self._vec_len)
             self._idx_to_vec[C.UNKNOWN_IDX] = made.as_np_ndarray() if is_np_array() else made

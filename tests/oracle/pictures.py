@@ -141,6 +141,9 @@ def answers(mx, given: dict[str, bytes]) -> dict[str, numpy.ndarray]:
                 made = getattr(mx.nd.image, f"random_{name}")(x, *arguments)
                 found[f"random {dtype} {name} {i} {seed}"] = made.asnumpy()
         found[f"lighting {dtype}"] = mx.nd.image.adjust_lighting(x, (0.1, -0.2, 0.3)).asnumpy()
+    for dtype in ("uint8", "int32", "float16"):
+        x = mx.nd.array(picture().transpose(2, 0, 1), dtype=dtype)
+        found[f"normalize {dtype}"] = mx.nd.image.normalize(x, (1, 50, 5.5), (2, -3, 0.75)).asnumpy()
     x = mx.nd.array(picture().transpose(2, 0, 1)[:, :12, :15], dtype="float32")
     for settings in ({}, {"zoom_in": True}, {"zoom_out": True}):
         found[f"rotate {settings}"] = mx.image.imrotate(x, 30, **settings).asnumpy()

@@ -98,16 +98,15 @@ class DetHorizontalFlipAug(DetAugmenter):
 class _Ranged(DetAugmenter):
     """An augmenter with an interval of areas and one of ratios of the sides."""
 
-    def __init__(self, aspect_ratio_range: Any, area_range: Any, least: float, **settings: Any) -> None:
-        given = []
-        for name, value in (("aspect ratio", aspect_ratio_range), ("area range", area_range)):
+    def __init__(self, least: float, **settings: Any) -> None:
+        for name, text in (("aspect_ratio_range", "aspect ratio"), ("area_range", "area range")):
+            value = settings[name]
             if not isinstance(value, (tuple, list)):
                 assert isinstance(value, numeric_types)
-                logging.info("Using fixed %s: %s in %s", name, value, type(self).__name__)
-                value = (value, value)
-            given.append(value)
-        self.aspect_ratio_range, self.area_range = given
-        super().__init__(aspect_ratio_range=self.aspect_ratio_range, area_range=self.area_range, **settings)
+                logging.info("Using fixed %s: %s in %s", text, value, type(self).__name__)
+                settings[name] = (value, value)
+        self.aspect_ratio_range, self.area_range = settings["aspect_ratio_range"], settings["area_range"]
+        super().__init__(**settings)
         self.enabled = False
         if self.area_range[1] <= least or self.area_range[0] > self.area_range[1]:
             warnings.warn(f"Skip {type(self).__name__} due to invalid area_range: {self.area_range}", stacklevel=3)
@@ -135,8 +134,8 @@ class DetRandomCropAug(_Ranged):
 
     def __init__(self, min_object_covered: float = 0.1, aspect_ratio_range: Any = (0.75, 1.33),
                  area_range: Any = (0.05, 1.0), min_eject_coverage: float = 0.3, max_attempts: int = 50) -> None:
-        super().__init__(aspect_ratio_range, area_range, 0, min_object_covered=min_object_covered,
-                         min_eject_coverage=min_eject_coverage, max_attempts=max_attempts)
+        super().__init__(0, min_object_covered=min_object_covered, aspect_ratio_range=aspect_ratio_range,
+                         area_range=area_range, min_eject_coverage=min_eject_coverage, max_attempts=max_attempts)
         self.min_object_covered = min_object_covered
         self.min_eject_coverage = min_eject_coverage
         self.max_attempts = max_attempts
@@ -232,7 +231,8 @@ class DetRandomPadAug(_Ranged):
         if not isinstance(pad_val, (list, tuple)):
             assert isinstance(pad_val, numeric_types)
             pad_val = (pad_val,)
-        super().__init__(aspect_ratio_range, area_range, 1.0, max_attempts=max_attempts, pad_val=pad_val)
+        super().__init__(1.0, aspect_ratio_range=aspect_ratio_range, area_range=area_range, max_attempts=max_attempts,
+                         pad_val=pad_val)
         self.pad_val = pad_val
         self.max_attempts = max_attempts
 

@@ -113,8 +113,10 @@ def load(fname: str) -> list[NDArray] | dict[str, NDArray]:
     """Load the arrays of a file that `save` or real MXNet has written: a dict if they have names, else a list.
 
     MXNetError, with the place in the file, for one of another format. For a file that cannot be read an MXNetError that
-    is an OSError too.
+    is an OSError too. TypeError for another object than a path.
     """
+    if not isinstance(fname, (str, os.PathLike)):
+        raise TypeError(f"fname required to be a string, not {type(fname)}")
     with opened(fname, "rb") as file:
         if os.path.isfile(fname):
             return _Reader(file, os.fstat(file.fileno()).st_size).file_contents()
@@ -123,6 +125,8 @@ def load(fname: str) -> list[NDArray] | dict[str, NDArray]:
 
 def load_frombuffer(buf: bytes) -> list[NDArray] | dict[str, NDArray]:
     """Load the arrays from the bytes of a file; results and errors as in `load`."""
+    if isinstance(buf, str):
+        raise MXNetError("load_frombuffer: a string is no file of arrays: give the file's bytes")
     return _Reader(io.BytesIO(buf), len(buf)).file_contents()
 
 

@@ -8,7 +8,7 @@ from ...ir.errors import MXNetError
 from ...ir.node import Node
 from ...primitive.arithmetic import cast, div, in_single, like, sub
 from ...primitive.linear import concatenate, part, reshape, transpose
-from ...primitive.promotion import FLOAT32, floating
+from ...primitive.promotion import FLOAT32
 from ...primitive.scans import flip
 
 
@@ -53,7 +53,7 @@ def normalize(data: Node, mean=(0.0, 0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0, 1.0)) -
 
     mean, std: one number, or one for each channel.
 
-    MXNetError for shapes that don't fit, and for dtypes other than floats.
+    Results of integers are cut off. MXNetError for shapes that don't fit.
 
     >>> from tracer import nd
     >>> nd.image.normalize(nd.ones((1, 1, 1)), mean=0.5, std=0.25).asnumpy().tolist()
@@ -66,8 +66,10 @@ def normalize(data: Node, mean=(0.0, 0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0, 1.0)) -
     if channels not in (1, 3):
         raise MXNetError("normalize: The first dimension of input tensor must be the channel dimension with either 1 "
                          f"or 3 elements, but got input with shape {data.shape}")
-    return _normalized(floating(data), *[_per_channel(v, channels, data.ndim, name, data)
-                                         for v, name in ((mean, "mean"), (std, "std"))])
+    wide = data if data.dtype.kind == "f" else cast(data, FLOAT32)
+    made = _normalized(wide, *[_per_channel(v, channels, data.ndim, name, wide)
+                               for v, name in ((mean, "mean"), (std, "std"))])
+    return made if wide is data else cast(made, data.dtype)
 
 
 @in_single

@@ -215,3 +215,10 @@ def test_the_version_of_arrays_is_that_of_the_shapes_meaning(tmp_path, active, v
     with open(path, "rb") as file:
         assert struct.unpack("<I", file.read()[24:28])[0] == version
     assert nd.load(path)[0].shape == (2, 3)
+
+
+def test_what_is_no_path_and_no_bytes():
+    with pytest.raises(TypeError, match="fname required to be a string"):
+        nd.load(3)
+    with pytest.raises(MXNetError, match="give the file's bytes"):
+        nd.load_frombuffer("abc")

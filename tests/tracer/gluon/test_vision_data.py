@@ -176,11 +176,14 @@ def test_transforms_of_both_flavours(monkeypatch, name, arguments, shape, is_2):
     for space in (nd, np):
         x = space.array(PICTURE, dtype="uint8")
         for hybrid in (False, True):
-            transform = getattr(transforms, name)(*arguments)
+            transform, other = (getattr(transforms, name)(*arguments) for _ in range(2))
+            given = 5
             if hybrid and not getattr(transform, "_draws_in_python", False):
                 transform.hybridize()
-            made, label = transform(x, 5)
-            assert label == 5 and made.shape == shape == transform(x).shape and type(made) is type(x)
+                other.hybridize()
+                given = space.array([5])  # a hybridized block takes no numbers
+            made, label = transform(x, given)
+            assert label == 5 and made.shape == shape == other(x).shape and type(made) is type(x)
             assert onp.dtype(made.dtype) == ("float32" if name in ("ToTensor", "RandomGray") else "uint8")
 
 

@@ -40,7 +40,11 @@ class _Case:
         return from_array(factor * self.arrays[1])
 
     def run(self, w, donated=None):
-        return self.plan.run([self.image, w], [], donated)[0].view(self.node.aval).copy()
+        return self.read(self.plan.run([self.image, w], [], donated))
+
+    def read(self, buffers):
+        """The elements of a run's first result."""
+        return buffers[0].view(self.node.aval).copy()
 
     def check(self, got, factor=1):
         want, = graphs.run([self.node], [self.arrays[0], factor * self.arrays[1]])
@@ -93,7 +97,7 @@ def test_plans_share_forms(case):
     for _ in range(3):
         first = case.run(w)
     before, other = packed.held_bytes(), Plan((add(case.node, case.node),))
-    got = other.run([case.image, w], [], None)[0].view(case.node.aval)
+    got = case.read(other.run([case.image, w], [], None))
     np.testing.assert_array_equal(got, first + first)
     assert packed.held_bytes() == before
 
@@ -151,7 +155,7 @@ def test_a_run_that_ends_early_leaves_no_whole_form(case):
     form, = w.forms.values()
     assert not form.whole
     form.memory.block[0][:] = 0x7F
-    case.check(stopped.value.go_on()[0].view(case.node.aval))
+    case.check(case.read(stopped.value.go_on()))
     assert form.whole
     case.check(case.run(w))
 

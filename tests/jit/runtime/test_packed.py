@@ -107,9 +107,10 @@ def test_memory_that_others_may_write_to_has_no_forms(case):
     shared = np.frombuffer(bytearray(case.arrays[1].nbytes + 64), np.uint8)
     start = -shared.ctypes.data % 64
     outside = OutsideBuffer(shared[start:start + case.arrays[1].nbytes])
-    for factor in (1, 3, -1):
+    part = whole.part(0, case.arrays[1].nbytes)
+    for factor in (1, 3, -1, 5):
         values = factor * case.arrays[1]
-        for buffer in (whole.part(0, values.nbytes), outside):
+        for buffer in (part, outside):
             buffer.block[0][:] = values.view(np.uint8).reshape(-1)
             case.check(case.run(buffer), factor)
     assert packed.held_bytes() == before
@@ -129,8 +130,8 @@ def test_forms_have_a_bound(case, monkeypatch):
 
 
 def test_a_buffer_that_is_written_over_has_no_forms():
-    case = _Case("packed", plus=True)
-    assert case.plan.donations == ((1, (1,)),)
+    case = _Case("transformed", plus=True)
+    assert case.plan.donations == ((1, (1,)),) and case.plan.layout.packings
     w, before = case.weights(), packed.held_bytes()
     for factor in (1, 2, 4, 8):
         case.check(case.run(w, {1: w}), factor)  # w becomes w + w

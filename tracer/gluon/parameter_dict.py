@@ -229,10 +229,10 @@ class OwnParameters(dict):
 
 def loaded(filename: str) -> dict[str, Any]:
     """The arrays of a parameter file, of MXNet 1 or 2, by name; np's arrays in np mode."""
-    arrays: Any = files.load(filename)
+    arrays: Any = files.stored(filename)
     if not isinstance(arrays, dict):
         arrays = {str(i): x for i, x in enumerate(arrays)}
-    return arrays if is_np_array() else {k: v.as_nd_ndarray() for k, v in arrays.items()}
+    return {k: v.as_np_ndarray() if is_np_array() else v.as_nd_ndarray() for k, v in arrays.items()}
 
 
 def _agree(parameter: Parameter, name: str, key: str, wanted: Any) -> None:

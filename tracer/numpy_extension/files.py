@@ -52,13 +52,18 @@ def load(file: str) -> Any:
     MXNetError for a damaged file; NotImplementedError for sparse arrays. For a file that cannot be read an MXNetError
     that is an OSError too.
     """
+    found = stored(file)
+    if isinstance(found, dict):
+        return {name: x.as_np_ndarray() for name, x in found.items()}
+    return [x.as_np_ndarray() for x in found] if isinstance(found, list) else found
+
+
+def stored(file: str) -> Any:
+    """The arrays in a file as in `load`, but those of a file of MXNet's are of `mx.nd`, and may be sparse."""
     with opened(file, "rb") as stream:
         data = stream.read()
     if data[:6] == npy.MAGIC:
         return made(npy.read_array(data))
     if data[:2] == b"PK":
         return {name: made(values) for name, values in npy.read_arrays(data).items()}
-    found: Any = files.load_frombuffer(data)
-    if isinstance(found, dict):
-        return {name: x.as_np_ndarray() for name, x in found.items()}
-    return [x.as_np_ndarray() for x in found]
+    return files.load_frombuffer(data)

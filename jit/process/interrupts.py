@@ -15,7 +15,8 @@ import ctypes
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
@@ -121,6 +122,27 @@ def forget() -> None:
     noted = False
     if sys.gettrace() is _do_nothing:
         sys.settrace(None)
+
+
+@contextmanager
+def held() -> Iterator[None]:
+    """Hold Ctrl-C back in this thread, and in the processes that it starts meanwhile, which call `ignore`."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def ignore() -> None:
+    """Ignore Ctrl-C in this process from now on, and one that has been held back or noted."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    forget()
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
 def _call_of(frame: FrameType | None) -> FrameType | None:

@@ -19,6 +19,7 @@ import tracer as mx
 from tracer import nd, np
 from tracer.gluon.data import ArrayDataset, DataLoader, Dataset, RandomSampler
 from tracer.gluon.data.processes.worker_pool import WorkerError
+from tracer.jit.process import interrupts
 
 pytestmark = [pytest.mark.native_sample(3), pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")]
 
@@ -249,3 +250,26 @@ def test_no_process_outlives_a_script(tmp_path, method, end):
     while any(psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE for pid in workers):
         assert time.monotonic() < deadline, "a worker process is left"
         time.sleep(0.05)
+
+
+@pytest.mark.tierless
+def test_an_early_interrupt_reaches_no_worker():
+    """Ctrl-C reaches a process before it ignores Ctrl-C, or it has been noted when the process is started."""
+    source, to = os.pipe()
+    interrupts.noted = True
+    with pytest.raises(KeyboardInterrupt), interrupts.held():
+        worker = os.fork()
+        if not worker:
+            try:
+                signal.raise_signal(signal.SIGINT)
+                interrupts.ignore()
+                signal.raise_signal(signal.SIGINT)
+                os.write(to, b"noted" if interrupts.wanted() else b"ignored")
+            finally:
+                os._exit(0)
+        os.waitpid(worker, 0)
+        interrupts.forget()
+        signal.raise_signal(signal.SIGINT)
+        assert os.read(source, 9) == b"ignored"
+    os.close(source)
+    os.close(to)

@@ -15,6 +15,7 @@ from weakref import WeakSet
 import numpy as np
 
 from tracer.jit.native import background
+from tracer.jit.process import interrupts
 
 from ....core.flush import flush_all
 from ....numpy_extension.mode import set_np
@@ -40,7 +41,7 @@ def work(own: socket.socket, parent: int, dataset: Any, batchify_fn: Callable[[l
     modes: its np modes.
     seed: that of NumPy's and MXNet's generators here.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes of a terminal: the parent decides
+    interrupts.ignore()  # Ctrl-C reaches all processes of a terminal: the parent decides
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     background.forbid("a worker process of DataLoader starts no compiler")
     for end in list(PARENTS_ENDS):

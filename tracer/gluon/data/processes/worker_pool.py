@@ -10,6 +10,7 @@ import socket
 import time
 import zlib
 from collections.abc import Callable, Iterator
+from multiprocessing import resource_tracker
 from typing import Any, NoReturn
 from weakref import finalize
 
@@ -56,7 +57,10 @@ class _Worker:
             self.state = mmap.mmap(fd, STATE.size)
             STATE.pack_into(self.state, 0, 0, STARTING)
             self.process = context.Process(target=work, args=(other, os.getpid(), *arguments, seed), daemon=True)
-            self.process.start()
+            if context.get_start_method() != "fork":
+                resource_tracker.ensure_running()  # while it starts a process it lets Ctrl-C through
+            with interrupts.held():  # or it ends a process that does not ignore it yet
+                self.process.start()
             messages.send(self.end, b"", [fd])
         finally:
             other.close()

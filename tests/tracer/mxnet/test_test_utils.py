@@ -150,3 +150,19 @@ def test_arrays_of_the_same_memory():
 
     x = nd.ones((2, 3))
     assert tu.same_array(x, x[:]) and not tu.same_array(x, x.copy()) and x.asnumpy().tolist() == [[1] * 3] * 2
+
+
+def test_structures_of_symbols():
+    assert tu.same_symbol_structure(X * 2 + W, W * 3 + X)
+    assert not tu.same_symbol_structure(X * 2 + W, X * 2 - W)
+
+
+def test_where_arrays_differ():
+    a, b = numpy.array([1.0, numpy.inf, 2]), numpy.array([1.5, numpy.inf, 2])
+    place, excess = tu._find_max_violation(a, b, 0.1, 0.01)
+    assert place == (0,) and excess == pytest.approx(3.125)
+    assert tu.locationError(a, b, place, ("x", "y"), maxError=True) == \
+        "Location of maximum error: (0,), x=1.00000000, y=1.50000000"
+    with pytest.raises(AssertionError, match=r"a\.shape = \(2,\) and b\.shape = \(3,\) are not equal"):
+        tu.checkShapes(a[:2], b)
+    tu.checkShapes(a, b)

@@ -11,13 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from .base import data_dir
-from .generation import is_2
-from .gluon import utils
-from .whole_files import replacing
+from ..base import data_dir
+from ..generation import is_2
+from ..gluon import utils
+from ..io import MNISTIter
+from ..whole_files import replacing
 
-__all__ = ["DummyIter", "download", "download_model", "get_bz2_data", "get_cifar10", "get_mnist", "get_mnist_pkl",
-           "get_mnist_ubyte", "get_zip_data"]
+__all__ = ["DummyIter", "download", "download_model", "get_bz2_data", "get_cifar10", "get_mnist", "get_mnist_iterator",
+           "get_mnist_pkl", "get_mnist_ubyte", "get_zip_data"]
 
 _SITE = "http://data.mxnet.io/"
 _CIFAR = "https://repo.mxnet.io/gluon/dataset/cifar10/cifar10-b9ac2870.zip"
@@ -115,6 +116,22 @@ def get_mnist_ubyte(path: str = "data") -> None:
         if not os.path.exists(target):
             with replacing(target) as file:
                 file.write(_unpacked(path, name + ".gz"))
+
+
+def get_mnist_iterator(batch_size: int, input_shape: Sequence[int], num_parts: int = 1, part_index: int = 0,
+                       path: str = "data") -> tuple[Any, Any]:
+    """A `MNISTIter` of the training images in random order, and one of the test images.
+
+    input_shape: (1, 28, 28), or (784,) for flat images.
+    num_parts, part_index: into how many parts the images are divided, and the number of the one that is read.
+    path: the folder with the four files, as by `get_mnist_ubyte`.
+    """
+    get_mnist_ubyte(path)
+    made = [MNISTIter(image=os.path.join(path, f"{part}-images-idx3-ubyte"),
+                      label=os.path.join(path, f"{part}-labels-idx1-ubyte"), input_shape=input_shape,
+                      batch_size=batch_size, shuffle=part == "train", flat=len(input_shape) != 3,
+                      num_parts=num_parts, part_index=part_index) for part in ("train", "t10k")]
+    return made[0], made[1]
 
 
 def get_cifar10(path: str = "data") -> None:

@@ -1,21 +1,22 @@
 """Checks of symbols for `mx.test_utils`: outputs and gradients against expected ones and finite differences."""
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from . import ndarray as nd
+from .. import ndarray as nd
+from ..context import current_context
+from ..symbol import Symbol, Variable
+from ..symbol.namespaces import GENERATED
+from ..symbol.numpy.symbol import _Symbol
 from .comparing import assert_almost_equal, default_numeric_eps, get_tolerance, get_tols
-from .context import current_context
-from .symbol import Symbol, Variable
-from .symbol.namespaces import GENERATED
-from .symbol.numpy.symbol import _Symbol
 
 __all__ = ["check_consistency", "check_speed", "check_symbolic_backward", "check_symbolic_forward", "numeric_grad",
-           "simple_forward"]
+           "same_symbol_structure", "simple_forward"]
 
 _FLOATS = (np.float16, np.float32, np.float64)
 
@@ -32,6 +33,16 @@ def simple_forward(sym: Any, ctx: Any = None, is_train: bool = False, **inputs: 
     executor = sym.bind(ctx or current_context(), args={name: nd.array(x) for name, x in inputs.items()})
     found = [x.asnumpy() for x in executor.forward(is_train=is_train)]
     return found[0] if len(found) == 1 else found
+
+
+def same_symbol_structure(sym1: Any, sym2: Any) -> bool:
+    """Whether the operators of two symbols are the same, in the order of their JSON texts.
+
+    >>> same_symbol_structure(Variable("x") * 2, Variable("y") * 3)
+    True
+    """
+    first, second = ([node["op"] for node in json.loads(sym.tojson())["nodes"]] for sym in (sym1, sym2))
+    return all([a == b for a, b in zip(first, second)])
 
 
 # ---- arguments -----------------------------------------------------------------------------------

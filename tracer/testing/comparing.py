@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from .array.nd_array import NDArray
+from ..array.nd_array import NDArray
 
 __all__ = ["TOLERANCES", "almost_equal", "assert_allclose", "assert_almost_equal", "assert_almost_equal_ignore_nan",
-           "assert_almost_equal_with_err", "assert_exception", "collapse_sum_like", "default_atols",
+           "assert_almost_equal_with_err", "assert_exception", "checkShapes", "collapse_sum_like", "default_atols",
            "default_numeric_eps", "default_rtols", "effective_dtype", "get_atol", "get_etol", "get_rtol",
-           "get_tolerance", "get_tols", "same", "same_array"]
+           "get_tolerance", "get_tols", "locationError", "same", "same_array"]
 
 #: The default relative and absolute tolerance of each dtype.
 TOLERANCES = {"float16": (1e-2, 1e-1), "float32": (1e-4, 1e-3), "float64": (1e-5, 1e-20)}
@@ -139,6 +139,34 @@ def assert_almost_equal_with_err(a: Any, b: Any, rtol: Any = None, atol: Any = N
     wrong = ~np.isclose(x, y, _tolerance(x, y, rtol, 0), _tolerance(x, y, atol, 1), equal_nan)
     if not etol or wrong.mean() > etol:
         assert_almost_equal(a, b, rtol, atol, names, equal_nan)
+
+
+def checkShapes(a: Any, b: Any) -> None:
+    """Raise AssertionError, with both arrays, unless their shapes are equal."""
+    if a.shape != b.shape:
+        raise AssertionError(f"Items are not equal: a.shape = {a.shape} and b.shape = {b.shape} are not equal\n"
+                             f" ACTUAL: {a!r}\n DESIRED: {b!r}")
+
+
+def locationError(a: Any, b: Any, index: Any, names: Sequence[str], maxError: bool = False) -> str:
+    """The text about an element that differs, or differs most.
+
+    index: its place.
+    names: the arrays' names.
+
+    >>> locationError(np.zeros(2), np.ones(2), (1,), ("x", "y"))
+    'Location of error: (1,), x=0.00000000, y=1.00000000'
+    """
+    most = "maximum " if maxError else ""
+    return f"Location of {most}error: {index}, {names[0]}={a[index]:.8f}, {names[1]}={b[index]:.8f}"
+
+
+def _find_max_violation(a: np.ndarray, b: np.ndarray, rtol: float, atol: float) -> tuple[tuple[Any, ...], Any]:
+    """The place of the element that differs most in units of its tolerance, and the difference in this unit."""
+    with np.errstate(invalid="ignore"):
+        excess = np.where(a == b, 0, abs(a - b)) / (atol + rtol * abs(b) + 1e-20)
+    place = tuple([int(i) for i in np.unravel_index(np.argmax(excess), excess.shape)])
+    return place, excess[place]
 
 
 def same_array(array1: NDArray, array2: NDArray) -> bool:

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import compress
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,9 @@ from tracer.core.surface import assign
 from tracer.core.trace import Value, computed, current, node_of
 from tracer.ops.ir.errors import MXNetError
 from tracer.ops.ir.node import stop
+from tracer.sparse.arrays import from_dense
+from tracer.sparse.base import BaseSparseNDArray
+from tracer.sparse.forms import Dense, Rows
 
 from .creation import full
 
@@ -36,8 +40,11 @@ def Custom(*data: Any, op_type: str | None = None, out: Any = None, name: str | 
     out: the array, or list of arrays, to write the result into.
     kwargs: keywords of the class of properties, which receives them as strings.
 
-    MXNetError for an unknown operation, and for a wrong number, shape or type of arrays. An error in the user's code
-    is the cause of an MXNetError.
+    MXNetError for an unknown operation, and for a wrong number, shape, type or storage type of arrays. An error in the
+    user's code is the cause of an MXNetError.
+
+    Sparse arrays are given to operations whose `infer_storage_type` allows them. `infer_storage_type_backward` is told
+    that the outputs' gradients are dense; they are converted to the storage types that it answers.
     """
     if not op_type:
         raise MXNetError("Required argument `op_type` is missing.")
@@ -81,10 +88,10 @@ class _Call:
         return set(self.prop.declare_backward_dependency(numbers[:outs], numbers[outs:outs + ins],
                                                          numbers[outs + ins:]))
 
-    # ---- shapes and types ------------------------------------------------------------------------
+    # ---- shapes, types and storage types ---------------------------------------------------------
 
     def _inferred(self, what: str, given: list[Any]) -> list[list[Any]]:
-        """The answers of `infer_shape` or `infer_type` for arguments, outputs and auxiliary states."""
+        """The answers of `infer_shape` and its kin for arguments, outputs and auxiliary states."""
         found = self._guarded(what, getattr(self.prop, what), given)
         if len(found) not in (2, 3):
             raise MXNetError(f"custom operator {self.kind}: {what} must return 2 or 3 lists, got {len(found)}")
@@ -110,10 +117,33 @@ class _Call:
         self._checked("shape", [tuple(s) for s in (*ins, *states)], [x.shape for x in inputs])
         in_types, types, state_types = self._inferred("infer_type", [np.dtype(x.dtype).type for x in self.arguments])
         self._checked("type", [np.dtype(t) for t in (*in_types, *state_types)], [np.dtype(x.dtype) for x in inputs])
-        return [self._zeros(tuple(shape), dtype) for shape, dtype in zip(outs, types)]
+        in_stypes, stypes, state_stypes = self._inferred("infer_storage_type", [x.stype for x in self.arguments])
+        self._checked("storage type", (*in_stypes, *state_stypes), [x.stype for x in inputs])
+        return [self._zeros(tuple(shape), *kind) for shape, *kind in zip(outs, types, stypes)]
 
-    def _zeros(self, shape: tuple[int, ...], dtype: Any) -> Any:
-        return wrap(self.flavour, full(shape, 0, ctx=self.context, dtype=dtype)._value)
+    def _zeros(self, shape: tuple[int, ...], dtype: Any, stype: str = "default") -> Any:
+        made = wrap(self.flavour, full(shape, 0, ctx=self.context, dtype=dtype)._value)
+        return _converted(made, stype)
+
+    def _backward_stypes(self, outputs: Sequence[Any], grads: list[str]) -> tuple[list[str], list[str]]:
+        """The storage types that the backward is given the outputs' gradients in, and those of its results.
+
+        grads: those of the arrays that take the results.
+        """
+        what, kinds = "infer_storage_type_backward", ("output gradient", "argument", "output", "gradient", "state")
+        given = [["default"] * len(outputs), *[[x.stype for x in group] for group in (self.arguments, outputs)], grads,
+                 [x.stype for x in self.states]]
+        found = self._guarded(what, self.prop.infer_storage_type_backward, *[[*stypes] for stypes in given])
+        if len(found) != 5:
+            raise MXNetError(f"custom operator {self.kind}: {what} must return 5 lists, got {len(found)}")
+        for kind, inferred, provided in zip(kinds, found, given):
+            if len(inferred) != len(provided):
+                raise MXNetError(f"custom operator {self.kind}: {what}: expecting {len(provided)} entries for {kind}s, "
+                                 f"got {len(inferred)}")
+        for inferred, provided in zip(found[1:], given[1:]):
+            asked = [stype != "undefined" for stype in provided]
+            self._checked("storage type", [*compress(inferred, asked)], [*compress(provided, asked)])
+        return list(found[0]), list(found[3])
 
     # ---- the user's code -------------------------------------------------------------------------
 
@@ -129,32 +159,41 @@ class _Call:
                                           [list(x.shape) for x in inputs],
                                           [_TYPE_NUMBERS[np.dtype(x.dtype)] for x in inputs])
             self._run("forward", is_train=int(training), req=["write"] * len(outputs),
-                      in_data=self._given([x._value for x in self.arguments]), out_data=outputs, aux=self._aux())
-        values = [y._value for y in outputs]
-        flavour = type(inputs[0]) if inputs else NDArray
-        if recording and any([x._value.history for x in self.arguments]):
-            taken = [x._value for x in self.arguments]
-            call = CustomCall(taken, [v.aval for v in values], self._backward(taken, values))
-            values = [entered(v, call, i) for i, v in enumerate(values)]
-        results = [wrap(flavour, v) for v in values]
+                      in_data=self._given(self.arguments), out_data=outputs, aux=self._aux())
+        flavour = type(inputs[0]) if inputs and not isinstance(inputs[0], BaseSparseNDArray) else NDArray
+        taken = [_value_of(x) for x in self.arguments] if recording else []
+        if any([v.history for v in taken]):
+            call = CustomCall(taken, [_value_of(y).aval for y in outputs], self._backward(taken, outputs))
+            results = [_with_value(flavour, y, entered(_value_of(y), call, i)) for i, y in enumerate(outputs)]
+        else:
+            results = [y if isinstance(y, BaseSparseNDArray) else wrap(flavour, y._value) for y in outputs]
         return results[0] if len(results) == 1 else results
 
-    def _backward(self, inputs: list[Value], outputs: list[Value]) -> Callable[[list[Value]], list[Value | None]]:
-        """The function from the outputs' cotangents to the arguments', for the tape."""
+    def _backward(self, inputs: list[Value], outputs: Sequence[Any]) -> Callable[[list[Value]], list[Value | None]]:
+        """The function from the outputs' cotangents to the arguments', for the tape.
+
+        inputs: the values of the arguments.
+        outputs: the arrays that the forward wrote.
+        """
         training = current().trace.training
         wanted = [bool(v.history) for v in inputs]
+        taking = [getattr(x.grad, "stype", "default") if w else "undefined" for x, w in zip(self.arguments, wanted)]
+        arrays = [*self._given(self.arguments), *self._given(outputs)]
 
         def run(cotangents: list[Value]) -> list[Value | None]:
             with pause(train_mode=training):
-                given = self._given([*cotangents, *inputs, *outputs])
+                stypes, grad_stypes = self._backward_stypes(outputs, taking)
+                heads = [wrap(self.flavour, _constant(v)) for v in cotangents]
+                given = [*[_converted(x, stype) for x, stype in zip(heads, stypes)], *arrays]
                 for i, _ in enumerate(given):
                     if i not in self.dependencies:
                         given[i] = self._zeros((), np.float32)
-                grads = [self._zeros(v.aval.shape, v.aval.dtype) for v in inputs]
+                grads = [self._zeros(v.aval.shape, v.aval.dtype, stype if w else "default")
+                         for v, stype, w in zip(inputs, grad_stypes, wanted)]
                 ins, outs = len(inputs), len(outputs)
                 self._run("backward", req=["write" if w else "null" for w in wanted], out_grad=given[:outs],
                           in_data=given[outs:outs + ins], out_data=given[outs + ins:], in_grad=grads, aux=self._aux())
-            return [g._value if w else None for g, w in zip(grads, wanted)]
+            return [_value_of(g) if w else None for g, w in zip(grads, wanted)]
 
         return run
 
@@ -170,15 +209,34 @@ class _Call:
             raise MXNetError(f"Error in {what} of custom operator {self.kind}: {type(error).__name__}: "
                              f"{error}") from error
 
-    def _given(self, values: Sequence[Value]) -> list[Any]:
-        """Arrays that the user's code is given, which have no history of their own."""
-        return [wrap(self.flavour, _constant(v)) for v in values]
+    def _given(self, arrays: Sequence[Any]) -> list[Any]:
+        """The arrays as the user's code is given them, without a history of their own."""
+        return [x.detach() if isinstance(x, BaseSparseNDArray) else wrap(self.flavour, _constant(x._value))
+                for x in arrays]
 
     def _aux(self) -> list[Any]:
         """The auxiliary states, in the flavour of the user's code: what this writes, the caller's arrays have."""
         if self.flavour is NDArray:
             return [x if type(x) is NDArray else x.as_nd_ndarray() for x in self.states]
         return [x.as_np_ndarray() for x in self.states]
+
+
+def _value_of(array: Any) -> Value:
+    """The value of an array, of a sparse one the value of the whole array."""
+    return array.dense()._value if isinstance(array, BaseSparseNDArray) else array._value
+
+
+def _with_value(flavour: type, array: Any, value: Value) -> Any:
+    """An array like the given one, with a value that has the same elements and a history."""
+    if not isinstance(array, BaseSparseNDArray):
+        return wrap(flavour, value)
+    form = array._form
+    return array._like(Dense(wrap(NDArray, value), places=form.indices if isinstance(form, Rows) else None))
+
+
+def _converted(array: Any, stype: str) -> Any:
+    """A dense array in a storage type."""
+    return array if stype == "default" else from_dense(array, stype)
 
 
 def _constant(value: Value) -> Value:

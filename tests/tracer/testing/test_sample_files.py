@@ -9,7 +9,8 @@ import zipfile
 import numpy
 import pytest
 
-from tracer import gluon, sample_files, test_utils
+from tracer import gluon, test_utils
+from tracer.testing import sample_files
 
 pytestmark = pytest.mark.tierless
 

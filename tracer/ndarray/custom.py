@@ -20,7 +20,7 @@ from tracer.sparse.arrays import from_dense
 from tracer.sparse.base import BaseSparseNDArray
 from tracer.sparse.forms import Dense, Rows
 
-from .creation import full
+from .creation import empty
 
 __all__ = ["Custom"]
 
@@ -122,7 +122,7 @@ class _Call:
         return [self._zeros(tuple(shape), *kind) for shape, *kind in zip(outs, types, stypes)]
 
     def _zeros(self, shape: tuple[int, ...], dtype: Any, stype: str = "default") -> Any:
-        made = wrap(self.flavour, full(shape, 0, ctx=self.context, dtype=dtype)._value)
+        made = wrap(self.flavour, empty(shape, ctx=self.context, dtype=dtype)._value)
         return _converted(made, stype)
 
     def _backward_stypes(self, outputs: Sequence[Any], grads: list[str]) -> tuple[list[str], list[str]]:

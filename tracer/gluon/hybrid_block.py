@@ -195,9 +195,13 @@ class HybridBlock(Block):
         return result
 
     def _run_uncached(self, args: tuple, kwargs: dict[str, Any]) -> Any:
-        """The result of a pass that is not in the cache. ValueError for arguments of another nesting than the first."""
+        """The result of a pass that is not in the cache.
+
+        ValueError for arguments of another nesting than the first, and on several contexts.
+        """
         form = symbolic.shape_of(args)
         symbolic.check_format(form, self._cached_format)
+        symbolic.check_contexts(args)
         made = self._run(args, kwargs)
         self._cached_format = form
         return made

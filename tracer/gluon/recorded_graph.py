@@ -13,6 +13,7 @@ import numpy as np
 
 from tracer.ops.ir.node import Node, leaf_op
 
+from ..array.nd_array import NDArray
 from ..base import MXNetError
 from ..core.invoke import constant, wrap
 from ..core.trace import Trace, Value, current
@@ -67,7 +68,7 @@ def avals_of(args: Any) -> list[tuple[type, tuple[int, ...], Any]]:
     """The class, shape and element type of each array among arguments, in order."""
     if isinstance(args, (list, tuple)):
         return [found for x in args for found in avals_of(x)]
-    return [(type(args), args.shape, args.dtype)] if hasattr(args, "_value") else []
+    return [(type(args), args.shape, args.dtype)] if isinstance(args, NDArray) else []
 
 
 def graph(block: Any, inputs: list[Symbol], form: Any, avals: list[Any]) -> tuple[list[Symbol], Any]:

@@ -101,6 +101,22 @@ def check_format(form: list[Any], cached: list[Any] | None) -> None:
                          f"{cached}, input format = {form}; call hybridize() again to use another one")
 
 
+def check_contexts(args: Any) -> None:
+    """Raise ValueError for arrays on several contexts among a hybridized block's arguments."""
+    found = {str(x.context) for x in _arrays(args)}
+    if len(found) > 1:
+        raise ValueError("Find multiple contexts in the input, After hybridized, the HybridBlock only supports one "
+                         f"input context. Find all contexts = {', '.join(sorted(found))}")
+
+
+def _arrays(args: Any) -> Iterator[NDArray]:
+    if isinstance(args, (list, tuple)):
+        for x in args:
+            yield from _arrays(x)
+    elif isinstance(args, NDArray):
+        yield args
+
+
 def _check_arrays(form: list[Any]) -> None:
     for one in form:
         if isinstance(one, tuple):

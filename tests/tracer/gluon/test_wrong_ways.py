@@ -8,7 +8,7 @@ import traceback
 
 import pytest
 
-from tracer import MXNetError, autograd, gluon, lr_scheduler, nd, np
+from tracer import MXNetError, autograd, cpu, gluon, lr_scheduler, nd, np
 from tracer.gluon import nn
 
 pytestmark = [pytest.mark.native_sample(4), pytest.mark.filterwarnings("ignore::UserWarning")]
@@ -265,6 +265,13 @@ def test_a_hybridized_block_keeps_the_structure_of_its_arguments():
     for wrong in (1, "text", [one, 2.0]):
         with pytest.raises(ValueError, match="When hybridized"):
             net(one, wrong)
+
+
+def test_a_hybridized_block_takes_arrays_of_one_context():
+    net = Added()
+    net.hybridize()
+    with pytest.raises(ValueError, match="Find multiple contexts in the input"):
+        net(nd.ones(1, ctx=cpu(1)), nd.ones(1, ctx=cpu(2)))
 
 
 def test_blocks_within_a_hybridized_one_take_any_structure():

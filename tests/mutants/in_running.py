@@ -57,7 +57,7 @@ MUTANTS = [
            "Native code reads a view at the beginning of its base.",
            "never tests/jit/plan/test_donation.py::test_the_base_of_a_dead_view_keeps_its_elements"),
     Mutant("addresses-of-the-last-arena", "jit/plan/plan.py",
-           "if arena.addr != self.arena_at:", "if self.arena_at < 0:",
+           "if arena.addr != self.arena_at or self.layout.packings:", "if self.arena_at < 0:",
            "A program writes values between steps where its memory was the last time.",
            "never tests/jit/plan/test_arena.py::test_a_program_s_memory_is_another_s_between_its_runs"),
     Mutant("blocks-of-what-is-broadcast", "jit/runtime/blockwise.py",

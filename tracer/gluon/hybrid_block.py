@@ -200,7 +200,8 @@ class HybridBlock(Block):
         ValueError for arguments of another nesting than the first, and on several contexts.
         """
         form = symbolic.shape_of(args)
-        symbolic.check_format(form, self._cached_format)
+        if self._cached_format is not None:
+            symbolic.check_format(form, self._cached_format)
         symbolic.check_contexts(args)
         made = self._run(args, kwargs)
         self._cached_format = form

@@ -88,15 +88,12 @@ def shape_of(args: Any) -> Any:
     return ONE if isinstance(args, NDArray) else NONE if args is None else (args,)
 
 
-def check_format(form: list[Any], cached: list[Any] | None) -> None:
-    """Check the format of a hybridized block's arguments, which are arrays and None.
+def check_format(form: list[Any], cached: list[Any]) -> None:
+    """Raise ValueError unless the formats of two calls agree, but for None at their ends, numbers and strings.
 
-    cached: the format of earlier arguments, which must agree but for None at their ends.
-
-    ValueError for another one, and for other arguments.
+    MXNet's hybridized blocks take no numbers and strings; here another one is another graph.
     """
-    _check_arrays(form)
-    if cached is not None and _without_end(form) != _without_end(cached):
+    if _structure(form) != _structure(cached):
         raise ValueError("The argument structure of HybridBlock does not match the cached version. Stored format = "
                          f"{cached}, input format = {form}; call hybridize() again to use another one")
 
@@ -117,21 +114,16 @@ def _arrays(args: Any) -> Iterator[NDArray]:
         yield args
 
 
-def _check_arrays(form: list[Any]) -> None:
-    for one in form:
-        if isinstance(one, tuple):
-            raise ValueError("When hybridized, the input of HybridBlock must be (nested) list of Symbol or NDArray, "
-                             f"but got {one[0]} of type {type(one[0])}")
-        if isinstance(one, list):
-            _check_arrays(one)
-
-
-def _without_end(form: list[Any]) -> list[Any]:
-    """The format without what may be left out at the end of a call."""
-    found = [*form]
+def _structure(form: list[Any]) -> list[Any]:
+    """The format of a call without what other calls may have elsewhere."""
+    found = [_plain(x) for x in form]
     while found and found[-1] == NONE:
         found.pop()
     return found
+
+
+def _plain(form: Any) -> Any:
+    return [_plain(x) for x in form] if isinstance(form, list) else () if isinstance(form, tuple) else form
 
 
 def variables_for(form: Sequence[Any], avals: Sequence[Any] = ()) -> tuple[list[Symbol], list[Any]]:

@@ -1,4 +1,4 @@
-"""`mx.contrib`: the experimental operators of arrays and symbols, text, and helpers. Other modules are not here yet."""
+"""`mx.contrib`: the experimental operators of arrays and symbols, text, and helpers. Some modules are not here yet."""
 from ..ndarray import contrib as ndarray
 from ..symbol import contrib as symbol
 from . import io, tensorboard, text

@@ -35,12 +35,12 @@ class SVRGModule(Module):
     https://mxnet.apache.org/versions/1.9.1/api/python/docs/api/contrib/svrg_optimization/index.html
 
     >>> from tracer import io, sym
-    >>> net = sym.LinearRegressionOutput(sym.FullyConnected(sym.var("data"), num_hidden=1), name="lin")
+    >>> net = sym.LinearRegressionOutput(sym.FullyConnected(sym.var("data"), num_hidden=1, name="fc"), name="lin")
     >>> module = SVRGModule(net, label_names=["lin_label"], update_freq=1)
     >>> data = io.NDArrayIter(nd.ones((4, 2)), nd.ones(4), 2, label_name="lin_label")
     >>> module.fit(data, eval_metric="mse", num_epoch=2)
-    >>> [round(x, 2) for x in module.get_params()[0]["fullyconnected0_bias"].asnumpy().tolist()]
-    [0.04]
+    >>> [round(x, 2) for x in module.get_params()[0]["fc_bias"].asnumpy().tolist()]
+    [0.05]
     """
 
     def __init__(self, symbol: Any, data_names: Sequence[str] | None = ("data",),

@@ -32,6 +32,8 @@ class _AssignmentOptimizer(opt.Optimizer):
 class _SVRGOptimizer(opt.Optimizer):
     """An optimizer that updates weights by another one, and stores gradients under names with "full" as they are.
 
+    As in MXNet, parameters that have such names themselves ("fullyconnected0_weight") are overwritten by gradients.
+
     default_optimizer: the other optimizer, or its name; it is then made with all further keywords.
     kwargs: `param_idx2name`, the parameters' names by index, and the parameters of both optimizers.
     """

@@ -9,8 +9,11 @@ from ..rng import zipfian
 from .namespaces import INTERNAL
 from .symbol import Symbol
 
+_LIKE = ("uniform_like", "normal_like", "gamma_like", "poisson_like", "exponential_like", "negative_binomial_like",
+         "generalized_negative_binomial_like")
+
 __all__ = ["exponential", "gamma", "generalized_negative_binomial", "multinomial", "negative_binomial", "normal",
-           "poisson", "randint", "randn", "shuffle", "uniform"]
+           "poisson", "randint", "randn", "shuffle", "uniform", *_LIKE]
 
 
 def _drawn(kind: str, names: tuple[str, ...], params: tuple[Any, ...], shape: Any, dtype: Any,
@@ -49,6 +52,10 @@ poisson = _distribution("poisson", lam=1)
 gamma = _distribution("gamma", alpha=1, beta=1)
 negative_binomial = _distribution("negative_binomial", k=1, p=1)
 generalized_negative_binomial = _distribution("generalized_negative_binomial", mu=1, alpha=1)
+
+
+uniform_like, normal_like, gamma_like, poisson_like, exponential_like, negative_binomial_like, \
+    generalized_negative_binomial_like = (INTERNAL[f"_random_{name}"] for name in _LIKE)
 
 
 def exponential(scale: Any = 1, shape: Any = _Null, dtype: Any = _Null, **kwargs: Any) -> Symbol:

@@ -26,7 +26,7 @@ def loads(text: str) -> tuple[Entry, ...]:
         raise MXNetError(f"The text is not JSON: {error}") from None
     try:
         outputs = graph(record, _version(record))
-    except (IndexError, KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+    except (IndexError, KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
         raise MXNetError(f"The JSON is no graph: {type(error).__name__}: {error}") from error
     if is_np_shape() and "is_np_shape" not in record.get("attrs", {}):
         _with_numpy_shapes(outputs)
@@ -60,7 +60,7 @@ def graph(record: Any, version: int) -> tuple[Entry, ...]:
     for i in _order(records):
         try:
             nodes[i] = _node(records[i], [_entry(nodes, e) for e in records[i]["inputs"]], version)
-        except (KeyError, IndexError, TypeError, ValueError) as error:
+        except (KeyError, IndexError, TypeError, ValueError, OverflowError) as error:
             name = records[i].get("name", i) if isinstance(records[i], dict) else i
             raise MXNetError(f"JSON of a symbol: node {name} is malformed: {error!r}") from error
     try:

@@ -27,6 +27,7 @@ def node(i, **changes):
 
 
 @pytest.mark.parametrize("broken, said", [
+    (record(attrs={"mxnet_version": ["int", float("inf")]}), "no graph: OverflowError"),
     ({"nodes": []}, 'Missing field "arg_nodes"'), (node(1, op="nope"), "Op e of type nope"),
     (node(1, inputs=[[1, 0, 0]]), "e is in a cycle"), (node(1, inputs=[[7, 0, 0]]), "node e has an input"),
     (node(1, inputs=[]), "e of type exp: it has 0 inputs"), (record(heads=[[9, 0, 0]]), "heads"),

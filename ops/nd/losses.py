@@ -72,6 +72,17 @@ def own_gradient(value: Node, data: Node, gradient: Node, scaled: bool = False) 
     return make(own_gradient_op, (stop(value), data, gradient), (scaled,))
 
 
+@public("nd.contrib.gradientmultiplier")
+def gradient_multiplier(data: Node, scalar=1.0, is_int=True) -> Node:
+    """`data`, with the head gradient times `scalar` as its gradient; `is_int` has no effect.
+
+    >>> from tracer import nd
+    >>> nd.contrib.gradientmultiplier(nd.array([1, 2]), scalar=-1).asnumpy().tolist()
+    [1.0, 2.0]
+    """
+    return own_gradient(data, data, like(data, scalar), scaled=True)
+
+
 # ---- softmax with the gradient of the cross entropy ----------------------------------------------
 
 def _rows(data: Node, multi_output: bool, preserve_shape: bool) -> Shape:

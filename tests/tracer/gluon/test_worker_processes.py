@@ -256,6 +256,7 @@ def test_no_process_outlives_a_script(tmp_path, method, end):
 def test_an_early_interrupt_reaches_no_worker():
     """Ctrl-C reaches a process before it ignores Ctrl-C, or it has been noted when the process is started."""
     source, to = os.pipe()
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # started in the background it ignores Ctrl-C
     interrupts.noted = True
     with pytest.raises(KeyboardInterrupt), interrupts.held():
         worker = os.fork()
@@ -271,5 +272,6 @@ def test_an_early_interrupt_reaches_no_worker():
         interrupts.forget()
         signal.raise_signal(signal.SIGINT)
         assert os.read(source, 9) == b"ignored"
+    signal.signal(signal.SIGINT, before)
     os.close(source)
     os.close(to)

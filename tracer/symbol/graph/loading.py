@@ -75,8 +75,9 @@ def graph(record: Any, version: int) -> tuple[Entry, ...]:
 def _entry(nodes: Mapping[int, SymbolNode], numbers: Sequence[int]) -> Entry:
     """The output of a node that two numbers name. MXNetError if the node has no such output."""
     node, at = nodes[numbers[0]], numbers[1] if len(numbers) > 1 else 0
-    if not 0 <= at < node.num_outputs:
-        raise MXNetError(f"JSON of a symbol: there is no output {at} of {node.name}, which has {node.num_outputs}")
+    count = node.num_outputs if node.op is None else len(node.output_names)
+    if not 0 <= at < count:
+        raise MXNetError(f"JSON of a symbol: there is no output {at} of {node.name}, which has {count}")
     return node, at
 
 

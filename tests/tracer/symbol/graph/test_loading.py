@@ -55,6 +55,14 @@ def test_a_longer_cycle_names_a_node():
         mx.sym.load_json(json.dumps(record(nodes=nodes, arg_nodes=[])))
 
 
+def test_an_operation_without_outputs_has_none_to_read():
+    loop, _ = mx.sym.contrib.foreach(lambda x, state: (x + state, state + x), mx.sym.var("x"), mx.sym.var("s"))
+    text = loop.tojson()
+    assert '"num_outputs": "2"' in text
+    with pytest.raises(mx.MXNetError, match="there is no output 0 of _foreach"):
+        mx.sym.load_json(text.replace('"num_outputs": "2"', '"num_outputs": "0"'))
+
+
 def test_nodes_may_come_in_any_order():
     made = record()
     made["nodes"] = [{"op": "exp", "name": "e", "inputs": [[1, 0, 0]]}, {"op": "null", "name": "x", "inputs": []}]

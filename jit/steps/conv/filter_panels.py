@@ -28,7 +28,7 @@ def _pack(b: Any, to: Any, w: Any, rows: Any, length: Any) -> None:
     starts = [b.add(w, b.mul(b.select(b.icmp_signed("<", I64(i), rows), I64(i), I64(0)), step)) for i in range(WIDTH)]
     with lanes.loop(length, step=LANES) as k:
         left = b.sub(length, k)
-        within = b.icmp_signed("<", lanes.lane, lanes.ints_of(left))
+        within = lanes.below(left)
         for first in range(0, WIDTH, LANES):
             square = [lanes.load_some(b.add(start, b.mul(k, I64(4))), within, lanes.nothing)
                       for start in starts[first:first + LANES]]
@@ -43,7 +43,7 @@ def _put(b: Any, to: Any, source: Any, step: Any, count: Any) -> None:
     lanes = Lanes(b, ir.FloatType())
     wide = ir.VectorType(I64, lanes.lanes)
     with lanes.loop(count, step=lanes.lanes) as i:
-        within = b.icmp_signed("<", lanes.lane, lanes.ints_of(b.sub(count, i)))
+        within = lanes.below(b.sub(count, i))
         number = b.add(lanes.splat(wide, i), b.sext(lanes.lane, wide))
         at = b.add(lanes.splat(wide, source), b.mul(number, lanes.splat(wide, step)))
         lanes.store_some(lanes.gather(at, within), b.add(to, b.mul(i, I64(4))), within)

@@ -104,6 +104,10 @@ class Lanes:
         """A word in all lanes, as int32."""
         return self.splat(self.ints, self.b.trunc(word, I32))
 
+    def below(self, count: Any) -> Any:
+        """The flags of the lanes below `count`: none where it is not positive, all where it is their number or more."""
+        return self.b.icmp_signed("<", self.lane, self.ints_of(count))
+
     def splat(self, kind: Any, x: Any) -> Any:
         """A number in all lanes."""
         first = self.b.insert_element(ir.Constant(kind, ir.Undefined), x, I32(0))
@@ -169,9 +173,8 @@ def copy_row(builder: Any, size: Any, to: Any, source: Any, count: Any) -> None:
     """Copy `count` numbers; the last vector of the copy is filled up with 0."""
     def emit(lanes: Lanes) -> None:
         with lanes.loop(count, step=lanes.lanes) as i:
-            left = lanes.ints_of(builder.sub(count, i))
             at = builder.mul(i, I64(lanes.bytes))
-            some = lanes.load_some(builder.add(source, at), builder.icmp_signed("<", lanes.lane, left), lanes.nothing)
+            some = lanes.load_some(builder.add(source, at), lanes.below(builder.sub(count, i)), lanes.nothing)
             lanes.store(some, builder.add(to, at))
 
     in_both(builder, size, emit)

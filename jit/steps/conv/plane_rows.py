@@ -38,8 +38,8 @@ def split_row(b: Any, size: Any, even: Any, odd: Any, source: Any, count: Any) -
             at = b.mul(i, I64(2))
             start = b.add(source, b.mul(at, I64(lanes.bytes)))
             left = b.sub(count, at)
-            low = lanes.load_some(start, _first(lanes, left), lanes.nothing)
-            high = lanes.load_some(b.add(start, I64(64)), _first(lanes, b.sub(left, I64(lanes.lanes))), lanes.nothing)
+            low = lanes.load_some(start, lanes.below(left), lanes.nothing)
+            high = lanes.load_some(b.add(start, I64(64)), lanes.below(b.sub(left, I64(lanes.lanes))), lanes.nothing)
             for which, to in enumerate((even, odd)):
                 order = ir.Constant(lanes.ints, list(range(which, 2 * lanes.lanes, 2)))
                 lanes.store(b.shuffle_vector(low, high, order), b.add(to, b.mul(i, I64(lanes.bytes))))
@@ -55,10 +55,10 @@ def put_row(b: Any, size: Any, to: Any, source: Any, count: Any, step: Any) -> N
             value = lanes.load(b.add(source, b.mul(i, I64(lanes.bytes))))
 
             def dense() -> None:
-                lanes.store_some(value, b.add(to, b.mul(i, I64(lanes.bytes))), _first(lanes, b.sub(count, i)))
+                lanes.store_some(value, b.add(to, b.mul(i, I64(lanes.bytes))), lanes.below(b.sub(count, i)))
 
             def apart() -> None:
-                lanes.scatter(value, _addresses(lanes, to, i, step), _first(lanes, b.sub(count, i)))
+                lanes.scatter(value, _addresses(lanes, to, i, step), lanes.below(b.sub(count, i)))
 
             _by_step(b, step, dense, apart)
 
@@ -77,7 +77,7 @@ def join_row(b: Any, size: Any, to: Any, even: Any, odd: Any, count: Any) -> Non
                 order = [half * lanes.lanes // 2 + lane // 2 + lane % 2 * lanes.lanes for lane in range(lanes.lanes)]
                 value = b.shuffle_vector(*from_both, ir.Constant(lanes.ints, order))
                 start = b.add(at, I64(half * lanes.lanes))
-                lanes.store_some(value, b.add(to, b.mul(start, I64(lanes.bytes))), _first(lanes, b.sub(count, start)))
+                lanes.store_some(value, b.add(to, b.mul(start, I64(lanes.bytes))), lanes.below(b.sub(count, start)))
 
     in_both(b, size, emit)
 
@@ -89,11 +89,6 @@ def _by_step(b: Any, step: Any, dense: Callable[[], None], apart: Callable[[], N
             dense()
         with more:
             apart()
-
-
-def _first(lanes: Lanes, count: Any) -> Any:
-    """The first `count` lanes: none if it is not positive, all if it is larger than their number."""
-    return lanes.b.icmp_signed("<", lanes.lane, lanes.ints_of(count))
 
 
 def _within(lanes: Lanes, start: Any, first: Any, last: Any) -> Any:

@@ -12,6 +12,8 @@ and then put together.
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from llvmlite import ir
+
 from ...native.word_compiler import I64, emits
 from ...native.word_intrinsics import room, set_word, smaller
 from .arguments import AT, BLOCK, MASKS, MOST_PLACES
@@ -65,11 +67,6 @@ def _by_some(lanes: Lanes, count: Any, some: Callable[[Any, Any, int, Any], None
             some(groups, start, vectors, left)
 
 
-def _flags(lanes: Lanes, left: Any, v: int) -> Any:
-    """The lanes of vector v that are below `left`."""
-    return lanes.b.icmp_signed("<", lanes.lane, lanes.ints_of(lanes.b.sub(left, I64(v * lanes.lanes))))
-
-
 @emits
 def _weigh(b: Any, size: Any, to: Any, block: Any, weights: Any, table: Any, masks: Any, every: Any, places: Any,
            count: Any) -> None:
@@ -89,7 +86,7 @@ def _weigh(b: Any, size: Any, to: Any, block: Any, weights: Any, table: Any, mas
                 if left is None or v < vectors - 1:
                     lanes.store(value, address)
                 else:
-                    lanes.store_some(value, address, _flags(lanes, left, v))
+                    lanes.store_some(value, address, lanes.below(b.sub(left, I64(v * lanes.lanes))))
 
         _by_some(lanes, count, some)
 
@@ -106,9 +103,11 @@ def _relate(b: Any, size: Any, sums: Any, values: Any, block: Any, table: Any, m
             factors = []
             for v in range(vectors):
                 address = b.add(b.add(values, at), I64(64 * v))
-                whole = left is None or v < vectors - 1
-                factors.append(lanes.load(address) if whole
-                               else lanes.load_some(address, _flags(lanes, left, v), lanes.nothing))
+                if left is None or v < vectors - 1:
+                    factors.append(lanes.load(address))
+                else:
+                    some_left = lanes.below(b.sub(left, I64(v * lanes.lanes)))
+                    factors.append(lanes.load_some(address, some_left, lanes.nothing))
             with lanes.loop(places) as i:
                 source = b.add(b.add(block, at), _entry.emit(b, table, i, _OFFSET))
                 total = lanes.load(b.add(sums, b.mul(i, I64(64))))
@@ -125,11 +124,9 @@ def _relate(b: Any, size: Any, sums: Any, values: Any, block: Any, table: Any, m
 @emits
 def _clear(b: Any, sums: Any, places: Any) -> None:
     """Set a vector of sums for each place to 0."""
-    def emit(lanes: Lanes) -> None:
-        with lanes.loop(places) as i:
-            lanes.store(lanes.nothing, b.add(sums, b.mul(i, I64(64))))
-
-    in_both(b, I64(4), emit)
+    lanes = Lanes(b, ir.FloatType())
+    with lanes.loop(places) as i:
+        lanes.store(lanes.nothing, b.add(sums, b.mul(i, I64(64))))
 
 
 @emits

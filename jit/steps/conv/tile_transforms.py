@@ -39,7 +39,7 @@ def transform_row(b: Any, to: Any, w: Any, count: Any, step: Any, back: Any) -> 
     wide = ir.VectorType(I64, lanes.lanes)
     pitch = b.mul(b.add(count, I64(LANES)), I64(4))
     with lanes.loop(count, step=lanes.lanes) as c:
-        within = b.icmp_signed("<", lanes.lane, lanes.ints_of(b.sub(count, c)))
+        within = lanes.below(b.sub(count, c))
         lane = b.add(lanes.splat(wide, c), b.sext(lanes.lane, wide))
         at = b.add(lanes.splat(wide, w), b.mul(lane, lanes.splat(wide, step)))
         nine = []
@@ -146,7 +146,7 @@ def put_row(b: Any, to: Any, source: Any, count: Any) -> Any:
 
     def vector(i: Any, found: Sequence[Any]) -> list[Any]:
         at = b.mul(i, I64(64))
-        within = b.icmp_signed("<", lanes.lane, lanes.ints_of(b.sub(count, b.mul(i, I64(lanes.lanes)))))
+        within = lanes.below(b.sub(count, b.mul(i, I64(lanes.lanes))))
         value = lanes.load(b.add(source, at))
         lanes.store_some(value, b.add(to, at), within)
         return [b.or_(found[0], _not_finite(lanes, value, within))]
@@ -175,7 +175,7 @@ def convolve_row(b: Any, args: Any, to: Any, x: Any, w: Any, y: Any) -> None:
             return [total]
 
         total, = lanes.fold(_word(b, args, AT.channels), [lanes.nothing], channel)
-        left = b.icmp_signed("<", lanes.lane, lanes.ints_of(b.sub(width, start)))
+        left = lanes.below(b.sub(width, start))
         lanes.store_some(total, b.add(to, b.mul(start, I64(4))), left)
 
 
@@ -190,7 +190,7 @@ def put_weights(b: Any, to: Any, sums: Any, step: Any, count: Any) -> Any:
 
     def vector(v: Any, found: Sequence[Any]) -> list[Any]:
         c = b.mul(v, I64(lanes.lanes))
-        within = b.icmp_signed("<", lanes.lane, lanes.ints_of(b.sub(count, c)))
+        within = lanes.below(b.sub(count, c))
         source = b.add(sums, b.mul(c, I64(4)))
         columns = []
         for j in range(6):
@@ -223,7 +223,7 @@ def relate(b: Any, args: Any, to: Any, x: Any, g: Any, images: Any) -> None:
                         start = b.mul(v, I64(lanes.lanes))
                         at, within = _neighbours(lanes, height, width, y, start, I64(i - 1), I64(j - 1))
                         own = b.mul(b.add(b.mul(y, width), start), I64(4))
-                        left = b.icmp_signed("<", lanes.lane, lanes.ints_of(b.sub(width, start)))
+                        left = lanes.below(b.sub(width, start))
                         value = lanes.load_some(b.add(b.add(x, b.mul(n, pitches[0])), at), within, lanes.nothing)
                         cotangent = lanes.load_some(b.add(b.add(g, b.mul(n, pitches[1])), own), left, lanes.nothing)
                         return [b.select(left, lanes.fma(value, cotangent, sums[0]), sums[0])]

@@ -40,8 +40,7 @@ from .conv.rows import (
     most_of,
     rows_of_chunk,
 )
-from .gemm import openblas
-from .gemm.sizes import LANES
+from .gemm import openblas, sizes
 
 #: Positions that a block of `correlate` sums up at most: with fewer, it holds more channels.
 _SUMMED = 128
@@ -204,14 +203,14 @@ def _correlate(node: Node, uses: Uses) -> list[driver.Step]:
 
 def _merged(batch: int, count: int, places: int, itemsize: int, filters: int) -> int:
     """The images whose positions are summed up at once: several small ones, whose cotangents have room."""
-    most = min(_SUMMED, BLOCK // (itemsize * places), VALUES // (itemsize * filters)) - LANES
+    most = min(_SUMMED, BLOCK // (itemsize * places), VALUES // (itemsize * filters)) - sizes.LANES
     return max(1, min(batch, most // count))
 
 
 def _positions(count: int, merged: int, places: int, itemsize: int) -> int:
     """The length of a block's rows, in whole vectors, and with room behind the last one of several images."""
-    most = BLOCK // (itemsize * places) // LANES * LANES
-    return min(-(-count // LANES) * LANES, _SUMMED, most) if merged == 1 else count + LANES
+    most = BLOCK // (itemsize * places) // sizes.LANES * sizes.LANES
+    return min(-(-count // sizes.LANES) * sizes.LANES, _SUMMED, most) if merged == 1 else count + sizes.LANES
 
 
 def _some(channels: int, room: int, itemsize: int) -> int:

@@ -118,7 +118,7 @@ def rounded_at_random(interpreter: Interpreter, seed: int) -> Interpreter:
 
 
 def _shaken(node: Node, ref: Callable, draw: np.random.Generator) -> Callable:
-    """An op's reference with random rounding of its result, or for a sum, of its operands."""
+    """An op's reference with random rounding of its result, and for a sum, of its operands."""
     sums = node.op.name in ("reduce_sum", "reduce_prod") or node.op.step in ("gemm", "scatter")
     if isinstance(node.aval, tuple) or node.dtype.kind != "f" or not (sums or node.op.kind == ELEMENTWISE):
         return ref
@@ -126,7 +126,8 @@ def _shaken(node: Node, ref: Callable, draw: np.random.Generator) -> Callable:
     def compute(arrays: Sequence[Any], attrs: tuple) -> Any:
         if sums:
             count = np.shape(arrays[0])[-1] if node.op.step == "gemm" else np.size(arrays[0]) / max(node.size, 1)
-            return ref([_moved(a, max(count, 1) ** 0.5, draw) for a in arrays], attrs)
+            root = max(count, 1) ** 0.5
+            return _moved(ref([_moved(a, root, draw) for a in arrays], attrs), root / 2, draw)
         result = np.asarray(ref(arrays, attrs))
         exact = result == np.trunc(result)
         for a in arrays:

@@ -83,7 +83,7 @@ def run_filters(bind: Any, args: Any, lo: int, hi: int) -> None:
         n = (unit - outer * each) // panels
         start = (unit - outer * each - n * panels) * width
         rows = smaller(width, count - start)
-        row = 4 * ((rows + 15) // 16 * 16)
+        row = 4 * ((rows + LANES - 1) // LANES * LANES)
         c = 0
         while c < channels:
             depth = smaller(args[AT.some], channels - c)

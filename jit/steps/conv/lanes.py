@@ -8,15 +8,17 @@ from typing import Any
 from llvmlite import ir
 
 from ...native.word_compiler import I64, emits
+from ..gemm.sizes import REGISTER_BYTES
 
 I32 = ir.IntType(32)
 
 
 class Lanes:
-    """Code of one type of floats, being emitted: a vector is a register of 64 bytes.
+    """Code of one type of floats, being emitted: a vector is a register.
 
     lanes: the numbers of a vector.
     bytes: those of a number.
+    size: those of a vector.
     vector, ints, flags: the types of a vector of floats, of int32, of bits.
     bits: the type of an integer with a bit for each lane.
     """
@@ -24,7 +26,7 @@ class Lanes:
     def __init__(self, builder: Any, real: Any) -> None:
         self.b, self.real = builder, real
         self.bytes = 4 if isinstance(real, ir.FloatType) else 8
-        self.lanes = 64 // self.bytes
+        self.size, self.lanes = REGISTER_BYTES, REGISTER_BYTES // self.bytes
         self.vector, self.ints = ir.VectorType(real, self.lanes), ir.VectorType(I32, self.lanes)
         self.bits, self.flags = ir.IntType(self.lanes), ir.VectorType(ir.IntType(1), self.lanes)
         self.lane = ir.Constant(self.ints, list(range(self.lanes)))

@@ -39,7 +39,8 @@ def split_row(b: Any, size: Any, even: Any, odd: Any, source: Any, count: Any) -
             start = b.add(source, b.mul(at, I64(lanes.bytes)))
             left = b.sub(count, at)
             low = lanes.load_some(start, lanes.below(left), lanes.nothing)
-            high = lanes.load_some(b.add(start, I64(64)), lanes.below(b.sub(left, I64(lanes.lanes))), lanes.nothing)
+            rest = lanes.below(b.sub(left, I64(lanes.lanes)))
+            high = lanes.load_some(b.add(start, I64(lanes.size)), rest, lanes.nothing)
             for which, to in enumerate((even, odd)):
                 order = ir.Constant(lanes.ints, list(range(which, 2 * lanes.lanes, 2)))
                 lanes.store(b.shuffle_vector(low, high, order), b.add(to, b.mul(i, I64(lanes.bytes))))

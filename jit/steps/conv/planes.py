@@ -16,18 +16,19 @@ from llvmlite import ir
 
 from ...native.word_compiler import I64, emits
 from ...native.word_intrinsics import room, set_word, smaller
+from ..gemm.sizes import REGISTER_BYTES
 from .arguments import AT, BLOCK, MASKS, MOST_PLACES
 from .lanes import Lanes, in_both
 from .plane_rows import join_row, lay_row, put_row, split_row
 
 #: Vectors whose sums are in registers at a time, and whose masks are one word.
-_SOME = 4
+_SOME = 256 // REGISTER_BYTES
 
 #: The bytes of an entry of the table of places, and the words in it: offset of its elements, and of its weight; then
 #: for each axis how far from a position its elements are, in the phase, and the number of elements there.
 _ENTRY, _OFFSET, _WEIGHT, _SHIFT, _COUNT = 64, 0, 1, 2, 5
 
-_TABLE, _STARTS, _TOTALS = _ENTRY * MOST_PLACES, 8 * (MOST_PLACES + 1), 64 * MOST_PLACES
+_TABLE, _STARTS, _TOTALS = _ENTRY * MOST_PLACES, 8 * (MOST_PLACES + 1), REGISTER_BYTES * MOST_PLACES
 
 #: What is added to a number before a division, as a multiple of the divisor, so that it is not negative.
 _FAR = 1 << 40
@@ -45,7 +46,7 @@ def _masked(lanes: Lanes, address: Any, mask: Any, vectors: int) -> list[Any]:
     word = b.load(b.inttoptr(mask, I64.as_pointer()))
     for v in range(vectors):
         flags = lanes.flags_of(b.trunc(b.lshr(word, I64(lanes.lanes * v)), lanes.bits))
-        found.append(lanes.load_some(b.add(address, I64(64 * v)), flags, lanes.nothing))
+        found.append(lanes.load_some(b.add(address, I64(lanes.size * v)), flags, lanes.nothing))
     return found
 
 
@@ -82,7 +83,7 @@ def _weigh(b: Any, size: Any, to: Any, block: Any, weights: Any, table: Any, mas
                 return [lanes.fma(weight, x, s) for x, s in zip(values, sums, strict=True)]
 
             for v, value in enumerate(lanes.fold(places, [lanes.nothing] * vectors, place)):
-                address = b.add(b.add(to, at), I64(64 * v))
+                address = b.add(b.add(to, at), I64(lanes.size * v))
                 if left is None or v < vectors - 1:
                     lanes.store(value, address)
                 else:
@@ -102,7 +103,7 @@ def _relate(b: Any, size: Any, sums: Any, values: Any, block: Any, table: Any, m
             at, own = b.mul(start, I64(lanes.bytes)), b.add(masks, b.mul(group, every))
             factors = []
             for v in range(vectors):
-                address = b.add(b.add(values, at), I64(64 * v))
+                address = b.add(b.add(values, at), I64(lanes.size * v))
                 if left is None or v < vectors - 1:
                     factors.append(lanes.load(address))
                 else:
@@ -110,11 +111,12 @@ def _relate(b: Any, size: Any, sums: Any, values: Any, block: Any, table: Any, m
                     factors.append(lanes.load_some(address, some_left, lanes.nothing))
             with lanes.loop(places) as i:
                 source = b.add(b.add(block, at), _entry.emit(b, table, i, _OFFSET))
-                total = lanes.load(b.add(sums, b.mul(i, I64(64))))
+                total = lanes.nothing  # of a group alone: a sum of sums rounds less
                 for factor, x in zip(factors, _masked(lanes, source, b.add(own, b.mul(i, I64(8))), vectors),
                                      strict=True):
                     total = lanes.fma(factor, x, total)
-                lanes.store(total, b.add(sums, b.mul(i, I64(64))))
+                address = b.add(sums, b.mul(i, I64(lanes.size)))
+                lanes.store(b.fadd(lanes.load(address), total), address)
 
         _by_some(lanes, count, some)
 
@@ -126,7 +128,7 @@ def _clear(b: Any, sums: Any, places: Any) -> None:
     """Set a vector of sums for each place to 0."""
     lanes = Lanes(b, ir.FloatType())
     with lanes.loop(places) as i:
-        lanes.store(lanes.nothing, b.add(sums, b.mul(i, I64(64))))
+        lanes.store(lanes.nothing, b.add(sums, b.mul(i, I64(lanes.size))))
 
 
 @emits
@@ -134,7 +136,7 @@ def _add_up(b: Any, size: Any, to: Any, sums: Any, places: Any) -> None:
     """Store the sum of each place's vector."""
     def emit(lanes: Lanes) -> None:
         with lanes.loop(places) as i:
-            number = lanes.total(lanes.load(b.add(sums, b.mul(i, I64(64)))))
+            number = lanes.total(lanes.load(b.add(sums, b.mul(i, I64(lanes.size)))))
             b.store(number, b.inttoptr(b.add(to, b.mul(i, I64(lanes.bytes))), lanes.real.as_pointer()))
 
     in_both(b, size, emit)

@@ -13,7 +13,7 @@ from ...graph.symbolic_size import applied
 from ...native.runtime_functions import find_native
 from ...runtime import driver
 from ...runtime.costs import CHUNK_COST, MAX_CHUNKS
-from ..gemm.sizes import DEPTH, LANES, WIDTH
+from ..gemm import sizes
 from .arguments import BLOCK, CHANNELS, SUMS, TILE_SUMS, TILES, ConvArgs, at_most, ceil
 
 #: The multiplications of a chunk, and the most of a chunk, which take a tenth of a second: a run halts between two.
@@ -74,8 +74,8 @@ def convolve(node: Node, args: ConvArgs, uses: Uses) -> list[driver.Step]:
 
 def _narrow(args: ConvArgs) -> bool:
     """Whether an image is small, and would leave an eighth of the lanes idle in vectors of positions."""
-    lanes = LANES * applied(ceil, args.positions, LANES)
-    return bool(args.tiles and args.filters >= WIDTH and args.positions <= 2 * _POSITIONS
+    lanes = sizes.LANES * applied(ceil, args.positions, sizes.LANES)
+    return bool(args.tiles and args.filters >= sizes.WIDTH and args.positions <= 2 * _POSITIONS
                 and 8 * args.positions < 7 * lanes)
 
 
@@ -83,8 +83,8 @@ def _narrow(args: ConvArgs) -> bool:
 
 def by_positions(args: ConvArgs) -> driver.Step:
     """The row that reads weights as they are."""
-    width = WIDTH if args.tiles else _PANEL
-    depth = DEPTH if args.tiles else BLOCK // (args.itemsize * _PANEL)
+    width = sizes.WIDTH if args.tiles else _PANEL
+    depth = sizes.DEPTH if args.tiles else BLOCK // (args.itemsize * _PANEL)
     panels = applied(_panels if args.tiles else ceil, args.positions, width)
     if not args.tiles and args.places > depth:
         width = applied(_narrower, args.places, args.itemsize)
@@ -98,7 +98,7 @@ def by_positions(args: ConvArgs) -> driver.Step:
 
 
 def _panels(count: int, width: int) -> int:
-    return count // width + ceil(count % width, LANES)
+    return count // width + ceil(count % width, sizes.LANES)
 
 
 def _narrower(places: int, itemsize: int) -> int:
@@ -116,12 +116,12 @@ def _part(filters: int, units: int) -> int:
 def _by_filters(node: Node, args: ConvArgs, uses: Uses) -> list[driver.Step]:
     """The rows that pack weights by panels of filters, and compute parts of positions and filters."""
     length = args.channels * args.places
-    panels = args.groups * applied(ceil, args.filters, WIDTH)
+    panels = args.groups * applied(ceil, args.filters, sizes.WIDTH)
     weights = without_reshapes(node.inputs[1], uses.materialized)
-    turned, done = uses.pack(weights, ("packed", node), 4 * panels * WIDTH * length,
+    turned, done = uses.pack(weights, ("packed", node), 4 * panels * sizes.WIDTH * length,
                              ("pack_filters", args.groups, args.filters, length))
     pack = driver.Step(address("pack_filters"), [args.w, turned, args.filters, length, done], panels,
-                       applied(rows_of_chunk, panels, _PACKING * panels * WIDTH * length))
+                       applied(rows_of_chunk, panels, _PACKING * panels * sizes.WIDTH * length))
     cuts = applied(ceil, args.positions, _POSITIONS)
     width = applied(ceil, args.positions, cuts)
     part = applied(_part_of_panels, args.filters, width, args.batch * args.groups * cuts, args.runs)
@@ -134,12 +134,12 @@ def _by_filters(node: Node, args: ConvArgs, uses: Uses) -> list[driver.Step]:
 
 def _part_of_panels(filters: int, width: int, units: int, runs: int) -> int:
     """The filters of a unit, in whole panels: few units lay out what others do too, which takes longer by lanes."""
-    parts = min(-(-_LAID_UNITS // units), max(filters // ((4 if runs else 8) * WIDTH), 1))
-    return min(SUMS // (4 * width * WIDTH), -(-filters // (parts * WIDTH))) * WIDTH
+    parts = min(-(-_LAID_UNITS // units), max(filters // ((4 if runs else 8) * sizes.WIDTH), 1))
+    return min(SUMS // (4 * width * sizes.WIDTH), -(-filters // (parts * sizes.WIDTH))) * sizes.WIDTH
 
 
 def _channels(channels: int, places: int, width: int) -> int:
-    return max(1, min(channels, BLOCK // (4 * places * LANES * ceil(width, LANES))))
+    return max(1, min(channels, BLOCK // (4 * places * sizes.LANES * ceil(width, sizes.LANES))))
 
 
 # ---- Winograd ------------------------------------------------------------------------------------
@@ -164,7 +164,7 @@ def by_tiles(node: Node, args: ConvArgs, uses: Uses) -> list[driver.Step]:
     filters, channels = args.filters, args.channels
     back = args.dilate2 < 0
     weights = without_reshapes(node.inputs[1], uses.materialized)
-    turned, done = uses.pack(weights, ("transformed", node), 36 * 4 * filters * (channels + LANES),
+    turned, done = uses.pack(weights, ("transformed", node), 36 * 4 * filters * (channels + sizes.LANES),
                              ("transform_weights", filters, channels, int(back)))
     row, channel = (9, 9 * filters) if back else (9 * channels, 9)
     turn = driver.Step(address("transform_weights"), [args.w, turned, channels, row, channel, int(back), done], filters,
@@ -186,7 +186,7 @@ def lines_of(batch: int, height: int, width: int) -> int:
 
 def most_of(lines: int, across: int) -> int:
     """The most filters of a unit, by the room for their products."""
-    tiles = -(-lines * across // LANES) * LANES
+    tiles = -(-lines * across // sizes.LANES) * sizes.LANES
     return TILE_SUMS // tiles // 12 * 12
 
 

@@ -58,7 +58,7 @@ def _down(b: Any, rows: Any, phases: Any, tiles: Any, matrix: Matrix) -> None:
     with lanes.loop(tiles, step=lanes.lanes) as t:
         quarters = []
         for quarter in range(4):
-            at = b.add(rows, b.add(b.mul(t, I64(16)), I64(64 * quarter)))
+            at = b.add(rows, b.add(b.mul(t, I64(16)), I64(lanes.size * quarter)))
             own = [lanes.load(b.add(at, I64(BUFFER * r))) for r in range(len(matrix[0]))]
             quarters.append(transform(lanes, matrix, own))
         for i, four in enumerate(zip(*quarters, strict=True)):
@@ -136,7 +136,7 @@ def back(b: Any, products: Any, step: Any, rows: Any, tiles: Any) -> None:
             quarters = [*_interleaved(lanes, *low, 2), *_interleaved(lanes, *high, 2)]
             at = b.add(rows, b.add(b.mul(t, I64(16)), I64(BUFFER * i)))
             for quarter, value in enumerate(quarters):
-                lanes.store(value, b.add(at, I64(64 * quarter)))
+                lanes.store(value, b.add(at, I64(lanes.size * quarter)))
 
 
 @emits
@@ -145,7 +145,7 @@ def put_row(b: Any, to: Any, source: Any, count: Any) -> Any:
     lanes = Lanes(b, ir.FloatType())
 
     def vector(i: Any, found: Sequence[Any]) -> list[Any]:
-        at = b.mul(i, I64(64))
+        at = b.mul(i, I64(lanes.size))
         within = lanes.below(b.sub(count, b.mul(i, I64(lanes.lanes))))
         value = lanes.load(b.add(source, at))
         lanes.store_some(value, b.add(to, at), within)

@@ -9,7 +9,7 @@ from ...native.word_compiler import I64, emits
 from ...native.word_intrinsics import as_float, as_word, copy_bytes, smaller
 from .openblas import GemmArgs
 from .sizes import DEPTH, LANES, WIDTH
-from .tiles import LONGEST, REUSED
+from .tiles import LONGEST, MOST_TURNED, REUSED
 
 #: The place of each argument among a step's: `args[AT.m]` is the word that `gemm_args` calls m.
 AT = GemmArgs(*range(len(GemmArgs._fields)))
@@ -121,7 +121,8 @@ def run_product(bind: Any, args: Any, lo: int, hi: int) -> None:
                 lanes = (n + LANES - 1) // LANES * LANES
                 if n <= LANES or 16 * n >= 15 * lanes:
                     whole = n  # few of the lanes of a narrow tile would be idle
-                if args[AT.tiles] != 0 and 0 < k and k <= LONGEST and 16 * whole >= 15 * n:
+                few = lda if ta else 0
+                if args[AT.tiles] != 0 and 0 < k and k <= LONGEST and few <= MOST_TURNED and 16 * whole >= 15 * n:
                     row = 4 if ta else 4 * lda
                     step = 4 * lda if ta else 4
                     down = 4 if tb else 4 * ldb

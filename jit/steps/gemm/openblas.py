@@ -164,10 +164,12 @@ def gemm_step(dtype: Any) -> int:
 
 @lru_cache(maxsize=1)
 def tiles() -> int:
-    """The address of `tiles.columns` where the processor has AVX-512's registers; 0 elsewhere."""
+    """The address of `tiles.columns` where the processor has AVX2's registers, or AVX-512's; 0 elsewhere."""
     import llvmlite.binding as llvm
 
-    return find_native(f"{__package__}.tiles", "columns") if llvm.get_host_cpu_features().get("avx512f") else 0
+    features = llvm.get_host_cpu_features()
+    fast = features.get("fma") and (features.get("avx2") or features.get("avx512f"))
+    return find_native(f"{__package__}.tiles", "columns") if fast else 0
 
 
 def _itemsize(dtype: Any) -> int:

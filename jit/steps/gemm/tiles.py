@@ -9,7 +9,8 @@ Measured on two Zen 4 cores (peak 226 GFLOP/s), OpenBLAS -> here, microseconds: 
 536 -> 455, 32x256x256 25.6 -> 21.4, 16x64x64 2.1 -> 1.5, 4x512x512 31 -> 12, 4096x64x64 177 -> 151,
 200x50x300 45 -> 33; 256x784x256 and 1000x1000x1000 are equal. B stored by columns: 16x64x64 2.0 -> 1.5,
 32x256x256 29 -> 23, 3x1000x784 184 -> 99, 256x784x256 570 -> 490. Sums of 8192 are 30 % slower here: those are left to
-OpenBLAS.
+OpenBLAS. On a Zen 3 core, without AVX-512, OpenBLAS's time over the one here: 16x64x64 1.2, 256x784x256 1.04 to 1.07,
+200x48x300 1.15 to 1.28, 4x512x512 1.4, 256 of 32x32x32 1.5.
 """
 from __future__ import annotations
 
@@ -22,14 +23,15 @@ from ...native.loop_hints import say
 from ...native.word_compiler import F64, emits
 from ...native.word_compiler import I64 as _I64
 from ...native.word_intrinsics import copy_bytes
-from .sizes import DEPTH, LANES, WIDTH
+from .sizes import DEPTH, LANES, REGISTERS, WIDTH
 
 _FLOAT = ir.FloatType()
 _VECTOR = ir.VectorType(_FLOAT, LANES)
 
-#: Heights of tiles, the largest first, by the width in vectors: the largest fill 24 of AVX-512's 32 registers, and of
-#: fewer rows than that are left few tiles do all: one of few sums waits for each.
-ROWS = {2: (12, 8, 6, 4, 2, 1), 1: (24, 12, 8, 6, 4, 2, 1)}
+#: Heights of tiles, the largest first, by the width in vectors: the largest fill three quarters of the registers, and
+#: few tiles do the rows that are left, as one of few sums waits for each.
+ROWS = {vectors: tuple([rows for rows in (24, 12, 8, 6, 4, 2, 1) if 4 * rows * vectors <= 3 * REGISTERS])
+        for vectors in (1, 2)}
 
 #: The steps along the inner dimension by which operands are prefetched. The processor does that by itself for small
 #: steps only: of A transposed each step is another line, and with rows of 4 KiB another page. With it, in parts of the
@@ -41,6 +43,11 @@ REUSED = 36
 
 #: The longest inner dimension: beyond it OpenBLAS's order of blocks is faster.
 LONGEST = 1024
+
+#: The most rows of a transposed A, beyond which OpenBLAS is faster with 16 registers: a tile of six rows reads a third
+#: of each line of A, and lines of many rows push each other out of the cache. OpenBLAS's time over that of tiles on a
+#: Zen 3 core: 84x120x256 1.06, 128x256x256 1.02, 192x256x256 0.91, 512x256x256 0.77, 1024x512x512 0.61.
+MOST_TURNED = 128 if REGISTERS < 32 else 1 << 31
 
 #: The way of reading a narrow B in place, all lanes of which may be read.
 WHOLE = 3

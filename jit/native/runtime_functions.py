@@ -13,7 +13,7 @@ from .disk_cache import Address, find, key
 @cache
 def find_native(module: str, name: str) -> Address:
     """The address of a module's function, for as long as the process lives."""
-    symbol = f"{name}_{key(name)}"
+    symbol = f"{name}_{key(module + '.' + name)}"
 
     def compile_() -> bytes:
         from .word_compiler import compile_words

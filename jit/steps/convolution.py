@@ -27,10 +27,12 @@ from ..native.runtime_functions import find_native
 from ..runtime import driver
 from .conv.arguments import BLOCK, CHANNELS, FILTERS, LONGEST_KERNEL, MOST_PLACES, VALUES, ConvArgs, at_most, ceil
 from .conv.bands import in_planes, laying
+from .conv.laid_rows import laid, laid_weights
 from .conv.rows import (
     CHUNK,
     UNITS,
     address,
+    by_laid,
     by_positions,
     by_tiles,
     chunk_of,
@@ -159,7 +161,9 @@ def _spread(node: Node, uses: Uses) -> list[driver.Step]:
     turn = driver.Step(find_kernel(TURNING.replace("KIND", short(node.dtype))),
                        [uses.read(w), turned, filters, channels, math.prod(weights.shape[2:]), some], units,
                        applied(rows_of_chunk, units, weights.size))
-    return [turn, by_positions(args._replace(w=turned))]
+    args = args._replace(w=turned)
+    whole = laid(args)
+    return [turn, by_positions(args) if whole is None else by_laid(whole, skips=True)]
 
 
 def _correlate(node: Node, uses: Uses) -> list[driver.Step]:
@@ -181,6 +185,10 @@ def _correlate(node: Node, uses: Uses) -> list[driver.Step]:
         args, name = args._replace(lines=lines, most=most, some=CHANNELS), "run_winograd_weights"
         units = applied(ceil, args.filters, most) * applied(ceil, args.channels, CHANNELS)
         each = 4 * most * CHANNELS
+    elif (summed := laid_weights(args)) is not None:
+        args, name = summed, "run_laid_weights"
+        units = groups * applied(ceil, args.channels, args.some)
+        each = args.filters * applied(at_most, args.some, args.channels) * args.places
     else:
         merged = applied(_merged, args.batch, args.positions, args.places, args.itemsize, args.filters)
         width = applied(_positions, args.positions * merged, merged, args.places, args.itemsize)

@@ -224,6 +224,12 @@ def _filter_units(args: ConvArgs) -> int:
     return args.panels * args.batch * args.groups * -(-args.filters // args.part)
 
 
+def _laid_units(args: ConvArgs) -> int:
+    if args.width % args.out2 or args.panels != -(-args.positions // args.width):
+        raise Unreadable(f"{args.panels} bands of {args.positions} positions by {args.width}")
+    return args.panels * args.batch * args.groups * -(-args.filters // args.part)
+
+
 def _filters(args: ConvArgs, lo: int, hi: int) -> Iterator[_Block]:
     """The positions and filters of each unit of a range."""
     parts = -(-args.filters // args.part)
@@ -250,4 +256,5 @@ def _of_packing(read: int, written: int, rows: int, extent: int, chunk: int, at:
 _CONVOLUTIONS = [("run_panels", _panel_units, _panels), ("run_weights", _weight_units, _weights),
                  ("run_planes", _band_units, _bands), ("run_plane_weights", _weight_units, _weights),
                  ("run_winograd", _tile_units, _tiles), ("run_filters", _filter_units, _filters),
-                 ("run_winograd_weights", _tiled_weight_units, _tiled_weights)]
+                 ("run_winograd_weights", _tiled_weight_units, _tiled_weights),
+                 ("run_laid", _laid_units, _filters), ("run_laid_weights", _weight_units, _weights)]

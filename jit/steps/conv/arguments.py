@@ -9,8 +9,8 @@ BLOCK = 1 << 17
 #: The bytes of the masks of a band of a depthwise image: a word for each place and each group of vectors.
 MASKS = 1 << 16
 
-#: The bytes of the cotangents of a block of several images.
-VALUES = 1 << 18
+#: The bytes of the cotangents of a block of several images, and of vectors of sums for weights' cotangents.
+VALUES, TOTALS = 1 << 18, 1 << 18
 
 #: Of Winograd's method: channels that are transformed at once, and products of a place, through tiles and filters.
 CHANNELS, TILE_SUMS = 32, 1 << 12
@@ -23,6 +23,9 @@ FILTERS = 64
 
 #: The most tiles of a block of Winograd's method.
 TILES = 128
+
+#: The places, through channels, of images that are laid with zeros beside their rows.
+LAID_PLACES = 1 << 11
 
 #: The longest kernel along an axis, and the most places in a kernel: a channel's windows must fit a block.
 LONGEST_KERNEL, MOST_PLACES = 128, 512
@@ -90,6 +93,8 @@ class ConvArgs(NamedTuple):
     channel: int = 0
     lines: int = 0  # rows of tiles, and filters, of a unit
     most: int = 0
+    sums: int = 0  # laid images: elements between the positions of two filters; 1 where rows are computed one by one
+    alone: int = 0
 
 
 #: The place of each argument among a step's.

@@ -142,6 +142,29 @@ class Lanes:
         b.branch(test)
         b.position_at_end(end)
 
+    def copy(self, to: Any, source: Any, count: Any) -> None:
+        """Copy `count` numbers. The last vector overlaps: without AVX-512, to store some lanes takes very long."""
+        b, lanes = self.b, self.lanes
+        with b.if_else(b.icmp_signed(">=", count, I64(lanes))) as (many, few):
+            with many:
+                with self.loop(b.and_(count, I64(-lanes)), step=lanes) as i:
+                    self._copy(lanes, to, source, i)
+                with b.if_then(b.icmp_signed("!=", b.and_(count, I64(lanes - 1)), I64(0))):
+                    self._copy(lanes, to, source, b.sub(count, I64(lanes)))
+            with few:
+                while lanes > 1:
+                    lanes //= 2
+                    fits = b.and_(b.icmp_signed(">=", count, I64(lanes)), b.icmp_signed("<", count, I64(2 * lanes)))
+                    with b.if_then(fits):
+                        self._copy(lanes, to, source, I64(0))
+                        self._copy(lanes, to, source, b.sub(count, I64(lanes)))
+
+    def _copy(self, lanes: int, to: Any, source: Any, first: Any) -> None:
+        """Copy so many numbers, a power of two, from number `first` on."""
+        at, kind = self.b.mul(first, I64(self.bytes)), ir.VectorType(self.real, lanes).as_pointer()
+        value = self.b.load(self.b.inttoptr(self.b.add(source, at), kind), align=4)
+        self.b.store(value, self.b.inttoptr(self.b.add(to, at), kind), align=4)
+
     def fold(self, count: Any, first: Sequence[Any], turn: Callable[[Any, Sequence[Any]], Sequence[Any]]) -> list[Any]:
         """Emit a loop over range(count), through which values are handed; returns those after it."""
         b, before = self.b, self.b.block

@@ -52,16 +52,12 @@ def split_row(b: Any, size: Any, even: Any, odd: Any, source: Any, count: Any) -
 def put_row(b: Any, size: Any, to: Any, source: Any, count: Any, step: Any) -> None:
     """Put `count` numbers of a row to `to + i * step`."""
     def emit(lanes: Lanes) -> None:
-        with lanes.loop(count, step=lanes.lanes) as i:
-            value = lanes.load(b.add(source, b.mul(i, I64(lanes.bytes))))
-
-            def dense() -> None:
-                lanes.store_some(value, b.add(to, b.mul(i, I64(lanes.bytes))), lanes.below(b.sub(count, i)))
-
-            def apart() -> None:
+        def apart() -> None:
+            with lanes.loop(count, step=lanes.lanes) as i:
+                value = lanes.load(b.add(source, b.mul(i, I64(lanes.bytes))))
                 lanes.scatter(value, _addresses(lanes, to, i, step), lanes.below(b.sub(count, i)))
 
-            _by_step(b, step, dense, apart)
+        _by_step(b, step, lambda: lanes.copy(to, source, count), apart)
 
     in_both(b, size, emit)
 

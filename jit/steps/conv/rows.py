@@ -15,6 +15,7 @@ from ...runtime import driver
 from ...runtime.costs import CHUNK_COST, MAX_CHUNKS
 from ..gemm import sizes
 from .arguments import BLOCK, CHANNELS, SUMS, TILE_SUMS, TILES, ConvArgs, at_most, ceil
+from .laid_rows import by_rows, laid
 
 #: The multiplications of a chunk, and the most of a chunk, which take a tenth of a second: a run halts between two.
 CHUNK, _LONGEST = 1 << 20, 1 << 32
@@ -37,7 +38,8 @@ _TURNING, _PACKING = 32, 2
 
 _FILES = {"run_panels": "native", "run_weights": "native", "run_planes": "planes", "run_plane_weights": "planes",
           "run_winograd": "winograd", "transform_weights": "winograd", "run_winograd_weights": "winograd",
-          "pack_filters": "filter_panels", "run_filters": "filter_panels"}
+          "pack_filters": "filter_panels", "run_filters": "filter_panels", "run_laid": "laid",
+          "run_laid_weights": "laid"}
 
 
 def address(name: str) -> int:
@@ -66,6 +68,9 @@ def convolve(node: Node, args: ConvArgs, uses: Uses) -> list[driver.Step]:
     """The rows of a convolution that is not depthwise."""
     if minimal(args):
         return by_tiles(node, args, uses)
+    whole = laid(args)
+    if whole is not None:
+        return [by_laid(whole, skips=False)]
     weights = without_reshapes(node.inputs[1], uses.materialized)
     if _narrow(args) and (args.batch * args.positions >= _LEAST_POSITIONS or uses.lasting(weights, node)):
         return _by_filters(node, args, uses)
@@ -77,6 +82,25 @@ def _narrow(args: ConvArgs) -> bool:
     lanes = sizes.LANES * applied(ceil, args.positions, sizes.LANES)
     return bool(args.tiles and args.filters >= sizes.WIDTH and args.positions <= 2 * _POSITIONS
                 and 8 * args.positions < 7 * lanes)
+
+
+# ---- laid images ------------------------------------------------------------------------------------
+
+def by_laid(args: ConvArgs, skips: bool) -> driver.Step:
+    """The row of laid images; skips: whether zeros above and below an image need not be multiplied."""
+    found = args._replace(alone=by_rows(args)) if skips else args
+    units = args.batch * args.groups * found.bands
+    part = applied(_part_of_sums, args.filters, SUMS // args.itemsize, found.sums, units)
+    extent = units * applied(ceil, args.filters, part)
+    found = found._replace(panels=found.bands, part=part)
+    each = part * args.channels * args.places * found.width
+    return driver.Step(address("run_laid"), list(found), extent, applied(chunk_of, extent, each))
+
+
+def _part_of_sums(filters: int, room: int, sums: int, units: int) -> int:
+    """The filters of a unit: as many as there is room for, unless there are few units."""
+    parts = max(-(-filters // (room // sums)), min(-(-_LAID_UNITS // units), -(-filters // 6)))
+    return -(-filters // parts)
 
 
 # ---- vectors of positions ------------------------------------------------------------------------

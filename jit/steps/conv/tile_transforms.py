@@ -147,10 +147,9 @@ def put_row(b: Any, to: Any, source: Any, count: Any) -> Any:
     def vector(i: Any, found: Sequence[Any]) -> list[Any]:
         at = b.mul(i, I64(lanes.size))
         within = lanes.below(b.sub(count, b.mul(i, I64(lanes.lanes))))
-        value = lanes.load(b.add(source, at))
-        lanes.store_some(value, b.add(to, at), within)
-        return [b.or_(found[0], _not_finite(lanes, value, within))]
+        return [b.or_(found[0], _not_finite(lanes, lanes.load(b.add(source, at)), within))]
 
+    lanes.copy(to, source, count)
     vectors = b.sdiv(b.add(count, I64(lanes.lanes - 1)), I64(lanes.lanes))
     return lanes.fold(vectors, [I64(0)], vector)[0]
 
@@ -206,34 +205,6 @@ def put_weights(b: Any, to: Any, sums: Any, step: Any, count: Any) -> Any:
 
     vectors = b.sdiv(b.add(count, I64(lanes.lanes - 1)), I64(lanes.lanes))
     return lanes.fold(vectors, [I64(0)], vector)[0]
-
-
-@emits
-def relate(b: Any, args: Any, to: Any, x: Any, g: Any, images: Any) -> None:
-    """Compute the cotangent of a filter's weights for a channel place by place, from images that follow each other."""
-    lanes = Lanes(b, ir.FloatType())
-    height, width = _word(b, args, AT.size1), _word(b, args, AT.size2)
-    size = b.mul(b.mul(height, width), I64(4))
-    pitches = [b.mul(size, _word(b, args, at)) for at in (AT.channels, AT.filters)]
-    for i in range(3):
-        for j in range(3):
-            def image(n: Any, sums: Sequence[Any], i: int = i, j: int = j) -> list[Any]:
-                def row(y: Any, sums: Sequence[Any]) -> list[Any]:
-                    def vector(v: Any, sums: Sequence[Any]) -> list[Any]:
-                        start = b.mul(v, I64(lanes.lanes))
-                        at, within = _neighbours(lanes, height, width, y, start, I64(i - 1), I64(j - 1))
-                        own = b.mul(b.add(b.mul(y, width), start), I64(4))
-                        left = lanes.below(b.sub(width, start))
-                        value = lanes.load_some(b.add(b.add(x, b.mul(n, pitches[0])), at), within, lanes.nothing)
-                        cotangent = lanes.load_some(b.add(b.add(g, b.mul(n, pitches[1])), own), left, lanes.nothing)
-                        return [b.select(left, lanes.fma(value, cotangent, sums[0]), sums[0])]
-
-                    return lanes.fold(b.sdiv(b.add(width, I64(lanes.lanes - 1)), I64(lanes.lanes)), sums, vector)
-
-                return lanes.fold(height, sums, row)
-
-            total, = lanes.fold(images, [lanes.nothing], image)
-            b.store(lanes.total(total), b.inttoptr(b.add(to, I64(4 * (3 * i + j))), lanes.real.as_pointer()))
 
 
 def _word(b: Any, args: Any, at: int) -> Any:

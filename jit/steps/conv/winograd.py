@@ -11,6 +11,7 @@ from ..gemm.native import call_tiles
 from ..gemm.sizes import LANES, WIDTH
 from ..gemm.tiles import WHOLE
 from .arguments import AT, CHANNELS, FILTERS, TILE_SUMS, TILES
+from .place_by_place import relate
 from .plane_rows import lay_row
 from .tile_transforms import (
     BUFFER,
@@ -23,7 +24,6 @@ from .tile_transforms import (
     down_cotangents,
     put_row,
     put_weights,
-    relate,
     transform_row,
 )
 

@@ -61,6 +61,17 @@ GEOMETRIES = [  # images, filters, kernel, stride, dilate, pad, groups
         ((1, 32, 4, 510), 64))]]
 
 
+LAID = [  # of few filters and many positions
+    ((3, 1, 28, 28), 6, (5, 5), (1, 1), (1, 1), (2, 2), 1),
+    ((5, 6, 14, 14), 11, (5, 5), (1, 1), (1, 1), (0, 0), 1),
+    ((2, 40, 30, 17), 9, (3, 4), (1, 1), (1, 1), (1, 2), 1),
+    ((1, 3, 300, 250), 7, (3, 3), (1, 1), (1, 1), (1, 1), 1),
+    ((2, 4, 40, 33), 10, (2, 3), (1, 1), (3, 2), (4, 0), 2),
+    ((2, 4, 150), 5, (9,), (1,), (2,), (8,), 1),
+    ((1, 2, 90, 19), 3, (30, 2), (1, 1), (1, 1), (14, 0), 1),
+]
+
+
 def drawn(images, filters, kernel, stride, dilate, pad, groups, dtype):
     rng = np.random.RandomState(sum(images) + filters)
     out = positions(images[2:], kernel, stride, dilate, pad)
@@ -102,6 +113,16 @@ def check(images, filters, kernel, stride, dilate, pad, groups, dtype):
 @pytest.mark.parametrize("case", GEOMETRIES, ids=str)
 def test_geometries(case, dtype):
     check(*case, dtype)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("case", LAID, ids=str)
+def test_images_of_few_filters_are_laid(case, dtype):
+    check(*case, dtype)
+    images, filters, kernel, *geometry = case
+    rows = [Plan((node,)).layout.runs[0] for node in outputs(*graphs.leaves(drawn(*case, dtype)), *geometry)]
+    laid = {address("run_laid"), address("run_laid_weights")}
+    assert all(laid & {row.fn for row in run} for run in rows)
 
 
 def _random_cases():
@@ -200,8 +221,8 @@ def test_other_sizes_compile_nothing():
 
 
 @pytest.mark.parametrize("channels, groups, stride, size, filters", [
-    (16, 1, 1, 90, 40), (16, 16, 1, 90, 16), (16, 16, 2, 90, 16), (32, 1, 1, 90, 40), (70, 1, 1, 7, 200),
-    (80, 2, 2, 19, 300)])
+    (16, 1, 1, 90, 40), (16, 16, 1, 90, 16), (16, 16, 2, 90, 16), (16, 1, 1, 90, 6), (32, 1, 1, 90, 40),
+    (70, 1, 1, 7, 200), (80, 2, 2, 19, 300)])
 def test_the_verifier_knows_what_chunks_write(channels, groups, stride, size, filters):
     geometry = (stride, stride), (1, 1), (1, 1), groups
     arrays = drawn((8, channels, size, size), filters, (3, 3), *geometry, "float32")

@@ -136,7 +136,7 @@ def _convolve(node: Node, uses: Uses) -> list[driver.Step]:
     args = _args(node, (uses.read(x), uses.read(w), result), images.shape[0], groups, weights.shape[1],
                  weights.shape[0] // groups,
                  (images.shape[2:], node.shape[2:], weights.shape[2:], stride, (1,) * len(pad), dilate, pad))
-    planes = in_planes(args, len(pad))
+    planes = in_planes(args, len(pad), laid)
     if planes is not None:
         return [_bands(planes)]
     return convolve(node, args, uses)
@@ -150,7 +150,7 @@ def _spread(node: Node, uses: Uses) -> list[driver.Step]:
     filters, channels = weights.shape[0] // groups, weights.shape[1]
     axes = (images.shape[2:], size, weights.shape[2:], (1,) * len(pad), stride, [-d for d in dilate], [-p for p in pad])
     args = _args(node, (uses.read(g), uses.read(w), result), images.shape[0], groups, filters, channels, axes)
-    planes = in_planes(args, len(pad))
+    planes = in_planes(args, len(pad), laid)
     if planes is not None:
         return [_bands(planes)]
     if minimal(args):
@@ -174,7 +174,7 @@ def _correlate(node: Node, uses: Uses) -> list[driver.Step]:
     args = _args(node, (uses.read(x), uses.read(g), result), images.shape[0], groups, node.shape[1],
                  node.shape[0] // groups,
                  (images.shape[2:], cotangents.shape[2:], kernel, stride, (1,) * len(pad), dilate, pad))
-    planes = in_planes(args, len(pad))
+    planes = in_planes(args, len(pad), laid_weights)
     name = "run_weights"
     if planes is not None:
         args, units, each, name = planes, groups, args.places + laying(planes), "run_plane_weights"

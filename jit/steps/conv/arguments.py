@@ -24,8 +24,9 @@ FILTERS = 64
 #: The most tiles of a block of Winograd's method.
 TILES = 128
 
-#: The places, through channels, of images that are laid with zeros beside their rows.
-LAID_PLACES = 1 << 11
+#: Of images that are laid with zeros beside their rows: the most places, through channels, and the offsets that follow
+#: those of the last place.
+LAID_PLACES, MORE_PLACES = 1 << 11, 7
 
 #: The longest kernel along an axis, and the most places in a kernel: a channel's windows must fit a block.
 LONGEST_KERNEL, MOST_PLACES = 128, 512

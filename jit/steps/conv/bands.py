@@ -2,29 +2,40 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 from ...graph.symbolic_size import applied
+from ..gemm import sizes
 from .arguments import AT, BLOCK, MASKS, MOST_PLACES, ConvArgs, at_most, ceil
 
 #: The bytes of a band of an image that a thread lays out at a time, where its rows are short enough.
 _BAND = 1 << 15
 
+#: The positions from which laying an image takes less time than masks in ordinary registers. Measured on a Zen 3 core,
+#: masks and laid, ms: 32x512x4x4 1.5, 3.6; 32x256x8x8 2.4, 1.5; 32x128x16x16 5.6, 2.2; 32x32x32x32 6.2, 1.3.
+_MASKED = 50
+
 #: The multiplications that take as long as laying out an element of an image.
 _LAYING = 8
 
 
-def in_planes(args: ConvArgs, rank: int) -> ConvArgs | None:
-    """The arguments of a step of depthwise images, cut into bands; None for others, and where a row is too long."""
+def in_planes(args: ConvArgs, rank: int, laid: Callable[[ConvArgs], ConvArgs | None]) -> ConvArgs | None:
+    """The arguments of a step of depthwise images, cut into bands; None for others, and where a row is too long.
+
+    laid: gives the arguments of a step of laid images, which take less time than masks where these are no registers.
+    """
     if args.channels != 1 or args.filters != 1:
         return None
-    sizes, outs, _, steps, divides = [args[AT.size0 + 3 * i:AT.size0 + 3 * i + 3] for i in range(5)]
+    if sizes.REGISTER_BYTES < 64 and args.positions >= _MASKED and laid(args) is not None:
+        return None
+    lengths, outs, _, steps, divides = [args[AT.size0 + 3 * i:AT.size0 + 3 * i + 3] for i in range(5)]
     images, results = math.prod(steps), math.prod(divides)
     if max(images, results) > MOST_PLACES:
         return None
-    grid = [applied(_grid, *numbers) for numbers in zip(sizes, steps, outs, divides, strict=True)]
+    grid = [applied(_grid, *numbers) for numbers in zip(lengths, steps, outs, divides, strict=True)]
     axis = 3 - rank
     low, span = _reads(args, axis)
-    laid = images > 1 or grid[axis + 1:] != list(sizes[axis + 1:])
+    laid = images > 1 or grid[axis + 1:] != list(lengths[axis + 1:])
     straight = results == 1 and grid[axis + 1:] == list(outs[axis + 1:])
     inner = applied(_row, *grid[axis + 1:])
     most = MASKS // (8 * args.places) * (256 // args.itemsize) // inner

@@ -16,12 +16,12 @@ from llvmlite import ir
 from ...native.word_compiler import I64, emits
 from ...native.word_intrinsics import room, set_word, smaller
 from ..gemm.sizes import REGISTER_BYTES
-from .arguments import AT, BLOCK, LAID_PLACES, SUMS, TOTALS, VALUES
+from .arguments import AT, BLOCK, LAID_PLACES, MORE_PLACES, SUMS, TOTALS, VALUES
 from .place_by_place import relate
-from .plane_rows import lay_row, put_row
+from .plane_rows import copy_rows, lay_row
 from .position_tiles import clear, put_totals, relate_places
 
-_TABLE = 8 * (LAID_PLACES + 1)
+_TABLE = 8 * (LAID_PLACES + MORE_PLACES)
 
 
 @emits
@@ -31,7 +31,7 @@ def _call_tiles(b: Any, fn: Any, *values: Any) -> None:
 
 
 def _tabulate(args: Any, table: int, channels: int, low1: int, low2: int) -> None:
-    """Note the offset of each place's elements in some channels, and that of the last one once more.
+    """Note the offset of each place's elements in some channels, and that of the last one a few times more.
 
     low1, low2: the row, and the column, beside a position that the kernel begins with.
     """
@@ -43,23 +43,28 @@ def _tabulate(args: Any, table: int, channels: int, low1: int, low2: int) -> Non
                 row = i * args[AT.dilate1] - args[AT.before1] - low1
                 column = j * args[AT.dilate2] - args[AT.before2] + left
                 offset = args[AT.itemsize] * (c * args[AT.span] + row * args[AT.grid2] + column)
-                set_word(table, n, offset)
-                set_word(table, n + 1, offset)
+                for more in range(MORE_PLACES + 1):
+                    set_word(table, n + more, offset)
                 n += 1
 
 
 def _lay(args: Any, to: int, image: int, channels: int, first: int, rows: int, low2: int, columns: int) -> None:
     """Lay some rows of channels that follow each other, from row `first` on, of which some may be beside the image."""
-    size, height, width = args[AT.itemsize], args[AT.size1], args[AT.size2]
-    left = -low2 if low2 < 0 else 0
-    for c in range(channels):
-        for r in range(rows):
-            y = first + r
-            own = to + size * (c * args[AT.span] + left + r * args[AT.grid2])
-            if y >= 0 and y < height:
-                put_row(size, own, image + size * ((c * height + y) * width), columns, 1)
-            elif args[AT.bands] > 1:
-                lay_row(size, own, image, 0, 0, columns, 1)
+    size, height, width, pitch = args[AT.itemsize], args[AT.size1], args[AT.size2], args[AT.grid2]
+    skipped = smaller(-first if first < 0 else 0, rows)
+    inside = smaller(rows, height - first) - skipped
+    own = to - size * (low2 if low2 < 0 else 0)
+    for _ in range(channels):
+        if args[AT.bands] > 1:
+            for r in range(skipped):
+                lay_row(size, own + size * r * pitch, image, 0, 0, columns, 1)
+        copy_rows(size, own + size * skipped * pitch, size * pitch, image + size * (first + skipped) * width,
+                  size * width, inside, columns)
+        if args[AT.bands] > 1:
+            for r in range(skipped + inside, rows):
+                lay_row(size, own + size * r * pitch, image, 0, 0, columns, 1)
+        own += size * args[AT.span]
+        image += size * height * width
 
 
 def _weigh_rows(args: Any, block: int, table: int, depth: int, w: int, sums: int, row: int, some: int, start: int,
@@ -113,10 +118,9 @@ def run_laid(bind: Any, args: Any, lo: int, hi: int) -> None:
         for i in range(some):
             y = bind[args[AT.y]] + size * (((n * groups + g) * filters + f + i) * args[AT.positions] + start * across)
             if pitch == across:
-                put_row(size, y, sums + i * row, rows * across, 1)
+                copy_rows(size, y, 0, sums + i * row, 0, 1, rows * across)
             else:
-                for r in range(rows):
-                    put_row(size, y + size * r * across, sums + i * row + size * r * pitch, across, 1)
+                copy_rows(size, y, size * across, sums + i * row, size * pitch, rows, across)
 
 
 def run_laid_weights(bind: Any, args: Any, lo: int, hi: int) -> None:
@@ -128,7 +132,7 @@ def run_laid_weights(bind: Any, args: Any, lo: int, hi: int) -> None:
     low1, low2 = smaller(0, down1) - args[AT.before1], smaller(0, down2) - args[AT.before2]
     more = down1 if down1 > 0 else -down1
     columns = smaller(args[AT.size2], across + low2 + (down2 if down2 > 0 else -down2))
-    blocks, pairs, row = (channels + args[AT.some] - 1) // args[AT.some], (places + 1) // 2, size * args[AT.sums]
+    blocks, row = (channels + args[AT.some] - 1) // args[AT.some], size * args[AT.sums]
     most = smaller(args[AT.some], channels)
     table, block, values, totals = room(_TABLE), room(BLOCK), room(VALUES), room(TOTALS)
     _tabulate(args, table, 1, low1, low2)
@@ -139,7 +143,7 @@ def run_laid_weights(bind: Any, args: Any, lo: int, hi: int) -> None:
         g = unit // blocks % groups
         c = unit % blocks * args[AT.some]
         some = smaller(args[AT.some], channels - c)
-        clear(totals, REGISTER_BYTES * 2 * pairs * some * filters)
+        clear(totals, REGISTER_BYTES * (places + MORE_PLACES) * some * filters)
         first = part * args[AT.part]
         end = smaller(first + args[AT.part], args[AT.batch])
         n = first
@@ -156,18 +160,17 @@ def run_laid_weights(bind: Any, args: Any, lo: int, hi: int) -> None:
                         own = values + row * (i * filters + f)
                         g_at = ((n + i) * groups + g) * filters + f
                         cotangents = bind[args[AT.w]] + size * (g_at * args[AT.positions] + start * across)
-                        for r in range(rows):
-                            put_row(size, own + size * r * pitch, cotangents + size * r * across, across, 1)
+                        copy_rows(size, own, size * pitch, cotangents, size * across, rows, across)
                         if args[AT.bands] > 1:
                             lay_row(size, own + size * ((rows - 1) * pitch + across), cotangents, 0, 0, 1, 1)
-                relate_places(size, block, size * args[AT.span], size * most * args[AT.span], table, pairs, some,
+                relate_places(size, block, size * args[AT.span], size * most * args[AT.span], table, places, some,
                               values, row, row * filters, totals, filters, (rows - 1) * pitch + across, images)
                 start += rows
             n += images
         for f in range(filters):
             for i in range(some):
                 y = bind[args[AT.y]] + size * (((part * groups + g) * filters + f) * channels + c + i) * places
-                own = totals + REGISTER_BYTES * (2 * pairs * i * filters + f)
+                own = totals + REGISTER_BYTES * ((places + MORE_PLACES) * i * filters + f)
                 if put_totals(size, y, own, REGISTER_BYTES * filters, places) != 0:
                     image = (first * groups + g) * channels + c + i
                     relate(args, y, bind[args[AT.x]] + size * image * args[AT.volume],

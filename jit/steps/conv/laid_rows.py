@@ -4,14 +4,14 @@ from __future__ import annotations
 from ...graph.symbolic_size import applied
 from ...native.runtime_functions import find_native
 from ..gemm import sizes
-from .arguments import BLOCK, LAID_PLACES, SUMS, TOTALS, VALUES, ConvArgs, at_most, ceil
+from .arguments import BLOCK, LAID_PLACES, MORE_PLACES, SUMS, TOTALS, VALUES, ConvArgs, at_most, ceil
 
 #: The filters whose products take as long as im2col, the channels that are laid at once, and the bytes of a tile's
 #: cotangents that stay in the nearest cache.
 _FILTERS_OF_IM2COL, _CHANNELS, _NEAR = 8, 16, 12 << 10
 
 #: The most filters, and the fewest positions, of cotangents of weights: a tile's sums go to memory for each few images.
-_MOST_FILTERS, _LEAST_POSITIONS = 32, 100
+_MOST_FILTERS, _LEAST_POSITIONS = 32, 50
 
 #: The vectors behind a band's positions that a tile may compute.
 _SLACK = 8
@@ -49,7 +49,7 @@ def laid_weights(args: ConvArgs) -> ConvArgs | None:
     if found is None:
         return None
     room = TOTALS // sizes.REGISTER_BYTES
-    some = applied(_some, found.some, room, 2 * applied(ceil, args.places, 2) * args.filters)
+    some = applied(_some, found.some, room, (args.places + MORE_PLACES) * args.filters)
     if some < 1:
         return None
     merged = applied(_merged, args.batch, found.bands, some * found.span * args.itemsize, args.filters,
@@ -125,5 +125,5 @@ def _merged(batch: int, bands: int, elements: int, filters: int, cotangents: int
 
     A tile goes through the cotangents of some filters once for each channel and pair of places.
     """
-    most = min(BLOCK // elements, VALUES // (filters * cotangents), max(1, _NEAR // (6 * cotangents)))
+    most = min(BLOCK // elements, VALUES // (filters * cotangents), max(1, _NEAR // (min(filters, 6) * cotangents)))
     return min(most, 1) if bands > 1 else min(most, batch)

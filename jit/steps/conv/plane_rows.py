@@ -63,6 +63,19 @@ def put_row(b: Any, size: Any, to: Any, source: Any, count: Any, step: Any) -> N
 
 
 @emits
+def copy_rows(b: Any, size: Any, to: Any, to_step: Any, source: Any, step: Any, rows: Any, count: Any) -> None:
+    """Copy rows of `count` numbers; to_step, step: the bytes from one to the next one."""
+    def emit(lanes: Lanes) -> None:
+        def row(_: Any, places: Any) -> list[Any]:
+            lanes.copy(*places, count)
+            return [b.add(places[0], to_step), b.add(places[1], step)]
+
+        lanes.fold(rows, [to, source], row)
+
+    in_both(b, size, emit)
+
+
+@emits
 def join_row(b: Any, size: Any, to: Any, even: Any, odd: Any, count: Any) -> None:
     """Put a row of `count` numbers, which come from two rows in turn."""
     def emit(lanes: Lanes) -> None:

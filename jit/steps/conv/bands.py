@@ -35,11 +35,11 @@ def in_planes(args: ConvArgs, rank: int, laid: Callable[[ConvArgs], ConvArgs | N
     grid = [applied(_grid, *numbers) for numbers in zip(lengths, steps, outs, divides, strict=True)]
     axis = 3 - rank
     low, span = _reads(args, axis)
-    laid = images > 1 or grid[axis + 1:] != list(lengths[axis + 1:])
+    apart = images > 1 or grid[axis + 1:] != list(lengths[axis + 1:])
     straight = results == 1 and grid[axis + 1:] == list(outs[axis + 1:])
     inner = applied(_row, *grid[axis + 1:])
     most = MASKS // (8 * args.places) * (256 // args.itemsize) // inner
-    if laid:
+    if apart:
         most = applied(_fewer, most, (_BAND // images - 128) // (args.itemsize * inner) - span,
                        (BLOCK // images - 128) // (args.itemsize * inner) - span)
     if not straight:
@@ -50,7 +50,7 @@ def in_planes(args: ConvArgs, rank: int, laid: Callable[[ConvArgs], ConvArgs | N
     rows = applied(ceil, outs[axis], divides[axis])
     bands = applied(ceil, rows, applied(at_most, most, rows))
     return args._replace(some=1, axis=axis, bands=bands, width=applied(ceil, rows, bands), low=low, span=span,
-                         laid=int(laid), straight=int(straight), **{f"grid{a}": n for a, n in enumerate(grid)})
+                         laid=int(apart), straight=int(straight), **{f"grid{a}": n for a, n in enumerate(grid)})
 
 
 def _grid(size: int, step: int, out: int, divide: int) -> int:

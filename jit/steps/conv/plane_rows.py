@@ -67,7 +67,7 @@ def copy_rows(b: Any, size: Any, to: Any, to_step: Any, source: Any, step: Any, 
     """Copy rows of `count` numbers; to_step, step: the bytes from one to the next one."""
     def emit(lanes: Lanes) -> None:
         def row(_: Any, places: Any) -> list[Any]:
-            lanes.copy(*places, count)
+            lanes.copy(places[0], places[1], count)
             return [b.add(places[0], to_step), b.add(places[1], step)]
 
         lanes.fold(rows, [to, source], row)

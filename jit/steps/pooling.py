@@ -25,13 +25,14 @@ are arguments.
 """
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import partial
 
 import numpy as np
 
 from tracer.ops.ir.node import Node
-from tracer.ops.npx.window_reductions import lowest
+from tracer.ops.npx.window_reductions import Windows, lowest
 
 from ..codegen.scalar_text import register
 from ..fusion import native_step
@@ -45,6 +46,9 @@ from .window_source import SIZES, WindowSource
 
 #: The estimated cost of an element.
 COST = 4
+
+#: The most elements of windows that do not overlap, by which numbers are put to maxima a row at a time.
+_MOST_APART = 16
 
 def _margins(s: WindowSource, value: str, name: str = "t", kind: str = "") -> None:
     """Fill a row of scratch, once: what lies beside the array keeps the value."""
@@ -168,6 +172,43 @@ def _placed(node: Node, put: bool) -> WindowSource:
     return s
 
 
+def _put(node: Node) -> WindowSource:
+    """The source of putting numbers to the places of maxima: each row at once where windows do not overlap."""
+    windows = Windows(*node.attrs[:4])
+    apart = all([k <= s for k, s in zip(windows.kernel, windows.stride, strict=True)])
+    plain = len(windows.kernel) == 2 and not any(windows.pad) and windows.convention == "valid"
+    if not (apart and plain and math.prod(windows.kernel) <= _MOST_APART):
+        return _placed(node, put=True)
+    return _put_apart(node)
+
+
+def _put_apart(node: Node) -> WindowSource:
+    """The source of it for whole windows that do not overlap: an element gets its window's number, or 0."""
+    s = WindowSource(node.inputs[1].shape, node.attrs, node.dtype)
+    (kh, kw), places = s.windows.kernel, math.prod(s.windows.kernel)
+    s.head("gxy", [])
+    s.enter("for r in range(lo, hi):")
+    clear = ["for j in range(h * w):", "    " + s.st(1, "y", "r * (h * w) + j", s.zero())]
+    if s.windows.kernel == s.windows.stride:
+        clear = [f"if (oh * {kh} != h) | (ow * {kw} != w):", *["    " + line for line in clear]]
+    s.add(*clear)
+    s.enter("for b in range(oh):")
+    s.add("at = (r * oh + b) * ow")
+    for k in range(kh):
+        s.add(f"i = bounded(b * sh + {k}, h)")
+        s.add(*[f"{name}{k} = {name} + {node.dtype.itemsize} * ((r * h + i) * w)" for name in "xy"])
+    none = 0 if node.dtype == np.float32 else -1
+    body = [f"u = {s.zero(lowest(node.dtype))}", f"p = i32({none})"]
+    columns = list(s.columns())
+    for i in range(places):
+        body += [f"v = {s.ld(0, f'x{i // kw}', columns[i % kw])}", "better = v > u", f"p = select(better, i32({i}), p)",
+                 "u = select(better, v, u)"]
+    body.append(f"v = {s.ld(0, 'g', 'at + j')}")
+    body += [s.st(1, f"y{i // kw}", columns[i % kw], f"select(p == i32({i}), v, {s.zero()})") for i in range(places)]
+    s.loop("for j in range(ow):", *body)
+    return s
+
+
 # ---- the record ----------------------------------------------------------------------------------
 
 def _fits(node: Node, materialized: set[Node]) -> bool:
@@ -194,6 +235,6 @@ def _cost(node: Node) -> float:
 
 
 for _name, _write in (("pool_max", partial(_reduced, biggest=True)), ("pool_sum", partial(_reduced, biggest=False)),
-                      ("pool_spread", _spread), ("pool_put", partial(_placed, put=True)),
+                      ("pool_spread", _spread), ("pool_put", _put),
                       ("pool_pick", partial(_placed, put=False))):
     native_step.register(_name, NativeStep(_fits, partial(_lower, _write), cost=_cost))

@@ -26,8 +26,8 @@ from ..native.kernel_cache import find_kernel
 from ..native.runtime_functions import find_native
 from ..runtime import driver
 from .conv.arguments import BLOCK, CHANNELS, FILTERS, LONGEST_KERNEL, MOST_PLACES, VALUES, ConvArgs, at_most, ceil
-from .conv.bands import in_planes, laying
-from .conv.laid_rows import laid, laid_weights
+from .conv.depthwise.bands import in_planes, laying
+from .conv.laid_images.cut import laid, laid_weights
 from .conv.rows import (
     CHUNK,
     UNITS,

@@ -15,7 +15,7 @@ from ...runtime import driver
 from ...runtime.costs import CHUNK_COST, MAX_CHUNKS
 from ..gemm import sizes
 from .arguments import BLOCK, CHANNELS, SUMS, TILE_SUMS, TILES, ConvArgs, at_most, ceil
-from .laid_rows import by_rows, laid
+from .laid_images.cut import by_rows, laid
 
 #: The multiplications of a chunk, and the most of a chunk, which take a tenth of a second: a run halts between two.
 CHUNK, _LONGEST = 1 << 20, 1 << 32
@@ -36,10 +36,11 @@ _LEAST_TILES, _BLOCK_TILES = 24, 32
 #: The operations that take as long as to transform the weights of a filter and a channel, and as to pack a weight.
 _TURNING, _PACKING = 32, 2
 
-_FILES = {"run_panels": "native", "run_weights": "native", "run_planes": "planes", "run_plane_weights": "planes",
-          "run_winograd": "winograd", "transform_weights": "winograd", "run_winograd_weights": "winograd",
-          "pack_filters": "filter_panels", "run_filters": "filter_panels", "run_laid": "laid",
-          "run_laid_weights": "laid"}
+_FILES = {"run_panels": "native", "run_weights": "native", "run_planes": "depthwise.planes",
+          "run_plane_weights": "depthwise.planes", "run_winograd": "winograd.steps",
+          "transform_weights": "winograd.steps", "run_winograd_weights": "winograd.steps",
+          "pack_filters": "filter_panels", "run_filters": "filter_panels", "run_laid": "laid_images.steps",
+          "run_laid_weights": "laid_images.steps"}
 
 
 def address(name: str) -> int:

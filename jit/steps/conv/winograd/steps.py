@@ -6,13 +6,13 @@ tiles: rows of tiles, and weights, with such a result are computed again place b
 
 from typing import Any
 
-from ...native.word_intrinsics import as_word, room, set_word, smaller
-from ..gemm.native import call_tiles
-from ..gemm.sizes import LANES, WIDTH
-from ..gemm.tiles import WHOLE
-from .arguments import AT, CHANNELS, FILTERS, TILE_SUMS, TILES
-from .place_by_place import relate
-from .plane_rows import lay_row
+from ....native.word_intrinsics import as_word, room, set_word, smaller
+from ...gemm.native import call_tiles
+from ...gemm.sizes import LANES, WIDTH
+from ...gemm.tiles import WHOLE
+from ..arguments import AT, CHANNELS, FILTERS, TILE_SUMS, TILES
+from ..place_by_place import relate
+from ..plane_rows import lay_row
 from .tile_transforms import (
     BUFFER,
     PHASE,

@@ -14,7 +14,7 @@ from typing import Any
 
 from llvmlite import ir
 
-from .lanes import Lanes
+from ..lanes import Lanes
 
 Matrix = tuple[tuple[float, ...], ...]
 

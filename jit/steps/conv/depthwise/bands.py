@@ -4,9 +4,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from ...graph.symbolic_size import applied
-from ..gemm import sizes
-from .arguments import AT, BLOCK, MASKS, MOST_PLACES, ConvArgs, at_most, ceil
+from ....graph.symbolic_size import applied
+from ...gemm import sizes
+from ..arguments import AT, BLOCK, MASKS, MOST_PLACES, ConvArgs, at_most, ceil
 
 #: The bytes of a band of an image that a thread lays out at a time, where its rows are short enough.
 _BAND = 1 << 15

@@ -13,13 +13,13 @@ from typing import Any
 
 from llvmlite import ir
 
-from ...native.word_compiler import I64, emits
-from ...native.word_intrinsics import room, set_word, smaller
-from ..gemm.sizes import REGISTER_BYTES
-from .arguments import AT, BLOCK, LAID_PLACES, MORE_PLACES, SUMS, TOTALS, VALUES
-from .place_by_place import relate
-from .plane_rows import copy_rows, lay_row
-from .position_tiles import clear, put_totals, relate_places
+from ....native.word_compiler import I64, emits
+from ....native.word_intrinsics import room, set_word, smaller
+from ...gemm.sizes import REGISTER_BYTES
+from ..arguments import AT, BLOCK, LAID_PLACES, MORE_PLACES, SUMS, TOTALS, VALUES
+from ..place_by_place import relate
+from ..plane_rows import copy_rows, lay_row
+from .tiles import clear, put_totals, relate_places
 
 _TABLE = 8 * (LAID_PLACES + MORE_PLACES)
 

@@ -1,10 +1,10 @@
-"""The cut of images that `laid` lays with zeros beside their rows: bands of rows, channels, filters, images at once."""
+"""The cut of images that are laid with zeros beside their rows: bands of rows, channels, images at once."""
 from __future__ import annotations
 
-from ...graph.symbolic_size import applied
-from ...native.runtime_functions import find_native
-from ..gemm import sizes
-from .arguments import BLOCK, LAID_PLACES, MORE_PLACES, SUMS, TOTALS, VALUES, ConvArgs, at_most, ceil
+from ....graph.symbolic_size import applied
+from ....native.runtime_functions import find_native
+from ...gemm import sizes
+from ..arguments import BLOCK, LAID_PLACES, MORE_PLACES, SUMS, TOTALS, VALUES, ConvArgs, at_most, ceil
 
 #: The filters whose products take as long as im2col, the channels that are laid at once, and the bytes of a tile's
 #: cotangents that stay in the nearest cache.
@@ -82,7 +82,7 @@ def _pays(down: int, across: int, pitch: int, filters: int, lanes: int) -> bool:
 
 
 def _tiles(itemsize: int) -> int:
-    return find_native(f"{__package__}.position_tiles", "single" if itemsize == 4 else "double")
+    return find_native(f"{__package__}.tiles", "single" if itemsize == 4 else "double")
 
 
 def _reads(kernel: int, dilate: int, before: int) -> tuple[int, int]:

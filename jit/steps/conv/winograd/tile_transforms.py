@@ -8,10 +8,10 @@ from typing import Any
 
 from llvmlite import ir
 
-from ...native.word_compiler import I64, emits, word_at
-from ..gemm.sizes import LANES
-from .arguments import AT, TILES
-from .lanes import Lanes
+from ....native.word_compiler import I64, emits, word_at
+from ...gemm.sizes import LANES
+from ..arguments import AT, TILES
+from ..lanes import Lanes
 from .minimal_filtering import ELEMENTS, RESULTS, WEIGHTS, Matrix, transform, transposed
 
 #: The bytes of a buffer of 4 numbers for each tile, and of one of a number for each, with a vector at each end.

@@ -14,12 +14,12 @@ from typing import Any, NamedTuple
 
 from llvmlite import ir
 
-from ...native.word_compiler import I64, emits
-from ...native.word_intrinsics import room, set_word, smaller
-from ..gemm.sizes import REGISTER_BYTES
-from .arguments import AT, BLOCK, MASKS, MOST_PLACES
-from .lanes import Lanes, in_both
-from .plane_rows import join_row, lay_row, put_row, split_row
+from ....native.word_compiler import I64, emits
+from ....native.word_intrinsics import room, set_word, smaller
+from ...gemm.sizes import REGISTER_BYTES
+from ..arguments import AT, BLOCK, MASKS, MOST_PLACES
+from ..lanes import Lanes, in_both
+from ..plane_rows import join_row, lay_row, put_row, split_row
 
 #: Vectors whose sums are in registers at a time, and whose masks are one word.
 _SOME = 256 // REGISTER_BYTES

@@ -10,10 +10,10 @@ from typing import Any
 
 from llvmlite import ir
 
-from ...native.word_compiler import I64, emits
-from ..gemm.sizes import REGISTERS
-from .arguments import MORE_PLACES
-from .lanes import Lanes, in_both
+from ....native.word_compiler import I64, emits
+from ...gemm.sizes import REGISTERS
+from ..arguments import MORE_PLACES
+from ..lanes import Lanes, in_both
 
 #: The sums of a tile, in vectors, which leave registers for operands; the heights of tiles, in filters, the largest
 #: first; and the most vectors of positions in a tile.

@@ -1,0 +1,1 @@
+"""Convolutions of few filters, from images laid with zeros beside their rows."""

@@ -7,7 +7,7 @@ result: (batch, filters, *positions). `spread` computes the cotangent of x, and 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,18 @@ from ..primitive.arithmetic import add, in_single
 from ..primitive.linear import reshape
 from ..primitive.promotion import floating
 from . import parameter_shapes
-from .windows import GEOMETRIES, Sizes, check_rank, columns, folded, per_axis, positions
+from .windows import (
+    GEOMETRIES,
+    Sizes,
+    channels_last,
+    check_rank,
+    columns,
+    folded,
+    last_from_second,
+    per_axis,
+    positions,
+    second_from_last,
+)
 
 #: The number of elements of im2col's result that are made at a time, so that they stay in the caches.
 _BLOCK = 1 << 20
@@ -164,22 +175,29 @@ correlate = call("convolve_correlate", _correlate_infer, _correlate_ref, _correl
 
 # ---- the layers ----------------------------------------------------------------------------------
 
-def _check(what: str, data: Node, weight: Node, bias: Node | None, wanted: tuple[int, ...], no_bias: bool,
-           filters: int, layout: Any) -> None:
-    if layout not in (None, "NCW", "NCHW", "NCDHW"):
-        raise NotImplementedError(f"{what}(layout={layout!r}): channels come second here, as MXNet requires on the CPU")
+def _checked(what: str, data: Node, weight: Node, bias: Node | None, wanted: Mapping[str, tuple[int, ...]],
+             last: bool, no_bias: bool) -> tuple[Node, Node]:
+    """The data and the weight, with channels second. MXNetError for parameters of other than the `wanted` shapes."""
     floating(data)
-    if weight.shape != wanted:
-        raise MXNetError(f"Shape inconsistent, Provided = {weight.shape}, inferred shape={wanted}")
     if (bias is None) != bool(no_bias):
         raise MXNetError(f"Operator {what} expects {2 if no_bias else 3} inputs, but got {2 if bias is None else 3} "
                          "instead.")
-    if bias is not None and bias.shape != (filters,):
-        raise MXNetError(f"Shape inconsistent, Provided = {bias.shape}, inferred shape={(filters,)}")
+    for name, given in (("weight", weight), ("bias", bias)):
+        if given is not None and given.shape != wanted[name]:
+            raise MXNetError(f"Shape inconsistent, Provided = {given.shape}, inferred shape={wanted[name]}")
+    return (second_from_last(data), second_from_last(weight)) if last else (data, weight)
 
 
-def _biased(out: Node, bias: Node | None) -> Node:
-    return out if bias is None else add(out, reshape(bias, (bias.size,) + (1,) * (out.ndim - 2)))
+def _check_groups(what: str, channels: int, filters: int, groups: int) -> None:
+    if channels % groups or filters % groups:
+        raise MXNetError(f"{what}: {channels} channels and {filters} filters in {groups} groups")
+
+
+def _finished(out: Node, bias: Node | None, last: bool) -> Node:
+    """A layer's result plus its bias, with the channels at the layout's place."""
+    if bias is not None:
+        out = add(out, reshape(bias, (bias.size,) + (1,) * (out.ndim - 2)))
+    return last_from_second(out) if last else out
 
 
 @public("npx.convolution", shapes=parameter_shapes.convolution)
@@ -189,7 +207,8 @@ def convolution(data: Node, weight: Node, bias: Optional = None, kernel=None, st
                 layout=None) -> Node:
     """Cross-correlation of (batch, channels, …) with `num_filter` kernels over one to three axes, plus `bias`.
 
-    weight: (num_filter, channels / num_group, *kernel).
+    weight: (num_filter, channels / num_group, *kernel); with channels last (num_filter, *kernel, channels / num_group).
+    layout: the order of axes, such as "NCHW" or "NHWC"; None: channels second.
 
     MXNetError for shapes that don't fit, and for dtypes other than floats.
 
@@ -198,13 +217,12 @@ def convolution(data: Node, weight: Node, bias: Optional = None, kernel=None, st
     array([[[2., 2.]]])
     """
     rank = check_rank(data, kernel, "convolution")
-    kernel = per_axis(kernel, rank, 1, "kernel")
-    channels = data.shape[1]
-    if channels % num_group or num_filter % num_group:
-        raise MXNetError(f"convolution: {channels} channels and {num_filter} filters in {num_group} groups")
-    _check("Convolution", data, weight, bias, (num_filter, channels // num_group, *kernel), no_bias, num_filter, layout)
+    kernel, last = per_axis(kernel, rank, 1, "kernel"), channels_last(layout, rank)
+    _check_groups("convolution", data.shape[-1 if last else 1], num_filter, num_group)
+    wanted = parameter_shapes.convolution(data.shape, kernel, num_filter, num_group, layout)
+    data, weight = _checked("Convolution", data, weight, bias, wanted, last, no_bias)
     geometry = per_axis(stride, rank, 1, "stride"), per_axis(dilate, rank, 1, "dilate"), per_axis(pad, rank, 0, "pad")
-    return _biased(convolve(data, weight, attrs=(*geometry, num_group)), bias)
+    return _finished(convolve(data, weight, attrs=(*geometry, num_group)), bias, last)
 
 
 @public("nd.Convolution", shapes=parameter_shapes.convolution)
@@ -225,21 +243,20 @@ def deconvolution(data: Node, weight: Node, bias: Optional = None, kernel=None, 
                   cudnn_tune=None, cudnn_off=False, layout=None) -> Node:
     """The transposed convolution, which is the gradient of `convolution` with respect to its data, plus `bias`.
 
-    weight: (channels, num_filter / num_group, *kernel).
+    weight: (channels, num_filter / num_group, *kernel); with channels last (channels, *kernel, num_filter / num_group).
     adj: a number added to the result's size along each axis.
     target_shape: the result's size, in place of `pad` and `adj`.
+    layout: as of `convolution`.
 
     MXNetError for shapes that don't fit, and for dtypes other than floats.
     """
     rank = check_rank(data, kernel, "deconvolution")
-    kernel = per_axis(kernel, rank, 1, "kernel")
+    kernel, last = per_axis(kernel, rank, 1, "kernel"), channels_last(layout, rank)
     stride, dilate = per_axis(stride, rank, 1, "stride"), per_axis(dilate, rank, 1, "dilate")
     pad, adj = per_axis(pad, rank, 0, "pad"), per_axis(adj, rank, 0, "adj")
-    channels = data.shape[1]
-    if channels % num_group or num_filter % num_group:
-        raise MXNetError(f"deconvolution: {channels} channels and {num_filter} filters in {num_group} groups")
-    _check("Deconvolution", data, weight, bias, (channels, num_filter // num_group, *kernel), no_bias, num_filter,
-           layout)
+    _check_groups("deconvolution", data.shape[-1 if last else 1], num_filter, num_group)
+    wanted = parameter_shapes.deconvolution(data.shape, kernel, num_filter, num_group, layout)
+    data, weight = _checked("Deconvolution", data, weight, bias, wanted, last, no_bias)
     full = tuple((n - 1) * s + d * (k - 1) + 1
                  for n, k, s, d in zip(data.shape[2:], kernel, stride, dilate, strict=True))
     if target_shape and any(per_axis(target_shape, rank, 0, "target_shape")):
@@ -253,7 +270,7 @@ def deconvolution(data: Node, weight: Node, bias: Optional = None, kernel=None, 
     size = tuple(f - 2 * p + a for f, p, a in zip(full, pad, adj, strict=True))
     if min(size) < 1:
         raise MXNetError(f"deconvolution: nothing is left of {full} with pad {pad}")
-    return _biased(spread(data, weight, attrs=(size, stride, dilate, pad, num_group)), bias)
+    return _finished(spread(data, weight, attrs=(size, stride, dilate, pad, num_group)), bias, last)
 
 
 @public("nd.Deconvolution", shapes=parameter_shapes.deconvolution)

@@ -7,14 +7,11 @@ from ..declare.public import public
 from ..ir.errors import MXNetError
 from ..ir.node import Node
 from ..ir.shapes import check_choice
-from ..primitive.arithmetic import mul
+from ..primitive.arithmetic import equal, like, mul, where
 from ..primitive.elementary import cbrt, sqrt, square
-from ..primitive.linear import transpose
 from ..primitive.promotion import floating
 from .window_reductions import INSIDE, PADDED, Windows, window_max, window_sum
-from .windows import check_rank, per_axis
-
-_LAYOUTS = {"NCW": False, "NCHW": False, "NCDHW": False, "NWC": True, "NHWC": True, "NDHWC": True, None: False}
+from .windows import channels_last, check_rank, last_from_second, per_axis, second_from_last
 
 
 def _norm(x: Node, windows: Windows, p: Any) -> Node:
@@ -24,7 +21,10 @@ def _norm(x: Node, windows: Windows, p: Any) -> Node:
     if p == 1:
         return window_sum(x, windows)
     total = window_sum(square(x) if p == 2 else mul(square(x), x), windows)
-    return sqrt(total) if p == 2 else cbrt(total)
+    zero, one = like(total, 0), like(total, 1)
+    none = equal(total, zero)  # there the root has no derivative, and MXNet's gradient is 0
+    inner = where(none, one, total)
+    return where(none, zero, sqrt(inner) if p == 2 else cbrt(inner))
 
 
 def _windows(x: Node, kernel: Any, stride: Any, pad: Any, convention: str, whole: bool) -> Windows:
@@ -53,6 +53,7 @@ def pooling(data: Node, kernel=None, stride=None, pad=None, pool_type="max", poo
     pooling_convention: only windows inside ("valid"), or one more where elements are left over ("full");
         "same", for one spatial axis without padding: one at each multiple of the stride.
     count_include_pad: whether padding counts in the mean.
+    layout: the order of axes, such as "NCHW" or "NHWC"; None: channels second.
 
     MXNetError for dtypes other than floats.
 
@@ -61,12 +62,10 @@ def pooling(data: Node, kernel=None, stride=None, pad=None, pool_type="max", poo
     array([[[[3.]]]])
     """
     check_choice(pool_type, ("avg", "lp", "max", "sum"))
-    if pooling_convention not in ("valid", "full", "same") or layout not in _LAYOUTS:
-        raise MXNetError(f"Invalid Input: pooling_convention={pooling_convention!r}, layout={layout!r}")
-    x = floating(data)
-    last = _LAYOUTS[layout]
-    if last:
-        x = transpose(x, (0, x.ndim - 1, *range(1, x.ndim - 1)))
+    if pooling_convention not in ("valid", "full", "same"):
+        raise MXNetError(f"Invalid Input: pooling_convention={pooling_convention!r}")
+    last = channels_last(layout, data.ndim - 2)
+    x = second_from_last(floating(data)) if last else floating(data)
     windows = _windows(x, kernel, stride, pad, pooling_convention, global_pool)
     if pool_type == "max":
         out = window_max(x, windows)
@@ -75,7 +74,7 @@ def pooling(data: Node, kernel=None, stride=None, pad=None, pool_type="max", poo
     else:
         inside = count_include_pad is False or pooling_convention == "same"
         out = window_sum(x, windows, None if pool_type == "sum" else INSIDE if inside else PADDED)
-    return transpose(out, (0, *range(2, x.ndim), 1)) if last else out
+    return last_from_second(out) if last else out
 
 
 @public("nd.Pooling")

@@ -15,6 +15,7 @@ from ..ir.aval import Aval, Shape, aval
 from ..ir.errors import MXNetError
 from ..ir.node import Node
 from ..ir.op import FLOATS
+from ..primitive.linear import transpose
 from ..primitive.promotion import floating
 
 Sizes = tuple[int, ...]
@@ -31,6 +32,30 @@ def per_axis(value: Any, rank: int, default: int, name: str) -> Sizes:
     if sizes and len(sizes) != rank:
         raise MXNetError(f"{name}={value} for {rank} spatial axes")
     return sizes or (default,) * rank
+
+
+#: The orders of axes that layers take, by the number of spatial axes: channels second, and channels last.
+LAYOUTS = {1: ("NCW", "NWC"), 2: ("NCHW", "NHWC"), 3: ("NCDHW", "NDHWC")}
+
+
+def channels_last(layout: Any, rank: int) -> bool:
+    """Whether a layout has the channels last; None: second. MXNetError unless it is one for `rank` spatial axes."""
+    if layout is None:
+        return False
+    if layout not in LAYOUTS.get(rank, ()):
+        raise MXNetError(f"Invalid Input: layout={layout!r} for {rank} spatial axes, valid values are: "
+                         f"{(None, *LAYOUTS.get(rank, ()))}")
+    return bool(layout == LAYOUTS[rank][1])
+
+
+def second_from_last(x: Node) -> Node:
+    """An array whose last axis becomes the second one, as channels are computed."""
+    return transpose(x, (0, x.ndim - 1, *range(1, x.ndim - 1)))
+
+
+def last_from_second(x: Node) -> Node:
+    """The reverse of `second_from_last`."""
+    return transpose(x, (0, *range(2, x.ndim), 1))
 
 
 def check_rank(data: Node, kernel: Any, what: str) -> int:

@@ -46,7 +46,7 @@ class _Conv(HybridBlock):
     channels: the number of kernels, and of the result's channels.
     kernel_size, strides, padding, dilation: a number for each axis; of all but the first, one number serves for all.
     groups: the number of groups of channels that do not see each other.
-    layout: the order of the data's axes, such as "NCHW". NotImplementedError in the pass where channels are last.
+    layout: the order of the data's axes, such as "NCHW" or "NHWC".
     in_channels: the number of the data's channels; 0: found in the first pass.
     activation: the name of an activation, as of `Activation`; None: none.
     use_bias: whether there is a bias.
@@ -157,7 +157,7 @@ class Conv2D(_OfRank):
     channels: the number of kernels, and of the result's channels.
     kernel_size, strides, padding, dilation: a number, or one for each axis.
     groups: the number of groups of channels that do not see each other.
-    layout: "NCHW", or "NHWC", which no pass supports on the CPU, as in MXNet. AssertionError for another.
+    layout: "NCHW" or "NHWC". AssertionError for another.
     activation: the name of an activation, as of `Activation`; None: none.
     use_bias: whether there is a bias.
     weight_initializer, bias_initializer: the parameters' initializers.

@@ -86,7 +86,7 @@ def _places(x: Any, windows: Windows) -> Any:
         if not any(at) and x.dtype == np.float32:
             found = np.broadcast_to(here, found.shape)
         best, found = np.where(better, value, best), np.where(better, here, found)
-    return found.reshape(*x.shape[:2], -1)
+    return found.reshape(*x.shape[:2], math.prod(found.shape[2:]))
 
 
 def _put_ref(g: Any, x: Any, *attrs: Any) -> Any:
@@ -101,7 +101,7 @@ def _put_ref(g: Any, x: Any, *attrs: Any) -> Any:
 def _pick_ref(z: Any, x: Any, *attrs: Any) -> Any:
     windows = Windows(*attrs)
     place = _places(x, windows)
-    lines = z.reshape(*z.shape[:2], -1)
+    lines = z.reshape(*z.shape[:2], math.prod(z.shape[2:]))
     if not lines.size:
         return np.zeros(_result(Aval(x.shape, x.dtype), *attrs).shape, x.dtype)
     picked = np.take_along_axis(lines, np.maximum(place, 0), 2)

@@ -124,3 +124,34 @@ def test_second_gradients_are_those_of_finite_differences(keywords):
             values.flat[at] += sign * 1e-5
         slope = (gradient(moved[0])[0] - gradient(moved[1])[0]) / 2e-5
         assert slope == pytest.approx(exact.flat[at], rel=1e-5, abs=1e-6)
+
+
+@pytest.mark.parametrize("tier", ["never", "always"])
+@pytest.mark.parametrize("p, values, wanted", [  # of MXNet 1.9.1
+    (2, (1, -1, 0, 0, 3, 4), (2**-0.5, -2**-0.5, 0, 0, 0.6, 0.8)), (3, (1, -1, 0, 0, 0, 2), (0, 0, 0, 0, 0, 1))])
+def test_a_norm_of_zero_has_the_gradient_zero(p, values, wanted, tier, monkeypatch):
+    monkeypatch.setattr(settings, "mode", tier)
+    x = nd.array([[values]])
+    x.attach_grad()
+    with autograd.record():
+        y = nd.Pooling(x, kernel=(2,), stride=(2,), pool_type="lp", p_value=p)
+        first = autograd.grad(y, x, create_graph=True, retain_graph=True)[0]
+    numpy.testing.assert_allclose(first.asnumpy().ravel(), wanted, 1e-6)
+    first.backward()
+    assert numpy.isfinite(x.grad.asnumpy()).all()
+
+
+@pytest.mark.parametrize("tier", ["never", "always"])
+@pytest.mark.parametrize("shape", [(0, 2, 5), (2, 0, 5, 4), (0, 3, 3, 4, 5)])
+@pytest.mark.parametrize("pool_type", ["max", "avg", "lp"])
+def test_an_empty_batch_has_empty_gradients(pool_type, shape, tier, monkeypatch):
+    monkeypatch.setattr(settings, "mode", tier)
+    x = nd.array(numpy.zeros(shape))
+    x.attach_grad()
+    with autograd.record():
+        y = nd.Pooling(x, kernel=(2,) * len(shape[2:]), pool_type=pool_type, p_value=2)
+        y.asnumpy()  # the gradient is then another program
+        first = autograd.grad(y, x, create_graph=True, retain_graph=True)[0]
+        first.asnumpy()
+    first.backward()
+    assert x.grad.asnumpy().shape == shape

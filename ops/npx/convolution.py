@@ -40,8 +40,12 @@ _BLOCK = 1 << 20
 
 
 def _wide(*arrays: Any) -> list[np.ndarray]:
-    """The arrays with float16 cast to float32, in which matrix products are fast and accurate enough."""
-    return [np.asarray(a, np.float32) if a.dtype == np.float16 else np.asarray(a) for a in arrays]
+    """Copies of the arrays, with float16 cast to float32, in which matrix products are fast and accurate enough.
+
+    This thread multiplies them by one, and adds to the products or multiplies these: so denormals are kept or flushed
+    in its mode, in which BLAS's own threads may not be.
+    """
+    return [np.asarray(a, np.float32) if a.dtype == np.float16 else np.multiply(a, 1) for a in arrays]
 
 
 def _blocks(batch: int, each: int) -> Iterator[slice]:
@@ -73,7 +77,7 @@ def _convolve_ref(x: Any, w: Any, stride: Sizes, dilate: Sizes, pad: Sizes, grou
     result = np.empty((x.shape[0], groups, filters.shape[1], math.prod(out)), x.dtype)
     for part in _blocks(x.shape[0], x.shape[1] * math.prod(w.shape[2:]) * math.prod(out)):
         cols = columns(x[part], w.shape[2:], stride, dilate, pad)
-        np.matmul(filters, _grouped(cols, groups), out=result[part])
+        np.multiply(np.matmul(filters, _grouped(cols, groups)), 1, out=result[part])
     return result.reshape(x.shape[0], w.shape[0], *out).astype(of, copy=False)
 
 

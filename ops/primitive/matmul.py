@@ -15,6 +15,21 @@ from ..ir.op import FLOATS
 from ..ir.shapes import broadcast
 from .linear import broadcast_to, reshape
 
+#: The multiplications in a product of matrices from which BLAS may use threads of its own.
+_THREADED = 1 << 13
+
+
+def multiplied(a: Any, b: Any) -> Any:
+    """NumPy's product of arrays of matrices, with denormals kept or flushed as this thread's arithmetic does.
+
+    BLAS's own threads may be in another mode of the processor. Where a product may be theirs, this thread multiplies
+    the operands and the result by one.
+    """
+    if a.dtype.kind != "f" or a.shape[-2] * a.shape[-1] * b.shape[-1] < _THREADED:
+        return np.matmul(a, b)
+    out = np.matmul(a * 1, b * 1)
+    return np.multiply(out, 1, out=out)
+
 
 def _matmul_infer(a: Aval, b: Aval, ta: bool, tb: bool) -> Aval:
     m, k = a.shape[-2:][::-1] if ta else a.shape[-2:]
@@ -28,8 +43,8 @@ def _matmul_ref(a: Any, b: Any, ta: bool, tb: bool) -> Any:
     a = np.swapaxes(a, -1, -2) if ta else a
     b = np.swapaxes(b, -1, -2) if tb else b
     if a.dtype == np.float16:
-        return np.matmul(a.astype(np.float32), b.astype(np.float32)).astype(np.float16)
-    return np.matmul(a, b)
+        return multiplied(a.astype(np.float32), b.astype(np.float32)).astype(np.float16)
+    return multiplied(a, b)
 
 
 def _matmul_vjp(g: Node, node: Node) -> tuple[Node, Node]:

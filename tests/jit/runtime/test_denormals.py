@@ -52,6 +52,25 @@ def test_arithmetic_is_that_of_mxnet_2(tier):
             numpy.testing.assert_array_equal(got.asnumpy(), numpy.array(want, got.dtype))
 
 
+@TIERS
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("flush", [True, False])
+def test_large_products_and_convolutions_are_in_the_same_mode(flush, dtype, tier):
+    """NumPy's BLAS computes parts of them on threads of its own."""
+    denormals.set_flush(flush)
+    tiny = float(numpy.finfo(dtype).tiny)
+    with graphs.jit_mode(tier):
+        for small, other in ((tiny**0.5, tiny**0.5 / 1e4), (tiny / 8, 1e3)):  # the results are denormal; an operand is
+            a, b = nd.full((200, 200), small, dtype=dtype), nd.full((200, 200), other, dtype=dtype)
+            x, w = nd.full((2, 16, 20, 20), small, dtype=dtype), nd.full((32, 16, 3, 3), other, dtype=dtype)
+            made = [nd.dot(a, b), nd.dot(b, a), nd.batch_dot(nd.stack(a, b), nd.stack(b, a)), nd.dot(a, b[0]),
+                    nd.Convolution(x, w, kernel=(3, 3), num_filter=32, no_bias=True),
+                    nd.Deconvolution(x, w.reshape((16, 32, 3, 3)), kernel=(3, 3), num_filter=32)]
+            for y in made:
+                assert (y.asnumpy() == 0).all() == flush
+    assert keeps_denormals()
+
+
 def around_the_smallest(dtype: str) -> numpy.ndarray:
     tiny = numpy.finfo(dtype).tiny
     found = numpy.array([0, 1 / 8, 1 / 2, 1, 1.25, 2, 3, 1e3, 0.3 / tiny, 0.5 / tiny, 1 / tiny], dtype) * tiny

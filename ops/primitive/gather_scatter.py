@@ -13,7 +13,7 @@ from ..ir.graph import toposort
 from ..ir.node import Node
 from ..ir.op import FLOATS
 from .arithmetic import in_single, like
-from .linear import Spec, broadcast_to, slice_, slice_key, unbroadcast
+from .linear import Spec, broadcast_to, slice_, slice_key, transpose, unbroadcast
 
 # ---- slices --------------------------------------------------------------------------------------
 
@@ -119,7 +119,22 @@ def _index_samples(scatter: bool, onto: bool = False) -> Any:
 def _gather_vjp(g: Node, node: Node) -> tuple[Node | None, ...]:
     x, *indices = node.inputs
     template, inside = node.attrs
-    return scatter_add(g, tuple(indices), template, x.shape, inside), *(None for _ in indices)
+    return _added(g, tuple(indices), template, x.shape, inside), *(None for _ in indices)
+
+
+def _added(g: Node, indices: tuple[Node, ...], template: Template, shape: Shape, inside: bool) -> Node:
+    """`scatter_add` by rows: indexed axes behind whole ones are moved to the front, as the native step has them."""
+    count, whole = len(indices), [entry == ("s", 0, n, 1) for entry, n in zip(template, shape)]
+    before = whole.index(False) if False in whole else 0
+    after = before + count
+    if not before or len(template) != len(shape) or template[before:after] != tuple([("i", k) for k in range(count)]) \
+            or not all(whole[after:]):
+        return scatter_add(g, indices, template, shape, inside)
+    order = (*range(before, after), *range(before), *range(after, len(shape)))
+    end = before + g.ndim - len(shape) + count
+    rows = transpose(g, (*range(before, end), *range(before), *range(end, g.ndim)))
+    added = scatter_add(rows, indices, tuple([template[i] for i in order]), tuple([shape[i] for i in order]), inside)
+    return transpose(added, tuple([order.index(i) for i in range(len(shape))]))
 
 
 def _scatter_vjp(g: Node, node: Node) -> tuple[Node | None, ...]:

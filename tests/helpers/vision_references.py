@@ -65,21 +65,6 @@ def _roi_align_spread(g: np.ndarray, rois: np.ndarray, shape: tuple[int, ...], *
     return found
 
 
-# ---- adaptive windows ----------------------------------------------------------------------------
-
-def _window_matrix(n: int, out: int) -> np.ndarray:
-    """(out, n): 1 where a pixel overlaps with a window of length n / out."""
-    return np.array([[float(j * out < (i + 1) * n and (j + 1) * out > i * n) for j in range(n)] for i in range(out)])
-
-
-def _window_sums(x: np.ndarray, axis: int, out: int) -> np.ndarray:
-    return np.moveaxis(np.tensordot(_window_matrix(x.shape[axis], out), x, (1, axis)), 0, axis)
-
-
-def _window_spread(g: np.ndarray, axis: int, n: int) -> np.ndarray:
-    return np.moveaxis(np.tensordot(_window_matrix(n, g.shape[axis]), g, (0, axis)), 0, axis)
-
-
 # ---- boxes ---------------------------------------------------------------------------------------
 
 def _iou(a: np.ndarray, b: np.ndarray, form: str = "corner") -> float:
@@ -188,7 +173,6 @@ def _multibox_detection(probs: np.ndarray, offsets: np.ndarray, anchor: np.ndarr
 
 
 VISION: dict[str, Callable[..., Any]] = {
-    "window_sums": _window_sums, "window_spread": _window_spread, "roi_place": _roi_place, "roi_align": _roi_align,
-    "roi_align_spread": _roi_align_spread, "nms_kept": _nms_kept,
+    "roi_place": _roi_place, "roi_align": _roi_align, "roi_align_spread": _roi_align_spread, "nms_kept": _nms_kept,
     "bipartite_match": _bipartite_match, "multibox_prior": _multibox_prior, "multibox_target": _multibox_target,
     "multibox_detection": _multibox_detection}

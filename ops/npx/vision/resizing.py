@@ -4,17 +4,11 @@ Both treat the two axes one after the other.
 """
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from typing import Any
 
-import numpy as np
-
-from ...declare.families import call
 from ...declare.public import Optional, public
-from ...ir.aval import Aval, aval
 from ...ir.errors import MXNetError
 from ...ir.node import Node, depend
-from ...ir.op import FLOATS
 from ...ir.shapes import check_choice
 from ...primitive.arithmetic import (
     add,
@@ -23,12 +17,14 @@ from ...primitive.arithmetic import (
     floor,
     floor_divide,
     in_single,
+    less,
     like,
     maximum,
     minimum,
     mul,
     neg,
     sub,
+    where,
 )
 from ...primitive.gather_scatter import gather
 from ...primitive.iota import counts
@@ -62,60 +58,20 @@ def along(line: Node, axis: int) -> Node:
 
 # ---- adaptive average pooling --------------------------------------------------------------------
 
-def windows(n: int, out: int) -> list[tuple[int, int]]:
-    """The bounds of `out` adaptive windows: window i goes from floor(i n / out) to ceil((i + 1) n / out)."""
-    return [(i * n // out, -(-(i + 1) * n // out)) for i in range(out)]
-
-
-def _along(axis: int, start: int, end: int) -> tuple[slice, ...]:
-    """The key of a part along an axis."""
-    return (*[slice(None)] * axis, slice(start, end))
-
-
-def _sums_ref(x: Any, axis: int, out: int) -> Any:
-    wide = np.float32 if x.dtype == np.float16 else x.dtype
-    parts = [np.sum(x[_along(axis, *w)], axis, wide, keepdims=True) for w in windows(x.shape[axis], out)]
-    return np.concatenate(parts, axis).astype(x.dtype, copy=False)
-
-
-def _spread_ref(g: Any, axis: int, n: int) -> Any:
-    found = np.zeros((*g.shape[:axis], n, *g.shape[axis + 1:]), np.float32 if g.dtype == np.float16 else g.dtype)
-    for i, w in enumerate(windows(n, g.shape[axis])):
-        found[_along(axis, *w)] += g[_along(axis, i, i + 1)]
-    return found.astype(g.dtype, copy=False)
-
-
-def _resized_aval(x: Aval, axis: int, n: int) -> Aval:
-    return aval((*x.shape[:axis], n, *x.shape[axis + 1:]), x.dtype)
-
-
-def _window_samples() -> Iterable[tuple[list[np.ndarray], tuple]]:
-    draw = np.random.RandomState(45)
-    for shape, axis, count in [((2, 5), 1, 3), ((5, 2), 0, 7), ((1, 2, 7), 2, 2), ((3,), 0, 3)]:
-        yield [draw.randn(*shape)], (axis, count)
-
-
-_sums: Callable[..., Node] = call(
-    "window_sums", _resized_aval, _sums_ref,
-    lambda g, node: (_spread(g, attrs=(node.attrs[0], node.inputs[0].shape[node.attrs[0]])),), samples=_window_samples,
-    dtypes=FLOATS)
-_spread: Callable[..., Node] = call(
-    "window_spread", _resized_aval, _spread_ref,
-    lambda g, node: (_sums(g, attrs=(node.attrs[0], node.inputs[0].shape[node.attrs[0]])),), samples=_window_samples,
-    dtypes=FLOATS)
-
-
 def _window_means(x: Node, axis: int, out: int) -> Node:
-    """Means of `out` adaptive windows along an axis."""
+    """Means of `out` adaptive windows along an axis: window i goes from floor(i n / out) to ceil((i + 1) n / out)."""
     n = x.shape[axis]
     if n % out == 0:
         total = reduce_sum(reshape(x, (*x.shape[:axis], out, n // out, *x.shape[axis + 1:])), (axis + 1,))
         return div(total, like(total, n // out))
-    place = counts(out, 1, 0)
-    start = floor_divide(mul(place, like(place, n)), like(place, out))
-    end = floor_divide(mul(add(place, like(place, 1)), like(place, -n)), like(place, out))  # less than 0
-    total = _sums(x, attrs=(axis, out))
-    return div(total, along(cast(neg(add(end, start)), total.dtype), axis))
+    window, place = counts(out, 2, 0), counts(-(-n // out) + 1, 2, 1)  # none is longer
+    start = floor_divide(mul(window, like(window, n)), like(window, out))
+    end = neg(floor_divide(mul(add(window, like(window, 1)), like(window, -n)), like(window, out)))
+    index = add(start, place)
+    inside = reshape(less(index, end), (1,) * axis + index.shape + (1,) * (x.ndim - axis - 1))
+    parts = taken(x, axis, minimum(index, like(index, n - 1)))
+    total = reduce_sum(where(inside, parts, like(parts, 0)), (axis + 1,))
+    return div(total, along(cast(sub(end, start), total.dtype), axis))
 
 
 @public("nd.contrib.AdaptiveAvgPooling2D")

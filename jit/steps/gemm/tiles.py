@@ -22,7 +22,6 @@ from llvmlite import ir
 from ...native.loop_hints import say
 from ...native.word_compiler import F64, emits
 from ...native.word_compiler import I64 as _I64
-from ...native.word_intrinsics import copy_bytes
 from .sizes import DEPTH, LANES, REGISTERS, WIDTH
 
 _FLOAT = ir.FloatType()
@@ -38,8 +37,13 @@ ROWS = {vectors: tuple([rows for rows in (24, 12, 8, 6, 4, 2, 1) if 4 * rows * v
 #: peak: 1024x64x1024 with A transposed 0.39 -> 0.91, 512x2048x1024 0.80 -> 0.93, 1024x512x512 0.87 -> 0.92.
 AHEAD = 32
 
+#: Whether A by rows and A transposed have code of their own, in which one step is a constant and rows are not
+#: prefetched: the 12 products of a vector by a number that 16 registers hold take 6 cycles, and leave time for 36
+#: instructions; the code for both has 30.
+APART = REGISTERS < 32
+
 #: The rows of A from which packing B's columns pays.
-REUSED = 36
+REUSED = 28 if REGISTERS < 32 else 36
 
 #: The longest inner dimension: beyond it OpenBLAS's order of blocks is faster.
 LONGEST = 1024
@@ -134,8 +138,8 @@ class _Tiles:
         return b.ptrtoint(room, _I64)
 
     def _move(self, to: Any, source: Any) -> None:
-        """Copy a row of the columns that the product has."""
-        copy_bytes.emit(self.b, to, source, self.b.mul(self.some, _I64(4)))
+        """Copy a row of the columns that the product has, and zeros behind them."""
+        self._put(self._load_some(source), to)
 
     def _shift(self, source: Any, target: Any) -> None:
         for at in range(0, 4 * WIDTH, 4 * LANES):
@@ -211,8 +215,10 @@ class _Tiles:
             s.add_incoming(ir.Constant(_VECTOR, None), before)
         others = [self._load(b.add(y, _I64(4 * LANES * v))) for v in range(self.vectors)]
         made = []
-        near = b.add(a, b.mul(b.and_(count, _I64(LANES - 1)), self.a_row))
-        self._prefetch(b.add(b.add(near, offset), b.mul(self.a_next, _I64(AHEAD))))
+        if not isinstance(self.a_next, ir.Constant):
+            near = a if isinstance(self.a_row, ir.Constant) else b.add(
+                a, b.mul(b.and_(count, _I64(LANES - 1)), self.a_row))
+            self._prefetch(b.add(b.add(near, offset), b.mul(self.a_next, _I64(AHEAD))))
         for start, own in zip(starts, sums, strict=True):
             x = self._spread(b.load(b.inttoptr(b.add(start, offset), _FLOAT.as_pointer())))
             made.append([b.call(self.fma, [x, other, s]) for other, s in zip(others, own, strict=True)])
@@ -230,9 +236,16 @@ class _Tiles:
         b = self.b
         alpha, beta = (self._spread(b.fptrunc(x, _FLOAT)) for x in (self.alpha, self.beta))
         fresh = b.fcmp_ordered("==", self.beta, self.beta.type(0.0))
-        if self.some is not None:
-            return self._store_some([value for value, in made], c, alpha, beta, fresh)
-        places = []
+        if self.some is None:
+            return self._store_all(made, c, alpha, beta, fresh)
+        with b.if_else(b.icmp_signed("==", self.some, _I64(LANES))) as (whole, part):
+            with whole:
+                self._store_all(made, c, alpha, beta, fresh)
+            with part:
+                self._store_some([value for value, in made], c, alpha, beta, fresh)
+
+    def _store_all(self, made: list[list[Any]], c: Any, alpha: Any, beta: Any, fresh: Any) -> None:
+        b, places = self.b, []
         for own in made:
             places.append([b.add(c, _I64(4 * LANES * v)) for v in range(len(own))])
             c = b.add(c, self.c_row)
@@ -250,24 +263,30 @@ class _Tiles:
     def _store_some(self, made: list[Any], c: Any, alpha: Any, beta: Any, fresh: Any) -> None:
         """The same for the lanes of the columns that the product has: the memory behind them is not the tile's."""
         b = self.b
-        bits, where = ir.VectorType(ir.IntType(1), LANES), _VECTOR.as_pointer()
-        lanes = ir.Constant(ir.VectorType(ir.IntType(32), LANES), list(range(LANES)))
-        count = self._spread(b.trunc(self.some, ir.IntType(32)))
-        mask = b.icmp_signed("<", lanes, count)
-        load = self._intrinsic("masked.load", _VECTOR, [where, ir.IntType(32), bits, _VECTOR])
-        store = self._intrinsic("masked.store", ir.VoidType(), [_VECTOR, where, ir.IntType(32), bits])
+        mask, where, number = self._mask(), _VECTOR.as_pointer(), ir.IntType(32)
+        store = self._intrinsic("masked.store", ir.VoidType(), [_VECTOR, where, number, mask.type])
         for value in made:
-            at = b.inttoptr(c, where)
             scaled = b.fmul(alpha, value)
             start = b.block
             with b.if_then(b.not_(fresh)):
-                kept = b.call(load, [at, ir.IntType(32)(4), mask, ir.Constant(_VECTOR, None)])
-                added, other = b.call(self.fma, [beta, kept, scaled]), b.block
+                added, other = b.call(self.fma, [beta, self._load_some(c), scaled]), b.block
             result = b.phi(_VECTOR)
             result.add_incoming(scaled, start)
             result.add_incoming(added, other)
-            b.call(store, [result, at, ir.IntType(32)(4), mask])
+            b.call(store, [result, b.inttoptr(c, where), number(4), mask])
             c = b.add(c, self.c_row)
+
+    def _mask(self) -> Any:
+        """The flags of the columns that the product has."""
+        number = ir.IntType(32)
+        lanes = ir.Constant(ir.VectorType(number, LANES), list(range(LANES)))
+        return self.b.icmp_signed("<", lanes, self._spread(self.b.trunc(self.some, number)))
+
+    def _load_some(self, address: Any) -> Any:
+        """The vector at an address, with zeros in place of the columns that the product lacks."""
+        where, number, mask = _VECTOR.as_pointer(), ir.IntType(32), self._mask()
+        load = self._intrinsic("masked.load", _VECTOR, [where, number, mask.type, _VECTOR])
+        return self.b.call(load, [self.b.inttoptr(address, where), number(4), mask, ir.Constant(_VECTOR, None)])
 
     def _intrinsic(self, name: str, result: Any, kinds: list[Any]) -> Any:
         full = f"llvm.{name}.v{LANES}f32.p0"
@@ -298,6 +317,7 @@ def columns(builder: Any, a: Any, a_row: Any, a_next: Any, b: Any, b_next: Any, 
             m: Any, k: Any, way: Any, width: Any, alpha: Any, beta: Any) -> None:
     """Compute `width` columns of `alpha * A @ B + beta * C` in float32, m rows, 0 < k <= DEPTH; steps count bytes.
 
+    a_row, a_next: one of them is 4.
     width: WIDTH, or up to LANES.
     way: 0 where B is read in place, unless it is narrow; 1 where it is packed by vectors; 2 where it is stored by
         columns, and packed transposed; WHOLE where a narrow B is read in place, with LANES columns.
@@ -305,8 +325,18 @@ def columns(builder: Any, a: Any, a_row: Any, a_next: Any, b: Any, b_next: Any, 
     """
     factors = [builder.bitcast(x, F64) for x in (alpha, beta)]
     values = [a, a_row, a_next, b, b_next, b_column, c, c_row, m, k, way, *factors]
-    with builder.if_else(builder.icmp_signed("==", width, _I64(WIDTH))) as (wide, narrow):
-        with wide:
-            _Tiles(builder, values, 2)
-        with narrow:
-            _Tiles(builder, values, 1, width)
+
+    def emit(values: list[Any]) -> None:
+        with builder.if_else(builder.icmp_signed("==", width, _I64(WIDTH))) as (wide, narrow):
+            with wide:
+                _Tiles(builder, values, 2)
+            with narrow:
+                _Tiles(builder, values, 1, width)
+
+    if not APART:
+        return emit(values)
+    with builder.if_else(builder.icmp_signed("==", a_next, _I64(4))) as (plain, turned):
+        with plain:
+            emit([a, a_row, _I64(4), *values[3:]])
+        with turned:
+            emit([a, _I64(4), *values[2:]])

@@ -10,7 +10,7 @@ everything ("all"), leaves a partial result for each chunk of rows, combined aft
 """
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 from tracer.ops.ir.aval import Shape
 from tracer.ops.ir.graph import toposort
@@ -25,6 +25,7 @@ from ..graph.index_map import (
     through_view,
     without_reshapes,
 )
+from ..graph.recompute import put_off
 from .cut_points import Bounds, Signatures, segments, takes
 from .gather_map import gather_reads, is_inlined_gather, source_of_gather
 from .kernel import Kernel, Library, Root, Step, is_inlined
@@ -47,12 +48,13 @@ STORE_COST = 8
 STORE_OPS = 24
 
 
-def fuse(outputs: Sequence[Node], apart: bool = False) -> list[Step]:
+def fuse(outputs: Sequence[Node], apart: bool = False, copies: Set[Node] = frozenset()) -> list[Step]:
     """The steps that compute `outputs`, in order.
 
     apart: whether each operation gets a kernel of its own.
+    copies: second computations of values, each of which comes after the other operands of its first reader.
     """
-    order = toposort(outputs)
+    order = put_off(toposort(outputs), copies) if copies else toposort(outputs)
     signatures = Signatures(order)
     materialized = _needed(order, outputs)
     if apart:

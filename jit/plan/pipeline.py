@@ -23,6 +23,7 @@ from ..graph.builder import Nodes
 from ..graph.fold_matmul import aliases, fold_products
 from ..graph.fold_scatter import fold_scatters
 from ..graph.join_scans import join_scans
+from ..graph.recompute import recompute
 from ..graph.simplify import needed, simplify
 from ..native.kernel_cache import prepare
 from ..process import interrupts
@@ -47,8 +48,12 @@ def _fold(planning: PlanState) -> None:
     planning.aliases = aliases(planning.graph, set(planning.graph))
 
 
+def _recompute(planning: PlanState) -> None:
+    planning.graph, planning.copies = recompute(planning.graph, planning.nodes)
+
+
 def _fuse(planning: PlanState, apart: bool = False) -> None:
-    planning.steps = fuse(planning.graph, apart)
+    planning.steps = fuse(planning.graph, apart, planning.copies)
     planning.materialized = {n for s in planning.steps for n in made_by(s)}
 
 
@@ -128,6 +133,7 @@ class Pass(NamedTuple):
 PASSES = [
     Pass("simplify", _simplify, "constants are folded; copies, device moves and empty values are removed"),
     Pass("fold", _fold, "sums with a matrix product or a scatter become part of it and share its memory", _nothing),
+    Pass("recompute", _recompute, "large values of short products are computed again by bands, not kept", _nothing),
     Pass("fuse", _fuse, "values pass from one operation to the next in registers", _no_kernel_for_two),
     Pass("schedule", _schedule, "large arrays are updated while their gradients are in the cache", _nothing),
     Pass("generate", _generate, "kernels of one structure share a source, so that it is compiled once"),

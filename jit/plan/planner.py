@@ -46,6 +46,7 @@ class PlanState:
     plan_nested: Callable[..., Nested]  # plans a graph as a part of a step
     around: PlanState | None = None  # of such a graph: the state of the plan around it
     graph: list[Node] = field(default_factory=list)  # the outputs, rewritten; then calls kept because they may fail
+    copies: set[Node] = field(default_factory=set)  # nodes of the graph that compute a value once more, not to keep it
     aliases: dict[Node, Node] = field(default_factory=dict)  # by value, the one whose memory it shares
     steps: list[Step] = field(default_factory=list)
     materialized: set[Node] = field(default_factory=set)  # the values that steps leave in memory

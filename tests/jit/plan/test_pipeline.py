@@ -54,7 +54,7 @@ def facts(planning):
 
 def test_all_passes_have_a_name_and_a_reason():
     assert len({one.name for one in PASSES}) == len(PASSES) and all(one.why for one in PASSES)
-    assert set(SKIPPABLE) == {"fold", "fuse", "schedule", "bands", "group", "donate"}
+    assert set(SKIPPABLE) == {"fold", "recompute", "fuse", "schedule", "bands", "group", "donate"}
 
 
 @pytest.mark.parametrize("name", SKIPPABLE)
@@ -98,7 +98,7 @@ def test_a_template_serves_plans_of_its_own_setting_alone(monkeypatch):
 
 
 @pytest.mark.parametrize("skip, message", [
-    ("fold,bnads", "TRACER_SKIP=bnads: only fold, fuse, schedule, bands, group, donate can be skipped"),
+    ("fold,bnads", "TRACER_SKIP=bnads: only fold, recompute, fuse, schedule, bands, group, donate can be skipped"),
     ("simplify", "TRACER_SKIP=simplify: only fold"), ("fold, bands", "")])
 def test_the_setting(skip, message):
     done = subprocess.run([sys.executable, "-c", "import tracer; print(sorted(tracer.jit.settings.skip))"],

@@ -13,8 +13,9 @@ from tracer.ops.ir.errors import MXNetError
 
 from .. import autograd
 from ..context import Context, context_of, cpu, key_of
+from ..core import recipe
 from ..core.flush import sync
-from ..core.invoke import Composite, Handle, constant, wrap, zeros_value
+from ..core.invoke import Composite, Handle, constant, wrap
 from ..core.surface import fitted
 from ..core.trace import Value, another, current, effects
 from .getitem import getitem
@@ -235,7 +236,7 @@ class NDArray(Handle):
 
         KeyError for another `grad_req`; MXNetError for another `stype`.
         """
-        grad = wrap(type(self), zeros_value(self._value.aval))
+        grad = wrap(type(self), recipe.zeros(self._value.aval))
         if stype not in (None, "default"):
             grad = grad.tostype(stype)
         autograd.mark_variables([self], [grad], grad_req)
@@ -265,7 +266,7 @@ class NDArray(Handle):
     def zero_grad(self) -> None:
         """Set the gradient to zeros."""
         if self.grad is not None:
-            self.grad._rebind(zeros_value(self._value.aval))
+            self.grad._rebind(recipe.zeros(self._value.aval))
 
     def backward(self, out_grad: Any = None, retain_graph: bool = False, train_mode: bool = True) -> None:
         """Compute the gradients of the array's sum into the `.grad` of the variables that it was computed from.

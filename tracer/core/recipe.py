@@ -1,9 +1,11 @@
-"""Recipes: a large gradient that nobody reads is kept as the small arrays that it is computed from.
+"""Recipes: a large gradient that nobody reads is kept as the small arrays that it is computed from, or as zeros.
 
 The gradient of an embedding has as many rows as the table, but a batch gives only some of them. `param.grad()` holds it
 until the next backward, though hardly anyone reads it: the optimizer's step has used it already. Such a gradient is no
 output of its program, which then need not make it at all. Its value gets a recipe instead: it is computed when it is
 read, and a later operation records the recipe's graph in its place.
+
+The zeros that a gradient is before the first backward have a recipe, too: in prediction it is never written or read.
 """
 from __future__ import annotations
 
@@ -14,9 +16,12 @@ from typing import Any
 from tracer.jit.program import Program, find_program
 from tracer.jit.report.counters import COUNTERS
 from tracer.jit.runtime.buffers import Buffer
+from tracer.ops.ir.aval import Aval
+from tracer.ops.ir.devices import place
 from tracer.ops.ir.graph import substitute, toposort
-from tracer.ops.ir.node import FORGETTERS, Node, leaf, leaf_op, scalar_op
+from tracer.ops.ir.node import FORGETTERS, Node, const, leaf, leaf_op, scalar_op
 from tracer.ops.ir.op import LEAF, OPS, VIEW
+from tracer.ops.primitive.linear import broadcast_to
 
 from .segment import run_backward
 from .trace import Trace, Value, computed
@@ -81,6 +86,14 @@ class Recipe:
             COUNTERS.program_hits += 1
         buffers: list[Any] = [v.buffer for v in self.operands]
         return run_backward(method.program, buffers, self.scalars)[0]
+
+
+def zeros(of: Aval) -> Value:
+    """A value of zeros that takes no memory until it is read."""
+    value = computed(of, None)
+    root = place(broadcast_to(const(0, of.dtype), of.shape), of.device)
+    value.recipe = Recipe(Method(root, (), ()), [], [])
+    return value
 
 
 @dataclass(eq=False)

@@ -12,6 +12,7 @@ from .. import autograd, initializer, ndarray, symbol
 from .. import numpy as mx_np
 from ..base import MXNetError
 from ..context import Context, cpu, current_context
+from ..core import recipe
 from ..core.flush import sync
 from ..core.invoke import wrap
 from ..core.trace import computed
@@ -213,10 +214,10 @@ class Parameter:
             return
         self._grad = []
         for x in arrays:
-            zeros = mx_np.zeros if isinstance(x, mx_np.ndarray) else ndarray.zeros
             with deferred.aside():
-                self._grad.append(zeros(x.shape, dtype=x.dtype, ctx=x.ctx) if self._grad_stype == "default"
-                                  else row_sparse.zeros(x, self._grad_stype))
+                flavour = mx_np.ndarray if isinstance(x, mx_np.ndarray) else NDArray
+                self._grad.append(wrap(flavour, recipe.zeros(deferred.aval_on(x.shape, x.dtype, x.ctx)))
+                                  if self._grad_stype == "default" else row_sparse.zeros(x, self._grad_stype))
         self._mark()
 
     def _mark(self) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from tracer import autograd, nd, np
 from tracer.jit.program import WATCHERS
+from tracer.jit.runtime.buffers import used_bytes
 
 ROWS, WIDTH = 500, 4
 INDEX = onp.array([3, 499, 3, 0, 17])
@@ -286,3 +287,53 @@ def test_a_gradient_of_constants_that_depend_on_arrays():
     y.backward(nd.ones_like(y))
     assert y.asnumpy().ravel()[:2].tolist() == [3, 5]
     assert x.grad.asnumpy().tolist() == [[2] * 7] * 3
+
+
+# ---- zeros before the first backward -------------------------------------------------------------
+
+def test_a_gradient_takes_no_memory_before_it_is_read(made):
+    x = np.ones((300, 500))
+    x.wait_to_read()
+    made.clear()
+    before = used_bytes()
+    x.attach_grad()
+    float(x.sum())
+    assert used_bytes() - before < x.size and (300, 500) not in sum(made, [])
+    assert x.grad.shape == (300, 500) and not x.grad.asnumpy().any()
+    assert used_bytes() - before >= 4 * x.size
+
+
+@pytest.mark.parametrize("use", ["add", "write to a part", "view", "pickle", "operate", "copy"])
+def test_zeros_of_a_gradient_are_read_as_zeros(use):
+    x = nd.array([[1, 2], [3, 4]])
+    x.attach_grad("add" if use == "add" else "write")
+    if use == "add":
+        for _ in range(2):
+            with autograd.record():
+                y = x * x
+            y.backward()
+        found, expected = x.grad, [[4, 8], [12, 16]]
+    elif use == "write to a part":
+        x.grad[0] = 5
+        found, expected = x.grad, [[5, 5], [0, 0]]
+    elif use == "view":
+        row = x.grad[1]
+        x.grad[:] = 3
+        found, expected = row, [3, 3]
+    elif use == "pickle":
+        found, expected = pickle.loads(pickle.dumps(x.grad)), [[0, 0], [0, 0]]
+    elif use == "operate":
+        found, expected = x.grad + x, [[1, 2], [3, 4]]
+    else:
+        found, expected = x.grad.copy(), [[0, 0], [0, 0]]
+    assert found.asnumpy().tolist() == expected
+
+
+def test_a_variable_may_be_a_gradient_that_nobody_has_read():
+    x = np.ones(3)
+    x.attach_grad()
+    x.grad.attach_grad()
+    with autograd.record():
+        y = x.grad * 2
+    y.backward()
+    assert x.grad.grad.asnumpy().tolist() == [2, 2, 2] and x.grad.asnumpy().tolist() == [0, 0, 0]

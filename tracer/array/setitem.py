@@ -147,6 +147,11 @@ def _write_slice(self: Any, key: Basic, value: Any) -> None:
     # A whole write to an array that is no view rebinds the handle: the old memory is not needed.
     if (not whole or self._base is not None) and _write_now(self, key, value):
         return
+    if whole and self._base is None and isinstance(value, Handle):
+        new = value._whole
+        if new.aval is self._value.aval and not new.history:
+            self._rebind(new)  # a constant, such as a copy of a NumPy array; the old memory is free at once
+            return
     self._rebind(run(WRITE, (self._value, _plain(value)), (key.spec, key.shape)))
 
 

@@ -7,10 +7,12 @@ from __future__ import annotations
 import gc
 import weakref
 
+import numpy as onp
 import pytest
 
 from tracer import autograd
 from tracer.core.trace import Trace
+from tracer.jit.runtime.buffers import used_bytes
 
 
 @pytest.mark.parametrize("reads", [False, True])
@@ -67,3 +69,14 @@ def test_recording_goes_on_where_reading_a_view_runs_the_trace(F, bound, monkeyp
     y.backward()
     assert w.grad.asnumpy().tolist() == [2] * 4
     assert [v.asnumpy().tolist() for v in views] == [[11] * 3] * 4
+
+
+def test_a_whole_write_of_a_numpy_array_frees_the_old_memory_at_once(F):
+    x, new = F.zeros((200, 300)), onp.arange(60000, dtype="float32").reshape(200, 300)
+    x.wait_to_read()
+    before = used_bytes()
+    for key in (slice(None), Ellipsis, slice(0, 200)):
+        x[key] = new
+        assert used_bytes() == before
+        new += 1
+        assert (x.asnumpy() == new - 1).all()

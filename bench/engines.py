@@ -6,6 +6,8 @@ converts them to NumPy arrays (`array`). Nothing is imported before `load`. Runs
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from importlib import import_module
@@ -146,7 +148,11 @@ class Tracer(MXNet):
         return version("mxtracer")
 
     def settle(self) -> None:
-        _first_of("tracer.native_recording", "tracer.hot").compile_all()
+        """Load the compiled recorder. As in long use another process compiles it: here, Numba's memory would count."""
+        recorder = _first_of("tracer.native_recording", "tracer.hot")
+        program = f"from {recorder.__name__} import compile_all; compile_all()"
+        subprocess.run([sys.executable, "-c", program], check=True)
+        recorder.compile_all()
 
     def counters(self) -> dict[str, float]:
         return self._mx.counters().as_dict()

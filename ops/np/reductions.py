@@ -12,10 +12,10 @@ from ..ir.node import Node
 from ..ir.shapes import normalize_axes, normalize_axis
 from ..primitive.arithmetic import add, cast, div, equal, in_single, like, mul, not_equal, sub
 from ..primitive.constants import full
-from ..primitive.elementary import sqrt, square
-from ..primitive.linear import concatenate, part, reduce_sum, reshape, spread, transpose
+from ..primitive.elementary import sqrt
+from ..primitive.linear import concatenate, part, reduce_sum, reshape, transpose
 from ..primitive.promotion import BOOL, default_float, inexact, np_pair
-from ..primitive.reductions import kept, reduce_max, reduce_min, reduce_prod
+from ..primitive.reductions import kept, reduce_max, reduce_min, reduce_prod, squares_about_mean
 from ..primitive.scans import argmax, argmin, argsort, cumsum, take_along
 
 
@@ -80,8 +80,7 @@ def variance(a: Node, axis: object, ddof: float, keepdims: bool) -> Node:
     """The variance of floats over `axis`, computed in two passes."""
     axes = normalize_axes(axis, a.ndim)  # type: ignore[arg-type]
     count = math.prod(a.shape[i] for i in axes)
-    mean = spread(div(reduce_sum(a, axes), like(a, count)), axes, a)
-    total = reduce_sum(square(sub(a, mean)), axes)
+    total = reduce_sum(squares_about_mean(a, axes), axes)
     return kept(div(total, like(total, max(count - ddof, 0))), a.shape, axes, keepdims)
 
 

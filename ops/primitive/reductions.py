@@ -26,6 +26,7 @@ from .arithmetic import (
     logical_not,
     logical_or,
     mul,
+    sub,
     where,
 )
 from .elementary import absolute, sign, sqrt, square
@@ -171,3 +172,45 @@ def _pull(x: Node, dx: Node) -> tuple[Node, Node]:
     tails = [part(v, axis, half, odd) for v in (by_product, by_change)]
     return (concatenate([add(mul(p, b), mul(d, db)), add(mul(p, a), mul(d, da)), tails[0]], axis),
             concatenate([mul(d, b), mul(d, a), tails[1]], axis))
+
+
+# ---- squares about the mean ----------------------------------------------------------------------
+
+@in_single
+def squares_about_mean(x: Node, axes: tuple[int, ...]) -> Node:
+    """The squares of the distances of `x`, of floats, from its mean over `axes`, to be summed over these axes.
+
+    The derivative is that of the sum: the part of it that goes through the mean is left out, as it is the sum of all
+    distances, which is 0, times a factor.
+    """
+    return make(_squares_op, (stop(square(_centered(x, axes))), x), (axes,))
+
+
+def _centered(x: Node, axes: tuple[int, ...]) -> Node:
+    total = reduce_sum(x, axes)
+    return sub(x, spread(div(total, like(x, math.prod([x.shape[a] for a in axes]))), axes, x))
+
+
+def _squares_vjp(node: Node, g: Node) -> Sequence[Node | None]:
+    x, axes = node.inputs[1], node.attrs[0]
+    return None, mul(g, mul(like(x, 2), _centered(x, axes)))
+
+
+def _squares_infer(avals: Sequence[Aval], attrs: tuple) -> Aval:
+    value, x = avals
+    if value is not x:
+        raise MXNetError(f"{value.dtype.name} squares {value.shape} of {x.dtype.name} elements {x.shape}")
+    return value
+
+
+def _squares_samples() -> Iterable[tuple[list[np.ndarray], tuple]]:
+    rng = np.random.RandomState(3)
+    for shape, axes in [((3, 4), (0, 1)), ((3, 4), (0,)), ((2, 3, 4), (0, 2)), ((5,), (0,)), ((2, 1, 3), (1,))]:
+        x = rng.uniform(-2, 2, shape)
+        yield [(x - x.mean(axis=axes, keepdims=True)) ** 2, x], (axes,)
+
+
+#: Inputs: the squares, which are the result, and the elements, for the derivative. attrs: the axes.
+_squares_op = declare(Op("squares_about_mean", ELEMENTWISE, _squares_infer, lambda arrays, attrs: arrays[0],
+                         _squares_vjp, expr="{0}", cost=0, samples=_squares_samples, smooth=False, dtypes=FLOATS,
+                         errors=[(operands((3,), (4,)), ((0,),), MXNetError)]))

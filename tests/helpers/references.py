@@ -80,7 +80,7 @@ for _name, _of_numbers in {
     REFERENCES[_name] = _each(_of_numbers)
 REFERENCES["cast"] = lambda x, dtype: x.astype(dtype)
 REFERENCES["polygamma"] = lambda x, order: _each(lambda v: mp.psi(order, v))(x)
-for _name in "product_of_others own_gradient as_softmax depend store to_device argument".split():
+for _name in "product_of_others squares_about_mean own_gradient as_softmax depend store to_device argument".split():
     REFERENCES[_name] = lambda first, *rest: first
 
 

@@ -25,6 +25,7 @@ from ..graph.fold_scatter import fold_scatters
 from ..graph.join_scans import join_scans
 from ..graph.recompute import recompute
 from ..graph.simplify import needed, simplify
+from ..graph.split_sums import split_sums
 from ..native.kernel_cache import prepare
 from ..process import interrupts
 from ..runtime.costs import CHUNK_COST
@@ -46,6 +47,10 @@ def _simplify(planning: PlanState) -> None:
 def _fold(planning: PlanState) -> None:
     planning.graph = fold_scatters(fold_products(planning.graph, planning.nodes), planning.nodes)
     planning.aliases = aliases(planning.graph, set(planning.graph))
+
+
+def _split(planning: PlanState) -> None:
+    planning.graph = split_sums(planning.graph, planning.nodes)
 
 
 def _recompute(planning: PlanState) -> None:
@@ -133,6 +138,7 @@ class Pass(NamedTuple):
 PASSES = [
     Pass("simplify", _simplify, "constants are folded; copies, device moves and empty values are removed"),
     Pass("fold", _fold, "sums with a matrix product or a scatter become part of it and share its memory", _nothing),
+    Pass("split", _split, "sums of an image's channels are taken while the image is in the cache", _nothing),
     Pass("recompute", _recompute, "large values of short products are computed again by bands, not kept", _nothing),
     Pass("fuse", _fuse, "values pass from one operation to the next in registers", _no_kernel_for_two),
     Pass("schedule", _schedule, "large arrays are updated while their gradients are in the cache", _nothing),

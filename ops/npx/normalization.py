@@ -178,6 +178,20 @@ def layer_norm(data: Node, gamma: Node, beta: Node, axis=-1, eps=1e-5,
     return [out, mean, deviation] if output_mean_var else out
 
 
+def _statistics(x: Node, axis: int, axes: tuple[int, ...]) -> tuple[Node, Node]:
+    """The mean and the variance over all axes but `axis`.
+
+    Where that is the second one they are put together from the statistics of each example's channels (Chan, Golub and
+    LeVeque 1979). These are complete when the example is, so that they can be taken while it is in the cache.
+    """
+    inner = axes[1:]
+    if axis != 1 or not inner or not x.size:
+        return mean_of(x, axes, False), variance(x, axes, 0, False)
+    means = mean_of(x, inner, False)
+    mean = mean_of(means, (0,), False)
+    return mean, add(mean_of(variance(x, inner, 0, False), (0,), False), variance(means, (0,), 0, False))
+
+
 @public("npx._batch_norm", shapes=parameter_shapes.batch_norm)
 @in_single
 def batch_norm(data: Node, gamma: Node, beta: Node, running_mean: Node, running_var: Node, eps, axis, fix_gamma,
@@ -197,7 +211,7 @@ def batch_norm(data: Node, gamma: Node, beta: Node, running_mean: Node, running_
     column = tuple(d if i == axis else 1 for i, d in enumerate(data.shape))
     axes = tuple(i for i in range(data.ndim) if i != axis)
     if batch:
-        mean, var = mean_of(x, axes, False), variance(x, axes, 0, False)
+        mean, var = _statistics(x, axis, axes)
     else:
         mean, var = stop(running_mean), stop(running_var)
     if fix_gamma:  # the gradient of gamma is zeros

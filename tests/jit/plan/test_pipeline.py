@@ -23,7 +23,7 @@ from tracer.ops.ir.node import leaf
 from tracer.ops.primitive.arithmetic import add, mul, sub
 from tracer.ops.primitive.elementary import tanh
 from tracer.ops.primitive.gather_scatter import gather
-from tracer.ops.primitive.linear import broadcast_to, reduce_sum
+from tracer.ops.primitive.linear import broadcast_to, reduce_sum, reshape
 from tracer.ops.primitive.matmul import product
 
 SKIPPABLE = [one.name for one in PASSES if one.without is not None]
@@ -39,13 +39,15 @@ def step():
     rows = gather(table, (index,), (("i", 0), ("s", 0, 250, 1)), True)
     g = product(x, mul(h, rows), True)
     updates = [sub(w, mul(g, m)), sub(m, g), sub(c, product(x, mul(h, h), True))]
-    return [*updates, add(b, reduce_sum(h, (0,))), reduce_sum(mul(h, h), (1,))], arrays
+    channels = reduce_sum(reshape(mul(h, h), (20, 20, 250)), (0, 2))
+    return [*updates, add(b, reduce_sum(h, (0,))), reduce_sum(mul(h, h), (1,)), channels], arrays
 
 
 def facts(planning):
     """A measure of the effect of each pass; larger with the pass than without it."""
     items = [item for run in planning.layout.runs if isinstance(run, tuple) for item in run]
     return {"fold": sum([n.op.name == "matmul_onto" for n in planning.materialized]),
+            "split": sum([n.op.name == "reduce_sum" for n in planning.materialized]),
             "fuse": -sum([isinstance(s, Kernel) for s in planning.steps]),
             "bands": sum([len(c) > 1 for c in planning.chains]),
             "group": sum([isinstance(item, driver.Group) for item in items]),
@@ -54,7 +56,7 @@ def facts(planning):
 
 def test_all_passes_have_a_name_and_a_reason():
     assert len({one.name for one in PASSES}) == len(PASSES) and all(one.why for one in PASSES)
-    assert set(SKIPPABLE) == {"fold", "recompute", "fuse", "schedule", "bands", "group", "donate"}
+    assert set(SKIPPABLE) == {"fold", "split", "recompute", "fuse", "schedule", "bands", "group", "donate"}
 
 
 @pytest.mark.parametrize("name", SKIPPABLE)
@@ -98,7 +100,7 @@ def test_a_template_serves_plans_of_its_own_setting_alone(monkeypatch):
 
 
 @pytest.mark.parametrize("skip, message", [
-    ("fold,bnads", "TRACER_SKIP=bnads: only fold, recompute, fuse, schedule, bands, group, donate can be skipped"),
+    ("fold,bnads", "TRACER_SKIP=bnads: only fold, split, recompute, fuse, schedule, bands, group, donate can be skipped"),
     ("simplify", "TRACER_SKIP=simplify: only fold"), ("fold, bands", "")])
 def test_the_setting(skip, message):
     done = subprocess.run([sys.executable, "-c", "import tracer; print(sorted(tracer.jit.settings.skip))"],

@@ -126,7 +126,8 @@ class NativeStep:
     cost(node): that of its first row, as `Generated.cost`; 0 for a step beside which no other one may run.
     operand(node, i, materialized): the value in memory that stands for the i-th operand.
     in_place(node, materialized): (result, operand) pairs that may share memory.
-    band(node, materialized): its link as the first step of a chain.
+    band(node, materialized): its link as the first step of a chain, whose chunks its last row then has; None where it
+        is in no chain.
     engine: the code that runs it, in pictures of programs.
     short(node): its attributes, in pictures of programs.
     """
@@ -137,7 +138,7 @@ class NativeStep:
     cost: Callable[[Node], float] = lambda node: 0.0
     operand: Callable[[Node, int, Container[Node]], Node] = _itself
     in_place: Callable[[Node, Container[Node]], list[tuple[Node, Node]]] = lambda node, materialized: []
-    band: Callable[[Node, set[Node]], BandLink] | None = None
+    band: Callable[[Node, set[Node]], BandLink | None] | None = None
     engine: str = "native call"
     short: Callable[[Node], str] | None = None
 

@@ -271,7 +271,10 @@ def _library(planning: PlanState, at: int, step: Library, uses: _Uses) -> list[A
         if native is None or not native.fits(node, planning.materialized):
             raise CannotCompile(node.op.name)
         planning.in_place[at] = native.in_place(node, planning.materialized)
-        return native.lower(node, uses)
+        rows = native.lower(node, uses)
+        if uses.chunk:
+            planning.main_rows[at] = len(rows) - 1
+        return rows
     except NoCompiler:
         raise
     except CannotCompile as why:

@@ -19,7 +19,7 @@ import numpy as np
 from tracer.ops.ir.node import Node
 
 from ..codegen.scalar_text import short
-from ..fusion.native_step import NativeStep, Uses, in_memory, register
+from ..fusion.native_step import BandLink, NativeStep, Uses, in_memory, register
 from ..graph.index_map import without_reshapes
 from ..graph.symbolic_size import applied
 from ..native.kernel_cache import find_kernel
@@ -28,6 +28,7 @@ from ..runtime import driver
 from .conv.arguments import BLOCK, CHANNELS, FILTERS, LONGEST_KERNEL, MOST_PLACES, VALUES, ConvArgs, at_most, ceil
 from .conv.depthwise.bands import in_planes, laying
 from .conv.laid_images.cut import laid, laid_weights
+from .conv.links import Block, block_of_bands, block_of_panels, block_of_tiles, link, multiplications
 from .conv.rows import (
     CHUNK,
     UNITS,
@@ -40,9 +41,15 @@ from .conv.rows import (
     lines_of,
     minimal,
     most_of,
+    narrow,
     rows_of_chunk,
+    step_of_tiles,
 )
 from .gemm import openblas, sizes
+from .matmul import PRODUCTS_PER_COST
+
+#: The slots of a step whose cut alone is wanted.
+_NO_SLOTS = (0, 0, 0)
 
 #: Positions that a block of `correlate` sums up at most: with fewer, it holds more channels.
 _SUMMED = 128
@@ -128,42 +135,74 @@ def _bands(args: ConvArgs) -> driver.Step:
 
 # ---- the three rows ------------------------------------------------------------------------------
 
-def _convolve(node: Node, uses: Uses) -> list[driver.Step]:
-    result = uses.write(node, node.aval.nbytes)
-    x, w = [without_reshapes(i, uses.materialized) for i in node.inputs]
+def _convolve_args(node: Node, slots: Sequence[int]) -> ConvArgs:
     images, weights = node.inputs
     stride, dilate, pad, groups = node.attrs
-    args = _args(node, (uses.read(x), uses.read(w), result), images.shape[0], groups, weights.shape[1],
-                 weights.shape[0] // groups,
+    return _args(node, slots, images.shape[0], groups, weights.shape[1], weights.shape[0] // groups,
                  (images.shape[2:], node.shape[2:], weights.shape[2:], stride, (1,) * len(pad), dilate, pad))
-    planes = in_planes(args, len(pad), laid)
-    if planes is not None:
-        return [_bands(planes)]
-    return convolve(node, args, uses)
+
+
+def _spread_args(node: Node, slots: Sequence[int]) -> ConvArgs:
+    images, weights = node.inputs
+    size, stride, dilate, pad, groups = node.attrs
+    axes = (images.shape[2:], size, weights.shape[2:], (1,) * len(pad), stride, [-d for d in dilate], [-p for p in pad])
+    return _args(node, slots, images.shape[0], groups, weights.shape[0] // groups, weights.shape[1], axes)
+
+
+def _slots(node: Node, uses: Uses) -> list[int]:
+    result = uses.write(node, node.aval.nbytes)
+    return [*[uses.read(without_reshapes(x, uses.materialized)) for x in node.inputs], result]
+
+
+def _in_chain(rows: list[driver.Step], uses: Uses) -> list[driver.Step]:
+    """The rows, the last of which gets the chunks of the step's chain."""
+    return [*rows[:-1], rows[-1]._replace(chunk=uses.chunk)] if uses.chunk else rows
+
+
+def _convolve(node: Node, uses: Uses) -> list[driver.Step]:
+    args = _convolve_args(node, _slots(node, uses))
+    planes = in_planes(args, len(node.shape) - 2, laid)
+    return _in_chain(convolve(node, args, uses) if planes is None else [_bands(planes)], uses)
 
 
 def _spread(node: Node, uses: Uses) -> list[driver.Step]:
-    result = uses.write(node, node.aval.nbytes)
-    g, w = [without_reshapes(i, uses.materialized) for i in node.inputs]
-    images, weights = node.inputs
-    size, stride, dilate, pad, groups = node.attrs
-    filters, channels = weights.shape[0] // groups, weights.shape[1]
-    axes = (images.shape[2:], size, weights.shape[2:], (1,) * len(pad), stride, [-d for d in dilate], [-p for p in pad])
-    args = _args(node, (uses.read(g), uses.read(w), result), images.shape[0], groups, filters, channels, axes)
-    planes = in_planes(args, len(pad), laid)
+    args = _spread_args(node, _slots(node, uses))
+    planes = in_planes(args, len(node.shape) - 2, laid)
     if planes is not None:
-        return [_bands(planes)]
+        return _in_chain([_bands(planes)], uses)
     if minimal(args):
-        return by_tiles(node, args, uses)
+        return _in_chain(by_tiles(node, args, uses), uses)
+    weights = node.inputs[1]
     turned = uses.write(("turned", node), weights.aval.nbytes)
-    some = applied(math.gcd, channels, _TURNED)
-    units = groups * channels // some
+    some = applied(math.gcd, args.filters, _TURNED)
+    units = args.groups * args.filters // some
     turn = driver.Step(find_kernel(TURNING.replace("KIND", short(node.dtype))),
-                       [uses.read(w), turned, filters, channels, math.prod(weights.shape[2:]), some], units,
+                       [args.w, turned, args.channels, args.filters, args.places, some], units,
                        applied(rows_of_chunk, units, weights.size))
     args = args._replace(w=turned)
     whole = laid(args)
-    return [turn, by_positions(args) if whole is None else by_laid(whole, skips=True)]
+    return _in_chain([turn, by_positions(args) if whole is None else by_laid(whole, skips=True)], uses)
+
+
+def _band(node: Node, materialized: set[Node], args: ConvArgs, spreads: bool) -> BandLink | None:
+    """The link of a step with weights; None where its rows depend on more than the sizes."""
+    planes = in_planes(args, len(node.shape) - 2, laid)
+    block: Block | None
+    if planes is not None:
+        step, block = _bands(planes), block_of_bands(planes)
+    elif minimal(args):
+        step = step_of_tiles(args)
+        block = block_of_tiles(ConvArgs._make(step.args))
+    elif (whole := laid(args)) is not None:
+        step = by_laid(whole, spreads)
+        block = block_of_panels(ConvArgs._make(step.args))
+    elif not spreads and narrow(args):
+        return None
+    else:
+        step = by_positions(args)
+        block = block_of_panels(ConvArgs._make(step.args))
+    operands = [without_reshapes(x, materialized) for x in node.inputs]
+    return link(node, step, block, operands, multiplications(args) / PRODUCTS_PER_COST)
 
 
 def _correlate(node: Node, uses: Uses) -> list[driver.Step]:
@@ -231,6 +270,8 @@ def _images(batch: int, units: int, work: int) -> int:
     return -(-batch // parts)
 
 
-register("convolve", NativeStep(_fits, _convolve))
-register("convolve_spread", NativeStep(_fits, _spread))
+register("convolve", NativeStep(_fits, _convolve, band=lambda node, materialized: _band(
+    node, materialized, _convolve_args(node, _NO_SLOTS), False)))
+register("convolve_spread", NativeStep(_fits, _spread, band=lambda node, materialized: _band(
+    node, materialized, _spread_args(node, _NO_SLOTS), True)))
 register("convolve_correlate", NativeStep(_correlate_fits, _correlate))

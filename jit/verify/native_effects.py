@@ -110,7 +110,7 @@ def _of_convolution(args: ConvArgs, extent: int, chunk: int, at: int, units: Any
     lo, hi = at * chunk, min((at + 1) * chunk if chunk else extent, extent)
     for start, loops in blocks(args, lo, hi):
         terms = [(Var(0, count - 1), args.itemsize * step) for count, step in loops]
-        found.append(Access(AT.y, True, Form(args.itemsize * start, tuple(terms)), args.itemsize))
+        found.append(Access(AT.y, True, Form(args.itemsize * start, tuple(terms)).fused(), args.itemsize))
     return Effects(found, [])
 
 

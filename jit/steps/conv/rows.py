@@ -73,12 +73,12 @@ def convolve(node: Node, args: ConvArgs, uses: Uses) -> list[driver.Step]:
     if whole is not None:
         return [by_laid(whole, skips=False)]
     weights = without_reshapes(node.inputs[1], uses.materialized)
-    if _narrow(args) and (args.batch * args.positions >= _LEAST_POSITIONS or uses.lasting(weights, node)):
+    if narrow(args) and (args.batch * args.positions >= _LEAST_POSITIONS or uses.lasting(weights, node)):
         return _by_filters(node, args, uses)
     return [by_positions(args)]
 
 
-def _narrow(args: ConvArgs) -> bool:
+def narrow(args: ConvArgs) -> bool:
     """Whether an image is small, and would leave an eighth of the lanes idle in vectors of positions."""
     lanes = sizes.LANES * applied(ceil, args.positions, sizes.LANES)
     return bool(args.tiles and args.filters >= sizes.WIDTH and args.positions <= 2 * _POSITIONS
@@ -194,14 +194,20 @@ def by_tiles(node: Node, args: ConvArgs, uses: Uses) -> list[driver.Step]:
     row, channel = (9, 9 * filters) if back else (9 * channels, 9)
     turn = driver.Step(address("transform_weights"), [args.w, turned, channels, row, channel, int(back), done], filters,
                        applied(rows_of_chunk, filters, _TURNING * filters * channels))
+    return [turn, step_of_tiles(args._replace(turned=turned, row=4 * row, channel=4 * channel))]
+
+
+def step_of_tiles(args: ConvArgs) -> driver.Step:
+    """The row that computes blocks of tiles."""
+    filters = args.filters
     lines = applied(lines_of, args.batch, args.size1, args.size2)
     across = applied(ceil, args.size2, 4)
     blocks = applied(ceil, args.batch * applied(ceil, args.size1, 4), lines)
     most = applied(_most_of_few, applied(most_of, lines, across), filters, blocks)
     extent = blocks * applied(ceil, filters, most)
-    args = args._replace(turned=turned, row=4 * row, channel=4 * channel, lines=lines, most=most)
-    each = 36 * lines * across * most * channels
-    return [turn, driver.Step(address("run_winograd"), list(args), extent, applied(chunk_of, extent, each))]
+    args = args._replace(lines=lines, most=most)
+    each = 36 * lines * across * most * args.channels
+    return driver.Step(address("run_winograd"), list(args), extent, applied(chunk_of, extent, each))
 
 
 def lines_of(batch: int, height: int, width: int) -> int:

@@ -51,11 +51,18 @@ def rounded(nbytes: int) -> int:
 
 
 def _take(free: list[Place], size: int, end: int) -> int:
-    """The start of the smallest free place that is large enough, which leaves the list; `end` if there is none."""
-    best = None
+    """The start of the smallest free place that is large enough, which leaves the list.
+
+    If there is none, it is the place at the arena's end, which grows, or `end` itself.
+    """
+    best = last = None
     for place in free:
         if place[1] >= size and (best is None or place[1] < best[1]):
             best = place
+        if place[0] + place[1] == end:
+            last = place
+    if best is None:
+        best = last
     if best is None:
         return end
     free.remove(best)

@@ -33,3 +33,11 @@ def test_a_chain_needs_two_places():
 
 def test_what_has_no_size_gets_no_place():
     assert arrange([([], ["out"]), (["out"], ["t"])], {"t": 8}) == ({"t": 0}, 64)
+
+
+def test_the_place_at_the_end_grows():
+    """A value that is larger than each free place begins in the last one, if that lies at the arena's end."""
+    touched = [([], ["kept"]), ([], ["small"]), ([], ["large"]), (["kept"], [])]
+    assert arrange(touched, {"kept": 64, "small": 128, "large": 320}) == ({"kept": 0, "small": 64, "large": 64}, 384)
+    touched = [([], ["small"]), ([], ["kept"]), (["kept"], ["large"])]
+    assert arrange(touched, {"kept": 64, "small": 128, "large": 320}) == ({"small": 0, "kept": 0, "large": 64}, 384)

@@ -123,7 +123,7 @@ def _some(most: int, room: int, each: int) -> int:
 def _merged(batch: int, bands: int, elements: int, filters: int, cotangents: int) -> int:
     """The images that are laid at once: several whole ones where there is room, and none where one has no room.
 
-    A tile goes through the cotangents of some filters once for each channel and pair of places.
+    A tile goes through the cotangents of some filters once for each channel and a few places.
     """
     most = min(BLOCK // elements, VALUES // (filters * cotangents), max(1, _NEAR // (min(filters, 6) * cotangents)))
     return min(most, 1) if bands > 1 else min(most, batch)

@@ -26,7 +26,7 @@ _TABLE = 8 * (LAID_PLACES + MORE_PLACES)
 
 @emits
 def _call_tiles(b: Any, fn: Any, *values: Any) -> None:
-    """Call `position_tiles.single` or `double` at address `fn`."""
+    """Call `tiles.single` or `double` at address `fn`."""
     b.call(b.inttoptr(fn, ir.FunctionType(ir.VoidType(), [I64] * len(values)).as_pointer()), values)
 
 
@@ -53,6 +53,7 @@ def _lay(args: Any, to: int, image: int, channels: int, first: int, rows: int, l
     size, height, width, pitch = args[AT.itemsize], args[AT.size1], args[AT.size2], args[AT.grid2]
     skipped = smaller(-first if first < 0 else 0, rows)
     inside = smaller(rows, height - first) - skipped
+    inside = inside if inside > 0 else 0
     own = to - size * (low2 if low2 < 0 else 0)
     for _ in range(channels):
         if args[AT.bands] > 1:

@@ -100,7 +100,8 @@ def test_a_template_serves_plans_of_its_own_setting_alone(monkeypatch):
 
 
 @pytest.mark.parametrize("skip, message", [
-    ("fold,bnads", "TRACER_SKIP=bnads: only fold, split, recompute, fuse, schedule, bands, group, donate can be skipped"),
+    ("fold,bnads",
+     "TRACER_SKIP=bnads: only fold, split, recompute, fuse, schedule, bands, group, donate can be skipped"),
     ("simplify", "TRACER_SKIP=simplify: only fold"), ("fold, bands", "")])
 def test_the_setting(skip, message):
     done = subprocess.run([sys.executable, "-c", "import tracer; print(sorted(tracer.jit.settings.skip))"],

@@ -92,6 +92,7 @@ def attach(handle: Handle, variable: Variable | None) -> None:
 
     Outside, a recorded value keeps its history, as in MXNet 2: a backward stores its gradient and goes on through it.
     """
+    current().trace.refuse("attaches a gradient")
     next(effects)
     old, trace = handle._value, current().trace
     if old.history and old.variable is None and not trace.recording:

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tracer.ops.control.loops import repeated
+from tracer.ops.control.adjoint import repeated
 from tracer.ops.ir.graph import toposort
 from tracer.ops.ir.node import Node
 

@@ -29,6 +29,7 @@ from .known_ops import (
     CAST,
     CUT,
     DIVIDE,
+    DUPLICATE,
     MATMUL,
     MULTIPLY,
     NEGATIVE,
@@ -74,15 +75,16 @@ def _number(x: Node) -> float | int | bool | None:
 
 def _rewrite(n: Node, nodes: Nodes) -> Node:
     """`n`, whose inputs are simplified, after all rules that apply."""
-    while True:
+    while n.op is not DUPLICATE or not n.size:
         rule = _RULES.get(n.op)
         found = n if rule is None else rule(n, nodes)
         if found is n:
             rule = _operand if n.op.expr == "{0}" else _KINDS.get(n.op.kind)
             found = n if rule is None or not n.inputs else rule(n, nodes)
         if found is n:
-            return n
+            break
         n = found
+    return n
 
 
 # ---- by kind -------------------------------------------------------------------------------------

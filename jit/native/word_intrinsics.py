@@ -59,6 +59,15 @@ def copy_bytes(b: Any, to: Any, source: Any, count: Any) -> None:
 
 
 @emits
+def clear_bytes(b: Any, to: Any, count: Any) -> None:
+    """Fill `count` bytes from an address on with zeros."""
+    byte, flag = ir.IntType(8), ir.IntType(1)
+    kind = ir.FunctionType(ir.VoidType(), [byte.as_pointer(), byte, I64, flag])
+    clear = b.module.declare_intrinsic("llvm.memset", [byte.as_pointer(), I64], kind)
+    b.call(clear, [b.inttoptr(to, byte.as_pointer()), byte(0), count, flag(0)])
+
+
+@emits
 def room(b: Any, size: Any) -> Any:
     """The address of so many bytes, a constant, on the stack, aligned to 64."""
     with b.goto_entry_block():

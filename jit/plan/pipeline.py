@@ -20,6 +20,7 @@ from ..fusion.fuse import fuse
 from ..fusion.kernel import Kernel
 from ..fusion.native_step import Nested
 from ..graph.builder import Nodes
+from ..graph.distinct import distinct
 from ..graph.fold_matmul import aliases, fold_products
 from ..graph.fold_scatter import fold_scatters
 from ..graph.join_scans import join_scans
@@ -177,17 +178,22 @@ def _plan_nested(around: PlanState, outputs: Sequence[Node], slots: Mapping[Node
     """Plan a graph as a part of a step of the plan `around`, with the given slots; see `Uses.plan`."""
     planning = PlanState(outputs, Nodes(), _plan_nested, around)
 
+    def simplify_all(planning: PlanState) -> None:
+        """Simplify the graph, and copy the results that are operands, or other results."""
+        _simplify(planning)
+        planning.graph[:len(outputs)] = distinct(planning.results, planning.nodes)
+
     def give_slots(planning: PlanState) -> None:
         planning.leaves = [n for n in toposort(planning.graph) if n.op.kind == LEAF]
         planning.slots.update(slots)
         for n, slot in zip(planning.results, results, strict=True):
-            if n.op.kind == LEAF or n in planning.slots:
-                raise CannotCompile("a result of a step that is an operand, or another result")
             planning.slots[n] = slot
             planning.made.append(n)
 
-    before, after = (PASSES[:_AT["slots"]], PASSES[_AT["slots"] + 1:_AT["donate"]])
-    _run(planning, [*before, PASSES[_AT["slots"]]._replace(run=give_slots), *after])
+    passes = PASSES[:_AT["donate"]]
+    for name, own in (("simplify", simplify_all), ("slots", give_slots)):
+        passes[_AT[name]] = passes[_AT[name]]._replace(run=own)
+    _run(planning, passes)
     if planning.fallbacks or planning.checks:
         raise CannotCompile(next((why for _, why in planning.fallbacks), "a step that may fail"))
     items = [item for group in planning.chain_groups

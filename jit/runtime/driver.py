@@ -13,8 +13,8 @@ the part of the step's range to do. The interface:
 - ``Chain(steps, areas)``: steps of which each reads, of results of the ones before it, only the same chunk: a thread
   runs chunk i of all of them. Values that nothing else reads may have memory for a few chunks only, the `areas`. It is
   an item of a table or of a group.
-- ``Loop(steps, times)``: items to be repeated, the first of which is a step that gets the number of the repetition as
-  the end of its range. It is an item of a table.
+- ``Loop(begin, steps, going)``: items to be repeated, as long as the first of them leaves a number other than 0 in the
+  slot `going` of bind. It is an item of a table, or of another loop.
 - ``Table(steps)``: the steps laid out in memory, once a program. ``table.run(bind_address)`` runs them:
   `bind_address` is ``bind.ctypes.data`` of an int64 array; keep that array, and the memory at its addresses, alive
   meanwhile. A run that is interrupted stops between two chunks, within a tenth of a second and the time of a chunk,
@@ -42,7 +42,9 @@ from tracer.jit.process import forks, interrupts
 from tracer.jit.runtime import denormals, thread_pool
 from tracer.jit.runtime.halting import FREE, HALTED, LOOPS, new_watch
 
-_ROW = 4  # words of a table's row: function, arguments, extent, chunk
+#: Words of a table's row: function, arguments, extent, chunk. A row without a function is a jump: a slot of bind, the
+#: number of rows to go if the word in it is 0, and whether to go in any case.
+_ROW = 4
 _HEAD = 16  # bytes before the rows: their number, and the address of the mode of floats (denormals.py)
 
 
@@ -92,10 +94,16 @@ class Group(NamedTuple):
 
 
 class Loop(NamedTuple):
-    """Items that run `times` times. The first is a step that is called with (0, number of the repetition)."""
+    """Items that are repeated.
 
+    begin: the step before all repetitions.
+    steps: the items; the first is a step that tells whether there is another repetition.
+    going: the slot of bind of the word that is then 0 if there is none.
+    """
+
+    begin: Step
     steps: Sequence["Item"]
-    times: int
+    going: int
 
 
 Item = Step | Chain | Group | Loop
@@ -176,7 +184,7 @@ class Table:
         self._owned = owned
         self._rows = np.array([len(rows), denormals.MODE_AT, *[word for row in rows for word in row]], np.int64)
         address = self._rows.ctypes.data
-        if any(0 < chunk < extent for _, _, extent, chunk in rows):
+        if any(fn and 0 < chunk < extent for fn, _, extent, chunk in rows):
             self._chunked = partial(caller(4), find_native(LOOPS, "run_chunked"), address)
             self.run = self._run
         else:
@@ -224,7 +232,7 @@ class Table:
             ranges = [(first, end)]
         undone = [i * chunk for first, end in ranges for i in range(first, end)]
         calls = [(fn, args, lo, min(lo + chunk, extent)) for lo in undone]
-        rest, owned = rows[row + 1:], self._owned
+        rest, owned = [(0, 0, row + 2, 1), *rows], self._owned  # a loop goes back to rows before this one
         if calls:
             owned = [*owned, np.array(calls, np.int64)]
             rest = [(find_native(LOOPS, "run_calls"), owned[-1].ctypes.data, len(calls), 1), *rest]
@@ -245,16 +253,18 @@ def _single(items: Iterable[Item]) -> Iterator[Step]:
         if isinstance(item, Step):
             yield item
         else:
+            if isinstance(item, Loop):
+                yield item.begin
             yield from _single(item.steps)
 
 
 def _rows(item: Item, places: Iterator[int], lists: list[np.ndarray]) -> list[tuple[int, int, int, int]]:
-    """The rows of an item, in order: of a loop those of all repetitions, which share their arguments."""
+    """The rows of an item, in order: those of a loop are repeated by jumps."""
     if not isinstance(item, Loop):
         step, at = _laid(item, places, lists)
         return [(step.fn, at, step.extent, step.chunk)]
-    (first, at, *_), *inner = [row for one in item.steps for row in _rows(one, places, lists)]
-    return [row for i in range(item.times) for row in ((first, at, i, 0), *inner)]
+    first, advance, *inner = [row for one in (item.begin, *item.steps) for row in _rows(one, places, lists)]
+    return [first, advance, (0, item.going, len(inner) + 2, 0), *inner, (0, item.going, -len(inner) - 2, 1)]
 
 
 def _laid(item: Step | Chain | Group, places: Iterator[int], lists: list[np.ndarray]) -> tuple[Step, int]:

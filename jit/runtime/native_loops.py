@@ -9,6 +9,7 @@ from ..native.word_intrinsics import (
     call_sharer,
     call_step,
     change_float_mode,
+    clear_bytes,
     copy_bytes,
     cycles,
     float_mode,
@@ -96,13 +97,18 @@ def take_chunks(state: Any, me: int) -> None:
             seen = now
 
 
-def run_table(table: Any, bind: int) -> None:
+def run_table(table: Any, bind: Any) -> None:
     """Run all steps of `table`, none of which is cut."""
     cell = table[1]
     before = change_float_mode(FLUSH, cell[0])
-    for i in range(table[0]):
+    i, rows = 0, table[0]
+    while i < rows:
         row = table + _HEAD + 8 * _ROW * i
-        call_step(row[0], bind, row[1], 0, row[2])
+        if row[0]:
+            call_step(row[0], bind, row[1], 0, row[2])
+            i += 1
+        else:
+            i += row[2] if row[3] or bind[row[1]] == 0 else 1
     if before & FLUSH != float_mode() & FLUSH:
         set_float_mode(before)
 
@@ -118,7 +124,7 @@ def end_flushing(saved: Any) -> None:
         set_float_mode(saved[0])
 
 
-def run_chunked(table: Any, state: Any, watch: Any, bind: int) -> None:
+def run_chunked(table: Any, state: Any, watch: Any, bind: Any) -> None:
     """Run all steps of `table`, the chunked ones with the pool's threads, or all on this one if `state` is 0.
 
     The run stops early when `watch` says so.
@@ -135,7 +141,9 @@ def run_chunked(table: Any, state: Any, watch: Any, bind: int) -> None:
         row = table + _HEAD + 8 * _ROW * i
         fn, args = row[0], row[1]
         extent, chunk = row[2], row[3]
-        if chunk <= 0 or extent <= chunk:
+        if fn == 0:
+            i += row[2] - 1 if chunk or bind[args] == 0 else 0
+        elif chunk <= 0 or extent <= chunk:
             call_step(fn, bind, args, 0, extent)
             call_sharer(watch[ASK], watch, 0)
         elif state:
@@ -256,21 +264,48 @@ def serve(state: Any, me: int) -> None:
                 break
 
 
-def advance(bind: Any, args: Any, lo: int, hi: int) -> None:
-    """Set the slots of bind that differ from one repetition of a loop to the next; `hi` counts the repetitions.
+def begin(bind: Any, args: Any, lo: int, hi: int) -> None:
+    """Set the counters of a loop to 0: those of its steps, and of the steps that were run. args: as of `advance`."""
+    store_atomic(bind, args[1], 0)
+    store_atomic(bind, args[2], 0)
 
-    args: the number of states, and for each the slots of its address before a step, of that which the step before has
-    left, and of its start; then the number of moving values, and for each its slot, the slot of the address from which
-    its place counts, the first place, the step between places, and the number of places, after which they repeat.
+
+def advance(bind: Any, args: Any, lo: int, hi: int) -> None:
+    """Set the slots of bind that differ from one step of a loop to the next, for the next step that is to be run.
+
+    args: the slot of the word that is 0 afterwards where no step is left; the slots of the numbers of the step and of
+    the steps that were run before it; the number of all steps; the slot of the address of a word that is 0 where a step
+    is left out, or -1; whether all steps after such a one are left out, too;
+    the number of states, and for each the slots of its address before a step, of that which the step run before has
+    left, and of its start; the number of moving values, and for each its slot, the slot of the address from which its
+    place counts, the first place, the step between places, the number of places, after which they repeat, and the slot
+    of the number that counts them; the number of results, and for each its slot and its bytes, to be filled with zeros
+    where a step is left out.
     """
-    at = 8
-    for _ in range(args[0]):
-        start = args + at
-        store_atomic(bind, start[0], bind[start[1]] if hi else bind[start[2]])
-        at += 24
-    count = args + at
-    at += 8
-    for _ in range(count[0]):
-        moving = args + at
-        store_atomic(bind, moving[0], bind[moving[1]] + moving[2] + hi % moving[4] * moving[3])
-        at += 40
+    step, steps, guard = bind[args[1]], args[3], args[4]
+    states = args + 48
+    moving = states + 8 + 24 * states[0]
+    results = moving + 8 + 48 * moving[0]
+    for i in range(states[0]):
+        state = states + 8 + 24 * i
+        store_atomic(bind, state[0], bind[state[1]] if step else bind[state[2]])
+    going = 0
+    while step < steps and going == 0:
+        for i in range(moving[0]):
+            value = moving + 8 + 48 * i
+            store_atomic(bind, value[0], bind[value[1]] + value[2] + bind[value[5]] % value[4] * value[3])
+        going = 1
+        if guard >= 0:
+            flag = bind[guard]
+            if flag[0] == 0:
+                going = 0
+                left = steps - step if args[5] else 1
+                for i in range(results[0]):
+                    result = results + 8 + 16 * i
+                    clear_bytes(bind[result[0]], result[1] * left)
+                step += left
+                store_atomic(bind, args[1], step)
+    if going:
+        store_atomic(bind, args[1], step + 1)
+        store_atomic(bind, args[2], bind[args[2]] + 1)
+    store_atomic(bind, args[0], going)

@@ -259,11 +259,11 @@ class _Verifier:
     def _loop(self, loop: Any, meant: Any, meaning: Meaning) -> None:
         """Run a loop: its body must be right by itself, and the loop's operands and results must not overlap."""
         nested, node = self.planning.nested[meaning.step], meaning.node
-        first, *items = loop.steps
+        items = loop.steps[1:]
         step: Any = self.planning.steps[meaning.step]
         name, parts = f"loop of {node.op.name}", {n.attrs[0]: n for n in step.parts}
         try:
-            reads, writes, last = uses_of(node, parts, first, loop.times, nested)
+            reads, writes, last = uses_of(node, parts, loop, nested)
         except LoopError as why:
             raise PlanError(name, why.slot, why.node, why.reason) from why
         body, touches = _Verifier(self.layout, nested.state), list[Touch]()

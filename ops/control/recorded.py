@@ -1,31 +1,15 @@
 """Bodies of scans that a user's Python has recorded once, as nodes, in place of functions that build them."""
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence, Set
 from typing import Any, NamedTuple
-
-import numpy as np
 
 from ..ir.aval import Aval, aval
 from ..ir.devices import place
 from ..ir.graph import substitute, toposort
-from ..ir.node import Node, const_op, item_op, leaf, make, scalar_op
-from ..ir.op import CALL, ELEMENTWISE, LEAF, Op, declare
-from .loops import Body
-
-
-def _samples() -> Iterable[tuple[list[np.ndarray], tuple]]:
-    yield [np.linspace(-1, 1, 6).reshape(2, 3)], (0,)
-
-
-#: An argument of the body: the elements of the input, told apart from other uses of these by a number.
-argument_op = declare(Op("argument", ELEMENTWISE, lambda avals, attrs: avals[0], lambda arrays, attrs: arrays[0],
-                         lambda node, g: (g,), expr="{0}", cost=0, samples=_samples))
-
-
-def argument(value: Node, number: int) -> Node:
-    """An argument of a body that is recorded, with the elements of `value`."""
-    return make(argument_op, (value,), (number,))
+from ..ir.node import Node, const_op, item_op, mark_op, scalar_op
+from ..ir.op import CALL, LEAF, VIEW
+from .body import Body, duplicate, leaves_of
 
 
 class Recorded(NamedTuple):
@@ -35,37 +19,47 @@ class Recorded(NamedTuple):
     constants: tuple[Node, ...]
 
 
-def recorded(arguments: Sequence[Node], results: Sequence[Node]) -> Recorded | None:
+def recorded(arguments: Sequence[Node], results: Sequence[Node], outside: Set[Node] | None = None) -> Recorded | None:
     """The body that makes `results` of `arguments`; None where a scan can't run it.
 
-    That is so for operations without native form, for those that may fail, and where a result is an argument, or
-    depends on none.
+    That is so for operations without native form, and for those that may fail.
+
+    outside: the nodes that the body takes from outside. All others are parts of it, except those that only move
+        elements of such. None: all that depends on no argument is outside, so that it is computed once; that is right
+        for a body that runs at least once.
     """
-    own = set(arguments)
-    inside: set[Node] = set()
+    own, inside = set(arguments), set(arguments)
     constants: dict[Node, None] = {}
-    for n in toposort(results, own):
-        if n not in own and not inside.isdisjoint(n.inputs):
-            if not _is_native(n):
-                return None
-            constants.update([(x, None) for x in n.inputs if x not in inside and x.op is not const_op])
-        elif n not in own:
+    for n in toposort(results, own if outside is None else own | outside):
+        if n in own or _is_outside(n, inside, outside):
             continue
+        if not _is_native(n):
+            return None
         inside.add(n)
-    if any([n in own or n not in inside for n in results]) or not all([_is_array(n) for n in (*own, *constants)]):
+        constants.update([(x, None) for x in n.inputs if x not in inside])
+    constants.update([(n, None) for n in results if n not in inside])
+    made = [duplicate(n, k) if n in results[:k] else n for k, n in enumerate(results)]
+    read = [n for n in constants if n.op is not const_op]
+    if not all([not isinstance(n.aval, tuple) and n.size > 0 for n in (*arguments, *read)]):
         return None
-    leaves = tuple([leaf(_plain(n.aval), i) for i, n in enumerate((*arguments, *constants))])
-    made = substitute(results, dict(zip((*arguments, *constants), leaves)))
-    return Recorded(Body(_replayed, (leaves, tuple([place(n, None) for n in made]))), tuple(constants))
+    leaves = leaves_of([_plain(n.aval) for n in (*arguments, *read)])
+    made = substitute(made, dict(zip((*arguments, *read), leaves, strict=True)))
+    return Recorded(Body(_replayed, (leaves, tuple([place(n, None) for n in made]))),
+                    tuple([duplicate(n, 0) if n.op is scalar_op else place(n, None) for n in read]))
+
+
+def _is_outside(n: Node, inside: Set[Node], outside: Set[Node] | None) -> bool:
+    """Whether a node is computed before the loop."""
+    if n.op.kind == LEAF or n.op is mark_op or outside is not None and n in outside:
+        return True
+    if not inside.isdisjoint(n.inputs):
+        return False
+    return outside is None or n.op.kind == VIEW or all([x.op.kind == LEAF and not x.ndim for x in n.inputs])
 
 
 def _is_native(n: Node) -> bool:
     native = n.op.kind not in (CALL, LEAF) or n.op.step is not None and not n.op.may_fail
     return native or n.op is item_op
-
-
-def _is_array(n: Node) -> bool:
-    return n.op is not scalar_op and not isinstance(n.aval, tuple) and n.size > 0
 
 
 def _plain(of: Aval) -> Aval:

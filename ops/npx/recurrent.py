@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..control.loops import Body, scan
+from ..control.body import Body
+from ..control.loops import scan
 from ..declare.public import Optional, public
 from ..ir.errors import MXNetError
 from ..ir.node import Node, items

@@ -80,7 +80,7 @@ for _name, _of_numbers in {
     REFERENCES[_name] = _each(_of_numbers)
 REFERENCES["cast"] = lambda x, dtype: x.astype(dtype)
 REFERENCES["polygamma"] = lambda x, order: _each(lambda v: mp.psi(order, v))(x)
-for _name in "product_of_others squares_about_mean own_gradient as_softmax depend store to_device argument".split():
+for _name in "product_of_others squares_about_mean own_gradient as_softmax depend store to_device duplicate".split():
     REFERENCES[_name] = lambda first, *rest: first
 
 
@@ -133,7 +133,7 @@ REFERENCES.update(
 def _scan(x: np.ndarray, h: np.ndarray, w: np.ndarray, body: Any, *attrs: Any) -> tuple[np.ndarray, np.ndarray]:
     """The scan of the samples: h becomes tanh(x + h @ w), or max(x, h); a result is x more, or the smaller one."""
     found = np.empty_like(x)
-    for t in reversed(range(len(x))) if attrs[-1] else range(len(x)):
+    for t in reversed(range(len(x))) if attrs[2] else range(len(x)):
         if x.dtype.kind == "f":
             h = np.tanh(x[t] + np.einsum("ij,jk->ik", h, w))
             found[t] = h + x[t]

@@ -37,7 +37,7 @@ MUTANTS = [
            "A program that Ctrl-C has stopped does a chunk again when it goes on.",
            "never tests/jit/runtime/test_driver.py::test_a_run_is_left_and_taken_up"),
     Mutant("left-out-after-a-pause", "jit/runtime/driver.py",
-           "rest, owned = rows[row + 1:]", "rest, owned = rows[row + 2:]",
+           "(0, 0, row + 2, 1), *rows]", "(0, 0, row + 3, 1), *rows]",
            "A program that Ctrl-C has stopped goes on behind the next step.",
            "never tests/jit/runtime/test_driver.py::test_a_run_is_left_and_taken_up"),
     Mutant("call-past-the-end", "jit/runtime/driver.py",

@@ -207,7 +207,10 @@ class NDArray(Handle):
             _bind_views(self, value)
 
     def _check_writable(self) -> None:
-        if current().trace.recording and (self._value.history or self._variable is not None):
+        trace = current().trace
+        if trace.trying:
+            trace.refuse("writes into an array")
+        if trace.recording and (self._value.history or self._variable is not None):
             raise written_while_recording(self)
 
     def _view(self, part: Slice | Whole | Same, cls: type | None = None) -> Any:

@@ -159,6 +159,7 @@ def call(identity: Identity, variant: tuple, forward: Callable[..., Any], args: 
 def _repeat(known: CachedGraph, operands: Sequence[Any], history: list[Any]) -> list[Hooked]:
     """Repeat the draws and writes of a cached pass, and return new histories with its hooks."""
     trace = current().trace
+    trace.refuse("draws random numbers, or writes into arrays")
     drawn = [constant(draw()) for draw in known.draws]
     for i in known.entered:
         trace.enter(drawn[i] if type(i) is int else i)  # type: ignore[arg-type]

@@ -31,15 +31,17 @@ class Capture(Trace):
     numbered: the numbers, which keeps them alive, with their run-time scalars, by the objects' identities.
     rewind: takes the random streams back to where they were before the pass, if it draws.
     python: the operation with a user's Python that the pass calls, if any.
+    trying: see `Trace`.
     """
 
-    __slots__ = ("outside", "draws", "entered", "hooks", "given", "places", "numbered", "rewind", "python")
+    __slots__ = ("outside", "draws", "entered", "hooks", "given", "places", "numbered", "rewind", "python", "trying")
     captures = True
 
     def __init__(self, outside: Trace, nodes: dict[Value, Node], numbers: tuple[float, ...] = ()) -> None:
         for name in Trace.__slots__:
             setattr(self, name, getattr(outside, name))
         self.outside = outside
+        self.trying = outside.trying
         self.nodes = nodes
         self.limit = sys.maxsize  # a pass is cached as a whole
         self.draws: dict[Value, Callable[[], np.ndarray]] = {}
@@ -71,6 +73,7 @@ class Capture(Trace):
 
     def begin_draw(self, snapshot: Callable[[], Callable[[], None]]) -> None:
         """Keep the state of the random streams before the first draw."""
+        self.refuse("draws random numbers")
         if self.rewind is None:
             self.rewind = snapshot()
 
@@ -93,10 +96,12 @@ class Capture(Trace):
 
     def note_hook(self, history: Hooked) -> None:
         """Note a history with a hook."""
+        self.refuse("has hooks of its backward")
         self.hooks.append(history)
 
     def note_python(self, what: str) -> None:
         """Note a call of a user's Python by an operation, in the pass and in those around it."""
+        self.refuse(f"calls {what}, which runs Python")
         self.python = what
         self.outside.note_python(what)
 

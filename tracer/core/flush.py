@@ -101,6 +101,8 @@ def flush(cause: str) -> None:
     If this thread is interrupted meanwhile, the run stops unfinished, and `compute` finishes it for its values.
     """
     trace = current().trace
+    if trace.trying:
+        trace.refuse("reads values")
     if not trace.pending:
         if not trace.limit:
             current().trace = Trace(trace.recording, trace.training)

@@ -25,6 +25,13 @@ _new = object.__new__
 #: Bytes of leaves at which a trace is run, so that it does not keep more memory alive.
 BYTES_BOUND = 1 << 28
 
+class Refused(BaseException):
+    """The exception for an effect during a trial (`Trace.trying`), raised in its place; its text tells the effect.
+
+    A user's `except Exception` does not catch it.
+    """
+
+
 #: Counts side effects (writes, draws, marks), which a replay of recorded results would not repeat.
 effects = itertools.count()
 
@@ -108,6 +115,7 @@ class Trace:
     compute_foreign: Callable[[Value], Any]
     bound = 4096  # the number of pending values at which a trace is run without a read
     puts_off = False  # whether pending values of other traces are computed not before its run, which may never come
+    trying = False  # whether only what has no effects is to be recorded: others raise Refused in place of having them
     captures = False  # whether it is the trace of a pass to be cached, where views and copies of arrays are recorded
 
     def __init__(self, recording: bool = False, training: bool = False) -> None:
@@ -206,6 +214,11 @@ class Trace:
 
     def note_python(self, what: str) -> None:
         """Note a call of a user's Python by an operation; does nothing here, see core/capture.py."""
+
+    def refuse(self, effect: str) -> None:
+        """Raise Refused in a trial; to be called before each effect."""
+        if self.trying:
+            raise Refused(effect)
 
     def snapshot(self) -> Trace:
         """A copy of the trace, for another thread that reads one of its values while the owner goes on recording."""

@@ -3,10 +3,10 @@ import builtins
 import sys
 import types
 
-from tracer.array import control_flow
 from tracer.array.dlpack import to_dlpack_for_read, to_dlpack_for_write
 from tracer.array.nd_array import NDArray
 from tracer.core.surface import fill
+from tracer.stateful import control_flow
 from tracer.stateful.pictures import random_functions
 
 from . import functions, many_updates, methods, random, sparse

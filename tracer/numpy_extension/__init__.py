@@ -2,11 +2,11 @@
 import sys
 import types
 
-from tracer.array import control_flow
-from tracer.array.control_flow import cond, foreach, while_loop
 from tracer.array.np_array import ndarray
 from tracer.context import Context, cpu, cpu_pinned, current_context, gpu, num_gpus
 from tracer.core.surface import fill
+from tracer.stateful import control_flow
+from tracer.stateful.control_flow import cond, foreach, while_loop
 from tracer.stateful.pictures import random_functions
 
 fill(sys.modules[__name__], "npx", ndarray)

@@ -33,6 +33,7 @@ def seed(seed_state: int, ctx: Any = "all", device: Any = "all") -> None:
     """
     if isinstance(seed_state, bool) or not isinstance(seed_state, (int, np.integer)):
         raise ValueError("seed_state must be int")
+    current().trace.refuse("seeds the random numbers")
     next(effects)
     STREAMS.seed(int(seed_state), device_only=not (ctx == "all" and device == "all"))
 
@@ -49,6 +50,7 @@ def shape_of(size: Any, default: tuple[int, ...]) -> tuple[int, ...]:
 
 def deliver(cls: type, values: np.ndarray, out: Any = None) -> Any:
     """The drawn values as an array of `cls` on the current context, or written into `out`, whose shape must agree."""
+    current().trace.refuse("draws random numbers")
     if out is None:
         return placed(wrap(cls, constant(values)))
     if tuple(out.shape) != values.shape:

@@ -308,6 +308,7 @@ class BaseSparseNDArray(NDArray, Composite):
         result.copyto(self)
 
     def _check_writable(self) -> None:
+        current().trace.refuse("writes into an array")
         if current().trace.recording and (self._variable is not None or self._live()):
             raise MXNetError("Inplace operations (+=, -=, x[:]=, etc) are not supported when recording with autograd")
 

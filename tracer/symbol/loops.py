@@ -4,7 +4,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..array import control_flow
+from ..stateful import control_flow
 from .graph.node import Entry, SymbolNode, topological
 from .operators.attributes import value_of
 
@@ -82,7 +82,7 @@ def _cond(node: SymbolNode, inputs: list[Any], evaluation: Evaluation) -> list[A
         names = variables(graph)  # type: ignore[arg-type]
         found.append((graph, {name: inputs[i] for name, i in zip(names, at)}))
     test, true, false = found
-    return evaluation(*(true if bool(evaluation(*test)[0]) else false))
+    return control_flow.cond(evaluation(*test)[0], lambda: evaluation(*true), lambda: evaluation(*false))
 
 
 _RUN = {"_foreach": _foreach, "_while_loop": _while_loop, "_cond": _cond}

@@ -263,10 +263,12 @@ def _convolve(x: np.ndarray, w: np.ndarray, stride: tuple, dilate: tuple, pad: t
     return found.reshape(len(x), len(w), *out)
 
 
-def _pool_windows(x: np.ndarray, kernel: tuple, stride: tuple, pad: tuple, full: bool, fill: float) -> np.ndarray:
+def _pool_windows(x: np.ndarray, kernel: tuple, stride: tuple, pad: tuple, convention: str, fill: float) -> np.ndarray:
     """The elements of each window along axis 2."""
     room = [n + 2 * p - k for n, p, k in zip(x.shape[2:], pad, kernel)]
-    out = tuple([1 + math.ceil(n / s) if full else 1 + n // s for n, s in zip(room, stride)])
+    counts = {"valid": lambda n, r, s: 1 + r // s, "full": lambda n, r, s: 1 + math.ceil(r / s),
+              "same": lambda n, r, s: math.ceil(n / s)}
+    out = tuple([counts[convention](n, r, s) for n, r, s in zip(x.shape[2:], room, stride)])
     return windows(x, kernel, stride, (1,) * len(kernel), pad, out, fill).reshape(*x.shape[:2], -1, *out)
 
 
@@ -274,14 +276,15 @@ def _pool_max(x: np.ndarray, *geometry: Any) -> np.ndarray:
     return _pool_windows(x, *geometry, -np.inf).max(axis=2)
 
 
-def _pool_sum(x: np.ndarray, kernel: tuple, stride: tuple, pad: tuple, full: bool, counted: str | None) -> np.ndarray:
-    total = _pool_windows(x, kernel, stride, pad, full, 0).sum(axis=2)
+def _pool_sum(x: np.ndarray, kernel: tuple, stride: tuple, pad: tuple, convention: str,
+              counted: str | None) -> np.ndarray:
+    total = _pool_windows(x, kernel, stride, pad, convention, 0).sum(axis=2)
     if counted is None:
         return total
     outer = [(p if counted == "padded" else 0,) * 2 for p in pad]
     ones = np.pad(np.ones((1, 1, *x.shape[2:])), [(0, 0), (0, 0), *outer], constant_values=1)
     inner = pad if counted == "inside" else (0,) * len(pad)
-    return total / _pool_windows(ones, kernel, stride, inner, full, 0).sum(axis=2)
+    return total / _pool_windows(ones, kernel, stride, inner, convention, 0).sum(axis=2)
 
 
 def _pool_pick(z: np.ndarray, x: np.ndarray, *geometry: Any) -> np.ndarray:

@@ -107,8 +107,10 @@ def run_table(table: Any, bind: Any) -> None:
         if row[0]:
             call_step(row[0], bind, row[1], 0, row[2])
             i += 1
+        elif row[3]:
+            i += row[2]
         else:
-            i += row[2] if row[3] or bind[row[1]] == 0 else 1
+            i += row[2] if bind[row[1]] == 0 else 1
     if before & FLUSH != float_mode() & FLUSH:
         set_float_mode(before)
 
@@ -141,8 +143,10 @@ def run_chunked(table: Any, state: Any, watch: Any, bind: Any) -> None:
         row = table + _HEAD + 8 * _ROW * i
         fn, args = row[0], row[1]
         extent, chunk = row[2], row[3]
-        if fn == 0:
-            i += row[2] - 1 if chunk or bind[args] == 0 else 0
+        if fn == 0 and chunk:  # whatever bind has, or where there is none
+            i += row[2] - 1
+        elif fn == 0:
+            i += row[2] - 1 if bind[args] == 0 else 0
         elif chunk <= 0 or extent <= chunk:
             call_step(fn, bind, args, 0, extent)
             call_sharer(watch[ASK], watch, 0)

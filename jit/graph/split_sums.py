@@ -6,6 +6,7 @@ last image is there. The second sum is small.
 """
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from tracer.ops.ir.graph import toposort
@@ -46,7 +47,4 @@ def _after(n: Node) -> tuple[int, ...]:
     if not kept or not axes or axes[0] > kept[0] or axes[-1] < kept[-1]:
         return ()
     after = tuple([a for a in n.attrs[0] if a > kept[-1]])
-    count = 1
-    for a in after:
-        count *= x.shape[a]
-    return after if count >= LEAST else ()
+    return after if math.prod([x.shape[a] for a in after]) >= LEAST else ()

@@ -54,7 +54,7 @@ def _whole(chunk: int, units: int, extent: int) -> int:
 # ---- blocks --------------------------------------------------------------------------------------
 
 def block_of_panels(args: ConvArgs) -> Block | None:
-    """That of a range of panels through images, parts of filters, and groups: an image, or a part of the filters."""
+    """The block of panels through images, parts of filters, and groups: an image, or a part of the filters."""
     if args.groups == 1 and args.part >= args.filters:
         return args.panels, args.filters * args.positions
     if args.batch == 1 and applied(_rest, args.filters, args.part) == 0:
@@ -63,12 +63,12 @@ def block_of_panels(args: ConvArgs) -> Block | None:
 
 
 def block_of_bands(args: ConvArgs) -> Block:
-    """That of bands of depthwise images: one image."""
+    """The block of bands of depthwise images: one image."""
     return args.bands, args.positions
 
 
 def block_of_tiles(args: ConvArgs) -> Block | None:
-    """That of a range of parts of the filters, through blocks of rows of tiles: whole images."""
+    """The block of parts of the filters, through blocks of rows of tiles: whole images."""
     down, parts = applied(ceil, args.size1, 4), applied(ceil, args.filters, args.most)
     if applied(_rest, down, args.lines) == 0:
         return parts * applied(_quotient, down, args.lines), args.filters * args.positions
@@ -78,5 +78,5 @@ def block_of_tiles(args: ConvArgs) -> Block | None:
 
 
 def multiplications(args: ConvArgs) -> int:
-    """Those of all results."""
+    """The multiplications of all results."""
     return math.prod([args.batch, args.groups, args.filters, args.positions, args.channels, args.places])

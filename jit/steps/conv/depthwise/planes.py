@@ -12,10 +12,8 @@ and then put together.
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from llvmlite import ir
-
 from ....native.word_compiler import I64, emits
-from ....native.word_intrinsics import room, set_word, smaller
+from ....native.word_intrinsics import clear_bytes, room, set_word, smaller
 from ...gemm.sizes import REGISTER_BYTES
 from ..arguments import AT, BLOCK, MASKS, MOST_PLACES
 from ..lanes import Lanes, in_both
@@ -121,14 +119,6 @@ def _relate(b: Any, size: Any, sums: Any, values: Any, block: Any, table: Any, m
         _by_some(lanes, count, some)
 
     in_both(b, size, emit)
-
-
-@emits
-def _clear(b: Any, sums: Any, places: Any) -> None:
-    """Set a vector of sums for each place to 0."""
-    lanes = Lanes(b, ir.FloatType())
-    with lanes.loop(places) as i:
-        lanes.store(lanes.nothing, b.add(sums, b.mul(i, I64(lanes.size))))
 
 
 @emits
@@ -367,7 +357,7 @@ def run_plane_weights(bind: Any, args: Any, lo: int, hi: int) -> None:
     for unit in range(lo, hi):
         part = unit // args[AT.groups]
         g = unit - part * args[AT.groups]
-        _clear(totals, places)
+        clear_bytes(totals, REGISTER_BYTES * places)
         for band in range(args[AT.bands]):
             base = band * args[AT.width]
             if band != marked:

@@ -14,12 +14,12 @@ from typing import Any
 from llvmlite import ir
 
 from ....native.word_compiler import I64, emits
-from ....native.word_intrinsics import room, set_word, smaller
+from ....native.word_intrinsics import clear_bytes, room, set_word, smaller
 from ...gemm.sizes import REGISTER_BYTES
 from ..arguments import AT, BLOCK, LAID_PLACES, MORE_PLACES, SUMS, TOTALS, VALUES
 from ..place_by_place import relate
-from ..plane_rows import copy_rows, lay_row
-from .tiles import clear, put_totals, relate_places
+from ..plane_rows import copy_rows
+from .tiles import put_totals, relate_places
 
 _TABLE = 8 * (LAID_PLACES + MORE_PLACES)
 
@@ -36,16 +36,17 @@ def _tabulate(args: Any, table: int, channels: int, low1: int, low2: int) -> Non
     low1, low2: the row, and the column, beside a position that the kernel begins with.
     """
     left = -low2 if low2 < 0 else 0
-    n = 0
+    n, offset = 0, 0
     for c in range(channels):
         for i in range(args[AT.kernel1]):
             for j in range(args[AT.kernel2]):
                 row = i * args[AT.dilate1] - args[AT.before1] - low1
                 column = j * args[AT.dilate2] - args[AT.before2] + left
                 offset = args[AT.itemsize] * (c * args[AT.span] + row * args[AT.grid2] + column)
-                for more in range(MORE_PLACES + 1):
-                    set_word(table, n + more, offset)
+                set_word(table, n, offset)
                 n += 1
+    for more in range(MORE_PLACES):
+        set_word(table, n + more, offset)
 
 
 def _lay(args: Any, to: int, image: int, channels: int, first: int, rows: int, low2: int, columns: int) -> None:
@@ -58,12 +59,12 @@ def _lay(args: Any, to: int, image: int, channels: int, first: int, rows: int, l
     for _ in range(channels):
         if args[AT.bands] > 1:
             for r in range(skipped):
-                lay_row(size, own + size * r * pitch, image, 0, 0, columns, 1)
+                clear_bytes(own + size * r * pitch, size * columns)
         copy_rows(size, own + size * skipped * pitch, size * pitch, image + size * (first + skipped) * width,
                   size * width, inside, columns)
         if args[AT.bands] > 1:
             for r in range(skipped + inside, rows):
-                lay_row(size, own + size * r * pitch, image, 0, 0, columns, 1)
+                clear_bytes(own + size * r * pitch, size * columns)
         own += size * args[AT.span]
         image += size * height * width
 
@@ -95,7 +96,7 @@ def run_laid(bind: Any, args: Any, lo: int, hi: int) -> None:
     row, length = size * args[AT.sums], size * channels * args[AT.places]
     table, block, sums = room(_TABLE), room(BLOCK), room(SUMS)
     _tabulate(args, table, smaller(args[AT.some], channels), low1, low2)
-    clear(block, size * args[AT.span] * smaller(args[AT.some], channels))
+    clear_bytes(block, size * args[AT.span] * smaller(args[AT.some], channels))
     for unit in range(lo, hi):
         outer = unit // each
         g = outer // parts
@@ -137,14 +138,14 @@ def run_laid_weights(bind: Any, args: Any, lo: int, hi: int) -> None:
     most = smaller(args[AT.some], channels)
     table, block, values, totals = room(_TABLE), room(BLOCK), room(VALUES), room(TOTALS)
     _tabulate(args, table, 1, low1, low2)
-    clear(block, size * args[AT.span] * most * args[AT.merged])
-    clear(values, row * filters * args[AT.merged])
+    clear_bytes(block, size * args[AT.span] * most * args[AT.merged])
+    clear_bytes(values, row * filters * args[AT.merged])
     for unit in range(lo, hi):
         part = unit // (groups * blocks)
         g = unit // blocks % groups
         c = unit % blocks * args[AT.some]
         some = smaller(args[AT.some], channels - c)
-        clear(totals, REGISTER_BYTES * (places + MORE_PLACES) * some * filters)
+        clear_bytes(totals, REGISTER_BYTES * (places + MORE_PLACES) * some * filters)
         first = part * args[AT.part]
         end = smaller(first + args[AT.part], args[AT.batch])
         n = first
@@ -163,7 +164,7 @@ def run_laid_weights(bind: Any, args: Any, lo: int, hi: int) -> None:
                         cotangents = bind[args[AT.w]] + size * (g_at * args[AT.positions] + start * across)
                         copy_rows(size, own, size * pitch, cotangents, size * across, rows, across)
                         if args[AT.bands] > 1:
-                            lay_row(size, own + size * ((rows - 1) * pitch + across), cotangents, 0, 0, 1, 1)
+                            clear_bytes(own + size * ((rows - 1) * pitch + across), REGISTER_BYTES)
                 relate_places(size, block, size * args[AT.span], size * most * args[AT.span], table, places, some,
                               values, row, row * filters, totals, filters, (rows - 1) * pitch + across, images)
                 start += rows

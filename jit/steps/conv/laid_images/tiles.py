@@ -174,11 +174,3 @@ def put_totals(b: Any, size: Any, to: Any, totals: Any, step: Any, places: Any) 
     for value, block in found:
         wrong.add_incoming(value, block)
     return wrong
-
-
-@emits
-def clear(b: Any, to: Any, count: Any) -> None:
-    """Set `count` bytes to 0, rounded up to vectors."""
-    lanes = Lanes(b, ir.FloatType())
-    with lanes.loop(count, step=lanes.size) as at:
-        lanes.store(lanes.nothing, b.add(to, at))

@@ -39,12 +39,20 @@ def setitem(self: Any, key: Any, value: Any) -> None:
     `mx.np` and ValueError in `mx.nd`. IndexError for an index out of range.
     """
     self._check_writable()
-    if type(key) is slice and self._base is None and isinstance(value, Handle) and key == _ALL:
-        new = value._whole
-        if new.aval is self._value.aval and not new.history:
-            self._rebind(new)  # a constant: both handles can be bound to one value
-            return
+    if type(key) is slice and key == _ALL and _rebound(self, value):
+        return
     _write(self, key, value)
+
+
+def _rebound(self: Any, value: Any) -> bool:
+    """Whether a whole write bound the handle to the value of `value`, a constant; the old memory is free at once."""
+    if self._base is not None or not isinstance(value, Handle):
+        return False
+    new = value._whole
+    if new.aval is not self._value.aval or new.history:
+        return False
+    self._rebind(new)
+    return True
 
 
 def _write(self: Any, key: Any, value: Any) -> None:
@@ -147,11 +155,8 @@ def _write_slice(self: Any, key: Basic, value: Any) -> None:
     # A whole write to an array that is no view rebinds the handle: the old memory is not needed.
     if (not whole or self._base is not None) and _write_now(self, key, value):
         return
-    if whole and self._base is None and isinstance(value, Handle):
-        new = value._whole
-        if new.aval is self._value.aval and not new.history:
-            self._rebind(new)  # a constant, such as a copy of a NumPy array; the old memory is free at once
-            return
+    if whole and _rebound(self, value):  # a copy of a NumPy array
+        return
     self._rebind(run(WRITE, (self._value, _plain(value)), (key.spec, key.shape)))
 
 

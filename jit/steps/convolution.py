@@ -27,21 +27,23 @@ from ..native.runtime_functions import find_native
 from ..runtime import driver
 from .conv.arguments import BLOCK, CHANNELS, FILTERS, LONGEST_KERNEL, MOST_PLACES, VALUES, ConvArgs, at_most, ceil
 from .conv.depthwise.bands import in_planes, laying
-from .conv.laid_images.cut import laid, laid_weights
+from .conv.laid_images.cut import laid_weights
 from .conv.links import Block, block_of_bands, block_of_panels, block_of_tiles, link, multiplications
 from .conv.rows import (
     CHUNK,
     UNITS,
+    Method,
     address,
     by_laid,
+    by_planes,
     by_positions,
     by_tiles,
+    chosen,
     chunk_of,
     convolve,
     lines_of,
     minimal,
     most_of,
-    narrow,
     rows_of_chunk,
     step_of_tiles,
 )
@@ -125,14 +127,6 @@ def _args(node: Node, slots: Sequence[int], batch: Any, groups: Any, channels: A
         filters, *fixed, runs, math.prod(size), math.prod(out), math.prod(kernel), 0, 0, 0, 0])
 
 
-# ---- depthwise -----------------------------------------------------------------------------------
-
-def _bands(args: ConvArgs) -> driver.Step:
-    extent = args.batch * args.groups * args.bands
-    each = applied(ceil, args.positions, args.bands) * (args.places + laying(args))
-    return driver.Step(address("run_planes"), list(args), extent, applied(chunk_of, extent, each))
-
-
 # ---- the three rows ------------------------------------------------------------------------------
 
 def _convolve_args(node: Node, slots: Sequence[int]) -> ConvArgs:
@@ -160,17 +154,14 @@ def _in_chain(rows: list[driver.Step], uses: Uses) -> list[driver.Step]:
 
 
 def _convolve(node: Node, uses: Uses) -> list[driver.Step]:
-    args = _convolve_args(node, _slots(node, uses))
-    planes = in_planes(args, len(node.shape) - 2, laid)
-    return _in_chain(convolve(node, args, uses) if planes is None else [_bands(planes)], uses)
+    return _in_chain(convolve(node, _convolve_args(node, _slots(node, uses)), uses), uses)
 
 
 def _spread(node: Node, uses: Uses) -> list[driver.Step]:
-    args = _spread_args(node, _slots(node, uses))
-    planes = in_planes(args, len(node.shape) - 2, laid)
-    if planes is not None:
-        return _in_chain([_bands(planes)], uses)
-    if minimal(args):
+    method, args = chosen(_spread_args(node, _slots(node, uses)), len(node.shape) - 2)
+    if method is Method.PLANES:
+        return _in_chain([by_planes(args)], uses)
+    if method is Method.TILES:
         return _in_chain(by_tiles(node, args, uses), uses)
     weights = node.inputs[1]
     turned = uses.write(("turned", node), weights.aval.nbytes)
@@ -180,26 +171,22 @@ def _spread(node: Node, uses: Uses) -> list[driver.Step]:
                        [args.w, turned, args.channels, args.filters, args.places, some], units,
                        applied(rows_of_chunk, units, weights.size))
     args = args._replace(w=turned)
-    whole = laid(args)
-    return _in_chain([turn, by_positions(args) if whole is None else by_laid(whole, skips=True)], uses)
+    return _in_chain([turn, by_laid(args, skips=True) if method is Method.LAID else by_positions(args)], uses)
 
 
 def _band(node: Node, materialized: set[Node], args: ConvArgs, spreads: bool) -> BandLink | None:
     """The link of a step with weights; None where its rows depend on more than the sizes."""
-    planes = in_planes(args, len(node.shape) - 2, laid)
+    method, args = chosen(args, len(node.shape) - 2)
+    if method is Method.FILTERS and not spreads:
+        return None
     block: Block | None
-    if planes is not None:
-        step, block = _bands(planes), block_of_bands(planes)
-    elif minimal(args):
+    if method is Method.PLANES:
+        step, block = by_planes(args), block_of_bands(args)
+    elif method is Method.TILES:
         step = step_of_tiles(args)
         block = block_of_tiles(ConvArgs._make(step.args))
-    elif (whole := laid(args)) is not None:
-        step = by_laid(whole, spreads)
-        block = block_of_panels(ConvArgs._make(step.args))
-    elif not spreads and narrow(args):
-        return None
     else:
-        step = by_positions(args)
+        step = by_laid(args, spreads) if method is Method.LAID else by_positions(args)
         block = block_of_panels(ConvArgs._make(step.args))
     operands = [without_reshapes(x, materialized) for x in node.inputs]
     return link(node, step, block, operands, multiplications(args) / PRODUCTS_PER_COST)

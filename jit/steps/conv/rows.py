@@ -5,6 +5,8 @@ while they stay the same (runtime/packed.py).
 """
 from __future__ import annotations
 
+from enum import Enum
+
 from tracer.ops.ir.node import Node
 
 from ...fusion.native_step import Uses
@@ -15,6 +17,7 @@ from ...runtime import driver
 from ...runtime.costs import CHUNK_COST, MAX_CHUNKS
 from ..gemm import sizes
 from .arguments import BLOCK, CHANNELS, SUMS, TILE_SUMS, TILES, ConvArgs, at_most, ceil
+from .depthwise.bands import in_planes, laying
 from .laid_images.cut import by_rows, laid
 
 #: The multiplications of a chunk, and the most of a chunk, which take a tenth of a second: a run halts between two.
@@ -65,20 +68,52 @@ def rows_of_chunk(rows: int, size: int) -> int:
 
 # ---- the choice ----------------------------------------------------------------------------------
 
-def convolve(node: Node, args: ConvArgs, uses: Uses) -> list[driver.Step]:
-    """The rows of a convolution that is not depthwise."""
+class Method(Enum):
+    """The ways of computing a convolution, or the cotangent of its images, of which the sizes decide."""
+
+    PLANES = "depthwise images, with masks"
+    TILES = "Winograd's tiles"
+    LAID = "images laid with zeros beside their rows"
+    FILTERS = "vectors of filters, if packing the weights pays"
+    POSITIONS = "vectors of positions"
+
+
+def chosen(args: ConvArgs, rank: int) -> tuple[Method, ConvArgs]:
+    """The method for a convolution of `rank` axes, and the arguments as far as it cuts them."""
+    planes = in_planes(args, rank, laid)
+    if planes is not None:
+        return Method.PLANES, planes
     if minimal(args):
-        return by_tiles(node, args, uses)
+        return Method.TILES, args
     whole = laid(args)
     if whole is not None:
-        return [by_laid(whole, skips=False)]
+        return Method.LAID, whole
+    return (Method.FILTERS if _narrow(args) else Method.POSITIONS), args
+
+
+def convolve(node: Node, args: ConvArgs, uses: Uses) -> list[driver.Step]:
+    """The rows of a convolution."""
+    method, args = chosen(args, len(node.shape) - 2)
+    if method is Method.PLANES:
+        return [by_planes(args)]
+    if method is Method.TILES:
+        return by_tiles(node, args, uses)
+    if method is Method.LAID:
+        return [by_laid(args, skips=False)]
     weights = without_reshapes(node.inputs[1], uses.materialized)
-    if narrow(args) and (args.batch * args.positions >= _LEAST_POSITIONS or uses.lasting(weights, node)):
+    if method is Method.FILTERS and (args.batch * args.positions >= _LEAST_POSITIONS or uses.lasting(weights, node)):
         return _by_filters(node, args, uses)
     return [by_positions(args)]
 
 
-def narrow(args: ConvArgs) -> bool:
+def by_planes(args: ConvArgs) -> driver.Step:
+    """The row of depthwise images."""
+    extent = args.batch * args.groups * args.bands
+    each = applied(ceil, args.positions, args.bands) * (args.places + laying(args))
+    return driver.Step(address("run_planes"), list(args), extent, applied(chunk_of, extent, each))
+
+
+def _narrow(args: ConvArgs) -> bool:
     """Whether an image is small, and would leave an eighth of the lanes idle in vectors of positions."""
     lanes = sizes.LANES * applied(ceil, args.positions, sizes.LANES)
     return bool(args.tiles and args.filters >= sizes.WIDTH and args.positions <= 2 * _POSITIONS

@@ -1,7 +1,10 @@
 """The matrix products of `mx.nd`, and the functions of `mx.nd.linalg`."""
 from __future__ import annotations
 
+import functools
 import math
+from collections.abc import Callable
+from typing import Any
 
 from ..declare.public import Nodes, public
 from ..ir.errors import MXNetError
@@ -46,6 +49,19 @@ def _square(A: Node, name: str) -> Node:
     if A.ndim < 2 or A.shape[-1] != A.shape[-2]:
         raise MXNetError(f"No square matrix as input to {name}: {A.shape}")
     return A
+
+
+def _linalg(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """A declaration of `nd.linalg.<name>`, which raises MXNetError unless its matrices are float32 or float64."""
+    def declare(build: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(build)
+        def checked(*matrices: Node, **settings: Any) -> Any:
+            for dtype in (x.dtype for x in matrices if isinstance(x, Node)):
+                if dtype not in (FLOAT32, FLOAT64):
+                    raise MXNetError(f"This operation only supports 32-bit and 64-bit floating point, not {dtype.name}")
+            return build(*matrices, **settings)
+        return public(f"nd.linalg_{name}", f"nd.linalg.{name}")(checked)
+    return declare
 
 
 @public("nd.dot", "nd.NDArray.dot")
@@ -101,7 +117,7 @@ def batch_dot(lhs: Node, rhs: Node, transpose_a=False, transpose_b=False, forwar
     return product(lhs, rhs, bool(transpose_a), bool(transpose_b))
 
 
-@public("nd.linalg_gemm2", "nd.linalg.gemm2")
+@_linalg("gemm2")
 def gemm2(A: Node, B: Node, transpose_a=False, transpose_b=False, alpha=1.0, axis=-2) -> Node:
     """alpha * op(A) op(B) for the matrices in the axes `axis` and -1; op transposes if transpose_a or transpose_b.
 
@@ -126,7 +142,7 @@ def _rows_moved(x: Node, rows: int, back: bool = False) -> Node:
     return x if rows == x.ndim - 2 else moveaxis(x, *((-2, rows) if back else (rows, -2)))
 
 
-@public("nd.linalg_gemm", "nd.linalg.gemm")
+@_linalg("gemm")
 def gemm(A: Node, B: Node, C: Node, transpose_a=False, transpose_b=False, alpha=1.0, beta=1.0,
          axis=-2) -> Node:
     """alpha * op(A) op(B) + beta * C for the matrices in the axes `axis` and -1; op as in linalg_gemm2."""
@@ -136,20 +152,20 @@ def gemm(A: Node, B: Node, C: Node, transpose_a=False, transpose_b=False, alpha=
     return add(out, C if beta == 1 else mul(C, like(C, beta)))
 
 
-@public("nd.linalg_syrk", "nd.linalg.syrk")
+@_linalg("syrk")
 def syrk(A: Node, transpose=False, alpha=1.0) -> Node:
     """alpha * A A^T, or alpha * A^T A (transpose), for the matrices in the last two axes."""
     return gemm2(A, A, transpose, not transpose, alpha)
 
 
-@public("nd.linalg_sumlogdiag", "nd.linalg.sumlogdiag")
+@_linalg("sumlogdiag")
 def sumlogdiag(A: Node) -> Node:
     """The sums of the logarithms of the diagonals of the matrices in the last two axes."""
     line = diagonal(_square(A, "sumlogdiag"), 0, -2, -1)
     return left(reduce_sum(log(line), (line.ndim - 1,)), line.shape, (line.ndim - 1,), False)
 
 
-@public("nd.linalg_extractdiag", "nd.linalg.extractdiag")
+@_linalg("extractdiag")
 def extractdiag(A: Node, offset=0) -> Node:
     """The diagonals of the matrices in the last two axes."""
     return diagonal(_square(A, "extractdiag"), offset, -2, -1)
@@ -173,6 +189,7 @@ def _triangle(A: Node, lower: bool, name: str) -> Node:
     return tril(_square(A, name)) if lower else triu(_square(A, name))
 
 
+@_linalg("potrf")
 def potrf(A: Node, lower=True) -> Node:
     """The Cholesky factor of symmetric positive definite matrices: L of L L^T, or (lower=False) U of U^T U.
 
@@ -181,12 +198,14 @@ def potrf(A: Node, lower=True) -> Node:
     return cholesky(A) if lower else transposed(cholesky(transposed(A)))
 
 
+@_linalg("potri")
 def potri(A: Node, lower=True) -> Node:
     """The inverse of a matrix, from its factor A by `potrf`, of which only the triangle is read."""
     inverse = inv(_triangle(A, lower, "potri"))
     return product(inverse, inverse, bool(lower), not lower)
 
 
+@_linalg("trmm")
 def trmm(A: Node, B: Node, transpose=False, rightside=False, lower=True, alpha=1.0) -> Node:
     """alpha * op(A) B, or alpha * B op(A) (rightside), with A triangular."""
     a = _triangle(A, lower, "trmm")
@@ -194,6 +213,7 @@ def trmm(A: Node, B: Node, transpose=False, rightside=False, lower=True, alpha=1
     return out if alpha == 1 else mul(out, like(out, alpha))
 
 
+@_linalg("trsm")
 def trsm(A: Node, B: Node, transpose=False, rightside=False, lower=True, alpha=1.0) -> Node:
     """The solution X of op(A) X = alpha * B, or of X op(A) = alpha * B (rightside), with A triangular."""
     a = _triangle(A, lower, "trsm")
@@ -203,22 +223,26 @@ def trsm(A: Node, B: Node, transpose=False, rightside=False, lower=True, alpha=1
     return solve(transposed(a) if transpose else a, b)
 
 
+@_linalg("det")
 def nd_det(A: Node) -> Node:
     """The determinants of the matrices in the last two axes."""
     out = det(A)
     return out if out.ndim else reshape(out, (1,))
 
 
+@_linalg("slogdet")
 def nd_slogdet(A: Node) -> list[Node]:
     """The signs and the logarithms of the absolute values of the determinants of the matrices in the last two axes."""
     return [x if x.ndim else reshape(x, (1,)) for x in slogdet(A)]
 
 
+@_linalg("inverse")
 def nd_inverse(A: Node) -> Node:
     """The inverses of the matrices in the last two axes."""
     return inv(A)
 
 
+@_linalg("syevd")
 def syevd(A: Node) -> list[Node]:
     """The eigenvectors and the eigenvalues, ascending, of symmetric matrices.
 
@@ -232,6 +256,7 @@ def syevd(A: Node) -> list[Node]:
     return [where(turned, neg(rows), rows), values]
 
 
+@_linalg("gelqf")
 def gelqf(A: Node) -> list[Node]:
     """The matrices Q, with orthonormal rows, and L, lower triangular, of A = L @ Q.
 
@@ -245,12 +270,6 @@ def gelqf(A: Node) -> list[Node]:
 
 # ---- diagonals and triangles as vectors -----------------------------------------------------------
 
-def _real(A: Node) -> Node:
-    if A.dtype not in (FLOAT32, FLOAT64):
-        raise MXNetError(f"This operation only supports 32-bit and 64-bit floating point, not {A.dtype.name}")
-    return A
-
-
 def _from(A: Node, place: Node, inside: Node) -> Node:
     """The elements of the last axis of A at the positions `place`, 0 where these are not `inside`."""
     place = where(inside, place, like(place, 0))
@@ -260,9 +279,10 @@ def _from(A: Node, place: Node, inside: Node) -> Node:
     return where(inside, found, like(found, 0))
 
 
+@_linalg("makediag")
 def makediag(A: Node, offset=0) -> Node:
     """The matrices with the vectors in the last axis on their `offset`-th diagonals."""
-    n = _real(A).shape[-1] + abs(offset)
+    n = A.shape[-1] + abs(offset)
     rows, columns = (broadcast_to(counts(n, 2, i), (n, n)) for i in (0, 1))
     on = equal(sub(columns, rows), like(rows, offset))
     return _from(A, minimum(rows, columns), on)
@@ -281,6 +301,7 @@ def _triangle_place(n: int, offset: int, lower: bool) -> tuple[Node, Node]:
     return add(before, columns), greater_equal(rows, columns)
 
 
+@_linalg("maketrian")
 def maketrian(A: Node, offset=0, lower=True) -> Node:
     """The matrices with the vectors in the last axis as the triangle that begins at the `offset`-th diagonal.
 
@@ -289,16 +310,17 @@ def maketrian(A: Node, offset=0, lower=True) -> Node:
 
     MXNetError unless the vectors have as many elements as a triangle.
     """
-    count = _real(A).shape[-1] if A.ndim else 0
+    count = A.shape[-1] if A.ndim else 0
     size = (math.isqrt(8 * count + 1) - 1) // 2
     if size * (size + 1) // 2 != count or not count:
         raise MXNetError(f"linalg_maketrian: vectors of {count} elements; a triangle has n * (n + 1) / 2")
     return _from(A, *_triangle_place(size + abs(offset), offset, lower))
 
 
+@_linalg("extracttrian")
 def extracttrian(A: Node, offset=0, lower=True) -> Node:
     """The triangles that begin at the `offset`-th diagonals, as vectors: the inverse of `linalg.maketrian`."""
-    n = _square(_real(A), "linalg_extracttrian").shape[-1]
+    n = _square(A, "linalg_extracttrian").shape[-1]
     if abs(offset) >= n:
         raise MXNetError(f"linalg_extracttrian: offset={offset} is outside of matrices of shape {A.shape}")
     size = n - abs(offset)
@@ -311,9 +333,3 @@ def extracttrian(A: Node, offset=0, lower=True) -> Node:
         index.reverse()
     return gather(A, tuple(index), (*(("s", 0, d, 1) for d in A.shape[:-2]), ("i", 0), ("i", 1)), True)
 
-
-for _name, _build in [("potrf", potrf), ("potri", potri), ("trmm", trmm), ("trsm", trsm), ("det", nd_det),
-                      ("slogdet", nd_slogdet), ("inverse", nd_inverse), ("syevd", syevd),
-                      ("makediag", makediag), ("maketrian", maketrian), ("extracttrian", extracttrian),
-                      ("gelqf", gelqf)]:
-    public(f"nd.linalg_{_name}", f"nd.linalg.{_name}")(_build)  # type: ignore[arg-type]

@@ -81,6 +81,10 @@ REGIONS: list[tuple[str, str]] = [
         (1, ", alpha=0.5", "randn(2, 3, 2, 4); randn(2, 4, 2, 5)"), (2, "", "randn(2, 3, 4); randn(4, 3, 5)"),
         (1, "", "randn(2, 3, 4); randn(4, 3, 5)"))],
     ("nd.linalg.gemm(a, b, c, axis=0, beta=2)", "randn(2, 3, 4); randn(4, 3, 5); randn(2, 3, 5)"),
+    *[(f"nd.linalg.{call}", f"array([[2, 0], [0, 3]], {dtype!r})") for dtype in ("float16", "int32") for call in (
+        *(f"{name}(a)" for name in ("makediag", "extractdiag", "sumlogdiag", "det", "slogdet", "maketrian", "inverse",
+                                    "gelqf", "potrf", "potri", "syevd", "syrk", "extracttrian")),
+        "gemm2(a, a)", "gemm(a, a, a)", "trmm(a, a)", "trsm(a, a)")],
     *[(f"nd.GroupNorm(a, b, c, num_groups={n}, output_mean_var={both})", f"randn(2, 6, 4); randn({n}); randn({n})")
       for n in (1, 2, 3) for both in (True, False)],
     *[(f"nd.Pooling(a, kernel=({k},), stride=({s},), pad=(0, 0, 0), pooling_convention='same', pool_type={kind!r}, "

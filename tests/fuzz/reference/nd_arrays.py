@@ -260,11 +260,14 @@ def multi_sum_sq(*data: Any, num_arrays: int) -> Any:
 
 FUNCTIONS.update(dot=dot, batch_dot=layers.batch_dot, khatri_rao=khatri_rao, multi_sum_sq=multi_sum_sq)
 for _name, _function in linalg.ND_LINALG.items():
-    _outer = (lambda f: lambda *args, **keywords: _wrapped(f(*args, **keywords)))(_function)
+    _outer = (lambda f: lambda *args, **keywords: _of_matrices(f, *args, **keywords))(_function)
     linalg.ND_LINALG[_name] = FUNCTIONS[f"linalg_{_name}"] = _outer
 
 
-def _wrapped(made: Any) -> Any:
+def _of_matrices(function: Any, *args: Any, **settings: Any) -> Any:
+    if any(a.dtype not in ("float32", "float64") for a in args if hasattr(a, "dtype")):
+        raise NoAnswer("dtype")
+    made = function(*args, **settings)
     return [at_least_one(m) for m in made] if isinstance(made, list) else at_least_one(made)
 
 

@@ -32,6 +32,9 @@ def pytest_configure(config: pytest.Config) -> None:
         folder = tempfile.mkdtemp(prefix="tracer-test-cache-")
         config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
         os.environ["TRACER_CACHE"] = folder
+        # Byte code is kept there, too: without it each process that a test starts parses all of the sources again.
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+        os.environ["PYTHONPYCACHEPREFIX"] = str(Path(folder, "bytecode"))
     if config.option.sweep_seed is None:
         config.option.sweep_seed = commit_seed()
 

@@ -143,7 +143,8 @@ class Tracer(MXNet):
         import tracer
         _first_of("tracer.jit.runtime.driver", "tracer.jit.driver").set_threads(threads)
         tracer.install_as_mxnet()
-        self._use(tracer)
+        import mxnet
+        self._use(mxnet)
         from importlib.metadata import version
         return version("mxtracer")
 

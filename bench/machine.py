@@ -31,12 +31,14 @@ def environment(threads: int, cache: Path, root: Path = ROOT) -> dict[str, str]:
 
     root: the checkout of the worker.
 
+    Python keeps byte code, as that of a user does: the survey of engines imports each before it is timed.
+
     JAX has no setting for threads: it uses the processors that a process may use, which the worker limits.
     """
     count = str(threads)
     pools = ("OMP", "MKL", "OPENBLAS", "NUMBA", "NUMEXPR", "VECLIB", "BLIS")
     return {
-        **os.environ,
+        **{name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"},
         **{f"{name}_NUM_THREADS": count for name in pools},
         "MXNET_OMP_MAX_THREADS": count,
         "PYTHONPATH": os.pathsep.join(filter(None, [str(root), os.environ.get("PYTHONPATH", "")])),

@@ -18,7 +18,7 @@ from tracer.rng import libm
 
 _BELOW_ONE_32 = np.float32(1 - 2.0**-24)
 _BELOW_ONE_64 = 1 - 2.0**-53
-# Rejection sampling takes about this many words at a time, so that they stay in the CPU's cache.
+# Large draws take about this many words at a time, so that they stay in the CPU's cache.
 _BLOCK = 1 << 17
 # The number of values up to which a Python loop is faster than array operations.
 _FEW = 8
@@ -183,13 +183,16 @@ def canonical(raw: np.ndarray, double: bool) -> np.ndarray:
 
 def uniform(engines: Sequence[Engine], counts: Sequence[int], double: bool) -> np.ndarray:
     """Uniforms in [0, 1): float32 from one word each, float64 (`double`) from two."""
-    if double or len(engines) <= 1:
+    if double or len(engines) <= 1 and sum(counts) <= _BLOCK:
         return canonical(words(engines, counts, 1 + double), double)
     u = np.empty(sum(counts), np.float32)
     start = 0
     for engine, count in zip(engines, counts, strict=True):
-        u[start:start + count] = engine.take(count)
-        start += count
+        end = start + count
+        while start < end:
+            part = u[start:min(start + _BLOCK, end)]
+            part[...] = engine.take(len(part))
+            start += len(part)
     u *= np.float32(2.0**-32)
     return np.minimum(u, _BELOW_ONE_32, out=u)
 

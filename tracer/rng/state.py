@@ -56,7 +56,7 @@ def deliver(cls: type, values: np.ndarray, out: Any = None) -> Any:
     if tuple(out.shape) != values.shape:
         raise MXNetError(f"out has shape {out.shape}, the draw {values.shape}")
     kind = NDArray if isinstance(out, Composite) else type(out)
-    out[:] = wrap(kind, constant(values.astype(out.dtype)))
+    out[:] = wrap(kind, constant(values.astype(out.dtype, copy=False)))
     return out
 
 

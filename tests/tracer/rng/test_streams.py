@@ -10,7 +10,7 @@ import pytest
 from places import TESTS
 
 from tracer.ops.ir.errors import MXNetError
-from tracer.rng import distributions, libm
+from tracer.rng import distributions, libm, mt19937
 from tracer.rng.streams import Streams, size_of
 
 pytestmark = pytest.mark.tierless
@@ -287,3 +287,22 @@ def test_restored_streams_go_on_as_if_nothing_had_been_drawn(between):
     between(streams)
     streams.restore(second)
     assert _draws(streams) == later and not streams._par._saved
+
+
+@pytest.mark.parametrize("count", [0, 1, 1000, mt19937._BLOCK, mt19937._BLOCK + 1, 3 * mt19937._BLOCK + 7])
+@pytest.mark.parametrize("ahead", [0, 5, 3000])
+def test_large_uniforms_are_drawn_word_by_word(count, ahead):
+    """Large draws are made block by block; the words come from those given back first."""
+    one, other = mt19937.Engine(11), mt19937.Engine(11)
+    for engine in (one, other):
+        engine.give_back(engine.take(ahead))
+    found, wanted = mt19937.uniform([one], [count], False), mt19937.canonical(other.take(count), False)
+    assert found.dtype == wanted.dtype and found.tobytes() == wanted.tobytes()
+    assert one.take(3).tolist() == other.take(3).tolist()
+
+
+def test_large_uniforms_of_many_engines_are_those_of_each():
+    counts = [mt19937._BLOCK + 3, 2, mt19937._BLOCK * 2]
+    found = mt19937.uniform([mt19937.Engine(i) for i in range(3)], counts, False)
+    parts = [mt19937.canonical(mt19937.Engine(i).take(n), False) for i, n in enumerate(counts)]
+    assert found.tobytes() == np.concatenate(parts).tobytes()

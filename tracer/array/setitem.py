@@ -121,7 +121,7 @@ def _operand(self: Any, value: Any) -> Any:
 
 def _array(values: Any, dtype: Any) -> np.ndarray:
     with np.errstate(invalid="ignore", over="ignore"):
-        return np.asarray(values).astype(dtype)
+        return np.asarray(values).astype(dtype, copy=False)
 
 
 def _plain(value: Any) -> Any:

@@ -80,3 +80,30 @@ def test_a_whole_write_of_a_numpy_array_frees_the_old_memory_at_once(F):
         assert used_bytes() == before
         new += 1
         assert (x.asnumpy() == new - 1).all()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int32"])
+def test_a_whole_write_copies_the_numpy_array(F, dtype):
+    x, given = F.zeros((2, 3), dtype=dtype), onp.arange(6, dtype=dtype).reshape(2, 3)
+    view = x[1]
+    x[:] = given
+    given[...] = 9
+    assert x.asnumpy().tolist() == [[0, 1, 2], [3, 4, 5]] and x.asnumpy().dtype == dtype
+    assert view.asnumpy().tolist() == [3, 4, 5]
+    x[0] = 7
+    assert (given == 9).all()
+
+
+@pytest.mark.parametrize("of, to", [(slice(0, -1), slice(1, None)), (slice(1, None), slice(0, -1)),
+                                    (slice(None, None, -1), slice(0, None)), (slice(0, None), slice(None, None, -1))])
+@pytest.mark.parametrize("shape", [(7,), (7, 5)])
+def test_a_part_is_written_over_another_that_it_overlaps(F, shape, of, to):
+    start = onp.arange(onp.prod(shape), dtype="float32").reshape(shape)
+    x = F.array(start)
+    x.wait_to_read()
+    part = x[of]
+    part.wait_to_read()
+    x[to] = part
+    wanted = start.copy()
+    wanted[to] = start[of]
+    assert x.asnumpy().tolist() == wanted.tolist()

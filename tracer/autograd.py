@@ -106,8 +106,8 @@ def attach(handle: Handle, variable: Variable | None) -> None:
     if old.trace is trace:
         value = trace.new(stop(old.node), None, old.line)  # type: ignore[arg-type]
     else:
-        if old.rest is not None or old.recipe is not None:
-            compute(old)  # the unfinished run and the recipe compute their own values only, not one made here
+        if old.rest is not None or old.recipe is not None or old.late is not None:
+            compute(old)  # an unfinished run, a recipe and so on compute their own values only, not one made here
         value = computed(old.aval, old.buffer)
         if old.buffer is None:
             value.node, value.trace, value.error = old.node, old.trace, old.error

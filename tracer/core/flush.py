@@ -83,8 +83,9 @@ def compute(value: Value, cause: str = "another thread") -> None:
     trace = current().trace
     if value.error is None and value.trace is trace:
         flush(cause)
-    if value.late is not None:
-        value.late()
+    late = value.late
+    if late is not None:
+        late(value)
     recipe = value.recipe
     if recipe is not None and value.buffer is None:
         value.buffer = recipe.follow()

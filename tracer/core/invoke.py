@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from tracer.jit import settings
-from tracer.jit.runtime.buffers import from_array
+from tracer.jit.runtime.buffers import allocate, from_array
 from tracer.ops.declare.public import REQUIRED, Function
 from tracer.ops.ir.aval import Aval, Device, aval
 from tracer.ops.ir.devices import place, placed
@@ -336,6 +336,23 @@ def ones_value(of: Aval) -> Value:
 def zeros_value(of: Aval) -> Value:
     """A pending value of zeros."""
     return full_value(of, 0)
+
+
+def zeros_when_read(of: Aval) -> Value:
+    """A value of zeros that takes no memory until it is read or a program that uses it runs.
+
+    In that program it is an operand and no constant: the program is that of other elements, too.
+    """
+    value = computed(of, None)
+    value.late = _fill_with_zeros
+    return value
+
+
+def _fill_with_zeros(value: Value) -> None:
+    buffer = allocate(value.aval.nbytes)
+    buffer.view(value.aval)[...] = 0
+    value.buffer = buffer
+    value.late = None
 
 
 def add_values(values: list[Value]) -> Value:

@@ -54,7 +54,7 @@ class Value:
     rest: the unfinished run that will compute it (flush.py).
     recipe: how a gradient that nobody has read is computed (recipe.py).
     late: for a leaf without elements, such as a parameter whose layer is being called for the first time, the function
-        that computes them.
+        that gives the value, its argument, its elements.
     """
 
     __slots__ = ("aval", "node", "trace", "buffer", "history", "variable", "line", "entry", "slot", "__dict__")
@@ -62,7 +62,7 @@ class Value:
     error: BaseException | None = None
     rest: Any = None
     recipe: Any = None
-    late: Callable[[], None] | None = None
+    late: Callable[[Value], None] | None = None
 
     aval: Aval
     node: Node | None

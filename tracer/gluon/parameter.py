@@ -15,7 +15,7 @@ from ..context import Context, cpu, current_context
 from ..core import recipe
 from ..core.flush import sync
 from ..core.invoke import wrap
-from ..core.trace import computed
+from ..core.trace import Value, computed
 from ..generation import is_2
 from ..ndarray import NDArray
 from ..util import is_np_array, is_np_shape
@@ -239,7 +239,7 @@ class Parameter:
         for x in self._check_and_get(self._data, list):
             x._value.late = self._end_late
 
-    def _end_late(self) -> None:
+    def _end_late(self, _: Value) -> None:
         """Fill the arrays that `_begin_late` made."""
         given, self._deferred_init = self._deferred_init, ()
         if not given:

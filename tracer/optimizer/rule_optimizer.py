@@ -10,6 +10,7 @@ import numpy
 from .. import ndarray
 from .. import numpy as np
 from ..array.nd_array import NDArray
+from ..core.invoke import wrap, zeros_when_read
 from .base import Optimizer
 
 nd: Any = ndarray  # its functions are made from the table of operations: type checkers do not see them
@@ -158,10 +159,13 @@ def namespace_of(array: Any) -> Any:
 
 
 def zeros_like(weight: Any) -> Any:
-    """Zeros of a weight's shape, dtype, context, flavour and storage type."""
+    """Zeros of a weight's shape, dtype, context, flavour and storage type.
+
+    They are no constants of the first step's program, so that it is the program of the later steps, too.
+    """
     if weight.stype != "default":
         return nd.zeros(weight.shape, ctx=weight.context, dtype=weight.dtype, stype=weight.stype)
-    return namespace_of(weight).zeros(weight.shape, ctx=weight.context, dtype=weight.dtype)
+    return wrap(np.ndarray if isinstance(weight, np.ndarray) else NDArray, zeros_when_read(weight._aval))
 
 
 def aggregation_size(default: int) -> int:

@@ -6,12 +6,13 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+from tracer.jit.runtime.buffers import from_array
 from tracer.ops.ir.aval import Device, aval
 from tracer.ops.ir.devices import place
 
 from ..context import SCOPES, context_of, key_of
 from ..core.history import history_of
-from ..core.invoke import Handle, pending
+from ..core.invoke import Composite, Handle, pending, wrap
 from ..core.trace import Value, computed, current
 from .views import live
 
@@ -35,6 +36,21 @@ def moved(value: Value, device: Device) -> Value:
     if value.buffer is None or trace.captures:
         return pending(place(trace.node_of(value), device))
     return computed(aval(of.shape, of.dtype, device), value.buffer)
+
+
+def shared(array: Any, context: Any) -> Any:
+    """A new array with the elements of `array` on a context, without derivatives.
+
+    Where it can, it shares the memory, as computed values do not change: a write to one of two arrays that share
+    their memory gives that one another. A view's memory is copied: as a part of another array's, no run would ever
+    write over it, and no packed form of it would be kept.
+    """
+    value = None if isinstance(array, Composite) or current().trace.captures else array._value
+    if value is None or value.history or value.buffer is None:
+        return array.copyto(context)
+    of, buffer = value.aval, value.buffer
+    return wrap(type(array), computed(aval(of.shape, of.dtype, key_of(context)),
+                                      buffer if buffer.keeps_forms else from_array(buffer.view(of))))
 
 
 def located(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from .. import autograd, initializer, ndarray, symbol
 from .. import numpy as mx_np
+from ..array.placing import shared
 from ..base import MXNetError
 from ..context import Context, cpu, current_context
 from ..core import recipe
@@ -190,7 +191,7 @@ class Parameter:
 
     def _init_impl(self, data: Any, ctx_list: Sequence[Context]) -> None:
         self._place(ctx_list)
-        self._set_arrays([data.copyto(ctx) for ctx in ctx_list])
+        self._set_arrays([shared(data, ctx) for ctx in ctx_list])
         self._init_grad()
 
     def _place(self, ctx_list: Sequence[Context]) -> None:
@@ -248,7 +249,7 @@ class Parameter:
         with deferred.aside():
             made = self._initial(given)
             for value in values:
-                value.buffer = sync(made.copy()._value, "initialization")
+                value.buffer = sync(shared(made, cpu())._value, "initialization")
                 value.late = None
 
     def _undo_late(self, shape: Any) -> None:

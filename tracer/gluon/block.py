@@ -146,14 +146,16 @@ class Block:
         children = {id(child) for child in self._children.values()}
 
         def unregistered(data: Any) -> bool:
-            if isinstance(data, Block):
-                return id(data) not in children
-            if isinstance(data, (list, tuple, dict)):
-                return any([unregistered(x) for x in (data.values() if isinstance(data, dict) else data)])
+            for x in data.values() if isinstance(data, dict) else data:
+                if isinstance(x, Block):
+                    if id(x) not in children:
+                        return True
+                elif isinstance(x, (list, tuple, dict)) and x and unregistered(x):
+                    return True
             return False
 
         for name, data in vars(self).items():
-            if isinstance(data, (list, tuple, dict)) and name != "_children" and unregistered(data):
+            if isinstance(data, (list, tuple, dict)) and data and name != "_children" and unregistered(data):
                 warnings.warn(f'"{type(self).__name__}.{name}" is an unregistered container with Blocks. Note that '
                               "Blocks inside the list, tuple or dict will not be registered automatically. Make sure "
                               "to register them using register_child() or switching to nn.Sequential/nn."

@@ -15,7 +15,7 @@ from ..graph.index_map import without_reshapes
 from ..graph.scalars import bits_of
 from ..graph.symbolic_size import applied
 from ..runtime import driver
-from .gemm import openblas
+from .gemm import openblas, packing
 
 #: Multiplications of a matrix product that take the time of one operation of a kernel.
 PRODUCTS_PER_COST = 4
@@ -49,7 +49,9 @@ def cost(node: Node) -> float:
 
 
 def lower(node: Node, uses: Uses) -> list[driver.Step]:
-    """The rows: one, or several sums over parts of the inner length, where one would keep a thread too long."""
+    """The rows: one that packs an operand, and one, or several sums over parts of the inner length, where one would
+    keep a thread too long.
+    """
     result = uses.write(node, node.aval.nbytes)
     a, b = _factors(node, uses.materialized)
     ta, tb, *factors = node.attrs
@@ -62,11 +64,17 @@ def lower(node: Node, uses: Uses) -> list[driver.Step]:
         for name, at in zip(("alpha", "beta"), which, strict=True):
             if at >= 0:
                 options[f"{name}_index" if numbers[at].op is scalar_op else f"{name}_at"] = uses.read(numbers[at])
-    step = openblas.gemm(node.dtype, uses.read(a), uses.read(b), result, m, n, k, batch, ta=ta, tb=tb, **options)
+    rows: list[driver.Step] = []
+    if packing.pays(node.dtype, m, n, k, batch):
+        panels, done = uses.pack(b, ("panels", node), packing.nbytes(n, k), ("lay_panels", n, k, tb))
+        rows = [packing.lay(uses.read(b), panels, n, k, tb, done)]
+        step = packing.multiply(uses.read(a), panels, result, m, n, k, ta=ta, **options)
+    else:
+        step = openblas.gemm(node.dtype, uses.read(a), uses.read(b), result, m, n, k, batch, ta=ta, tb=tb, **options)
     if factors:
         bits = {"alpha": applied(bits_of, alpha), "beta": applied(bits_of, beta)}
         step = step._replace(args=list(openblas.GemmArgs._make(step.args)._replace(**bits)))
-    return [step._replace(chunk=uses.chunk)] if uses.chunk else openblas.parts_of(step)
+    return [*rows, *([step._replace(chunk=uses.chunk)] if uses.chunk else openblas.parts_of(step))]
 
 
 def in_place(node: Node, materialized: Container[Node]) -> list[tuple[Node, Node]]:
@@ -79,14 +87,16 @@ def band(node: Node, materialized: set[Node]) -> BandLink:
     """The link of a product, whose range counts rows, or columns if it is wider than high, through its batch."""
     m, n, k, batch = sizes_of(node)
     ta = node.attrs[0]
-    columns, side = n > m, max(m, n)
+    packs = packing.pays(node.dtype, m, n, k, batch)
+    columns = n > m and not packs
+    side = n if columns else m
     a, b = _factors(node, materialized)
     onto = node.inputs[2:3]
     reads: dict[Any, TileRatio | None] = dict.fromkeys(onto, (m * n, side) if columns else (n, 1))
     reads.update(dict.fromkeys(_numbers_in_memory(node)))
     reads[a] = (m * k, side) if columns or ta else (k, 1)
-    reads[b] = (k * n, side)
-    extent, chunk = openblas.gemm_range(m, n, k, batch)
+    reads[b] = None if packs else (k * n, side)
+    extent, chunk = packing.rows_of(m, n, k) if packs else openblas.gemm_range(m, n, k, batch)
     return BandLink(cost(node), extent, side if columns else 1, chunk, MANY, reads, {node: m if columns else n},
                 node.aval.nbytes, [] if {a, b}.intersection(onto) else onto, True)
 

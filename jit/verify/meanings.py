@@ -166,14 +166,28 @@ def _check_kernel(kernel: Kernel, made: Generated) -> None:
 
 
 def _products(i: int, node: Node, rows: Sequence[Any]) -> list[Meaning]:
-    """The meanings of a matrix product's rows: one, or several, which sum over parts of the inner dimension in turn."""
+    """The meanings of a matrix product's rows: one, or several, which sum over parts of the inner dimension in turn.
+
+    Before them, a row may pack the right operand.
+    """
     role = {name: k for k, name in enumerate(GemmArgs._fields)}
     meanings, start, total = [], 0, node.inputs[0].shape[-2 if node.attrs[0] else -1]
+    m, n = node.shape[-2:]
+    packs = len(rows[0].args) != len(GemmArgs._fields)
+    if packs:
+        meanings.append(Meaning(i, node, {0: (tag_of(node.inputs[1]),)}, {1: ("panels", node)}, extent=-(-n // WIDTH),
+                                settled={2: n, 3: total, 4: int(node.attrs[1])}, done=5))
+        rows = rows[1:]
     for row in rows:
         meaning, part = _product(i, node), GemmArgs._make(row.args)
         whole = meaning.settled
+        columns = WIDTH if packs else 1 if part.tb else whole[role["ldb"]]
         changed = {"k": part.k, "a_offset": part.itemsize * start * (whole[role["lda"]] if part.ta else 1),
-                   "b_offset": part.itemsize * start * (1 if part.tb else whole[role["ldb"]])}
+                   "b_offset": part.itemsize * start * columns}
+        if packs:
+            meaning.reads[role["b"]] = (("panels", node),)
+            meaning.extent = m
+            changed |= {"tb": 0, "ldb": total, "columns": 0}
         if start:
             changed |= {"beta": _bits(1.0), "beta_index": -1, "beta_at": -1, "source": -1}
             meaning.reads.pop(role["beta_at"], None)

@@ -5,6 +5,7 @@ import struct
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from ..native.runtime_functions import find_native
 from ..steps.conv.arguments import AT, ConvArgs
 from ..steps.conv.rows import address
 from ..steps.gemm.openblas import GemmArgs, gemm_step
@@ -23,6 +24,10 @@ def of_native(fn: int, args: Sequence[int], extent: int, chunk: int, at: int = -
                 return _of_convolution(ConvArgs._make(args), extent, chunk, at, units, blocks)
     if len(args) == 7 and fn == address("transform_weights"):
         return _of_packing(9 * args[2], 36 * (args[2] + LANES), extent, extent, chunk, at)
+    if len(args) == 6 and fn == find_native("tracer.jit.steps.gemm.panels", "lay_panels"):
+        if extent != -(-args[2] // WIDTH):
+            raise Unreadable(f"a range of {extent} for panels of {args[2]} columns")
+        return _of_packing(args[3], WIDTH * args[3], args[2], extent, chunk, at)
     if len(args) == 5 and fn == address("pack_filters"):
         groups, wrong = divmod(extent, -(-args[2] // WIDTH))
         if wrong:
@@ -60,11 +65,14 @@ def of_product(args: Sequence[int], extent: int, chunk: int, at: int = -1) -> Ef
         return roles[role], place.fused()
 
     if a.k:
+        laid = roles["b"], Form(a.b_offset, ((Var(0, -(-a.n // WIDTH) - 1), 4 * WIDTH * a.ldb),
+                                             (Var(0, WIDTH * a.k - 1), 4))).fused()
         for role, place in (
                 matrix("a", a.a_offset, a.a_stride,
                        *(((inner, a.lda), (rows, 1)) if a.ta else ((rows, a.lda), (inner, 1)))),
-                matrix("b", a.b_offset, a.b_stride,
-                       *(((columns, a.ldb), (inner, 1)) if a.tb else ((inner, a.ldb), (columns, 1))))):
+                laid if a.panels else matrix(
+                    "b", a.b_offset, a.b_stride,
+                    *(((columns, a.ldb), (inner, 1)) if a.tb else ((inner, a.ldb), (columns, 1))))):
             found.accesses.append(Access(role, False, place, a.itemsize))
     found.accesses.extend([Access(roles[name], False, Form(0, ()), 8) for name in ("alpha_at", "beta_at")
                            if getattr(a, name) >= 0])

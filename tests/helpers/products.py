@@ -6,7 +6,7 @@ import math
 import numpy as np
 
 from tracer.jit.runtime import driver
-from tracer.jit.steps.gemm import openblas
+from tracer.jit.steps.gemm import openblas, packing
 
 _RNG = np.random.default_rng(5)
 
@@ -36,6 +36,19 @@ def multiplied(a, b):
     """a @ b of two matrices, or of two stacks of so many, by one native step."""
     out = np.full((*a.shape[:-1], b.shape[-1]), np.nan, a.dtype)
     run(openblas.gemm(a.dtype, 0, 1, 2, *out.shape[-2:], a.shape[-1], math.prod(a.shape[:-2])), a, b, out)
+    return out
+
+
+def packed(a, b, ta, tb, out=None, laid=None, chunk=None, **factors):
+    """The product of two float32 matrices, whose operands are packed; `laid`: memory for the panels."""
+    m, k = a.shape[::-1] if ta else a.shape
+    n = b.shape[0 if tb else 1]
+    out = np.full((m, n), np.nan, np.float32) if out is None else out
+    laid = np.full(packing.nbytes(n, k) // 4, np.nan, np.float32) if laid is None else laid
+    step = packing.multiply(0, 2, 3, m, n, k, ta=ta, **factors)
+    step = step if chunk is None else step._replace(chunk=chunk)
+    bind = np.array([*[x.ctypes.data for x in (a, b, laid, out)], 0], np.int64)
+    driver.Table([packing.lay(1, 2, n, k, tb, 4), *openblas.parts_of(step)]).run(bind.ctypes.data)
     return out
 
 

@@ -48,7 +48,7 @@ def _call_gemv(b: Any, fn: Any, size: Any, *values: Any) -> None:
 
 @emits
 def call_tiles(b: Any, fn: Any, *values: Any) -> None:
-    """Call `tiles.columns` at address `fn`."""
+    """Call `tiles.columns`, or `panels.multiply`, at address `fn`."""
     b.call(b.inttoptr(fn, ir.FunctionType(ir.VoidType(), [I64] * len(values)).as_pointer()), values)
 
 
@@ -103,7 +103,10 @@ def run_product(bind: Any, args: Any, lo: int, hi: int) -> None:
         for turn in range(turns):
             factor = alpha if turn == 0 else -alpha
             keep = beta if turn == 0 else 1.0
-            if n == 1 and k > 0:
+            if args[AT.panels] != 0:
+                call_tiles(args[AT.panels], a, 4 if ta else 4 * lda, 4 * lda if ta else 4, b, 4 * WIDTH * ldb, c,
+                           4 * ldc, m, n, k, as_word(factor), as_word(keep), as_word(1.0))
+            elif n == 1 and k > 0:
                 rows = k if ta else m
                 cols = m if ta else k
                 trans = TRANSPOSED if ta else PLAIN

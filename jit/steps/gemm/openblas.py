@@ -25,6 +25,8 @@ from tracer.jit.native.runtime_functions import find_native
 from tracer.jit.process import forks
 from tracer.jit.runtime.driver import Step
 
+from . import sizes
+
 _SUFFIX = {"win32": ".dll", "darwin": ".dylib"}.get(sys.platform, ".so")
 _loading = forks.guarded(threading.Lock())
 
@@ -129,6 +131,7 @@ class GemmArgs(NamedTuple):
     gemm: int  # addresses of the two library functions
     gemv: int
     tiles: int  # address of `tiles.columns`, or 0 where it must not be used
+    panels: int  # address of `panels.multiply` where b has the panels of `lay_panels`, whose depth is ldb; or 0
     itemsize: int  # 4 or 8
     a: int  # slots of bind that hold the addresses of A, B, C
     b: int
@@ -163,13 +166,18 @@ def gemm_step(dtype: Any) -> int:
 
 
 @lru_cache(maxsize=1)
-def tiles() -> int:
-    """The address of `tiles.columns` where the processor has AVX2's registers, or AVX-512's; 0 elsewhere."""
+def has_registers() -> bool:
+    """Whether the processor has registers for tiles: AVX2's, or AVX-512's."""
     import llvmlite.binding as llvm
 
     features = llvm.get_host_cpu_features()
-    fast = features.get("fma") and (features.get("avx2") or features.get("avx512f"))
-    return find_native(f"{__package__}.tiles", "columns") if fast else 0
+    return bool(features.get("fma") and (features.get("avx2") or features.get("avx512f")))
+
+
+@lru_cache(maxsize=1)
+def tiles() -> int:
+    """The address of `tiles.columns`; 0 where the processor has no registers for tiles."""
+    return find_native(f"{__package__}.tiles", "columns") if has_registers() else 0
 
 
 def _itemsize(dtype: Any) -> int:
@@ -231,7 +239,7 @@ def gemm_args(dtype: Any, a: int, b: int, c: int, m: int, n: int, k: int, *, ta:
     alpha_bits, beta_bits = struct.unpack("2q", struct.pack("2d", alpha, beta))
     return list(GemmArgs(
         gemm=functions["gemm", itemsize], gemv=functions["gemv", itemsize], tiles=tiles() if itemsize == 4 else 0,
-        itemsize=itemsize, a=a, b=b, c=c, a_offset=0, b_offset=0, m=m, n=n, k=k, ta=int(ta), tb=int(tb),
+        panels=0, itemsize=itemsize, a=a, b=b, c=c, a_offset=0, b_offset=0, m=m, n=n, k=k, ta=int(ta), tb=int(tb),
         lda=max(1, m if ta else k), ldb=max(1, k if tb else n), ldc=max(1, n), a_stride=m * k, b_stride=k * n,
         c_stride=m * n, columns=int(n > m), alpha=alpha_bits, alpha_index=alpha_index, alpha_at=alpha_at,
         beta=beta_bits, beta_index=beta_index, beta_at=beta_at, source=source))
@@ -256,7 +264,7 @@ def parts_of(step: Step) -> list[Step]:
     for first in range(0, of.k, width):
         at = of.itemsize * first
         part = of._replace(k=min(width, of.k - first), a_offset=of.a_offset + at * (of.lda if of.ta else 1),
-                           b_offset=of.b_offset + at * (1 if of.tb else of.ldb))
+                           b_offset=of.b_offset + at * (sizes.WIDTH if of.panels else 1 if of.tb else of.ldb))
         if first:
             part = part._replace(beta=one, beta_index=-1, beta_at=-1, source=-1)
         parts.append(step._replace(args=list(part)))

@@ -42,6 +42,12 @@ AHEAD = 32
 #: instructions; the code for both has 30.
 APART = REGISTERS < 32
 
+#: The steps along the inner dimension that one turn of the loop takes where operands are packed and registers are few:
+#: its 12 products take the 6 cycles to which a jump adds one or two. Parts of the peak on a Zen 3 core: 1 step 0.68 to
+#: 0.80, 2 steps 0.93, 4 steps 0.95. With a step between rows that is found at run time, more of them would be loaded
+#: ahead, into registers that are not there.
+UNROLLED = 4 if REGISTERS < 32 else 1
+
 #: The rows of A from which packing B's columns pays.
 REUSED = 28 if REGISTERS < 32 else 36
 
@@ -73,9 +79,10 @@ def transposed(b: Any, square: Sequence[Any]) -> list[Any]:
     return square
 
 
-class _Tiles:
+class Tiles:
     """The loops of one call, being emitted: addresses and steps are int64, steps in bytes.
 
+    a_next: None where A is packed by the heights of tiles; see `panels.py`.
     vectors: the width of a tile.
     some: the number of its columns that the product has; None where it has all.
     """
@@ -91,7 +98,7 @@ class _Tiles:
         self.fma = builder.module.globals.get(name) or ir.Function(
             builder.module, ir.FunctionType(_VECTOR, [_VECTOR] * 3), name)
         place = None
-        for rows in ROWS[vectors]:
+        for rows in ROWS[vectors if self.a_next is not None else 2]:
             place = self._rows(rows, place)
 
     def _pack(self, way: Any, column: Any) -> None:
@@ -117,6 +124,8 @@ class _Tiles:
                     with b.if_then(b.icmp_signed("==", way, _I64(1))):
                         self._copy(to, self._shift)
         packed = _I64(4 * LANES * self.vectors)
+        if isinstance(self.y_next, ir.Constant) and isinstance(way, ir.Constant):
+            return
         there = b.icmp_signed("==", way, _I64(0 if self.some is None else WHOLE))
         self.y, self.y_next = b.select(there, self.y, to), b.select(there, self.y_next, packed)
 
@@ -199,37 +208,61 @@ class _Tiles:
 
     def _tile(self, rows: int, row: Any) -> None:
         b = self.b
-        a = b.add(self.a, b.mul(row, self.a_row))
+        a_next = self.a_next
+        if a_next is None:
+            a, a_next = b.add(self.a, b.mul(b.mul(row, self.k), self.a_row)), _I64(4 * rows)
+        else:
+            a = b.add(self.a, b.mul(row, self.a_row))
         starts = [a]
         for _ in range(1, rows):
             starts.append(b.add(starts[-1], self.a_row))
-        before = b.block
-        loop, end = b.append_basic_block("inner"), b.append_basic_block("store")
-        b.branch(loop)
-        b.position_at_end(loop)
-        count, offset, y = b.phi(_I64), b.phi(_I64), b.phi(_I64)
-        sums = [[b.phi(_VECTOR) for _ in range(self.vectors)] for _ in range(rows)]
-        for phi, value in ((count, _I64(0)), (offset, _I64(0)), (y, self.y)):
-            phi.add_incoming(value, before)
-        for s in sum(sums, []):
-            s.add_incoming(ir.Constant(_VECTOR, None), before)
-        others = [self._load(b.add(y, _I64(4 * LANES * v))) for v in range(self.vectors)]
-        made = []
-        if not isinstance(self.a_next, ir.Constant):
-            near = a if isinstance(self.a_row, ir.Constant) else b.add(
-                a, b.mul(b.and_(count, _I64(LANES - 1)), self.a_row))
-            self._prefetch(b.add(b.add(near, offset), b.mul(self.a_next, _I64(AHEAD))))
-        for start, own in zip(starts, sums, strict=True):
-            x = self._spread(b.load(b.inttoptr(b.add(start, offset), _FLOAT.as_pointer())))
-            made.append([b.call(self.fma, [x, other, s]) for other, s in zip(others, own, strict=True)])
-        for phi, step in ((count, _I64(1)), (offset, self.a_next), (y, self.y_next)):
-            phi.add_incoming(b.add(phi, step), b.block)
-        for s, new in zip(sum(sums, []), sum(made, []), strict=True):
-            s.add_incoming(new, b.block)
-        back = b.cbranch(b.icmp_signed("<", b.add(count, _I64(1)), self.k), loop, end)
-        say(b.module, back, "llvm.loop.unroll.disable")
-        b.position_at_end(end)
+        if self.a_next is None:
+            for i in range(rows):
+                place = b.add(self.c, b.mul(b.add(row, _I64(i)), self.c_row))
+                for at in (0, 60):
+                    self._prefetch(b.add(place, _I64(at)))
+        sums = [[ir.Constant(_VECTOR, None)] * self.vectors for _ in range(rows)]
+        state = [_I64(0), _I64(0), self.y, *sum(sums, [])]
+        if UNROLLED > 1 and 2 * rows * self.vectors >= REGISTERS and isinstance(self.y_next, ir.Constant):
+            state = self._steps(UNROLLED, starts, a_next, state)
+        _, _, _, *flat = self._steps(1, starts, a_next, state)
+        made = [flat[first:first + self.vectors] for first in range(0, len(flat), self.vectors)]
         self._store(made, b.add(self.c, b.mul(row, self.c_row)))
+
+    def _steps(self, unrolled: int, starts: Sequence[Any], a_next: Any, state: Sequence[Any]) -> list[Any]:
+        """Emit the loop over the inner dimension while so many steps are left; returns the state after it.
+
+        state: the number of steps done, the bytes between A's first number and the next one, the address of the next
+            row of B, and the sums row by row.
+        """
+        b, before = self.b, self.b.block
+        test, turn, end = (b.append_basic_block(f"{name}{unrolled}") for name in ("inner", "step", "done"))
+        b.branch(test)
+        b.position_at_end(test)
+        phis = [b.phi(x.type) for x in state]
+        for phi, value in zip(phis, state, strict=True):
+            phi.add_incoming(value, before)
+        count, offset, y, *sums = phis
+        after = b.add(count, _I64(unrolled))
+        b.cbranch(b.icmp_signed("<=", after, self.k), turn, end)
+        b.position_at_end(turn)
+        for _ in range(unrolled):
+            others = [self._load(b.add(y, _I64(4 * LANES * v))) for v in range(self.vectors)]
+            if not isinstance(a_next, ir.Constant):
+                near = starts[0] if isinstance(self.a_row, ir.Constant) else b.add(
+                    starts[0], b.mul(b.and_(count, _I64(LANES - 1)), self.a_row))
+                self._prefetch(b.add(b.add(near, offset), b.mul(a_next, _I64(AHEAD))))
+            made = []
+            for i, start in enumerate(starts):
+                x = self._spread(b.load(b.inttoptr(b.add(start, offset), _FLOAT.as_pointer())))
+                own = sums[i * self.vectors:(i + 1) * self.vectors]
+                made += [b.call(self.fma, [x, other, s]) for other, s in zip(others, own, strict=True)]
+            sums, offset, y = made, b.add(offset, a_next), b.add(y, self.y_next)
+        for phi, value in zip(phis, [after, offset, y, *sums], strict=True):
+            phi.add_incoming(value, b.block)
+        say(b.module, b.branch(test), "llvm.loop.unroll.disable")
+        b.position_at_end(end)
+        return phis
 
     def _store(self, made: list[list[Any]], c: Any) -> None:
         """Store `alpha * made + beta * c`; with beta 0, c is not read."""
@@ -329,9 +362,9 @@ def columns(builder: Any, a: Any, a_row: Any, a_next: Any, b: Any, b_next: Any, 
     def emit(values: list[Any]) -> None:
         with builder.if_else(builder.icmp_signed("==", width, _I64(WIDTH))) as (wide, narrow):
             with wide:
-                _Tiles(builder, values, 2)
+                Tiles(builder, values, 2)
             with narrow:
-                _Tiles(builder, values, 1, width)
+                Tiles(builder, values, 1, width)
 
     if not APART:
         return emit(values)

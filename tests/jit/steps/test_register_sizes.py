@@ -25,6 +25,11 @@ assert Lanes(None, ir.FloatType()).lanes == nbytes // 4
 for m, n, k, ta, tb in ((53, 250, 33, 0, 0), (17, 47, 65, 1, 0), (36, 63, 31, 0, 1),
                        (40, 48, 513, 1, 1)):
     products.check(np.float32, m, n, k, bool(ta), bool(tb), -0.5, 2.0)
+for ta in (False, True):
+    a, b = products.draw("f4", 400, 205), products.draw("f4", 70, 400)
+    a, b = (a, b) if ta else (a.T.copy(), b.T.copy())
+    expected = (a.T if ta else a).astype("f8") @ (b.T if ta else b).astype("f8")
+    products.close(products.packed(a, b, ta, ta), expected, 400)
 for case in test_convolution.GEOMETRIES[::3]:
     for dtype in ("float32", "float64"):
         test_convolution.check(*case, dtype)

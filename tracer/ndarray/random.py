@@ -92,7 +92,7 @@ def randint(low: int, high: int, shape: Any = None, dtype: Any = None, ctx: Any 
 
 def shuffle(data: NDArray, out: Any = None) -> NDArray:
     """A copy of `data`, shuffled along its first axis."""
-    order = STREAMS.single_permutation(data.shape[0], data.ndim > 1)
+    order = partial(STREAMS.single_permutation, data.shape[0], data.ndim > 1)
     return _take(data, deliver(NDArray, order), 0, out=out)
 
 
@@ -172,10 +172,10 @@ def categorical(data: NDArray, shape: Any = None, get_prob: bool = False, out: A
     values = data._read("numpy")
     lead = data.shape[:-1]
     index = STREAMS.single_categorical(values, shape_of(shape, () if lead else (1,)), np.dtype(dtype))
-    drawn = deliver(NDArray, index, out)
+    drawn = deliver(NDArray, lambda: index, out)
     if not get_prob:
         return drawn
-    flat = deliver(NDArray, index.reshape(*lead, -1).astype(np.int64))
+    flat = deliver(NDArray, lambda: index.reshape(*lead, -1).astype(np.int64))
     weights = _take_along_axis(data, flat, -1)
     return [drawn, _log(_reshape(weights, index.shape, "C"))]
 
@@ -189,9 +189,8 @@ def multinomial(data: Any = None, shape: Any = None, get_prob: bool = False, out
     if p is None:
         return categorical(data, shape, get_prob, out, dtype or "int32")
     trials, weights = parameter(n), parameter(p)
-    counts = STREAMS.par_multinomial(np.asarray(trials), np.asarray(weights), shape_of(shape, ()),
-    _kind(dtype))
-    return deliver(NDArray, counts, out)
+    return deliver(NDArray, partial(STREAMS.par_multinomial, np.asarray(trials), np.asarray(weights),
+                                    shape_of(shape, ()), _kind(dtype)), out)
 
 
 def bernoulli(p: Any = 0.5, shape: Any = None, dtype: Any = None, ctx: Any = None,
@@ -199,8 +198,7 @@ def bernoulli(p: Any = 0.5, shape: Any = None, dtype: Any = None, ctx: Any = Non
     """Random numbers that are 1 with probability `p`, else 0; float32 by default."""
     given = parameter(p)
     default = given.shape if isinstance(given, np.ndarray) else (1,)
-    return deliver(NDArray, STREAMS.single_bernoulli(given, None, shape_of(shape, default), _kind(dtype)),
-    out)
+    return deliver(NDArray, partial(STREAMS.single_bernoulli, given, None, shape_of(shape, default), _kind(dtype)), out)
 
 
 uniform_like, normal_like, gamma_like, poisson_like, exponential_like, negative_binomial_like, \

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as _np
@@ -13,7 +14,7 @@ from tracer.ops.ir.shapes import check_choice
 from tracer.ops.primitive.promotion import default_float
 from tracer.rng.state import STREAMS, deliver, draw_from, has_gradient, parameter, seed, shape_of
 
-from .creation import array, made
+from .creation import array
 
 __all__ = ["beta", "chisquare", "choice", "exponential", "f", "gamma", "gumbel", "laplace", "logistic",
            "lognormal", "multinomial", "multivariate_normal", "normal", "pareto", "permutation", "power",
@@ -51,7 +52,7 @@ def _located(method: Callable[..., _np.ndarray], loc: Any, scale: Any, size: Any
     if not has_gradient(loc) and not has_gradient(scale):
         return _drawn(method, (loc, scale), size, dtype, out)
     shape = _shape(size, (loc, scale))
-    noise = made(method(*standard, shape, dtype))
+    noise = deliver(ndarray, partial(method, *standard, shape, dtype))
     return NP.add(loc, NP.multiply(scale, noise), out)
 
 
@@ -121,14 +122,14 @@ def choice(a: Any, size: Any = None, replace: bool = True, p: Any = None, ctx: A
     population = None if isinstance(a, (int, _np.integer)) else a if isinstance(a, ndarray) else array(a)
     n = int(a) if population is None else population.shape[0]
     weights = None if p is None else _np.asarray(parameter(p), _np.float32)
-    index = STREAMS.single_choice(n, shape_of(size, ()), bool(replace), weights)
+    draw = partial(STREAMS.single_choice, n, shape_of(size, ()), bool(replace), weights)
     if population is None:
-        return deliver(ndarray, index, out)
-    return NP.take(population, made(index), 0, out=out)
+        return deliver(ndarray, draw, out)
+    return NP.take(population, deliver(ndarray, draw), 0, out=out)
 
 
 def _order(x: ndarray) -> ndarray:
-    return made(STREAMS.single_permutation(x.shape[0], x.ndim > 1))
+    return deliver(ndarray, partial(STREAMS.single_permutation, x.shape[0], x.ndim > 1))
 
 
 def shuffle(x: ndarray) -> None:
@@ -150,7 +151,7 @@ def multinomial(n: int, pvals: Any, size: Any = None, **kwargs: Any) -> ndarray:
     The result has shape size + (len(pvals),). MXNetError if the probabilities sum to more than 1.
     """
     weights = parameter(pvals) if isinstance(pvals, (ndarray, _np.ndarray)) else list(pvals)
-    return deliver(ndarray, STREAMS.single_multinomial(int(n), weights, shape_of(size, ())))
+    return deliver(ndarray, partial(STREAMS.single_multinomial, int(n), weights, shape_of(size, ())))
 
 
 def multivariate_normal(mean: Any, cov: Any, size: Any = None, check_valid: Any = None,
@@ -162,8 +163,8 @@ def multivariate_normal(mean: Any, cov: Any, size: Any = None, check_valid: Any 
     if check_valid is not None or tol is not None:
         raise NotImplementedError("multivariate_normal(check_valid, tol)")
     shape = shape_of(size, ())
-    return made(STREAMS.single_multivariate_normal(_np.asarray(parameter(mean)), _np.asarray(parameter(cov)),
-    shape))
+    return deliver(ndarray, partial(STREAMS.single_multivariate_normal, _np.asarray(parameter(mean)),
+                                    _np.asarray(parameter(cov)), shape))
 
 
 def gamma(shape: Any, scale: Any = 1.0, size: Any = None, dtype: Any = None, ctx: Any = None, device: Any =

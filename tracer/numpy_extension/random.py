@@ -1,6 +1,7 @@
 """`mx.npx.random`: draws in batches, Bernoulli trials, and the seed."""
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as _np
@@ -25,7 +26,7 @@ def bernoulli(prob: Any = None, logit: Any = None, size: Any = None, dtype: Any 
     p, odds = (None if x is None else parameter(x, "bernoulli") for x in (prob, logit))
     given: Any = odds if p is None else p
     shape = shape_of(size, _np.shape(given))
-    return deliver(ndarray, STREAMS.single_bernoulli(p, odds, shape, _np.dtype(dtype or "float32")), out)
+    return deliver(ndarray, partial(STREAMS.single_bernoulli, p, odds, shape, _np.dtype(dtype or "float32")), out)
 
 
 def normal_n(loc: Any = 0.0, scale: Any = 1.0, batch_shape: Any = None, dtype: Any = None, ctx: Any = None,
@@ -54,10 +55,10 @@ def categorical(data: ndarray, shape: Any = None, get_prob: bool = False, dtype:
     """
     index = STREAMS.single_categorical(data._read("numpy"), shape_of(size if shape is None else shape, ()),
                                        _np.dtype(dtype))
-    drawn = deliver(ndarray, index, out)
+    drawn = deliver(ndarray, lambda: index, out)
     if not get_prob:
         return drawn
-    flat = deliver(ndarray, index.reshape(*data.shape[:-1], -1).astype(_np.int64))
+    flat = deliver(ndarray, lambda: index.reshape(*data.shape[:-1], -1).astype(_np.int64))
     return [drawn, NP.log(NP.take_along_axis(data, flat, -1).reshape(index.shape))]
 
 

@@ -48,15 +48,19 @@ def shape_of(size: Any, default: tuple[int, ...]) -> tuple[int, ...]:
     return shape
 
 
-def deliver(cls: type, values: np.ndarray, out: Any = None) -> Any:
-    """The drawn values as an array of `cls` on the current context, or written into `out`, whose shape must agree."""
+def deliver(cls: type, draw: Callable[[], np.ndarray], out: Any = None) -> Any:
+    """The result of `draw` as an array of `cls` on the current context, or written into `out`, whose shape must agree.
+
+    A cached forward pass repeats the draw. One whose parameters are arrays reads them, and such a pass is not cached.
+    """
     current().trace.refuse("draws random numbers")
     if out is None:
-        return placed(wrap(cls, constant(values)))
-    if tuple(out.shape) != values.shape:
-        raise MXNetError(f"out has shape {out.shape}, the draw {values.shape}")
+        return placed(drawn(cls, draw))
     kind = NDArray if isinstance(out, Composite) else type(out)
-    out[:] = wrap(kind, constant(values.astype(out.dtype, copy=False)))
+    values = drawn(kind, lambda: draw().astype(out.dtype, copy=False))
+    if values.shape != tuple(out.shape):
+        raise MXNetError(f"out has shape {out.shape}, the draw {values.shape}")
+    out[:] = values
     return out
 
 
@@ -69,14 +73,8 @@ def drawn(cls: type, draw: Callable[[], np.ndarray]) -> Any:
 
 
 def draw_from(cls: type, method: Callable[..., np.ndarray], params: tuple, *settings: Any, out: Any = None) -> Any:
-    """An array of `method(*params, *settings)`, or `out` with these values; arrays among the parameters are read.
-
-    A cached forward pass repeats the draw unless a parameter is an array, as its elements may change.
-    """
-    given = [parameter(p) for p in params]
-    if out is None and not any([isinstance(p, Handle) for p in params]):
-        return placed(drawn(cls, partial(method, *given, *settings)))
-    return deliver(cls, method(*given, *settings), out)
+    """An array of `method(*params, *settings)`, or `out` with these values; arrays among the parameters are read."""
+    return deliver(cls, partial(method, *[parameter(p) for p in params], *settings), out)
 
 
 def has_gradient(x: Any) -> bool:

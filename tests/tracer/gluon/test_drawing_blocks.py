@@ -1,4 +1,4 @@
-"""Hybridized blocks that draw: each pass draws anew, the numbers that the same block draws when it is not hybridized."""
+"""Hybridized blocks that draw: each pass draws anew, and as the same block does when it is not hybridized."""
 from __future__ import annotations
 
 import numpy as onp

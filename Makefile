@@ -3,8 +3,8 @@
 SHELL := /bin/bash
 VENV := .venv
 PY := $(VENV)/bin/python
-# Processes that run tests side by side.
-JOBS ?= logical
+# Processes that run tests side by side: one more than cores, as many tests wait for processes that they have started.
+JOBS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 
 # The first interpreter that starts, is one of ours and can make a venv. `make PYTHON=... demo` chooses another.
 CANDIDATES := python3 python3.12 python3.11 python3.13 python3.10 python

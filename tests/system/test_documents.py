@@ -43,6 +43,7 @@ def expected_text(answer: str) -> str:
     return text
 
 
+@pytest.mark.sweep(sample=6)
 @pytest.mark.tierless
 @pytest.mark.parametrize("tier", ["always", "never", "auto"])
 @pytest.mark.parametrize("answer", SCRIPTS)

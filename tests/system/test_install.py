@@ -22,6 +22,7 @@ def passes(code: str, cwd: Path) -> None:
 INSTALL = "tracer.install_as_mxnet()\n"
 
 
+@pytest.mark.sweep(sample=8)
 @pytest.mark.parametrize("code", [
     "import mxnet; assert mxnet is tracer",
     "import mxnet as mx; assert mx is tracer",

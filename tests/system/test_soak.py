@@ -16,6 +16,7 @@ NEEDS_LEARN = pytest.mark.skipif(find_spec("sklearn") is None, reason="the examp
 pytestmark = pytest.mark.tierless
 
 
+@pytest.mark.sweep(sample=2)
 @pytest.mark.parametrize("command", [
     ["memory.py", "--steps", "20000"],
     pytest.param(["forks.py", "--forks", "15"], marks=pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")),

@@ -327,6 +327,7 @@ def test_it_gives_and_raises_what_python_does(compiled, function, arguments):
     assert _outcome(compiled[function], _fresh(arguments)) == wanted
 
 
+@pytest.mark.sweep(sample=16)
 @pytest.mark.parametrize(("function", "arguments"), CASES)
 def test_it_keeps_no_reference_and_loses_none(compiled, function, arguments):
     def counts() -> list[int]:

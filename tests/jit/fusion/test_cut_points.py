@@ -107,6 +107,7 @@ def _uncompiled(outputs):
         kernels.find_kernel = before
 
 
+@pytest.mark.sweep(sample=2)
 @pytest.mark.parametrize("build, short, long, most", [
     (_chain, 401, 4002, 6), (lambda n: _chain(n, True), 402, 1601, 12), (_rnn, 100, 300, 12), (_gated, 100, 400, 12),
     (_deep, 30, 200, 12)], ids=["chain", "chain-backward", "rnn", "gated", "deep"])

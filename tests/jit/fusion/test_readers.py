@@ -58,6 +58,7 @@ READERS: dict[str, tuple[Callable[[Node, Node, Node], Node], Callable[[np.ndarra
 }
 
 
+@pytest.mark.sweep(sample=3)
 @pytest.mark.tierless
 @pytest.mark.parametrize("name", VIEWS)
 def test_two_readers_of_a_view(name):

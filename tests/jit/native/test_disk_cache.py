@@ -141,6 +141,7 @@ def test_functions_compiled_side_by_side_are_those_compiled_alone(folder):
 
 
 #: haswell converts between float32 and float16, but not from float64; nehalem has none of these instructions.
+@pytest.mark.sweep(sample=1)
 @pytest.mark.skipif("x86" not in llvm.get_process_triple(), reason="names x86's processors")
 @pytest.mark.parametrize("processor", ["haswell", "nehalem"])
 def test_no_processor_runs_code_with_an_unresolved_symbol(processor, tmp_path):

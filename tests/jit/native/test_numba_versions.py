@@ -61,6 +61,7 @@ def expected() -> list[str]:
     return train("never")[0]
 
 
+@pytest.mark.sweep(sample=4)
 @pytest.mark.parametrize("tier, fault", [*(("auto", fault) for fault in FAULTS), ("always", "a deleted method")])
 def test_the_interpreter_goes_on_where_numba_has_changed(tier, fault, expected):
     losses, explained, said = train(tier, FAULTS[fault])

@@ -222,6 +222,7 @@ print("done")
 """
 
 
+@pytest.mark.sweep(sample=2)
 @pytest.mark.parametrize("place", [0, 3, 16, 17, 26])
 def test_the_native_loop_reads_arguments_by_name(place):
     """A new field shifts no slot. Without a cache, as the replaced fields are not part of its key."""

@@ -193,6 +193,7 @@ LOOPS = [train, train_with_reads, record_and_forget, record_and_forget_between, 
          accumulate, carry_state, cut_within_record, custom_function, second_order, learning_rate_schedule]
 
 
+@pytest.mark.sweep(sample=8)
 @pytest.mark.parametrize("loop", LOOPS, ids=lambda loop: loop.__name__)
 def test_memory_is_flat(loop, small_bound):
     assert_flat(loop, 2_000)

@@ -480,7 +480,7 @@ DAMAGE = {
 
 
 @pytest.mark.tierless
-@pytest.mark.sweep(sample=3)
+@pytest.mark.sweep(sample=2)
 @pytest.mark.parametrize("damage", DAMAGE)
 def test_damaged_entries_are_compiled_afresh(filled, tmp_path, damage):
     folder, files, numbers, compiled = copied(filled, tmp_path)
@@ -492,6 +492,7 @@ def test_damaged_entries_are_compiled_afresh(filled, tmp_path, damage):
         assert recompiled == compiled
 
 
+@pytest.mark.sweep(sample=1)
 @pytest.mark.tierless
 @pytest.mark.parametrize("folder", ["/proc/nothing", "/dev/null", ""])
 def test_folder_that_cannot_be_written(filled, folder):

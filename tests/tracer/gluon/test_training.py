@@ -200,6 +200,7 @@ def test_threads_call_one_block():
         numpy.testing.assert_allclose(y, expected, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.sweep(sample=2)
 @pytest.mark.parametrize("hybridized", [False, True])
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
 def test_a_network_that_is_gone_leaves_nothing(hybridized, optimizer):

@@ -229,6 +229,7 @@ SCRIPT = """
 """
 
 
+@pytest.mark.sweep(sample=1)
 @pytest.mark.tierless
 @pytest.mark.parametrize(("method", "end"), [("fork", "interrupt"), ("fork", "kill"), ("spawn", "kill")])
 def test_no_process_outlives_a_script(tmp_path, method, end):

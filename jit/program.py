@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from tracer.ops.ir.errors import CannotCompile
-from tracer.ops.ir.graph import toposort
 from tracer.ops.ir.node import FORGETTERS, Node
 
 from . import settings
@@ -41,7 +40,7 @@ WATCHERS: list[Callable[[Program, Sequence[Buffer], Sequence[Any], dict[int, Buf
 class Program:
     """The means to compute a set of output nodes: the interpreter, or a plan."""
 
-    __slots__ = ("outputs", "runs", "_interpreter", "_plan", "_large", "_ready", "known", "unlogged",
+    __slots__ = ("outputs", "runs", "_interpreter", "_plan", "_large", "known", "unlogged",
                  "donations")
 
     def __init__(self, outputs: tuple[Node, ...]) -> None:
@@ -51,8 +50,7 @@ class Program:
         self.donations: Sequence[tuple[int, Sequence[int]]] = ()
         self._interpreter: Interpreter | None = None
         self._plan: Plan | None = None
-        self._large: bool | None = None
-        self._ready = False  # whether the tier of the next run has been chosen
+        self._large = -1
         self.known = False  # whether it has been logged why it was new
         self.unlogged: list[tuple[Node, str]] = []  # NumPy steps of the native form, not yet logged
 
@@ -62,10 +60,9 @@ class Program:
         if WATCHERS:
             for watch in tuple(WATCHERS):
                 watch(self, leaves, scalars, donated)
-        if self._plan is None or settings.mode == "never":
-            self.get_ready()
-            self._ready = False
-        plan = self._plan if settings.mode != "never" else None
+        plan = self._plan
+        if plan is None or settings.mode == "never":
+            plan = self._choose()
         if plan is not None:
             COUNTERS.native += 1
             return plan.run(leaves, scalars, donated)
@@ -73,12 +70,6 @@ class Program:
         if self._interpreter is None:
             self._interpreter = Interpreter(self.outputs)
         return self._interpreter.run(leaves, scalars)
-
-    def get_ready(self) -> None:
-        """Choose the tier of the next run: where that is a plan, `donations` holds for the first run, too."""
-        if not self._ready:
-            self._choose()
-            self._ready = self._plan is None
 
     def renew(self) -> Plan | None:
         """Give up the plan, and return it: an interrupted run needs it for itself, and the next run makes another."""
@@ -95,31 +86,30 @@ class Program:
         """The native form, if there is one yet."""
         return self._plan
 
-    def _choose(self) -> None:
-        """Count a run, and make a plan for it if it is time; without one the interpreter runs it."""
+    def _choose(self) -> Plan | None:
+        """The tier of this run: a plan, made now if it is time, or None for the interpreter."""
         self.runs += 1
         if settings.mode == "never" or LOG.no_native:
-            return
+            return None
         if settings.mode == "auto" and self.runs <= PATIENCE:
-            if self._large is None:
-                self._large = _elements(set(self.outputs)) >= LARGE or _elements(toposort(self.outputs)) >= LARGE
-            if not self._large:
-                return
+            if self._large < 0:
+                if self._interpreter is None:
+                    self._interpreter = Interpreter(self.outputs)
+                self._large = sum(n.size for n in self._interpreter.nodes if not isinstance(n.aval, tuple))
+            if self._large < LARGE:
+                return None
         interrupts.install()  # the main thread may not have been the one that imported tracer
         start = timing.now()
         try:
             self._plan = _maker()(self.outputs)
         except CannotCompile as why:
             _give_up(why.reason)
-            return
+            return None
         timing.event("plan", f"plan of {self._plan.layout.steps} steps", start, timing.now())
         self.unlogged = list(self._plan.layout.fallbacks)
         self.donations = self._plan.donations
         show(self._plan)
-
-
-def _elements(nodes: Iterable[Node]) -> int:
-    return sum([n.size for n in nodes if not isinstance(n.aval, tuple)])
+        return self._plan
 
 
 def _maker() -> type[Plan]:

@@ -187,16 +187,9 @@ def _run(trace: Trace, alive: list[Value], cause: str, ends: bool = True) -> Non
     if not program.known:
         program.known = True
         LOG.misses.append((place_of(line), why_new(outputs)))
-    if trace.late:
-        for v in trace.leaves:
-            sync(v, "another thread")
-        del v  # a variable that holds a leaf counts as its owner
-    donated: dict[int, Buffer] | None = None
+    donated = None if kept or not ends else _donated(program, trace, less.leaves if less is not None else ())
+    leaves: list[Any] = [sync(v, "another thread") if trace.late else v.buffer for v in trace.leaves]
     try:
-        if program.plan is None:
-            program.get_ready()  # first: a plan knows what may be donated to it
-        donated = None if kept or not ends else _donated(program, trace, less.leaves if less is not None else ())
-        leaves: list[Any] = [v.buffer for v in trace.leaves]
         if timing.on:
             buffers = timing.watched(program.run, cause, place_of(line))(leaves, trace.scalars, donated)
         else:
@@ -205,7 +198,6 @@ def _run(trace: Trace, alive: list[Value], cause: str, ends: bool = True) -> Non
             _log_fallbacks(program, trace)
         _settle(trace, alive, kept or less, buffers, ends)
     except BaseException as failure:
-        leaves = [v.buffer for v in trace.leaves]
         _recover(failure, Rest(program, leaves, donated, trace, alive, kept or less, cause, ends))
 
 

@@ -153,10 +153,7 @@ def _describe(what: Any, parts: list[str]) -> None:
     elif isinstance(what, (tuple, list)):
         parts.append(f"{kind.__name__}{len(what)}")
         for one in what:
-            if type(one) is int:  # most parts of a structure, without a call for each
-                parts.append(repr(one))
-            else:
-                _describe(one, parts)
+            _describe(one, parts)
     elif kind is Op:
         parts.append(f"op {_op_name(what)}")
     elif kind is Aval:

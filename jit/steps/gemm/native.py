@@ -48,7 +48,7 @@ def _call_gemv(b: Any, fn: Any, size: Any, *values: Any) -> None:
 
 @emits
 def call_tiles(b: Any, fn: Any, *values: Any) -> None:
-    """Call `tiles.columns`, or `panels.multiply`, at address `fn`."""
+    """Call `tiles.columns`, or `panels.multiply_panels`, at address `fn`."""
     b.call(b.inttoptr(fn, ir.FunctionType(ir.VoidType(), [I64] * len(values)).as_pointer()), values)
 
 

@@ -131,7 +131,7 @@ class GemmArgs(NamedTuple):
     gemm: int  # addresses of the two library functions
     gemv: int
     tiles: int  # address of `tiles.columns`, or 0 where it must not be used
-    panels: int  # address of `panels.multiply` where b has the panels of `lay_panels`, whose depth is ldb; or 0
+    panels: int  # address of `multiply_panels` where b has the panels of `lay_panels`, whose depth is ldb; or 0
     itemsize: int  # 4 or 8
     a: int  # slots of bind that hold the addresses of A, B, C
     b: int

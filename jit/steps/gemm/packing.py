@@ -52,5 +52,5 @@ def rows_of(m: int, n: int, k: int) -> tuple[int, int]:
 def multiply(a: int, panels: int, c: int, m: int, n: int, k: int, **options: Any) -> Step:
     """The row of a product with a packed operand; the other parameters are those of `openblas.gemm_args`."""
     args = openblas.GemmArgs._make(openblas.gemm_args(np.float32, a, panels, c, m, n, k, **options))
-    args = args._replace(panels=find_native(f"{__package__}.panels", "multiply"), ldb=k, columns=0)
+    args = args._replace(panels=find_native(f"{__package__}.panels", "multiply_panels"), ldb=k, columns=0)
     return Step(openblas.gemm_step(np.float32), list(args), *rows_of(m, n, k))

@@ -220,8 +220,8 @@ def lay_panels(bind: Any, args: Any, lo: int, hi: int) -> None:
             lo += 1
 
 
-def multiply(a: int, row: int, step: int, b: int, panel: int, c: int, c_row: int, m: int, n: int, k: int, alpha: int,
-             beta: int, one: int) -> None:
+def multiply_panels(a: int, row: int, step: int, b: int, panel: int, c: int, c_row: int, m: int, n: int, k: int,
+                    alpha: int, beta: int, one: int) -> None:
     """Compute `alpha * A @ B + beta * C` in float32: addresses, and steps in bytes.
 
     row, step: from a row of A to the next one, and along it; one of them is 4.

@@ -231,7 +231,8 @@ def test_members_of_a_group_over_the_same_place():
     (lambda x, w: product(w, product(x, w)), False),  # needs all rows of the first product
 ])
 def test_bands_of_a_chain(build, fits):
-    planning = regrouped(plan_graph([build(*floats((256, 256), (256, 256)))]), lambda rows: [driver.Chain(rows)])
+    x, w = floats((256, 256), (256, 256), dtype="float64")  # no row packs w
+    planning = regrouped(plan_graph([build(x, w)]), lambda rows: [driver.Chain(rows)])
     (chain,), = planning.layout.runs
     runs = ((driver.Chain([row._replace(chunk=row.extent // 4) for row in chain.steps]),),)
     if fits:

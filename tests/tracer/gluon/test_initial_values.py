@@ -157,4 +157,4 @@ def test_loaded_elements_are_not_copied():
     before = used_bytes()
     p._load_init(data, cpu())
     p.data().wait_to_read()
-    assert used_bytes() == before
+    assert used_bytes() - before < 300 * 500 * 4  # what tests before have left may be freed meanwhile

@@ -5,6 +5,7 @@ from .record import Mutant
 
 _GEOMETRIES = "never tests/jit/steps/test_convolution.py::test_geometries"
 _LAID = "never tests/jit/steps/test_convolution.py::test_images_of_few_filters_are_laid"
+_PANELS = "never tests/jit/steps/test_panels.py::test_sizes"
 _NAN = "never tests/jit/steps/test_convolution.py::test_nan_and_infinity_reach_their_windows_only"
 
 MUTANTS = [
@@ -45,4 +46,10 @@ MUTANTS = [
     Mutant("as-much-room-before-rows", "jit/steps/conv/laid_images/cut.py",
            "size + max(-low, out - 1 + high - (size - 1), 0)", "size + max(-low, 0)",
            "Rows are laid so near to each other that the end of one reads the next.", _LAID),
+    Mutant("blocks-that-forget-the-sums", "jit/steps/gemm/panels.py",
+           "keep = beta if at == 0 else one", "keep = beta",
+           "Each part of the inner dimension writes over the sums of the part before.", _PANELS),
+    Mutant("every-second-row", "jit/steps/gemm/panels.py",
+           "_loop(b, k, 1, row)\n\n\n@emits\ndef _wide", "_loop(b, k, 2, row)\n\n\n@emits\ndef _wide",
+           "Every second row of B is not packed.", _PANELS),
 ]

@@ -104,6 +104,7 @@ def seen():
     return of
 
 
+@pytest.mark.sweep(sample=6)
 @HYBRIDIZED
 @pytest.mark.parametrize("net", NETWORKS)
 def test_losses_are_real_mxnets(seen, net, mode):

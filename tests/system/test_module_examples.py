@@ -60,6 +60,7 @@ def seen():
     return of
 
 
+@pytest.mark.sweep(sample=1)
 @pytest.mark.parametrize("name", NETWORKS)
 def test_epochs_and_score_are_real_mxnets(seen, name):
     numpy.testing.assert_allclose(seen(name)["epochs"], STORED[name]["epochs"], rtol=NETWORKS[name][0])

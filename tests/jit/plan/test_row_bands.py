@@ -325,7 +325,7 @@ def test_a_product_of_no_other_use_gives_its_memory_to_the_result():
     x, w, b = f32(512, 64, at=0), f32(64, 200, at=1), f32(200, at=2)
     p = product(x, w, False, False)
     h = tanh(add(p, broadcast_to(b, (512, 200))))
-    assert Plan([h]).arena_bytes < p.aval.nbytes  # a packed w at most
+    assert Plan([h]).arena_bytes == 0
     assert Plan([h, tanh(transpose(p, (1, 0)))]).arena_bytes >= p.aval.nbytes
     onto = add(p, f32(512, 200, at=3))  # may be written over the user's array; the product may not
     program = Plan([mul(onto, onto)])

@@ -37,6 +37,7 @@ print("checked")
 """
 
 
+@pytest.mark.tierless
 @pytest.mark.parametrize("nbytes, registers", [(32, 16), (64, 32)])
 def test_code_for_other_registers_gives_the_same(nbytes, registers, tmp_path):
     if nbytes == sizes.REGISTER_BYTES:

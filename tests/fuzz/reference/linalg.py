@@ -135,7 +135,7 @@ NP_LINALG: dict[str, Any] = {
     "svdvals": svdvals, "matrix_transpose": matrix_transpose, "norm": norm, "vector_norm": vector_norm,
     "matrix_norm": matrix_norm, "vecdot": vecdot, "cross": cross, "matrix_power": matrix_power,
     "tensordot": tensordot, "outer": FUNCTIONS["outer"], "diagonal": lambda a, offset=0: FUNCTIONS["diagonal"](
-        a, offset, -2, -1), "trace": lambda a, offset=0: FUNCTIONS["trace"](a, offset, -2, -1)}
+        a, offset, -2, -1), "trace": FUNCTIONS["trace"]}  # over the first two axes, as in 2.0.0b1
 FUNCTIONS["cross"] = cross
 
 

@@ -72,7 +72,10 @@ def _pack(b: Any, to: Any, a: Any, a_row: Any, a_next: Any, m: Any, k: Any) -> N
         return lambda i: _move(b, *panel(i, _I64(4)), a_next, k, rows, group)
 
     def turned(rows: int) -> Callable[[Any], None]:
-        return lambda i: _turn(b, *panel(i, a_row), a_row, k, rows)
+        def one(i: Any) -> None:
+            target, source = panel(i, a_row)
+            _turn(b, target, [_at(b, source, _I64(row), a_row) for row in range(rows)], k)
+        return one
 
     with b.if_else(b.icmp_signed("==", a_row, _I64(4))) as (by_columns, by_rows):
         with by_columns:
@@ -98,20 +101,23 @@ def _move(b: Any, to: Any, a: Any, a_next: Any, k: Any, rows: int, group: int) -
     _loop(b, k, 1, one)
 
 
-def _turn(b: Any, to: Any, a: Any, a_row: Any, k: Any, rows: int) -> None:
-    """Pack a panel of so many rows: square blocks are transposed in registers, the last steps number by number."""
-    starts = [_at(b, a, _I64(i), a_row) for i in range(rows)]
+def _turn(b: Any, to: Any, starts: list[Any], k: Any) -> None:
+    """Pack lines of k numbers side by side, step by step: square blocks are transposed in registers, the last steps are
+    taken number by number. Behind a block of few lines other numbers are written, and then over these the next step.
+    """
+    width = len(starts)
 
     def several(step: Any) -> None:
-        at = b.mul(step, _I64(4))
-        square = [b.load(b.inttoptr(b.add(start, at), _VECTOR.as_pointer()), align=4) for start in starts]
-        square += [ir.Constant(_VECTOR, ir.Undefined)] * (LANES - rows)
-        target = _at(b, to, step, _I64(4 * rows))
-        for i, column in enumerate(transposed(b, square)):  # lanes behind `rows` are written over by the next column
-            b.store(column, b.inttoptr(b.add(target, _I64(4 * rows * i)), _VECTOR.as_pointer()), align=4)
+        at, target = b.mul(step, _I64(4)), _at(b, to, step, _I64(4 * width))
+        for first in range(0, width, LANES):
+            square = [b.load(b.inttoptr(b.add(start, at), _VECTOR.as_pointer()), align=4)
+                      for start in starts[first:first + LANES]]
+            square += [ir.Constant(_VECTOR, ir.Undefined)] * (LANES - len(square))
+            for i, row in enumerate(transposed(b, square)):
+                b.store(row, b.inttoptr(b.add(target, _I64(4 * (width * i + first))), _VECTOR.as_pointer()), align=4)
 
     def single(step: Any) -> None:
-        target = _at(b, to, step, _I64(4 * rows))
+        target = _at(b, to, step, _I64(4 * width))
         for i, start in enumerate(starts):
             number = b.load(b.inttoptr(_at(b, start, step, _I64(4)), _FLOAT.as_pointer()))
             b.store(number, b.inttoptr(b.add(target, _I64(4 * i)), _FLOAT.as_pointer()))
@@ -177,23 +183,7 @@ def _lay_part(b: Any, to: Any, y: Any, y_next: Any, k: Any, width: Any) -> None:
 def _lay_columns(b: Any, to: Any, y: Any, y_column: Any, k: Any, width: Any) -> None:
     """Pack a panel of a B that is stored by columns; in place of columns that it lacks, the first one stands again."""
     places = [b.select(b.icmp_signed("<", _I64(i), width), _I64(i), _I64(0)) for i in range(WIDTH)]
-    starts = [_at(b, y, place, y_column) for place in places]
-
-    def several(step: Any) -> None:
-        at, target = b.mul(step, _I64(4)), _at(b, to, step, _I64(4 * WIDTH))
-        for first in range(0, WIDTH, LANES):
-            square = [b.load(b.inttoptr(b.add(start, at), _VECTOR.as_pointer()), align=4)
-                      for start in starts[first:first + LANES]]
-            for i, row in enumerate(transposed(b, square)):
-                b.store(row, b.inttoptr(b.add(target, _I64(4 * (WIDTH * i + first))), _VECTOR.as_pointer()), align=4)
-
-    def single(step: Any) -> None:
-        target = _at(b, to, step, _I64(4 * WIDTH))
-        for i, start in enumerate(starts):
-            number = b.load(b.inttoptr(_at(b, start, step, _I64(4)), _FLOAT.as_pointer()))
-            b.store(number, b.inttoptr(b.add(target, _I64(4 * i)), _FLOAT.as_pointer()))
-
-    _loop(b, k, 1, single, _loop(b, k, LANES, several))
+    _turn(b, to, [_at(b, y, place, y_column) for place in places], k)
 
 
 def lay_panels(bind: Any, args: Any, lo: int, hi: int) -> None:

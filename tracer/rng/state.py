@@ -51,7 +51,7 @@ def shape_of(size: Any, default: tuple[int, ...]) -> tuple[int, ...]:
 def deliver(cls: type, draw: Callable[[], np.ndarray], out: Any = None) -> Any:
     """The result of `draw` as an array of `cls` on the current context, or written into `out`, whose shape must agree.
 
-    A cached forward pass repeats the draw. One whose parameters are arrays reads them, and such a pass is not cached.
+    A cached forward pass repeats the draw. One that draws by the elements of arrays is not cached: see `elements`.
     """
     current().trace.refuse("draws random numbers")
     if out is None:
@@ -77,6 +77,12 @@ def draw_from(cls: type, method: Callable[..., np.ndarray], params: tuple, *sett
     return deliver(cls, partial(method, *[parameter(p) for p in params], *settings), out)
 
 
+def elements(x: Any) -> np.ndarray:
+    """The elements of an array by which a draw is made: a pass that makes it is not cached, as they may change."""
+    current().trace.note_python("a draw by the elements of an array")
+    return x._read("numpy")
+
+
 def has_gradient(x: Any) -> bool:
     """Whether a parameter is an array that gradients flow to."""
     return isinstance(x, Handle) and live(x._value)
@@ -87,5 +93,5 @@ def parameter(x: Any, name: str = "a distribution") -> Any:
     if has_gradient(x):
         raise NotImplementedError(f"the gradient of {name} by its parameters")
     if isinstance(x, Handle):
-        return x._read("numpy").copy()  # type: ignore[attr-defined]
+        return elements(x).copy()
     return np.asarray(x, np.float32) if isinstance(x, (list, tuple, np.ndarray)) else x

@@ -56,3 +56,14 @@ def test_a_draw_into_an_array_is_repeated():
     net.hybridize()
     seen = {net(out).asnumpy().tobytes() for _ in range(6)}
     assert len(seen) == 6
+
+
+@pytest.mark.parametrize("draw", [
+    lambda x: np.random.choice(2, (9,), p=x), lambda x: np.random.multinomial(9, x), lambda x: npx.random.bernoulli(x),
+    lambda x: np.random.normal(x, 1e-9), lambda x: npx.random.categorical(x.reshape(1, 2), (9,)),
+    lambda x: np.random.multivariate_normal(x, np.eye(2) * 1e-12)])
+def test_draws_by_the_elements_of_an_argument_follow_it(draw):
+    net = _Drawing(lambda x: draw(x) * 2)
+    net.hybridize()
+    made = [net(np.array(x)).asnumpy().round(3).tolist() for x in [[1.0, 0.0], [0.0, 1.0]] * 3]
+    assert made[0] == made[2] == made[4] != made[1] == made[3] == made[5]

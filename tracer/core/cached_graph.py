@@ -208,7 +208,7 @@ def _run(identity: Identity, key: tuple, forward: Callable[..., Any], args: tupl
     written = [i for i, (x, old) in enumerate(zip(operands, values)) if x._value is not old]
     if inside.python is not None:
         return _uncached(f"it calls {inside.python}, which runs Python", result)
-    if current().trace is not trace:
+    if inside.reads or current().trace is not trace:
         return _uncached("it reads values", result)
     found = foreign(inside)
     if found:

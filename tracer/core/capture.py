@@ -31,10 +31,12 @@ class Capture(Trace):
     numbered: the numbers, which keeps them alive, with their run-time scalars, by the objects' identities.
     rewind: takes the random streams back to where they were before the pass, if it draws.
     python: the operation with a user's Python that the pass calls, if any.
+    reads: whether it reads elements; those of its operands may differ in its next call.
     trying: see `Trace`.
     """
 
-    __slots__ = ("outside", "draws", "entered", "hooks", "given", "places", "numbered", "rewind", "python", "trying")
+    __slots__ = ("outside", "draws", "entered", "hooks", "given", "places", "numbered", "rewind", "python", "reads",
+                 "trying")
     captures = True
 
     def __init__(self, outside: Trace, nodes: dict[Value, Node], numbers: tuple[float, ...] = ()) -> None:
@@ -52,6 +54,7 @@ class Capture(Trace):
         self.numbered: dict[int, tuple[float | int, Node]] = {}
         self.rewind: Callable[[], None] | None = None
         self.python: str | None = None
+        self.reads = False
 
     def number(self, value: float | int) -> Node:
         """The run-time scalar for a Python number, one for each object; it is noted if the pass was given it."""
@@ -104,6 +107,11 @@ class Capture(Trace):
         self.refuse(f"calls {what}, which runs Python")
         self.python = what
         self.outside.note_python(what)
+
+    def note_read(self) -> None:
+        """Note that elements are read in the pass and in those around it."""
+        self.reads = True
+        self.outside.note_read()
 
     def close(self) -> None:
         """Make the trace outside the current one again, with the pending values that are alive."""

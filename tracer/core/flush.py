@@ -69,7 +69,10 @@ _UNOWNED, (_DEAD_LEAF, _DEAD_MEMORY) = _calibrate()
 
 
 def sync(value: Value, cause: str) -> Buffer:
-    """The buffer of `value`; if it is pending, its trace runs first."""
+    """The buffer of `value`; if it is pending, its trace runs first. A forward pass that reads it is not cached."""
+    trace = current().trace
+    if trace.captures:
+        trace.note_read()
     if value.buffer is None:
         compute(value, cause)
     return value.buffer  # type: ignore[return-value]

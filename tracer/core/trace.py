@@ -215,6 +215,9 @@ class Trace:
     def note_python(self, what: str) -> None:
         """Note a call of a user's Python by an operation; does nothing here, see core/capture.py."""
 
+    def note_read(self) -> None:
+        """Note that elements are read; does nothing here, see core/capture.py."""
+
     def refuse(self, effect: str) -> None:
         """Raise Refused in a trial; to be called before each effect."""
         if self.trying:

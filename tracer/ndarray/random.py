@@ -18,7 +18,7 @@ from tracer.ops.ir.op import FLOATS
 from tracer.ops.ir.shapes import check_choice
 from tracer.rng import zipfian
 from tracer.rng.decimals import as_read
-from tracer.rng.state import STREAMS, deliver, draw_from, elements, parameter, shape_of
+from tracer.rng.state import STREAMS, deliver, draw_from, parameter, shape_of
 
 from .creation import known
 
@@ -169,7 +169,7 @@ def categorical(data: NDArray, shape: Any = None, get_prob: bool = False, out: A
     if data._value.aval.dtype not in FLOATS:
         raise MXNetError(f"This operation only support floating point types, not {data.dtype.__name__}")
     check_choice(np.dtype(dtype).name, _INDICES)
-    values = elements(data)
+    values = data._read("numpy")
     lead = data.shape[:-1]
     index = STREAMS.single_categorical(values, shape_of(shape, () if lead else (1,)), np.dtype(dtype))
     drawn = deliver(NDArray, lambda: index, out)

@@ -10,7 +10,7 @@ from tracer.array.np_array import NP, ndarray
 from tracer.array.placing import located
 from tracer.core.surface import engine
 from tracer.numpy import random as _random
-from tracer.rng.state import STREAMS, deliver, elements, parameter, seed, shape_of
+from tracer.rng.state import STREAMS, deliver, parameter, seed, shape_of
 
 __all__ = ["bernoulli", "categorical", "normal_n", "seed", "uniform_n"]
 
@@ -53,7 +53,7 @@ def categorical(data: ndarray, shape: Any = None, get_prob: bool = False, dtype:
     get_prob: also return the logarithms of the weights of the drawn indices.
     dtype: int32 by default.
     """
-    index = STREAMS.single_categorical(elements(data), shape_of(size if shape is None else shape, ()),
+    index = STREAMS.single_categorical(data._read("numpy"), shape_of(size if shape is None else shape, ()),
                                        _np.dtype(dtype))
     drawn = deliver(ndarray, lambda: index, out)
     if not get_prob:

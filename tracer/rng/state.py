@@ -77,12 +77,6 @@ def draw_from(cls: type, method: Callable[..., np.ndarray], params: tuple, *sett
     return deliver(cls, partial(method, *[parameter(p) for p in params], *settings), out)
 
 
-def elements(x: Any) -> np.ndarray:
-    """The elements of an array by which a draw is made: a pass that makes it is not cached, as they may change."""
-    current().trace.note_python("a draw by the elements of an array")
-    return x._read("numpy")
-
-
 def has_gradient(x: Any) -> bool:
     """Whether a parameter is an array that gradients flow to."""
     return isinstance(x, Handle) and live(x._value)
@@ -93,5 +87,5 @@ def parameter(x: Any, name: str = "a distribution") -> Any:
     if has_gradient(x):
         raise NotImplementedError(f"the gradient of {name} by its parameters")
     if isinstance(x, Handle):
-        return elements(x).copy()
+        return x._read("numpy").copy()
     return np.asarray(x, np.float32) if isinstance(x, (list, tuple, np.ndarray)) else x

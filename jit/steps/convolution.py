@@ -26,7 +26,7 @@ from ..native.kernel_cache import find_kernel
 from ..native.runtime_functions import find_native
 from ..runtime import driver
 from .conv.arguments import BLOCK, CHANNELS, FILTERS, LONGEST_KERNEL, MOST_PLACES, VALUES, ConvArgs, at_most, ceil
-from .conv.depthwise.bands import in_planes, laying
+from .conv.depthwise.bands import LAYING, in_planes
 from .conv.laid_images.cut import laid_weights
 from .conv.links import Block, block_of_bands, block_of_panels, block_of_tiles, link, multiplications
 from .conv.rows import (
@@ -200,10 +200,10 @@ def _correlate(node: Node, uses: Uses) -> list[driver.Step]:
     args = _args(node, (uses.read(x), uses.read(g), result), images.shape[0], groups, node.shape[1],
                  node.shape[0] // groups,
                  (images.shape[2:], cotangents.shape[2:], kernel, stride, (1,) * len(pad), dilate, pad))
-    planes = in_planes(args, len(pad), laid_weights)
+    planes = in_planes(args, len(pad))
     name = "run_weights"
     if planes is not None:
-        args, units, each, name = planes, groups, args.places + laying(planes), "run_plane_weights"
+        args, units, each, name = planes, groups, args.places + LAYING, "run_plane_weights"
     elif minimal(args):
         lines = applied(lines_of, args.batch, args.size1, args.size2)
         most = applied(at_most, applied(most_of, lines, applied(ceil, args.size2, 4)), FILTERS)

@@ -6,9 +6,6 @@ from typing import NamedTuple
 #: The bytes of the block of im2col that a thread fills and multiplies, on its stack.
 BLOCK = 1 << 17
 
-#: The bytes of the masks of a band of a depthwise image: a word for each place and each group of vectors.
-MASKS = 1 << 16
-
 #: The bytes of the cotangents of a block of several images, and of vectors of sums for weights' cotangents.
 VALUES, TOTALS = 1 << 18, 1 << 18
 
@@ -85,10 +82,11 @@ class ConvArgs(NamedTuple):
     grid0: int = 0  # the sizes of the grid that positions, and elements of a phase, are counted on
     grid1: int = 0
     grid2: int = 0
-    low: int = 0  # where the elements that a band reads begin, from its own start on, and how many more they are
-    span: int = 0
-    laid: int = 0  # 1 where the image is laid into a block, 0 where its own rows are those of the grid
-    straight: int = 0  # the same of the result: 0 where it is put together from sums
+    low0: int = 0  # where the elements that a position reads begin on the grid, from itself on
+    low1: int = 0
+    low2: int = 0
+    span: int = 0  # how many more these are on the axis that is cut
+    beside: int = 0  # elements behind a phase that its last positions read
     turned: int = 0  # Winograd: the slot of the transformed weights
     row: int = 0  # bytes between the weights of two filters, and of two channels of a filter
     channel: int = 0

@@ -110,6 +110,12 @@ class Lanes:
         """The flags of the lanes below `count`: none where it is not positive, all where it is their number or more."""
         return self.b.icmp_signed("<", self.lane, self.ints_of(count))
 
+    def places_of(self, start: Any, index: Any) -> Any:
+        """The addresses of the numbers at a vector of indices from an address on."""
+        wide = ir.VectorType(I64, self.lanes)
+        return self.b.add(self.splat(wide, start), self.b.mul(self.b.sext(index, wide), ir.Constant(
+            wide, [self.bytes] * self.lanes)))
+
     def splat(self, kind: Any, x: Any) -> Any:
         """A number in all lanes."""
         first = self.b.insert_element(ir.Constant(kind, ir.Undefined), x, I32(0))

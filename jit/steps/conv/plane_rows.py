@@ -33,17 +33,22 @@ def lay_row(b: Any, size: Any, to: Any, source: Any, first: Any, last: Any, coun
 def split_row(b: Any, size: Any, even: Any, odd: Any, source: Any, count: Any) -> None:
     """Store each second one of `count` numbers, rounded up to vectors, and those between them."""
     def emit(lanes: Lanes) -> None:
-        pairs = b.sdiv(b.add(count, I64(1)), I64(2))
-        with lanes.loop(pairs, step=lanes.lanes) as i:
-            at = b.mul(i, I64(2))
-            start = b.add(source, b.mul(at, I64(lanes.bytes)))
-            left = b.sub(count, at)
-            low = lanes.load_some(start, lanes.below(left), lanes.nothing)
-            rest = lanes.below(b.sub(left, I64(lanes.lanes)))
-            high = lanes.load_some(b.add(start, I64(lanes.size)), rest, lanes.nothing)
+        def some(at: Any, load: Callable[[int], Any]) -> None:
+            low, high = load(0), load(1)
             for which, to in enumerate((even, odd)):
                 order = ir.Constant(lanes.ints, list(range(which, 2 * lanes.lanes, 2)))
-                lanes.store(b.shuffle_vector(low, high, order), b.add(to, b.mul(i, I64(lanes.bytes))))
+                lanes.store(b.shuffle_vector(low, high, order), b.add(to, b.mul(at, I64(lanes.bytes // 2))))
+
+        def place(at: Any, half: int) -> Any:
+            return b.add(b.add(source, b.mul(at, I64(lanes.bytes))), I64(half * lanes.size))
+
+        whole = b.and_(count, I64(-2 * lanes.lanes))
+        with lanes.loop(whole, step=2 * lanes.lanes) as at:
+            some(at, lambda half: lanes.load(place(at, half)))
+        left = b.sub(count, whole)
+        with b.if_then(b.icmp_signed(">", left, I64(0))):
+            some(whole, lambda half: lanes.load_some(
+                place(whole, half), lanes.below(b.sub(left, I64(half * lanes.lanes))), lanes.nothing))
 
     in_both(b, size, emit)
 
@@ -87,7 +92,13 @@ def join_row(b: Any, size: Any, to: Any, even: Any, odd: Any, count: Any) -> Non
                 order = [half * lanes.lanes // 2 + lane // 2 + lane % 2 * lanes.lanes for lane in range(lanes.lanes)]
                 value = b.shuffle_vector(*from_both, ir.Constant(lanes.ints, order))
                 start = b.add(at, I64(half * lanes.lanes))
-                lanes.store_some(value, b.add(to, b.mul(start, I64(lanes.bytes))), lanes.below(b.sub(count, start)))
+                left, own = b.sub(count, start), b.add(to, b.mul(start, I64(lanes.bytes)))
+                # without AVX-512, to store some lanes takes very long
+                with b.if_else(b.icmp_signed(">=", left, I64(lanes.lanes))) as (whole, part):
+                    with whole:
+                        lanes.store(value, own)
+                    with part, b.if_then(b.icmp_signed(">", left, I64(0))):
+                        lanes.store_some(value, own, lanes.below(left))
 
     in_both(b, size, emit)
 

@@ -17,7 +17,7 @@ from ...runtime import driver
 from ...runtime.costs import CHUNK_COST, MAX_CHUNKS
 from ..gemm import sizes
 from .arguments import BLOCK, CHANNELS, SUMS, TILE_SUMS, TILES, ConvArgs, at_most, ceil
-from .depthwise.bands import in_planes, laying
+from .depthwise.bands import LAYING, in_planes
 from .laid_images.cut import by_rows, laid
 
 #: The multiplications of a chunk, and the most of a chunk, which take a tenth of a second: a run halts between two.
@@ -71,7 +71,7 @@ def rows_of_chunk(rows: int, size: int) -> int:
 class Method(Enum):
     """The ways of computing a convolution, or the cotangent of its images, of which the sizes decide."""
 
-    PLANES = "depthwise images, with masks"
+    PLANES = "depthwise images"
     TILES = "Winograd's tiles"
     LAID = "images laid with zeros beside their rows"
     FILTERS = "vectors of filters, if packing the weights pays"
@@ -80,7 +80,7 @@ class Method(Enum):
 
 def chosen(args: ConvArgs, rank: int) -> tuple[Method, ConvArgs]:
     """The method for a convolution of `rank` axes, and the arguments as far as it cuts them."""
-    planes = in_planes(args, rank, laid)
+    planes = in_planes(args, rank)
     if planes is not None:
         return Method.PLANES, planes
     if minimal(args):
@@ -109,7 +109,7 @@ def convolve(node: Node, args: ConvArgs, uses: Uses) -> list[driver.Step]:
 def by_planes(args: ConvArgs) -> driver.Step:
     """The row of depthwise images."""
     extent = args.batch * args.groups * args.bands
-    each = applied(ceil, args.positions, args.bands) * (args.places + laying(args))
+    each = applied(ceil, args.positions, args.bands) * (args.places + LAYING)
     return driver.Step(address("run_planes"), list(args), extent, applied(chunk_of, extent, each))
 
 

@@ -205,6 +205,25 @@ def test_nan_and_infinity_reach_their_windows_only(channels, filters, groups, st
         np.testing.assert_array_equal(got[np.isinf(want)], want[np.isinf(want)])
 
 
+@pytest.mark.parametrize("images, kernel, stride, dilate, pad", [
+    ((3, 2, 5, 6, 7), (3, 2, 3), (1, 2, 1), (1, 1, 2), (1, 0, 2)), ((2, 3, 400, 90), (3, 3), (2, 1), (2, 1), (3, 1)),
+    ((2, 2, 9000), (3,), (2,), (2,), (2,))], ids=str)
+def test_what_is_not_finite_in_depthwise_images_of_any_geometry(images, kernel, stride, dilate, pad):
+    geometry = stride, dilate, pad, images[1]
+    x, w, g = drawn(images, images[1], kernel, *geometry, "float32")
+    for array, wrong in ((x, [np.inf, np.nan, -np.inf]), (g, [np.nan, np.inf])):
+        for i, value in enumerate(wrong):
+            array[(0, i % images[1], *[(n - 1) * (axis + i & 1) for axis, n in enumerate(array.shape[2:])])] = value
+    with np.errstate(invalid="ignore"):
+        expected = wanted(x, w, g, *geometry)
+    nodes = outputs(*graphs.leaves([x, w, g]), *geometry)
+    for got, want in zip(graphs.run(nodes, [x, w, g], "always"), expected, strict=True):
+        np.testing.assert_array_equal(np.isnan(got), np.isnan(want))
+        np.testing.assert_array_equal(got[np.isinf(want)], want[np.isinf(want)])
+        finite = np.isfinite(want)
+        np.testing.assert_allclose(got[finite], want[finite], rtol=1e-3, atol=0.1)
+
+
 def test_an_empty_batch_and_long_kernels_are_numpy_s():
     for images, kernel in (((0, 2, 5), (3,)), ((1, 1, 200), (150,))):
         arrays = drawn(images, 2, kernel, (1,), (1,), (0,), 1, "float32")

@@ -1,39 +1,49 @@
-"""Scheduling: the order of a program's steps, in which the new value of a large array is computed as early as possible.
+"""Scheduling: the order of a program's steps, in which what makes large values needless runs as early as possible.
 
-`fuse` leaves the steps in the order of the outputs: all gradients, then all updates, by when the first gradient has
-left the cache. Here a step that replaces an array of the user's (`w -= lr * g` replaces w) follows the makers of its
-operands. It also waits for the other readers of the old array, where it may: only then can it be written in place.
+`fuse` leaves the steps in the order of the outputs: all cotangents of activations, then all gradients of weights, then
+all updates, by when the first cotangent and the first gradient have left the cache. Here a step whose results are much
+smaller than what it reads follows the makers of its operands, as a gradient of weights does: the cotangent is in the
+cache, and need not be kept. So does a step that replaces an array of the user's (`w -= lr * g` replaces w), with those
+that work for it alone. It also waits for the other readers of the old array, where it may: only then can it be written
+in place.
 """
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from tracer.ops.ir.node import Node, leaf_op
 
 from ..fusion.fuse import nearest
 from ..fusion.kernel import Kernel, Step
 from ..fusion.native_step import native_step
+from ..report.timing import nbytes
 
-#: Bytes of a replaced array from which its place in the order matters: smaller ones stay in the cache.
+#: Bytes of a value from which the place in the order of its replacement, or of its readers, matters: smaller ones stay
+#: in the cache.
 LARGE = 1 << 18
+
+#: How many times larger than a step's results the values are because of which it runs early.
+_SHRINKS = 4
 
 
 def schedule(steps: Sequence[Step]) -> list[int]:
     """The numbers of the steps in the order to run them; the results are the same, bit for bit."""
     materialized = {n for s in steps for n in made_by(s)}
     replaced = [_replaced(s, materialized) for s in steps]
-    if not any(replaced):
-        return list(range(len(steps)))
     reads = [read_by(s, materialized) for s in steps]
     maker = {n: i for i, s in enumerate(steps) for n in made_by(s)}
     readers: dict[Node, list[int]] = {}
     for i, read in enumerate(reads):
         for n in read:
             readers.setdefault(n, []).append(i)
+    early = [bool(leaves) or _shrinks(s, read) or _serves(s, readers, replaced)
+             for s, leaves, read in zip(steps, replaced, reads, strict=True)]
+    if not any(early):
+        return list(range(len(steps)))
     waits: dict[int, set[int]] = {}
-    waiting: dict[int, list[int]] = {}  # step -> the replacing steps that wait for it
+    waiting: dict[int, list[int]] = {}  # step -> the early steps that wait for it
     for i, leaves in enumerate(replaced):
-        if leaves:
+        if early[i]:
             waits[i] = {maker[n] for n in reads[i] if n in maker}
             waits[i].update(r for leaf in leaves for r in readers[leaf])
             waits[i].discard(i)
@@ -72,6 +82,17 @@ def made_by(step: Step) -> list[Node]:
 def read_by(step: Step, materialized: set[Node]) -> list[Node]:
     """The values in memory that a step reads: leaves, and results of other steps."""
     return list(step.reads) if isinstance(step, Kernel) else nearest(step.node, materialized)
+
+
+def _shrinks(step: Step, reads: Sequence[Node]) -> bool:
+    """Whether the results of a step are much smaller than a large value that another step has made for it."""
+    large = max([nbytes([n]) for n in reads if n.op is not leaf_op], default=0)
+    return large >= LARGE and _SHRINKS * nbytes(made_by(step)) <= large
+
+
+def _serves(step: Step, readers: Mapping[Node, Sequence[int]], replaced: Sequence[Sequence[Node]]) -> bool:
+    """Whether none but steps that replace arrays read the results: an earlier place makes none of them live longer."""
+    return all([replaced[i] for n in made_by(step) for i in readers.get(n, ())])
 
 
 def _replaced(step: Step, materialized: set[Node]) -> list[Node]:

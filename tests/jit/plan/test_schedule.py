@@ -39,6 +39,21 @@ def test_each_update_follows_its_gradient():
     assert len(Plan(outputs).donations) == 3
 
 
+def test_gradients_of_small_weights_follow_their_cotangents():
+    x, g, *ws = graphs.leaves([array(64, 2048), array(64, 2048)] + [array(64, 64)] * 8)
+    cotangents = [g]
+    for w in ws:
+        cotangents.append(product(w, cotangents[-1]))
+    outputs = [product(d, x, False, True) for d in reversed(cotangents[1:])]
+    steps = fuse(outputs)
+    order = schedule(steps)
+    assert ordered(steps, order)
+    at = {n: order.index(i) for i, s in enumerate(steps) for n in made_by(s)}
+    for d, gradient in zip(reversed(cotangents[1:]), outputs):
+        assert at[gradient] == at[d] + 1
+    assert Plan(outputs).arena_bytes < 3 * x.aval.nbytes
+
+
 def test_an_update_waits_for_the_readers_of_what_it_replaces():
     w, x, d = graphs.leaves([array(512, 512), array(64, 512), array(64, 512)])
     outputs = [sub(w, reduce_sum(d, (0, 1))), product(x, w), product(d, w, False, True)]

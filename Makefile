@@ -21,7 +21,7 @@ demo: $(VENV)/demo.stamp
 test: $(VENV)/dev.stamp
 	TRACER_JIT=never $(VENV)/bin/pytest -q -n $(JOBS) --dist loadgroup $(ARGS)
 	TRACER_POISON=1 TRACER_JIT=always $(VENV)/bin/pytest -q -n $(JOBS) --dist loadgroup -m "not tierless" $(ARGS)
-	TRACER_JIT=auto $(VENV)/bin/pytest -q -n $(JOBS) --dist loadgroup -m "not tierless" --one-in 24 $(ARGS)
+	TRACER_JIT=auto $(VENV)/bin/pytest -q -n $(JOBS) --dist loadgroup -m "not tierless" --one-in 48 $(ARGS)
 
 # Random programs on all tiers against an independent reference, for so many minutes (MINUTES=120: over 20,000).
 fuzz: $(VENV)/dev.stamp

@@ -1,6 +1,7 @@
 """Settings common to all tests: a kernel cache for the session, fixed seeds, the tier; sweeps run a sample only."""
 from __future__ import annotations
 
+import math
 import os
 import random
 import shutil
@@ -68,14 +69,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Keep `sample` parameter sets of each test function marked `sweep`: the same ones for the same seed.
 
     Under TRACER_JIT=always keep `native` of them where the mark gives that number: each may compile many kernels.
-    In files marked `native_sample(n)`, which test values and not their compilation, run one test in n.
+    In files marked `native_sample(n)`, which test values and not their compilation, run one test in n then; in those
+    marked `slow_sample(n)`, whose tests take seconds each, one in n under any tier. Tests that are named all run.
     """
     if config.getoption("--sweep"):
         return
     one_in = config.getoption("--one-in")
-    if one_in or os.environ.get("TRACER_JIT") == "always":
-        seed = config.getoption("--sweep-seed")
-        left_out = {item for item in items if (zlib.crc32(item.nodeid.encode()) + seed) % (one_in or _one_in(item))}
+    named, seed = any(["::" in arg for arg in config.args]), config.getoption("--sweep-seed")
+    left_out = {item for item in items
+                if (zlib.crc32(item.nodeid.encode()) + seed) % (one_in or (1 if named else _one_in(item)))}
+    if left_out:
         config.hook.pytest_deselected(items=list(left_out))
         items[:] = [item for item in items if item not in left_out]
     sweeps: dict[str, list[pytest.Item]] = {}
@@ -98,8 +101,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _one_in(item: pytest.Item) -> int:
-    marker = item.get_closest_marker("native_sample")
-    return marker.args[0] if marker else 1
+    names = ["slow_sample"] + ["native_sample"] * (os.environ.get("TRACER_JIT") == "always")
+    return math.prod([marker.args[0] for marker in map(item.get_closest_marker, names) if marker])
 
 
 @pytest.fixture(autouse=True)

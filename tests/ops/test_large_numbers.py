@@ -9,6 +9,8 @@ import pytest
 from tracer import autograd, nd, np
 from tracer.ops.ir import node
 
+pytestmark = pytest.mark.native_sample(3)
+
 BIG = 10**30
 NUMBERS = [BIG, -BIG, 2**63, -2**63 - 1, 2**64 - 1]
 FLOATS = ["float64", "float32", "float16"]

@@ -9,6 +9,8 @@ import pytest
 
 from tracer import autograd, nd, np
 
+pytestmark = pytest.mark.native_sample(4)
+
 #: Factors, and the derivative by each.
 LINES = [([2, 0, 3], [0, 6, 0]), ([0, 0, 3], [0, 0, 0]), ([0, 0], [0, 0]), ([0], [1]), ([-0.0, 4], [4, 0]), ([7], [1]),
          ([2, -4, 5], [-20, 10, -8]), ([math.inf, 2, 3], [6, math.inf, math.inf]),

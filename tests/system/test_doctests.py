@@ -15,6 +15,8 @@ from places import ROOT
 
 from tracer import nd
 
+pytestmark = pytest.mark.native_sample(4)
+
 PACKAGES = {"tracer": "tracer", "jit": "tracer.jit", "ops": "tracer.ops"}
 
 

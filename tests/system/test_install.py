@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = [pytest.mark.tierless, pytest.mark.slow_sample(3)]
+
 
 def python(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     """Run a new process, as the meaning of `mxnet` lasts as long as a process."""

@@ -8,6 +8,8 @@ import sys
 import pytest
 from places import copy_package
 
+pytestmark = pytest.mark.slow_sample(2)
+
 UPDATE = '''
 
 @update("nd.heavy_ball_update", "speed")

@@ -15,7 +15,7 @@ from places import ROOT
 FOLDERS = {"tracer": "tracer", "jit": "tracer/jit", "ops": "tracer/ops"}
 STATES = ("absent", "plain", "editable")    # the ways in which tracer is installed
 
-pytestmark = [pytest.mark.tierless, pytest.mark.xdist_group("packaging")]
+pytestmark = [pytest.mark.slow_sample(3), pytest.mark.tierless, pytest.mark.xdist_group("packaging")]
 
 
 def run(command: list[str | Path], cwd: Path, tier: str = "never") -> str:

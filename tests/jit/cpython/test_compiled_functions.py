@@ -19,7 +19,8 @@ from tracer.jit.cpython.identity import identical
 from tracer.jit.cpython.unit import compile_functions
 from tracer.ops.ir.errors import CannotCompile
 
-pytestmark = pytest.mark.skipif(not layout.sound(), reason="objects are laid out otherwise here")
+pytestmark = [pytest.mark.tierless, pytest.mark.slow_sample(3),
+              pytest.mark.skipif(not layout.sound(), reason="objects are laid out otherwise here")]
 
 LIMIT = 3
 

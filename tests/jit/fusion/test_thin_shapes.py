@@ -23,6 +23,8 @@ from tracer.ops.primitive.linear import broadcast_to, reduce_sum, reshape, slice
 from tracer.ops.primitive.matmul import product
 from tracer.ops.primitive.reductions import reduce_max, reduce_min, reduce_prod
 
+pytestmark = pytest.mark.slow_sample(2)
+
 _RNG = np.random.default_rng(10)
 REDUCTIONS = {reduce_sum: np.sum, reduce_prod: np.prod, reduce_max: np.max, reduce_min: np.min}
 #: Shapes of 1 to 4 axes, some of size 1; the other sizes are distinct.

@@ -18,6 +18,8 @@ from tracer.ops.primitive.elementary import exp
 from tracer.ops.primitive.linear import broadcast_to, cut, reduce_sum, reshape, transpose
 from tracer.ops.primitive.reductions import reduce_max, reduce_min, reduce_prod
 
+pytestmark = pytest.mark.slow_sample(2)
+
 SPECIAL = np.array([0.0, -0.0, 1.0, -2.5, 1e30, np.nan, np.inf, -np.inf])
 
 

@@ -21,7 +21,7 @@ import tracer
 from tracer.jit.native import cache_folder, disk_cache
 from tracer.jit.process import interrupts
 
-pytestmark = pytest.mark.tierless
+pytestmark = [pytest.mark.slow_sample(3), pytest.mark.tierless]
 
 SOAK = TESTS / "soak" / "cache.py"
 

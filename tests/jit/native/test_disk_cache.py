@@ -19,7 +19,7 @@ from places import ROOT
 from tracer.jit.native import disk_cache, kernel_cache, linker
 from tracer.ops.ir.errors import CannotCompile
 
-pytestmark = pytest.mark.tierless
+pytestmark = [pytest.mark.slow_sample(2), pytest.mark.tierless]
 
 TRAINING = """
 import sys

@@ -13,7 +13,7 @@ from places import ROOT
 import tracer
 from tracer.jit.native import disk_cache, kernel_cache
 
-pytestmark = pytest.mark.tierless
+pytestmark = [pytest.mark.slow_sample(2), pytest.mark.tierless]
 
 TRAINING = """
 import tracer

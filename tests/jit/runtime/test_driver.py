@@ -24,6 +24,8 @@ from tracer.jit.process import forks, interrupts
 from tracer.jit.runtime import driver, halting, native_loops, thread_pool
 from tracer.jit.runtime.driver import Step, Table
 
+pytestmark = pytest.mark.slow_sample(2)
+
 
 class _Native:
     """A compiled step function; `address` is its address."""

@@ -7,6 +7,8 @@ from products import check, draw, run
 
 from tracer.jit.steps.gemm import openblas
 
+pytestmark = pytest.mark.tierless
+
 
 @pytest.mark.parametrize(("ta", "tb"), [(False, False), (True, False), (False, True), (True, True)])
 @pytest.mark.parametrize("m", [1, 3, 4, 12, 17, 36, 53])

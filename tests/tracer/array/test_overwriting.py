@@ -14,6 +14,8 @@ from tracer import autograd
 from tracer.core.trace import Trace
 from tracer.jit.runtime.buffers import used_bytes
 
+pytestmark = pytest.mark.slow_sample(2)
+
 
 @pytest.mark.parametrize("reads", [False, True])
 def test_of_many_writes_the_tape_keeps_the_last(F, reads):

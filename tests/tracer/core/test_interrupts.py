@@ -21,6 +21,8 @@ from tracer.jit import program
 from tracer.jit.process import interrupts
 from tracer.jit.runtime import buffers
 
+pytestmark = pytest.mark.slow_sample(3)
+
 RNG = onp.random.RandomState(11)
 
 

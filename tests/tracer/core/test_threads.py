@@ -23,6 +23,8 @@ import tracer
 from tracer import MXNetError, autograd, nd, np, npx
 from tracer.jit.runtime import buffers
 
+pytestmark = pytest.mark.slow_sample(3)
+
 N = 8
 
 

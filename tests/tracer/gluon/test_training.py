@@ -12,6 +12,8 @@ from tracer.core.call_cache import CALL_CACHE
 from tracer.gluon import nn
 from tracer.jit.report.counters import COUNTERS, LOG
 
+pytestmark = pytest.mark.slow_sample(2)
+
 STEPS = 6
 
 

@@ -21,7 +21,8 @@ from tracer.gluon.data import ArrayDataset, DataLoader, Dataset, RandomSampler
 from tracer.gluon.data.processes.worker_pool import WorkerError
 from tracer.jit.process import interrupts
 
-pytestmark = [pytest.mark.native_sample(3), pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")]
+pytestmark = [pytest.mark.slow_sample(2),
+              pytest.mark.native_sample(3), pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")]
 
 Sample = namedtuple("Sample", ["x", "y"])
 

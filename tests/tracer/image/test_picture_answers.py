@@ -10,6 +10,8 @@ from oracle import pictures
 
 import tracer
 
+pytestmark = pytest.mark.native_sample(8)
+
 STORED = json.loads(pictures.DATA.read_text())
 FILES = {name: base64.b64decode(text) for name, text in STORED["files"].items()}
 

@@ -11,6 +11,8 @@ import pytest
 
 from tracer import MXNetError, nd, np, npx, util
 
+pytestmark = pytest.mark.native_sample(8)
+
 HEAD = struct.pack("<QQQ", 0x112, 0, 1)
 NAMES = struct.pack("<QQ", 1, 1) + b"a"
 

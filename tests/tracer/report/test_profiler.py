@@ -16,6 +16,8 @@ from tracer import autograd, nd, np, npx, profiler
 from tracer.base import MXNetError
 from tracer.jit.report import timing
 
+pytestmark = pytest.mark.slow_sample(2)
+
 
 @pytest.fixture
 def measured():

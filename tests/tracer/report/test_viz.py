@@ -18,6 +18,8 @@ from tracer.ops.ir.node import forget_all
 from tracer.viz import model, svg
 from tracer.viz.layout import Edge, arrange, layers
 
+pytestmark = pytest.mark.slow_sample(2)
+
 SVG = "{http://www.w3.org/2000/svg}"
 
 

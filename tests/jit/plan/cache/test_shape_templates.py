@@ -23,7 +23,7 @@ from tracer.ops.ir.op import OPS
 from tracer.ops.primitive.arithmetic import cast
 from tracer.ops.primitive.linear import broadcast_to
 
-pytestmark = pytest.mark.tierless
+pytestmark = [pytest.mark.slow_sample(2), pytest.mark.tierless]
 
 #: Steps whose static arguments do not name sizes.
 NAMES = [n for n in random_programs.MEANINGS if n not in ("reshape", "broadcast_to", "take")]

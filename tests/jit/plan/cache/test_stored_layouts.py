@@ -18,7 +18,7 @@ from tracer.ops.ir.graph import toposort
 from tracer.ops.ir.node import const, leaf, make
 from tracer.ops.ir.op import CALL, OPS, Op
 
-pytestmark = pytest.mark.tierless
+pytestmark = [pytest.mark.slow_sample(2), pytest.mark.tierless]
 
 
 @pytest.fixture(autouse=True)

@@ -29,26 +29,18 @@ _SHRINKS = 4
 def schedule(steps: Sequence[Step]) -> list[int]:
     """The numbers of the steps in the order to run them; the results are the same, bit for bit."""
     materialized = {n for s in steps for n in made_by(s)}
-    replaced = [_replaced(s, materialized) for s in steps]
     reads = [read_by(s, materialized) for s in steps]
-    maker = {n: i for i, s in enumerate(steps) for n in made_by(s)}
     readers: dict[Node, list[int]] = {}
     for i, read in enumerate(reads):
         for n in read:
             readers.setdefault(n, []).append(i)
-    early = [bool(leaves) or _shrinks(s, read) or _serves(s, readers, replaced)
-             for s, leaves, read in zip(steps, replaced, reads, strict=True)]
-    if not any(early):
+    waits = _waits(steps, materialized, reads, readers)
+    if not waits:
         return list(range(len(steps)))
-    waits: dict[int, set[int]] = {}
     waiting: dict[int, list[int]] = {}  # step -> the early steps that wait for it
-    for i, leaves in enumerate(replaced):
-        if early[i]:
-            waits[i] = {maker[n] for n in reads[i] if n in maker}
-            waits[i].update(r for leaf in leaves for r in readers[leaf])
-            waits[i].discard(i)
-            for other in waits[i]:
-                waiting.setdefault(other, []).append(i)
+    for i, others in waits.items():
+        for other in others:
+            waiting.setdefault(other, []).append(i)
     last = [not any(n in readers for n in made_by(s)) for s in steps]
     order: list[int] = []
     done = [False] * len(steps)
@@ -74,6 +66,28 @@ def schedule(steps: Sequence[Step]) -> list[int]:
     return order
 
 
+def _waits(steps: Sequence[Step], materialized: set[Node], reads: Sequence[Sequence[Node]],
+           readers: Mapping[Node, Sequence[int]]) -> dict[int, set[int]]:
+    """The early steps, each with the steps that it waits for.
+
+    One whose results are used by replacements alone waits for what these wait for: else it would keep them for longer.
+    """
+    maker = {n: i for i, s in enumerate(steps) for n in made_by(s)}
+    makers = [{maker[n] for n in read if n in maker} for read in reads]
+    waits = {i: makers[i].union(*[readers[leaf] for leaf in leaves]) - {i}
+             for i, leaves in enumerate([_replaced(s, materialized) for s in steps]) if leaves}
+    replacing = dict(waits)
+    for i, step in enumerate(steps):
+        if i in replacing:
+            continue
+        users = {r for n in made_by(step) for r in readers.get(n, ())}
+        if _shrinks(step, reads[i]):
+            waits[i] = makers[i]
+        elif all([r in replacing for r in users]):
+            waits[i] = makers[i].union(*[replacing[r] - {i} for r in users])
+    return waits
+
+
 def made_by(step: Step) -> list[Node]:
     """The values that a step leaves in memory."""
     return [r.node for r in step.roots] if isinstance(step, Kernel) else step.parts or [step.node]
@@ -88,11 +102,6 @@ def _shrinks(step: Step, reads: Sequence[Node]) -> bool:
     """Whether the results of a step are much smaller than a large value that another step has made for it."""
     large = max([nbytes([n]) for n in reads if n.op is not leaf_op], default=0)
     return large >= LARGE and _SHRINKS * nbytes(made_by(step)) <= large
-
-
-def _serves(step: Step, readers: Mapping[Node, Sequence[int]], replaced: Sequence[Sequence[Node]]) -> bool:
-    """Whether none but steps that replace arrays read the results: an earlier place makes none of them live longer."""
-    return all([replaced[i] for n in made_by(step) for i in readers.get(n, ())])
 
 
 def _replaced(step: Step, materialized: set[Node]) -> list[Node]:

@@ -15,7 +15,7 @@ import pytest
 from places import ROOT
 
 pytest.importorskip("sklearn")
-pytestmark = [pytest.mark.tierless, pytest.mark.xdist_group("examples")]
+pytestmark = [pytest.mark.slow_sample(3), pytest.mark.tierless, pytest.mark.xdist_group("examples")]
 
 EXAMPLES = ROOT / "examples"
 STORED = json.loads((ROOT / "tests" / "data" / "module_examples.json").read_text())

@@ -8,7 +8,7 @@ import sys
 import pytest
 from places import copy_package
 
-pytestmark = pytest.mark.slow_sample(2)
+pytestmark = [pytest.mark.tierless, pytest.mark.slow_sample(2)]
 
 UPDATE = '''
 

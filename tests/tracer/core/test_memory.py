@@ -201,6 +201,7 @@ def test_memory_is_flat(loop, small_bound):
     assert_flat(loop, 2_000)
 
 
+@pytest.mark.tierless
 def test_memory_is_flat_over_many_training_steps():
     assert_flat(train, 20_000)
 
@@ -266,6 +267,7 @@ def execute_cells(steps):
         exec(cell, {"x": x, "np": np})
 
 
+@pytest.mark.tierless
 def test_memory_is_flat_over_many_cells():
     reads, fallbacks = LOG.syncs.total, sum(LOG.fallbacks.values())
     assert_flat(execute_cells, 10_000)  # many, as the tables shrink by half and grow again

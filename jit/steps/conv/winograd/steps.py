@@ -6,13 +6,12 @@ tiles: rows of tiles, and weights, with such a result are computed again place b
 
 from typing import Any
 
-from ....native.word_intrinsics import as_word, room, set_word, smaller
+from ....native.word_intrinsics import as_word, clear_bytes, room, set_word, smaller
 from ...gemm.native import call_tiles
 from ...gemm.sizes import LANES, WIDTH
 from ...gemm.tiles import WHOLE
 from ..arguments import AT, CHANNELS, FILTERS, TILE_SUMS, TILES
 from ..place_by_place import relate
-from ..plane_rows import lay_row
 from .tile_transforms import (
     BUFFER,
     PHASE,
@@ -22,7 +21,9 @@ from .tile_transforms import (
     convolve_row,
     down_columns,
     down_cotangents,
-    put_row,
+    lay_cotangents,
+    lay_elements,
+    put_lines,
     put_weights,
     transform_row,
 )
@@ -55,24 +56,15 @@ def _mark_sides(left: Any, right: Any, across: int) -> None:
             set_word(right, g, right[g] | (0 if t == across - 1 else 1) << lane)
 
 
-def _lay_lines(to: int, image: int, pitch: int, height: int, width: int, first: int, end: int, row: int) -> None:
-    """Lay row `row` of each of some rows of tiles, with zeros to the right; one outside of the image is zeros."""
-    down, across = (height + 3) // 4, (width + 3) // 4
-    for line in range(first, end):
-        y = line % down * 4 + row
-        lay_row(4, to, image + 4 * (line // down * pitch + y * width), 0, width if y >= 0 and y < height else 0,
-                4 * across, 1)
-        to += 16 * across
-
-
 def _transform_elements(args: Any, x: int, rows: int, phases: int, to: int, tiles: int, depth: int, left: int,
                         right: int, first: int, end: int) -> None:
     """Transform the elements of `depth` channels, of which the first begins at `x`, in some rows of tiles."""
     height, width = args[AT.size1], args[AT.size2]
-    size = height * width
+    down, size = (height + 3) // 4, height * width
+    n = first // down
+    pitch = 4 * args[AT.channels] * size
     for i in range(depth):
-        for r in range(6):
-            _lay_lines(rows + BUFFER * r, x + 4 * i * size, args[AT.channels] * size, height, width, first, end, r - 1)
+        lay_elements(rows, x + 4 * i * size + n * pitch, pitch, height, width, 4 * (first - n * down), end - first)
         down_columns(rows, phases, tiles)
         along_rows(phases, to + 4 * tiles * i, 4 * tiles * depth, tiles, left, right)
 
@@ -86,6 +78,7 @@ def run_winograd(bind: Any, args: Any, lo: int, hi: int) -> None:
     elements, products = room(_ELEMENTS), room(_PRODUCTS)
     one = as_word(1.0)
     _mark_sides(left, right, across)
+    clear_bytes(rows, _ROWS)  # tiles behind the last one are numbers, too
     for unit in range(lo, hi):
         first = unit // parts * args[AT.lines]
         end = smaller(first + args[AT.lines], args[AT.batch] * down)
@@ -108,19 +101,19 @@ def run_winograd(bind: Any, args: Any, lo: int, hi: int) -> None:
                                0 if columns == WIDTH else WHOLE, columns, one, as_word(0.0) if c == 0 else one)
                     done += columns
             c += depth
+        n = first // down
+        y = 4 * (first - n * down)
         for i in range(some):
-            back(products + 4 * i * tiles, 4 * some * tiles, rows, tiles)
-            for line in range(first, end):
-                n, y = line // down, line % down * 4
-                to = bind[args[AT.y]] + 4 * ((n * filters + f + i) * size + y * width)
-                wrong = 0
-                for r in range(smaller(4, height - y)):
-                    wrong = wrong | put_row(to + 4 * r * width, rows + BUFFER * r + 16 * across * (line - first),
-                                             width)
-                if wrong != 0:
-                    for r in range(smaller(4, height - y)):
-                        convolve_row(args, to + 4 * r * width, bind[args[AT.x]] + 4 * n * channels * size,
-                                      bind[args[AT.w]] + (f + i) * args[AT.row], y + r)
+            to = bind[args[AT.y]] + 4 * (n * filters + f + i) * size
+            wrong = back(products + 4 * i * tiles, 4 * some * tiles, rows, tiles)
+            put_lines(to, rows, 4 * filters * size, height, width, y, end - first)
+            if wrong != 0:
+                for line in range(first, end):
+                    m = line // down
+                    for r in range(4 * (line - m * down), smaller(4 * (line - m * down + 1), height)):
+                        convolve_row(args, to + 4 * ((m - n) * filters * size + r * width),
+                                      bind[args[AT.x]] + 4 * m * channels * size,
+                                      bind[args[AT.w]] + (f + i) * args[AT.row], r)
 
 
 def run_winograd_weights(bind: Any, args: Any, lo: int, hi: int) -> None:
@@ -133,6 +126,7 @@ def run_winograd_weights(bind: Any, args: Any, lo: int, hi: int) -> None:
     elements, cotangents, sums = room(_ELEMENTS), room(_PRODUCTS), room(_SUMS)
     one = as_word(1.0)
     _mark_sides(left, right, across)
+    clear_bytes(rows, _ROWS)  # tiles behind the last one are numbers, too
     for unit in range(lo, hi):
         part = unit // each
         f, c = unit % each // wide * args[AT.most], unit % wide * CHANNELS
@@ -148,10 +142,10 @@ def run_winograd_weights(bind: Any, args: Any, lo: int, hi: int) -> None:
             tiles = (count + LANES - 1) // LANES * LANES
             _transform_elements(args, bind[args[AT.x]] + 4 * c * size, rows, phases, elements, tiles, depth, left,
                                 right, first, last)
+            m = first // down
             for i in range(some):
-                for r in range(4):
-                    _lay_lines(rows + BUFFER * r, bind[args[AT.w]] + 4 * (f + i) * size, filters * size, height, width,
-                               first, last, r)
+                lay_cotangents(rows, bind[args[AT.w]] + 4 * (m * filters + f + i) * size, 4 * filters * size, height,
+                               width, 4 * (first - m * down), last - first)
                 down_cotangents(rows, phases, tiles)
                 along_cotangents(phases, cotangents + 4 * tiles * i, 4 * tiles * some, tiles)
             for k in range(36):

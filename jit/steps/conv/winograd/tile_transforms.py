@@ -52,6 +52,45 @@ def transform_row(b: Any, to: Any, w: Any, count: Any, step: Any, back: Any) -> 
                 lanes.store(value, b.add(b.add(to, b.mul(pitch, I64(6 * i + j))), b.mul(c, I64(4))))
 
 
+def _lay(b: Any, rows: Any, image: Any, pitch: Any, height: Any, width: Any, y: Any, lines: Any,
+         places: Sequence[int]) -> None:
+    lanes = Lanes(b, ir.FloatType())
+    across, bottom = [b.and_(b.add(x, I64(3)), I64(-4)) for x in (width, height)]
+    row = b.mul(width, I64(4))
+
+    def line(_: Any, state: Sequence[Any]) -> list[Any]:
+        to, at, y = state
+        down = [b.add(y, I64(place)) for place in places]
+        inside = [lanes.splat(lanes.flags, b.icmp_unsigned("<", own, height)) for own in down]
+        with lanes.loop(across, step=lanes.lanes) as x:
+            within, offset = lanes.below(b.sub(width, x)), b.mul(x, I64(4))
+            for r, (own, there) in enumerate(zip(down, inside, strict=True)):
+                source = b.add(b.add(at, b.mul(own, row)), offset)
+                value = lanes.load_some(source, b.and_(within, there), lanes.nothing)
+                lanes.store(value, b.add(b.add(to, offset), I64(BUFFER * r)))
+        after = b.add(y, I64(4))
+        over = b.icmp_signed(">=", after, bottom)
+        return [b.add(to, b.mul(across, I64(4))), b.select(over, b.add(at, pitch), at), b.select(over, I64(0), after)]
+
+    lanes.fold(lines, [rows, image, y], line)
+
+
+@emits
+def lay_elements(b: Any, rows: Any, image: Any, pitch: Any, height: Any, width: Any, y: Any, lines: Any) -> None:
+    """Lay the six rows that each of some rows of tiles reads, with zeros beside the image.
+
+    image, pitch: the address of the first image, and the bytes to the next one.
+    y: the row of the first tiles' results in that image.
+    """
+    _lay(b, rows, image, pitch, height, width, y, lines, range(-1, 5))
+
+
+@emits
+def lay_cotangents(b: Any, rows: Any, image: Any, pitch: Any, height: Any, width: Any, y: Any, lines: Any) -> None:
+    """Lay the four rows of each of some rows of tiles, in the same way."""
+    _lay(b, rows, image, pitch, height, width, y, lines, range(4))
+
+
 def _down(b: Any, rows: Any, phases: Any, tiles: Any, matrix: Matrix) -> None:
     """Transform columns: rows of 4 numbers a tile to six, apart by a number's place in its tile."""
     lanes = Lanes(b, ir.FloatType())
@@ -121,15 +160,21 @@ def along_rows(b: Any, phases: Any, to: Any, step: Any, tiles: Any, left: Any, r
 
 
 @emits
-def back(b: Any, products: Any, step: Any, rows: Any, tiles: Any) -> None:
-    """Transform 36 products a tile, `step` bytes apart, to four rows of 4 results a tile."""
+def back(b: Any, products: Any, step: Any, rows: Any, tiles: Any) -> Any:
+    """Transform 36 products a tile, `step` bytes apart, to four rows of 4 results a tile.
+
+    Returns a word that is not 0 where one of them is not finite.
+    """
     lanes = Lanes(b, ir.FloatType())
-    with lanes.loop(tiles, step=lanes.lanes) as t:
+
+    def vector(v: Any, wrong: Sequence[Any]) -> list[Any]:
+        t = b.mul(v, I64(lanes.lanes))
         source = b.add(products, b.mul(t, I64(4)))
         columns = []  # the four results of each of six columns
         for j in range(6):
             six = [lanes.load(b.add(source, b.mul(step, I64(6 * i + j)))) for i in range(6)]
             columns.append(transform(lanes, RESULTS, six))
+        found = list(wrong)
         for i, row in enumerate(zip(*columns, strict=True)):
             one, two, three, four = transform(lanes, RESULTS, row)
             low, high = zip(_interleaved(lanes, one, two, 1), _interleaved(lanes, three, four, 1), strict=True)
@@ -137,21 +182,33 @@ def back(b: Any, products: Any, step: Any, rows: Any, tiles: Any) -> None:
             at = b.add(rows, b.add(b.mul(t, I64(16)), I64(BUFFER * i)))
             for quarter, value in enumerate(quarters):
                 lanes.store(value, b.add(at, I64(lanes.size * quarter)))
+                found[quarter] = lanes.fma(value, lanes.nothing, found[quarter])  # 0, or NaN for what is not finite
+        return found
+
+    first, *others = lanes.fold(b.sdiv(tiles, I64(lanes.lanes)), [lanes.nothing] * 4, vector)
+    for other in others:
+        first = b.fadd(first, other)
+    return b.zext(lanes.mask(b.fcmp_unordered("uno", first, first)), I64)
 
 
 @emits
-def put_row(b: Any, to: Any, source: Any, count: Any) -> Any:
-    """Copy `count` numbers; returns whether one of them is not finite."""
+def put_lines(b: Any, to: Any, rows: Any, pitch: Any, height: Any, width: Any, y: Any, lines: Any) -> None:
+    """Put the four rows of each of some rows of tiles into a channel of results; see `lay_elements`."""
     lanes = Lanes(b, ir.FloatType())
+    across, bottom = [b.and_(b.add(x, I64(3)), I64(-4)) for x in (width, height)]
 
-    def vector(i: Any, found: Sequence[Any]) -> list[Any]:
-        at = b.mul(i, I64(lanes.size))
-        within = lanes.below(b.sub(count, b.mul(i, I64(lanes.lanes))))
-        return [b.or_(found[0], _not_finite(lanes, lanes.load(b.add(source, at)), within))]
+    def line(_: Any, state: Sequence[Any]) -> list[Any]:
+        at, source, y = state
+        for r in range(4):
+            own = b.add(y, I64(r))
+            with b.if_then(b.icmp_signed("<", own, height)):
+                lanes.copy(b.add(at, b.mul(b.mul(own, width), I64(4))), b.add(source, I64(BUFFER * r)), width)
+        after = b.add(y, I64(4))
+        over = b.icmp_signed(">=", after, bottom)
+        return [b.select(over, b.add(at, pitch), at), b.add(source, b.mul(across, I64(4))),
+                b.select(over, I64(0), after)]
 
-    lanes.copy(to, source, count)
-    vectors = b.sdiv(b.add(count, I64(lanes.lanes - 1)), I64(lanes.lanes))
-    return lanes.fold(vectors, [I64(0)], vector)[0]
+    lanes.fold(lines, [to, rows, y], line)
 
 
 @emits

@@ -34,7 +34,7 @@ MUTANTS = [
            "left[g] | (0 if t == 0 else 1) << lane", "left[g] | 1 << lane",
            "A tile at the left edge reads the end of the row of tiles before it.", _GEOMETRIES),
     Mutant("infinity-in-all-of-a-tile", "jit/steps/conv/winograd/steps.py",
-           "            if wrong != 0:\n", "            if wrong < 0:\n",
+           "                    if found != 0:\n", "                    if found < 0:\n",
            "An infinite element makes NaN of all results of its tiles.", _NAN),
     Mutant("infinity-in-all-weights", "jit/steps/conv/winograd/steps.py",
            "4 * some * CHANNELS, depth) != 0:", "4 * some * CHANNELS, depth) < 0:",

@@ -6,7 +6,7 @@ tiles: rows of tiles, and weights, with such a result are computed again place b
 
 from typing import Any
 
-from ....native.word_intrinsics import as_word, clear_bytes, room, set_word, smaller
+from ....native.word_intrinsics import as_word, room, set_word, smaller
 from ...gemm.native import call_tiles
 from ...gemm.sizes import LANES, WIDTH
 from ...gemm.tiles import WHOLE
@@ -23,6 +23,7 @@ from .tile_transforms import (
     down_cotangents,
     lay_cotangents,
     lay_elements,
+    not_finite,
     put_lines,
     put_weights,
     transform_row,
@@ -32,6 +33,12 @@ from .tile_transforms import (
 _ROWS, _PHASES = 6 * BUFFER, 24 * PHASE
 _ELEMENTS, _PRODUCTS, _SUMS = 4 * 36 * CHANNELS * TILES, 4 * 36 * TILE_SUMS, 4 * 36 * CHANNELS * FILTERS
 _MASKS = 8 * (TILES // LANES)
+
+
+#: The transformed elements of a place, through tiles and channels, whose 36 places lie in the second cache. Products of
+#: few channels at a time load and store their sums too often: with 64 channels of 32 tiles in place of 32, ResNet-18's
+#: training step takes 0.86 of the time on a Zen 3 host, prediction of one image 0.90; with 128, 0.95 and 0.90.
+_NEAR = 2048
 
 
 def transform_weights(bind: Any, args: Any, lo: int, hi: int) -> None:
@@ -78,7 +85,6 @@ def run_winograd(bind: Any, args: Any, lo: int, hi: int) -> None:
     elements, products = room(_ELEMENTS), room(_PRODUCTS)
     one = as_word(1.0)
     _mark_sides(left, right, across)
-    clear_bytes(rows, _ROWS)  # tiles behind the last one are numbers, too
     for unit in range(lo, hi):
         first = unit // parts * args[AT.lines]
         end = smaller(first + args[AT.lines], args[AT.batch] * down)
@@ -87,7 +93,7 @@ def run_winograd(bind: Any, args: Any, lo: int, hi: int) -> None:
         tiles = ((end - first) * across + LANES - 1) // LANES * LANES
         c = 0
         while c < channels:
-            depth = smaller(CHANNELS, channels - c)
+            depth = smaller(_NEAR // tiles if tiles * CHANNELS < _NEAR else CHANNELS, channels - c)
             _transform_elements(args, bind[args[AT.x]] + 4 * c * size, rows, phases, elements, tiles, depth, left,
                                 right, first, end)
             for k in range(36):
@@ -110,10 +116,15 @@ def run_winograd(bind: Any, args: Any, lo: int, hi: int) -> None:
             if wrong != 0:
                 for line in range(first, end):
                     m = line // down
-                    for r in range(4 * (line - m * down), smaller(4 * (line - m * down + 1), height)):
-                        convolve_row(args, to + 4 * ((m - n) * filters * size + r * width),
-                                      bind[args[AT.x]] + 4 * m * channels * size,
-                                      bind[args[AT.w]] + (f + i) * args[AT.row], r)
+                    top = 4 * (line - m * down)
+                    found = 0
+                    for r in range(smaller(4, height - top)):
+                        found = found | not_finite(rows + BUFFER * r + 16 * across * (line - first), width)
+                    if found != 0:
+                        for r in range(top, smaller(top + 4, height)):
+                            convolve_row(args, to + 4 * ((m - n) * filters * size + r * width),
+                                          bind[args[AT.x]] + 4 * m * channels * size,
+                                          bind[args[AT.w]] + (f + i) * args[AT.row], r)
 
 
 def run_winograd_weights(bind: Any, args: Any, lo: int, hi: int) -> None:
@@ -126,7 +137,6 @@ def run_winograd_weights(bind: Any, args: Any, lo: int, hi: int) -> None:
     elements, cotangents, sums = room(_ELEMENTS), room(_PRODUCTS), room(_SUMS)
     one = as_word(1.0)
     _mark_sides(left, right, across)
-    clear_bytes(rows, _ROWS)  # tiles behind the last one are numbers, too
     for unit in range(lo, hi):
         part = unit // each
         f, c = unit % each // wide * args[AT.most], unit % wide * CHANNELS

@@ -163,7 +163,7 @@ def along_rows(b: Any, phases: Any, to: Any, step: Any, tiles: Any, left: Any, r
 def back(b: Any, products: Any, step: Any, rows: Any, tiles: Any) -> Any:
     """Transform 36 products a tile, `step` bytes apart, to four rows of 4 results a tile.
 
-    Returns a word that is not 0 where one of them is not finite.
+    Returns a word that is not 0 where one of them is not finite, perhaps of tiles behind the last one.
     """
     lanes = Lanes(b, ir.FloatType())
 
@@ -209,6 +209,18 @@ def put_lines(b: Any, to: Any, rows: Any, pitch: Any, height: Any, width: Any, y
                 b.select(over, I64(0), after)]
 
     lanes.fold(lines, [to, rows, y], line)
+
+
+@emits
+def not_finite(b: Any, source: Any, count: Any) -> Any:
+    """A word that is not 0 where one of `count` numbers is not finite."""
+    lanes = Lanes(b, ir.FloatType())
+
+    def vector(i: Any, found: Sequence[Any]) -> list[Any]:
+        within = lanes.below(b.sub(count, b.mul(i, I64(lanes.lanes))))
+        return [b.or_(found[0], _not_finite(lanes, lanes.load(b.add(source, b.mul(i, I64(lanes.size)))), within))]
+
+    return lanes.fold(b.sdiv(b.add(count, I64(lanes.lanes - 1)), I64(lanes.lanes)), [I64(0)], vector)[0]
 
 
 @emits

@@ -87,5 +87,5 @@ def parameter(x: Any, name: str = "a distribution") -> Any:
     if has_gradient(x):
         raise NotImplementedError(f"the gradient of {name} by its parameters")
     if isinstance(x, Handle):
-        return x._read("numpy").copy()
+        return x._read("numpy").copy()  # type: ignore[attr-defined]
     return np.asarray(x, np.float32) if isinstance(x, (list, tuple, np.ndarray)) else x

@@ -15,7 +15,7 @@ import pytest
 from places import ROOT
 
 pytest.importorskip("sklearn")
-pytestmark = [pytest.mark.slow_sample(2), pytest.mark.tierless, pytest.mark.xdist_group("digits")]
+pytestmark = [pytest.mark.slow_sample(3), pytest.mark.tierless, pytest.mark.xdist_group("digits")]
 
 EXAMPLE = ROOT / "examples" / "digits_from_scratch.py"
 STORED = json.loads((ROOT / "tests" / "data" / "digits_losses.json").read_text())

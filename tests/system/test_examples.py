@@ -17,7 +17,7 @@ import pytest
 from places import ROOT
 
 pytest.importorskip("sklearn")
-pytestmark = [pytest.mark.slow_sample(2), pytest.mark.tierless, pytest.mark.xdist_group("examples")]
+pytestmark = [pytest.mark.slow_sample(4), pytest.mark.tierless, pytest.mark.xdist_group("examples")]
 
 EXAMPLES = ROOT / "examples"
 STORED = json.loads((ROOT / "tests" / "data" / "examples.json").read_text())

@@ -24,7 +24,7 @@ from tracer.ops.primitive.arithmetic import add, mul, sub
 from tracer.ops.primitive.linear import reshape
 from tracer.ops.primitive.matmul import product
 
-pytestmark = [pytest.mark.slow_sample(2), pytest.mark.tierless]
+pytestmark = [pytest.mark.slow_sample(4), pytest.mark.tierless]
 
 
 def _array(random_state, *shape, scale=1.0):

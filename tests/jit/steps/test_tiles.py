@@ -7,7 +7,7 @@ from products import check, draw, run
 
 from tracer.jit.steps.gemm import openblas
 
-pytestmark = pytest.mark.tierless
+pytestmark = [pytest.mark.tierless, pytest.mark.slow_sample(3)]
 
 
 @pytest.mark.parametrize(("ta", "tb"), [(False, False), (True, False), (False, True), (True, True)])

@@ -14,7 +14,7 @@ from tracer import autograd
 from tracer.core.trace import Trace
 from tracer.jit.runtime.buffers import used_bytes
 
-pytestmark = pytest.mark.slow_sample(2)
+pytestmark = pytest.mark.slow_sample(3)
 
 
 @pytest.mark.parametrize("reads", [False, True])

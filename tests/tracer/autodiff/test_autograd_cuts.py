@@ -12,7 +12,7 @@ from tracer import autograd, nd, np, npx
 from tracer.base import MXNetError
 from tracer.core import segment
 
-pytestmark = [pytest.mark.slow_sample(2), pytest.mark.native_sample(4)]
+pytestmark = [pytest.mark.slow_sample(2), pytest.mark.native_sample(8)]
 
 
 def test_control_flow_on_values(F):

@@ -16,7 +16,7 @@ from tracer.jit.report import timing
 from tracer.jit.report.counters import BOUND, LOG
 from tracer.ops.ir.node import table_size
 
-pytestmark = pytest.mark.slow_sample(2)
+pytestmark = pytest.mark.slow_sample(4)
 
 #: The allowed growth of resident memory in a loop after its warm-up.
 ALLOWED = 6 << 20

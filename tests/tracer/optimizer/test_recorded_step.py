@@ -6,6 +6,8 @@ from tracer import lr_scheduler, nd, np, npx, optimizer
 from tracer.core.invoke import Handle
 from tracer.jit.report.counters import COUNTERS
 
+pytestmark = pytest.mark.native_sample(4)
+
 SHAPES = ((3, 2), (4,), (3, 2))
 #: Runs of a rule: with states that are pending zeros, with computed ones, and with other numbers.
 RUNS = 3

@@ -40,16 +40,17 @@ def test_each_update_follows_its_gradient():
 
 
 def test_gradients_of_small_weights_follow_their_cotangents():
-    x, g, *ws = graphs.leaves([array(64, 2048), array(64, 2048)] + [array(64, 64)] * 8)
+    x, g, other, *ws = graphs.leaves([array(64, 2048), array(64, 2048)] + [array(64, 64)] * 9)
     cotangents = [g]
     for w in ws:
         cotangents.append(product(w, cotangents[-1]))
-    outputs = [product(d, x, False, True) for d in reversed(cotangents[1:])]
+    gradients = [product(d, x, False, True) for d in reversed(cotangents[1:])]
+    outputs = [mul(gradient, other) for gradient in gradients]
     steps = fuse(outputs)
     order = schedule(steps)
     assert ordered(steps, order)
     at = {n: order.index(i) for i, s in enumerate(steps) for n in made_by(s)}
-    for d, gradient in zip(reversed(cotangents[1:]), outputs):
+    for d, gradient in zip(reversed(cotangents[1:]), gradients):
         assert at[gradient] == at[d] + 1
     assert Plan(outputs).arena_bytes < 3 * x.aval.nbytes
 

@@ -51,7 +51,7 @@ def shape_of(size: Any, default: tuple[int, ...]) -> tuple[int, ...]:
 def deliver(cls: type, draw: Callable[[], np.ndarray], out: Any = None) -> Any:
     """The result of `draw` as an array of `cls` on the current context, or written into `out`, whose shape must agree.
 
-    A cached forward pass repeats the draw. One that draws by the elements of arrays is not cached: see `elements`.
+    A cached forward pass repeats the draw. One whose parameters are arrays reads them, and such a pass is not cached.
     """
     current().trace.refuse("draws random numbers")
     if out is None:

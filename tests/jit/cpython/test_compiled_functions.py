@@ -537,7 +537,6 @@ def _recording(script, folder, **variables):
     return done.stdout.splitlines() or done.stderr.splitlines()[-1:]
 
 
-@pytest.mark.tierless
 def test_the_recorder_is_compiled_in_the_background_and_loaded_soon(tmp_path):
     """A process of 20,000 values gets it once another has compiled it, and the next process at once."""
     first = _recording("""
@@ -556,7 +555,6 @@ assert native_recording._recorded == counted, "the compiled flush still counts w
     assert _recording("go(1); print(go(native_recording.ENOUGH))", tmp_path) == ["builtin_function_or_method"]
 
 
-@pytest.mark.tierless
 def test_a_setting_says_who_records(tmp_path):
     script = "print(go(5000), said().partition(' in ')[0])"
     assert _recording(script, tmp_path, TRACER_RECORDER="compiled") == [

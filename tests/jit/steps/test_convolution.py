@@ -189,6 +189,18 @@ def test_one_operand_used_twice():
                                atol=1e-4)
 
 
+def check_what_is_not_finite(x, w, g, geometry):
+    """Compare the NaNs and infinities of the results with those wanted; returns the pairs."""
+    with np.errstate(invalid="ignore"):
+        expected = wanted(x, w, g, *geometry)
+    nodes = outputs(*graphs.leaves([x, w, g]), *geometry)
+    pairs = list(zip(graphs.run(nodes, [x, w, g], "always"), expected, strict=True))
+    for got, want in pairs:
+        np.testing.assert_array_equal(np.isnan(got), np.isnan(want))
+        np.testing.assert_array_equal(got[np.isinf(want)], want[np.isinf(want)])
+    return pairs
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("stride", [(1, 1), (2, 2)])
 @pytest.mark.parametrize("channels, filters, groups", [(2, 3, 1), (2, 2, 2), (33, 34, 1)])
@@ -197,12 +209,7 @@ def test_nan_and_infinity_reach_their_windows_only(channels, filters, groups, st
     x, w, g = drawn((4, channels, 9, 17), filters, (3, 3), *geometry, dtype)
     x[0, 0, 0, 16], x[0, 1, 8, 0], x[0, 1, 4, 8] = np.nan, np.inf, -np.inf
     g[0, 0, 0, -1], g[0, 1, 2, 0] = np.inf, np.nan
-    with np.errstate(invalid="ignore"):
-        expected = wanted(x, w, g, *geometry)
-    nodes = outputs(*graphs.leaves([x, w, g]), *geometry)
-    for got, want in zip(graphs.run(nodes, [x, w, g], "always"), expected, strict=True):
-        np.testing.assert_array_equal(np.isnan(got), np.isnan(want))
-        np.testing.assert_array_equal(got[np.isinf(want)], want[np.isinf(want)])
+    check_what_is_not_finite(x, w, g, geometry)
 
 
 @pytest.mark.parametrize("images, kernel, stride, dilate, pad", [
@@ -214,12 +221,7 @@ def test_what_is_not_finite_in_depthwise_images_of_any_geometry(images, kernel, 
     for array, wrong in ((x, [np.inf, np.nan, -np.inf]), (g, [np.nan, np.inf])):
         for i, value in enumerate(wrong):
             array[(0, i % images[1], *[(n - 1) * (axis + i & 1) for axis, n in enumerate(array.shape[2:])])] = value
-    with np.errstate(invalid="ignore"):
-        expected = wanted(x, w, g, *geometry)
-    nodes = outputs(*graphs.leaves([x, w, g]), *geometry)
-    for got, want in zip(graphs.run(nodes, [x, w, g], "always"), expected, strict=True):
-        np.testing.assert_array_equal(np.isnan(got), np.isnan(want))
-        np.testing.assert_array_equal(got[np.isinf(want)], want[np.isinf(want)])
+    for got, want in check_what_is_not_finite(x, w, g, geometry):
         finite = np.isfinite(want)
         np.testing.assert_allclose(got[finite], want[finite], rtol=1e-3, atol=0.1)
 

@@ -113,10 +113,14 @@ def trained(name, flavour, hybrid, steps=4):
 
 
 def assert_alike(one, other):
-    """Assert that two answers of `trained` are the same, to the last bit unless the tier changes on the way."""
+    """Assert that two answers of `trained` are the same, to the last bit unless the tier changes on the way.
+
+    The tiers round in different ways. An element of a gradient is a sum of terms as large as its greatest element: its
+    error is a part of that one, not of itself.
+    """
     for left, right in zip([*one[0], *one[1].values()], [*other[0], *other[1].values()], strict=True):
         if TIER == "auto":
-            numpy.testing.assert_allclose(left, right, rtol=1e-4, atol=1e-6)
+            numpy.testing.assert_allclose(left, right, rtol=1e-4, atol=1e-5 * max(abs(left).max(), 0.1))
         else:
             numpy.testing.assert_array_equal(left, right)
 

@@ -105,12 +105,18 @@ class Form(NamedTuple):
 def apart(a: Form, b: Form, size_a: int, size_b: int) -> bool:
     """Whether elements of these sizes at the values of two forms, which vary independently, provably never overlap.
 
-    They do not if their ranges are disjoint; or, where both have a term of the same stride, as over the rows of a
-    matrix, if their ranges without it are disjoint within one stride. False where neither can be proved.
+    They do not if their ranges are disjoint; or if, for the stride of a term, as over the rows of a matrix, their
+    ranges without such terms are disjoint wherever they are repeated at that stride. False where neither can be proved.
     """
-    for pitch in (0, *{abs(c) for _, c in a.terms}.intersection({abs(c) for _, c in b.terms})):
-        low, high = zip(*[Form(f.start, tuple([t for t in f.terms if abs(t[1]) != pitch])).span() for f in (a, b)])
-        ends = high[0] + size_a, high[1] + size_b
-        if (ends[0] <= low[1] or ends[1] <= low[0]) and (not pitch or max(ends) - min(low) <= pitch):
+    for pitch in {0, *[abs(c) for _, c in (*a.terms, *b.terms)]}:
+        (low_a, end_a), (low_b, end_b) = [
+            Form(f.start, tuple([t for t in f.terms if abs(t[1]) != pitch])).span() for f in (a, b)]
+        end_a, end_b = end_a + size_a, end_b + size_b
+        if not pitch:
+            found = end_a <= low_b or end_b <= low_a
+        else:
+            shift = (low_b - low_a) // pitch * pitch  # to the first repetition behind the start of the other one
+            found = end_a <= low_b - shift and end_b - shift <= low_a + pitch
+        if found:
             return True
     return False

@@ -29,14 +29,19 @@ def measure() -> tuple[int, int]:
 
 
 def assert_flat(loop, steps: int, blocks_a_step: float = 0.5) -> None:
-    """After a warm-up, `steps` steps of `loop` add no pages, and no Python objects in proportion to the steps."""
+    """After a warm-up, `steps` steps of `loop` add no pages, and no Python objects in proportion to the steps.
+
+    Where they add some, two more tries must do so, too: what is compiled in the background may come late.
+    """
     for _ in range(PATIENCE + 1):  # the program of a loop's last step is compiled in the last of them
         loop(min(steps, 2_000))
-    resident, blocks = measure()
-    loop(steps)
-    more_resident, more_blocks = (now - then for now, then in zip(measure(), (resident, blocks), strict=True))
-    assert more_resident < ALLOWED, f"{more_resident / 2**20:.1f} MiB in {steps} steps"
-    assert more_blocks < blocks_a_step * steps, f"{more_blocks} blocks in {steps} steps"
+    for _ in range(3):
+        resident, blocks = measure()
+        loop(steps)
+        more_resident, more_blocks = (now - then for now, then in zip(measure(), (resident, blocks), strict=True))
+        if more_resident < ALLOWED and more_blocks < blocks_a_step * steps:
+            return
+    pytest.fail(f"{more_resident / 2**20:.1f} MiB and {more_blocks} blocks in {steps} steps")
 
 
 @pytest.fixture

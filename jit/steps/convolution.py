@@ -27,13 +27,15 @@ from ..native.runtime_functions import find_native
 from ..runtime import driver
 from .conv.arguments import BLOCK, CHANNELS, FILTERS, LONGEST_KERNEL, MOST_PLACES, VALUES, ConvArgs, at_most, ceil
 from .conv.depthwise.bands import LAYING, in_planes
+from .conv.depthwise.blocks import in_blocks
 from .conv.laid_images.cut import laid_weights
-from .conv.links import Block, block_of_bands, block_of_panels, block_of_tiles, link, multiplications
+from .conv.links import Block, block_of_bands, block_of_channels, block_of_panels, block_of_tiles, link, multiplications
 from .conv.rows import (
     CHUNK,
     UNITS,
     Method,
     address,
+    by_blocks,
     by_laid,
     by_planes,
     by_positions,
@@ -159,6 +161,8 @@ def _convolve(node: Node, uses: Uses) -> list[driver.Step]:
 
 def _spread(node: Node, uses: Uses) -> list[driver.Step]:
     method, args = chosen(_spread_args(node, _slots(node, uses)), len(node.shape) - 2)
+    if method is Method.BLOCKS:
+        return _in_chain([by_blocks(args)], uses)
     if method is Method.PLANES:
         return _in_chain([by_planes(args)], uses)
     if method is Method.TILES:
@@ -180,7 +184,9 @@ def _band(node: Node, materialized: set[Node], args: ConvArgs, spreads: bool) ->
     if method is Method.FILTERS and not spreads:
         return None
     block: Block | None
-    if method is Method.PLANES:
+    if method is Method.BLOCKS:
+        step, block = by_blocks(args), block_of_channels(args)
+    elif method is Method.PLANES:
         step, block = by_planes(args), block_of_bands(args)
     elif method is Method.TILES:
         step = step_of_tiles(args)
@@ -202,7 +208,10 @@ def _correlate(node: Node, uses: Uses) -> list[driver.Step]:
                  (images.shape[2:], cotangents.shape[2:], kernel, stride, (1,) * len(pad), dilate, pad))
     planes = in_planes(args, len(pad))
     name = "run_weights"
-    if planes is not None:
+    if (blocks := in_blocks(args)) is not None:
+        args, units, name = blocks, blocks.bands, "run_block_weights"
+        each = (args.places + LAYING) * applied(ceil, groups, args.bands)
+    elif planes is not None:
         args, units, each, name = planes, groups, args.places + LAYING, "run_plane_weights"
     elif minimal(args):
         lines = applied(lines_of, args.batch, args.size1, args.size2)

@@ -9,7 +9,7 @@ from ..native.runtime_functions import find_native
 from ..steps.conv.arguments import AT, ConvArgs
 from ..steps.conv.rows import address
 from ..steps.gemm.openblas import GemmArgs, gemm_step
-from ..steps.gemm.sizes import LANES, WIDTH
+from ..steps.gemm.sizes import LANES, REGISTER_BYTES, WIDTH
 from .accesses import Access, Effects, Unreadable
 from .forms import Form, Var
 
@@ -102,7 +102,7 @@ def _of_convolution(args: ConvArgs, extent: int, chunk: int, at: int, units: Any
     """The reads of both operands, which are taken as whole, and the writes of a chunk's blocks, or of all."""
     out, weights = args.batch * args.groups * args.filters * args.positions, args.filters * args.channels * args.places
     images = args.batch * args.groups * args.channels * args.volume
-    forward = units not in (_weight_units, _tiled_weight_units)
+    forward = units not in (_weight_units, _tiled_weight_units, _block_weight_units)
     found = [Access(AT.x, False, _whole(images, args.itemsize), args.itemsize),
              Access(AT.w, False, _whole(args.groups * weights if forward else out, args.itemsize), args.itemsize)]
     if units is _tile_units:
@@ -190,6 +190,36 @@ def _bands(args: ConvArgs, lo: int, hi: int) -> Iterator[_Block]:
     yield start(lo), [(start(hi) - start(lo), 1)]
 
 
+def _block_units(args: ConvArgs) -> int:
+    if args.bands != -(-args.groups * args.itemsize // REGISTER_BYTES):
+        raise Unreadable(f"{args.bands} blocks of {args.groups} channels")
+    return args.batch * args.bands
+
+
+def _channels_before(args: ConvArgs, unit: int) -> int:
+    """The channels of the blocks before one, through images or parts of a batch."""
+    n, block = divmod(unit, args.bands)
+    return n * args.groups + min(block * REGISTER_BYTES // args.itemsize, args.groups)
+
+
+def _channel_blocks(args: ConvArgs, lo: int, hi: int) -> Iterator[_Block]:
+    """The channels of a range of blocks, which follow each other."""
+    start, end = [_channels_before(args, unit) * args.positions for unit in (lo, hi)]
+    yield start, [(end - start, 1)]
+
+
+def _block_weight_units(args: ConvArgs) -> int:
+    if args.panels != -(-args.batch // args.part):
+        raise Unreadable(f"{args.panels} parts of a batch of {args.batch} by {args.part}")
+    return _block_units(args) // args.batch * args.panels
+
+
+def _block_weights(args: ConvArgs, lo: int, hi: int) -> Iterator[_Block]:
+    """The weights of a range of blocks, which follow each other."""
+    start, end = [_channels_before(args, unit) * args.places for unit in (lo, hi)]
+    yield start, [(end - start, 1)]
+
+
 def _tile_units(args: ConvArgs) -> int:
     return -(-args.batch * -(-args.size1 // 4) // args.lines) * -(-args.filters // args.most)
 
@@ -263,6 +293,8 @@ def _of_packing(read: int, written: int, rows: int, extent: int, chunk: int, at:
 
 _CONVOLUTIONS = [("run_panels", _panel_units, _panels), ("run_weights", _weight_units, _weights),
                  ("run_planes", _band_units, _bands), ("run_plane_weights", _weight_units, _weights),
+                 ("run_blocks", _block_units, _channel_blocks),
+                 ("run_block_weights", _block_weight_units, _block_weights),
                  ("run_winograd", _tile_units, _tiles), ("run_filters", _filter_units, _filters),
                  ("run_winograd_weights", _tiled_weight_units, _tiled_weights),
                  ("run_laid", _laid_units, _filters), ("run_laid_weights", _weight_units, _weights)]

@@ -78,7 +78,7 @@ class ConvArgs(NamedTuple):
     part: int  # filters that one unit of the range computes; images of a part of correlate's batch
     merged: int = 1  # images whose positions are one block of correlate
     axis: int = 0  # depthwise: the axis that is cut into bands
-    bands: int = 0
+    bands: int = 0  # of an image; blocks of channels
     grid0: int = 0  # the sizes of the grid that positions, and elements of a phase, are counted on
     grid1: int = 0
     grid2: int = 0

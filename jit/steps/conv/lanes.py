@@ -42,6 +42,12 @@ class Lanes:
         """Store a vector."""
         self.b.store(value, self.pointer(address), align=4)
 
+    def prefetch(self, address: Any) -> None:
+        """Fetch the line of an address into the cache."""
+        byte = ir.IntType(8).as_pointer()
+        self.call("llvm.prefetch.p0", ir.VoidType(), [byte, I32, I32, I32],
+                  [self.b.inttoptr(address, byte), I32(0), I32(3), I32(1)])
+
     def number(self, address: Any) -> Any:
         """The number at an address, in all lanes."""
         return self.splat(self.vector, self.b.load(self.b.inttoptr(address, self.real.as_pointer())))
@@ -93,6 +99,31 @@ class Lanes:
             order = ir.Constant(self.ints, [lane ^ half for lane in range(self.lanes)])
             value, half = self.b.fadd(value, self.b.shuffle_vector(value, value, order)), half // 2
         return self.b.extract_element(value, I32(0))
+
+    def transpose(self, rows: Sequence[Any]) -> list[Any]:
+        """The columns of as many vectors as each has lanes.
+
+        First within parts of 16 bytes, by instructions that interleave two vectors there, then by exchanging the parts.
+        """
+        part = 16 // self.bytes
+        starts = [lane - lane % part for lane in range(self.lanes)]
+        halves = [[start + half + lane % part // 2 + lane % 2 * self.lanes for lane, start in enumerate(starts)]
+                  for half in (0, part // 2)]
+        rows, width = list(rows), part
+        while width > 1:
+            rows = [self._take(rows[start + i], rows[start + i + part // 2], half)
+                    for start in range(0, self.lanes, part) for i in range(part // 2) for half in halves]
+            width //= 2
+        while part < self.lanes:
+            low = [lane + (self.lanes - part if lane & part else 0) for lane in range(self.lanes)]
+            high = [lane + (self.lanes if lane & part else part) for lane in range(self.lanes)]
+            rows = [self._take(rows[i & ~part], rows[i | part], high if i & part else low) for i in range(self.lanes)]
+            part *= 2
+        return rows
+
+    def _take(self, x: Any, y: Any, lanes: list[int]) -> Any:
+        """A vector of lanes of two vectors."""
+        return self.b.shuffle_vector(x, y, ir.Constant(self.ints, lanes))
 
     def mask(self, flags: Any) -> Any:
         """The flags of lanes as the bits of an integer."""

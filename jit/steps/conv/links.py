@@ -67,6 +67,11 @@ def block_of_bands(args: ConvArgs) -> Block:
     return args.bands, args.positions
 
 
+def block_of_channels(args: ConvArgs) -> Block:
+    """The block of blocks of channels of small depthwise images: all channels of an image."""
+    return args.bands, args.groups * args.positions
+
+
 def block_of_tiles(args: ConvArgs) -> Block | None:
     """The block of parts of the filters, through blocks of rows of tiles: whole images."""
     down, parts = applied(ceil, args.size1, 4), applied(ceil, args.filters, args.most)

@@ -18,6 +18,7 @@ from ...runtime.costs import CHUNK_COST, MAX_CHUNKS
 from ..gemm import sizes
 from .arguments import BLOCK, CHANNELS, SUMS, TILE_SUMS, TILES, ConvArgs, at_most, ceil
 from .depthwise.bands import LAYING, in_planes
+from .depthwise.blocks import in_blocks
 from .laid_images.cut import by_rows, laid
 
 #: The multiplications of a chunk, and the most of a chunk, which take a tenth of a second: a run halts between two.
@@ -40,7 +41,8 @@ _LEAST_TILES, _BLOCK_TILES = 24, 32
 _TURNING, _PACKING = 32, 2
 
 _FILES = {"run_panels": "native", "run_weights": "native", "run_planes": "depthwise.planes",
-          "run_plane_weights": "depthwise.planes", "run_winograd": "winograd.steps",
+          "run_plane_weights": "depthwise.planes", "run_blocks": "depthwise.channel_blocks",
+          "run_block_weights": "depthwise.channel_blocks", "run_winograd": "winograd.steps",
           "transform_weights": "winograd.steps", "run_winograd_weights": "winograd.steps",
           "pack_filters": "filter_panels", "run_filters": "filter_panels", "run_laid": "laid_images.steps",
           "run_laid_weights": "laid_images.steps"}
@@ -71,6 +73,7 @@ def rows_of_chunk(rows: int, size: int) -> int:
 class Method(Enum):
     """The ways of computing a convolution, or the cotangent of its images, of which the sizes decide."""
 
+    BLOCKS = "small depthwise images, by blocks of channels"
     PLANES = "depthwise images"
     TILES = "Winograd's tiles"
     LAID = "images laid with zeros beside their rows"
@@ -80,6 +83,9 @@ class Method(Enum):
 
 def chosen(args: ConvArgs, rank: int) -> tuple[Method, ConvArgs]:
     """The method for a convolution of `rank` axes, and the arguments as far as it cuts them."""
+    blocks = in_blocks(args)
+    if blocks is not None:
+        return Method.BLOCKS, blocks
     planes = in_planes(args, rank)
     if planes is not None:
         return Method.PLANES, planes
@@ -94,6 +100,8 @@ def chosen(args: ConvArgs, rank: int) -> tuple[Method, ConvArgs]:
 def convolve(node: Node, args: ConvArgs, uses: Uses) -> list[driver.Step]:
     """The rows of a convolution."""
     method, args = chosen(args, len(node.shape) - 2)
+    if method is Method.BLOCKS:
+        return [by_blocks(args)]
     if method is Method.PLANES:
         return [by_planes(args)]
     if method is Method.TILES:
@@ -104,6 +112,13 @@ def convolve(node: Node, args: ConvArgs, uses: Uses) -> list[driver.Step]:
     if method is Method.FILTERS and (args.batch * args.positions >= _LEAST_POSITIONS or uses.lasting(weights, node)):
         return _by_filters(node, args, uses)
     return [by_positions(args)]
+
+
+def by_blocks(args: ConvArgs) -> driver.Step:
+    """The row of small depthwise images."""
+    extent = args.batch * args.bands
+    each = args.positions * (args.places + LAYING) * applied(ceil, args.groups, args.bands)
+    return driver.Step(address("run_blocks"), list(args), extent, applied(chunk_of, extent, each))
 
 
 def by_planes(args: ConvArgs) -> driver.Step:

@@ -53,6 +53,13 @@ GEOMETRIES = [  # images, filters, kernel, stride, dilate, pad, groups
     ((1, 4, 100, 64), 4, (5, 5), (1, 1), (1, 1), (0, 0), 4),
     ((3, 2, 30, 44), 2, (3, 25), (1, 1), (1, 1), (0, 0), 2),
     ((2, 2, 5, 24, 9), 2, (2, 20, 3), (1, 1, 1), (1, 1, 1), (0, 0, 1), 2),
+    ((3, 19, 7, 7), 19, (3, 3), (1, 1), (1, 1), (1, 1), 19),
+    ((40, 32, 4, 4), 32, (3, 3), (1, 1), (1, 1), (1, 1), 32),
+    ((2, 24, 8, 9), 24, (3, 2), (2, 3), (2, 1), (2, 1), 24),
+    ((5, 17, 16), 17, (5,), (2,), (2,), (3,), 17),
+    ((2, 35, 4, 5, 6), 35, (2, 3, 2), (1, 2, 1), (1, 1, 2), (1, 0, 1), 35),
+    ((3, 40, 13, 12), 40, (7, 7), (3, 1), (1, 1), (0, 6), 40),
+    ((2, 300, 5, 5), 300, (4, 3), (1, 1), (1, 1), (2, 1), 300),
     ((3, 34, 7, 7), 70, (3, 3), (1, 1), (1, 1), (1, 1), 1),
     ((2, 6, 21, 19), 66, (3, 3), (2, 2), (1, 1), (0, 0), 2),
     ((2, 700, 1, 1), 160, (1, 1), (1, 1), (1, 1), (0, 0), 1),
@@ -135,6 +142,7 @@ def _random_cases():
             for low, high in ((1, 5), (1, 4), (1, 3), (0, 4), (1, (60, 20, 9)[rank - 1]))]
         groups = int(rng.choice([1, 1, 2, 3]))
         deep = rng.randint(3) > 0  # else depthwise
+        groups *= 1 if deep else int(rng.choice([1, 9]))
         images = (int(rng.randint(1, 4)), groups * (int(rng.randint(1, 8)) if deep else 1), *size)
         try:
             positions(size, kernel, stride, dilate, pad)
@@ -152,7 +160,7 @@ def test_random_geometries(case):
 @pytest.mark.parametrize("case", [
     ((8, 16, 20, 20), 40, (3, 3), (1, 1), (1, 1), (1, 1), 1), ((64, 1, 28, 28), 6, (5, 5), (1, 1), (1, 1), (2, 2), 1),
     ((1, 64, 7, 7), 200, (3, 3), (2, 2), (1, 1), (1, 1), 1), ((8, 32, 40, 40), 32, (3, 3), (2, 2), (1, 1), (1, 1), 32),
-    ((4, 32, 40, 40), 48, (3, 3), (1, 1), (1, 1), (1, 1), 1)],
+    ((4, 32, 40, 40), 48, (3, 3), (1, 1), (1, 1), (1, 1), 1), ((32, 70, 8, 8), 70, (3, 3), (1, 1), (1, 1), (1, 1), 70)],
                          ids=str)
 def test_one_and_two_threads_give_the_same_bits(case):
     images, filters, kernel, *geometry = case
@@ -203,7 +211,7 @@ def check_what_is_not_finite(x, w, g, geometry):
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("stride", [(1, 1), (2, 2)])
-@pytest.mark.parametrize("channels, filters, groups", [(2, 3, 1), (2, 2, 2), (33, 34, 1)])
+@pytest.mark.parametrize("channels, filters, groups", [(2, 3, 1), (2, 2, 2), (33, 34, 1), (19, 19, 19)])
 def test_nan_and_infinity_reach_their_windows_only(channels, filters, groups, stride, dtype):
     geometry = stride, (1, 1), (1, 1), groups
     x, w, g = drawn((4, channels, 9, 17), filters, (3, 3), *geometry, dtype)
@@ -214,7 +222,8 @@ def test_nan_and_infinity_reach_their_windows_only(channels, filters, groups, st
 
 @pytest.mark.parametrize("images, kernel, stride, dilate, pad", [
     ((3, 2, 5, 6, 7), (3, 2, 3), (1, 2, 1), (1, 1, 2), (1, 0, 2)), ((2, 3, 400, 90), (3, 3), (2, 1), (2, 1), (3, 1)),
-    ((2, 2, 9000), (3,), (2,), (2,), (2,))], ids=str)
+    ((2, 2, 9000), (3,), (2,), (2,), (2,)), ((3, 21, 3, 5, 6), (3, 2, 3), (1, 2, 1), (1, 1, 2), (1, 0, 2)),
+    ((4, 33, 60), (5,), (2,), (3,), (4,)), ((2, 16, 9, 11), (3, 3), (2, 1), (2, 1), (3, 1))], ids=str)
 def test_what_is_not_finite_in_depthwise_images_of_any_geometry(images, kernel, stride, dilate, pad):
     geometry = stride, dilate, pad, images[1]
     x, w, g = drawn(images, images[1], kernel, *geometry, "float32")
@@ -244,7 +253,7 @@ def test_other_sizes_compile_nothing():
 
 @pytest.mark.parametrize("channels, groups, stride, size, filters", [
     (16, 1, 1, 90, 40), (16, 16, 1, 90, 16), (16, 16, 2, 90, 16), (16, 1, 1, 90, 6), (32, 1, 1, 90, 40),
-    (70, 1, 1, 7, 200), (80, 2, 2, 19, 300)])
+    (70, 1, 1, 7, 200), (80, 2, 2, 19, 300), (200, 200, 1, 12, 200)])
 def test_the_verifier_knows_what_chunks_write(channels, groups, stride, size, filters):
     geometry = (stride, stride), (1, 1), (1, 1), groups
     arrays = drawn((8, channels, size, size), filters, (3, 3), *geometry, "float32")

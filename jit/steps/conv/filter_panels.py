@@ -14,7 +14,7 @@ from ...native.word_compiler import I64, emits
 from ...native.word_intrinsics import as_word, room, smaller
 from ..gemm.native import call_tiles
 from ..gemm.sizes import LANES, WIDTH
-from ..gemm.tiles import transposed
+from ..gemm.squares import transposed
 from .arguments import AT, BLOCK, SUMMED, SUMS
 from .lanes import Lanes
 from .native import call_patches

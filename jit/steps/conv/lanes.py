@@ -100,31 +100,6 @@ class Lanes:
             value, half = self.b.fadd(value, self.b.shuffle_vector(value, value, order)), half // 2
         return self.b.extract_element(value, I32(0))
 
-    def transpose(self, rows: Sequence[Any]) -> list[Any]:
-        """The columns of as many vectors as each has lanes.
-
-        First within parts of 16 bytes, by instructions that interleave two vectors there, then by exchanging the parts.
-        """
-        part = 16 // self.bytes
-        starts = [lane - lane % part for lane in range(self.lanes)]
-        halves = [[start + half + lane % part // 2 + lane % 2 * self.lanes for lane, start in enumerate(starts)]
-                  for half in (0, part // 2)]
-        rows, width = list(rows), part
-        while width > 1:
-            rows = [self._take(rows[start + i], rows[start + i + part // 2], half)
-                    for start in range(0, self.lanes, part) for i in range(part // 2) for half in halves]
-            width //= 2
-        while part < self.lanes:
-            low = [lane + (self.lanes - part if lane & part else 0) for lane in range(self.lanes)]
-            high = [lane + (self.lanes if lane & part else part) for lane in range(self.lanes)]
-            rows = [self._take(rows[i & ~part], rows[i | part], high if i & part else low) for i in range(self.lanes)]
-            part *= 2
-        return rows
-
-    def _take(self, x: Any, y: Any, lanes: list[int]) -> Any:
-        """A vector of lanes of two vectors."""
-        return self.b.shuffle_vector(x, y, ir.Constant(self.ints, lanes))
-
     def mask(self, flags: Any) -> Any:
         """The flags of lanes as the bits of an integer."""
         return self.b.bitcast(flags, self.bits)

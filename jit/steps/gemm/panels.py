@@ -18,7 +18,8 @@ from ...native.word_compiler import F64, emits
 from ...native.word_compiler import I64 as _I64
 from ...native.word_intrinsics import room, smaller
 from .sizes import LANES, WIDTH
-from .tiles import ROWS, WHOLE, Tiles, transposed
+from .squares import transposed
+from .tiles import ROWS, WHOLE, Tiles
 
 _FLOAT = ir.FloatType()
 _VECTOR = ir.VectorType(_FLOAT, LANES)

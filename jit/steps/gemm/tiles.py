@@ -23,6 +23,7 @@ from ...native.loop_hints import say
 from ...native.word_compiler import F64, emits
 from ...native.word_compiler import I64 as _I64
 from .sizes import DEPTH, LANES, REGISTERS, WIDTH
+from .squares import transposed
 
 _FLOAT = ir.FloatType()
 _VECTOR = ir.VectorType(_FLOAT, LANES)
@@ -61,22 +62,6 @@ MOST_TURNED = 128 if REGISTERS < 32 else 1 << 31
 
 #: The way of reading a narrow B in place, all lanes of which may be read.
 WHOLE = 3
-
-
-def transposed(b: Any, square: Sequence[Any]) -> list[Any]:
-    """The columns of LANES vectors as vectors, by exchanges of lanes between pairs."""
-    square, size, places = list(square), 1, range(LANES)
-    while size < LANES:
-        low = [j - size + LANES if j & size else j for j in places]
-        high = [j + LANES if j & size else j + size for j in places]
-        for i in places:
-            if not i & size:
-                pair = square[i], square[i | size]
-                square[i], square[i | size] = [
-                    b.shuffle_vector(*pair, ir.Constant(ir.VectorType(ir.IntType(32), LANES), half))
-                    for half in (low, high)]
-        size *= 2
-    return square
 
 
 class Tiles:

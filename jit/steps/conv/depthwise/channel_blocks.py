@@ -12,13 +12,13 @@ from typing import Any
 from ....native.word_compiler import I64, emits
 from ....native.word_intrinsics import clear_bytes, room, set_word, smaller
 from ...gemm.sizes import REGISTER_BYTES
+from ...gemm.squares import transposed
 from ..arguments import AT, BLOCK, MOST_PLACES
 from ..lanes import Lanes, in_both
-from ..place_by_place import relate
 from .blocks import MOST_PHASES, MOST_POSITIONS
 
-#: Positions whose sums are in registers at a time, and those and places of the kernel whose weights' sums are.
-_SOME, _PAIR, _THREE = 8, 2, 3
+#: Positions whose sums are in registers at a time, and places of the kernel whose weights' sums are.
+_SOME, _NINE = 8, 9
 
 #: What is added to a number before a division, as a multiple of the divisor, so that it is not negative.
 _FAR = 1 << 40
@@ -27,10 +27,10 @@ _FAR = 1 << 40
 #: first elements, and of sums.
 _ENTRY = 16
 
-_PLACES, _POSITIONS = _ENTRY * (MOST_PLACES + _THREE), _ENTRY * (MOST_POSITIONS + _SOME * MOST_PHASES)
+_PLACES, _POSITIONS = _ENTRY * (MOST_PLACES + _NINE), _ENTRY * (MOST_POSITIONS + _SOME * MOST_PHASES)
 _STARTS, _ELEMENTS = 16 * (MOST_PHASES + 1), 8 * MOST_POSITIONS
 _SUMS = REGISTER_BYTES * (MOST_POSITIONS + 1)
-_TOTALS = REGISTER_BYTES * (MOST_PLACES + _THREE)
+_LAID, _TOTALS = BLOCK + _SUMS, REGISTER_BYTES * (MOST_PLACES + _NINE)
 
 
 def _word(b: Any, address: Any, index: Any = 0) -> Any:
@@ -67,7 +67,7 @@ def _lay(b: Any, size: Any, to: Any, elements: Any, source: Any, pitch: Any, som
             ahead = b.add(at, b.mul(pitch, I64(lanes.lanes)))
             for channel in channels:
                 lanes.prefetch(b.add(channel, ahead))
-            for i, value in enumerate(lanes.transpose([lanes.load(b.add(channel, at)) for channel in channels])):
+            for i, value in enumerate(transposed(b, [lanes.load(b.add(channel, at)) for channel in channels])):
                 lanes.store(value, b.add(to, _word(b, elements, b.add(first, I64(i)))))
 
         _by_vectors(lanes, count, vectors)
@@ -84,7 +84,7 @@ def _put(b: Any, size: Any, to: Any, pitch: Any, sums: Any, some: Any, count: An
         def vectors(first: Any) -> None:
             at, source = b.mul(first, I64(lanes.bytes)), b.add(sums, b.mul(first, I64(lanes.size)))
             own = [lanes.load(b.add(source, I64(lanes.size * i))) for i in range(lanes.lanes)]
-            for channel, value in zip(channels, lanes.transpose(own), strict=True):
+            for channel, value in zip(channels, transposed(b, own), strict=True):
                 lanes.store(value, b.add(channel, at))
 
         _by_vectors(lanes, count, vectors)
@@ -133,51 +133,36 @@ def _relate(b: Any, size: Any, totals: Any, block: Any, values: Any, positions: 
             places: Any) -> None:
     """Add to each place's vector of totals the products of elements and the values of `count` positions.
 
-    count: a multiple of _PAIR; the value of a position that is none is 0.
-    places: _THREE - 1 entries and vectors of totals follow the last one's.
+    places: _NINE - 1 entries and vectors of totals follow the last one's.
     """
     def emit(lanes: Lanes) -> None:
-        with lanes.loop(places, step=_THREE) as k:
-            offsets = [_word(b, b.add(table, b.mul(b.add(k, I64(j)), I64(_ENTRY)))) for j in range(_THREE)]
+        with lanes.loop(places, step=_NINE) as k:
+            offsets = [_word(b, b.add(table, b.mul(b.add(k, I64(j)), I64(_ENTRY)))) for j in range(_NINE)]
 
-            def pair(i: Any, sums: Sequence[Any]) -> list[Any]:
-                made = []
-                for j in range(_PAIR):
-                    entry = b.add(positions, b.mul(b.add(b.mul(i, I64(_PAIR)), I64(j)), I64(_ENTRY)))
-                    start, value = b.add(block, _word(b, entry)), lanes.load(b.add(values, _word(b, entry, 1)))
-                    made += [lanes.fma(value, lanes.load(b.add(start, offset)), own)
-                             for offset, own in zip(offsets, sums[_THREE * j:], strict=False)]
-                return made
+            def position(i: Any, sums: Sequence[Any]) -> list[Any]:
+                entry = b.add(positions, b.mul(i, I64(_ENTRY)))
+                start, value = b.add(block, _word(b, entry)), lanes.load(b.add(values, _word(b, entry, 1)))
+                return [lanes.fma(value, lanes.load(b.add(start, offset)), own)
+                        for offset, own in zip(offsets, sums, strict=True)]
 
-            sums = lanes.fold(b.sdiv(count, I64(_PAIR)), [lanes.nothing] * (_PAIR * _THREE), pair)
-            for j in range(_THREE):
+            for j, own in enumerate(lanes.fold(count, [lanes.nothing] * _NINE, position)):
                 address = b.add(totals, b.mul(b.add(k, I64(j)), I64(lanes.size)))
-                lanes.store(b.fadd(lanes.load(address), b.fadd(sums[j], sums[_THREE + j])), address)
+                lanes.store(b.fadd(lanes.load(address), own), address)
 
     in_both(b, size, emit)
 
 
 @emits
-def _put_lane(b: Any, size: Any, to: Any, totals: Any, lane: Any, places: Any) -> Any:
-    """Store a lane of each place's totals; returns whether one of them is not finite."""
-    found = []
-
+def _put_weights(b: Any, size: Any, to: Any, totals: Any, places: Any, some: Any) -> None:
+    """Put the totals of all places into the weights' cotangents of `some` channels."""
     def emit(lanes: Lanes) -> None:
-        kind, own = lanes.real.as_pointer(), b.add(totals, b.mul(lane, I64(lanes.bytes)))
-
-        def place(k: Any, wrong: Sequence[Any]) -> list[Any]:
-            number = b.load(b.inttoptr(b.add(own, b.mul(k, I64(lanes.size))), kind))
-            b.store(number, b.inttoptr(b.add(to, b.mul(k, I64(lanes.bytes))), kind))
-            finite = b.fcmp_ordered("==", b.fsub(number, number), lanes.real(0.0))
-            return [b.or_(wrong[0], b.zext(b.not_(finite), I64))]
-
-        found.append((lanes.fold(places, [I64(0)], place)[0], b.block))
+        kind = lanes.real.as_pointer()
+        with lanes.loop(some) as lane, lanes.loop(places) as k:
+            own = b.add(totals, b.add(b.mul(k, I64(lanes.size)), b.mul(lane, I64(lanes.bytes))))
+            at = b.mul(b.add(b.mul(lane, places), k), I64(lanes.bytes))
+            b.store(b.load(b.inttoptr(own, kind)), b.inttoptr(b.add(to, at), kind))
 
     in_both(b, size, emit)
-    wrong = b.phi(I64)
-    for value, block in found:
-        wrong.add_incoming(value, block)
-    return wrong
 
 
 def _set_entry(at: int, first: int, second: int) -> None:
@@ -225,7 +210,7 @@ def _tabulate(args: Any, table: int, positions: int, starts: int) -> None:
                     m += 1
     set_word(starts, 2 * phase, n)
     set_word(starts, 2 * phase + 1, m)
-    for i in range(_THREE - 1):
+    for i in range(_NINE - 1):
         _set_entry(table + _ENTRY * (n + i), 0, 0)
 
 
@@ -244,11 +229,12 @@ def run_blocks(bind: Any, args: Any, lo: int, hi: int) -> None:
     """Compute blocks lo...hi of the channels, through images, of a convolution or of the cotangent of its images."""
     size, blocks, places, groups = args[AT.itemsize], args[AT.bands], args[AT.places], args[AT.groups]
     table, positions, starts, elements = room(_PLACES), room(_POSITIONS), room(_STARTS), room(_ELEMENTS)
-    block, weights, sums = room(BLOCK), room(BLOCK), room(_SUMS)
+    block, weights = room(_LAID), room(BLOCK)
+    sums = block + REGISTER_BYTES * args[AT.grid0] * args[AT.grid1] * args[AT.grid2]  # near: not a page's size apart
     channels = REGISTER_BYTES // size
     _tabulate(args, table, positions, starts)
     _tabulate_elements(args, elements)
-    clear_bytes(block, REGISTER_BYTES * args[AT.grid0] * args[AT.grid1] * args[AT.grid2])
+    clear_bytes(block, sums - block)
     for unit in range(lo, hi):
         n = unit // blocks
         i = unit - n * blocks
@@ -273,16 +259,16 @@ def run_block_weights(bind: Any, args: Any, lo: int, hi: int) -> None:
     size, blocks, places, groups = args[AT.itemsize], args[AT.bands], args[AT.places], args[AT.groups]
     table, positions, starts = room(_PLACES), room(_POSITIONS), room(_STARTS)
     elements, plain = room(_ELEMENTS), room(_ELEMENTS)
-    block, values, totals = room(BLOCK), room(_SUMS), room(_TOTALS)
+    block, totals = room(_LAID), room(_TOTALS)
+    values = block + REGISTER_BYTES * args[AT.grid0] * args[AT.grid1] * args[AT.grid2]
     channels, count = REGISTER_BYTES // size, args[AT.positions]
-    every = REGISTER_BYTES * (places + _THREE - 1)
-    most = (MOST_PLACES + _THREE) // (places + _THREE - 1)
+    every = REGISTER_BYTES * (places + _NINE - 1)
+    most = (MOST_PLACES + _NINE) // (places + _NINE - 1)
     _tabulate(args, table, positions, starts)
     _tabulate_elements(args, elements)
     for i in range(count):
         set_word(plain, i, REGISTER_BYTES * i)
-    clear_bytes(values + REGISTER_BYTES * count, REGISTER_BYTES)
-    clear_bytes(block, REGISTER_BYTES * args[AT.grid0] * args[AT.grid1] * args[AT.grid2])
+    clear_bytes(block, values - block)
     while lo < hi:
         part = lo // blocks
         first = lo - part * blocks
@@ -297,13 +283,9 @@ def run_block_weights(bind: Any, args: Any, lo: int, hi: int) -> None:
                 _lay(size, block, elements, bind[args[AT.x]] + size * plane * args[AT.volume],
                      size * args[AT.volume], some, args[AT.volume])
                 _lay(size, values, plain, bind[args[AT.w]] + size * plane * count, size * count, some, count)
-                _relate(size, totals + every * i, block, values, positions, starts[3], table, places)
+                _relate(size, totals + every * i, block, values, positions, count, table, places)
         for i in range(many):
             g = (first + i) * channels
-            for lane in range(smaller(channels, groups - g)):
-                y = bind[args[AT.y]] + size * (part * groups + g + lane) * places
-                if _put_lane(size, y, totals + every * i, lane, places) != 0:
-                    plane = start * groups + g + lane
-                    relate(args, y, bind[args[AT.x]] + size * plane * args[AT.volume],
-                           bind[args[AT.w]] + size * plane * count, end - start)
+            y = bind[args[AT.y]] + size * (part * groups + g) * places
+            _put_weights(size, y, totals + every * i, places, smaller(channels, groups - g))
         lo += many

@@ -252,7 +252,8 @@ class Expressions:
         dtype = node.dtype
         if dtype.kind == "b" and node.op.converts:
             return f"{inputs[0]} != 0" if node.inputs[0].dtype.kind != "b" else inputs[0]
-        if node.op.converts and dtype == np.float64 and node.inputs[0].dtype.kind == "f":
+        if node.op.converts and dtype == np.float64 and node.inputs[0].dtype.kind == "f" \
+                and node.inputs[0].dtype != np.float64:
             return f"widened({inputs[0]})"
         text = template.replace("{T}", short(dtype))
         for i, name in enumerate(inputs):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -86,12 +87,23 @@ CASTS: dict[str, Any] = {name: register for name, (_, register) in _MEMORY.items
     name: _integer_cast(name) for name in _MEMORY if name[0] in "iu"}
 
 
-def _scoped(builder: Any, instruction: Any, scope: int) -> None:
-    module = builder.module
+@lru_cache(maxsize=2)
+def _all_scopes(module: ir.Module) -> list[Any]:
     domain = module.add_metadata(["tracer kernel"])
-    all_scopes = [module.add_metadata([f"tracer scope {i}", domain]) for i in range(SCOPES)]
-    instruction.set_metadata("alias.scope", module.add_metadata([all_scopes[scope]]))
-    instruction.set_metadata("noalias", module.add_metadata([s for i, s in enumerate(all_scopes) if i != scope]))
+    return [module.add_metadata([f"tracer scope {i}", domain]) for i in range(SCOPES)]
+
+
+@lru_cache(maxsize=2 * SCOPES)
+def _scope(module: ir.Module, scope: int) -> tuple[Any, Any]:
+    """The metadata of a scope, and of all others."""
+    every = _all_scopes(module)
+    return module.add_metadata([every[scope]]), module.add_metadata([s for i, s in enumerate(every) if i != scope])
+
+
+def _scoped(builder: Any, instruction: Any, scope: int) -> None:
+    own, others = _scope(builder.module, scope)
+    instruction.set_metadata("alias.scope", own)
+    instruction.set_metadata("noalias", others)
 
 
 def _address(builder: Any, base: Any, index: Any, memory: Any) -> Any:

@@ -1,8 +1,7 @@
-"""The compiler of kernels: source text -> object code, by Numba; an unknown version of Numba is tested first."""
+"""The compiler of kernels: source text -> object code, by Numba's operators; unknown versions are tested first."""
 from __future__ import annotations
 
 import ctypes
-import logging
 from collections.abc import Callable
 from functools import cache
 
@@ -13,15 +12,12 @@ from tracer.ops.ir.errors import CannotCompile, NoCompiler
 
 from . import disk_cache
 from .intrinsics import namespace_for
-from .numba_compiler import lower_function
-
-# Scripts set the root logger to DEBUG to see their own progress; Numba would then log every instruction it compiles.
-if logging.getLogger("numba").level == logging.NOTSET:
-    logging.getLogger("numba").setLevel(logging.WARNING)
+from .kernel_lowering import lower
 
 _TRIAL = """
 def kernel(bind, args, lo, hi):
-    p, q = bind[args[0]], bind[args[1]]
+    p = bind[args[0]]
+    q = bind[args[1]]
     c = f32(0.0)
     for i in range(lo, hi):
         v = ld_f32_0(p, i)
@@ -41,9 +37,7 @@ def lower_kernel(name: str, text: str, known: tuple[str, str]) -> Callable[[], b
 
 
 def _lower_text(name: str, text: str) -> Callable[[], bytes]:
-    space = namespace_for(text) | {"__name__": name}
-    exec(compile(text, f"<{name}>", "exec"), space)
-    return lower_function(space[name], name, "ppii", {"contract"}).compile
+    return lower(name, text, namespace_for(text), {"contract"}).compile
 
 
 @cache

@@ -33,7 +33,7 @@ def _computes(x: Any) -> bool:
 
 
 def _innermost(function: Any) -> Iterator[tuple[Any, set[Any]]]:
-    """(latch, all blocks) of each loop without an inner loop; expects blocks in Numba's order."""
+    """(latch, all blocks) of each loop without an inner loop; expects blocks in the order of the source."""
     place = {block: i for i, block in enumerate(function.blocks)}
     before: dict[Any, list[Any]] = {}
     back = {}

@@ -144,8 +144,8 @@ def _placed(node: Node, put: bool) -> WindowSource:
         at = f"j * {s.sw}"
         first = f"select(within & ({at} >= pw) & ({at} < w + pw), i32(first_row + {at}), {none})"
     begin = [f"u = {low}", f"p = {none}", f"f = {first}"]
-    step = ["c = i32({} - pw)", "v = " + s.ld(2, "t", "{}"), "l = " + s.ld(3, "q", "{}", "i32"),
-            "better = (v > u) | ((v == u) & (l < p))", "f = select(better, i32(l * i32(w) + c), f)",
+    step = ["col = i32({} - pw)", "v = " + s.ld(2, "t", "{}"), "l = " + s.ld(3, "q", "{}", "i32"),
+            "better = (v > u) | ((v == u) & (l < p))", "f = select(better, i32(l * i32(w) + col), f)",
             "p = select(better, l, p)", "u = select(better, v, u)"]
     end = s.st(4, "o", "j", "f", "i32")
     if s.unrolled:

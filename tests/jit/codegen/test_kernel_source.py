@@ -11,9 +11,11 @@ import pytest
 from tracer import np, npx
 from tracer.jit import program
 from tracer.jit.native.intrinsics import namespace_for
-from tracer.jit.native.numba_compiler import lower_function
+from tracer.jit.native.kernel_lowering import lower
 from tracer.jit.plan.plan import Plan
 from tracer.jit.runtime import driver
+from tracer.ops.ir.node import make
+from tracer.ops.primitive.arithmetic import cast_op
 from tracer.ops.primitive.reductions import reduce_prod
 
 LOOP = """
@@ -28,9 +30,7 @@ def kernel(bind, args, lo, hi):
 def vectors_a_turn(expression: str) -> int:
     """The number of vectors of x that one iteration of the compiled loop loads."""
     source = LOOP.format(expression)
-    space = namespace_for(source)
-    exec(source, space)
-    code = str(lower_function(space["kernel"], "kernel", "ppii").module())
+    code = str(lower("kernel", source, namespace_for(source)).module())
     bodies = re.findall(r"\nvector\.body.*?br i1", code, re.DOTALL)
     return max(len(re.findall(r" load <\d+ x float>", body)) for body in bodies)
 
@@ -131,6 +131,16 @@ def test_a_row_s_division_by_a_deviation_is_one_reciprocal():
     assert "1.0) /" not in source_for(shares, x)
     counts = np.array([[49.0, 0.0, 0.0]])
     assert shares(counts).asnumpy()[0, 0] == 1
+
+
+@pytest.mark.tierless
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "int32"])
+def test_casts_to_float64_are_compiled(dtype):
+    x = numpy.array([1.5, -2.25, 0.0]).astype(dtype)
+    node = make(cast_op, graphs.leaves([x]), ("float64",))
+    assert graphs.fallbacks([node]) == []
+    found, = graphs.run([node], [x], "always")
+    numpy.testing.assert_array_equal(found, x.astype("float64"))
 
 
 @pytest.mark.tierless

@@ -36,7 +36,7 @@ FAULTS = {
     "a deleted method": CODEGEN + "del codegen.CPUCodegen._module_pass_manager",
     "a renamed attribute": CODEGEN + "codegen.CPUCodegen._tm = property(lambda self: self.machine, "
                                      "lambda self, to: None)",
-    "a moved class": "import numba.core.lowering\ndel numba.core.lowering.Lower",
+    "a moved function": "import numba.core.fastmathpass\ndel numba.core.fastmathpass.rewrite_module",
     "a Numba that refuses this NumPy": "import sys\nsys.modules['numba'] = None",
     "the pass manager of llvmlite 0.43": "import llvmlite.binding\ndel llvmlite.binding.create_new_module_pass_manager",
     "wrong numbers of a new version": "import numba\nfrom llvmlite import ir\nnumba.__version__ = '0.99.0'\n"

@@ -4,7 +4,7 @@ No other file uses names that Numba or llvmlite do not document (test_numba_vers
 `disk_cache.find` raises NoCompiler for the error, and the interpreter runs every program.
 
 Numba's usual set-up loads the typing of all of NumPy, which takes longer than compiling a kernel: here the typing knows
-Python's operators and casts. `kernel_lowering.py` does what Numba's analysis of byte code and type inference would do.
+Python's operators and casts. `kernel_compiler.py` does what Numba's analysis of byte code and type inference would do.
 LLVM's passes run once over each function: Numba runs them before and after linking modules, to count references
 between.
 

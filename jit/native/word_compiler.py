@@ -5,7 +5,7 @@ A word is an int64: a number, or an address, of which `args[i]` is the word at p
 and calls of functions that `emits` marks, or of the subset themselves, which return nothing. `and`, `or` and
 `x if c else y` evaluate all their operands; those of `//` and `%` must not be negative.
 
-A kernel's source has numbers of many types, and long loops to vectorize: `kernel_lowering.py` is for these, with
+A kernel's source has numbers of many types, and long loops to vectorize: `kernel_compiler.py` is for these, with
 Numba's rules of types. To import Numba takes half a second.
 """
 from __future__ import annotations

@@ -11,7 +11,7 @@ import pytest
 from tracer import np, npx
 from tracer.jit import program
 from tracer.jit.native.intrinsics import namespace_for
-from tracer.jit.native.kernel_lowering import lower
+from tracer.jit.native.kernel_compiler import lower
 from tracer.jit.plan.plan import Plan
 from tracer.jit.runtime import driver
 from tracer.ops.ir.node import make

@@ -7,7 +7,7 @@ import numpy
 import pytest
 
 from tracer.jit.native.intrinsics import namespace_for
-from tracer.jit.native.kernel_lowering import lower
+from tracer.jit.native.kernel_compiler import lower
 from tracer.jit.native.linker import link
 from tracer.ops.ir.errors import CannotCompile
 

@@ -124,9 +124,11 @@ def _operation(by: Any, kinds: tuple[Any, ...]) -> tuple[Any, Any]:
     """The signature of one of Python's operators for operands of some types, and the function that emits it."""
     try:
         signature = _TYPING.resolve_function_type(_TYPING.resolve_value_type(by), kinds, {})
-        return signature, _TARGET.get_function(by, signature)
+        if signature is not None:
+            return signature, _TARGET.get_function(by, signature)
     except (NumbaError, NotImplementedError) as error:
         raise _refused(error) from error
+    raise CannotCompile(f"{by.__name__} of {', '.join(map(str, kinds))}")
 
 
 def operate(builder: Any, by: Any, operands: Sequence[tuple[Any, Any]]) -> tuple[Any, Any]:

@@ -26,11 +26,15 @@ def run(body: str, *arrays: numpy.ndarray, lo: int = 0, hi: int = 1) -> None:
 
 @pytest.mark.parametrize("kind, dtype", [("f32", "float32"), ("f64", "float64"), ("i64", "int64"), ("u64", "uint64"),
                                          ("i32", "int32"), ("u8", "uint8")])
-@pytest.mark.parametrize("sign", ["+", "-", "*", "<", "<=", ">", ">=", "==", "!="])
+@pytest.mark.parametrize("sign", ["+", "-", "*", "&", "|", "^", "<", "<=", ">", ">=", "==", "!="])
 def test_operators_give_numpy_s_numbers(sign, kind, dtype):
     rng = numpy.random.default_rng(3)
     x, y = [rng.integers(0, 200, 40).astype(dtype) for _ in range(2)]
     y[::5] = x[::5]
+    if sign in "&|^" and kind[0] == "f":
+        with pytest.raises(CannotCompile):
+            run(f"x = {kind}(lo) {sign} {kind}(hi)")
+        return
     wanted = eval(f"x {sign} y", {"x": x, "y": y})
     result = "b1" if wanted.dtype == bool else kind
     given = f"ld_{kind}_0(p, i) {sign} ld_{kind}_0(q, i)"
@@ -49,6 +53,19 @@ def test_quotients_and_remainders_of_words_are_python_s(sign):
         f"    st_i64_1(r, i, ld_i64_0(p, i) {sign} ld_i64_0(q, i))", x, y, found, hi=8)
     pairs = zip(x.tolist(), y.tolist(), strict=True)
     assert found.tolist() == [eval(f"a {sign} b", {"a": a, "b": b}) for a, b in pairs]
+
+
+@pytest.mark.parametrize("kind, dtype", [("f32", "float32"), ("i64", "int64"), ("i8", "int8"), ("u8", "uint8")])
+@pytest.mark.parametrize("sign", ["-", "~"])
+def test_operators_of_one_number(sign, kind, dtype):
+    if sign == "~" and kind == "f32":
+        with pytest.raises(CannotCompile):
+            run("x = ~f32(lo)")
+        return
+    x, found = numpy.array([1, 0, 7, 100]).astype(dtype), numpy.zeros(4, dtype)
+    run(f"p = bind[args[0]]\nr = bind[args[1]]\nfor i in range(lo, hi):\n"
+        f"    st_{kind}_1(r, i, {kind}({sign}ld_{kind}_0(p, i)))", x, found, hi=4)
+    numpy.testing.assert_array_equal(found, eval(f"{sign}x", {"x": x}))
 
 
 def test_a_division_by_zero_is_infinite():

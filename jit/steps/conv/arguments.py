@@ -82,7 +82,7 @@ class ConvArgs(NamedTuple):
     grid0: int = 0  # the sizes of the grid that positions, and elements of a phase, are counted on
     grid1: int = 0
     grid2: int = 0
-    low0: int = 0  # where the elements that a position reads begin on the grid, from itself on
+    low0: int = 0  # where the elements that a position reads begin on the grid, from itself on; where a grid begins
     low1: int = 0
     low2: int = 0
     span: int = 0  # how many more these are on the axis that is cut

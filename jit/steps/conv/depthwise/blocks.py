@@ -11,7 +11,6 @@ from ..arguments import AT, BLOCK, ConvArgs, ceil
 MOST_POSITIONS, MOST_PHASES = 256, 16
 
 
-
 def in_blocks(args: ConvArgs) -> ConvArgs | None:
     """The arguments of a step of small depthwise images, cut into blocks of channels; None for others."""
     if args.channels != 1 or args.filters != 1:

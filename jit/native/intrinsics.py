@@ -19,7 +19,6 @@ from .callables import SCOPES
 from .elementary.halves import HALF, narrow, rounded, widen
 from .elementary.intrinsics import INTRINSICS
 from .elementary.remainders import REMAINDERS
-from .numba_compiler import intrinsic, minimum_of_words
 
 #: short dtype name -> (LLVM type in memory, Numba type in registers)
 _MEMORY = {
@@ -29,7 +28,6 @@ _MEMORY = {
        for sign in "iu" for bits in (8, 16, 32, 64)},
 }
 
-@intrinsic
 def f16(typingctx, x):
     """x rounded to the nearest float16, which is held in a float32 as all float16 values are."""
     if not isinstance(x, (types.Float, types.Integer, types.Boolean)):
@@ -79,7 +77,7 @@ def _integer_cast(name: str) -> Any:
         return register(x), codegen
 
     typing.__name__ = typing.__qualname__ = name
-    return intrinsic(typing)
+    return typing
 
 
 #: Casts by short name, such as `f32(x)`: Numba's types, where its own casts are defined for all numbers.
@@ -127,7 +125,7 @@ def _load(name: str, scope: int) -> Any:
         return register(types.int64, types.int64), codegen
 
     load.__name__ = load.__qualname__ = f"ld_{name}_{scope}"
-    return intrinsic(load)
+    return load
 
 
 def _store(name: str, scope: int) -> Any:
@@ -146,10 +144,9 @@ def _store(name: str, scope: int) -> Any:
         return types.void(types.int64, types.int64, register), codegen
 
     store.__name__ = store.__qualname__ = f"st_{name}_{scope}"
-    return intrinsic(store)
+    return store
 
 
-@intrinsic
 def word_as_f64(typingctx, word):
     """The float64 with the bits of an int64."""
 
@@ -159,7 +156,6 @@ def word_as_f64(typingctx, word):
     return types.float64(types.int64), codegen
 
 
-@intrinsic
 def widened(typingctx, x):
     """A float32 as a float64, for a cast that is an operation of its own and not part of a sum."""
     if x != types.float32:
@@ -171,7 +167,6 @@ def widened(typingctx, x):
     return types.float64(x), codegen
 
 
-@intrinsic
 def select(typingctx, condition, x, y):
     """x where condition holds, else y, without a branch."""
     if x != y:
@@ -213,7 +208,7 @@ def _either(name: str, integer: Callable) -> Any:
         return x(x, y), codegen
 
     typing.__name__ = typing.__qualname__ = name
-    return intrinsic(typing)
+    return typing
 
 
 def _extreme(sign: str) -> Callable:
@@ -224,7 +219,6 @@ def _extreme(sign: str) -> Callable:
     return emit
 
 
-@intrinsic
 def sign(typingctx, x):
     """-1, 0 or 1 by the sign of x; NaN for NaN."""
 
@@ -247,7 +241,6 @@ def sign(typingctx, x):
     return None
 
 
-@intrinsic
 def fabs(typingctx, x):
     """|x|."""
     if _is_float(x):
@@ -275,7 +268,7 @@ def _rounding(name: str) -> Any:
         return None
 
     typing.__name__ = typing.__qualname__ = name
-    return intrinsic(typing)
+    return typing
 
 
 def _shift(name: str) -> Any:
@@ -299,13 +292,18 @@ def _shift(name: str) -> Any:
         return x(x, x), codegen
 
     typing.__name__ = typing.__qualname__ = name
-    return intrinsic(typing)
+    return typing
 
 
-@intrinsic
 def bounded(typingctx, x, count):
     """x, which is known to be from 0 to count - 1: the verifiers read, and check, this."""
     return types.int64(types.int64, types.int64), lambda context, builder, signature, values: values[0]
+
+
+def minimum_of_words(typingctx, x, y):
+    """The smaller one of two words."""
+    return types.int64(types.int64, types.int64), lambda context, builder, signature, values: builder.select(
+        builder.icmp_signed("<=", values[0], values[1]), values[0], values[1])
 
 
 NAMES: dict[str, Any] = {

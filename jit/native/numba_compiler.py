@@ -12,7 +12,7 @@ This is imported only to compile: a process that finds all of its kernels on dis
 """
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -20,7 +20,7 @@ import llvmlite.binding as llvm
 from llvmlite import ir
 from llvmlite.ir.instructions import FastMathFlags
 from numba import types
-from numba.core import callconv, cpu, imputils, typing
+from numba.core import callconv, cpu, typing
 from numba.core.errors import NumbaError
 from numba.core.fastmathpass import rewrite_module
 from numba.core.typing import builtins, templates
@@ -28,29 +28,6 @@ from numba.core.typing import builtins, templates
 from tracer.ops.ir.errors import CannotCompile
 
 from .loop_hints import give_hints
-
-
-def intrinsic(define: Callable[..., Any]) -> Any:
-    """Make `define(typing_context, *types)` a function that kernels may call, and code that Numba itself compiles.
-
-    As with `numba.extending.intrinsic`, `define` returns a signature and the function that emits LLVM IR, or None for
-    types that it does not take. Numba's sets up all of Numba at the first call that it types; this one does not.
-    """
-    known: dict[Any, Any] = {}
-
-    def generic(self: Any, args: Any, kws: Any) -> Any:
-        if args not in known:
-            found = define(self.context, *args)
-            if found is None:
-                return None
-            known[args], emit = found
-            imputils.lower_builtin(define, *known[args].args)(emit)
-        return known[args]
-
-    members = {"key": define, "generic": generic}
-    template = type(f"Template_{define.__name__}", (templates.AbstractTemplate,), members)
-    templates.builtin_registry.register_global(define, types.Function(template))
-    return define
 
 
 def _operators() -> Any:
@@ -139,7 +116,11 @@ def operate(builder: Any, by: Any, operands: Sequence[tuple[Any, Any]]) -> tuple
 
 
 def call(builder: Any, called: Any, operands: Sequence[tuple[Any, Any]]) -> tuple[Any, Any]:
-    """What an intrinsic makes of values with types, with its type. CannotCompile for types that it does not take."""
+    """What an intrinsic makes of values with types, with its type. CannotCompile for types that it does not take.
+
+    called: a function of the typing context and types, as for `numba.extending.intrinsic`: it returns a signature and
+        the function that emits LLVM IR, or None.
+    """
     found = called(_TYPING, *[kind for _, kind in operands])
     if found is None:
         raise CannotCompile(f"{called.__name__} of {', '.join([str(kind) for _, kind in operands])}")
@@ -184,13 +165,3 @@ class Lowered:
     def compile(self) -> bytes:
         """The object code."""
         return _TARGET.codegen()._tm.emit_object(self.module())
-
-
-@intrinsic
-def minimum_of_words(typingctx, x, y):
-    """Python's `min` of two integers, which in Numba is a loop over a tuple."""
-
-    def codegen(context, builder, signature, values):
-        return builder.select(builder.icmp_signed("<=", values[0], values[1]), values[0], values[1])
-
-    return types.int64(types.int64, types.int64), codegen

@@ -10,7 +10,6 @@ from typing import Any
 
 from numba import types
 
-from ..numba_compiler import intrinsic
 from . import FUNCTIONS
 from .llvm_lanes import Lane, LlvmMachine
 
@@ -42,7 +41,7 @@ def _intrinsic(name: str, function: Callable[..., Any]) -> Any:
     typer: Any = {1: one, 2: two, 3: pick}[function.__code__.co_argcount - 1]
     typer.__name__ = typer.__qualname__ = name
     typer.__doc__ = function.__doc__
-    return intrinsic(typer)
+    return typer
 
 
 INTRINSICS: dict[str, Any] = {name: _intrinsic(name, function) for name, function in FUNCTIONS.items()}

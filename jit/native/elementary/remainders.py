@@ -12,7 +12,6 @@ from typing import Any
 from llvmlite import ir
 from numba import types
 
-from ..numba_compiler import intrinsic
 from .llvm_lanes import F64, Lane, LlvmMachine
 
 #: A quotient below 2**53 is an integer of float64 when rounded; an iteration leaves one of up to 2**52.
@@ -146,7 +145,7 @@ def _intrinsic(name: str, floating: Callable[..., Lane], integer: Callable[..., 
         return x(x, x), codegen
 
     typing.__name__ = typing.__qualname__ = name
-    return intrinsic(typing)
+    return typing
 
 
 REMAINDERS: dict[str, Any] = {

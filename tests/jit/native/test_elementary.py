@@ -9,12 +9,11 @@ import mpmath
 import numpy as np
 import pytest
 import scipy.special
-from elementary_loops import compiled
-from numba import carray, cfunc, njit, types
+from elementary_loops import compiled, loop
+from kernel_text import assembly, run
 from numpy_lanes import NUMPY
 
 from tracer.jit.native.elementary import FUNCTIONS
-from tracer.jit.native.elementary.intrinsics import INTRINSICS
 
 pytestmark = pytest.mark.tierless
 
@@ -222,7 +221,7 @@ def test_pow_float32_is_as_accurate_as_stated(machine, monkeypatch):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_numba_s_fastmath_cannot_reach_inside(name):
+def test_fastmath_flags_of_kernels_cannot_reach_inside(name):
     x = np.random.default_rng(7).standard_normal(4096) * 8
     for values in (x.astype(np.float32), x):
         np.testing.assert_array_equal(compiled(name, fastmath=True)(values), compiled(name)(values))
@@ -233,26 +232,6 @@ def test_float16_is_computed_in_float32():
     with np.errstate(all="ignore"):
         expected = np.tanh(x.astype(np.float64)).astype(np.float16)
     np.testing.assert_array_equal(NUMPY["tanh"](x), expected)
-
-
-def kernel_assembly(name: str, type_: types.Type) -> str:
-    """The assembly of the loop alone: a C function of two or three pointers."""
-    f = INTRINSICS[name]
-
-    def one(x, out, n):
-        a, b = carray(x, (n,)), carray(out, (n,))
-        for i in range(np.uint64(n)):
-            b[i] = f(a[i])
-
-    def two(x, y, out, n):
-        a, b, c = carray(x, (n,)), carray(y, (n,)), carray(out, (n,))
-        for i in range(np.uint64(n)):
-            c[i] = f(a[i], b[i])
-
-    arrays = FUNCTIONS[name].__code__.co_argcount
-    signature = types.void(*[types.CPointer(type_)] * arrays, types.intp)
-    library = cfunc(signature)(two if arrays == 3 else one)._library
-    return library.get_asm_str().partition("cfunc.")[0]
 
 
 LOOPED = sorted(name for name in FUNCTIONS if FUNCTIONS[name].__code__.co_argcount < 4)
@@ -266,8 +245,8 @@ def test_loops_are_vectorized(name):
         pytest.skip("no AVX2 on this host")
     # Some processors with zmm registers prefer ymm.
     wide = "[yz]mm" if features.get("avx512f") else "ymm"
-    for type_ in (types.float32, types.float64):
-        code = kernel_assembly(name, type_)
+    for dtype in (np.float32, np.float64):
+        code = assembly(loop(name, dtype))
         assert "call" not in code, f"{name} calls a function"
         arithmetic = re.findall(rf"\tv(?!mov|broadcast|pbroadcast|extract|insert)\w+\t.*%{wide}", code)
         assert arithmetic, f"{name} stays scalar"
@@ -279,14 +258,14 @@ REDUCTIONS = [("fadd_reassoc", np.sum), ("max_acc", np.max), ("min_acc", np.min)
 @pytest.mark.parametrize("name, reference", REDUCTIONS)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_accumulators(name, reference, dtype):
-    f = INTRINSICS[name]
+    kind = "f32" if dtype == np.float32 else "f64"
+    body = (f"p = bind[args[0]]\nq = bind[args[1]]\nc = ld_{kind}_0(p, 0)\nfor i in range(1, hi):\n"
+            f"    c = {name}(c, ld_{kind}_0(p, i))\nst_{kind}_1(q, 0, c)")
 
-    @njit
     def reduce(x):
-        total = x[0]
-        for i in range(np.uint64(x.size - 1)):
-            total = f(total, x[i + np.uint64(1)])
-        return total
+        found = np.empty(1, dtype)
+        run(body, x, found, hi=x.size)
+        return found[0]
 
     x = np.random.default_rng(8).standard_normal(10_000).astype(dtype)
     assert reduce(x) == pytest.approx(reference(x), rel=1e-3 if name == "fadd_reassoc" else 0)
@@ -294,7 +273,7 @@ def test_accumulators(name, reference, dtype):
         poisoned = x.copy()
         poisoned[position] = np.nan
         assert np.isnan(reduce(poisoned)), f"a NaN at {position} is lost"
-    code = next(iter(reduce.inspect_asm().values()))
+    code = assembly(body)
     operation = {"fadd_reassoc": "add", "max_acc": "max", "min_acc": "min"}[name]
     if llvmlite.binding.get_host_cpu_features().get("avx2"):
         assert re.search(rf"\tv{operation}p[sd]\t.*%[yz]mm", code), f"{name} stays scalar"
@@ -317,13 +296,13 @@ def test_rounding_functions_are_numpy_s(name, machine):
 
 
 def test_select_takes_numbers_of_one_type():
-    select = INTRINSICS["select"]
+    def pick(kind, x, y):
+        numbers, found = np.array([x, y]), np.empty(1, np.result_type(x, y))
+        run(f"p = bind[args[0]]\nq = bind[args[1]]\nx = ld_{kind}_0(p, 0)\ny = ld_{kind}_0(p, 1)\n"
+            f"st_{kind}_1(q, 0, select(x < y, x, y))", numbers, found)
+        return found[0]
 
-    @njit
-    def pick(x, y):
-        return select(x < y, x, y)
-
-    assert pick(2, 3) == 2
-    assert pick(np.float32(5), np.float32(4)) == 4
-    assert np.isnan(pick(1.0, np.nan))
+    assert pick("i64", 2, 3) == 2
+    assert pick("f32", np.float32(5), np.float32(4)) == 4
+    assert np.isnan(pick("f64", 1.0, np.nan))
     np.testing.assert_array_equal(NUMPY["select"](np.array([True, False]), np.ones(2), np.zeros(2)), [1, 0])

@@ -1,27 +1,13 @@
 """The lowering of kernels: loops, branches, and each operator against NumPy's on scalars of the same types."""
 from __future__ import annotations
 
-import ctypes
-
 import numpy
 import pytest
+from kernel_text import run
 
-from tracer.jit.native.intrinsics import namespace_for
-from tracer.jit.native.kernel_compiler import lower
-from tracer.jit.native.linker import link
 from tracer.ops.ir.errors import CannotCompile
 
 pytestmark = pytest.mark.tierless
-
-
-def run(body: str, *arrays: numpy.ndarray, lo: int = 0, hi: int = 1) -> None:
-    """Run a kernel whose slots are the addresses of arrays."""
-    text = "def kernel(bind, args, lo, hi):\n" + "".join([f"    {line}\n" for line in body.splitlines()])
-    words = numpy.array([a.ctypes.data for a in arrays], numpy.int64)
-    numbers = numpy.arange(len(arrays))
-    step = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)(
-        link("kernel", lower("kernel", text, namespace_for(text)).compile()))
-    step(words.ctypes.data, numbers.ctypes.data, lo, hi)
 
 
 @pytest.mark.parametrize("kind, dtype", [("f32", "float32"), ("f64", "float64"), ("i64", "int64"), ("u64", "uint64"),

@@ -109,14 +109,13 @@ def _operation(by: Any, kinds: tuple[Any, ...]) -> tuple[Any, Any]:
 
 
 def operate(builder: Any, by: Any, operands: Sequence[tuple[Any, Any]]) -> tuple[Any, Any]:
-    """What an operator makes of values with types, with its type. CannotCompile for types that it does not take."""
+    """The result of an operator on values with types, and its type. CannotCompile for types that it does not take."""
     signature, emit = _operation(by, tuple([kind for _, kind in operands]))
-    given = [cast(builder, operand, kind) for operand, kind in zip(operands, signature.args, strict=True)]
-    return emit(builder, given), signature.return_type
+    return emit(builder, _as(builder, operands, signature.args)), signature.return_type
 
 
 def call(builder: Any, called: Any, operands: Sequence[tuple[Any, Any]]) -> tuple[Any, Any]:
-    """What an intrinsic makes of values with types, with its type. CannotCompile for types that it does not take.
+    """The result of an intrinsic on values with types, and its type. CannotCompile for types that it does not take.
 
     called: a function of the typing context and types, as for `numba.extending.intrinsic`: it returns a signature and
         the function that emits LLVM IR, or None.
@@ -125,8 +124,11 @@ def call(builder: Any, called: Any, operands: Sequence[tuple[Any, Any]]) -> tupl
     if found is None:
         raise CannotCompile(f"{called.__name__} of {', '.join([str(kind) for _, kind in operands])}")
     signature, emit = found
-    given = [cast(builder, operand, kind) for operand, kind in zip(operands, signature.args, strict=True)]
-    return emit(_TARGET, builder, signature, given), signature.return_type
+    return emit(_TARGET, builder, signature, _as(builder, operands, signature.args)), signature.return_type
+
+
+def _as(builder: Any, operands: Sequence[tuple[Any, Any]], kinds: Sequence[Any]) -> list[Any]:
+    return [cast(builder, operand, kind) for operand, kind in zip(operands, kinds, strict=True)]
 
 
 def _refused(error: Exception) -> CannotCompile:

@@ -32,12 +32,11 @@ from .conv.laid_images.cut import laid_weights
 from .conv.links import Block, block_of_bands, block_of_channels, block_of_panels, block_of_tiles, link, multiplications
 from .conv.rows import (
     CHUNK,
+    DEPTHWISE,
     UNITS,
     Method,
     address,
-    by_blocks,
     by_laid,
-    by_planes,
     by_positions,
     by_tiles,
     chosen,
@@ -161,10 +160,8 @@ def _convolve(node: Node, uses: Uses) -> list[driver.Step]:
 
 def _spread(node: Node, uses: Uses) -> list[driver.Step]:
     method, args = chosen(_spread_args(node, _slots(node, uses)), len(node.shape) - 2)
-    if method is Method.BLOCKS:
-        return _in_chain([by_blocks(args)], uses)
-    if method is Method.PLANES:
-        return _in_chain([by_planes(args)], uses)
+    if method in DEPTHWISE:
+        return _in_chain([DEPTHWISE[method](args)], uses)
     if method is Method.TILES:
         return _in_chain(by_tiles(node, args, uses), uses)
     weights = node.inputs[1]
@@ -184,10 +181,9 @@ def _band(node: Node, materialized: set[Node], args: ConvArgs, spreads: bool) ->
     if method is Method.FILTERS and not spreads:
         return None
     block: Block | None
-    if method is Method.BLOCKS:
-        step, block = by_blocks(args), block_of_channels(args)
-    elif method is Method.PLANES:
-        step, block = by_planes(args), block_of_bands(args)
+    if method in DEPTHWISE:
+        step = DEPTHWISE[method](args)
+        block = (block_of_channels if method is Method.BLOCKS else block_of_bands)(args)
     elif method is Method.TILES:
         step = step_of_tiles(args)
         block = block_of_tiles(ConvArgs._make(step.args))
@@ -206,12 +202,11 @@ def _correlate(node: Node, uses: Uses) -> list[driver.Step]:
     args = _args(node, (uses.read(x), uses.read(g), result), images.shape[0], groups, node.shape[1],
                  node.shape[0] // groups,
                  (images.shape[2:], cotangents.shape[2:], kernel, stride, (1,) * len(pad), dilate, pad))
-    planes = in_planes(args, len(pad))
     name = "run_weights"
     if (blocks := in_blocks(args)) is not None:
         args, units, name = blocks, blocks.bands, "run_block_weights"
         each = (args.places + LAYING) * applied(ceil, groups, args.bands)
-    elif planes is not None:
+    elif (planes := in_planes(args, len(pad))) is not None:
         args, units, each, name = planes, groups, args.places + LAYING, "run_plane_weights"
     elif minimal(args):
         lines = applied(lines_of, args.batch, args.size1, args.size2)

@@ -28,6 +28,9 @@ LAID_PLACES, MORE_PLACES = 1 << 11, 7
 #: The longest kernel along an axis, and the most places in a kernel: a channel's windows must fit a block.
 LONGEST_KERNEL, MOST_PLACES = 128, 512
 
+#: A number that is added before a division, as a multiple of the divisor, so that what is divided is not negative.
+FAR = 1 << 40
+
 
 class ConvArgs(NamedTuple):
     """The arguments of a step: sizes count elements.

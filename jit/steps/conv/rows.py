@@ -100,10 +100,8 @@ def chosen(args: ConvArgs, rank: int) -> tuple[Method, ConvArgs]:
 def convolve(node: Node, args: ConvArgs, uses: Uses) -> list[driver.Step]:
     """The rows of a convolution."""
     method, args = chosen(args, len(node.shape) - 2)
-    if method is Method.BLOCKS:
-        return [by_blocks(args)]
-    if method is Method.PLANES:
-        return [by_planes(args)]
+    if method in DEPTHWISE:
+        return [DEPTHWISE[method](args)]
     if method is Method.TILES:
         return by_tiles(node, args, uses)
     if method is Method.LAID:
@@ -126,6 +124,10 @@ def by_planes(args: ConvArgs) -> driver.Step:
     extent = args.batch * args.groups * args.bands
     each = applied(ceil, args.positions, args.bands) * (args.places + LAYING)
     return driver.Step(address("run_planes"), list(args), extent, applied(chunk_of, extent, each))
+
+
+#: The rows of the methods for depthwise images.
+DEPTHWISE = {Method.BLOCKS: by_blocks, Method.PLANES: by_planes}
 
 
 def _narrow(args: ConvArgs) -> bool:

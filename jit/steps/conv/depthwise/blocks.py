@@ -16,8 +16,8 @@ def in_blocks(args: ConvArgs) -> ConvArgs | None:
     if args.channels != 1 or args.filters != 1:
         return None
     lanes = sizes.REGISTER_BYTES // args.itemsize
-    grid = [applied(_laid, *[args[AT.size0 + 3 * i + axis] for i in range(7)]) for axis in range(3)]
-    low = [applied(_low, *[args[AT.size0 + 3 * i + axis] for i in range(7)]) for axis in range(3)]
+    axes = [[args[AT.size0 + 3 * i + axis] for i in range(7)] for axis in range(3)]
+    grid, low = [applied(_laid, *axis) for axis in axes], [applied(_low, *axis[2:3], *axis[4:]) for axis in axes]
     blocks = applied(ceil, args.groups, lanes)
     small = lanes <= args.volume <= MOST_POSITIONS and lanes <= args.positions <= MOST_POSITIONS
     if not (small and args.groups >= lanes and math.prod(args[AT.divide0:AT.divide0 + 3]) <= MOST_PHASES):
@@ -28,7 +28,7 @@ def in_blocks(args: ConvArgs) -> ConvArgs | None:
     return args._replace(bands=blocks, **found)
 
 
-def _low(size: int, out: int, kernel: int, step: int, divide: int, dilate: int, before: int) -> int:
+def _low(kernel: int, divide: int, dilate: int, before: int) -> int:
     """Where the grid begins on an axis: at the first element of the image, or that a position reads."""
     return min(0, (min(0, (kernel - 1) * dilate) - before) // divide)
 
@@ -36,4 +36,4 @@ def _low(size: int, out: int, kernel: int, step: int, divide: int, dilate: int, 
 def _laid(size: int, out: int, kernel: int, step: int, divide: int, dilate: int, before: int) -> int:
     """The length of the grid on an axis: up to the last element of the image, or that a position reads."""
     last = ((out - 1) * step + max(0, (kernel - 1) * dilate) - before) // divide
-    return max(size - 1, last) + 1 - _low(size, out, kernel, step, divide, dilate, before)
+    return max(size - 1, last) + 1 - _low(kernel, divide, dilate, before)

@@ -9,19 +9,16 @@ stored as often.
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ....native.word_compiler import I64, emits
+from ....native.word_compiler import I64, emits, word_at
 from ....native.word_intrinsics import clear_bytes, room, set_word, smaller
 from ...gemm.sizes import REGISTER_BYTES
 from ...gemm.squares import transposed
-from ..arguments import AT, BLOCK, MOST_PLACES
+from ..arguments import AT, BLOCK, FAR, MOST_PLACES
 from ..lanes import Lanes, in_both
 from .blocks import MOST_PHASES, MOST_POSITIONS
 
 #: Positions whose sums are in registers at a time, and places of the kernel whose weights' sums are.
 _SOME, _NINE = 8, 9
-
-#: What is added to a number before a division, as a multiple of the divisor, so that it is not negative.
-_FAR = 1 << 40
 
 #: The bytes of an entry of the tables: of places, the offsets of elements, and of weights; of positions, those of the
 #: first elements, and of sums.
@@ -33,10 +30,9 @@ _SUMS = REGISTER_BYTES * (MOST_POSITIONS + 1)
 _LAID, _TOTALS = BLOCK + _SUMS, REGISTER_BYTES * (MOST_PLACES + _NINE)
 
 
-def _word(b: Any, address: Any, index: Any = 0) -> Any:
+def _word(b: Any, address: Any, index: int = 0) -> Any:
     """The word at a place from an address on."""
-    index = I64(index) if isinstance(index, int) else index
-    return b.load(b.gep(b.inttoptr(address, I64.as_pointer()), [index]))
+    return b.load(word_at(b, address, I64(index)))
 
 
 def _channels(lanes: Lanes, first: Any, pitch: Any, some: Any) -> list[Any]:
@@ -68,7 +64,7 @@ def _lay(b: Any, size: Any, to: Any, elements: Any, source: Any, pitch: Any, som
             for channel in channels:
                 lanes.prefetch(b.add(channel, ahead))
             for i, value in enumerate(transposed(b, [lanes.load(b.add(channel, at)) for channel in channels])):
-                lanes.store(value, b.add(to, _word(b, elements, b.add(first, I64(i)))))
+                lanes.store(value, b.add(to, b.load(word_at(b, elements, b.add(first, I64(i))))))
 
         _by_vectors(lanes, count, vectors)
 
@@ -187,15 +183,15 @@ def _tabulate(args: Any, table: int, positions: int, starts: int) -> None:
                 set_word(starts, 2 * phase + 1, m)
                 phase += 1
                 for i in range(args[AT.kernel0]):
-                    m0 = f0 * s0 + i * args[AT.dilate0] - args[AT.before0] + t0 * _FAR
+                    m0 = f0 * s0 + i * args[AT.dilate0] - args[AT.before0] + t0 * FAR
                     for j in range(args[AT.kernel1]):
-                        m1 = f1 * s1 + j * args[AT.dilate1] - args[AT.before1] + t1 * _FAR
+                        m1 = f1 * s1 + j * args[AT.dilate1] - args[AT.before1] + t1 * FAR
                         for k in range(args[AT.kernel2]):
-                            m2 = f2 * s2 + k * args[AT.dilate2] - args[AT.before2] + t2 * _FAR
+                            m2 = f2 * s2 + k * args[AT.dilate2] - args[AT.before2] + t2 * FAR
                             if m0 % t0 == 0 and m1 % t1 == 0 and m2 % t2 == 0:
-                                x0 = m0 // t0 - _FAR - args[AT.low0]
-                                x1 = m1 // t1 - _FAR - args[AT.low1]
-                                x2 = m2 // t2 - _FAR - args[AT.low2]
+                                x0 = m0 // t0 - FAR - args[AT.low0]
+                                x1 = m1 // t1 - FAR - args[AT.low1]
+                                x2 = m2 // t2 - FAR - args[AT.low2]
                                 _set_entry(table + _ENTRY * n, (x0 * g1 + x1) * g2 + x2,
                                            (i * args[AT.kernel1] + j) * args[AT.kernel2] + k)
                                 n += 1

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from ....native.word_compiler import I64, emits
 from ....native.word_intrinsics import clear_bytes, room, set_word, smaller
 from ...gemm.sizes import REGISTER_BYTES
-from ..arguments import AT, BLOCK, MOST_PLACES
+from ..arguments import AT, BLOCK, FAR, MOST_PLACES
 from ..laid_images.tiles import put_totals
 from ..lanes import Lanes, in_both
 from ..place_by_place import relate
@@ -32,9 +32,6 @@ _TABLE, _STARTS, _TOTALS = _ENTRY * MOST_PLACES, 8 * (MOST_PLACES + 1), REGISTER
 
 #: The bytes behind a phase, and behind the sums of one, that whole vectors reach.
 _SLACK = 64
-
-#: What is added to a number before a division, as a multiple of the divisor, so that it is not negative.
-_FAR = 1 << 40
 
 
 @emits
@@ -186,16 +183,16 @@ def _tabulate(args: Any, at: Any, table: int, starts: int, phase: int) -> None:
                 set_word(starts, result, n)
                 result += 1
                 for i in range(args[AT.kernel0]):
-                    m0 = f0 * s0 + i * args[AT.dilate0] - args[AT.before0] + t0 * s0 * _FAR
+                    m0 = f0 * s0 + i * args[AT.dilate0] - args[AT.before0] + t0 * s0 * FAR
                     x0 = m0 // t0
                     for j in range(args[AT.kernel1]):
-                        m1 = f1 * s1 + j * args[AT.dilate1] - args[AT.before1] + t1 * s1 * _FAR
+                        m1 = f1 * s1 + j * args[AT.dilate1] - args[AT.before1] + t1 * s1 * FAR
                         x1 = m1 // t1
                         for k in range(args[AT.kernel2]):
-                            m2 = f2 * s2 + k * args[AT.dilate2] - args[AT.before2] + t2 * s2 * _FAR
+                            m2 = f2 * s2 + k * args[AT.dilate2] - args[AT.before2] + t2 * s2 * FAR
                             x2 = m2 // t2
                             if m0 % t0 == 0 and m1 % t1 == 0 and m2 % t2 == 0:
-                                h0, h1, h2 = x0 // s0 - _FAR, x1 // s1 - _FAR, x2 // s2 - _FAR
+                                h0, h1, h2 = x0 // s0 - FAR, x1 // s1 - FAR, x2 // s2 - FAR
                                 p0, p1, p2 = x0 % s0, x1 % s1, x2 % s2
                                 offset = ((h0 - at[_AT.low]) * at[_AT.rows + 1] + h1 - at[_AT.low + 1]) \
                                     * at[_AT.rows + 2] + h2 - at[_AT.low + 2]
